@@ -1,0 +1,53 @@
+"""Outputs appear whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import UserError
+
+
+@contextmanager
+def atomic_path(target: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``target``; rename it to ``target`` when the block ends well.
+
+    The temporary file keeps the suffix, since many writers choose by it. If the block raises, the
+    temporary file is removed and ``target`` stays as it was.
+
+    Raises:
+        UserError: the folder is missing, not writable, or the disk is full.
+    """
+    target = Path(target)
+    folder = target.parent
+    if not folder.is_dir():
+        raise UserError(f"cannot write {target}: folder {folder} does not exist; create it first")
+    if target.is_dir():
+        raise UserError(f"cannot write {target}: it is a folder; give a file name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}; choose another place with -o") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        os.chmod(temporary, 0o666 & ~_umask())
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

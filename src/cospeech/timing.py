@@ -1,0 +1,65 @@
+"""Seconds <-> frames <-> samples. The only module that rounds times.
+
+Frame i is at i / fps seconds. The first sample of frame i is ``(i * rate) // fps`` computed in
+integers, so nothing drifts however long the recording is.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+FPS = 30  # frames a second of everything inside the package
+SAMPLE_RATE = 16_000  # mono samples a second inside the package
+
+
+def frame_to_sample(frame: int, *, sample_rate: int = SAMPLE_RATE, fps: int = FPS) -> int:
+    """Index of the first sample of a frame.
+
+    >>> frame_to_sample(1)
+    533
+    >>> frame_to_sample(30 * 3600)
+    57600000
+    """
+    return (int(frame) * sample_rate) // fps
+
+
+def frames_in(samples: int, *, sample_rate: int = SAMPLE_RATE, fps: int = FPS) -> int:
+    """Number of frames that cover a number of samples: the last frame may be begun only.
+
+    >>> frames_in(16000), frames_in(16001), frames_in(0)
+    (30, 31, 0)
+    """
+    return -((-int(samples) * fps) // sample_rate)
+
+
+def seconds_to_frame(seconds: float, *, fps: float = FPS) -> int:
+    """Nearest frame to a time (halves go up).
+
+    >>> seconds_to_frame(0.1), seconds_to_frame(1.0)
+    (3, 30)
+    """
+    return int(np.floor(seconds * fps + 0.5))
+
+
+def frame_to_seconds(frame: int, *, fps: float = FPS) -> float:
+    """Time of a frame in seconds."""
+    return frame / fps
+
+
+def frame_times(frames: int, *, fps: float = FPS) -> np.ndarray:
+    """Times of all frames, [T] float64 seconds."""
+    return np.arange(frames, dtype=np.float64) / fps
+
+
+def rate_fraction(fps: float) -> Fraction:
+    """A frame rate as an exact fraction (29.97 becomes 30000/1001), for video containers.
+
+    >>> rate_fraction(29.97), rate_fraction(30)
+    (Fraction(30000, 1001), Fraction(30, 1))
+    """
+    for base in (24, 30, 60, 120):
+        if abs(fps - base * 1000 / 1001) < 5e-3:
+            return Fraction(base * 1000, 1001)
+    return Fraction(fps).limit_denominator(1000)
