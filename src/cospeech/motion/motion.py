@@ -1,0 +1,153 @@
+"""Motion: how a body moves, and how to cut, resample, mirror and save it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..timing import FPS, seconds_to_frame
+from .kinematics import joint_positions, mirror_rotations
+from .skeleton import Skeleton, mirror_name
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A body in motion. Right-handed, y up, metres, facing +z; rotations are local to the parent."""
+
+    skeleton: Skeleton
+    fps: float
+    rotations: np.ndarray  # [T, J, 3, 3] float32, local; the rest pose is identity everywhere
+    translation: np.ndarray  # [T, 3] float32 metres, the root's position
+    face: np.ndarray | None = None  # [T, 52] float32, ARKit weights 0 to 1
+    extra: dict[str, Any] = field(default_factory=dict)  # what a format carries beside (betas, expressions)
+
+    def __post_init__(self) -> None:
+        rotations = np.asarray(self.rotations, dtype=np.float32)
+        translation = np.asarray(self.translation, dtype=np.float32)
+        frames, joints = len(rotations), len(self.skeleton)
+        if rotations.shape != (frames, joints, 3, 3):
+            raise UserError(f"rotations must be [T, {joints}, 3, 3]; got {list(rotations.shape)}")
+        if translation.shape != (frames, 3):
+            raise UserError(f"translation must be [{frames}, 3]; got {list(translation.shape)}")
+        if not self.fps > 0:
+            raise UserError(f"frames a second must be positive; got {self.fps}")
+        if not (np.isfinite(rotations).all() and np.isfinite(translation).all()):
+            raise UserError("motion holds numbers that are not finite; repair or cut the recording")
+        object.__setattr__(self, "rotations", rotations)
+        object.__setattr__(self, "translation", translation)
+        if self.face is not None:
+            face = np.asarray(self.face, dtype=np.float32)
+            if face.shape != (frames, 52):
+                raise UserError(f"face must be [{frames}, 52] ARKit weights; got {list(face.shape)}")
+            object.__setattr__(self, "face", face)
+
+    def __len__(self) -> int:
+        return len(self.rotations)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.rotations)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds: frames / fps."""
+        return self.frames / self.fps
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """[T, J, 3] world positions of the joints, metres."""
+        return joint_positions(self.rotations, self.translation, self.skeleton)
+
+    def __getitem__(self, span: slice) -> Motion:
+        """Frames of a slice, as a motion of its own."""
+        if not isinstance(span, slice):
+            raise TypeError("a motion is cut with a slice, as in motion[10:20]")
+        return replace(
+            self,
+            rotations=self.rotations[span],
+            translation=self.translation[span],
+            face=None if self.face is None else self.face[span],
+        )
+
+    def cut(self, start: float, end: float) -> Motion:
+        """The frames from ``start`` to ``end`` seconds."""
+        return self[seconds_to_frame(start, fps=self.fps) : seconds_to_frame(end, fps=self.fps)]
+
+    def with_face(self, face: np.ndarray | None) -> Motion:
+        """The same body with other face weights [T, 52]."""
+        return replace(self, face=face)
+
+    def resample(self, fps: float = FPS) -> Motion:
+        """The same motion at another frame rate (slerp of rotations, linear else); the length stays."""
+        if abs(fps - self.fps) < 1e-6 or self.frames < 2:
+            return replace(self, fps=fps) if self.frames < 2 else self
+        frames = max(1, seconds_to_frame(self.seconds, fps=fps))
+        return self._at(np.arange(frames) * (self.fps / fps), fps)
+
+    def warp(self, times: np.ndarray) -> Motion:
+        """The motion at source times [T'] in seconds, one output frame each (a time warp)."""
+        return self._at(np.asarray(times, dtype=np.float64) * self.fps, self.fps)
+
+    def _at(self, position: np.ndarray, fps: float) -> Motion:
+        position = np.clip(position, 0, self.frames - 1)
+        low = np.minimum(position.astype(int), max(self.frames - 2, 0))
+        high = np.minimum(low + 1, self.frames - 1)
+        t = position - low
+        quaternions = matrix_to_quaternion(self.rotations)
+        rotations = quaternion_to_matrix(slerp(quaternions[low], quaternions[high], t[:, None]))
+        w = t[:, None].astype(np.float32)
+        return replace(
+            self,
+            fps=fps,
+            rotations=rotations.astype(np.float32),
+            translation=self.translation[low] * (1 - w) + self.translation[high] * w,
+            face=None if self.face is None else self.face[low] * (1 - w) + self.face[high] * w,
+        )
+
+    def mirror(self) -> Motion:
+        """The mirror image (left <-> right), for skeletons that name their sides left_* and right_*."""
+        names = self.skeleton.names
+        partner = tuple(self.skeleton.index(mirror_name(name)) for name in names)
+        from .face import mirror_face
+
+        return replace(
+            self,
+            rotations=mirror_rotations(self.rotations, partner),
+            translation=self.translation * np.array([-1, 1, 1], dtype=np.float32),
+            face=None if self.face is None else mirror_face(self.face),
+        )
+
+    def save(self, path: str | Path, **options: Any) -> Path:
+        """Write to a file; the suffix chooses the format (see ``motion.formats``)."""
+        from .formats import save_motion
+
+        return save_motion(self, path, **options)
+
+
+def concatenate(parts: list[Motion]) -> Motion:
+    """Motions one after the other. Raises UserError if skeletons or frame rates differ."""
+    first = parts[0]
+    for part in parts[1:]:
+        if part.skeleton != first.skeleton or part.fps != first.fps:
+            raise UserError("only motions of one skeleton and one frame rate can be joined")
+    faces = [part.face for part in parts]
+    return replace(
+        first,
+        rotations=np.concatenate([part.rotations for part in parts]),
+        translation=np.concatenate([part.translation for part in parts]),
+        face=None if any(face is None for face in faces) else np.concatenate(faces),  # type: ignore[arg-type]
+    )
+
+
+def load_motion(path: str | Path, **options: Any) -> Motion:
+    """Read a motion file; the suffix chooses the format (see ``motion.formats``)."""
+    from .formats import load_motion as load
+
+    return load(path, **options)
