@@ -23,13 +23,14 @@ AHEAD = 2  # frames a frame looks into the future
 _CONTEXT = 8  # past frames kept for the cues
 _FLOOR_FRAMES = 3 * FPS  # the background level is the lowest of three seconds
 _FAINT = -70.0  # dBFS: anything below is silence, whatever came before
-_VOICED = 0.5  # normalised autocorrelation from which a frame is voiced
+_VOICED = 0.4  # normalised autocorrelation from which a frame is voiced
 _LEVEL_FRAMES = 8 * FPS  # memory of the speaker's loudness, in voiced frames
 _STATS_FRAMES = 20 * FPS  # memory of the means and deviations, in speech frames
 _PRIOR_FRAMES = 2 * FPS  # how many speech frames the prior is worth
 _PITCH_FRAMES = 15 * FPS  # memory of the pitch median, in voiced frames
 _PITCH_PRIOR_FRAMES = FPS
 _PITCH_PRIOR_SCALE = 2.5  # semitones
+_BREATH_FRAMES = 4  # longest stretch without voice that loud consonants last
 _PAUSE_FRAMES = FPS  # the pause cue saturates after a second
 
 # Mean level of each mel band below the level of voiced speech, and deviations, in dB: a smooth fit to
@@ -53,6 +54,7 @@ class Normaliser:
         self.strength = np.zeros(past)
         self.active = np.zeros(past, dtype=bool)
         self.seen = 0
+        self.unvoiced = 0  # frames without voice since the last with
         self.level = math.nan  # dBFS, mean of voiced speech
         self.level_count = 0.0
         self.mean = _PRIOR_MEAN.copy()  # [41] dB about the level
@@ -76,13 +78,13 @@ class Normaliser:
         energy, loud = levels[:, -1].tolist(), strength.tolist()
         for i in range(new):
             active[i], reference[i, 1] = self._gate(energy[i], loud[i], floors[i])
+            self.seen += 1
             if active[i]:
                 self._update(levels[i], energy[i], loud[i], float(semitones[i]))
             reference[i, 0] = self.level
             mean[i] = self.mean
             deviation[i] = self.variance
             pitch_norm[i] = self._pitch_statistics()
-        self.seen += new
         np.sqrt(deviation, out=deviation)
 
         self.levels = np.concatenate([self.levels, levels])
@@ -112,12 +114,19 @@ class Normaliser:
     def _gate(self, energy: float, strength: float, floor: float) -> tuple[bool, float]:
         """Whether a frame holds speech, and the threshold in dBFS."""
         if math.isnan(self.level):
-            threshold = max(floor + 8.0, _FAINT)
+            threshold = max(floor + 15.0, _FAINT + 10.0)
             return energy > threshold or (strength > _VOICED and energy > _FAINT + 5.0), threshold
         threshold = max(floor + 8.0, _FAINT, self.level - 24.0)
-        steady = len(self.recent) >= _FLOOR_FRAMES - 1 and self.level - floor < 6.0
+        steady = self.seen >= _FLOOR_FRAMES and self.level - floor < 6.0
         if not steady:
             threshold = min(threshold, max(self.level - 6.0, _FAINT))
+        # A breath: longer without voice than a consonant, and faint beside the voice.
+        if strength > _VOICED + 0.1:
+            self.unvoiced = 0
+        elif strength <= _VOICED:
+            self.unvoiced += 1
+        if self.unvoiced > _BREATH_FRAMES and self.level_count > FPS:
+            threshold = max(threshold, self.level - 10.0)
         return energy > threshold, threshold
 
     def _update(self, levels: np.ndarray, energy: float, strength: float, semitones: float) -> None:
@@ -181,7 +190,7 @@ class Normaliser:
         out[:, LAYOUT["energy"]] = z[:, -1:]
 
         # Voicing and pitch; the pitch is the median of the voiced ones among five frames.
-        voicing = gate * np.clip((at(self.strength, 0) - 0.3) / 0.6, 0.0, 1.0)
+        voicing = gate * np.clip((at(self.strength, 0) - 0.2) / 0.5, 0.0, 1.0)
         voiced = speech & (at(self.strength, 0) > _VOICED)
         near = np.stack([at(self.semitones, k) for k in range(-2, 3)], axis=1)
         sound = (self.strength > _VOICED) & self.active
