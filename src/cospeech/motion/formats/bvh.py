@@ -1,0 +1,481 @@
+"""BVH (Biovision hierarchy): the text format every animation tool reads.
+
+A BVH rest pose is its offsets alone, so rest rotations are identity and a file maps to a ``Motion``
+without loss. Conventions that the format leaves open, and how they are settled here:
+
+- Position channels replace the joint's OFFSET, axis by axis, as Blender does. Files written here keep
+  the root OFFSET at zero, so that tools which add the two (three.js) agree.
+- Position channels of other joints: constant ones become the joint's offset. Ones that move stay in
+  ``motion.extra["per_frame"]["bvh_position/NAME"]`` ([T, 3] metres, from the parent's origin in its frame),
+  are written back, and count for nothing else: the skeleton takes their mean.
+- BVH has no unit and no up axis. Both are guessed (from the length of the longest limb chain, and
+  from where the head is) and can be given.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UserError
+from ...files import atomic_path
+from ...rotation import euler_to_matrix, matrix_to_euler
+from ..kinematics import forward
+from ..motion import Motion
+from ..skeleton import Skeleton
+
+UNITS = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}  # metres
+POSITION_KEY = "bvh_position/"  # in motion.extra["per_frame"]
+_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+_HUMAN_CHAIN = 1.35  # metres from the hips to a finger tip, along the bones
+_RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 200.0, 240.0)
+_Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+@dataclass
+class _Joint:
+    name: str
+    parent: int
+    line: int
+    offset: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0])
+    channels: list[str] = field(default_factory=list)  # "Xposition", "Zrotation"
+
+
+def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") -> Motion:
+    """Read a BVH file.
+
+    Args:
+        path: the file.
+        up: "y", "z", or "auto" (where the head is above the hips); z-up files are turned to y-up.
+        unit: "m", "dm", "cm", "mm", "in", "ft", metres a unit as a number, or "auto" (body size).
+
+    Raises:
+        UserError: not a BVH file, or broken; the message names the line.
+    """
+    path = Path(path)
+    if up not in ("auto", "y", "z"):
+        raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
+    text = _read_text(path)
+    marker = re.search(r"^[ \t]*MOTION[ \t]*\r?$", text, re.MULTILINE | re.IGNORECASE)
+    if marker is None:
+        raise UserError(f"{path}: no MOTION line; not a BVH file, or cut off before the motion")
+    joints, ends = _parse_hierarchy(path, text[: marker.start()])
+    values, fps = _parse_motion(path, text, marker.end(), sum(len(joint.channels) for joint in joints))
+
+    frames = len(values)
+    parents = tuple(joint.parent for joint in joints)
+    offsets = np.array([joint.offset for joint in joints])
+    end_offsets = np.array([offset for _, offset in ends]).reshape(-1, 3)
+    rotations = np.empty((frames, len(joints), 3, 3), dtype=np.float32)
+    moving: dict[int, np.ndarray] = {}
+    column = 0
+    for index, joint in enumerate(joints):
+        block = values[:, column : column + len(joint.channels)]
+        column += len(joint.channels)
+        turns = [i for i, channel in enumerate(joint.channels) if channel.endswith("rotation")]
+        order = "".join(joint.channels[i][0] for i in turns)
+        rotations[:, index] = euler_to_matrix(np.radians(block[:, turns]), order) if turns else np.eye(3)
+        shifts = [i for i, channel in enumerate(joint.channels) if channel.endswith("position")]
+        if shifts:
+            position = np.tile(offsets[index], (frames, 1))
+            position[:, ["XYZ".index(joint.channels[i][0]) for i in shifts]] = block[:, shifts]
+            moving[index] = position
+    translation = moving.pop(0) if 0 in moving else np.tile(offsets[0], (frames, 1))
+
+    scale = _unit_scale(unit, parents, offsets, ends)
+    turn = np.eye(3)
+    if _is_z_up(up, joints, rotations, translation, offsets):
+        turn = _Z_UP_TO_Y_UP
+        rotations = (turn @ rotations @ turn.T).astype(np.float32)
+    offsets = offsets @ turn.T * scale
+    per_frame = {}
+    for index, position in moving.items():
+        position = position @ turn.T * scale
+        offsets[index] = position.mean(0)
+        if np.abs(position - offsets[index]).max() > 1e-5:
+            per_frame[POSITION_KEY + joints[index].name] = position
+    end_offsets = end_offsets @ turn.T * scale
+    skeleton = Skeleton(
+        tuple(joint.name for joint in joints),
+        parents,
+        offsets,
+        tuple((joint, tuple(tip)) for (joint, _), tip in zip(ends, end_offsets.tolist(), strict=True)),
+    )
+    extra = {"per_frame": per_frame} if per_frame else {}
+    return Motion(skeleton, fps, rotations, translation @ turn.T * scale, extra=extra)
+
+
+def save_bvh(
+    motion: Motion, path: str | Path, *, unit: str | float = "cm", order: str = "ZXY", rig: str | None = None
+) -> Path:
+    """Write a BVH file: y up, root OFFSET zero, Euler angles without jumps, an End Site on every leaf.
+
+    Args:
+        motion: any skeleton.
+        path: the file; it appears whole or not at all.
+        unit: "cm" (what tools expect), another name of ``UNITS``, or metres a unit.
+        order: axes of the rotation channels, in order of application.
+        rig: write with the joint names of a named table ("mixamo", "vrm", "ue5", ...); canonical motions only.
+    """
+    path = Path(path)
+    order = order.upper()
+    if order not in _ORDERS:
+        raise UserError(f"rotation order must be one of {', '.join(_ORDERS)}; got {order!r}")
+    if rig is not None:
+        from ..retarget import to_rig
+
+        motion = to_rig(motion, rig)
+    scale = 1.0 / _metres(unit)
+    skeleton = motion.skeleton
+    for name in skeleton.names:
+        if not name or re.search(r"[\s{}]", name):
+            raise UserError(f"joint name {name!r} cannot stand in a BVH file: it is empty or holds spaces or braces")
+    positions: dict[int, np.ndarray] = {0: motion.translation.astype(np.float64)}
+    for key, value in motion.extra.get("per_frame", {}).items():
+        name = key.removeprefix(POSITION_KEY)
+        if key.startswith(POSITION_KEY) and name in skeleton.names and len(value) == motion.frames:
+            positions[skeleton.index(name)] = value
+    lines = ["HIERARCHY"]
+    columns: list[np.ndarray] = []
+    angles = np.degrees(continuous_euler(motion.rotations, order))
+    _write_joint(lines, 0, 0, skeleton, leaf_ends(skeleton), scale, order, set(positions))
+    for joint in _depth_first(skeleton):
+        if joint in positions:
+            columns.append(positions[joint] * scale)
+        columns.append(angles[:, joint])
+    table = np.concatenate(columns, axis=1)
+    lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1 / motion.fps:.8f}"]
+    row = " ".join(["%.5f"] * table.shape[1])
+    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        file.write("\n".join(lines) + "\n")
+        for start in range(0, len(table), 1024):
+            file.writelines(row % tuple(values) + "\n" for values in table[start : start + 1024].tolist())
+    return path
+
+
+def continuous_euler(rotations: np.ndarray, order: str) -> np.ndarray:
+    """Euler angles [T, J, 3] radians of rotations [T, J, 3, 3], without jumps along time.
+
+    Of the two triples (a, b, c) and (a + pi, pi - b, c + pi) that name one rotation, each frame takes the
+    one nearer to the frame before; then whole turns are removed.
+    """
+    angles = matrix_to_euler(rotations, order)
+    if len(angles) < 2:
+        return angles
+    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], -1)
+
+    def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(-1)
+
+    # Changing the triple costs the same from either one, so the choices follow by counting changes.
+    changes = distance(other[1:], angles[:-1]) < distance(angles[1:], angles[:-1]) - 1e-9
+    swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
+    return np.unwrap(np.where(swapped[..., None], other, angles), axis=0)
+
+
+def leaf_ends(skeleton: Skeleton) -> list[tuple[int, np.ndarray]]:
+    """End sites: the skeleton's own, and for leaves without one a tip that carries on the last bone."""
+    ends = [(joint, np.asarray(tip)) for joint, tip in skeleton.ends]
+    known = {joint for joint, _ in ends}
+    for joint, children in enumerate(skeleton.children):
+        if children or joint in known:
+            continue
+        offset = skeleton.offsets[joint]
+        name = skeleton.names[joint].lower()
+        if name.endswith(("eye", "jaw")):
+            tip = np.array([0.0, 0.0, 0.03 if name.endswith("eye") else 0.08])
+        elif name.endswith("head"):
+            tip = np.array([0.0, 0.18, 0.0])
+        elif name.endswith(("foot", "toe", "toes", "toebase", "ball_l", "ball_r")):
+            tip = np.array([0.0, 0.0, 0.07])
+        elif name.endswith(("wrist", "hand")):
+            tip = offset * (0.17 / max(float(np.linalg.norm(offset)), 1e-6))
+        else:
+            tip = offset * 0.8
+        ends.append((joint, tip if np.linalg.norm(tip) > 1e-4 else np.array([0.0, 0.05, 0.0])))
+    return ends
+
+
+def _read_text(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if not text.lstrip().upper().startswith("HIERARCHY"):
+        raise UserError(f"{path}: not a BVH file; line 1 must be HIERARCHY")
+    return text
+
+
+class _Tokens:
+    """Words of the hierarchy, each with its line number."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.path = path
+        self.items = [
+            (word, number)
+            for number, line in enumerate(text.splitlines(), start=1)
+            for word in line.replace("{", " { ").replace("}", " } ").split()
+        ]
+        self.at = 0
+
+    @property
+    def line(self) -> int:
+        return self.items[min(self.at, len(self.items) - 1)][1]
+
+    def peek(self) -> str:
+        return self.items[self.at][0] if self.at < len(self.items) else ""
+
+    def take(self, what: str) -> str:
+        if self.at >= len(self.items):
+            raise UserError(f"{self.path}, line {self.line}: the hierarchy ends where {what} should follow")
+        self.at += 1
+        return self.items[self.at - 1][0]
+
+    def expect(self, word: str) -> None:
+        got = self.take(word)
+        if got.upper() != word:
+            self.fail(f"expected {word}, got {got[:40]!r}")
+
+    def number(self, what: str) -> float:
+        word = self.take(what)
+        try:
+            value = float(word)
+        except ValueError:
+            value = np.nan
+        if not np.isfinite(value):
+            self.fail(f"{what} must be a number, got {word[:40]!r}")
+        return value
+
+    def name(self) -> str:
+        """The rest of the line up to a brace: some tools write names with spaces."""
+        line, words = self.line, []
+        while self.peek() not in ("", "{", "}") and self.line == line:
+            words.append(self.take("a name"))
+        if not words:
+            self.fail("a joint without a name")
+        return "_".join(words)
+
+    def fail(self, problem: str) -> None:
+        line = self.items[max(self.at - 1, 0)][1] if self.items else 1
+        raise UserError(f"{self.path}, line {line}: {problem}")
+
+
+def _parse_hierarchy(path: Path, text: str) -> tuple[list[_Joint], list[tuple[int, list[float]]]]:
+    tokens = _Tokens(path, text)
+    tokens.expect("HIERARCHY")
+    joints: list[_Joint] = []
+    ends: list[tuple[int, list[float]]] = []
+    lines: dict[str, int] = {}
+    stack: list[int] = []  # open joints; -2 for an End Site
+    while True:
+        word = tokens.peek().upper()
+        if word in ("ROOT", "JOINT"):
+            tokens.take(word)
+            line = tokens.line
+            if (word == "ROOT") != (not joints) or (word == "JOINT" and (not stack or stack[-1] < 0)):
+                tokens.fail("a second ROOT; one skeleton a file" if word == "ROOT" else "a JOINT outside of any joint")
+            name = tokens.name()
+            if name in lines:
+                tokens.fail(f"joint {name!r} occurs twice (first in line {lines[name]}); rename one")
+            lines[name] = line
+            joints.append(_Joint(name, stack[-1] if stack else -1, line))
+            tokens.expect("{")
+            stack.append(len(joints) - 1)
+        elif word == "END":
+            tokens.take(word)
+            if not stack or stack[-1] < 0:
+                tokens.fail("an End Site outside of any joint")
+            tokens.name()
+            tokens.expect("{")
+            ends.append((stack[-1], [0.0, 0.0, 0.0]))
+            stack.append(-2)
+        elif word == "OFFSET" and stack:
+            tokens.take(word)
+            offset = [tokens.number("an OFFSET") for _ in range(3)]
+            if stack[-1] == -2:
+                ends[-1] = (ends[-1][0], offset)
+            else:
+                joints[stack[-1]].offset = offset
+        elif word == "CHANNELS" and stack and stack[-1] >= 0:
+            tokens.take(word)
+            count = tokens.number("the number of CHANNELS")
+            if count != int(count) or not 0 <= count <= 9:
+                tokens.fail(f"a joint has 0 to 9 channels, got {count:g}")
+            channels = [tokens.take("a channel name").capitalize() for _ in range(int(count))]
+            if len(set(channels)) != len(channels):
+                tokens.fail("a channel occurs twice")
+            for channel in channels:
+                if not re.fullmatch(r"[XYZ](position|rotation|scale)", channel):
+                    tokens.fail(f"unknown channel {channel[:40]!r}; known: Xposition ... Zrotation")
+            joints[stack[-1]].channels = channels
+        elif word == "}" and stack:
+            tokens.take(word)
+            stack.pop()
+        elif word == "" and joints and not stack:
+            return joints, ends
+        elif word == "":
+            tokens.take("a closing brace" if stack else "ROOT")
+        else:
+            got = tokens.take(word)
+            tokens.fail(f"unexpected {got[:40]!r}")
+
+
+def _parse_motion(path: Path, text: str, start: int, channels: int) -> tuple[np.ndarray, float]:
+    """Frame values [T, channels] and frames a second, from the text behind MOTION."""
+    head = re.compile(
+        r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)", re.IGNORECASE
+    ).match(text, start)
+    line = text.count("\n", 0, start) + 1
+    if head is None:
+        raise UserError(f"{path}, line {line + 1}: expected 'Frames: N' and 'Frame Time: seconds' behind MOTION")
+    try:
+        frames, seconds = int(head["frames"]), float(head["time"])
+    except ValueError:
+        frames, seconds = -1, 0.0
+    if frames < 1 or not 0 < seconds < 1e4:
+        raise UserError(
+            f"{path}, line {line + 1}: needs at least one frame and a positive frame time; "
+            f"got {head['frames'][:40]!r} and {head['time'][:40]!r}"
+        )
+    body = text[head.end() :]
+    first_line = text.count("\n", 0, head.end()) + 1
+    if channels == 0:
+        raise UserError(f"{path}: no joint has channels; nothing moves")
+    values = _floats(body)
+    if values is None or len(values) != frames * channels or not np.isfinite(values).all():
+        raise UserError(f"{path}{_motion_fault(body, first_line, frames, channels)}")
+    return values.reshape(frames, channels), _frame_rate(head["time"], seconds)
+
+
+def _floats(text: str) -> np.ndarray | None:
+    """All numbers of a text, or None if anything else is in it."""
+    if not text.strip():
+        return np.zeros(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", DeprecationWarning)  # NumPy before 2.3 only warns of bad text
+        try:
+            return np.fromstring(text, dtype=np.float64, sep=" ")
+        except (ValueError, DeprecationWarning):
+            return None
+
+
+def _motion_fault(body: str, first_line: int, frames: int, channels: int) -> str:
+    """What is wrong with a motion block that did not parse, beginning with the line."""
+    count = 0
+    for number, line in enumerate(body.splitlines(), start=first_line):
+        words = line.split()
+        if not words:
+            continue
+        count += 1
+        for word in words:
+            try:
+                good = bool(np.isfinite(float(word)))
+            except ValueError:
+                good = False
+            if not good:
+                return f", line {number}: {word[:40]!r} is not a finite number"
+        if len(words) != channels:
+            return f", line {number}: frame {count} has {len(words)} values, the hierarchy has {channels} channels"
+    return f", line {first_line - 2}: says {frames} frames, the file holds {count}; cut off or edited by hand"
+
+
+def _frame_rate(text: str, seconds: float) -> float:
+    """Frames a second of a rounded frame time: 0.0333333 means 30."""
+    exact = 1.0 / seconds
+    if abs(exact - round(exact)) < 1e-6 * exact:
+        return float(round(exact))
+    digits = len(text.partition(".")[2]) if "e" not in text.lower() else 9
+    last_place = 10.0**-digits
+    film = [rate * 1000 / 1001 for rate in (24.0, 30.0, 60.0, 120.0)]
+    nearest = min([*_RATES, float(max(round(exact), 1)), *film], key=lambda rate: abs(1 / rate - seconds))
+    close = abs(1 / nearest - seconds) <= last_place and abs(nearest - exact) < 0.05 * exact
+    return nearest if close else exact
+
+
+def _metres(unit: str | float) -> float:
+    if isinstance(unit, str):
+        if unit not in UNITS:
+            raise UserError(f"unknown unit {unit!r}; known: {', '.join(UNITS)}, or metres a unit as a number")
+        return UNITS[unit]
+    if not 0 < unit < 1e6:
+        raise UserError(f"a unit is a positive number of metres; got {unit}")
+    return float(unit)
+
+
+def _unit_scale(
+    unit: str | float, parents: tuple[int, ...], offsets: np.ndarray, ends: list[tuple[int, list[float]]]
+) -> float:
+    """Metres a unit; "auto" takes the unit in which the longest chain of bones is most human."""
+    if unit != "auto":
+        return _metres(unit)
+    reach = np.zeros(len(parents))
+    for joint, parent in enumerate(parents):
+        if parent >= 0:
+            reach[joint] = reach[parent] + np.linalg.norm(offsets[joint])
+    longest = max([*reach, *(reach[joint] + np.linalg.norm(tip) for joint, tip in ends)])
+    if longest <= 0:
+        return UNITS["cm"]
+    best = min(("m", "cm", "mm", "in"), key=lambda name: abs(np.log(longest * UNITS[name] / _HUMAN_CHAIN)))
+    human = abs(np.log(longest * UNITS[best] / _HUMAN_CHAIN)) < np.log(2)
+    return UNITS[best if human else "cm"]
+
+
+def _is_z_up(
+    up: str, joints: list[_Joint], rotations: np.ndarray, translation: np.ndarray, offsets: np.ndarray
+) -> bool:
+    if up != "auto":
+        return up == "z"
+    heads = [i for i, joint in enumerate(joints) if "head" in joint.name.lower()]
+    if not heads:
+        return False
+    some = slice(None, None, max(1, len(rotations) // 16))
+    parents = tuple(joint.parent for joint in joints)
+    _, positions = forward(rotations[some], translation[some], parents, offsets)
+    rise = (positions[:, heads[0]] - positions[:, 0]).mean(0)
+    return bool(rise[2] > 1.5 * abs(rise[1]))
+
+
+def _depth_first(skeleton: Skeleton) -> list[int]:
+    order: list[int] = []
+    stack = [0]
+    while stack:
+        joint = stack.pop()
+        order.append(joint)
+        stack.extend(reversed(skeleton.children[joint]))
+    return order
+
+
+def _write_joint(
+    lines: list[str],
+    joint: int,
+    depth: int,
+    skeleton: Skeleton,
+    ends: list[tuple[int, np.ndarray]],
+    scale: float,
+    order: str,
+    with_position: set[int],
+) -> None:
+    pad = "\t" * depth
+    offset = skeleton.offsets[joint] * scale if joint else np.zeros(3)
+    turns = " ".join(f"{axis}rotation" for axis in order)
+    channels = f"6 Xposition Yposition Zposition {turns}" if joint in with_position else f"3 {turns}"
+    lines += [
+        f"{pad}{'JOINT' if depth else 'ROOT'} {skeleton.names[joint]}",
+        f"{pad}{{",
+        f"{pad}\tOFFSET {_triple(offset)}",
+        f"{pad}\tCHANNELS {channels}",
+    ]
+    for child in skeleton.children[joint]:
+        _write_joint(lines, child, depth + 1, skeleton, ends, scale, order, with_position)
+    for owner, tip in ends:
+        if owner == joint:
+            lines += [f"{pad}\tEnd Site", f"{pad}\t{{", f"{pad}\t\tOFFSET {_triple(tip * scale)}", f"{pad}\t}}"]
+    lines.append(f"{pad}}}")
+
+
+def _triple(vector: np.ndarray) -> str:
+    return " ".join(f"{value + 0.0:.6f}" for value in vector)
