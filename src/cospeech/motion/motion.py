@@ -25,7 +25,8 @@ class Motion:
     rotations: np.ndarray  # [T, J, 3, 3] float32, local; the rest pose is identity everywhere
     translation: np.ndarray  # [T, 3] float32 metres, the root's position
     face: np.ndarray | None = None  # [T, 52] float32, ARKit weights 0 to 1
-    extra: dict[str, Any] = field(default_factory=dict)  # what a format carries beside (betas, expressions)
+    # What a format carries beside (betas, model); arrays [T, ...] in extra["per_frame"] are cut along.
+    extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rotations = np.asarray(self.rotations, dtype=np.float32)
@@ -74,7 +75,12 @@ class Motion:
             rotations=self.rotations[span],
             translation=self.translation[span],
             face=None if self.face is None else self.face[span],
+            extra=_with_per_frame(self.extra, {k: v[span] for k, v in self._per_frame.items()}),
         )
+
+    @property
+    def _per_frame(self) -> dict[str, np.ndarray]:
+        return self.extra.get("per_frame", {})
 
     def cut(self, start: float, end: float) -> Motion:
         """The frames from ``start`` to ``end`` seconds."""
@@ -109,6 +115,10 @@ class Motion:
             rotations=rotations.astype(np.float32),
             translation=self.translation[low] * (1 - w) + self.translation[high] * w,
             face=None if self.face is None else self.face[low] * (1 - w) + self.face[high] * w,
+            extra=_with_per_frame(
+                self.extra,
+                {k: _blend(v[low], v[high], t) for k, v in self._per_frame.items()},
+            ),
         )
 
     def mirror(self) -> Motion:
@@ -122,6 +132,7 @@ class Motion:
             rotations=mirror_rotations(self.rotations, partner),
             translation=self.translation * np.array([-1, 1, 1], dtype=np.float32),
             face=None if self.face is None else mirror_face(self.face),
+            extra=_with_per_frame(self.extra, {}),
         )
 
     def save(self, path: str | Path, **options: Any) -> Path:
@@ -143,7 +154,27 @@ def concatenate(parts: list[Motion]) -> Motion:
         rotations=np.concatenate([part.rotations for part in parts]),
         translation=np.concatenate([part.translation for part in parts]),
         face=None if any(face is None for face in faces) else np.concatenate(faces),  # type: ignore[arg-type]
+        extra=_with_per_frame(
+            first.extra,
+            {
+                key: np.concatenate([part._per_frame[key] for part in parts])
+                for key in first._per_frame
+                if all(key in part._per_frame for part in parts)
+            },
+        ),
     )
+
+
+def _with_per_frame(extra: dict[str, Any], values: dict[str, np.ndarray]) -> dict[str, Any]:
+    """``extra`` with other per-frame arrays; the key goes when there are none."""
+    rest = {key: value for key, value in extra.items() if key != "per_frame"}
+    return {**rest, "per_frame": values} if values else rest
+
+
+def _blend(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """Linear blend of [T, ...] arrays by t [T]; the type stays."""
+    t = t.reshape(-1, *([1] * (a.ndim - 1)))
+    return (a * (1 - t) + b * t).astype(a.dtype)
 
 
 def load_motion(path: str | Path, **options: Any) -> Motion:
