@@ -22,17 +22,20 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import UserError
-from ...files import atomic_path
-from ...rotation import euler_to_matrix, matrix_to_euler
+from ...rotation import euler_to_matrix
 from ..kinematics import forward
 from ..motion import Motion
 from ..skeleton import Skeleton
+from .bvh_write import POSITION_KEY, UNITS, continuous_euler, metres, save_bvh
 
-UNITS = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}  # metres
-POSITION_KEY = "bvh_position/"  # in motion.extra["per_frame"]
-_ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
+__all__ = ["continuous_euler", "load_bvh", "save_bvh"]
+
 _HUMAN_CHAIN = 1.35  # metres from the hips to a finger tip, along the bones
 _RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 200.0, 240.0)
+_MOTION_HEAD = re.compile(
+    r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)",
+    re.IGNORECASE,
+)
 _Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
 
@@ -103,101 +106,10 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
         tuple(joint.name for joint in joints),
         parents,
         offsets,
-        tuple((joint, tuple(tip)) for (joint, _), tip in zip(ends, end_offsets.tolist(), strict=True)),
+        tuple((joint, (x, y, z)) for (joint, _), (x, y, z) in zip(ends, end_offsets.tolist(), strict=True)),
     )
     extra = {"per_frame": per_frame} if per_frame else {}
     return Motion(skeleton, fps, rotations, translation @ turn.T * scale, extra=extra)
-
-
-def save_bvh(
-    motion: Motion, path: str | Path, *, unit: str | float = "cm", order: str = "ZXY", rig: str | None = None
-) -> Path:
-    """Write a BVH file: y up, root OFFSET zero, Euler angles without jumps, an End Site on every leaf.
-
-    Args:
-        motion: any skeleton.
-        path: the file; it appears whole or not at all.
-        unit: "cm" (what tools expect), another name of ``UNITS``, or metres a unit.
-        order: axes of the rotation channels, in order of application.
-        rig: write with the joint names of a named table ("mixamo", "vrm", "ue5", ...); canonical motions only.
-    """
-    path = Path(path)
-    order = order.upper()
-    if order not in _ORDERS:
-        raise UserError(f"rotation order must be one of {', '.join(_ORDERS)}; got {order!r}")
-    if rig is not None:
-        from ..retarget import to_rig
-
-        motion = to_rig(motion, rig)
-    scale = 1.0 / _metres(unit)
-    skeleton = motion.skeleton
-    for name in skeleton.names:
-        if not name or re.search(r"[\s{}]", name):
-            raise UserError(f"joint name {name!r} cannot stand in a BVH file: it is empty or holds spaces or braces")
-    positions: dict[int, np.ndarray] = {0: motion.translation.astype(np.float64)}
-    for key, value in motion.extra.get("per_frame", {}).items():
-        name = key.removeprefix(POSITION_KEY)
-        if key.startswith(POSITION_KEY) and name in skeleton.names and len(value) == motion.frames:
-            positions[skeleton.index(name)] = value
-    lines = ["HIERARCHY"]
-    columns: list[np.ndarray] = []
-    angles = np.degrees(continuous_euler(motion.rotations, order))
-    _write_joint(lines, 0, 0, skeleton, leaf_ends(skeleton), scale, order, set(positions))
-    for joint in _depth_first(skeleton):
-        if joint in positions:
-            columns.append(positions[joint] * scale)
-        columns.append(angles[:, joint])
-    table = np.concatenate(columns, axis=1)
-    lines += ["MOTION", f"Frames: {motion.frames}", f"Frame Time: {1 / motion.fps:.8f}"]
-    row = " ".join(["%.5f"] * table.shape[1])
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        file.write("\n".join(lines) + "\n")
-        for start in range(0, len(table), 1024):
-            file.writelines(row % tuple(values) + "\n" for values in table[start : start + 1024].tolist())
-    return path
-
-
-def continuous_euler(rotations: np.ndarray, order: str) -> np.ndarray:
-    """Euler angles [T, J, 3] radians of rotations [T, J, 3, 3], without jumps along time.
-
-    Of the two triples (a, b, c) and (a + pi, pi - b, c + pi) that name one rotation, each frame takes the
-    one nearer to the frame before; then whole turns are removed.
-    """
-    angles = matrix_to_euler(rotations, order)
-    if len(angles) < 2:
-        return angles
-    other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], -1)
-
-    def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(-1)
-
-    # Changing the triple costs the same from either one, so the choices follow by counting changes.
-    changes = distance(other[1:], angles[:-1]) < distance(angles[1:], angles[:-1]) - 1e-9
-    swapped = np.concatenate([np.zeros_like(changes[:1]), np.cumsum(changes, axis=0) % 2 == 1])
-    return np.unwrap(np.where(swapped[..., None], other, angles), axis=0)
-
-
-def leaf_ends(skeleton: Skeleton) -> list[tuple[int, np.ndarray]]:
-    """End sites: the skeleton's own, and for leaves without one a tip that carries on the last bone."""
-    ends = [(joint, np.asarray(tip)) for joint, tip in skeleton.ends]
-    known = {joint for joint, _ in ends}
-    for joint, children in enumerate(skeleton.children):
-        if children or joint in known:
-            continue
-        offset = skeleton.offsets[joint]
-        name = skeleton.names[joint].lower()
-        if name.endswith(("eye", "jaw")):
-            tip = np.array([0.0, 0.0, 0.03 if name.endswith("eye") else 0.08])
-        elif name.endswith("head"):
-            tip = np.array([0.0, 0.18, 0.0])
-        elif name.endswith(("foot", "toe", "toes", "toebase", "ball_l", "ball_r")):
-            tip = np.array([0.0, 0.0, 0.07])
-        elif name.endswith(("wrist", "hand")):
-            tip = offset * (0.17 / max(float(np.linalg.norm(offset)), 1e-6))
-        else:
-            tip = offset * 0.8
-        ends.append((joint, tip if np.linalg.norm(tip) > 1e-4 else np.array([0.0, 0.05, 0.0])))
-    return ends
 
 
 def _read_text(path: Path) -> str:
@@ -277,7 +189,8 @@ def _parse_hierarchy(path: Path, text: str) -> tuple[list[_Joint], list[tuple[in
             tokens.take(word)
             line = tokens.line
             if (word == "ROOT") != (not joints) or (word == "JOINT" and (not stack or stack[-1] < 0)):
-                tokens.fail("a second ROOT; one skeleton a file" if word == "ROOT" else "a JOINT outside of any joint")
+                second = "a second ROOT; one skeleton a file"
+                tokens.fail(second if word == "ROOT" else "a JOINT outside of any joint")
             name = tokens.name()
             if name in lines:
                 tokens.fail(f"joint {name!r} occurs twice (first in line {lines[name]}); rename one")
@@ -326,12 +239,10 @@ def _parse_hierarchy(path: Path, text: str) -> tuple[list[_Joint], list[tuple[in
 
 def _parse_motion(path: Path, text: str, start: int, channels: int) -> tuple[np.ndarray, float]:
     """Frame values [T, channels] and frames a second, from the text behind MOTION."""
-    head = re.compile(
-        r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)", re.IGNORECASE
-    ).match(text, start)
+    head = _MOTION_HEAD.match(text, start)
     line = text.count("\n", 0, start) + 1
     if head is None:
-        raise UserError(f"{path}, line {line + 1}: expected 'Frames: N' and 'Frame Time: seconds' behind MOTION")
+        raise UserError(f"{path}, line {line + 1}: expected 'Frames: N' and 'Frame Time: S' behind MOTION")
     try:
         frames, seconds = int(head["frames"]), float(head["time"])
     except ValueError:
@@ -379,7 +290,7 @@ def _motion_fault(body: str, first_line: int, frames: int, channels: int) -> str
             if not good:
                 return f", line {number}: {word[:40]!r} is not a finite number"
         if len(words) != channels:
-            return f", line {number}: frame {count} has {len(words)} values, the hierarchy has {channels} channels"
+            return f", line {number}: frame {count} has {len(words)} values for {channels} channels"
     return f", line {first_line - 2}: says {frames} frames, the file holds {count}; cut off or edited by hand"
 
 
@@ -396,22 +307,12 @@ def _frame_rate(text: str, seconds: float) -> float:
     return nearest if close else exact
 
 
-def _metres(unit: str | float) -> float:
-    if isinstance(unit, str):
-        if unit not in UNITS:
-            raise UserError(f"unknown unit {unit!r}; known: {', '.join(UNITS)}, or metres a unit as a number")
-        return UNITS[unit]
-    if not 0 < unit < 1e6:
-        raise UserError(f"a unit is a positive number of metres; got {unit}")
-    return float(unit)
-
-
 def _unit_scale(
     unit: str | float, parents: tuple[int, ...], offsets: np.ndarray, ends: list[tuple[int, list[float]]]
 ) -> float:
     """Metres a unit; "auto" takes the unit in which the longest chain of bones is most human."""
     if unit != "auto":
-        return _metres(unit)
+        return metres(unit)
     reach = np.zeros(len(parents))
     for joint, parent in enumerate(parents):
         if parent >= 0:
@@ -437,45 +338,3 @@ def _is_z_up(
     _, positions = forward(rotations[some], translation[some], parents, offsets)
     rise = (positions[:, heads[0]] - positions[:, 0]).mean(0)
     return bool(rise[2] > 1.5 * abs(rise[1]))
-
-
-def _depth_first(skeleton: Skeleton) -> list[int]:
-    order: list[int] = []
-    stack = [0]
-    while stack:
-        joint = stack.pop()
-        order.append(joint)
-        stack.extend(reversed(skeleton.children[joint]))
-    return order
-
-
-def _write_joint(
-    lines: list[str],
-    joint: int,
-    depth: int,
-    skeleton: Skeleton,
-    ends: list[tuple[int, np.ndarray]],
-    scale: float,
-    order: str,
-    with_position: set[int],
-) -> None:
-    pad = "\t" * depth
-    offset = skeleton.offsets[joint] * scale if joint else np.zeros(3)
-    turns = " ".join(f"{axis}rotation" for axis in order)
-    channels = f"6 Xposition Yposition Zposition {turns}" if joint in with_position else f"3 {turns}"
-    lines += [
-        f"{pad}{'JOINT' if depth else 'ROOT'} {skeleton.names[joint]}",
-        f"{pad}{{",
-        f"{pad}\tOFFSET {_triple(offset)}",
-        f"{pad}\tCHANNELS {channels}",
-    ]
-    for child in skeleton.children[joint]:
-        _write_joint(lines, child, depth + 1, skeleton, ends, scale, order, with_position)
-    for owner, tip in ends:
-        if owner == joint:
-            lines += [f"{pad}\tEnd Site", f"{pad}\t{{", f"{pad}\t\tOFFSET {_triple(tip * scale)}", f"{pad}\t}}"]
-    lines.append(f"{pad}}}")
-
-
-def _triple(vector: np.ndarray) -> str:
-    return " ".join(f"{value + 0.0:.6f}" for value in vector)
