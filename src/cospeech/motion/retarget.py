@@ -17,6 +17,7 @@ to face the thigh, and of one in T-pose to face down.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -67,13 +68,16 @@ def retarget(
     ratio = _size(to, _identity_joints(to)) / _size(source, binding.joints)
     translation = positions[:, binding.joints["pelvis"][0]].astype(np.float64) * ratio
     result = Motion(to, motion.fps, local, translation, face=motion.face)
-    if keep_floor and "left_ankle" in binding.joints and "right_ankle" in binding.joints:
-        lift = _lowest(motion, binding) * ratio - _lowest(result, bind("canonical", to))
-        result = Motion(to, motion.fps, local, translation + np.array([0.0, lift, 0.0]), face=motion.face)
-    return result
+    if not keep_floor:
+        return result
+    return replace(
+        result, translation=translation + _on_floor(motion, binding, result, bind("canonical", to), ratio)
+    )
 
 
-def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None) -> Motion:
+def to_rig(
+    motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True
+) -> Motion:
     """A canonical motion on another rig.
 
     Args:
@@ -81,6 +85,7 @@ def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None) -> M
         table: name of the rig.
         skeleton: the rig itself, in its rest pose. None makes one: the rig's joint names on the canonical
             offsets in T-pose, which its tools retarget from by name.
+        keep_floor: as in ``retarget``.
 
     Raises:
         UserError: the table is unknown, the motion is not canonical, or the skeleton does not fit.
@@ -107,12 +112,12 @@ def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None) -> M
     ratio = _size(skeleton, binding.joints) / _size(source, _identity_joints(source))
     pelvis = motion.translation.astype(np.float64) * ratio
     moved = Motion(skeleton, motion.fps, local, np.zeros_like(pelvis), face=motion.face)
-    return Motion(
-        skeleton,
-        motion.fps,
-        local,
-        pelvis - moved.positions[:, binding.joints["pelvis"][0]],
-        face=motion.face,
+    translation = pelvis - moved.positions[:, binding.joints["pelvis"][0]]
+    moved = replace(moved, translation=translation)
+    if not keep_floor:
+        return moved
+    return replace(
+        moved, translation=translation + _on_floor(motion, bind("canonical", source), moved, binding, ratio)
     )
 
 
@@ -227,23 +232,37 @@ def _size(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> float:
     return size / 2
 
 
-def _lowest(motion: Motion, binding: Binding) -> float:
-    """Height of the lowest foot point over the motion (1st percentile), metres."""
-    skeleton = motion.skeleton
+def _on_floor(
+    source: Motion, rig: Binding, moved: Motion, moved_rig: Binding, ratio: float
+) -> tuple[float, float, float]:
+    """What to add to the translation so that the lowest sole keeps its height, scaled by ``ratio``."""
+    if not all(
+        f"{side}_ankle" in binding.joints for side in ("left", "right") for binding in (rig, moved_rig)
+    ):
+        return (0.0, 0.0, 0.0)
+    return (0.0, _lowest_sole(source, rig) * ratio - _lowest_sole(moved, moved_rig), 0.0)
+
+
+def _lowest_sole(motion: Motion, binding: Binding) -> float:
+    """Height of the lowest point of the soles over the motion (1st percentile), metres."""
+    skeleton, up = motion.skeleton, binding.facing[:, 1]
     ankles = [binding.joints[f"{side}_ankle"][0] for side in ("left", "right")]
     feet = set(ankles)
     for joint, parent in enumerate(skeleton.parents):
         if parent in feet:
             feet.add(joint)
+    rest = skeleton.rest_positions @ up
+    tips = [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if joint in feet]
+    if tips and min(tips) < min(rest[joint] for joint in feet) - 0.005:
+        sole = min(tips)  # the end sites are the tips of the toes, on the floor
+    else:
+        own = canonical_skeleton()
+        height = own.rest_positions[own.index("left_ankle"), 1]
+        size = _size(skeleton, binding.joints) / _size(own, _identity_joints(own))
+        sole = min(rest[ankle] for ankle in ankles) - height * size
     world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
-    heights = [motion.positions[:, joint, 1] for joint in sorted(feet)]
-    for joint, tip in skeleton.ends:
-        if joint in feet:
-            heights.append(motion.positions[:, joint, 1] + (world[:, joint] @ np.array(tip))[:, 1])
-    if not any(joint in feet for joint, _ in skeleton.ends):  # soles: straight below in rest pose
-        rest = skeleton.rest_positions
-        sole = rest[sorted(feet), 1].min() - 0.02 if skeleton.names != CANONICAL_NAMES else 0.0
-        for joint in sorted(feet):
-            drop = binding.facing[:, 1] * (sole - rest[joint, 1])
-            heights.append(motion.positions[:, joint, 1] + (world[:, joint] @ drop)[:, 1])
+    heights = [
+        motion.positions[:, joint, 1] + (world[:, joint] @ (up * (sole - rest[joint])))[:, 1]
+        for joint in sorted(feet)
+    ]
     return float(np.percentile(np.min(heights, axis=0), 1))

@@ -125,7 +125,7 @@ TABLES: dict[str, RigTable] = {
                 **_sided(_HUMAN_IK, "Left", "Right"),
             },
             ("Spine", "Spine1", "Spine2", "Spine3"),
-            ("Hips", "Spine3", "Neck1", "LeftForeFoot", "LeftHandRing"),
+            ("Hips", "Spine3", "LeftForeFoot", "LeftHandRing"),
         ),
         RigTable(
             "zeggs",
@@ -137,7 +137,7 @@ TABLES: dict[str, RigTable] = {
                 **_sided(_HUMAN_IK, "Left", "Right"),
             },
             ("Spine", "Spine1", "Spine2", "Spine3"),
-            ("Hips", "Spine3", "Neck1", "LeftForeArm"),
+            ("Hips", "Spine3", "LeftForeArm"),
         ),
         RigTable(
             "mixamo",

@@ -94,13 +94,14 @@ def leaf_ends(skeleton: Skeleton) -> list[tuple[int, np.ndarray]]:
         if children or joint in known:
             continue
         offset = skeleton.offsets[joint]
-        name = skeleton.names[joint].lower()
+        name = re.sub(r"[._-][lr]$", "", skeleton.names[joint].lower())  # Blender's and Unreal's sides
         if name.endswith(("eye", "jaw")):
             tip = np.array([0.0, 0.0, 0.03 if name.endswith("eye") else 0.08])
         elif name.endswith("head"):
             tip = np.array([0.0, 0.18, 0.0])
-        elif name.endswith(("foot", "toe", "toes", "toebase", "ball_l", "ball_r")):
-            tip = np.array([0.0, 0.0, 0.07])
+        elif name.endswith(("foot", "toe", "toes", "toebase", "ball")):
+            height = float(skeleton.rest_positions[joint, 1])  # the tip of the toes stands on the floor
+            tip = np.array([0.0, -height if 0 < height < 0.15 else 0.0, 0.07])
         elif name.endswith(("wrist", "hand")):
             tip = offset * (0.17 / max(float(np.linalg.norm(offset)), 1e-6))
         else:
