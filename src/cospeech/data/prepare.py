@@ -1,0 +1,268 @@
+"""Corpora in, a store out: read, check, code, pair, write; with progress, and resumable."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import UserError
+from ..motion.codec import Codec
+from ..motion.phases import hand_speed
+from ..progress import note, track
+from ..speech.features import speech_features
+from ..speech.layout import LAYOUT
+from .clips import Dropped, GestureClip
+from .pairing import Candidate, Matcher, calm_stretches, candidate, mirrored
+from .store import Entry, Store, write_manifest, write_shard
+
+Reader = Callable[..., Iterator[GestureClip | Dropped]]
+
+SHARD_FRAMES = 40_000  # about 22 minutes a shard
+
+
+@dataclass
+class Report:
+    """What ``prepare`` did."""
+
+    clips: int = 0
+    seconds: float = 0.0
+    dropped: list[Dropped] = field(default_factory=list)
+    pairs: int = 0
+    pair_seconds: float = 0.0
+    stroke_to_accent: float = float("nan")  # seconds, mean over made pairs
+    stroke_to_accent_shuffled: float = float("nan")
+
+    def lines(self) -> list[str]:
+        """The report in words."""
+        result = [f"kept {self.clips} clips of motion, {self.seconds / 60:.1f} min"]
+        if self.pairs:
+            result.append(
+                f"{self.pairs} pairs with speech, {self.pair_seconds / 3600:.2f} h"
+                + (
+                    f"; made pairs: stroke to accent {self.stroke_to_accent:.3f} s, "
+                    f"by chance {self.stroke_to_accent_shuffled:.3f} s"
+                    if np.isfinite(self.stroke_to_accent)
+                    else ""
+                )
+            )
+        for reason, count in Counter(_kind(item.reason) for item in self.dropped).most_common():
+            result.append(f"dropped {count}: {reason}")
+        return result
+
+
+def _kind(reason: str) -> str:
+    return reason.split("(")[0].strip()
+
+
+def reader(name: str) -> Reader:
+    """The reader of a corpus by name. Raises UserError with the known names."""
+    from .readers import READERS
+
+    if name not in READERS:
+        raise UserError(f"unknown corpus {name!r}; known: {', '.join(sorted(READERS))}")
+    return READERS[name]()
+
+
+def prepare(
+    corpora: Sequence[tuple[str, str | Path]],
+    out: str | Path,
+    *,
+    rounds: int = 6,
+    seed: int = 0,
+    limit: int | None = None,
+    quiet: bool = False,
+) -> Report:
+    """Build a store from corpora.
+
+    Recordings of speech with motion become pairs as they are. Motion without sound and speech without
+    motion are matched into made pairs (see ``pairing``), ``rounds`` times through all the speech.
+
+    Args:
+        corpora: (reader name, folder) each.
+        out: folder of the store; an interrupted one is continued.
+        rounds: how often each speech gets a partner.
+        limit: read only so many clips a corpus and speaker (for trials).
+    Returns:
+        what was kept, dropped and made; also written to report.json.
+    Raises:
+        UserError: nothing usable was found, or ``out`` holds a store of other settings.
+    """
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    plan = {"corpora": [[name, Path(folder).name] for name, folder in corpora], "rounds": rounds, "seed": seed, "limit": limit}
+    plan_file = out / "plan.json"
+    if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
+        raise UserError(f"{out} was begun with other settings; choose another folder or remove it")
+    plan_file.write_text(json.dumps(plan))
+    codec, report = Codec(), Report()
+    moving: list[GestureClip] = []
+    speaking: list[GestureClip] = []
+    paired: list[GestureClip] = []
+    for name, folder in corpora:
+        for clip in reader(name)(folder, limit=limit, quiet=quiet):
+            if isinstance(clip, Dropped):
+                report.dropped.append(clip)
+            elif clip.motion is not None and clip.speech is not None:
+                paired.append(clip)
+            elif clip.motion is not None:
+                moving.append(clip)
+            else:
+                speaking.append(clip)
+    if not moving and not paired:
+        raise UserError("no usable motion was found; check the folders and the reasons in report.json")
+    report.clips = len(moving) + len(paired)
+    report.seconds = sum(clip.motion.seconds for clip in moving + paired if clip.motion)
+    writer = _Writer(out, LAYOUT.dim)
+    for clip in moving + paired:
+        writer.add(_recorded(clip, codec))
+    writer.flush()
+    report.pairs, report.pair_seconds = len(paired), sum(c.motion.seconds for c in paired if c.motion)
+    if moving and speaking:
+        _make_pairs(moving, speaking, codec, writer, report, rounds=rounds, seed=seed, quiet=quiet)
+    header = {
+        "codec": {"body": list(codec.body), "hands": list(codec.hands)},
+        "feature_dim": LAYOUT.dim,
+        "made_pairs": bool(moving and speaking),
+    }
+    write_manifest(out, header, range(writer.number))
+    (out / "report.json").write_text(
+        json.dumps(
+            {**{k: v for k, v in vars(report).items() if k != "dropped"},
+             "dropped": [vars(item) for item in report.dropped]}, indent=1
+        )
+    )  # fmt: skip
+    if not quiet:
+        for line in report.lines():
+            note(line)
+    return report
+
+
+class _Writer:
+    """Collects entries and writes shards; shards that are already there are passed over."""
+
+    def __init__(self, folder: Path, feature_dim: int) -> None:
+        self.folder, self.feature_dim, self.number = folder, feature_dim, 0
+        self._entries: list[Entry] = []
+
+    def done(self) -> bool:
+        """Is the shard that is being filled already on disk?"""
+        return (self.folder / f"shard-{self.number:05d}.json").is_file()
+
+    def add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if sum(len(item.motion) for item in self._entries) >= SHARD_FRAMES:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._entries:
+            if not self.done():
+                write_shard(self.folder, self.number, self._entries, self.feature_dim)
+            self.number += 1
+            self._entries = []
+
+    def skip(self) -> None:
+        """Go past a shard that is already on disk."""
+        self.number += 1
+
+
+def _recorded(clip: GestureClip, codec: Codec) -> Entry:
+    assert clip.motion is not None
+    coded = codec.encode(clip.motion)
+    features = None if clip.speech is None else _fit(speech_features(clip.speech.samples), len(coded))
+    return Entry(
+        clip.id,
+        "motion" if features is None else "pair",
+        clip.split,
+        clip.speaker,
+        clip.emotion,
+        coded,
+        features,
+        {"speed": float(hand_speed(clip.motion).mean())},
+    )
+
+
+def _fit(features: np.ndarray, frames: int) -> np.ndarray:
+    """Cut features to the motion's length, or repeat the last frame."""
+    if len(features) >= frames:
+        return features[:frames]
+    return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
+
+
+def _make_pairs(
+    moving: list[GestureClip], speaking: list[GestureClip], codec: Codec, writer: _Writer, report: Report,
+    *, rounds: int, seed: int, quiet: bool,
+) -> None:  # fmt: skip
+    """Pairs within each split; one shard holds one split's round over a part of the speech."""
+    distances: list[tuple[float, float, int]] = []
+    for split in ("train", "val", "test"):
+        pools: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
+        for clip in moving:
+            if clip.split == split:
+                item = candidate(clip, codec)
+                pools[clip.speaker, clip.emotion or "neutral"] += [item, mirrored(item, codec)]
+        voices = [clip for clip in speaking if clip.split == split]
+        if not pools or not voices:
+            continue
+        rests = _rests(pools)
+        matchers = {key: Matcher(pool, rests[key[0]], codec) for key, pool in pools.items()}
+        # Rare emotions are drawn less often than an even share, more often than their own.
+        keys = sorted(pools)
+        weight = np.sqrt([sum(len(item.motion) for item in pools[key]) for key in keys])
+        jobs = [(number, voice) for number in range(rounds) for voice in voices]
+        chunk = 60
+        for first in track(range(0, len(jobs), chunk), f"pairs {split}", quiet=quiet):
+            if writer.done():
+                described = json.loads((writer.folder / f"shard-{writer.number:05d}.json").read_text())
+                distances += [(d["info"]["distance"], d["info"]["shuffled"], d["frames"]) for d in described]
+                writer.skip()
+                continue
+            for number, voice in jobs[first : first + chunk]:
+                entry = _pair(voice, number, split, keys, weight, matchers, codec, seed)
+                info = entry.info
+                distances.append((info["distance"], info["shuffled"], len(entry.motion)))
+                writer._entries.append(entry)
+            writer.flush()
+    report.pairs += len(distances)
+    report.pair_seconds += sum(d[2] for d in distances) / 30
+    if distances:
+        report.stroke_to_accent = float(np.nanmean([d[0] for d in distances]))
+        report.stroke_to_accent_shuffled = float(np.nanmean([d[1] for d in distances]))
+
+
+def _pair(
+    voice: GestureClip, number: int, split: str, keys: list[tuple[str, str]], weight: np.ndarray,
+    matchers: dict[tuple[str, str], Matcher], codec: Codec, seed: int,
+) -> Entry:  # fmt: skip
+    assert voice.speech is not None
+    rng = np.random.default_rng([seed, number, zlib.crc32(voice.id.encode())])
+    speaker, emotion = keys[int(rng.choice(len(keys), p=weight / weight.sum()))]
+    # A second of silence on both sides teaches how gesturing begins and ends.
+    before, after = (int(16_000 * rng.uniform(0.3, 1.2)) for _ in range(2))
+    features = speech_features(np.pad(voice.speech.samples, (before, after)))
+    made = matchers[speaker, emotion].make(features, rng)
+    speed = float(hand_speed(codec.decode(made.motion)).mean())
+    return Entry(
+        f"{voice.id}#{number}", "made_pair", split, speaker, emotion, made.motion, features,
+        {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
+         "sources": list(made.sources)},
+    )  # fmt: skip
+
+
+def _rests(pools: dict[tuple[str, str], list[Candidate]]) -> dict[str, list[Candidate]]:
+    """Calm stretches of every speaker, over all emotions."""
+    result = {}
+    for speaker in {key[0] for key in pools}:
+        own = [item for key, pool in pools.items() if key[0] == speaker for item in pool]
+        result[speaker] = calm_stretches(own)
+    return result
+
+
+def open_store(folder: str | Path) -> Store:
+    """Open a finished store."""
+    return Store(folder)

@@ -1,0 +1,130 @@
+"""The MPI Emotional Body Expressions Database: seated story tellers, ten emotions, no sound.
+
+Volkova, de la Rosa, Buelthoff, Mohler, PLOS ONE 2014. Expected: ``clips.csv`` (file, actor, emotion,
+kind, frames, seconds) and the BVH files in ``clips.zip`` or unpacked beside it.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import zipfile
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ...emotions import canonical_emotion
+from ...errors import UserError
+from ...motion.fingers import add_fingers
+from ...motion.formats.bvh import load_bvh
+from ...motion.kinematics import global_rotations
+from ...motion.motion import Motion
+from ...motion.posture import stand
+from ...motion.retarget import retarget
+from ...motion.skeleton import canonical_skeleton
+from ...progress import track
+from ...rotation import axis_rotation, matrix_to_quaternion, quaternion_to_matrix, transpose
+from ...timing import FPS
+from ..clips import Dropped, GestureClip
+
+# Split by actor: clips of one actor resemble each other too much to stand on both sides.
+SPLITS = {"DiMi": "test", "PaPi": "val"}
+CREDIT = (
+    "MPI Emotional Body Expressions Database (Volkova, de la Rosa, Buelthoff, Mohler, "
+    "PLOS ONE 2014), CC BY 4.0"
+)
+
+
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+    """Clips of motion, upright and facing +z, with fingers added; dropped ones with the reason.
+
+    Every actor's mean orientation of the chest over each take is taken out, so that a person who sat
+    askew or leaned back on a chair stands upright; all limbs keep their directions relative to the
+    chest.
+
+    Args:
+        folder: holds clips.csv and clips.zip (or the unpacked actors' folders).
+        limit: read only so many clips of each actor (for trials).
+    Raises:
+        UserError: clips.csv is missing or a named file is not there.
+    """
+    folder = Path(folder)
+    table = folder / "clips.csv"
+    if not table.is_file():
+        raise UserError(f"{folder} is no ebmdb folder: it has no clips.csv")
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    takes: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
+    counts: dict[str, int] = defaultdict(int)
+    for row in rows:
+        counts[row["actor"]] += 1
+        if limit is None or counts[row["actor"]] <= limit:
+            takes[row["actor"], row["session"]].append(row)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = folder
+        if (folder / "clips.zip").is_file():
+            root = Path(scratch)
+            with zipfile.ZipFile(folder / "clips.zip") as archive:
+                archive.extractall(root)
+        for (actor, _), take in track(takes.items(), "ebmdb", quiet=quiet):
+            yield from _read_take(root, actor, take)
+
+
+def _read_take(root: Path, actor: str, take: list[dict[str, str]]) -> Iterator[GestureClip | Dropped]:
+    motions: list[tuple[dict[str, str], Motion]] = []
+    for row in take:
+        path = root / row["file"]
+        if not path.is_file():
+            raise UserError(f"{path.name} is named in clips.csv but is not there")
+        motion = retarget(load_bvh(path), table="ebmdb").resample(FPS)
+        motions.append((row, motion))
+    upright = _upright([motion for _, motion in motions])
+    for row, motion in motions:
+        identity = Path(row["file"]).with_suffix("").as_posix()
+        emotion = canonical_emotion(row["emotion"])
+        if motion.frames < FPS:
+            yield Dropped(identity, f"shorter than a second ({motion.frames} frames)")
+            continue
+        turned = motion.rotations.copy()
+        turned[:, 0] = upright @ turned[:, 0]
+        standing = stand(replace(motion, rotations=turned))
+        reason = implausible(standing)
+        if reason:
+            yield Dropped(identity, reason)
+            continue
+        finished = add_fingers(standing, emotion=emotion, seed=_seed(identity))
+        yield GestureClip(identity, actor, SPLITS.get(actor, "train"), emotion, None, finished)
+
+
+def _upright(motions: list[Motion]) -> np.ndarray:
+    """[3, 3] turn that makes the take's mean chest orientation face +z and stand upright."""
+    skeleton = canonical_skeleton()
+    chest = skeleton.index("spine3")
+    world = [
+        global_rotations(motion.rotations[:, : chest + 1], skeleton.parents[: chest + 1])[:, chest]
+        for motion in motions
+    ]
+    all_frames = np.concatenate(world)
+    # Mean rotation: the leading eigenvector of the quaternions' outer products (Markley 2007).
+    q = matrix_to_quaternion(all_frames)
+    mean = quaternion_to_matrix(np.linalg.eigh(q.T @ q)[1][:, -1])
+    # A standing person leans forward a few degrees when speaking to somebody.
+    return axis_rotation("X", np.deg2rad(3.0)) @ transpose(mean)
+
+
+def implausible(motion: Motion) -> str | None:
+    """Why a motion cannot be used, or None: a joint that jumps, or a hand faster than any real one."""
+    positions = motion.positions[:, canonical_skeleton().indices(["left_wrist", "right_wrist", "head"])]
+    step = np.linalg.norm(np.diff(positions, axis=0), axis=-1) * motion.fps
+    if step.max(initial=0.0) > 8.0:
+        return f"a hand or the head moves at {step.max():.1f} m/s (allowed 8)"
+    return None
+
+
+def _seed(identity: str) -> int:
+    import zlib
+
+    return zlib.crc32(identity.encode())

@@ -1,0 +1,146 @@
+"""Training the motion tokenizer on a store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.store import Store
+from ...motion.codec import Codec
+from ...motion.skeleton import canonical_skeleton
+from ...rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
+from ...training.loop import Batch, Place, TrainConfig, fit
+from .tokenizer import Tokenizer, TokenizerConfig, tokenizer_loss
+
+WINDOW = 64  # frames
+
+
+class MotionWindows:
+    """Random windows of coded motion, mirrored, re-timed and slightly re-posed.
+
+    Re-posing turns every body joint by a small constant angle a window: other people hold themselves
+    differently, and six actors are few.
+    """
+
+    def __init__(
+        self, store: Store, codec: Codec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
+        batch_size: int = 64, seed: int = 0, repose: float = 5.0,
+    ) -> None:  # fmt: skip
+        self.codec, self.window, self.batch_size, self.seed, self.repose = codec, window, batch_size, seed, repose
+        items = [i for i in store.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2]
+        if not items:
+            items = [i for i in store.select(split=splits) if i.frames >= 1.25 * window + 2]
+        self.motions = [store.motion(item) for item in items]
+        lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
+        self._chance = lengths / lengths.sum()
+        stacked = np.concatenate(self.motions)
+        stacked = np.concatenate([stacked, codec.mirror(stacked)])
+        self.mean = torch.from_numpy(stacked.mean(0))
+        # One scale for each kind of channel keeps the joints' relative motion; a floor for still ones.
+        scale = np.empty(codec.channels, dtype=np.float32)
+        for part in codec.slices.values():
+            scale[part] = np.sqrt(stacked[:, part].var(0).mean()) + 1e-3
+        self.std = torch.from_numpy(scale)
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        rng = np.random.default_rng([self.seed, step, place.rank])
+        size = self.batch_size // place.world
+        windows = np.empty((size, self.window, self.codec.channels), dtype=np.float32)
+        for row, choice in enumerate(rng.choice(len(self.motions), size=size, p=self._chance)):
+            motion = self.motions[choice]
+            rate = float(rng.choice([1.0, rng.uniform(0.8, 1.25)]))
+            start = rng.uniform(0, len(motion) - 1 - rate * (self.window - 1))
+            windows[row] = resample(motion, start + rate * np.arange(self.window))
+            if rng.random() < 0.5:
+                windows[row] = self.codec.mirror(windows[row])
+        x = torch.from_numpy(windows)
+        if self.repose:
+            x = self._reposed(x, rng)
+        return {"x": x}
+
+    def _reposed(self, x: Tensor, rng: np.random.Generator) -> Tensor:
+        joints = len(self.codec.body)
+        angle = rng.normal(0, np.deg2rad(self.repose), (len(x), 1, joints, 3)) * (rng.random((len(x), 1, 1, 1)) < 0.6)
+        angle[:, :, 0] *= 0.3  # the pelvis less
+        turn = torch.from_numpy(axis_angle_to_matrix(angle).astype(np.float32))
+        body = x[..., : 6 * joints].reshape(len(x), self.window, joints, 6)
+        turned = matrix_to_6d(matrix_from_6d(body) @ turn)
+        return torch.cat([turned.reshape(len(x), self.window, -1), x[..., 6 * joints :]], -1)
+
+
+def resample(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """[T, C] at fractional frames, linear."""
+    low = np.minimum(place.astype(int), len(motion) - 2)
+    t = (place - low)[:, None].astype(np.float32)
+    return motion[low] * (1 - t) + motion[low + 1] * t
+
+
+def fit_tokenizer(
+    store: Store,
+    folder: str | Path,
+    *,
+    config: TokenizerConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+) -> Tokenizer:
+    """Train a tokenizer; continues a run found in ``folder``."""
+    config, training, codec = config or TokenizerConfig(), training or TrainConfig(), Codec()
+    windows = MotionWindows(store, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
+    torch.manual_seed(training.seed)
+    model = Tokenizer(config, windows.mean, windows.std)
+    offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return tokenizer_loss(
+            network, config, batch["x"], std=windows.std, offsets=offsets, joints=codec.joints
+        )
+
+    held_out = [store.motion(item) for item in store.select(split="val", kind=("motion", "pair"))[::6]]
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, Tokenizer)
+        return tokenizer_quality(network, held_out, codec)
+
+    fit(
+        model, loss, windows, folder, training,
+        validate=validate if held_out else None,
+        describe={"method": "contextual tokenizer", "config": asdict(config), "splits": list(splits),
+                  "store": store.fingerprint},
+    )  # fmt: skip
+    return model
+
+
+@torch.no_grad()
+def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: Codec) -> dict[str, float]:
+    """Reconstruction of whole clips [T, C]: joint angle (degrees), wrist (cm), hand speed (ratio), jerk (ratio)."""
+    from ...motion.phases import hand_speed
+
+    angles, wrists, speeds, jerks = [], [], [], []
+    body = 6 * len(codec.body)
+    names = canonical_skeleton().indices(["left_wrist", "right_wrist"])
+    for motion in motions:
+        frames = len(motion) // model.config.downsample * model.config.downsample
+        x = torch.from_numpy(motion[None, :frames])
+        y = model.decode(model.encode(x))[0].float().numpy()
+        a = matrix_from_6d(motion[:frames, :body].reshape(frames, -1, 6))
+        b = matrix_from_6d(y[:, :body].reshape(frames, -1, 6))
+        angles.append(np.rad2deg(geodesic(a, b)).mean(1))
+        real, made = codec.decode(motion[:frames]), codec.decode(y)
+        wrists.append(np.linalg.norm(real.positions[:, names] - made.positions[:, names], axis=-1).mean(1))
+        speeds.append(np.array([hand_speed(real, smooth=1).mean(), hand_speed(made, smooth=1).mean()]) * frames)
+        jerks.append(np.array([_jerk(real.positions[:, names]), _jerk(made.positions[:, names])]) * frames)
+    speed, jerk = np.sum(speeds, 0), np.sum(jerks, 0)
+    return {
+        "angle": float(np.concatenate(angles).mean()),
+        "wrist_cm": float(np.concatenate(wrists).mean() * 100),
+        "speed_ratio": float(speed[1] / speed[0]),
+        "jerk_ratio": float(jerk[1] / jerk[0]),
+    }
+
+
+def _jerk(positions: np.ndarray) -> float:
+    return float(np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean() * 30**3)

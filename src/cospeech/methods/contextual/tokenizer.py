@@ -1,0 +1,187 @@
+"""Motion tokens: a convolutional auto-encoder with a residual quantiser (Contextual Gesture, section 3.2).
+
+The distillation from the gesture encoder joins through ``TokenizerConfig.distill`` and the ``teacher``
+argument of ``tokenizer_loss``; without a teacher its term is absent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...motion.kinematics import forward as forward_kinematics
+from ...motion.skeleton import CANONICAL_PARENTS, canonical_skeleton
+from ...nn.quantizer import Quantized, ResidualQuantizer
+from ...rotation import matrix_from_6d
+
+
+@dataclass(frozen=True)
+class TokenizerConfig:
+    """Sizes of the tokenizer and weights of its losses."""
+
+    channels: int = 267  # C of the codec
+    width: int = 384
+    latent: int = 128  # [P]
+    blocks: int = 3  # residual blocks a stage
+    downsample: int = 2  # frames a token; the paper has 1, ours is half the sequence for the generator
+    layers: int = 6  # [P] residual layers
+    codes: int = 512  # [D] the paper has 1024; half suffices for our hour of motion
+    quantizer_dropout: float = 0.2  # [R, MoMask]
+    # Weights of the named losses: reconstruction, velocity and acceleration in the codec's channels,
+    # position and its velocity in metres, commitment (alpha = 0.02), distillation (beta = 0.5).
+    reconstruction: float = 1.0
+    velocity: float = 2.0
+    acceleration: float = 1.0
+    position: float = 10.0
+    position_velocity: float = 20.0
+    commitment: float = 0.02
+    distill: float = 0.5
+
+
+class Tokenizer(nn.Module):
+    """[B, T, C] motion <-> [B, T / downsample, K] codes. Normalisation is inside."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: TokenizerConfig, mean: Tensor | None = None, std: Tensor | None = None) -> None:
+        super().__init__()
+        self.config = config
+        c, w, d = config.channels, config.width, config.downsample
+        self.register_buffer("mean", torch.zeros(c) if mean is None else mean.float())  # [C]
+        self.register_buffer("std", torch.ones(c) if std is None else std.float())  # [C]
+        down: nn.Module = nn.Conv1d(w, w, 2 * d, stride=d, padding=d // 2) if d > 1 else nn.Identity()
+        up: nn.Module = nn.ConvTranspose1d(w, w, 2 * d, stride=d, padding=d // 2) if d > 1 else nn.Identity()
+        dilations = [3**i for i in range(config.blocks)]
+        self.encoder = nn.Sequential(
+            nn.Conv1d(c, w, 3, padding=1),
+            FrameBlock(w, 1),
+            down,
+            *(FrameBlock(w, dilation) for dilation in dilations),
+            nn.Conv1d(w, config.latent, 1),
+        )
+        self.quantizer = ResidualQuantizer(
+            config.layers, config.codes, config.latent, dropout=config.quantizer_dropout
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv1d(config.latent, w, 3, padding=1),
+            *(FrameBlock(w, dilation) for dilation in reversed(dilations)),
+            up,
+            FrameBlock(w, 1),
+            FrameBlock(w, 3),
+            nn.Conv1d(w, c, 3, padding=1),
+        )
+
+    @property
+    def frame_rate(self) -> float:
+        """Tokens a second."""
+        return 30 / self.config.downsample
+
+    def encode_latent(self, x: Tensor) -> Tensor:
+        """[B, T, C] -> [B, T', D] before quantisation."""
+        z: Tensor = self.encoder(((x - self.mean) / self.std).transpose(1, 2)).transpose(1, 2)
+        return z
+
+    def decode_latent(self, latent: Tensor) -> Tensor:
+        """[B, T', D] -> [B, T, C]."""
+        y: Tensor = self.decoder(latent.transpose(1, 2)).transpose(1, 2)
+        return y * self.std + self.mean
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Motion [B, T, C], T a multiple of ``downsample``, -> codes [B, T', K]."""
+        return self.quantizer.encode(self.encode_latent(x))
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes [B, T', k] -> motion [B, T, C]."""
+        return self.decode_latent(self.quantizer.decode(codes))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Quantized]:
+        quantized = self.quantizer(self.encode_latent(x))
+        return self.decode_latent(quantized.latent), quantized
+
+
+class FrameBlock(nn.Module):
+    """Residual block whose normalisation is per frame, so that a code means the same in any window."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.conv = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.out = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.norm(x.transpose(1, 2)).transpose(1, 2)
+        return x + self.out(F.gelu(self.conv(F.gelu(h))))
+
+
+def tokenizer_loss(
+    model: nn.Module,
+    config: TokenizerConfig,
+    x: Tensor,
+    *,
+    std: Tensor,
+    offsets: Tensor,
+    joints: list[int],
+    teacher: Tensor | None = None,
+    project: nn.Module | None = None,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Equation (3) with geometric terms.
+
+    Args:
+        model: a Tokenizer or its distributed wrapper.
+        x: motion [B, T, C].
+        std: [C] scale of the channels.
+        offsets: [J, 3] metres of the canonical skeleton.
+        joints: canonical indices of the coded joints.
+        teacher: [B, T', D'] gesture features to distil (equation 2), or None.
+        project: layer from the latent to the teacher's width.
+    Returns:
+        the sum, and every term by name before its weight.
+    """
+    y, quantized = model(x)
+    with torch.autocast(x.device.type, enabled=False):  # kinematics in bfloat16 would be off by millimetres
+        return _terms(config, x, y.float(), quantized, std, offsets, joints, teacher, project)
+
+
+def _terms(
+    config: TokenizerConfig, x: Tensor, y: Tensor, quantized: Quantized, std: Tensor, offsets: Tensor,
+    joints: list[int], teacher: Tensor | None, project: nn.Module | None,
+) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+    a, b = x / std, y / std
+    terms = {
+        "reconstruction": F.smooth_l1_loss(b, a, beta=0.1),
+        "velocity": F.l1_loss(b.diff(dim=1), a.diff(dim=1)),
+        "acceleration": F.l1_loss(b.diff(n=2, dim=1), a.diff(n=2, dim=1)),
+        "commitment": quantized.commitment,
+    }
+    if config.position or config.position_velocity:
+        p, q = (coded_positions(motion, offsets, joints) for motion in (x, y))
+        terms["position"] = F.l1_loss(q, p)
+        terms["position_velocity"] = F.l1_loss(q.diff(dim=1), p.diff(dim=1))
+    if teacher is not None and project is not None:
+        terms["distill"] = 1 - F.cosine_similarity(project(quantized.latent), teacher, dim=-1).mean()
+    loss = sum((getattr(config, name) * value for name, value in terms.items()), torch.zeros(()))
+    return loss, {**terms, "perplexity": quantized.perplexity}
+
+
+def coded_positions(channels: Tensor, offsets: Tensor, joints: list[int]) -> Tensor:
+    """World positions [..., J', 3] of the arms', head's and finger tips' joints of coded motion [..., C]."""
+    parents, kept = _tree(tuple(joints))
+    sixd = channels[..., : 6 * len(joints)].reshape(*channels.shape[:-1], len(joints), 6)
+    matrices = matrix_from_6d(sixd[..., kept, :])
+    used = [joints[k] for k in kept]
+    root = channels[..., 6 * len(joints) :]
+    positions: Tensor = forward_kinematics(matrices, root, parents, offsets[used])[1]
+    return positions[..., 1:, :]
+
+
+def _tree(joints: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
+    """Parents among the coded joints, and which of them count: all but the second and third phalanges."""
+    names = canonical_skeleton().names
+    kept = [k for k, joint in enumerate(joints) if names[joint][-1] not in "23" or "spine" in names[joint]]
+    place = {joints[k]: n for n, k in enumerate(kept)}
+    parents = tuple(place[CANONICAL_PARENTS[joints[k]]] if CANONICAL_PARENTS[joints[k]] >= 0 else -1 for k in kept)
+    return parents, kept

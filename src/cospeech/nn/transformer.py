@@ -1,0 +1,65 @@
+"""Transformer blocks: rotary self-attention, adaptive layer norm on a global condition."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def rotary_angles(length: int, dim: int, device: torch.device) -> Tensor:
+    """[length, dim / 2] angles of rotary position embedding (Su et al. 2021)."""
+    rate = 10_000 ** (-torch.arange(0, dim, 2, device=device, dtype=torch.float32) / dim)
+    return torch.arange(length, device=device, dtype=torch.float32)[:, None] * rate
+
+
+def rotate(x: Tensor, angles: Tensor) -> Tensor:
+    """Turn the pairs of [..., N, dim] by their position's angles."""
+    a, b = x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
+    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head attention over the time axis of [B, N, D]; positions are relative."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        q, k, v = self.qkv(x).reshape(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        angles = rotary_angles(length, width // self.heads, x.device)
+        mixed = F.scaled_dot_product_attention(rotate(q, angles), rotate(k, angles), v)
+        y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return y
+
+
+class ConditionedBlock(nn.Module):
+    """Self-attention and MLP, both modulated by a global condition; speech joins frame by frame.
+
+    The modulation starts at zero (Peebles and Xie 2023, adaLN-zero), so a fresh block is the identity.
+    """
+
+    def __init__(self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        hidden = hidden or 4 * width
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = SelfAttention(width, heads)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
+        self.modulation = nn.Linear(width, 6 * width)
+        self.speech = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+        nn.init.zeros_(self.modulation.weight)
+        nn.init.zeros_(self.modulation.bias)
+
+    def forward(self, x: Tensor, speech: Tensor, condition: Tensor) -> Tensor:
+        """x, speech: [B, N, D]; condition: [B, D]."""
+        s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(condition))[:, None].chunk(6, -1)
+        x = x + self.speech(speech)
+        x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))
+        return x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))
