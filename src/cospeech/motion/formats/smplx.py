@@ -1,0 +1,178 @@
+"""SMPL-X parameters in an npz, as BEAT2 and AMASS store them.
+
+Keys of BEAT2, in this order: betas (300) float32, poses (T, 165) float32 axis-angle in the order of the
+canonical skeleton (pelvis, 21 body joints, jaw, eyes, 15 + 15 fingers, relative to the flat hand),
+expressions (T, 100) float64 FLAME, trans (T, 3) float64 metres, model, gender, mocap_frame_rate int32.
+
+The local rotations are taken as they are: SMPL-X and the canonical skeleton share names, tree and T-pose.
+The model's pelvis lies ``PELVIS`` from its origin, so the root is at trans + PELVIS; the shape (betas) moves
+it by a few centimetres, which only the licensed body model could tell. What a file holds beside the motion
+stays in ``motion.extra``, and where rotations and root are still those that were read, the original numbers
+are written back: an unmodified motion gives the same file, byte for byte.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserError
+from ...files import atomic_path
+from ...rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from ..kinematics import global_rotations
+from ..motion import Motion
+from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
+
+PELVIS = np.array([0.0031, -0.3514, 0.0120])  # metres, of the neutral mean shape
+_KEYS = ("betas", "poses", "expressions", "trans", "model", "gender", "mocap_frame_rate")
+_RATE_KEYS = ("mocap_frame_rate", "mocap_framerate")
+_PER_FRAME = ("poses", "expressions", "trans")
+_PREFIX = "smplx/"  # of the keys in motion.extra["per_frame"]
+_Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+
+
+def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
+    """Read SMPL-X parameters on the canonical skeleton.
+
+    Args:
+        path: the npz file; pickled objects in it are refused.
+        up: "y" (BEAT2), "z" (AMASS) or "auto" (where the back points).
+
+    Raises:
+        UserError: broken, pickled, or not SMPL-X parameters.
+    """
+    path = Path(path)
+    if up not in ("auto", "y", "z"):
+        raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
+    arrays = _read_npz(path)
+    for key in ("poses", "trans"):
+        if key not in arrays:
+            raise UserError(f"{path}: no array {key!r}; a SMPL-X file holds {', '.join(_KEYS)}")
+    poses, trans = arrays["poses"], arrays["trans"]
+    frames = len(poses) if poses.ndim else 0
+    if frames < 1 or poses.shape != (frames, 165) or trans.shape != (frames, 3):
+        raise UserError(
+            f"{path}: poses must be (T, 165) and trans (T, 3) with T > 0; got {poses.shape} and {trans.shape}"
+        )
+    for key in (*_PER_FRAME, "betas"):
+        value = arrays.get(key)
+        if value is not None and (value.dtype.kind not in "fiu" or not np.isfinite(value).all()):
+            raise UserError(f"{path}: {key} must hold finite numbers")
+    fps = _rate(path, arrays)
+    if up == "auto":
+        up = "z" if _points_z(poses) else "y"
+    turn = _Z_UP_TO_Y_UP if up == "z" else np.eye(3)
+    rotations, translation = _forward(poses, trans, turn)
+    per_frame = {
+        _PREFIX + key: arrays[key]
+        for key in _PER_FRAME
+        if key in arrays and arrays[key].ndim == 2 and len(arrays[key]) == frames
+    }
+    rest = {key: value for key, value in arrays.items() if _PREFIX + key not in per_frame}
+    extra: dict[str, Any] = {
+        "per_frame": per_frame,
+        "smplx": {"arrays": rest, "order": tuple(arrays), "up": up},
+    }
+    return Motion(canonical_skeleton(), fps, rotations, translation, extra=extra)
+
+
+def save_smplx(motion: Motion, path: str | Path) -> Path:
+    """Write a BEAT2-style npz; other rigs are retargeted first. ARKit face weights have no place in it.
+
+    Betas and expressions are those the motion was read with, zeros for a generated one.
+    """
+    path = Path(path)
+    if motion.skeleton.names != CANONICAL_NAMES:
+        from ..retarget import retarget
+
+        motion = retarget(motion)
+    frames = motion.frames
+    kept = motion.extra.get("smplx", {})
+    per_frame = {
+        key.removeprefix(_PREFIX): value
+        for key, value in motion.extra.get("per_frame", {}).items()
+        if key.startswith(_PREFIX) and len(value) == frames
+    }
+    turn = _Z_UP_TO_Y_UP if kept.get("up") == "z" else np.eye(3)
+    poses, trans = _backward(motion, per_frame.get("poses"), per_frame.get("trans"), turn)
+    rate = int(motion.fps) if float(motion.fps).is_integer() else motion.fps
+    arrays: dict[str, np.ndarray] = {
+        "betas": np.zeros(300, dtype=np.float32),
+        "model": np.array("smplx2020"),
+        "gender": np.array("neutral"),
+        "mocap_frame_rate": np.array(rate, dtype=np.int32 if isinstance(rate, int) else np.float64),
+        "expressions": per_frame.get("expressions", np.zeros((frames, 100))),
+        **{key: value for key, value in kept.get("arrays", {}).items() if key not in _PER_FRAME},
+        "poses": poses,
+        "trans": trans,
+    }
+    for key in _RATE_KEYS:
+        if key in arrays and float(arrays[key]) != motion.fps:
+            arrays[key] = np.array(rate, dtype=np.int32 if isinstance(rate, int) else np.float64)
+    order = [*(key for key in kept.get("order", ()) if key in arrays)]
+    order += [key for key in (*_KEYS, *arrays) if key not in order and not (order and key in _RATE_KEYS)]
+    with atomic_path(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **{key: arrays[key] for key in dict.fromkeys(order)})  # type: ignore[arg-type]
+    return path
+
+
+def _forward(poses: np.ndarray, trans: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Local rotations [T, 55, 3, 3] and root positions [T, 3], float32, of SMPL-X parameters."""
+    rotations = axis_angle_to_matrix(poses.reshape(len(poses), 55, 3).astype(np.float64))
+    rotations[:, 0] = turn @ rotations[:, 0]
+    translation = (trans.astype(np.float64) + PELVIS) @ turn.T
+    return rotations.astype(np.float32), translation.astype(np.float32)
+
+
+def _backward(
+    motion: Motion, old_poses: np.ndarray | None, old_trans: np.ndarray | None, turn: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """SMPL-X parameters of a motion; the original ones wherever they still give the same motion."""
+    frames = motion.frames
+    rotations = motion.rotations.astype(np.float64)
+    rotations[:, 0] = turn.T @ rotations[:, 0]
+    poses = matrix_to_axis_angle(rotations).reshape(frames, 165)
+    trans = motion.translation.astype(np.float64) @ turn - PELVIS
+    poses = poses.astype(np.float32 if old_poses is None else old_poses.dtype)
+    trans = trans if old_trans is None else trans.astype(old_trans.dtype)
+    if old_poses is not None and old_trans is not None and old_poses.shape == poses.shape:
+        before, root = _forward(old_poses, old_trans, turn)
+        same = (before == motion.rotations).all((-1, -2))
+        poses = np.where(np.repeat(same, 3, axis=1), old_poses, poses)
+        trans = np.where((root == motion.translation).all(-1)[:, None], old_trans, trans)
+    return poses, trans
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise UserError(f"{path}: a single array, not an npz of SMPL-X parameters")
+            return {key: archive[key] for key in archive.files}
+    except UserError:
+        raise
+    except Exception as error:  # numpy, zipfile and zlib raise a dozen types on broken files
+        if "pickle" in str(error):
+            raise UserError(
+                f"{path}: holds pickled Python objects or is no npz; pickles can run code and are refused"
+            ) from error
+        raise UserError(f"{path}: not a readable npz ({type(error).__name__}); cut off or damaged") from error
+
+
+def _rate(path: Path, arrays: dict[str, np.ndarray]) -> float:
+    for key in _RATE_KEYS:
+        if key in arrays:
+            value = arrays[key]
+            if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(())) < 1e5:
+                raise UserError(f"{path}: {key} must be a positive number of frames a second")
+            return float(value.reshape(()))
+    return 30.0
+
+
+def _points_z(poses: np.ndarray) -> bool:
+    """Whether the back (spine3's up axis) points along +z rather than +y, on average."""
+    some = poses[:: max(1, len(poses) // 16)].reshape(-1, 55, 3).astype(np.float64)
+    up = global_rotations(axis_angle_to_matrix(some), CANONICAL_PARENTS)[:, 9, :, 1].mean(0)
+    return bool(up[2] > 1.5 * abs(up[1]))
