@@ -43,12 +43,20 @@ def power(samples: np.ndarray, starts: np.ndarray) -> np.ndarray:
     return spectrum.real**2 + spectrum.imag**2
 
 
+def _mel_edges() -> np.ndarray:
+    """Edges and centres of the mel bands over 60 to 7000 Hz, [MEL_BANDS + 2] Hz."""
+    low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (60.0, 7000.0))
+    return 700.0 * (10.0 ** (np.linspace(low, high, MEL_BANDS + 2) / 2595.0) - 1.0)
+
+
+BAND_HERTZ = _mel_edges()[1:-1]  # [MEL_BANDS] centres of the mel bands
+
+
 @cache
 def _filters() -> np.ndarray:
     """[FFT // 2 + 1, 41]: forty mel triangles over 60 to 7000 Hz, then the band of the energy."""
     hertz = np.arange(FFT // 2 + 1) * SAMPLE_RATE / FFT
-    low, high = (2595.0 * math.log10(1.0 + f / 700.0) for f in (60.0, 7000.0))
-    edges = 700.0 * (10.0 ** (np.linspace(low, high, MEL_BANDS + 2) / 2595.0) - 1.0)
+    edges = _mel_edges()
     rise = (hertz[:, None] - edges[:-2]) / np.diff(edges)[:-1]
     fall = (edges[2:] - hertz[:, None]) / np.diff(edges)[1:]
     triangles = np.clip(np.minimum(rise, fall), 0.0, None)
