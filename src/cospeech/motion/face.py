@@ -2,8 +2,8 @@
 
 The mouth follows the sound (``mouth_from_features``: the place where a trained model would go); eyes,
 lids and brows follow its accents and pauses, with chance where people differ; the emotion lies
-beneath as a steady expression. All of it is a decision of ours. What it does not know: phones. Lips
-that must meet (p, b, m) meet only where the sound dips.
+beneath as a steady expression. All of it is a decision of ours. Where the speech has words, lips that
+must meet (p, b, m) meet; without words they do so only where the sound dips.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from ..errors import UserError
 from ..speech.features import LAYOUT, accents, phrase_ends, speech_features
 from ..speech.spectrum import BAND_HERTZ
 from ..speech.speech import Speech
+from ..speech.visemes import VISEMES, visemes
 from ..timing import FPS, SAMPLE_RATE
 
 # The blend shapes of ARFaceAnchor.BlendShapeLocation in the order of Apple's documentation.
@@ -68,6 +69,7 @@ _EXPRESSIONS: dict[str, dict[str, float]] = {
     "surprise": {"browInnerUp": 0.5, "browOuterUp": 0.55, "eyeWide": 0.5},
 }
 
+_JAW = 0.65  # widest opening of the jaw in speech
 _LEAD = 1  # frames by which the mouth goes before the sound
 _ATTACK, _RELEASE = 0.65, 0.4  # share of the way the jaw goes in a frame, opening and closing
 
@@ -99,7 +101,7 @@ def face_from_speech(
         features = np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
     rng = np.random.default_rng(seed)
     ends = phrase_ends(features)
-    face = mouth_from_features(features)
+    face = mouth_from_features(features, lips=visemes(speech.words, features))
     face += _expression(features, emotion, intensity) * (1.0 - 0.5 * face[:, [_INDEX["mouthPucker"]]])
     face += _brows(features, rng, emotion) * min(intensity, 1.5)
     face += _glances(frames, ends, rng)
@@ -113,11 +115,18 @@ def face_from_speech(
     return np.clip(face, 0.0, 1.0, out=face)
 
 
-def mouth_from_features(features: np.ndarray) -> np.ndarray:
-    """Jaw and lips from the features [T, 48]: [T, 52] float32, all other shapes zero.
+def mouth_from_features(features: np.ndarray, *, lips: np.ndarray | None = None) -> np.ndarray:
+    """Jaw and lips.
 
     Openness comes from the level and the first formant; rounding and spreading from where the
     energy of the vowel lies. Shut in silence.
+
+    Args:
+        features: [T, 48].
+        lips: positions that words ask for, [T, 4] as speech.visemes gives them.
+
+    Returns:
+        [T, 52] float32, shapes other than jaw and mouth zero.
     """
     frames = len(features)
     ahead = np.concatenate([features[_LEAD:], features[-1:].repeat(_LEAD, axis=0)])[:frames]
@@ -133,15 +142,21 @@ def mouth_from_features(features: np.ndarray) -> np.ndarray:
     high_vowel, low_vowel = band(200, 450), band(600, 1100)
     back, front, hiss = band(350, 1000), band(1500, 2800), band(3800, 7000)
     open_ = np.clip(0.5 + 0.35 * (low_vowel - high_vowel), 0.0, 1.0)
-    round_ = _smooth(speech * voicing * loud * np.clip(0.15 + 0.45 * (back - front), 0.0, 1.0))
-    spread = _smooth(speech * loud * np.clip(0.1 + 0.35 * (front - low_vowel), 0.0, 1.0))
+    round_ = _smooth(speech * voicing * loud * np.clip(0.1 + 0.5 * (back - front), 0.0, 1.0))
+    spread = _smooth(speech * loud * np.clip(0.1 + 0.4 * (front - low_vowel), 0.0, 1.0))
     teeth = _smooth(speech * np.clip(0.4 * (hiss - back), 0.0, 1.0) * (1.0 - voicing))
+    if lips is None:
+        lips = np.zeros((frames, len(VISEMES)), np.float32)
+    live = _smooth(LAYOUT.get(features, "speech"))[:, None] * lips
+    shut, bitten = live[:, 0], live[:, 1]
+    round_ = np.maximum(round_, 0.7 * live[:, 2]) * (1.0 - 0.7 * live[:, 3])
+    spread = np.maximum(spread, 0.5 * live[:, 3]) * (1.0 - live[:, 2])
 
     target = speech * loud * (0.25 + 0.75 * open_) * (0.35 + 0.65 * voicing)
-    jaw = _follow(0.62 * target)
-    gap = jaw / 0.62
-    # The lips shut for a moment where the sound dips inside speech: likely a stop, perhaps p, b, m.
-    dip = _smooth(speech * np.clip(-energy - 0.4, 0.0, 1.0) * (1.0 - teeth))
+    jaw = _follow(_JAW * target) * (1.0 - 0.75 * shut) * (1.0 - 0.5 * bitten)
+    gap = jaw / _JAW * (1.0 - shut)
+    # The lips near each other where the sound dips inside speech: likely a stop, perhaps p, b, m.
+    dip = _smooth(speech * np.clip(-energy - 0.4, 0.0, 1.0) * (1.0 - teeth)) * (1.0 - shut)
     # Pressed in pauses, from the first word on; constant once the pause has lasted half a second.
     pause = LAYOUT.get(features, "pause")
     spoken = np.maximum.accumulate(LAYOUT.get(features, "speech")) if frames else pause
@@ -154,16 +169,17 @@ def mouth_from_features(features: np.ndarray) -> np.ndarray:
             face[:, column] = value
 
     put("jawOpen", jaw)
-    put("mouthClose", 0.5 * jaw * dip)
-    put("mouthPucker", 0.55 * round_)
-    put("mouthFunnel", 0.45 * round_ * gap + 0.15 * teeth)
-    put("mouthStretch", 0.3 * spread + 0.15 * teeth)
-    put("mouthSmile", 0.12 * spread)
-    put("mouthDimple", 0.1 * spread)
-    put("mouthLowerDown", 0.35 * gap * voice * (1.0 - round_) + 0.2 * teeth)
-    put("mouthUpperUp", 0.22 * gap * voice * (1.0 - round_) + 0.12 * teeth)
-    put("mouthRollLower", 0.25 * dip)
-    put("mouthPress", 0.15 * press + 0.2 * dip)
+    put("mouthClose", jaw * np.maximum(0.5 * dip, shut))
+    put("mouthPucker", 0.75 * round_)
+    put("mouthFunnel", 0.6 * round_ * gap + 0.15 * teeth)
+    put("mouthStretch", 0.4 * spread + 0.15 * teeth)
+    put("mouthSmile", 0.15 * spread)
+    put("mouthDimple", 0.15 * spread)
+    put("mouthLowerDown", (0.4 * gap * voice * (1.0 - round_) + 0.2 * teeth) * (1.0 - bitten))
+    put("mouthUpperUp", 0.25 * gap * voice * (1.0 - round_) + 0.12 * teeth + 0.2 * bitten)
+    put("mouthRollLower", 0.2 * dip + 0.25 * shut + 0.5 * bitten)
+    put("mouthRollUpper", 0.15 * shut)
+    put("mouthPress", 0.15 * press + 0.15 * dip + 0.3 * shut)
     return face
 
 
