@@ -1,0 +1,142 @@
+"""Joint positions over time as JSON, in space or projected to an image.
+
+``{"format": "cospeech-keypoints", "version": 1, "fps": 30, "dimensions": 3, "unit": "m", "names": [...],
+"parents": [...], "points": [[[x, y, z], ...], ...]}``: one list a frame, one point a joint, y up, facing +z.
+
+Projected, the unit is "px", points are [x, y] with the origin at the top left and y down, and "camera" tells
+how: a pinhole at ``camera`` metres looking along -z, so that the person faces it and their left is at the
+right of the image; ``f = height / 2 / tan(fov / 2)``, ``x = width / 2 + f (X - cx) / (cz - Z)``,
+``y = height / 2 - f (Y - cy) / (cz - Z)``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserError
+from ...files import atomic_path
+from ..motion import Motion
+
+FORMAT = "cospeech-keypoints"
+VERSION = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Keypoints:
+    """Points of a body over time."""
+
+    names: tuple[str, ...]
+    parents: tuple[int, ...]  # -1 for the root
+    fps: float
+    points: np.ndarray  # [T, J, 3] metres, y up, or [T, J, 2] pixels, y down
+    camera: dict[str, Any] | None = None  # of a projection
+
+
+def save_keypoints(
+    motion: Motion,
+    path: str | Path,
+    *,
+    dimensions: int = 3,
+    size: tuple[int, int] = (512, 512),
+    camera: tuple[float, float, float] = (0.0, 1.15, 3.2),
+    fov: float = 35.0,
+) -> Path:
+    """Write the positions of all joints.
+
+    Args:
+        motion: any skeleton.
+        path: the file; it appears whole or not at all.
+        dimensions: 3 (metres), or 2 (pixels of the image that ``camera`` sees).
+        size: width and height of the image, pixels.
+        camera: its place, metres; it looks along -z.
+        fov: vertical angle of view, degrees.
+
+    Raises:
+        UserError: other dimensions, or a joint at or behind the camera.
+    """
+    path = Path(path)
+    points = motion.positions.astype(np.float64)
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "fps": motion.fps,
+        "dimensions": dimensions,
+        "unit": "m" if dimensions == 3 else "px",
+        "names": list(motion.skeleton.names),
+        "parents": list(motion.skeleton.parents),
+    }
+    if dimensions == 2:
+        points = project(points, size=size, camera=camera, fov=fov)
+        document["camera"] = {"size": list(size), "position": list(camera), "fov": fov}
+    elif dimensions != 3:
+        raise UserError(f"keypoints have 2 or 3 dimensions; got {dimensions}")
+    document["points"] = np.round(points, 5 if dimensions == 3 else 2).tolist()
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
+    return path
+
+
+def load_keypoints(path: str | Path) -> Keypoints:
+    """Read what ``save_keypoints`` wrote.
+
+    Raises:
+        UserError: not such a file, or damaged.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON, or cut off") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise UserError(f'{path}: not a keypoints file; its "format" must be {FORMAT!r}')
+    if document.get("version") != VERSION:
+        raise UserError(f"{path}: keypoints version {document.get('version')!r}; this reads {VERSION}")
+    try:
+        names, parents = tuple(map(str, document["names"])), tuple(map(int, document["parents"]))
+        points = np.asarray(document["points"], dtype=np.float64)
+        fps, dimensions = float(document["fps"]), int(document["dimensions"])
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: names, parents, fps, dimensions or points are missing or damaged"
+        ) from error
+    if (
+        points.shape[1:] != (len(names), dimensions)
+        or len(parents) != len(names)
+        or not np.isfinite(points).all()
+    ):
+        raise UserError(
+            f"{path}: points must be [frames, {len(names)}, {dimensions}]; got {list(points.shape)}"
+        )
+    if not 0 < fps < 1e5:
+        raise UserError(f"{path}: fps must be positive; got {fps}")
+    return Keypoints(names, parents, fps, points, document.get("camera"))
+
+
+def project(
+    points: np.ndarray,
+    *,
+    size: tuple[int, int] = (512, 512),
+    camera: tuple[float, float, float] = (0.0, 1.15, 3.2),
+    fov: float = 35.0,
+) -> np.ndarray:
+    """Pixels [..., 2] of points [..., 3] metres, as the module says; UserError behind the camera."""
+    if not 0 < fov < 180:
+        raise UserError(f"fov must be between 0 and 180 degrees; got {fov}")
+    width, height = size
+    offset = points - np.asarray(camera, dtype=np.float64)
+    depth = -offset[..., 2]
+    if (depth <= 1e-3).any():
+        raise UserError(
+            f"a joint is at or behind the camera at {tuple(camera)}; move the camera back along z"
+        )
+    focal = height / 2 / np.tan(np.radians(fov) / 2)
+    return np.stack(
+        [width / 2 + focal * offset[..., 0] / depth, height / 2 - focal * offset[..., 1] / depth], axis=-1
+    )

@@ -1,0 +1,189 @@
+"""VRM animation (.vrma): a glTF with the extension VRMC_vrm_animation 1.0, for any VRM avatar.
+
+Written: the humanoid bones in T-pose with rotations and the hips' path, expressions as the x of their nodes,
+and the gaze as the rotation of the lookAt node in head space (as three-vrm reads it; the draft of the
+specification spoke of a point). Eyes are no bones in this format.
+
+ARKit shapes have no place among VRM's presets. ``expressions="preset"`` maps those that have a counterpart
+(``PRESETS``), which every avatar shows; ``"arkit"`` writes all 52 as custom expressions by their ARKit names,
+for avatars with "perfect sync"; both at once would double the blinks.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserError
+from ...rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..motion import Motion
+from ..skeleton import CANONICAL_NAMES
+from .glb import Channels, add_joints
+from .gltf import GltfFile, GltfWriter, foreign
+from .gltf_motion import Animation, read_animation, read_motion
+
+EXTENSION = "VRMC_vrm_animation"
+
+# VRM preset -> the ARKit shapes it stands for: their mean is written; on reading each gets its value.
+PRESETS: dict[str, tuple[str, ...]] = {
+    "aa": ("jawOpen",),
+    "ou": ("mouthPucker",),
+    "oh": ("mouthFunnel",),
+    "ee": ("mouthStretchLeft", "mouthStretchRight"),
+    "blinkLeft": ("eyeBlinkLeft",),
+    "blinkRight": ("eyeBlinkRight",),
+    "happy": ("mouthSmileLeft", "mouthSmileRight"),
+    "sad": ("mouthFrownLeft", "mouthFrownRight"),
+}
+
+
+def save_vrma(
+    motion: Motion, path: str | Path, *, expressions: str = "preset", name: str = "gesture"
+) -> Path:
+    """Write a VRM animation; other rigs are retargeted first.
+
+    Args:
+        motion: what to write.
+        path: the file; it appears whole or not at all.
+        expressions: "preset", "arkit" (custom expressions) or "none".
+        name: of the animation.
+    """
+    from ..retarget import retarget, to_rig
+
+    if expressions not in ("preset", "arkit", "none"):
+        raise UserError(f"expressions is 'preset', 'arkit' or 'none'; got {expressions!r}")
+    if motion.frames == 0:
+        raise UserError("the motion has no frames; nothing to write")
+    if motion.skeleton.names != CANONICAL_NAMES:
+        motion = retarget(motion)
+    rig = _without_eyes(to_rig(motion, "vrm"))
+    writer = GltfWriter()
+    channels = Channels(writer, rig)
+    nodes = add_joints(writer, rig.skeleton)
+    channels.skeleton(nodes, rig)
+    bones = {bone: {"node": nodes[i]} for i, bone in enumerate(rig.skeleton.names)}
+    extension: dict[str, Any] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
+    scene = [nodes[0]]
+    if motion.face is not None and expressions != "none":
+        kind, weights = (
+            ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", _presets(motion.face))
+        )
+        entries = {}
+        for label, values in weights.items():
+            node = writer.node(name=label)
+            shift = np.zeros((motion.frames, 3), np.float32)
+            shift[:, 0] = np.clip(values, 0.0, 1.0)
+            channels.add(node, "translation", shift, "VEC3")
+            entries[label] = {"node": node}
+            scene.append(node)
+        extension["expressions"] = {kind: entries}
+    gaze = _gaze(motion)
+    if gaze is not None:
+        node = writer.node(name="lookAt")
+        head = nodes[rig.skeleton.index("head")]
+        writer.document["nodes"][head].setdefault("children", []).append(node)
+        channels.rotation(node, gaze, rest=True)
+        eyes = motion.skeleton.offsets[motion.skeleton.indices(["left_eye", "right_eye"])].mean(0)
+        extension["lookAt"] = {"node": node, "offsetFromHeadBone": eyes.tolist()}
+    writer.document["scenes"][0]["nodes"] = scene
+    writer.document["extensionsUsed"] = [EXTENSION]
+    writer.document["extensions"] = {EXTENSION: extension}
+    channels.finish(name)
+    return writer.save(Path(path))
+
+
+def load_vrma(path: str | Path, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
+    """Read a VRM animation: a motion on VRM's bones, its expressions as ARKit weights. The gaze is not read.
+
+    Args:
+        path: the file.
+        animation: name or index; the first if None.
+        fps: sample at this rate; None keeps the file's own where its keys are even, else 30.
+
+    Raises:
+        UserError: damaged, or no VRM animation.
+    """
+    with foreign(path):
+        file = GltfFile(path)
+        extension = file.document.get("extensions", {}).get(EXTENSION)
+        if not isinstance(extension, dict):
+            raise UserError(
+                f"{path}: no {EXTENSION} in it; not a VRM animation (a plain .glb is read as .glb)"
+            )
+        tracks = read_animation(file, animation, fps)
+        bones = extension.get("humanoid", {}).get("humanBones", {})
+        joints = {}
+        for bone, entry in bones.items():
+            file.item("nodes", entry["node"])
+            joints[entry["node"]] = str(bone)
+        if "hips" not in joints.values():
+            raise UserError(f"{path}: names no hips among its bones; damaged")
+        motion = read_motion(file, tracks, joints)
+        return motion.with_face(_read_face(tracks, extension.get("expressions", {}), motion.frames))
+
+
+def _without_eyes(motion: Motion) -> Motion:
+    from ..skeleton import Skeleton
+
+    skeleton = motion.skeleton
+    keep = [i for i, name in enumerate(skeleton.names) if not name.endswith("Eye")]
+    place = {joint: i for i, joint in enumerate(keep)}
+    shorter = Skeleton(
+        tuple(skeleton.names[i] for i in keep),
+        tuple(place.get(skeleton.parents[i], -1) for i in keep),
+        skeleton.offsets[keep],
+    )
+    return Motion(shorter, motion.fps, motion.rotations[:, keep], motion.translation)
+
+
+def _gaze(motion: Motion) -> np.ndarray | None:
+    """Mean rotation of the eyes [T, 3, 3] in head space; None if they never move."""
+    left, right = (motion.rotations[:, motion.skeleton.index(f"{side}_eye")] for side in ("left", "right"))
+    if (left == np.eye(3)).all() and (right == np.eye(3)).all():
+        return None
+    a, b = matrix_to_quaternion(left.astype(np.float64)), matrix_to_quaternion(right.astype(np.float64))
+    return quaternion_to_matrix(slerp(a, b, np.full(len(a), 0.5)))
+
+
+def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
+    from ..face import ARKIT_NAMES
+
+    return {name: face[:, i] for i, name in enumerate(ARKIT_NAMES)}
+
+
+def _presets(face: np.ndarray) -> dict[str, np.ndarray]:
+    shapes = _arkit(face)
+    return {preset: np.mean([shapes[name] for name in names], axis=0) for preset, names in PRESETS.items()}
+
+
+def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> np.ndarray | None:
+    """ARKit weights [T, 52]: custom expressions by ARKit name; presets where there are none."""
+    from ..face import ARKIT_NAMES
+
+    column = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
+    face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)
+    found = False
+
+    def weight(entry: dict[str, Any]) -> np.ndarray | None:
+        track = tracks.tracks.get((entry["node"], "translation"))
+        return None if track is None else np.clip(track.at(tracks.times)[:, 0], 0.0, 1.0)
+
+    for name, entry in expressions.get("custom", {}).items():
+        values = weight(entry)
+        if values is not None and name.lower() in column:
+            face[:, column[name.lower()]] = values
+            found = True
+    if found:
+        return face
+    presets = dict(expressions.get("preset", {}))
+    if "blink" in presets:
+        presets.setdefault("blinkLeft", presets["blink"])
+        presets.setdefault("blinkRight", presets["blink"])
+    for preset, names in PRESETS.items():
+        values = weight(presets[preset]) if preset in presets else None
+        if values is not None:
+            face[:, [column[name.lower()] for name in names]] = values[:, None]
+            found = True
+    return face if found else None
