@@ -1,0 +1,2 @@
+// Shadow map: depth is all that is wanted.
+void main() {}

@@ -1,0 +1,388 @@
+// The strip below: waveform, words, gesture phases, playhead. Click or drag seeks; wheel and pinch zoom.
+import { clamp } from "./math.js";
+
+export const PHASES = {
+  preparation: { colour: "#5b8def", label: "Preparation" },
+  stroke: { colour: "#ff7a59", label: "Stroke" },
+  hold: { colour: "#e6c14c", label: "Hold" },
+  retraction: { colour: "#4db6a4", label: "Retraction" },
+  rest: { colour: "#39404d", label: "Rest" },
+};
+const INK = { wave: "#8ea3c4", played: "#c9d8f2", word: "#dfe5ef", faint: "#7c8798", line: "#2a303b", head: "#ff5d73" };
+const ROWS = { ruler: 16, wave: 40, words: 22, lane: 13, gap: 5, overview: 14 };
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
+const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
+const WORD_ZOOM = 85; // pixels a second at which most words can be read
+const LEAST = 0.8; // seconds that the strip shows at the closest
+
+export const clockText = (seconds, digits = 1) => {
+  const minutes = Math.floor(seconds / 60);
+  const rest = (seconds - 60 * minutes).toFixed(digits).padStart(digits ? 3 + digits : 2, "0");
+  return `${minutes}:${rest}`;
+};
+
+/** Index of the last item that starts at or before a time, -1 if there is none. */
+export function lastBefore(items, time) {
+  let low = 0;
+  let high = items.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (items[middle].start <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low - 1;
+}
+
+export class Timeline extends EventTarget {
+  /** @param data {duration, words, phases, peaks: Uint8Array, peaksPerSecond} */
+  constructor(canvas, data) {
+    super();
+    Object.assign(this, { canvas, data, time: 0, hover: null });
+    this.context = canvas.getContext("2d");
+    this.view = { start: 0, end: data.duration };
+    this.fresh = true; // until the user zooms, the strip opens wide enough to read the words
+    this.still = document.createElement("canvas"); // everything but the playhead
+    this.stale = true;
+    this.lanes = [...new Set(data.phases.map((phase) => phase.side))].sort();
+    // A lane's phases may overlap, so the longest decides how far back a drawing has to look.
+    this.longest = Math.max(0, ...data.phases.map((phase) => phase.end - phase.start));
+    this._makeLevels();
+    this._listen();
+  }
+
+  get zoomed() {
+    return this.view.end - this.view.start < this.data.duration * 0.999;
+  }
+
+  /** Height in CSS pixels that the rows need. */
+  get height() {
+    const { words, peaks, duration } = this.data;
+    let height = ROWS.ruler + ROWS.gap;
+    if (peaks.length) height += ROWS.wave + ROWS.gap;
+    if (words.length) height += ROWS.words + ROWS.gap;
+    if (this.lanes.length) height += this.lanes.length * (ROWS.lane + 3) + ROWS.gap;
+    if (duration > LEAST) height += ROWS.overview + 2;
+    return height + 4;
+  }
+
+  /** Coarser copies of the waveform, so that ten minutes draw as fast as ten seconds. */
+  _makeLevels() {
+    this.levels = [this.data.peaks];
+    while (this.levels[this.levels.length - 1].length > 2000) {
+      const fine = this.levels[this.levels.length - 1];
+      const coarse = new Uint8Array(Math.ceil(fine.length / 2));
+      for (let i = 0; i < coarse.length; i++) coarse[i] = Math.max(fine[2 * i], fine[2 * i + 1] ?? 0);
+      this.levels.push(coarse);
+    }
+  }
+
+  resize() {
+    const box = this.canvas.getBoundingClientRect();
+    this.ratio = Math.min(window.devicePixelRatio || 1, 3);
+    this.width = box.width;
+    for (const canvas of [this.canvas, this.still]) {
+      canvas.width = Math.max(1, Math.round(box.width * this.ratio));
+      canvas.height = Math.max(1, Math.round(box.height * this.ratio));
+    }
+    this.stale = true;
+    if (this.fresh && this.width && this.data.words.length) {
+      this.view.end = this.view.start + Math.min(this.data.duration, Math.max(4, this.width / WORD_ZOOM));
+    }
+  }
+
+  toX(time) {
+    return ((time - this.view.start) / (this.view.end - this.view.start)) * this.width;
+  }
+
+  toTime(x) {
+    return this.view.start + (x / this.width) * (this.view.end - this.view.start);
+  }
+
+  setView(start, end) {
+    const { duration } = this.data;
+    const span = clamp(end - start, Math.min(LEAST, duration), duration);
+    const from = clamp(start, 0, duration - span);
+    this.view = { start: from, end: from + span };
+    this.stale = true;
+    this.dispatchEvent(new Event("view"));
+  }
+
+  zoom(factor, time = this.time) {
+    this.fresh = false;
+    const { start, end } = this.view;
+    const anchor = clamp(time, start, end);
+    const share = (anchor - start) / (end - start);
+    const span = (end - start) * factor;
+    this.setView(anchor - share * span, anchor + (1 - share) * span);
+  }
+
+  fit() {
+    this.fresh = false;
+    this.setView(0, this.data.duration);
+  }
+
+  /** Turn the page when the playhead walks out of it. */
+  follow(time) {
+    const { start, end } = this.view;
+    const span = end - start;
+    if (this.zoomed && !this._held && (time > end - 0.08 * span || time < start)) {
+      this.setView(time - 0.1 * span, time + 0.9 * span);
+    }
+  }
+
+  // ---------------------------------------------------------------- drawing
+
+  draw(time) {
+    this.time = time;
+    if (this.stale) this._drawStill();
+    const { context: c, canvas, still, ratio } = this;
+    c.setTransform(1, 0, 0, 1, 0, 0);
+    c.clearRect(0, 0, canvas.width, canvas.height);
+    c.drawImage(still, 0, 0);
+    c.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this._drawNow(c, time);
+    const bottom = this.overviewTop;
+    if (this.hover !== null) {
+      c.fillStyle = "rgba(255,255,255,.25)";
+      c.fillRect(this.hover, 0, 1, bottom);
+    }
+    const x = this.toX(time);
+    if (x >= -2 && x <= this.width + 2) {
+      c.fillStyle = INK.head;
+      c.fillRect(x - 0.75, 4, 1.5, bottom - 6);
+      c.beginPath();
+      c.moveTo(x - 5, 0);
+      c.lineTo(x + 5, 0);
+      c.lineTo(x, 8);
+      c.fill();
+    }
+    c.fillStyle = INK.head;
+    c.fillRect((time / this.data.duration) * this.width - 0.75, bottom + 1, 1.5, ROWS.overview);
+  }
+
+  _drawStill() {
+    this.stale = false;
+    const c = this.still.getContext("2d");
+    c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    c.clearRect(0, 0, this.width, 1000);
+    this._drawRuler(c);
+    let y = ROWS.ruler + ROWS.gap;
+    this.rows = {};
+    if (this.data.peaks.length) {
+      this.rows.wave = y;
+      this._drawWave(c, y, ROWS.wave, this.view, INK.wave);
+      y += ROWS.wave + ROWS.gap;
+    }
+    if (this.data.words.length) {
+      this.rows.words = y;
+      this._drawWords(c, y);
+      y += ROWS.words + ROWS.gap;
+    }
+    this.rows.lanes = y;
+    this.lanes.forEach((side, i) => this._drawLane(c, side, y + i * (ROWS.lane + 3)));
+    if (this.lanes.length) y += this.lanes.length * (ROWS.lane + 3) + ROWS.gap;
+    this.overviewTop = y;
+    this._drawOverview(c, y + 1);
+  }
+
+  _drawRuler(c) {
+    const { start, end } = this.view;
+    const step = TICKS.find((tick) => (tick / (end - start)) * this.width > 62) ?? 1200;
+    c.font = `10px ${FONT}`;
+    c.textBaseline = "top";
+    for (let i = Math.ceil(start / step); i * step <= end; i++) {
+      const x = this.toX(i * step);
+      c.fillStyle = INK.line;
+      c.fillRect(x, 0, 1, this.height - ROWS.overview - 6);
+      c.fillStyle = INK.faint;
+      c.fillText(clockText(i * step, step < 1 ? 1 : 0), x + 4, 2);
+    }
+  }
+
+  _drawWave(c, top, height, { start, end }, colour) {
+    const { peaksPerSecond, peaks } = this.data;
+    if (!peaks.length) return;
+    const perPixel = ((end - start) * peaksPerSecond) / this.width;
+    const level = clamp(Math.floor(Math.log2(Math.max(perPixel, 1))), 0, this.levels.length - 1);
+    const values = this.levels[level];
+    const rate = peaksPerSecond / 2 ** level;
+    const middle = top + height / 2;
+    const wide = Math.max(1, this.width / ((end - start) * rate));
+    c.fillStyle = colour;
+    for (let i = Math.max(0, Math.floor(start * rate)); i < values.length && i < end * rate; i++) {
+      const tall = Math.max(1, (values[i] / 255) * height);
+      c.fillRect(((i / rate - start) / (end - start)) * this.width, middle - tall / 2, wide > 3 ? wide - 1 : wide, tall);
+    }
+  }
+
+  _drawWords(c, top) {
+    const { words } = this.data;
+    const { start, end } = this.view;
+    c.font = `12px ${FONT}`;
+    c.textBaseline = "middle";
+    for (let i = Math.max(0, lastBefore(words, start)); i < words.length && words[i].start < end; i++) {
+      const { text, start: from, end: to } = words[i];
+      const x = this.toX(from);
+      const room = this.toX(to) - x;
+      if (room < 1.5 && i % 2) continue;
+      c.fillStyle = "rgba(140,165,205,.16)";
+      c.fillRect(x, top, Math.max(room - 1, 1), ROWS.words);
+      if (room < 14) continue;
+      c.fillStyle = INK.word;
+      this._label(c, text, x, top + ROWS.words / 2, room - 5);
+    }
+  }
+
+  /** Text cut to the room it has. */
+  _label(c, text, x, y, room) {
+    const full = c.measureText(text).width;
+    if (full > room) {
+      if (room < 16) return;
+      while (text.length > 1 && c.measureText(`${text}…`).width > room) text = text.slice(0, -1);
+      text = `${text}…`;
+      if (text.length < 3) return;
+    }
+    c.fillText(text, x + Math.max(2, (room + 4 - Math.min(full, room)) / 2), y);
+  }
+
+  _drawLane(c, side, top) {
+    const { phases } = this.data;
+    const { start, end } = this.view;
+    for (let i = Math.max(0, lastBefore(phases, start - this.longest)); i < phases.length && phases[i].start < end; i++) {
+      const phase = phases[i];
+      if (phase.side !== side || phase.end < start) continue;
+      const x = this.toX(phase.start);
+      const wide = Math.max(1, this.toX(phase.end) - x - 0.75);
+      const rest = phase.kind === "rest";
+      // A strong stroke stands taller and brighter than a faint one.
+      const force = phase.kind === "stroke" ? clamp(phase.strength, 0, 1) : 0.6;
+      const tall = rest ? 3 : ROWS.lane * (phase.kind === "stroke" ? 0.6 + 0.4 * force : 0.6);
+      c.globalAlpha = rest ? 0.8 : 0.65 + 0.35 * force;
+      c.fillStyle = PHASES[phase.kind].colour;
+      c.beginPath();
+      if (c.roundRect) c.roundRect(x, top + (ROWS.lane - tall) / 2, wide, tall, Math.min(2.5, wide / 2));
+      else c.rect(x, top + (ROWS.lane - tall) / 2, wide, tall);
+      c.fill();
+    }
+    c.globalAlpha = 1;
+    c.font = `600 9px ${FONT}`;
+    c.textBaseline = "middle";
+    c.fillStyle = "rgba(10,12,16,.75)";
+    const text = side === "left" ? "L" : side === "right" ? "R" : "";
+    if (!text) return;
+    c.fillRect(0, top, 13, ROWS.lane);
+    c.fillStyle = INK.faint;
+    c.fillText(text, 3.5, top + ROWS.lane / 2 + 0.5);
+  }
+
+  _drawOverview(c, top) {
+    const { duration } = this.data;
+    c.fillStyle = "#12151b";
+    c.fillRect(0, top, this.width, ROWS.overview);
+    this._drawWave(c, top + 2, ROWS.overview - 4, { start: 0, end: duration }, "#465064");
+    const x = (this.view.start / duration) * this.width;
+    const wide = ((this.view.end - this.view.start) / duration) * this.width;
+    c.fillStyle = this.zoomed ? "rgba(150,180,230,.2)" : "rgba(150,180,230,.06)";
+    c.fillRect(x, top, wide, ROWS.overview);
+    c.strokeStyle = this.zoomed ? "rgba(170,195,235,.75)" : "rgba(170,195,235,.2)";
+    c.strokeRect(x + 0.5, top + 0.5, Math.max(wide - 1, 2), ROWS.overview - 1);
+  }
+
+  /** What is spoken and gestured at this moment, lit up. */
+  _drawNow(c, time) {
+    const word = this.wordAt(time);
+    if (word && this.rows.words) {
+      const x = this.toX(word.start);
+      const wide = Math.max(2, this.toX(word.end) - x - 1);
+      c.fillStyle = "rgba(201,216,242,.30)";
+      c.fillRect(x, this.rows.words, wide, ROWS.words);
+    }
+    if (this.rows.wave && this.zoomed === false && this.data.peaks.length) {
+      c.fillStyle = "rgba(201,216,242,.08)";
+      c.fillRect(0, this.rows.wave, this.toX(time), ROWS.wave);
+    }
+  }
+
+  wordAt(time) {
+    const word = this.data.words[lastBefore(this.data.words, time)];
+    return word && time < word.end ? word : null;
+  }
+
+  phasesAt(time) {
+    return this.data.phases.filter((phase) => phase.start <= time && time < phase.end);
+  }
+
+  // ---------------------------------------------------------------- pointers
+
+  _listen() {
+    const pointers = new Map();
+    const { canvas } = this;
+    const at = (event) => {
+      const box = canvas.getBoundingClientRect();
+      return { x: clamp(event.clientX - box.left, 0, box.width), y: event.clientY - box.top };
+    };
+    const seek = (x) => this.dispatchEvent(new CustomEvent("seek", { detail: clamp(this.toTime(x), 0, this.data.duration) }));
+    const move = (x) => {
+      const span = this.view.end - this.view.start;
+      const middle = (x / this.width) * this.data.duration;
+      this.setView(middle - span / 2, middle + span / 2);
+      if (!this.zoomed) this.dispatchEvent(new CustomEvent("seek", { detail: middle }));
+    };
+
+    canvas.addEventListener("pointerdown", (event) => {
+      canvas.setPointerCapture(event.pointerId);
+      const point = at(event);
+      pointers.set(event.pointerId, point);
+      this._held = pointers.size === 1 ? (point.y > this.overviewTop ? "overview" : "seek") : "pinch";
+      if (this._held === "seek") seek(point.x);
+      if (this._held === "overview") move(point.x);
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      const point = at(event);
+      this.hover = event.pointerType === "mouse" ? point.x : null;
+      this.dispatchEvent(new CustomEvent("hover", { detail: this.hover === null ? null : this._describe(point) }));
+      if (!pointers.has(event.pointerId)) return;
+      const before = pointers.get(event.pointerId);
+      if (this._held === "pinch" && pointers.size === 2) {
+        const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
+        const [was, is] = [before, point].map((p) => Math.max(Math.abs(p.x - other.x), 8));
+        const middle = this.toTime((before.x + other.x) / 2);
+        this.zoom(was / is, middle);
+        const shift = this.toTime((point.x + other.x) / 2) - middle;
+        this.setView(this.view.start - shift, this.view.end - shift);
+      } else if (this._held === "seek") seek(point.x);
+      else if (this._held === "overview") move(point.x);
+      pointers.set(event.pointerId, point);
+    });
+    const release = (event) => {
+      pointers.delete(event.pointerId);
+      if (!pointers.size) this._held = null;
+    };
+    canvas.addEventListener("pointerup", release);
+    canvas.addEventListener("pointercancel", release);
+    canvas.addEventListener("pointerleave", () => {
+      this.hover = null;
+      this.dispatchEvent(new CustomEvent("hover", { detail: null }));
+    });
+    canvas.addEventListener("wheel", (event) => {
+      event.preventDefault();
+      const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
+      if (sideways) {
+        const span = this.view.end - this.view.start;
+        const shift = ((event.deltaX || event.deltaY) / this.width) * span;
+        this.setView(this.view.start + shift, this.view.end + shift);
+      } else this.zoom(Math.exp(clamp(event.deltaY, -120, 120) * 0.003), this.toTime(at(event).x));
+    }, { passive: false });
+  }
+
+  _describe({ x, y }) {
+    const time = clamp(this.toTime(x), 0, this.data.duration);
+    const parts = [clockText(time, 2)];
+    const word = this.wordAt(time);
+    if (word) parts.push(`“${word.text}”`);
+    const lane = this.lanes[Math.floor((y - this.rows.lanes) / (ROWS.lane + 3))];
+    const found = this.phasesAt(time).filter((phase) => (lane ? phase.side === lane : phase.kind !== "rest"));
+    parts.push(...found.map(({ kind, side }) => `${PHASES[kind].label}${side === "left" || side === "right" ? `, ${side} hand` : ""}`));
+    return { x, text: parts.join("  ·  ") };
+  }
+}
