@@ -132,18 +132,17 @@ def spoken(text: str) -> list[str]:
     """
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("‘", "'")).lower()
     text = "".join(character for character in text if not unicodedata.combining(character))
-    text = re.sub(r"(?<=\d),(?=\d{3})", "", text)
     tokens: list[str] = []
-    for piece in re.findall(r"\d+|[a-z]+(?:'[a-z]+)*|[&%+@=]|(?<=\d)\.(?=\d)", text):
+    for piece in re.findall(r"\d{1,3}(?:,\d{3})+|\d+|[a-z]+(?:'[a-z]+)*|[&%+@=]|(?<=\d)\.(?=\d)", text):
         if piece == ".":
             tokens.append("point")
         elif piece in _SIGNS:
             tokens.append(_SIGNS[piece])
-        elif not piece.isdigit():
+        elif not piece[0].isdigit():
             tokens.append(piece)
         elif re.fullmatch(r"1[1-9]\d\d", piece) and piece[2:] != "00":
             tokens += [*number_words(int(piece[:2])), *(["oh"] if piece[2] == "0" else [])]
             tokens += number_words(int(piece[2:]))
         else:
-            tokens += number_words(int(piece))
+            tokens += number_words(int(piece.replace(",", "")))
     return tokens

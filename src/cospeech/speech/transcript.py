@@ -214,10 +214,10 @@ def _word_tier(tiers: dict[str, list[tuple[float, float, str]]]) -> str:
         labels = [label.strip() for _, _, label in tiers[name] if label.strip().lower() not in _SILENT]
         if not labels:
             return False, -99.0
-        mean = sum(len(label.split()) for label in labels) / len(labels)
-        letters = sum(len(label) for label in labels) / len(labels) / mean
-        # One word a label beats a sentence a label; labels of two letters are phones.
-        return letters > 2.2, -mean
+        short = sum(len(label) <= 3 for label in labels) / len(labels)
+        phones = short > 0.8 or bool(re.search(r"phone|segment|mau", name.lower()))
+        # One word a label beats a sentence a label.
+        return not phones, -sum(len(label.split()) for label in labels) / len(labels)
 
     return max(tiers, key=looks)
 
