@@ -119,6 +119,13 @@ def test_write_and_read_again(tmp_path):
         write_wav(tmp_path / "b.wav", np.array([np.nan, 0.0]))
 
 
+def test_a_file_cut_short_gives_what_it_has(tmp_path):
+    whole = tmp_path / "whole.wav"
+    soundfile.write(whole, tone(1.0, 16000), 16000)
+    (tmp_path / "cut.wav").write_bytes(whole.read_bytes()[:16044])
+    assert len(decode(tmp_path / "cut.wav")) == 8000
+
+
 def test_resampled_length_is_exact():
     assert len(resample(np.zeros(44100, np.float32), rate=44100)) == 16000
     assert len(resample(np.zeros(100, np.float32), rate=96000)) == 17

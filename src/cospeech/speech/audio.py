@@ -107,7 +107,8 @@ def _open_sound(path: Path) -> _Decoded | None:
     def blocks() -> Iterator[np.ndarray]:
         with closing(file):
             try:
-                for block in file.blocks(_BLOCK, dtype="float32", always_2d=True):
+                # Not file.blocks: of a file cut short it returns what the header promised.
+                while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
                     yield block.mean(axis=1)
             except soundfile.SoundFileError as error:
                 raise UserError(f"{path} is damaged: {_line(error)}; export it again") from error
