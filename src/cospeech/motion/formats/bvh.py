@@ -218,13 +218,14 @@ def _parse_hierarchy(path: Path, text: str) -> tuple[list[_Joint], list[tuple[in
             count = tokens.number("the number of CHANNELS")
             if count != int(count) or not 0 <= count <= 9:
                 tokens.fail(f"a joint has 0 to 9 channels, got {count:g}")
-            channels = [tokens.take("a channel name").capitalize() for _ in range(int(count))]
-            if len(set(channels)) != len(channels):
-                tokens.fail("a channel occurs twice")
-            for channel in channels:
+            channels = joints[stack[-1]].channels = []
+            for _ in range(int(count)):
+                channel = tokens.take("a channel name").capitalize()
                 if not re.fullmatch(r"[XYZ](position|rotation|scale)", channel):
                     tokens.fail(f"unknown channel {channel[:40]!r}; known: Xposition ... Zrotation")
-            joints[stack[-1]].channels = channels
+                if channel in channels:
+                    tokens.fail(f"channel {channel} occurs twice")
+                channels.append(channel)
         elif word == "}" and stack:
             tokens.take(word)
             stack.pop()
