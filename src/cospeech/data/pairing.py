@@ -24,6 +24,8 @@ LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
 STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
 PAUSE = 0.35  # seconds: longer silence ends a phrase
 LONGEST_PHRASE = 5.0  # seconds: longer phrases are cut at their weakest accent gap
+LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standard deviation)
+KEEP = 0.85  # share of strokes that are brought to their accent at all
 BLEND = 0.45  # seconds of cross-fade between two segments
 REST_PAUSE = 0.5  # seconds: a longer pause gets a hold or a rest
 
@@ -143,7 +145,7 @@ class Matcher:
             choice, rate = self._choose(span, beats, weights, wanted, used, previous, rng)
             item, offset = self.pool[self._clip[choice]], self._start[choice]
             used[self._clip[choice]] += 1
-            piece, first, moved = self._lay(item, offset, rate, span, beats, frames)
+            piece, first, moved = self._lay(item, offset, rate, span, beats, frames, rng)
             segments.append((first, piece))
             sources.append(item.id)
             last = min(len(item.motion) - 1, int((offset + (span[1] - span[0]) * rate) * FPS))
@@ -215,7 +217,7 @@ class Matcher:
 
     def _lay(
         self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
-        beats: np.ndarray, frames: int,
+        beats: np.ndarray, frames: int, rng: np.random.Generator,
     ) -> tuple[np.ndarray, int, np.ndarray]:  # fmt: skip
         """Warp a candidate so that strokes meet accents; with real context for the cross-fades.
 
@@ -227,9 +229,9 @@ class Matcher:
         for where, origin in zip(target, source, strict=True):
             if not span[0] <= where <= span[1] or not len(beats):
                 continue
-            beat = beats[np.abs(beats - where).argmin()]
+            beat = beats[np.abs(beats - where).argmin()] + rng.normal(0, LOOSE)
             before = anchors[-1]
-            if beat - before[0] < 0.15 or abs(beat - where) > 0.3:
+            if rng.random() > KEEP or beat - before[0] < 0.15 or abs(beat - where) > 0.3:
                 continue
             slope = (origin - before[1]) / (beat - before[0])
             if STRETCH[0] <= slope <= STRETCH[1]:

@@ -95,7 +95,12 @@ def prepare(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    plan = {"corpora": [[name, Path(folder).name] for name, folder in corpora], "rounds": rounds, "seed": seed, "limit": limit}
+    plan = {
+        "corpora": [[name, Path(folder).name] for name, folder in corpora],
+        "rounds": rounds,
+        "seed": seed,
+        "limit": limit,
+    }
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
         raise UserError(f"{out} was begun with other settings; choose another folder or remove it")

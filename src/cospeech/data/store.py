@@ -74,7 +74,17 @@ def write_shard(folder: Path, number: int, entries: list[Entry], feature_dim: in
     for entry in entries:
         items.append(
             asdict(
-                Item(entry.id, entry.kind, entry.split, entry.speaker, entry.emotion, len(entry.motion), number, start, entry.info)
+                Item(
+                    entry.id,
+                    entry.kind,
+                    entry.split,
+                    entry.speaker,
+                    entry.emotion,
+                    len(entry.motion),
+                    number,
+                    start,
+                    entry.info,
+                )
             )
         )
         start += len(entry.motion)
@@ -98,7 +108,9 @@ class Store:
         self.folder = Path(folder)
         path = self.folder / "manifest.json"
         if not path.is_file():
-            raise UserError(f"{folder} is no store: it has no manifest.json; make one with `cospeech prepare`")
+            raise UserError(
+                f"{folder} is no store: it has no manifest.json; make one with `cospeech prepare`"
+            )
         try:
             manifest = json.loads(path.read_text())
             version = manifest.pop("format")
@@ -106,7 +118,9 @@ class Store:
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error}); run `cospeech prepare` again") from None
         if version != FORMAT:
-            raise UserError(f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again")
+            raise UserError(
+                f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again"
+            )
         self.header: dict[str, Any] = manifest
         self._shards: dict[int, dict[str, np.ndarray]] = {}
 
@@ -172,7 +186,9 @@ def _map_shard(path: Path) -> dict[str, np.ndarray]:
             if name == "__metadata__":
                 continue
             low, high = entry["data_offsets"]
-            result[name] = raw[8 + size + low : 8 + size + high].view(types[entry["dtype"]]).reshape(entry["shape"])
+            result[name] = (
+                raw[8 + size + low : 8 + size + high].view(types[entry["dtype"]]).reshape(entry["shape"])
+            )
         return result
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"shard {path} cannot be read ({error}); run `cospeech prepare` again") from None

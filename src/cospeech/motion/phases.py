@@ -7,6 +7,7 @@ are a decision of ours, stated below and fitted on no particular corpus.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -96,9 +97,7 @@ def strokes(motion: Motion) -> list[Stroke]:
         for index in peaks(both, height=STROKE_SPEED, distance=distance)
         if _stands_out(both, index, 1 / 3)
     ]
-    return [
-        Stroke(i / motion.fps, float(both[i]), ("left", "right")[int(speeds[i].argmax())]) for i in found
-    ]
+    return [Stroke(i / motion.fps, float(both[i]), ("left", "right")[int(speeds[i].argmax())]) for i in found]
 
 
 def _stands_out(values: np.ndarray, index: int, share: float) -> bool:
@@ -142,25 +141,29 @@ def _phases_of(speeds: np.ndarray, low: np.ndarray, side: str, fps: float) -> li
     edges = np.flatnonzero(np.diff(moving.astype(int))) + 1
     bounds = [0, *edges.tolist(), len(speeds)]
     result = []
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in pairwise(bounds):
         if end <= start:
             continue
         top = float(speeds[start:end].max())
         if not moving[start]:
-            result.append(Phase(start / fps, end / fps, "rest" if low[start:end].mean() > 0.5 else "hold", side, top))
+            result.append(
+                Phase(start / fps, end / fps, "rest" if low[start:end].mean() > 0.5 else "hold", side, top)
+            )
         else:
             result += _movement(speeds, low, start, end, side, fps)
     return result
 
 
-def _movement(speeds: np.ndarray, low: np.ndarray, start: int, end: int, side: str, fps: float) -> list[Phase]:
+def _movement(
+    speeds: np.ndarray, low: np.ndarray, start: int, end: int, side: str, fps: float
+) -> list[Phase]:
     """Split one movement at its speed minima: up from rest is preparation, down to rest retraction."""
     inside = peaks(speeds[start:end], height=STILL_SPEED, distance=max(1, round(STROKE_GAP * fps))) + start
-    cuts = [a + int(speeds[a : b + 1].argmin()) for a, b in zip(inside, inside[1:], strict=False)]
+    cuts = [a + int(speeds[a : b + 1].argmin()) for a, b in pairwise(inside)]
     bounds = [start, *cuts, end]
     last = len(bounds) - 2
     result = []
-    for i, (a, b) in enumerate(zip(bounds, bounds[1:], strict=False)):
+    for i, (a, b) in enumerate(pairwise(bounds)):
         if b <= a:
             continue
         top = float(speeds[a:b].max())

@@ -8,6 +8,7 @@ orientation in the world stays, and with it every limb above; pelvis and spine s
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -40,7 +41,7 @@ def distribute_spine(chest: np.ndarray, pelvis_share: float = _SHARE["pelvis"]) 
     for name in ("spine1", "spine2"):
         world.append(share(quaternion, _SHARE[name]))
     world.append(chest)
-    local = [world[0], *(transpose(a) @ b for a, b in zip(world, world[1:], strict=False))]
+    local = [world[0], *(transpose(a) @ b for a, b in pairwise(world))]
     return dict(zip(("pelvis", "spine1", "spine2", "spine3"), local, strict=True))
 
 
@@ -72,16 +73,12 @@ def _rebuild(motion: Motion, *, seated: bool) -> Motion:
     else:
         translation += _balance(rotations, skeleton)
     rotations = _pose_legs(rotations, translation, seated=seated)
-    return replace(
-        motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32)
-    )
+    return replace(motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32))
 
 
 def _balance(rotations: np.ndarray, skeleton) -> np.ndarray:  # type: ignore[no-untyped-def]
     """[T, 3] metres: the pelvis gives way against the chest's lean, within 4 cm, and sinks a little."""
-    _, positions = forward(
-        rotations, np.zeros((len(rotations), 3)), skeleton.parents, skeleton.offsets
-    )
+    _, positions = forward(rotations, np.zeros((len(rotations), 3)), skeleton.parents, skeleton.offsets)
     chest = positions[:, skeleton.index("neck")] - (
         skeleton.rest_positions[skeleton.index("neck")] - skeleton.offsets[0]
     )
@@ -98,7 +95,9 @@ def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) 
     rest = skeleton.rest_positions
     pelvis = rotations[:, 0]
     for side in ("left", "right"):
-        hip, knee, ankle, foot = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot"))
+        hip, knee, ankle, foot = (
+            skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")
+        )
         thigh, shin = skeleton.offsets[knee], skeleton.offsets[ankle]
         target = rest[ankle].copy()
         if seated:
@@ -116,7 +115,7 @@ def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) 
 def _two_bone(
     start: np.ndarray, target: np.ndarray, thigh: np.ndarray, shin: np.ndarray, *, toe_out: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """World rotations of thigh and shin, [T, 3, 3] each, that bring the ankle from ``start`` to ``target``."""
+    """World rotations [T, 3, 3] of thigh and shin that bring the ankle from ``start`` to ``target``."""
     a, b = np.linalg.norm(thigh), np.linalg.norm(shin)
     reach = target - start
     distance = np.linalg.norm(reach, axis=-1)

@@ -50,8 +50,12 @@ class ConditionedBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = SelfAttention(width, heads)
-        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width))
-        self.modulation = nn.Linear(width, 6 * width)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+        )
+        # Few numbers tell what the condition is; a narrow waist keeps the block's size in its layers.
+        self.waist = nn.Linear(width, 64)
+        self.modulation = nn.Linear(64, 6 * width)
         self.speech = nn.Linear(width, width)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.modulation.weight)
@@ -59,7 +63,7 @@ class ConditionedBlock(nn.Module):
 
     def forward(self, x: Tensor, speech: Tensor, condition: Tensor) -> Tensor:
         """x, speech: [B, N, D]; condition: [B, D]."""
-        s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(condition))[:, None].chunk(6, -1)
+        s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition)))[:, None].chunk(6, -1)
         x = x + self.speech(speech)
         x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))
         return x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))

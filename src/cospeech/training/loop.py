@@ -130,7 +130,9 @@ def fit(
             entry = {"step": step, **{k: v / counted for k, v in sums.items()}, "rate": rate, "seconds": pace}
             _log(folder, entry)
             left = (config.steps - step) * pace / 60
-            note(f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s a step  {left:.0f} min left")
+            note(
+                f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s each  {left:.0f} min left"
+            )
             sums, counted, began = {}, 0, time.monotonic()
         if validate is not None and place.first and (step % config.validate_every == 0 or last):
             state = torch.get_rng_state()
@@ -183,7 +185,12 @@ def _save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step
     if not place.first:
         return
     with atomic_path(folder / "training.pt") as path:
-        whole = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": states}
+        whole = {
+            "step": step,
+            "model": model.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "random": states,
+        }
         torch.save(whole, path)
     with atomic_path(folder / "model.safetensors") as path:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, {"step": str(step)})

@@ -38,7 +38,9 @@ CREDIT = (
 )
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+def read(
+    folder: str | Path, *, limit: int | None = None, quiet: bool = False
+) -> Iterator[GestureClip | Dropped]:
     """Clips of motion, upright and facing +z, with fingers added; dropped ones with the reason.
 
     Every actor's mean orientation of the chest over each take is taken out, so that a person who sat

@@ -15,7 +15,9 @@ from ..clips import Dropped, GestureClip
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+def read(
+    folder: str | Path, *, limit: int | None = None, quiet: bool = False
+) -> Iterator[GestureClip | Dropped]:
     """Speech clips; a tenth of the speakers each is kept for validation and for test, by a stable hash.
 
     Raises:

@@ -94,7 +94,9 @@ class MaskedGenerator(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.codes)
 
-    def forward(self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
+    def forward(
+        self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> Tensor:
         """codes [B, N] with S for masked, speech [B, N, D] -> logits [B, N, S]."""
         x = self.tokens(codes)
         condition = self.condition(emotion, style, intensity)
@@ -152,7 +154,8 @@ class Generator(nn.Module):
         size, device = len(codes), codes.device
         if self.training:
             emotion, style, intensity = (
-                value * (torch.rand(size, 1, device=device) >= c.drop_condition) for value in (emotion, style, intensity)
+                value * (torch.rand(size, 1, device=device) >= c.drop_condition)
+                for value in (emotion, style, intensity)
             )
         speech = self.speech(features)
         if self.training:
@@ -161,7 +164,9 @@ class Generator(nn.Module):
         logits = self.masked(masked, speech, emotion, style, intensity).float()
         target = codes[..., 0].masked_fill(~asked, -100)
         terms = {
-            "masked": F.cross_entropy(logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing)
+            "masked": F.cross_entropy(
+                logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing
+            )
         }
         with torch.no_grad():
             right = (logits.argmax(-1) == codes[..., 0]) & asked

@@ -23,11 +23,11 @@ class TokenizerConfig:
     """Sizes of the tokenizer and weights of its losses."""
 
     channels: int = 267  # C of the codec
-    width: int = 384
+    width: int = 256
     latent: int = 128  # [P]
     blocks: int = 3  # residual blocks a stage
     downsample: int = 2  # frames a token; the paper has 1, ours is half the sequence for the generator
-    layers: int = 6  # [P] residual layers
+    layers: int = 8  # residual layers; the paper has 6 at twice our token rate
     codes: int = 512  # [D] the paper has 1024; half suffices for our hour of motion
     quantizer_dropout: float = 0.2  # [R, MoMask]
     # Weights of the named losses: reconstruction, velocity and acceleration in the codec's channels,
@@ -42,12 +42,21 @@ class TokenizerConfig:
 
 
 class Tokenizer(nn.Module):
-    """[B, T, C] motion <-> [B, T / downsample, K] codes. Normalisation is inside."""
+    """[B, T, C] motion <-> [B, T / downsample, K] codes. Normalisation is inside.
+
+    Both ways are a linear map of each token's frames plus what convolutions see around it. The linear
+    maps begin as principal components and the convolutions at zero, so that training starts from
+    the best linear code instead of from noise (a decision of ours: it saves most of the training).
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, config: TokenizerConfig, mean: Tensor | None = None, std: Tensor | None = None) -> None:
+    def __init__(
+        self, config: TokenizerConfig, mean: Tensor | None = None, std: Tensor | None = None,
+        basis: Tensor | None = None,
+    ) -> None:  # fmt: skip
+        """``basis``: [downsample * C, latent] principal directions of normalised stacked frames."""
         super().__init__()
         self.config = config
         c, w, d = config.channels, config.width, config.downsample
@@ -56,6 +65,10 @@ class Tokenizer(nn.Module):
         down: nn.Module = nn.Conv1d(w, w, 2 * d, stride=d, padding=d // 2) if d > 1 else nn.Identity()
         up: nn.Module = nn.ConvTranspose1d(w, w, 2 * d, stride=d, padding=d // 2) if d > 1 else nn.Identity()
         dilations = [3**i for i in range(config.blocks)]
+        if basis is None:
+            basis = torch.randn(d * c, config.latent) * (d * c) ** -0.5
+        self.analysis = nn.Parameter(basis.float().clone())
+        self.synthesis = nn.Parameter(basis.float().T.clone())
         self.encoder = nn.Sequential(
             nn.Conv1d(c, w, 3, padding=1),
             FrameBlock(w, 1),
@@ -74,6 +87,11 @@ class Tokenizer(nn.Module):
             FrameBlock(w, 3),
             nn.Conv1d(w, c, 3, padding=1),
         )
+        for last in (self.encoder[-1], self.decoder[-1]):
+            assert isinstance(last, nn.Conv1d)
+            assert last.bias is not None
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
 
     @property
     def frame_rate(self) -> float:
@@ -82,12 +100,15 @@ class Tokenizer(nn.Module):
 
     def encode_latent(self, x: Tensor) -> Tensor:
         """[B, T, C] -> [B, T', D] before quantisation."""
-        z: Tensor = self.encoder(((x - self.mean) / self.std).transpose(1, 2)).transpose(1, 2)
+        y = (x - self.mean) / self.std
+        stacked = y.reshape(len(y), -1, self.config.downsample * self.config.channels)
+        z: Tensor = stacked @ self.analysis + self.encoder(y.transpose(1, 2)).transpose(1, 2)
         return z
 
     def decode_latent(self, latent: Tensor) -> Tensor:
         """[B, T', D] -> [B, T, C]."""
-        y: Tensor = self.decoder(latent.transpose(1, 2)).transpose(1, 2)
+        linear = (latent @ self.synthesis).reshape(len(latent), -1, self.config.channels)
+        y: Tensor = linear + self.decoder(latent.transpose(1, 2)).transpose(1, 2)
         return y * self.std + self.mean
 
     def encode(self, x: Tensor) -> Tensor:
@@ -183,5 +204,7 @@ def _tree(joints: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
     names = canonical_skeleton().names
     kept = [k for k, joint in enumerate(joints) if names[joint][-1] not in "23" or "spine" in names[joint]]
     place = {joints[k]: n for n, k in enumerate(kept)}
-    parents = tuple(place[CANONICAL_PARENTS[joints[k]]] if CANONICAL_PARENTS[joints[k]] >= 0 else -1 for k in kept)
+    parents = tuple(
+        place[CANONICAL_PARENTS[joints[k]]] if CANONICAL_PARENTS[joints[k]] >= 0 else -1 for k in kept
+    )
     return parents, kept

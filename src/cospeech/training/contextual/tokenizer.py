@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ...data.store import Store
+from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig, tokenizer_loss
 from ...motion.codec import Codec
 from ...motion.skeleton import canonical_skeleton
 from ...rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
-from ...training.loop import Batch, Place, TrainConfig, fit
-from .tokenizer import Tokenizer, TokenizerConfig, tokenizer_loss
+from ..loop import Batch, Place, TrainConfig, fit
 
 WINDOW = 64  # frames
 
@@ -30,8 +30,16 @@ class MotionWindows:
         self, store: Store, codec: Codec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
         batch_size: int = 64, seed: int = 0, repose: float = 5.0,
     ) -> None:  # fmt: skip
-        self.codec, self.window, self.batch_size, self.seed, self.repose = codec, window, batch_size, seed, repose
-        items = [i for i in store.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2]
+        self.codec, self.window, self.batch_size, self.seed, self.repose = (
+            codec,
+            window,
+            batch_size,
+            seed,
+            repose,
+        )
+        items = [
+            i for i in store.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2
+        ]
         if not items:
             items = [i for i in store.select(split=splits) if i.frames >= 1.25 * window + 2]
         self.motions = [store.motion(item) for item in items]
@@ -40,14 +48,23 @@ class MotionWindows:
         stacked = np.concatenate(self.motions)
         stacked = np.concatenate([stacked, codec.mirror(stacked)])
         self.mean = torch.from_numpy(stacked.mean(0))
-        # One scale for each kind of channel keeps the joints' relative motion; a floor for still ones.
+        # One scale for all rotations, so that a degree counts alike in every joint of the body; fingers
+        # count for less (their rules are simple), the root for more (it is metres, and moves little).
+        body = float(np.sqrt(stacked[:, codec.slices["body"]].var(0).mean()))
         scale = np.empty(codec.channels, dtype=np.float32)
-        for part in codec.slices.values():
-            scale[part] = np.sqrt(stacked[:, part].var(0).mean()) + 1e-3
+        for part, weight in (("body", 1.0), ("hands", 0.4), ("root", 2.0)):
+            scale[codec.slices[part]] = body / weight
         self.std = torch.from_numpy(scale)
 
+    def basis(self, downsample: int, latent: int) -> Tensor:
+        """Principal directions [downsample * C, latent] of the windows' stacked, normalised frames."""
+        x = torch.cat([self(step, Place())["x"] for step in range(-40, 0)])
+        stacked = ((x - self.mean) / self.std).reshape(-1, downsample * self.codec.channels)
+        _, vectors = torch.linalg.eigh(stacked.T @ stacked / len(stacked))
+        return vectors[:, -latent:].flip(-1)
+
     def __call__(self, step: int, place: Place) -> Batch:
-        rng = np.random.default_rng([self.seed, step, place.rank])
+        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
         size = self.batch_size // place.world
         windows = np.empty((size, self.window, self.codec.channels), dtype=np.float32)
         for row, choice in enumerate(rng.choice(len(self.motions), size=size, p=self._chance)):
@@ -64,7 +81,9 @@ class MotionWindows:
 
     def _reposed(self, x: Tensor, rng: np.random.Generator) -> Tensor:
         joints = len(self.codec.body)
-        angle = rng.normal(0, np.deg2rad(self.repose), (len(x), 1, joints, 3)) * (rng.random((len(x), 1, 1, 1)) < 0.6)
+        angle = rng.normal(0, np.deg2rad(self.repose), (len(x), 1, joints, 3)) * (
+            rng.random((len(x), 1, 1, 1)) < 0.6
+        )
         angle[:, :, 0] *= 0.3  # the pelvis less
         turn = torch.from_numpy(axis_angle_to_matrix(angle).astype(np.float32))
         body = x[..., : 6 * joints].reshape(len(x), self.window, joints, 6)
@@ -91,7 +110,8 @@ def fit_tokenizer(
     config, training, codec = config or TokenizerConfig(), training or TrainConfig(), Codec()
     windows = MotionWindows(store, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
     torch.manual_seed(training.seed)
-    model = Tokenizer(config, windows.mean, windows.std)
+    basis = windows.basis(config.downsample, config.latent)
+    model = Tokenizer(config, windows.mean, windows.std, basis)
     offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -116,7 +136,7 @@ def fit_tokenizer(
 
 @torch.no_grad()
 def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: Codec) -> dict[str, float]:
-    """Reconstruction of whole clips [T, C]: joint angle (degrees), wrist (cm), hand speed (ratio), jerk (ratio)."""
+    """Reconstruction of whole clips [T, C]: joint angle (degrees), wrist (cm), speed and jerk (ratios)."""
     from ...motion.phases import hand_speed
 
     angles, wrists, speeds, jerks = [], [], [], []
@@ -131,7 +151,9 @@ def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: Codec)
         angles.append(np.rad2deg(geodesic(a, b)).mean(1))
         real, made = codec.decode(motion[:frames]), codec.decode(y)
         wrists.append(np.linalg.norm(real.positions[:, names] - made.positions[:, names], axis=-1).mean(1))
-        speeds.append(np.array([hand_speed(real, smooth=1).mean(), hand_speed(made, smooth=1).mean()]) * frames)
+        speeds.append(
+            np.array([hand_speed(real, smooth=1).mean(), hand_speed(made, smooth=1).mean()]) * frames
+        )
         jerks.append(np.array([_jerk(real.positions[:, names]), _jerk(made.positions[:, names])]) * frames)
     speed, jerk = np.sum(speeds, 0), np.sum(jerks, 0)
     return {

@@ -1,0 +1,121 @@
+"""The calls behind the commands: speech in, motion out; motion from format to format; motion to pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import UserError
+from .motion.motion import Motion, load_motion
+from .runtime import load
+from .speech.speech import Speech, load_speech
+
+PICTURES = (".mp4", ".html")
+
+
+def generate(
+    speech: str | Path | Speech,
+    *,
+    emotion: str | None = None,
+    intensity: float = 1.0,
+    speaker: str | None = None,
+    transcript: str | Path | None = None,
+    seed: int = 0,
+    seated: bool = False,
+    model: str | Path = "contextual",
+) -> Motion:
+    """Gestures for a recording, exactly as long as it.
+
+    Args:
+        speech: a sound or video file, or a loaded ``Speech``.
+        emotion: one of ``emotions.EMOTIONS`` or an alias; neutral if not given.
+        intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
+        speaker: whose manner, a name that the model knows.
+        transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
+        seed: another one gives another take.
+        seated: sit instead of stand.
+        model: a shipped model's name or a model folder.
+    Raises:
+        UserError: anything given that cannot be used.
+    """
+    loaded = load(model)
+    if not isinstance(speech, Speech):
+        speech = load_speech(speech, transcript=transcript)
+    return loaded.generate(
+        speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated
+    )
+
+
+def check_target(path: str | Path) -> Path:
+    """An output path that can be written, by suffix and folder; before any work is done.
+
+    Raises:
+        UserError: unknown suffix, missing folder, or a folder in the file's place.
+    """
+    import os
+
+    from .motion.formats import FORMATS
+
+    path = Path(path)
+    suffix = path.suffix.lower()
+    writable = [name for name, entry in FORMATS.items() if entry.write]
+    if suffix not in (*PICTURES, *writable):
+        raise UserError(
+            f"cannot write {path.name}: unknown suffix {suffix!r}; known: {', '.join([*PICTURES, *writable])}"
+        )
+    if not path.parent.is_dir():
+        raise UserError(f"cannot write {path}: folder {path.parent} does not exist; create it first")
+    if path.is_dir():
+        raise UserError(f"cannot write {path}: it is a folder; give a file name")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(
+            f"cannot write {path}: folder {path.parent} is not writable; choose another place with -o"
+        )
+    return path
+
+
+def write(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
+    """Write motion to any format that is known, the pictures included."""
+    path = check_target(path)
+    if path.suffix.lower() in PICTURES:
+        return render(motion, path, speech=speech)
+    return motion.save(path)
+
+
+def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
+    """Draw motion on the default avatar: .mp4 (a film) or .html (one page that plays anywhere, offline).
+
+    Motion of a known rig is retargeted first.
+    """
+    path = check_target(path)
+    motion = on_canonical(motion)
+    if path.suffix.lower() == ".html":
+        from .avatar.html import write_html
+        from .motion.phases import phases
+
+        write_html(motion, path, speech=speech, phases=phases(motion), title=path.stem)
+    elif path.suffix.lower() == ".mp4":
+        from .avatar.video import render_video
+
+        render_video(motion, path, speech=speech)
+    else:
+        raise UserError(f"pictures are written as .mp4 or .html; got {path.suffix!r}")
+    return path
+
+
+def convert(source: str | Path, out: str | Path) -> Path:
+    """Motion from one format to another; rigs that are known are retargeted where the target needs it."""
+    out = check_target(out)
+    motion = load_motion(source)
+    if out.suffix.lower() not in (".bvh",):
+        motion = on_canonical(motion)
+    return write(motion, out)
+
+
+def on_canonical(motion: Motion) -> Motion:
+    """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised."""
+    from .motion.retarget import detect_table, retarget
+    from .motion.skeleton import canonical_skeleton
+
+    if motion.skeleton == canonical_skeleton():
+        return motion
+    return retarget(motion, table=detect_table(motion.skeleton))

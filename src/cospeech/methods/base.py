@@ -1,0 +1,24 @@
+"""What every method offers: a model that turns speech into motion."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..motion.motion import Motion
+from ..speech.speech import Speech
+
+
+class GestureModel(Protocol):
+    """A loaded model. ``load`` returns one; every method has its own class."""
+
+    name: str
+    config: dict[str, Any]
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Speakers whose manner the model knows."""
+        ...
+
+    def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion:
+        """Motion exactly as long as the speech."""
+        ...

@@ -1,0 +1,190 @@
+"""The contextual method in use: speech in, motion out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ...emotions import EMOTIONS, canonical_emotion
+from ...errors import UserError
+from ...motion.codec import Codec
+from ...motion.face import face_from_speech
+from ...motion.idle import add_idle
+from ...motion.motion import Motion
+from ...motion.posture import seat, stand
+from ...sampling.masked import MaskedSampling
+from ...speech.features import speech_features
+from ...speech.speech import Speech
+from ..folder import ModelFolder
+from .sample import Condition, ContextualSampling, sample_tokens
+
+REST_START = 2  # tokens of rest given at the start
+REST_END = 3  # tokens of rest given at the end
+
+
+class OnnxNetworks:
+    """The exported graphs, as ``sample_tokens`` wants them; each is opened when first used."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+        config = folder.config["config"]
+        self.codes: int = config["codes"]
+        self.layers: int = config["layers"]
+        self.downsample: int = config["downsample"]
+
+    @cached_property
+    def _speech(self):  # type: ignore[no-untyped-def]
+        return self._folder.graph("speech")
+
+    @cached_property
+    def _masked(self):  # type: ignore[no-untyped-def]
+        return self._folder.graph("masked")
+
+    @cached_property
+    def _residual(self):  # type: ignore[no-untyped-def]
+        return self._folder.graph("residual")
+
+    @cached_property
+    def _decoder(self):  # type: ignore[no-untyped-def]
+        return self._folder.graph("decoder")
+
+    @cached_property
+    def _encoder(self):  # type: ignore[no-untyped-def]
+        return self._folder.graph("encoder")
+
+    def speech(self, features: np.ndarray) -> np.ndarray:
+        return self._speech(features[None])[0]  # type: ignore[no-any-return]
+
+    def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        return self._masked(codes, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
+
+    def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        number = np.array(layer, dtype=np.int64)
+        return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
+
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        return self._decoder(codes[None])[0]  # type: ignore[no-any-return]
+
+    def encode(self, motion: np.ndarray) -> np.ndarray:
+        """Coded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
+        return self._encoder(motion[None])[0]  # type: ignore[no-any-return]
+
+
+class ContextualModel:
+    """Masked motion tokens with emotion, intensity and speaker style."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.config = folder.config
+        self.name: str = folder.config.get("name", folder.folder.name)
+        self.networks = OnnxNetworks(folder)
+        self._folder = folder
+        settings = folder.config.get("sampling", {})
+        self.sampling = ContextualSampling(
+            masked=MaskedSampling(**settings.get("masked", {})),
+            **{key: value for key, value in settings.items() if key != "masked"},
+        )
+
+    @property
+    def speakers(self) -> tuple[str, ...]:
+        """Speakers whose manner the model has learned."""
+        return tuple(self.config["styles"])
+
+    @cached_property
+    def _rest_tokens(self) -> dict[str, np.ndarray]:
+        """Tokens [4, K] of every speaker's rest pose."""
+        return self._folder.arrays("rest")
+
+    def generate(
+        self,
+        speech: Speech,
+        *,
+        emotion: str | Mapping[str, float] | None = None,
+        intensity: float = 1.0,
+        speaker: str | None = None,
+        seated: bool = False,
+        seed: int = 0,
+        face: bool = True,
+        sampling: ContextualSampling | None = None,
+    ) -> Motion:
+        """Gestures for a speech, exactly as long as it; the same input and seed give the same motion.
+
+        Args:
+            emotion: a name, or weights by name; the speech's own or neutral if None.
+            intensity: how lively, 1.0 is the speaker's own mean in this emotion; 0.25 to 2.5.
+            speaker: whose manner (see ``speakers``); the model's default if None.
+            seated: sit instead of stand.
+            face: lips, blinks and expression too.
+        Raises:
+            UserError: an emotion, speaker or intensity that the model does not know.
+        """
+        weights = self._emotion(emotion if emotion is not None else speech.emotion)
+        known = speech.speaker if speech.speaker in self.speakers else None
+        style = self._style(speaker if speaker is not None else known)
+        if not 0.25 <= intensity <= 2.5:
+            raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
+        settings = sampling or self.sampling
+        coded = self._coded(speech_features(speech.samples), weights, style, intensity, seed, settings)
+        motion = Codec().decode(coded)
+        motion = add_idle(motion, speech, seed=seed)
+        motion = seat(motion) if seated else stand(motion)
+        if not face:
+            return motion
+        strongest = EMOTIONS[int(weights.argmax())] if weights.any() else None
+        return motion.with_face(
+            face_from_speech(speech, seed=seed, emotion=strongest, intensity=min(1.5, intensity))
+        )
+
+    def _coded(
+        self, features: np.ndarray, emotion: np.ndarray, style: int, intensity: float, seed: int,
+        settings: ContextualSampling,
+    ) -> np.ndarray:  # fmt: skip
+        """Coded motion [T, C] as long as the features [T, F]."""
+        step = self.networks.downsample
+        frames = len(features)
+        tokens = -(-frames // step)
+        padded = np.pad(features, ((0, tokens * step - frames), (0, 0)), mode="edge")
+        given = np.full((tokens, self.networks.layers), -1, dtype=np.int64)
+        rest = self._rest_tokens[self.speakers[style]].astype(np.int64)
+        first, last = min(REST_START, tokens), min(REST_END, max(0, tokens - REST_START))
+        given[:first] = rest[1]
+        if last:
+            given[-last:] = rest[1]
+        one_hot = np.zeros((1, len(self.speakers)), dtype=np.float32)
+        one_hot[0, style] = 1.0
+        level = np.log(intensity) + self.config.get("calibration", {}).get("intensity", 0.0)
+        condition = Condition(emotion[None], one_hot, np.array([[level, 1.0]], dtype=np.float32))
+        rng = np.random.default_rng(seed)
+        codes = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
+        return self.networks.decode(codes)[:frames]
+
+    def _emotion(self, emotion: str | Mapping[str, float] | None) -> np.ndarray:
+        """[10] weights that sum to one."""
+        weights = np.zeros(len(EMOTIONS), dtype=np.float32)
+        if emotion is None:
+            emotion = "neutral"
+        mixture = {emotion: 1.0} if isinstance(emotion, str) else emotion
+        for name, weight in mixture.items():
+            if weight < 0:
+                raise UserError(f"the weight of emotion {name!r} must not be negative; got {weight:g}")
+            weights[EMOTIONS.index(canonical_emotion(name))] += weight
+        if not weights.any():
+            raise UserError("the weights of the emotions are all zero; give at least one above zero")
+        return weights / weights.sum()
+
+    def _style(self, speaker: str | None) -> int:
+        if speaker is None:
+            speaker = self.config.get("default_speaker", self.speakers[0])
+        if speaker not in self.speakers:
+            raise UserError(f"unknown speaker {speaker!r}; this model knows {', '.join(self.speakers)}")
+        return self.speakers.index(speaker)
+
+    def with_sampling(self, **changes: Any) -> ContextualModel:
+        """The same model with other settings of the sampler (see ``ContextualSampling``)."""
+        other = ContextualModel(self._folder)
+        other.networks = self.networks
+        other.sampling = replace(self.sampling, **changes)
+        return other

@@ -1,0 +1,201 @@
+"""Trained networks -> a model folder that needs no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.store import Store
+from ...errors import UserError
+from ...files import atomic_path
+from ...methods.contextual.generator import Generator, GeneratorConfig
+from ...methods.contextual.sample import Condition
+from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig
+from ...motion.codec import Codec
+from ..export import export_graph, round_weights
+from .tokenizer import resample
+
+
+class TorchNetworks:
+    """The torch networks, as ``sample_tokens`` wants them: for evaluation while training."""
+
+    def __init__(self, tokenizer: Tokenizer, generator: Generator) -> None:
+        self.tokenizer, self.generator = tokenizer.eval(), generator.eval()
+        self.codes, self.layers = tokenizer.config.codes, tokenizer.config.layers
+        self.downsample = tokenizer.config.downsample
+
+    @torch.no_grad()
+    def speech(self, features: np.ndarray) -> np.ndarray:
+        return self.generator.speech(torch.from_numpy(features[None]).float())[0].numpy()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        return self.generator.masked(torch.from_numpy(codes), *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        number = torch.tensor(layer)
+        return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def decode(self, codes: np.ndarray) -> np.ndarray:
+        return self.tokenizer.decode(torch.from_numpy(codes[None]))[0].numpy()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def encode(self, motion: np.ndarray) -> np.ndarray:
+        return self.tokenizer.encode(torch.from_numpy(motion[None]))[0].numpy()  # type: ignore[no-any-return]
+
+
+def _tensors(speech: np.ndarray, condition: Condition) -> tuple[Tensor, ...]:
+    values = (speech, condition.emotion, condition.style, condition.intensity)
+    return tuple(torch.from_numpy(np.ascontiguousarray(value)).float() for value in values)
+
+
+class _Encoder(nn.Module):
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def forward(self, motion: Tensor) -> Tensor:
+        return self.tokenizer.encode(motion)
+
+
+class _Decoder(nn.Module):
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.tokenizer = tokenizer
+
+    def forward(self, codes: Tensor) -> Tensor:
+        return self.tokenizer.decode(codes)
+
+
+def load_run(folder: str | Path) -> tuple[Tokenizer | Generator, dict[str, Any]]:
+    """The network of a training run folder with its description.
+
+    Raises:
+        UserError: it is no run folder, or nothing has been saved yet.
+    """
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / "model.safetensors").is_file():
+        raise UserError(f"{folder} holds no trained weights yet; train first with `cospeech train`")
+    described = json.loads((folder / "config.json").read_text())
+    network: Tokenizer | Generator
+    if described["method"] == "contextual tokenizer":
+        network = Tokenizer(TokenizerConfig(**described["config"]))
+    elif described["method"] == "contextual generator":
+        network = Generator(GeneratorConfig(**described["config"]))
+    else:
+        raise UserError(f"{folder} is a run of {described['method']!r}, which this method cannot export")
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network.eval(), described
+
+
+def export_contextual(
+    tokenizer_run: str | Path,
+    generator_run: str | Path,
+    store: Store,
+    out: str | Path,
+    *,
+    name: str = "contextual",
+    credits: list[str] | None = None,
+    default_speaker: str | None = None,
+    sampling: dict[str, Any] | None = None,
+    results: dict[str, Any] | None = None,
+) -> Path:
+    """Write a model folder from two finished runs.
+
+    The store gives every style's rest pose. Transformer and encoder weights are kept as int8, the
+    decoder's as float16.
+    """
+    from importlib.metadata import version
+
+    tokenizer, _ = load_run(tokenizer_run)
+    generator, described = load_run(generator_run)
+    assert isinstance(tokenizer, Tokenizer)
+    assert isinstance(generator, Generator)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    round_for_export(tokenizer, generator)
+    config, width = generator.config, generator.config.width
+    frames, tokens = 32, 32 // config.downsample
+    codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
+    speech = torch.zeros(2, tokens, width)
+    condition = (torch.zeros(2, config.emotions), torch.zeros(2, config.styles), torch.zeros(2, 2))
+    one = tuple(value[:1] for value in condition)
+    sequence = {0: "batch", 1: "tokens"}
+    pair = {name: {0: "batch"} for name in ("emotion", "style", "intensity")}
+    export_graph(generator.speech, (torch.zeros(1, frames, config.features),), ["features"], ["speech"],
+                 {"features": {1: "frames"}}, out / "speech.onnx", store="int8")  # fmt: skip
+    export_graph(
+        generator.masked, (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
+        ["codes", "speech", "emotion", "style", "intensity"], ["logits"],
+        {"codes": sequence, "speech": sequence, **pair}, out / "masked.onnx", store="int8",
+    )  # fmt: skip
+    if config.layers > 1:
+        export_graph(
+            generator.residual, (codes, torch.tensor(1), speech[:1], *one),
+            ["codes", "layer", "speech", "emotion", "style", "intensity"], ["logits"],
+            {"codes": {1: "tokens"}, "speech": {1: "tokens"}}, out / "residual.onnx", store="int8",
+        )  # fmt: skip
+    export_graph(_Decoder(tokenizer), (codes,), ["codes"], ["motion"], {"codes": {1: "tokens"}},
+                 out / "decoder.onnx", store="float16")  # fmt: skip
+    export_graph(_Encoder(tokenizer), (torch.zeros(1, frames, tokenizer.config.channels),), ["motion"],
+                 ["codes"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="float16")  # fmt: skip
+    styles = described["styles"]
+    _write_rest(tokenizer, store, styles, out)
+    text = {
+        "format": 1, "method": "contextual", "name": name, "package_version": version("cospeech"),
+        "config": {
+            key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "width")
+        },
+        "styles": styles, "default_speaker": default_speaker or styles[0],
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
+        "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
+        "credits": credits or [], "sampling": sampling or {}, "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out
+
+
+def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
+    """Round all weights in place as the model folder keeps them."""
+    round_weights(tokenizer, "float16")
+    round_weights(generator, "int8")
+
+
+def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:
+    """Every style's rest: the tokens of the pose in the calmest second with the lowest hands."""
+    from safetensors.numpy import save_file
+
+    from ...motion.phases import hand_speed, wrists_in_chest
+
+    codec, rest = Codec(), {}
+    for style in styles:
+        best: tuple[float, np.ndarray] | None = None
+        for item in store.select(kind=("motion", "pair")):
+            if item.speaker != style or item.frames < 30:
+                continue
+            coded = store.motion(item)
+            motion = codec.decode(coded)
+            speed, height = hand_speed(motion).mean(1), wrists_in_chest(motion)[..., 1].mean(1)
+            for start in range(0, item.frames - 20, 10):
+                score = float(speed[start : start + 20].max() + 2.0 * height[start : start + 20].mean())
+                if best is None or score < best[0]:
+                    best = (score, coded[start + 10])
+        if best is None:
+            raise UserError(f"the store has no motion of {style!r}, so its rest pose cannot be taken")
+        still = resample(np.repeat(best[1][None], 24, 0), np.linspace(0, 22, 24))
+        with torch.no_grad():
+            codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
+        middle = len(codes) // 2
+        rest[style] = codes[middle - 2 : middle + 2].astype(np.int64)
+    with atomic_path(out / "rest.safetensors") as path:
+        save_file(rest, path)

@@ -1,0 +1,52 @@
+"""Training presets: everything that a run of the contextual method needs, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..errors import UserError
+from ..methods.contextual.generator import GeneratorConfig
+from ..methods.contextual.tokenizer import TokenizerConfig
+from .loop import TrainConfig
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Sizes and schedules of both stages."""
+
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    tokenizer_training: TrainConfig = field(default_factory=TrainConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    generator_training: TrainConfig = field(default_factory=TrainConfig)
+
+
+PRESETS = {
+    # Seconds on one core: for tests and for trying a corpus out.
+    "tiny": Preset(
+        TokenizerConfig(width=32, latent=16, blocks=1, layers=2, codes=32),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        GeneratorConfig(width=32, heads=2, depth=2, residual_depth=1),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+    ),
+    # Two hours on two cores: what is shipped.
+    "default": Preset(
+        TokenizerConfig(),
+        TrainConfig(steps=1400, batch_size=96, learning_rate=2e-4, warmup=50, bf16=True, validate_every=200),
+        GeneratorConfig(),
+        TrainConfig(steps=4000, batch_size=48, learning_rate=4e-4, warmup=100, bf16=True, validate_every=400),
+    ),
+    # For a GPU.
+    "large": Preset(
+        TokenizerConfig(width=512, codes=1024),
+        TrainConfig(steps=20_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
+        GeneratorConfig(width=384, heads=6, depth=8, residual_depth=6),
+        TrainConfig(steps=40_000, batch_size=128, learning_rate=3e-4, warmup=1000, bf16=True),
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """A preset by name. Raises UserError with the known names."""
+    if name not in PRESETS:
+        raise UserError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
+    return PRESETS[name]
