@@ -176,7 +176,9 @@ def _fill(world: dict[str, np.ndarray], to: Skeleton) -> np.ndarray:
     result = np.empty((frames, len(to), 3, 3))
     for joint, parent in enumerate(to.parents):
         result[:, joint] = world.get(to.names[joint], result[:, max(parent, 0)])
-    return local_rotations(result, to.parents)
+    local = local_rotations(result, to.parents)
+    local[:, [joint for joint, name in enumerate(to.names) if name not in world]] = np.eye(3)
+    return local
 
 
 def _spread_over_chain(goal: dict[int, np.ndarray], skeleton: Skeleton) -> None:
@@ -247,14 +249,15 @@ def _lowest_sole(motion: Motion, binding: Binding) -> float:
     """Height of the lowest point of the soles over the motion (1st percentile), metres."""
     skeleton, up = motion.skeleton, binding.facing[:, 1]
     ankles = [binding.joints[f"{side}_ankle"][0] for side in ("left", "right")]
-    feet = set(ankles)
+    depth = {ankle: 0 for ankle in ankles}  # of every joint of the feet below its ankle
     for joint, parent in enumerate(skeleton.parents):
-        if parent in feet:
-            feet.add(joint)
+        if parent in depth:
+            depth[joint] = depth[parent] + 1
     rest = skeleton.rest_positions @ up
-    tips = [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if joint in feet]
-    if tips and min(tips) < min(rest[joint] for joint in feet) - 0.005:
-        sole = min(tips)  # the end sites are the tips of the toes, on the floor
+    tips = [rest[joint] for joint in depth if depth[joint] >= 2]
+    tips += [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if depth.get(joint, 0) >= 1]
+    if tips:
+        sole = min([*tips, *(rest[joint] for joint in depth)])  # the tips of the toes are on the floor
     else:
         own = canonical_skeleton()
         height = own.rest_positions[own.index("left_ankle"), 1]
@@ -263,6 +266,6 @@ def _lowest_sole(motion: Motion, binding: Binding) -> float:
     world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
     heights = [
         motion.positions[:, joint, 1] + (world[:, joint] @ (up * (sole - rest[joint])))[:, 1]
-        for joint in sorted(feet)
+        for joint in sorted(depth)
     ]
     return float(np.percentile(np.min(heights, axis=0), 1))
