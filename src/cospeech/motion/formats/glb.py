@@ -117,11 +117,13 @@ class Channels:
         self._samplers: list[dict[str, Any]] = []
         self._channels: list[dict[str, Any]] = []
 
-    def add(self, node: int, path: str, values: np.ndarray, kind: str, *, per_frame: int = 1) -> None:
-        """A track [T, ...] of a node; a constant one becomes a single key."""
+    def add(
+        self, node: int, path: str, values: np.ndarray, kind: str, *, per_frame: int = 1, full: bool = False
+    ) -> None:
+        """A track [T, ...] of a node; a constant one becomes a single key unless all are asked for."""
         keys = len(self._times)
         flat = values.reshape(keys, -1)
-        if keys > 1 and (flat == flat[0]).all():
+        if not full and keys > 1 and (flat == flat[0]).all():
             keys, values = 1, values[:per_frame]
         if keys not in self._inputs:
             self._inputs[keys] = self._writer.accessor(self._times[:keys], "SCALAR", bounds=True)
@@ -130,10 +132,11 @@ class Channels:
         self._channels.append({"sampler": len(self._samplers) - 1, "target": {"node": node, "path": path}})
 
     def skeleton(self, nodes: list[int], motion: Motion) -> None:
-        """Rotations of all joints that leave their rest pose, and the root's translation."""
+        """Rotations of all joints that leave their rest pose, and the root's path with every key: it
+        also tells how long the animation is."""
         for joint, node in enumerate(nodes):
             self.rotation(node, motion.rotations[:, joint])
-        self.add(nodes[0], "translation", motion.translation, "VEC3")
+        self.add(nodes[0], "translation", motion.translation, "VEC3", full=True)
 
     def rotation(self, node: int, matrices: np.ndarray, *, rest: bool = False) -> None:
         """A track of rotations [T, 3, 3]; ``rest`` writes it even if it is identity all along."""

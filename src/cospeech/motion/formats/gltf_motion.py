@@ -22,6 +22,7 @@ from ..skeleton import Skeleton
 from .gltf import GltfFile
 
 HELPER = "cospeech_helper"  # in a node's extras: a skinning helper, no joint of the motion
+_SAME = 1e-5  # seconds: keys are stored in single precision
 _MOVES = 1e-4  # metres: a root whose child moves less than this against it stays
 
 
@@ -39,6 +40,8 @@ class Track:
         if len(self.times) == 1:
             return np.repeat(values, len(times), axis=0)
         times = np.clip(times, self.times[0], self.times[-1])
+        near = np.clip(np.searchsorted(self.times, times - _SAME), 0, len(self.times) - 1)
+        times = np.where(np.abs(self.times[near] - times) < _SAME, self.times[near], times)
         low = np.clip(np.searchsorted(self.times, times, side="right") - 1, 0, len(self.times) - 2)
         step = self.times[low + 1] - self.times[low]
         t = (times - self.times[low]) / step
@@ -121,10 +124,10 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
         raise UserError(f"{file.path}: no skin and no moving nodes; nothing to read as a body")
     order = _one_root(_outwards(joints, parents), joints, parents, nodes)
 
-    rest = _world(nodes, parents, order, None)
+    rest = _world(file, parents, order, None)
     if skin is not None:
         rest = _bind_pose(file, skin, rest)
-    moving = _world(nodes, parents, order, animation)
+    moving = _world(file, parents, order, animation)
     up = {node: _joint_parent(node, order, parents) for node in order}
     while True:  # a still root over the joint that carries the body's path stands for nothing
         below = [node for node in order if up[node] == order[0]]
@@ -140,8 +143,8 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
         [positions[i] - (positions[p] if p >= 0 else 0.0) for i, p in enumerate(skeleton_parents)]
     )
     skeleton = Skeleton(_unique([joints[node] for node in order]), skeleton_parents, offsets)
-    translation = np.broadcast_to(moving[order[0]][1], (len(animation.times), 3))
-    return Motion(skeleton, animation.fps, local_rotations(world, skeleton_parents), translation)
+    local = local_rotations(world, skeleton_parents)
+    return Motion(skeleton, animation.fps, local, moving[order[0]][1])
 
 
 def read_weights(file: GltfFile, animation: Animation) -> dict[str, np.ndarray]:
@@ -279,7 +282,7 @@ def _one_root(
 
 
 def _world(
-    nodes: list[dict[str, Any]], parents: list[int], wanted: list[int], animation: Animation | None
+    file: GltfFile, parents: list[int], wanted: list[int], animation: Animation | None
 ) -> dict[int, tuple[np.ndarray, np.ndarray]]:
     """World linear part [T, 3, 3] and position [T, 3] of nodes; T is 1 without an animation."""
     done: dict[int, tuple[np.ndarray, np.ndarray]] = {}
@@ -290,29 +293,37 @@ def _world(
             line.append(at)
             at = parents[at]
         for node in reversed(line):
-            linear, position = _local(nodes[node], node, animation)
+            linear, position = _local(file, node, animation)
             if parents[node] >= 0:
                 above, origin = done[parents[node]]
                 position = origin + (above @ position[..., None])[..., 0]
                 linear = above @ linear
             done[node] = (linear, position)
-    return {node: done[node] for node in wanted}
+    frames = 1 if animation is None else len(animation.times)
+    return {
+        node: (np.broadcast_to(done[node][0], (frames, 3, 3)), np.broadcast_to(done[node][1], (frames, 3)))
+        for node in wanted
+    }
 
 
-def _local(node: dict[str, Any], index: int, animation: Animation | None) -> tuple[np.ndarray, np.ndarray]:
+def _local(file: GltfFile, index: int, animation: Animation | None) -> tuple[np.ndarray, np.ndarray]:
+    """Linear part and position of a node in its parent's frame, [T or 1, ...]."""
+    node = file.item("nodes", index)
     if "matrix" in node:
         matrix = np.array(node["matrix"], dtype=np.float64).reshape(4, 4).T
         return matrix[None, :3, :3], matrix[None, :3, 3]
     parts = {
-        "translation": np.array([node.get("translation", [0.0, 0.0, 0.0])], dtype=np.float64),
-        "rotation": np.array([node.get("rotation", [0.0, 0.0, 0.0, 1.0])], dtype=np.float64),
-        "scale": np.array([node.get("scale", [1.0, 1.0, 1.0])], dtype=np.float64),
+        "translation": np.array(node.get("translation", [0, 0, 0]), dtype=np.float64).reshape(1, 3),
+        "rotation": np.array(node.get("rotation", [0, 0, 0, 1]), dtype=np.float64).reshape(1, 4),
+        "scale": np.array(node.get("scale", [1, 1, 1]), dtype=np.float64).reshape(1, 3),
     }
     if animation is not None:
         for path in parts:
             track = animation.tracks.get((index, path))
             if track is not None:
                 parts[path] = track.at(animation.times, rotation=path == "rotation")
+    if (np.abs(parts["rotation"]).max(-1) < 1e-6).any():
+        raise UserError(f"{file.path}: node {index} has a rotation of zero length; damaged")
     turn = quaternion_to_matrix(parts["rotation"][:, [3, 0, 1, 2]])
     return turn * parts["scale"][:, None, :], parts["translation"]
 

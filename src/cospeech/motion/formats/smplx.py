@@ -147,9 +147,10 @@ def _backward(
 
 def _read_npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise UserError(f"{path}: a single array, not an npz of SMPL-X parameters")
+        archive = np.load(path, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise UserError(f"{path}: a single array, not an npz of SMPL-X parameters")
+        with archive:
             return {key: archive[key] for key in archive.files}
     except UserError:
         raise
