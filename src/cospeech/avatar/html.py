@@ -31,7 +31,7 @@ from ..motion.face import ARKIT_NAMES
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
 from ..rotation import matrix_to_axis_angle
-from .pose import canonical_motion
+from .pose import canonical_motion, pose_vertices
 from .skinning import dense_weights
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def write_html(
         body = load_body(level)
     page = _page(motion, speech, _phase_rows(phases or ()), title or path.stem, body)
     with atomic_path(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
 
 
@@ -126,6 +126,7 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         "parents": list(CANONICAL_PARENTS),
         "rest": body.joint_positions.astype(np.float64).round(6).tolist(),
         "facts": facts,
+        "stool": _stool(motion, body),
         "motion": {**motion_meta, "data": motion_packer.layout()},
         "body": {**body_meta, "data": body_packer.layout()},
         "audio": {"type": sound_type} if sound else None,
@@ -179,25 +180,28 @@ def _source(name: str) -> str:
 def bundle() -> str:
     """The player's modules and shaders as one script.
 
-    Modules are joined in the order in which they import each other, without their import lines and
-    export words; so no two of them may use one name at top level.
+    Every module becomes a function of its own that returns what it exports, in the order in which
+    they import each other; an import line becomes a destructuring of that.
     """
-    sources: dict[str, str] = {}
+    line = re.compile(r'^import (\{[^}]*\}) from "\./(\w+)\.js";$', re.MULTILINE)
+    export = re.compile(r"^export (?=(?:async )?(?:const|function|class) (\w+))", re.MULTILINE)
+    modules: dict[str, str] = {}
 
     def visit(name: str) -> None:
-        if name in sources:
+        if name in modules:
             return
-        text = _source(name)
-        imports = re.compile(r'^import \{[^}]*\} from "\./([\w.]+)";\n', re.MULTILINE)
-        for module in imports.findall(text):
+        text = _source(f"{name}.js")
+        for _, module in line.findall(text):
             visit(module)
-        sources[name] = re.sub(r"^export ", "", imports.sub("", text), flags=re.MULTILINE)
+        names = ", ".join(export.findall(text))
+        body = export.sub("", line.sub(r"const \1 = module_\2;", text))
+        modules[name] = f"const module_{name} = (() => {{\n{body}return {{ {names} }};\n}})();\n"
 
-    visit("main.js")
+    visit("main")
     folder = resources.files(__package__) / "player"
-    shaders = {f.name: _source(f.name) for f in folder.iterdir() if f.name.endswith(".glsl")}
-    joined = "\n".join(f"// {name}\n{text}" for name, text in sources.items())
-    return f'(() => {{\n"use strict";\nconst SHADERS = {_json(dict(sorted(shaders.items())))};\n{joined}}})();'
+    shaders = {file.name: _source(file.name) for file in folder.iterdir() if file.name.endswith(".glsl")}
+    start = f"module_main.start({_json(dict(sorted(shaders.items())))});\n"
+    return '"use strict";\n(() => {\n' + "".join(modules.values()) + start + "})();\n"
 
 
 def _poster(motion: Motion) -> str:
@@ -239,6 +243,24 @@ def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict]:
     return sorted(rows, key=lambda row: row["start"])
 
 
+def _stool(motion: Motion, body: Body) -> dict | None:
+    """Where a stool belongs under a seated speaker: the lowest point of the seat, metres. None if they stand."""
+    height = float(np.median(motion.translation[:, 1]))
+    if not 0.25 * motion.skeleton.offsets[0, 1] < height < 0.72 * motion.skeleton.offsets[0, 1]:
+        return None
+    frame = int(np.argmin(np.abs(motion.translation[:, 1] - height)))
+    points = pose_vertices(body, motion.with_face(None), frames=slice(frame, frame + 1))[0]
+    # Under the thighs, a hand's breadth before the pelvis: no jacket hangs there.
+    ahead = motion.rotations[:, 0, :, 2].mean(axis=0) * 0.1
+    x, _, z = motion.translation.mean(axis=0) + ahead
+    under = points[(np.hypot(points[:, 0] - x, points[:, 2] - z) < 0.13) & (points[:, 1] > 0.6 * height)]
+    if not len(under):
+        return None
+    # Cloth and cushion give way: the seat's top is a little above the lowest point.
+    seat = float(under[:, 1].min()) + 0.008
+    return {"x": round(float(x - 0.6 * ahead[0]), 4), "z": round(float(z - 0.6 * ahead[2]), 4), "height": round(seat, 4)}
+
+
 def _moving_shapes(motion: Motion) -> list[int]:
     """Indices of the face shapes that ever move: only these are worth a place in the file."""
     if motion.face is None:
@@ -269,9 +291,11 @@ def encode_sound(speech: Speech) -> tuple[bytes, str]:
     AAC in MP4 through PyAV, whose edit list lets players cut the encoder's delay off to the sample;
     16-bit WAV where the encoder is missing.
     """
+    import av
+
     try:
         return _encode_aac(speech.samples, speech.sample_rate), "audio/mp4"
-    except (ImportError, OSError, ValueError):  # PyAV's own errors are of these kinds
+    except (av.FFmpegError, ValueError):
         import soundfile
 
         file = io.BytesIO()

@@ -28,7 +28,7 @@ void main() {
 
   // Key: light wraps a little round the form, on skin redder and further (scattering under the skin);
   // the edge of a shadow on skin is red for the same reason.
-  float lit = keyLight(lightPosition, 0.0010, mix(5.0, 7.0, softness));
+  float lit = keyLight(lightPosition, 0.0006, mix(8.0, 9.0, softness));
   vec3 wrap = 0.08 + softness * vec3(0.28, 0.10, 0.05);
   float lambert = dot(n, keyDirection);
   vec3 diffuse = pow(max((lambert + wrap) / (1.0 + wrap), 0.0), vec3(1.1));

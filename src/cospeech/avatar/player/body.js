@@ -6,8 +6,9 @@ export class Body {
    * @param arrays channel after channel: position, normal, colour, surface (occlusion,
    *   shine, skin), joints, weights, triangles,
    *   morphIndex, morphDelta. Vertices that a face shape moves come first: [0, faceVertices).
+   * @param still a mesh of things that stand in the room, in the last transform's place
    */
-  constructor(meta, arrays) {
+  constructor(meta, arrays, still = null) {
     const V = meta.vertices;
     const F = arrays.triangles.length / 3;
     this.vertices = V;
@@ -34,6 +35,25 @@ export class Body {
     this.shapeNormals = this.restNormals.slice(0, 3 * this.faceVertices);
     this._weights = new Float32Array(this.morphs.length);
     this._prepareNormals();
+    if (still) this._append(still, meta.stillJoint);
+  }
+
+  _append({ position, normal, colour, surface, triangles }, joint) {
+    const extra = position.length / 3;
+    const join = (a, b) => {
+      const whole = new a.constructor(a.length + b.length);
+      whole.set(a);
+      whole.set(b, a.length);
+      return whole;
+    };
+    const alone = (value) => new Array(extra).fill([value, ...new Array(this.influences - 1).fill(0)]).flat();
+    this.triangles = join(this.triangles, triangles.map((i) => i + this.vertices));
+    this.rest = join(this.rest, position);
+    this.restNormals = join(this.restNormals, normal);
+    this.colours = join(this.colours, colour);
+    this.surface = join(this.surface, surface);
+    this.joints = join(this.joints, alone(joint));
+    this.weights = join(this.weights, alone(255));
   }
 
   /** Triangles of the face, and which vertices are one point: seams of colour must not show as creases. */

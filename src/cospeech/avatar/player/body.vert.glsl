@@ -38,6 +38,7 @@ void main() {
   worldNormal = vec3(dot(x.xyz, normal), dot(y.xyz, normal), dot(z.xyz, normal));
   linearColour = mix(colour / 12.92, pow((colour + 0.055) / 1.055, vec3(2.4)), step(0.04045, colour));
   surfaceAt = surface;
-  lightPosition = lightProjection * vec4(worldPosition, 1.0);
+  // A step outwards along the normal keeps a surface from shadowing itself.
+  lightPosition = lightProjection * vec4(worldPosition + 0.007 * normalize(worldNormal), 1.0);
   gl_Position = viewProjection * vec4(worldPosition, 1.0);
 }

@@ -106,57 +106,71 @@ export class Camera {
   }
 }
 
+const SAMPLES = 240; // moments of the motion that the views are framed by
+const WALK = 0.5; // metres: a speaker who goes further than this is followed, not framed
+
 /**
  * The named views of one motion: framed by where head and hands go in it.
  * @param animation posed at will here; @param index joint name -> index
  */
 export function makeViews(animation, index) {
-  const head = index("head");
-  const wrists = [index("left_wrist"), index("right_wrist")];
-  const pelvis = index("pelvis");
-  const high = animation.rest[head][1];
-  const samples = Math.min(animation.frames, 240);
-  const low = [Infinity, Infinity, Infinity];
-  const top = [-Infinity, -Infinity, -Infinity];
-  const facing = [0, 0];
-  let floor = Infinity;
-  for (let i = 0; i < samples; i++) {
-    animation.sample(((i + 0.5) * animation.seconds) / samples);
-    for (const j of [head, pelvis, ...wrists]) {
-      animation.joint(j).forEach((x, k) => {
-        low[k] = Math.min(low[k], x);
-        top[k] = Math.max(top[k], x);
-      });
-    }
-    for (let j = 0; j < animation.joints; j++) floor = Math.min(floor, animation.positions[3 * j + 1]);
-    facing[0] += animation.matrices[9 * pelvis + 2]; // where the pelvis' +z points
-    facing[1] += animation.matrices[9 * pelvis + 8];
-  }
-  const yaw = Math.hypot(...facing) > 0.2 * samples ? Math.atan2(facing[0], facing[1]) : 0;
-  animation.sample(0);
-  const hip = animation.joint(pelvis);
-  const skull = high * 0.125; // from the head's joint, at the neck's top, to the crown
-  const headTop = Math.max(animation.joint(head)[1], top[1] - 0.05) + skull;
-  const reach = clamp(Math.max(top[0] - hip[0], hip[0] - low[0]) + 0.16, 0.38, 0.95);
-  const box = (bottom, upper, width) => ({
-    centre: [hip[0], (bottom + upper) / 2, hip[2]],
-    width,
-    height: upper - bottom,
-  });
-  const middle = box(Math.max(hip[1] - 0.3, floor - 0.05), headTop + 0.12, 2 * reach);
-  const whole = box(Math.min(floor, 0) - 0.12, headTop + 0.14, 2 * reach);
-  // The middle of the face in the head's own frame: above and before the joint at the neck's top.
-  const headAt = () => {
-    const at = 9 * head;
-    return animation.joint(head).map((x, r) => x + skull * (0.34 * animation.matrices[at + 3 * r + 1] + 0.3 * animation.matrices[at + 3 * r + 2]));
+  const [head, chest, pelvis] = ["head", "spine2", "pelvis"].map(index);
+  const wrists = ["left_wrist", "right_wrist"].map(index);
+  const tips = ["left_middle3", "right_middle3"].map(index);
+  const skull = animation.rest[head][1] * 0.125; // from the head's joint, at the neck's top, to the crown
+  const local = (joint, up, forth) => {
+    const at = 9 * joint;
+    return animation.joint(joint).map((x, r) => x + up * animation.matrices[at + 3 * r + 1] + forth * animation.matrices[at + 3 * r + 2]);
   };
+  const middleOf = (points) => [0, 1, 2].map((k) => (Math.min(...points.map((p) => p[k])) + Math.max(...points.map((p) => p[k]))) / 2);
+
+  const crowns = [], hips = [], hands = [], ankles = [];
+  const facing = [0, 0];
+  const count = Math.min(animation.frames, SAMPLES);
+  for (let i = 0; i < count; i++) {
+    animation.sample(((i + 0.5) * animation.seconds) / count);
+    crowns.push(local(head, skull, 0));
+    hips.push(animation.joint(pelvis));
+    for (const joint of [...wrists, ...tips]) hands.push(animation.joint(joint));
+    for (const joint of ["left_foot", "right_foot"].map(index)) ankles.push(animation.joint(joint));
+    facing[0] += animation.matrices[9 * chest + 2]; // where the chest's +z points
+    facing[1] += animation.matrices[9 * chest + 8];
+  }
+  animation.sample(0);
+  const yaw = Math.hypot(...facing) > 0.2 * count ? Math.atan2(facing[0], facing[1]) : 0;
+  const hip = middleOf(hips);
+  const walks = Math.max(...hips.map((p) => Math.hypot(p[0] - hip[0], p[2] - hip[2]))) > WALK;
+  const top = Math.max(...crowns.map((p) => p[1]));
+  const floor = Math.min(0, ...ankles.map((p) => p[1]));
+
+  /** What a camera at this angle has to show between two heights. */
+  const view = (angle, pitch, bottom, upper) => {
+    const right = [Math.cos(angle), 0, -Math.sin(angle)];
+    const across = (p) => (p[0] - hip[0]) * right[0] + (p[2] - hip[2]) * right[2];
+    const shown = walks ? [] : [...crowns, ...hands];
+    // A camera stands with the body in the middle, a little towards the side on which more happens.
+    const low = Math.min(-0.3, ...shown.map(across)) - 0.1;
+    const high = Math.max(0.3, ...shown.map(across)) + 0.1;
+    const shift = 0.5 * (low + high) * 0.6;
+    const width = walks ? 1.9 : 2 * Math.max(high - shift, shift - low);
+    const height = (bottom + upper) / 2;
+    return {
+      yaw: angle,
+      pitch,
+      box: { centre: [hip[0] + right[0] * shift, height, hip[2] + right[2] * shift], width: clamp(width, 0.8, 2.6), height: upper - bottom },
+      follow: walks ? () => [animation.joint(pelvis)[0], height, animation.joint(pelvis)[2]] : null,
+    };
+  };
+  const bust = [Math.max(hip[1] - 0.3, floor - 0.05), top + 0.09];
+  const whole = [floor - 0.2, top + 0.12];
+  const headAt = () => local(head, 0.26 * skull, 0.3 * skull);
   const handsAt = () => mix3(animation.joint(wrists[0]), animation.joint(wrists[1]), 0.5);
   return {
-    front: { yaw, pitch: 0.03, box: middle },
-    quarter: { yaw: yaw + 0.66, pitch: 0.06, box: middle },
-    side: { yaw: yaw + Math.PI / 2, pitch: 0.03, box: middle },
-    face: { yaw: yaw + 0.12, pitch: 0.02, box: { centre: headAt(), width: 0.34, height: 0.44 }, follow: headAt },
+    front: view(yaw, 0.03, ...bust),
+    quarter: view(yaw + 0.66, 0.06, ...bust),
+    side: view(yaw + Math.PI / 2, 0.03, ...bust),
+    face: { yaw: yaw + 0.12, pitch: 0.02, box: { centre: headAt(), width: 0.36, height: 0.46 }, follow: headAt },
     hands: { yaw: yaw + 0.1, pitch: 0.16, box: { centre: handsAt(), width: 0.86, height: 0.7 }, follow: handsAt },
-    full: { yaw, pitch: 0.05, box: whole },
+    full: view(yaw, 0.05, ...whole),
   };
 }

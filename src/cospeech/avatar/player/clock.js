@@ -2,7 +2,7 @@
 import { clamp } from "./math.js";
 
 const SNAP = 0.1; // seconds: a larger difference is a jump, not jitter
-const GAIN = 0.08; // how much of a small difference one reading corrects
+const LEAN = 0.2; // seconds in which most of a small difference is made up
 const STALL = 300; // milliseconds without a new reading after which the sound counts as standing still
 
 export class Clock extends EventTarget {
@@ -34,6 +34,13 @@ export class Clock extends EventTarget {
     if (this.playing) this._freeRun();
   }
 
+  /** Measure anew from here: the sound needs a moment until it moves. */
+  _restart() {
+    this._anchor = { time: this.time, at: performance.now() };
+    this._reading = { value: null, at: performance.now() };
+    this._moving = false;
+  }
+
   _freeRun() {
     this._free = true;
     this._anchor = { time: this.time, at: performance.now() };
@@ -43,8 +50,7 @@ export class Clock extends EventTarget {
     if (this.playing) return;
     if (this.time >= this.duration - 1e-3) this.seek(0);
     this.playing = true;
-    this._anchor = { time: this.time, at: performance.now() };
-    this._reading = { value: -1, at: performance.now() };
+    this._restart();
     this._free = !this.audio || this.time >= this.audio.duration;
     this.dispatchEvent(new Event("state"));
     if (this._free) return;
@@ -74,8 +80,7 @@ export class Clock extends EventTarget {
 
   seek(seconds) {
     this.time = clamp(seconds, 0, this.duration);
-    this._anchor = { time: this.time, at: performance.now() };
-    this._reading = { value: -1, at: performance.now() };
+    this._restart();
     if (this.audio) {
       const inside = this.time < this.audio.duration;
       this.audio.currentTime = Math.min(this.time, this.audio.duration || 0);
@@ -111,18 +116,23 @@ export class Clock extends EventTarget {
   /** audio.currentTime moves in steps; run evenly and lean towards it (a phase-locked loop). */
   _follow(predicted, now) {
     const measured = this.audio.currentTime;
-    if (measured === this._reading.value) {
-      return now - this._reading.at > STALL ? measured : predicted;
+    const { value, at } = this._reading;
+    if (this.audio.seeking || value === null || (!this._moving && measured === value)) {
+      this._reading = { value: measured, at: now };
+      this._anchor = { time: this.time, at: now };
+      return this.time;
     }
-    const first = this._reading.value < 0;
+    if (measured === value) return now - at > STALL ? measured : predicted;
     this._reading = { value: measured, at: now };
     const error = measured - predicted;
-    if (first || Math.abs(error) > SNAP) {
+    const jump = !this._moving || Math.abs(error) > SNAP;
+    this._moving = true;
+    if (jump) {
       this._anchor = { time: measured, at: now };
-      if (error < -SNAP) this.time = measured; // the sound began late or was set back
+      this.time = Math.min(this.time, measured); // the sound began late or was set back
       return measured;
     }
-    this._anchor = { time: predicted + error * GAIN, at: now };
+    this._anchor = { time: predicted + error * (1 - Math.exp((at - now) / 1000 / LEAN)), at: now };
     return this._anchor.time;
   }
 }

@@ -10,6 +10,7 @@ import { clamp } from "./math.js";
 import { Overlay, paintStudio } from "./overlay.js";
 import { Renderer } from "./renderer.js";
 import { Skinning } from "./skinning.js";
+import { makeStool } from "./stool.js";
 import { clockText, lastBefore, PHASES, Timeline } from "./timeline.js";
 
 const SLOW_MS = 30; // a frame that takes longer is too slow; the picture is made smaller
@@ -107,9 +108,10 @@ class Player {
   /** The body in 3D, or a stick figure where the browser has no WebGL2. */
   startDrawing(shaders, bodyMeta, bodyArrays) {
     const canvas = element("scene");
-    this.body = new Body(bodyMeta, bodyArrays);
     const arms = ["left", "right"].map((side) => ["shoulder", "elbow", "wrist"].map((n) => this.index(`${side}_${n}`)));
     this.skinning = new Skinning(this.animation, arms);
+    const stool = this.meta.stool && makeStool(this.meta.stool);
+    this.body = new Body({ ...bodyMeta, stillJoint: this.skinning.still }, bodyArrays, stool);
     const start = () => {
       this.renderer = new Renderer(canvas, shaders, this.body, this.skinning.rows.length / 12);
       if (this.renderer.software && !this.quality) Object.assign(this, { quality: 2, scale: 0.75 });
@@ -300,7 +302,7 @@ function expose(player, actions) {
   };
 }
 
-async function start(shaders) {
+async function open(shaders) {
   const meta = JSON.parse(element("meta").textContent);
   const [motion, bodyArrays, audio] = await Promise.all([
     unpackAll(take("motionData"), meta.motion.data),
@@ -333,7 +335,10 @@ async function start(shaders) {
   expose(player, actions);
 }
 
-start(SHADERS).catch((error) => {
-  say("This page could not be opened by this browser; try a current Firefox, Chrome, Edge or Safari.");
-  window.cospeech = { ready: false, error: String(error.stack ?? error) };
-});
+/** @param shaders file name -> GLSL */
+export function start(shaders) {
+  open(shaders).catch((error) => {
+    say("This page could not be opened by this browser; try a current Firefox, Chrome, Edge or Safari.");
+    window.cospeech = { ready: false, error: String(error.stack ?? error) };
+  });
+}

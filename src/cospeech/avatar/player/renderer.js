@@ -18,7 +18,7 @@ export class Renderer {
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: false, powerPreference: "high-performance" });
     if (!gl) throw new Error("no WebGL2");
     Object.assign(this, { gl, canvas, body });
-    this.shadow = { size: 0, taps: 12 };
+    this.shadow = { size: 0, taps: 16 };
     const head = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
     const program = (vertex, fragment, parts = []) =>
       makeProgram(gl, `${head}#define JOINTS ${jointCount}\n${shaders[vertex]}`,
@@ -120,7 +120,7 @@ export class Renderer {
 
   /** Lower the cost of a frame on slow machines: 0 is full quality, 3 the least. */
   setQuality(level) {
-    this.shadow.taps = [12, 8, 6, 4][level];
+    this.shadow.taps = [16, 10, 6, 4][level];
     this._makeShadow([2048, 2048, 1024, 512][level]);
   }
 

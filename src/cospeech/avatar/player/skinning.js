@@ -29,7 +29,10 @@ export class Skinning {
   constructor(animation, arms) {
     this.animation = animation;
     this.arms = arms;
-    this.rows = new Float32Array((animation.joints + 4 * arms.length) * ROW);
+    const slots = animation.joints + 4 * arms.length + 1;
+    this.rows = new Float32Array(slots * ROW);
+    this.still = slots - 1; // what stands in the room has the last slot, and does not move
+    for (let r = 0; r < 3; r++) this.rows[this.still * ROW + 5 * r] = 1;
   }
 
   /** Transforms of joints and helpers at the animation's last sampled time. */

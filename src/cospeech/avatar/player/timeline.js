@@ -12,7 +12,7 @@ const INK = { wave: "#8ea3c4", played: "#c9d8f2", word: "#dfe5ef", faint: "#7c87
 const ROWS = { ruler: 16, wave: 40, words: 22, lane: 13, gap: 5, overview: 14 };
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
-const WORD_ZOOM = 85; // pixels a second at which most words can be read
+const WORD_ZOOM = 110; // pixels a second at which most words can be read
 const LEAST = 0.8; // seconds that the strip shows at the closest
 
 export const clockText = (seconds, digits = 1) => {
@@ -280,6 +280,12 @@ export class Timeline extends EventTarget {
     c.fillStyle = "#12151b";
     c.fillRect(0, top, this.width, ROWS.overview);
     this._drawWave(c, top + 2, ROWS.overview - 4, { start: 0, end: duration }, "#465064");
+    if (!this.data.peaks.length) {
+      c.fillStyle = "#8a5245";
+      for (const { start, end, kind } of this.data.phases) {
+        if (kind === "stroke") c.fillRect((start / duration) * this.width, top + 5, Math.max(1, ((end - start) / duration) * this.width - 0.5), 4);
+      }
+    }
     const x = (this.view.start / duration) * this.width;
     const wide = ((this.view.end - this.view.start) / duration) * this.width;
     c.fillStyle = this.zoomed ? "rgba(150,180,230,.2)" : "rgba(150,180,230,.06)";
