@@ -63,7 +63,12 @@ def load_motion(path: str | Path, **options: Any) -> Motion:
         raise UserError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is no file")
     reader = entry.function(entry.reader)
     _check_options(reader, options, entry)
-    return reader(path, **options)
+    try:
+        return reader(path, **options)
+    except UserError as error:
+        if str(path) in str(error):
+            raise
+        raise UserError(f"{path}: {error}") from error
 
 
 def save_motion(motion: Motion, path: str | Path, **options: Any) -> Path:

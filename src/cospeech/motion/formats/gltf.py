@@ -229,7 +229,8 @@ class GltfFile:
 def foreign(path: str | Path) -> Iterator[None]:
     """What a wrongly built JSON tree makes Python raise becomes a UserError."""
     try:
-        yield
+        with np.errstate(all="ignore"):  # nonsense in, not finite out, which Motion refuses
+            yield
     except UserError:
         raise
     except (

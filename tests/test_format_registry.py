@@ -1,0 +1,138 @@
+"""Formats by suffix, whole-or-nothing writing, and broken files of every kind."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cospeech.errors import UserError
+from cospeech.motion import motion as motion_module
+from cospeech.motion.formats import FORMATS, load_motion, save_motion
+from cospeech.motion.formats.keypoints import load_keypoints
+from format_data import canonical_motion
+
+READABLE = [entry.suffix for entry in FORMATS.values() if entry.reader]
+OPTIONS = {".glb": {"mesh": False}}
+
+
+def saved(folder: Path, suffix: str, frames: int = 6) -> Path:
+    return save_motion(canonical_motion(frames), folder / f"whole{suffix}", **OPTIONS.get(suffix, {}))
+
+
+def read(path: Path):
+    return load_keypoints(path) if path.suffix == ".json" else load_motion(path)
+
+
+def test_formats_are_complete():
+    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".csv", ".json"}
+    for entry in FORMATS.values():
+        for name in (entry.reader, entry.writer):
+            assert name is None or callable(entry.function(name))
+
+
+@pytest.mark.parametrize("suffix", list(FORMATS))
+def test_every_format_through_the_motion_itself(tmp_path, suffix):
+    motion = canonical_motion(6)
+    path = motion.save(tmp_path / f"a{suffix.upper()}", **OPTIONS.get(suffix, {}))
+    assert path.is_file()
+    if suffix in READABLE:
+        assert motion_module.load_motion(path).frames == 6
+
+
+def test_unknown_suffixes_and_options(tmp_path):
+    motion = canonical_motion(2)
+    with pytest.raises(UserError, match=r"unknown suffix '\.fbx'; to write there are \.bvh, \.npz, \.glb"):
+        save_motion(motion, tmp_path / "a.fbx")
+    with pytest.raises(
+        UserError, match=r"unknown suffix '\.fbx'; to read there are \.bvh, \.npz, \.glb, \.vrma, \.csv"
+    ):
+        load_motion(tmp_path / "a.fbx")
+    with pytest.raises(UserError, match=r"unknown suffix ''"):
+        save_motion(motion, tmp_path / "a")
+    with pytest.raises(UserError, match=r"\.bvh takes no option 'level'; it takes unit, order, rig"):
+        save_motion(motion, tmp_path / "a.bvh", level=1)
+    with pytest.raises(UserError, match=r"\.npz takes no option 'level'"):
+        save_motion(motion, tmp_path / "a.npz", level=1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_files_and_folders(tmp_path):
+    with pytest.raises(UserError, match="no such file"):
+        load_motion(tmp_path / "missing.bvh")
+    (tmp_path / "folder.bvh").mkdir()
+    with pytest.raises(UserError, match="is no file"):
+        load_motion(tmp_path / "folder.bvh")
+    for suffix in FORMATS:
+        with pytest.raises(UserError, match="does not exist"):
+            saved(tmp_path / "no" / "where", suffix)
+
+
+@pytest.mark.parametrize("suffix", list(FORMATS))
+def test_a_failed_write_leaves_the_old_file(tmp_path, suffix, monkeypatch):
+    path = saved(tmp_path, suffix)
+    before = path.read_bytes()
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(UserError, match="No space left on device; nothing was written"):
+        saved(tmp_path, suffix, frames=9)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", list(FORMATS))
+def test_same_motion_same_bytes(tmp_path, suffix):
+    assert saved(tmp_path, suffix).read_bytes() == saved(tmp_path, suffix).read_bytes()
+
+
+@pytest.mark.parametrize("suffix", list(FORMATS))
+def test_broken_files_are_user_errors(tmp_path, suffix):
+    """Cut anywhere, overwritten, garbage, empty: a one-line UserError or a sound motion, nothing else."""
+    whole = saved(tmp_path, suffix).read_bytes()
+    rng = np.random.default_rng(0)
+    broken = [
+        b"",
+        b"\0",
+        b"\n",
+        whole[:1],
+        bytes(rng.integers(0, 256, 500, dtype=np.uint8)),
+        b"{}",
+        b"[" * 100_000,
+    ]
+    broken += [whole[: int(length)] for length in rng.integers(1, len(whole), 12)]
+    broken += [whole[: int(length)] for length in rng.integers(1, min(len(whole), 2000), 12)]
+    for _ in range(50):
+        data = bytearray(whole)
+        reach = len(data) if rng.random() < 0.5 else min(len(data), 3000)
+        for _ in range(int(rng.integers(1, 6))):
+            data[int(rng.integers(reach))] = int(rng.integers(256))
+        broken.append(bytes(data))
+    for other in FORMATS:  # the right bytes under the wrong name
+        if other != suffix:
+            broken.append(saved(tmp_path, other).read_bytes())
+    path = tmp_path / f"broken{suffix}"
+    messages = []
+    for data in broken:
+        path.write_bytes(data)
+        try:
+            read(path)
+        except UserError as error:
+            messages.append(str(error))
+    assert len(messages) > 25
+    assert all(str(path) in message and "\n" not in message for message in messages)
+
+
+def test_importing_formats_is_quick_and_light():
+    code = (
+        "import time, sys, numpy; t = time.perf_counter(); import cospeech.motion.formats;"
+        "t = time.perf_counter() - t; heavy = {'torch', 'scipy', 'onnxruntime', 'PIL'} & set(sys.modules);"
+        "print(t, heavy); sys.exit(bool(heavy) or t > 1.0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
