@@ -2,7 +2,7 @@
 # Makes examples/hello.wav from examples/hello.txt: 16 kHz mono, three lines in three moods.
 #
 # Voice: "slt" of flite 2.2 (Carnegie Mellon University, a free licence in the manner of BSD), which
-# Debian has as the package flite: apt-get install flite. espeak-ng was tried too and sounds harsher.
+# Debian has as the package flite: apt-get install flite.
 # Run from anywhere; needs python with cospeech installed.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
