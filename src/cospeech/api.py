@@ -57,7 +57,7 @@ def check_target(path: str | Path) -> Path:
 
     path = Path(path)
     suffix = path.suffix.lower()
-    writable = [name for name, entry in FORMATS.items() if entry.write]
+    writable = [name for name, entry in FORMATS.items() if entry.writer]
     if suffix not in (*PICTURES, *writable):
         raise UserError(
             f"cannot write {path.name}: unknown suffix {suffix!r}; known: {', '.join([*PICTURES, *writable])}"

@@ -51,7 +51,7 @@ class ConditionedBlock(nn.Module):
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = SelfAttention(width, heads)
         self.mlp = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, width)
+            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
         )
         # Few numbers tell what the condition is; a narrow waist keeps the block's size in its layers.
         self.waist = nn.Linear(width, 64)

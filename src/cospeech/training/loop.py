@@ -131,7 +131,7 @@ def fit(
             _log(folder, entry)
             left = (config.steps - step) * pace / 60
             note(
-                f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s each  {left:.0f} min left"
+                f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s each, {left:.0f} min left"
             )
             sums, counted, began = {}, 0, time.monotonic()
         if validate is not None and place.first and (step % config.validate_every == 0 or last):

@@ -22,8 +22,8 @@ class GeneratorConfig:
 
     features: int = 48  # F of the speech features
     codes: int = 512  # S of the tokenizer
-    layers: int = 6  # K of the tokenizer
-    downsample: int = 2  # frames a token
+    layers: int = 16  # K of the tokenizer
+    downsample: int = 4  # frames a token
     styles: int = 5  # speakers whose manner is learned
     emotions: int = 10
     width: int = 256
@@ -125,10 +125,10 @@ class ResidualGenerator(nn.Module):
     def forward(
         self, codes: Tensor, layer: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
     ) -> Tensor:
-        """codes [B, N, K], layer [] the one asked for (those from it on are not read) -> [B, N, S]."""
+        """codes [B, N, K], layer [B] the one asked for (those from it on are not read) -> [B, N, S]."""
         numbers = torch.arange(codes.shape[-1], device=codes.device)
-        known = (numbers < layer)[:, None].to(speech.dtype)
-        x = (self.tokens(codes + numbers * self.codes) * known).sum(-2) + self.layer(layer)
+        known = (numbers < layer[:, None])[:, None, :, None].to(speech.dtype)
+        x = (self.tokens(codes + numbers * self.codes) * known).sum(-2) + self.layer(layer)[:, None]
         condition = self.condition(emotion, style, intensity)
         for block in self.blocks:
             x = block(x, speech, condition)
@@ -172,9 +172,11 @@ class Generator(nn.Module):
             right = (logits.argmax(-1) == codes[..., 0]) & asked
             terms["accuracy"] = right.sum() / asked.sum().clamp_min(1)
         if c.layers > 1:
-            layer = torch.randint(1, c.layers, (), device=device)
+            # Early layers shape the motion, late ones polish it: square the dice towards the early.
+            layer = 1 + ((c.layers - 1) * torch.rand(size, device=device).square()).long()
             logits = self.residual(codes, layer, speech, emotion, style, intensity).float()
-            target = codes[..., int(layer)].masked_fill(~batch["valid"], -100)
+            target = codes.gather(-1, layer[:, None, None].expand(-1, codes.shape[1], 1))[..., 0]
+            target = target.masked_fill(~batch["valid"], -100)
             terms["residual"] = F.cross_entropy(logits.flatten(0, 1), target.flatten())
         return terms
 

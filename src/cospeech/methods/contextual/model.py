@@ -22,8 +22,8 @@ from ...speech.speech import Speech
 from ..folder import ModelFolder
 from .sample import Condition, ContextualSampling, sample_tokens
 
-REST_START = 2  # tokens of rest given at the start
-REST_END = 3  # tokens of rest given at the end
+REST_START = 1  # tokens of rest given at the start
+REST_END = 2  # tokens of rest given at the end
 
 
 class OnnxNetworks:
@@ -63,7 +63,7 @@ class OnnxNetworks:
         return self._masked(codes, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
 
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
-        number = np.array(layer, dtype=np.int64)
+        number = np.full(len(codes), layer, dtype=np.int64)
         return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
 
     def decode(self, codes: np.ndarray) -> np.ndarray:

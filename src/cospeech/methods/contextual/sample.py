@@ -63,8 +63,8 @@ class ContextualSampling:
 
     masked: MaskedSampling = field(default_factory=MaskedSampling)
     guidance: float = 1.0  # 1: none. Applied to the first layer; costs twice the time of it
-    window: int = 96  # tokens
-    overlap: int = 24  # tokens handed over
+    window: int = 56  # tokens
+    overlap: int = 8  # tokens handed over
 
 
 def sample_tokens(

@@ -18,6 +18,9 @@ from ...nn.quantizer import Quantized, ResidualQuantizer
 from ...rotation import matrix_from_6d
 
 
+REACH = 3  # tokens on either side that the linear decoder reads
+
+
 @dataclass(frozen=True)
 class TokenizerConfig:
     """Sizes of the tokenizer and weights of its losses."""
@@ -26,17 +29,17 @@ class TokenizerConfig:
     width: int = 256
     latent: int = 128  # [P]
     blocks: int = 3  # residual blocks a stage
-    downsample: int = 2  # frames a token; the paper has 1, ours is half the sequence for the generator
-    layers: int = 8  # residual layers; the paper has 6 at twice our token rate
+    downsample: int = 4  # frames a token. The paper has 1; measured here, four frames quantised
+    layers: int = 16  # together by many layers cost as many bits and err by half (docs/experiments.md)
     codes: int = 512  # [D] the paper has 1024; half suffices for our hour of motion
     quantizer_dropout: float = 0.2  # [R, MoMask]
     # Weights of the named losses: reconstruction, velocity and acceleration in the codec's channels,
     # position and its velocity in metres, commitment (alpha = 0.02), distillation (beta = 0.5).
     reconstruction: float = 1.0
-    velocity: float = 2.0
-    acceleration: float = 1.0
+    velocity: float = 5.0
+    acceleration: float = 3.0
     position: float = 10.0
-    position_velocity: float = 20.0
+    position_velocity: float = 60.0
     commitment: float = 0.02
     distill: float = 0.5
 
@@ -44,9 +47,10 @@ class TokenizerConfig:
 class Tokenizer(nn.Module):
     """[B, T, C] motion <-> [B, T / downsample, K] codes. Normalisation is inside.
 
-    Both ways are a linear map of each token's frames plus what convolutions see around it. The linear
-    maps begin as principal components and the convolutions at zero, so that training starts from
-    the best linear code instead of from noise (a decision of ours: it saves most of the training).
+    Both ways are a linear map plus what convolutions add. The linear maps begin as principal components
+    (in) and as the least-squares decoder of the tokens around (out) and stay so; the convolutions begin
+    at zero. So training starts from the best linear code instead of from noise (a decision of ours: it
+    saves most of the training).
     """
 
     mean: Tensor
@@ -68,7 +72,7 @@ class Tokenizer(nn.Module):
         if basis is None:
             basis = torch.randn(d * c, config.latent) * (d * c) ** -0.5
         self.analysis = nn.Parameter(basis.float().clone())
-        self.synthesis = nn.Parameter(basis.float().T.clone())
+        self.synthesis = nn.Conv1d(config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate")
         self.encoder = nn.Sequential(
             nn.Conv1d(c, w, 3, padding=1),
             FrameBlock(w, 1),
@@ -87,6 +91,10 @@ class Tokenizer(nn.Module):
             FrameBlock(w, 3),
             nn.Conv1d(w, c, 3, padding=1),
         )
+        # The linear maps stay as they were fitted: steps of Adam, all of one size, would roughen the
+        # fine balance that makes the decoder smooth (measured: eight times the jerk).
+        self.analysis.requires_grad_(False)
+        self.synthesis.requires_grad_(False)
         for last in (self.encoder[-1], self.decoder[-1]):
             assert isinstance(last, nn.Conv1d)
             assert last.bias is not None
@@ -107,7 +115,8 @@ class Tokenizer(nn.Module):
 
     def decode_latent(self, latent: Tensor) -> Tensor:
         """[B, T', D] -> [B, T, C]."""
-        linear = (latent @ self.synthesis).reshape(len(latent), -1, self.config.channels)
+        linear = self.synthesis(latent.transpose(1, 2)).transpose(1, 2)
+        linear = linear.reshape(len(latent), -1, self.config.channels)
         y: Tensor = linear + self.decoder(latent.transpose(1, 2)).transpose(1, 2)
         return y * self.std + self.mean
 

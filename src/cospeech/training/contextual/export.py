@@ -39,7 +39,7 @@ class TorchNetworks:
 
     @torch.no_grad()
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
-        number = torch.tensor(layer)
+        number = torch.full((len(codes),), layer)
         return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
 
     @torch.no_grad()
@@ -124,7 +124,7 @@ def export_contextual(
     out.mkdir(parents=True, exist_ok=True)
     round_for_export(tokenizer, generator)
     config, width = generator.config, generator.config.width
-    frames, tokens = 32, 32 // config.downsample
+    frames, tokens = 8 * config.downsample, 8
     codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
     speech = torch.zeros(2, tokens, width)
     condition = (torch.zeros(2, config.emotions), torch.zeros(2, config.styles), torch.zeros(2, 2))
@@ -140,7 +140,7 @@ def export_contextual(
     )  # fmt: skip
     if config.layers > 1:
         export_graph(
-            generator.residual, (codes, torch.tensor(1), speech[:1], *one),
+            generator.residual, (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
             ["codes", "layer", "speech", "emotion", "style", "intensity"], ["logits"],
             {"codes": {1: "tokens"}, "speech": {1: "tokens"}}, out / "residual.onnx", store="int8",
         )  # fmt: skip

@@ -15,7 +15,7 @@ from ...methods.contextual.generator import Generator, GeneratorConfig, generato
 from ...methods.contextual.tokenizer import Tokenizer
 from ..loop import Batch, Place, TrainConfig, fit
 
-WINDOW = 96  # tokens
+WINDOW = 56  # tokens
 
 
 class TokenWindows:

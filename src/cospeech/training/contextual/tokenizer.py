@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...data.store import Store
-from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig, tokenizer_loss
+from ...methods.contextual.tokenizer import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
 from ...motion.codec import Codec
 from ...motion.skeleton import canonical_skeleton
 from ...rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
@@ -28,7 +28,7 @@ class MotionWindows:
 
     def __init__(
         self, store: Store, codec: Codec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
-        batch_size: int = 64, seed: int = 0, repose: float = 5.0,
+        batch_size: int = 64, seed: int = 0, repose: float = 8.0,
     ) -> None:  # fmt: skip
         self.codec, self.window, self.batch_size, self.seed, self.repose = (
             codec,
@@ -112,6 +112,8 @@ def fit_tokenizer(
     torch.manual_seed(training.seed)
     basis = windows.basis(config.downsample, config.latent)
     model = Tokenizer(config, windows.mean, windows.std, basis)
+    if not (Path(folder) / "training.pt").is_file():
+        start_linear(model, windows)
     offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
@@ -132,6 +134,59 @@ def fit_tokenizer(
                   "store": store.fingerprint},
     )  # fmt: skip
     return model
+
+
+@torch.no_grad()
+def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0) -> None:
+    """Fit the codebooks to the linear code, then the linear decoder to their codes by least squares.
+
+    The decoder minimises the error of the channels plus ``smoothness`` times that of their velocity,
+    also across token borders, which is where independent tokens jitter.
+    """
+    config, quantizer = model.config, model.quantizer
+    x = torch.cat([windows(step, Place())["x"] for step in range(-90, -90 + batches)])
+    y = (x - model.mean) / model.std
+    latent = model.encode_latent(x)
+    flat = latent.reshape(1, -1, config.latent)
+    dropout, quantizer.dropout = quantizer.dropout, 0.0
+    quantizer.train()
+    for _ in range(250):
+        quantizer(flat[:, torch.randint(flat.shape[1], (4096,))])
+    quantizer.dropout = dropout
+    quantized = quantizer.decode(quantizer.encode(latent))
+    weights = _linear_decoder(quantized, y, config.downsample, smoothness)  # [step, (2 R + 1) * latent, C]
+    taps = weights.reshape(config.downsample, 2 * REACH + 1, config.latent, -1)
+    model.synthesis.weight.copy_(taps.permute(0, 3, 2, 1).reshape(-1, config.latent, 2 * REACH + 1))
+    assert model.synthesis.bias is not None
+    model.synthesis.bias.zero_()
+
+
+def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) -> Tensor:
+    """Weights [step, K, C] that turn the tokens around each token into its ``step`` frames."""
+    size, channels = 2 * REACH + 1, y.shape[-1]
+    around = quantized.unfold(1, size, 1).permute(0, 1, 3, 2).flatten(2)  # [B, N - 2 R, K]
+    count = around.shape[-1]
+    frames = y.reshape(len(y), -1, step, channels)[:, REACH:-REACH]
+    left = torch.zeros(step * count, step * count)
+    right = torch.zeros(step * count, channels)
+
+    def add(parts: list[tuple[int, float, Tensor]], target: Tensor, weight: float) -> None:
+        """One kind of equation: sum of sign * (tokens @ weights of a frame) = target."""
+        for i, sign_i, a in parts:
+            at = slice(i * count, (i + 1) * count)
+            right[at] += weight * sign_i * a.flatten(0, 1).T @ target.flatten(0, 1)
+            for j, sign_j, b in parts:
+                other = slice(j * count, (j + 1) * count)
+                left[at, other] += weight * sign_i * sign_j * a.flatten(0, 1).T @ b.flatten(0, 1)
+
+    for k in range(step):
+        add([(k, 1.0, around)], frames[:, :, k], 1.0)
+    for k in range(step - 1):
+        add([(k + 1, 1.0, around), (k, -1.0, around)], frames[:, :, k + 1] - frames[:, :, k], smoothness)
+    border = frames[:, 1:, 0] - frames[:, :-1, -1]
+    add([(0, 1.0, around[:, 1:]), (step - 1, -1.0, around[:, :-1])], border, smoothness)
+    left += 1e-4 * left.diagonal().mean() * torch.eye(len(left))
+    return torch.linalg.solve(left, right).reshape(step, count, channels)
 
 
 @torch.no_grad()

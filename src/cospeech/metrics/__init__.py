@@ -1,0 +1,1 @@
+"""Figures on motion and on how it goes with speech."""
