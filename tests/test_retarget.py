@@ -13,7 +13,7 @@ from cospeech.motion.formats import load_motion
 from cospeech.motion.formats.bvh import load_bvh
 from cospeech.motion.kinematics import global_rotations, local_rotations
 from cospeech.motion.motion import Motion
-from cospeech.motion.retarget import detect_table, known_tables, limb_directions, retarget, to_rig
+from cospeech.motion.retarget import detect_table, known_tables, limb_directions, rest_at, retarget, to_rig
 from cospeech.motion.retarget_tables import TABLES, spread
 from cospeech.motion.skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 from cospeech.rotation import axis_angle_to_matrix, axis_rotation, geodesic, transpose
@@ -270,6 +270,30 @@ def test_game_rigs(file, animation, table):
     assert worst_angle(limb_directions(source), limb_directions(result)) < 0.01
     feet = [CANONICAL_NAMES.index(f"{side}_foot") for side in ("left", "right")]
     assert abs(result.positions[:, feet, 1].min() - 0.048) < 0.04
+
+
+def test_a_frame_as_rest_pose():
+    """All bones along x in rest says nothing; the first frame, in T-pose, does."""
+    rig = beat_rig()
+    performance = moving(rig, seed=5)
+    rotations = performance.rotations.copy()
+    rotations[0] = np.eye(3)
+    performance = replace(performance, rotations=rotations)
+    world = global_rotations(rotations.astype(float), rig.parents)
+    turns = axis_angle_to_matrix(np.random.default_rng(0).normal(size=(len(rig), 3)))
+    offsets = [turns[p].T @ o if p >= 0 else o for p, o in zip(rig.parents, rig.offsets, strict=True)]
+    scrambled = replace(
+        performance,
+        skeleton=replace(rig, offsets=np.array(offsets)),
+        rotations=local_rotations(world @ turns, rig.parents),
+    )
+    np.testing.assert_allclose(scrambled.positions, performance.positions, atol=1e-5)
+    again = rest_at(scrambled, 0)
+    np.testing.assert_allclose(again.positions, performance.positions, atol=1e-5)
+    np.testing.assert_allclose(again.skeleton.offsets, rig.offsets, atol=1e-6)
+    np.testing.assert_allclose(retarget(again).positions, retarget(performance).positions, atol=1e-4)
+    with pytest.raises(UserError, match="no frame 30"):
+        rest_at(again, 30)
 
 
 def test_unknown_rigs_and_tables():

@@ -23,14 +23,14 @@ from itertools import pairwise
 import numpy as np
 
 from ..errors import UserError
-from ..rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from .binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
 from .kinematics import global_rotations, joint_positions, local_rotations
 from .motion import Motion
 from .retarget_tables import SPINE, RigTable
 from .skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 
-__all__ = ["detect_table", "known_tables", "limb_directions", "retarget", "to_rig"]
+__all__ = ["detect_table", "known_tables", "limb_directions", "rest_at", "retarget", "to_rig"]
 
 
 def retarget(
@@ -232,6 +232,30 @@ def _size(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> float:
     if size < 1e-6:
         raise UserError("the skeleton has neither legs nor arms of any length; its size cannot be told")
     return size / 2
+
+
+def rest_at(motion: Motion, frame: int) -> Motion:
+    """The same motion with the pose of one frame as rest pose.
+
+    For rigs whose own rest pose says nothing (all bones along one axis), where a clip holds a frame in
+    T-pose. World positions stay.
+
+    Raises:
+        UserError: there is no such frame.
+    """
+    if not -motion.frames <= frame < motion.frames:
+        raise UserError(f"no frame {frame}; the motion has {motion.frames}")
+    skeleton = motion.skeleton
+    world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
+    rest = world[frame]
+    offsets = [
+        rest[parent] @ offset if parent >= 0 else offset
+        for parent, offset in zip(skeleton.parents, skeleton.offsets, strict=True)
+    ]
+    ends = tuple((joint, tuple((rest[joint] @ np.array(tip)).tolist())) for joint, tip in skeleton.ends)
+    posed = replace(skeleton, offsets=np.array(offsets), ends=ends)
+    local = local_rotations(world @ transpose(rest), skeleton.parents)
+    return replace(motion, skeleton=posed, rotations=local, extra={})
 
 
 def _on_floor(
