@@ -30,7 +30,9 @@ export class Camera {
   /** The distance from which a box of the given width and height (metres) fills the window. */
   _fit({ width, height }) {
     const high = height / 2 / Math.tan(FOV / 2);
-    const wide = width / 2 / (Math.tan(FOV / 2) * this.aspect);
+    // In an upright window a hand may leave the picture now and then: else the speaker would be tiny.
+    const spread = this.aspect < 0.8 ? 0.78 : 1;
+    const wide = (spread * width) / 2 / (Math.tan(FOV / 2) * this.aspect);
     return Math.max(high, wide);
   }
 

@@ -267,7 +267,7 @@ export class Timeline extends EventTarget {
     c.globalAlpha = 1;
     c.font = `600 9px ${FONT}`;
     c.textBaseline = "middle";
-    c.fillStyle = "rgba(10,12,16,.75)";
+    c.fillStyle = "#12151b";
     const text = side === "left" ? "L" : side === "right" ? "R" : "";
     if (!text) return;
     c.fillRect(0, top, 13, ROWS.lane);
