@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .api import convert, generate, render
     from .data.clips import GestureClip
+    from .data.prepare import prepare
     from .errors import UserError
     from .motion.motion import Motion, load_motion
     from .motion.skeleton import Skeleton, canonical_skeleton
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
+    from .training.contextual.train import export, train
 
 __version__ = "0.1.0"
 
@@ -30,11 +32,14 @@ _WHERE = {
     "Word": "speech.speech",
     "canonical_skeleton": "motion.skeleton",
     "convert": "api",
+    "export": "training.contextual.train",
     "generate": "api",
     "load": "runtime",
     "load_motion": "motion.motion",
     "load_speech": "speech.speech",
+    "prepare": "data.prepare",
     "render": "api",
+    "train": "training.contextual.train",
 }
 
 __all__ = [
@@ -46,11 +51,14 @@ __all__ = [
     "Word",
     "canonical_skeleton",
     "convert",
+    "export",
     "generate",
     "load",
     "load_motion",
     "load_speech",
+    "prepare",
     "render",
+    "train",
 ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from .errors import UserError
+from .files import check_folder
+from .methods.base import GestureModel
 from .motion.motion import Motion, load_motion
 from .runtime import load
 from .speech.speech import Speech, load_speech
@@ -21,7 +23,7 @@ def generate(
     transcript: str | Path | None = None,
     seed: int = 0,
     seated: bool = False,
-    model: str | Path = "contextual",
+    model: str | Path | GestureModel = "contextual",
 ) -> Motion:
     """Gestures for a recording, exactly as long as it.
 
@@ -33,43 +35,33 @@ def generate(
         transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
         seed: another one gives another take.
         seated: sit instead of stand.
-        model: a shipped model's name or a model folder.
+        model: a shipped model's name, a model folder or a loaded model.
     Raises:
         UserError: anything given that cannot be used.
     """
-    loaded = load(model)
+    loaded = load(model) if isinstance(model, str | Path) else model
     if not isinstance(speech, Speech):
-        speech = load_speech(speech, transcript=transcript)
+        speech = load_speech(speech, transcript=transcript, emotion=emotion)
     return loaded.generate(
         speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated
     )
 
 
-def check_target(path: str | Path) -> Path:
+def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -> Path:
     """An output path that can be written, by suffix and folder; before any work is done.
 
+    Args:
+        suffixes: those that are allowed; all that can be written unless given.
     Raises:
-        UserError: unknown suffix, missing folder, or a folder in the file's place.
+        UserError: unknown suffix, missing or unwritable folder, or a folder in the file's place.
     """
-    import os
-
     from .motion.formats import FORMATS
 
     path = Path(path)
-    suffix = path.suffix.lower()
-    writable = [name for name, entry in FORMATS.items() if entry.writer]
-    if suffix not in (*PICTURES, *writable):
-        raise UserError(
-            f"cannot write {path.name}: unknown suffix {suffix!r}; known: {', '.join([*PICTURES, *writable])}"
-        )
-    if not path.parent.is_dir():
-        raise UserError(f"cannot write {path}: folder {path.parent} does not exist; create it first")
-    if path.is_dir():
-        raise UserError(f"cannot write {path}: it is a folder; give a file name")
-    if not os.access(path.parent, os.W_OK):
-        raise UserError(
-            f"cannot write {path}: folder {path.parent} is not writable; choose another place with -o"
-        )
+    known = suffixes or (*PICTURES, *(name for name, entry in FORMATS.items() if entry.writer))
+    if path.suffix.lower() not in known:
+        raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; known: {', '.join(known)}")
+    check_folder(path)
     return path
 
 
@@ -86,19 +78,17 @@ def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) ->
 
     Motion of a known rig is retargeted first.
     """
-    path = check_target(path)
+    path = check_target(path, suffixes=PICTURES)
     motion = on_canonical(motion)
     if path.suffix.lower() == ".html":
         from .avatar.html import write_html
         from .motion.phases import phases
 
         write_html(motion, path, speech=speech, phases=phases(motion), title=path.stem)
-    elif path.suffix.lower() == ".mp4":
+    else:
         from .avatar.video import render_video
 
         render_video(motion, path, speech=speech)
-    else:
-        raise UserError(f"pictures are written as .mp4 or .html; got {path.suffix!r}")
     return path
 
 

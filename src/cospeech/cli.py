@@ -9,54 +9,67 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from tyro.conf import Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 from .errors import UserError
-from .progress import note
+from .progress import note, stage
 
-Out = Annotated[tuple[Path, ...], arg(aliases=["-o"])]
 DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
+
+Recording = Annotated[Path, arg(metavar="SPEECH")]
+MotionFile = Annotated[Path, arg(metavar="MOTION")]
+StoreFolder = Annotated[Path, arg(metavar="STORE")]
+RunFolder = Annotated[Path, arg(metavar="RUN")]
+Out = UseAppendAction[Annotated[tuple[Path, ...], arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")]]
+OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
+MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Count = Annotated[int, arg(metavar="N")]
+Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]
 
 
 def generate(
-    speech: Positional[Path],
+    speech: Positional[Recording],
     /,
     *,
-    out: UseAppendAction[Out] = (),
-    emotion: str | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
-    transcript: Path | None = None,
-    seed: int = 0,
-    seated: bool = False,
-    model: str = "contextual",
+    out: Out = (),
+    emotion: MaybeName = None,
+    intensity: Annotated[float, arg(metavar="X")] = 1.0,
+    speaker: MaybeName = None,
+    transcript: MaybeFile = None,
+    seed: Count = 0,
+    seated: FlagCreatePairsOff[bool] = False,
+    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
 ) -> None:
-    """Speech in, gestures out.
+    """Turn a recording into a person who moves and speaks.
 
     Args:
-        speech: a sound file, or a video with sound.
+        speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
         out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json).
-            May be given several times. Without it: .html, .mp4, .bvh and .glb, named after the speech.
-        emotion: neutral, amusement, anger, disgust, fear, joy, pride, sadness, shame or surprise.
-        intensity: liveliness; 1.0 is usual.
-        speaker: whose manner of gesturing.
-        transcript: TextGrid, SRT, VTT, Whisper JSON or plain text.
+            Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech.
+        emotion: neutral (default), amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise.
+        intensity: liveliness, 0.25 to 2.5; 1.0 is usual.
+        speaker: whose manner of gesturing; a wrong name lists the right ones.
+        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text.
         seed: another one gives another take.
         seated: sit instead of stand.
         model: a shipped model or a model folder.
     """
     began = time.monotonic()
     from . import api
+    from .runtime import load
     from .speech.speech import load_speech
 
-    targets = out or tuple(Path(speech.stem + suffix) for suffix in DEFAULT_SUFFIXES)
+    targets = out or _default_targets(speech)
     for target in targets:
-        api.check_target(target)
+        _not_over(api.check_target(target), speech)
+    loaded = load(model)
     stage("listening")
-    heard = load_speech(speech, transcript=transcript)
+    heard = load_speech(speech, transcript=transcript, emotion=emotion)
     stage("gesturing")
     motion = api.generate(
-        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated, model=model
+        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated, model=loaded
     )
     for target in targets:
         stage(f"writing {target.name}")
@@ -64,29 +77,32 @@ def generate(
     _done(targets, began, f"{motion.seconds:.1f} s of motion")
 
 
-def convert(source: Positional[Path], /, *, out: Out) -> None:
-    """Motion from one format to another.
+def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
+    """Bring motion from one format to another.
 
     Args:
         source: a motion file (.bvh .npz .glb .vrma).
-        out: where to write; the suffix chooses the format.
+        out: where to write; the suffix chooses the format. Takes several.
     """
     began = time.monotonic()
     from . import api
 
+    for target in _some(out):
+        _not_over(api.check_target(target), source)
     for target in out:
+        stage(f"writing {target.name}")
         api.convert(source, target)
-    _done(out, began, "converted")
+    _done(out, began, f"from {source.name}")
 
 
 def render(
-    motion: Positional[Path], /, *, out: Out, audio: Path | None = None, transcript: Path | None = None
+    motion: Positional[MotionFile], /, *, out: Out, audio: MaybeFile = None, transcript: MaybeFile = None
 ) -> None:
-    """Draw motion on the default avatar, as .mp4 or .html.
+    """Draw motion on the default body, as a film or a page.
 
     Args:
         motion: a motion file (.bvh .npz .glb .vrma).
-        out: film (.mp4) or page (.html).
+        out: a film (.mp4) or a page (.html). Takes several.
         audio: the speech that goes with it.
         transcript: its words, for the page.
     """
@@ -95,8 +111,8 @@ def render(
     from .motion.motion import load_motion
     from .speech.speech import load_speech
 
-    for target in out:
-        api.check_target(target)
+    for target in _some(out):
+        _not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
     speech = None if audio is None else load_speech(audio, transcript=transcript)
     moved = load_motion(motion)
     for target in out:
@@ -106,13 +122,18 @@ def render(
 
 
 def prepare(
-    corpora: Positional[tuple[str, ...]], /, *, out: Annotated[Path, arg(aliases=["-o"])], rounds: int = 6,
-    seed: int = 0, limit: int | None = None,
-) -> None:  # fmt: skip
-    """Corpora to a store for training; resumes where it was interrupted.
+    corpora: Positional[Corpora],
+    /,
+    *,
+    out: OutFolder,
+    rounds: Count = 6,
+    seed: Count = 0,
+    limit: MaybeCount = None,
+) -> None:
+    """Read corpora into a store for training; goes on where it was interrupted.
 
     Args:
-        corpora: READER=FOLDER each; readers: ebmdb, beat2, folder (BVH with sound), speech.
+        corpora: readers are ebmdb, beat2, folder (BVH with sound) and speech (sound alone).
         out: folder of the store.
         rounds: how often each speech gets a partner where pairs have to be made.
         seed: of the matching.
@@ -120,6 +141,8 @@ def prepare(
     """
     from .data.prepare import prepare as run
 
+    if not corpora:
+        raise UserError("no corpus is named; name one or more, as in folder=recordings")
     pairs = []
     for corpus in corpora:
         name, sign, folder = corpus.partition("=")
@@ -131,10 +154,17 @@ def prepare(
 
 
 def train(
-    store: Positional[Path], /, *, out: Annotated[Path, arg(aliases=["-o"])], preset: str = "default",
-    stage: str = "all", steps: int | None = None, seed: int = 0, splits: tuple[str, ...] = ("train",),
-) -> None:  # fmt: skip
-    """Train on a store (needs the extra [train]); a run is continued. Works under torchrun.
+    store: Positional[StoreFolder],
+    /,
+    *,
+    out: OutFolder,
+    preset: str = "default",
+    stage: str = "all",
+    steps: MaybeCount = None,
+    seed: Count = 0,
+    splits: tuple[str, ...] = ("train",),
+) -> None:
+    """Train on a store, alone or under torchrun; a run is continued (needs the extra [train]).
 
     Args:
         store: folder made by prepare.
@@ -153,14 +183,14 @@ def train(
 
 
 def export(
-    run: Positional[Path],
+    run: Positional[RunFolder],
     /,
     *,
-    store: Path,
-    out: Annotated[Path, arg(aliases=["-o"])],
-    name: str | None = None,
+    store: StoreFolder,
+    out: OutFolder,
+    name: MaybeName = None,
 ) -> None:
-    """A finished run to a model folder that needs no torch.
+    """Make a model folder, which needs no torch, from a finished run (needs the extra [train]).
 
     Args:
         run: run folder.
@@ -174,6 +204,8 @@ def export(
     write(run, store, out, name=name)
     note(f"wrote {out}; next: cospeech generate speech.wav --model {out}")
 
+
+_DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
 
 COMMANDS: dict[str, Any] = {
     "generate": generate,
@@ -195,49 +227,76 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     try:
         tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, args=_spread_outputs(words), prog="cospeech", description="Speech in, gestures out.",
+            COMMANDS, args=_spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
         )  # fmt: skip
     except UserError as error:
-        sys.stderr.write(f"cospeech: {error}\n")
+        note(f"cospeech: {error}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
-        sys.stderr.write("cospeech: stopped; nothing half-written was left\n")
+        note("cospeech: stopped; nothing half-written was left")
         raise SystemExit(130) from None
 
 
-def stage(text: str) -> None:
-    """Say what is being done, on a terminal, in a line that the next one replaces."""
-    if sys.stderr.isatty():
-        sys.stderr.write(f"\r\033[K{text} ...")
-        sys.stderr.flush()
-
-
 def _done(targets: Sequence[Path], began: float, what: str) -> None:
-    stage("")
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
     names = ", ".join(str(target) for target in targets)
     watch = next((target for target in targets if target.suffix == ".html"), None)
     hint = f"; open {watch} in a browser" if watch else ""
     note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hint}")
 
 
+def _default_targets(speech: Path) -> tuple[Path, ...]:
+    """Beside the caller, named after the speech; a film given as speech is not written over."""
+    targets = tuple(Path(speech.stem + suffix) for suffix in DEFAULT_SUFFIXES)
+    if any(_same(target, speech) for target in targets):
+        return tuple(target.with_stem(f"{speech.stem}-gestures") for target in targets)
+    return targets
+
+
+def _some(out: tuple[Path, ...]) -> tuple[Path, ...]:
+    if not out:
+        raise UserError("no file to write is named; name one or more with -o")
+    return out
+
+
+def _not_over(target: Path, *sources: Path | None) -> None:
+    """Refuse to write over what is read."""
+    if any(source is not None and _same(target, source) for source in sources):
+        raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
+
+
+# Options that stand alone; after any other one comes its value.
+_FLAGS = ("-h", "--help", "--seated")
+
+
 def _spread_outputs(words: list[str]) -> list[str]:
-    """``-o a b`` means ``-o a -o b``: every word after -o up to the next option is an output."""
-    if words[:1] != ["generate"]:
+    """``-o a b`` means ``-o a -o b``: every word after -o up to the next option is an output.
+
+    ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
+    """
+    if words[:1] not in (["generate"], ["convert"], ["render"]):
         return words
-    result: list[str] = []
-    collecting = 0
-    for word in words:
+    result, outputs, given, last = words[:1], 0, False, ""
+    for word, following in zip(words[1:], [*words[2:], "-"], strict=True):
         if word in ("-o", "--out"):
-            collecting = 1
-            continue
-        if word.startswith("-") and len(word) > 1:
-            collecting = 0
-        if collecting:
-            result += ["--out", word]
-        else:
+            last, outputs = "-o", 0
+            if following.startswith("-"):
+                result.append(word)  # it lacks its file, which the parser will say
+        elif word.startswith("-") and len(word) > 1:
+            last = "" if "=" in word or word in _FLAGS else word
             result.append(word)
+        elif last == "-o":
+            result += ["--out", word]
+            outputs += 1
+        else:
+            given = given or not last
+            last = ""
+            result.append(word)
+    if not given and last == "-o" and outputs > 1:
+        del result[-2]
     return result
 
 

@@ -11,6 +11,15 @@ from pathlib import Path
 from .errors import UserError
 
 
+def check_folder(target: str | Path) -> None:
+    """See whether a file can be written, by creating one beside it and removing that again.
+
+    Raises:
+        UserError: the folder is missing or not writable, or ``target`` is a folder.
+    """
+    os.unlink(_create_beside(Path(target)))
+
+
 @contextmanager
 def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block ends well.
@@ -22,17 +31,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         UserError: the folder is missing, not writable, or the disk is full.
     """
     target = Path(target)
-    folder = target.parent
-    if not folder.is_dir():
-        raise UserError(f"cannot write {target}: folder {folder} does not exist; create it first")
-    if target.is_dir():
-        raise UserError(f"cannot write {target}: it is a folder; give a file name")
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
-        os.close(handle)
-    except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}; choose another place with -o") from error
-    temporary = Path(name)
+    temporary = _create_beside(target)
     try:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
@@ -45,6 +44,23 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _create_beside(target: Path) -> Path:
+    """An empty file of a name of its own in the folder of ``target``."""
+    folder = target.parent
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"cannot write {target}: {folder} is a file, not a folder; choose another place")
+    if not folder.is_dir():
+        raise UserError(f"cannot write {target}: folder {folder} does not exist; create it first")
+    if target.is_dir():
+        raise UserError(f"cannot write {target}: it is a folder; give a file name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
+        os.close(handle)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}; choose another place") from error
+    return Path(name)
 
 
 def _umask() -> int:

@@ -19,7 +19,16 @@ def track(items: Iterable[T], what: str, *, total: int | None = None, quiet: boo
     yield from tqdm(items, desc=what, total=total, leave=False, unit="")
 
 
+def stage(text: str) -> None:
+    """Say what is being done, on a terminal, in a line that the next one replaces."""
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r\033[K{text} ...")
+        sys.stderr.flush()
+
+
 def note(text: str) -> None:
     """One line to standard error."""
+    if sys.stderr.isatty():
+        sys.stderr.write("\r\033[K")
     sys.stderr.write(text.rstrip("\n") + "\n")
     sys.stderr.flush()

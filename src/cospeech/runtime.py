@@ -23,6 +23,8 @@ _REQUIRED = ("format", "method", "config", "package_version")
 def shipped() -> tuple[str, ...]:
     """Names of the models that come with the package."""
     root = files("cospeech") / "models"
+    if not root.is_dir():
+        return ()
     return tuple(sorted(entry.name for entry in root.iterdir() if (entry / "config.json").is_file()))
 
 
@@ -36,13 +38,17 @@ def load(name: str | Path = "contextual") -> GestureModel:
     if not folder.is_dir():
         inside = Path(str(files("cospeech") / "models" / str(name)))
         if not inside.is_dir() or folder.name != str(name):
-            raise UserError(
-                f"no model {str(name)!r}: give a model folder or a shipped one: {', '.join(shipped())}"
-            )
+            known = ", ".join(shipped()) or "none here"
+            raise UserError(f"no model {str(name)!r}: give a model folder or a shipped one ({known})")
         folder = inside
     config = read_config(folder)
     module, attribute = METHODS[config["method"]].split(":")
-    model: GestureModel = getattr(import_module(module), attribute)(ModelFolder(folder, config))
+    method = getattr(import_module(module), attribute)
+    try:
+        model: GestureModel = method(ModelFolder(folder, config))
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
+        raise UserError(f"{folder / 'config.json'} {reason}; export the model again") from error
     return model
 
 
