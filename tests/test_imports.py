@@ -190,7 +190,7 @@ def test_torch_stays_out_of_a_running_program():
         "import cospeech.methods.contextual.model, cospeech.data.prepare, cospeech.data.readers\n"
         "import cospeech.avatar.html, cospeech.motion.formats.glb, cospeech.speech.align\n"
         "for name in cospeech.__all__:\n"
-        "    if name not in ("'train', 'export'"): getattr(cospeech, name)\n"
+        "    if name not in ('train', 'export'): getattr(cospeech, name)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,8 @@ must meet (p, b, m) meet; without words they do so only where the sound dips.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 
 from ..emotions import canonical_emotion
@@ -181,6 +183,19 @@ def mouth_from_features(features: np.ndarray, *, lips: np.ndarray | None = None)
     put("mouthRollUpper", 0.15 * shut)
     put("mouthPress", 0.15 * press + 0.15 * dip + 0.3 * shut)
     return face
+
+
+def mirror_face(face: np.ndarray) -> np.ndarray:
+    """The mirror image of ARKit weights [T, 52]: left and right change places.
+
+    >>> face = np.zeros((1, 52))
+    >>> face[0, ARKIT_NAMES.index("jawLeft")] = 1.0
+    >>> ARKIT_NAMES[int(mirror_face(face)[0].argmax())]
+    'jawRight'
+    """
+    swapped = {"Left": "Right", "Right": "Left"}
+    partners = [re.sub("Left|Right", lambda side: swapped[side[0]], name) for name in ARKIT_NAMES]
+    return face[:, [_INDEX[name] for name in partners]]
 
 
 def _columns(name: str) -> list[int]:
