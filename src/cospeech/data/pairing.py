@@ -174,7 +174,14 @@ class Matcher:
     ) -> tuple[int, float]:
         """The candidate window that fits a phrase, and the speed at which it is played."""
         length = span[1] - span[0]
-        tries = rng.choice(len(self._clip), size=min(120, len(self._clip)), replace=False)
+        tries = rng.choice(len(self._clip), size=min(200, len(self._clip)), replace=False)
+        # Fitting alone would favour windows full of strokes. So chance says how many strokes there
+        # shall be, as real windows of this length have them, and the fit chooses among those.
+        counts = np.array([self._count(choice, length) for choice in tries])
+        fitting = np.flatnonzero(self._room[tries] >= length * 0.87 - 0.6)
+        if len(fitting):
+            wanted_count = counts[fitting[int(rng.integers(len(fitting)))]]
+            tries = tries[fitting[counts[fitting] == wanted_count]]
         best: list[tuple[float, int, float]] = []
         for choice in tries:
             item = self.pool[self._clip[choice]]
@@ -195,6 +202,11 @@ class Matcher:
         top = best[:4]
         _, choice, rate = top[int(rng.integers(len(top)))]
         return choice, rate
+
+    def _count(self, choice: int, length: float) -> int:
+        """Strokes within ``length`` seconds from a start."""
+        times, start = self.pool[self._clip[choice]].stroke_times, self._start[choice]
+        return int(((times >= start) & (times <= start + length)).sum())
 
     def _fit(
         self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
