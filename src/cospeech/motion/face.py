@@ -302,14 +302,3 @@ def _glances(frames: int, ends: np.ndarray, rng: np.random.Generator) -> np.ndar
     ):
         face[:, _columns(name)] = line[:, None]
     return face
-
-
-def mirror_face(face: np.ndarray) -> np.ndarray:
-    """The mirror image of face weights [T, 52]: shapes named Left and Right change places."""
-
-    def other(name: str) -> str:
-        if name.endswith("Left"):
-            return name[:-4] + "Right"
-        return name[:-5] + "Left" if name.endswith("Right") else name
-
-    return face[:, [ARKIT_NAMES.index(other(name)) for name in ARKIT_NAMES]]

@@ -50,9 +50,7 @@ class ConditionedBlock(nn.Module):
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
         self.attention = SelfAttention(width, heads)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width)
-        )
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
         # Few numbers tell what the condition is; a narrow waist keeps the block's size in its layers.
         self.waist = nn.Linear(width, 64)
         self.modulation = nn.Linear(64, 6 * width)

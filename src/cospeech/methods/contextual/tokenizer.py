@@ -17,7 +17,6 @@ from ...motion.skeleton import CANONICAL_PARENTS, canonical_skeleton
 from ...nn.quantizer import Quantized, ResidualQuantizer
 from ...rotation import matrix_from_6d
 
-
 REACH = 3  # tokens on either side that the linear decoder reads
 
 
@@ -31,6 +30,7 @@ class TokenizerConfig:
     blocks: int = 3  # residual blocks a stage
     downsample: int = 4  # frames a token. The paper has 1; measured here, four frames quantised
     layers: int = 16  # together by many layers cost as many bits and err by half (docs/experiments.md)
+    smooth: float = 0.15  # decoded frames are mixed with their neighbours' by so much (see experiments.md)
     codes: int = 512  # [D] the paper has 1024; half suffices for our hour of motion
     quantizer_dropout: float = 0.2  # [R, MoMask]
     # Weights of the named losses: reconstruction, velocity and acceleration in the codec's channels,
@@ -72,7 +72,9 @@ class Tokenizer(nn.Module):
         if basis is None:
             basis = torch.randn(d * c, config.latent) * (d * c) ** -0.5
         self.analysis = nn.Parameter(basis.float().clone())
-        self.synthesis = nn.Conv1d(config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate")
+        self.synthesis = nn.Conv1d(
+            config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate"
+        )
         self.encoder = nn.Sequential(
             nn.Conv1d(c, w, 3, padding=1),
             FrameBlock(w, 1),
@@ -125,8 +127,11 @@ class Tokenizer(nn.Module):
         return self.quantizer.encode(self.encode_latent(x))
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Codes [B, T', k] -> motion [B, T, C]."""
-        return self.decode_latent(self.quantizer.decode(codes))
+        """Codes [B, T', k] -> motion [B, T, C], lightly smoothed over three frames."""
+        y = self.decode_latent(self.quantizer.decode(codes))
+        a = self.config.smooth
+        before, after = torch.cat([y[:, :1], y[:, :-1]], 1), torch.cat([y[:, 1:], y[:, -1:]], 1)
+        return (1 - 2 * a) * y + a * (before + after)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Quantized]:
         quantized = self.quantizer(self.encode_latent(x))
