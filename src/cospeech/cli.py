@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -232,6 +233,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except UserError as error:
         note(f"cospeech: {error}")
         raise SystemExit(2) from None
+    except OSError as error:  # of the machine: a full disk, a folder that may not be written to
+        if error.errno is None:
+            raise
+        place = f" {error.filename}" if error.filename else ""
+        note(f"cospeech: cannot go on:{place} {error.strerror}; free space or choose another place")
+        raise SystemExit(2) from None
     except KeyboardInterrupt:
         note("cospeech: stopped; nothing half-written was left")
         raise SystemExit(130) from None
@@ -280,7 +287,7 @@ def _spread_outputs(words: list[str]) -> list[str]:
     if words[:1] not in (["generate"], ["convert"], ["render"]):
         return words
     result, outputs, given, last = words[:1], 0, False, ""
-    for word, following in zip(words[1:], [*words[2:], "-"], strict=True):
+    for word, following in pairwise([*words[1:], "-"]):
         if word in ("-o", "--out"):
             last, outputs = "-o", 0
             if following.startswith("-"):

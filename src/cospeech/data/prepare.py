@@ -94,7 +94,7 @@ def prepare(
         UserError: nothing usable was found, or ``out`` holds a store of other settings.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    readers = [reader(name) for name, _ in corpora]
     plan = {
         "corpora": [[name, Path(folder).name] for name, folder in corpora],
         "rounds": rounds,
@@ -104,13 +104,12 @@ def prepare(
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
         raise UserError(f"{out} was begun with other settings; choose another folder or remove it")
-    plan_file.write_text(json.dumps(plan))
     codec, report = Codec(), Report()
     moving: list[GestureClip] = []
     speaking: list[GestureClip] = []
     paired: list[GestureClip] = []
-    for name, folder in corpora:
-        for clip in reader(name)(folder, limit=limit, quiet=quiet):
+    for read, (_, folder) in zip(readers, corpora, strict=True):
+        for clip in read(folder, limit=limit, quiet=quiet):
             if isinstance(clip, Dropped):
                 report.dropped.append(clip)
             elif clip.motion is not None and clip.speech is not None:
@@ -120,7 +119,10 @@ def prepare(
             else:
                 speaking.append(clip)
     if not moving and not paired:
-        raise UserError("no usable motion was found; check the folders and the reasons in report.json")
+        why = f"; {report.dropped[0].id} was dropped: {report.dropped[0].reason}" if report.dropped else ""
+        raise UserError(f"no usable motion was found{why}")
+    out.mkdir(parents=True, exist_ok=True)
+    plan_file.write_text(json.dumps(plan))
     report.clips = len(moving) + len(paired)
     report.seconds = sum(clip.motion.seconds for clip in moving + paired if clip.motion)
     writer = _Writer(out, LAYOUT.dim)
