@@ -136,7 +136,7 @@ def test_motion_comes_back(page: str) -> None:
 
 
 def test_body_comes_back(page: str) -> None:
-    body = load_body(1)
+    body = load_body(0)
     meta, arrays = json.loads(block(page, "meta"))["body"], unpack(page, "bodyData", "body")
     vertices = arrays["position"].T * POSITION_STEP + meta["middle"]
     # Vertices were reordered; the shapes of the triangles were not.
@@ -279,7 +279,7 @@ def test_pose_in_the_page_is_the_pose_of_the_motion(page: str) -> None:
     process.stdout.write(JSON.stringify([Array.from(animation.positions), Array.from(skinning.update())]));"""
     positions, rows = (np.array(values) for values in json.loads(node(code)))
     np.testing.assert_allclose(positions.reshape(55, 3), motion.positions[41], atol=4e-4)
-    rest = load_body(1).joint_positions
+    rest = load_body(0).joint_positions
     expected = joint_transforms(motion.rotations[41:42], motion.translation[41:42], rest)[0]
     np.testing.assert_allclose(rows.reshape(-1, 3, 4)[:63], expected, atol=1e-3)
     np.testing.assert_array_equal(rows.reshape(-1, 3, 4)[63], np.eye(4)[:3])

@@ -1,2 +1,2 @@
-// Shadow map: depth is all that is wanted.
+// Depth, or captured vertices, are all that is wanted.
 void main() {}

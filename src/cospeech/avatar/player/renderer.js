@@ -20,13 +20,14 @@ export class Renderer {
     Object.assign(this, { gl, canvas, body });
     this.shadow = { size: 0, taps: 16 };
     const head = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
-    const program = (vertex, fragment, parts = []) =>
+    const program = (vertex, fragment, parts = [], captured = []) =>
       makeProgram(gl, `${head}#define JOINTS ${jointCount}\n${shaders[vertex]}`,
-        head + parts.map((part) => shaders[part]).join("\n") + shaders[fragment]);
+        head + parts.map((part) => shaders[part]).join("\n") + shaders[fragment], captured);
     this.programs = {
+      skin: program("skin.vert.glsl", "depth.frag.glsl", [], ["posedPosition", "posedNormal"]),
       body: program("body.vert.glsl", "body.frag.glsl", ["light.glsl"]),
-      depth: program("body.vert.glsl", "depth.frag.glsl"),
-      contact: program("body.vert.glsl", "contact.frag.glsl"),
+      depth: program("plain.vert.glsl", "depth.frag.glsl"),
+      contact: program("plain.vert.glsl", "contact.frag.glsl"),
       blur: program("screen.vert.glsl", "blur.frag.glsl"),
       backdrop: program("screen.vert.glsl", "backdrop.frag.glsl", ["light.glsl", "studio.glsl"]),
       floor: program("floor.vert.glsl", "floor.frag.glsl", ["light.glsl", "studio.glsl"]),
@@ -42,8 +43,6 @@ export class Renderer {
 
   _makeMesh() {
     const { gl, body } = this;
-    this.mesh = gl.createVertexArray();
-    gl.bindVertexArray(this.mesh);
     const buffer = (data, usage = gl.STATIC_DRAW) => {
       const made = gl.createBuffer();
       gl.bindBuffer(gl.ARRAY_BUFFER, made);
@@ -56,14 +55,14 @@ export class Renderer {
       if (integer) gl.vertexAttribIPointer(at, size, type, stride, offset);
       else gl.vertexAttribPointer(at, size, type, normalized, stride, offset);
     };
+
+    // What is skinned: the body at rest with its face.
+    this.resting = gl.createVertexArray();
+    gl.bindVertexArray(this.resting);
     this.positions = buffer(body.rest, gl.DYNAMIC_DRAW);
     attribute("position", 3, gl.FLOAT);
     this.normals = buffer(body.restNormals, gl.DYNAMIC_DRAW);
     attribute("normal", 3, gl.FLOAT);
-    buffer(body.colours);
-    attribute("colour", 3, gl.UNSIGNED_BYTE, { normalized: true });
-    buffer(body.surface);
-    attribute("surface", 3, gl.UNSIGNED_BYTE, { normalized: true });
     const stride = body.influences;
     buffer(body.joints);
     attribute("jointsA", 4, gl.UNSIGNED_BYTE, { integer: true, stride });
@@ -71,9 +70,49 @@ export class Renderer {
     buffer(body.weights);
     attribute("weightsA", 4, gl.UNSIGNED_BYTE, { normalized: true, stride });
     attribute("weightsB", 4, gl.UNSIGNED_BYTE, { normalized: true, stride, offset: 4 });
+
+    // What is drawn: the posed body.
+    this.mesh = gl.createVertexArray();
+    gl.bindVertexArray(this.mesh);
+    this.count = body.rest.length / 3;
+    const posed = buffer(24 * this.count, gl.DYNAMIC_COPY);
+    attribute("position", 3, gl.FLOAT, { stride: 24 });
+    attribute("normal", 3, gl.FLOAT, { stride: 24, offset: 12 });
+    buffer(Uint16Array.from(body.colours, toLinear));
+    attribute("colour", 3, gl.UNSIGNED_SHORT, { normalized: true });
+    buffer(body.surface);
+    attribute("surface", 3, gl.UNSIGNED_BYTE, { normalized: true });
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, body.triangles, gl.STATIC_DRAW);
     gl.bindVertexArray(null);
+    gl.bindBuffer(gl.ARRAY_BUFFER, null); // a buffer that captures may be bound to nothing else
+    this.capture = gl.createTransformFeedback();
+    gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, this.capture);
+    gl.bindBufferBase(gl.TRANSFORM_FEEDBACK_BUFFER, 0, posed);
+    gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, null);
+  }
+
+  /** Pose the body: rest -> world, into the buffer that all passes draw. */
+  _skin(skinning, faceChanged) {
+    const { gl, body } = this;
+    if (faceChanged && body.faceVertices) {
+      gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, body.shape);
+      gl.bindBuffer(gl.ARRAY_BUFFER, this.normals);
+      gl.bufferSubData(gl.ARRAY_BUFFER, 0, body.shapeNormals);
+      gl.bindBuffer(gl.ARRAY_BUFFER, null);
+    }
+    gl.bindBuffer(gl.UNIFORM_BUFFER, this.joints);
+    gl.bufferSubData(gl.UNIFORM_BUFFER, 0, skinning);
+    this.programs.skin.use({});
+    gl.bindVertexArray(this.resting);
+    gl.enable(gl.RASTERIZER_DISCARD);
+    gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, this.capture);
+    gl.beginTransformFeedback(gl.POINTS);
+    gl.drawArrays(gl.POINTS, 0, this.count);
+    gl.endTransformFeedback();
+    gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, null);
+    gl.disable(gl.RASTERIZER_DISCARD);
   }
 
   _makeTargets() {
@@ -138,17 +177,9 @@ export class Renderer {
    * @param scene {centre: [x, y, z] of the body, floor: height, yaw of the camera}
    */
   draw(camera, skinning, faceChanged, scene) {
-    const { gl, body } = this;
+    const { gl } = this;
     if (gl.isContextLost()) return;
-    if (faceChanged && body.faceVertices) {
-      gl.bindBuffer(gl.ARRAY_BUFFER, this.positions);
-      gl.bufferSubData(gl.ARRAY_BUFFER, 0, body.shape);
-      gl.bindBuffer(gl.ARRAY_BUFFER, this.normals);
-      gl.bufferSubData(gl.ARRAY_BUFFER, 0, body.shapeNormals);
-    }
-    gl.bindBuffer(gl.UNIFORM_BUFFER, this.joints);
-    gl.bufferSubData(gl.UNIFORM_BUFFER, 0, skinning);
-
+    this._skin(skinning, faceChanged);
     const { eye, viewProjection } = camera;
     const lights = turned(scene.yaw);
     const light = this._lightProjection(scene, lights.keyDirection);
@@ -184,7 +215,9 @@ export class Renderer {
   _drawMesh() {
     const { gl, body } = this;
     gl.bindVertexArray(this.mesh);
+    gl.enable(gl.CULL_FACE); // cloth has an inside of its own
     gl.drawElements(gl.TRIANGLES, body.triangles.length, gl.UNSIGNED_INT, 0);
+    gl.disable(gl.CULL_FACE);
   }
 
   /** The key light sees a box around the body, a little lower than its middle for the shadow on the floor. */
@@ -202,7 +235,7 @@ export class Renderer {
     gl.clear(gl.DEPTH_BUFFER_BIT);
     gl.enable(gl.POLYGON_OFFSET_FILL);
     gl.polygonOffset(1.5, 3);
-    this.programs.depth.use({ viewProjection: light, lightProjection: light });
+    this.programs.depth.use({ viewProjection: light });
     this._drawMesh();
     gl.disable(gl.POLYGON_OFFSET_FILL);
   }
@@ -220,8 +253,7 @@ export class Renderer {
     gl.clear(gl.COLOR_BUFFER_BIT);
     gl.enable(gl.BLEND);
     gl.blendEquation(gl.MAX);
-    const seen = multiply(mirror, view);
-    this.programs.contact.use({ viewProjection: seen, lightProjection: seen, floorHeight: floor });
+    this.programs.contact.use({ viewProjection: multiply(mirror, view), floorHeight: floor });
     this._drawMesh();
     gl.disable(gl.BLEND);
     gl.bindVertexArray(this.empty);
@@ -235,6 +267,12 @@ export class Renderer {
   }
 }
 
+/** sRGB byte -> linear light in 16 bits. */
+function toLinear(value) {
+  const c = value / 255;
+  return Math.round(65535 * (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+}
+
 /** The lights for a camera at this yaw: they turn with it, so that every view is lit as a portrait. */
 function turned(yaw) {
   const [c, s] = [Math.cos(yaw), Math.sin(yaw)];
@@ -242,8 +280,8 @@ function turned(yaw) {
   return Object.fromEntries(Object.entries(LIGHTS).map(([name, local]) => [name, turn(local)]));
 }
 
-/** Compile and link; `use` sets uniforms by name with the setter their type calls for. */
-function makeProgram(gl, vertex, fragment) {
+/** Compile and link, with the outputs to capture if any; `use` sets uniforms by name with the setter their type calls for. */
+function makeProgram(gl, vertex, fragment, captured) {
   const program = gl.createProgram();
   for (const [type, source] of [[gl.VERTEX_SHADER, vertex], [gl.FRAGMENT_SHADER, fragment]]) {
     const shader = gl.createShader(type);
@@ -255,6 +293,7 @@ function makeProgram(gl, vertex, fragment) {
     }
   }
   ATTRIBUTES.forEach((name, i) => gl.bindAttribLocation(program, i, name));
+  if (captured.length) gl.transformFeedbackVaryings(program, captured, gl.INTERLEAVED_ATTRIBS);
   gl.linkProgram(program);
   if (!gl.getProgramParameter(program, gl.LINK_STATUS) && !gl.isContextLost()) {
     throw new Error(gl.getProgramInfoLog(program));
