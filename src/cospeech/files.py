@@ -53,10 +53,10 @@ def _create_beside(target: Path) -> Path:
         raise UserError(f"cannot write {target}: {folder} is a file, not a folder; choose another place")
     if not folder.is_dir():
         raise UserError(f"cannot write {target}: folder {folder} does not exist; create it first")
-    if target.is_dir():
-        raise UserError(f"cannot write {target}: it is a folder; give a file name")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=folder)
+        if target.is_dir():  # asks the system, which may refuse the name
+            raise UserError(f"cannot write {target}: it is a folder; give a file name")
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:32]}-", suffix=target.suffix, dir=folder)
         os.close(handle)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}; choose another place") from error

@@ -159,7 +159,13 @@ class Store:
         end = item.frames if end is None else end
         if not 0 <= start <= end <= item.frames:
             raise UserError(f"frames {start}:{end} are outside of item {item.id!r} with {item.frames}")
-        return self._shard(item.shard)[name][item.start + start : item.start + end]
+        part = self._shard(item.shard)[name][item.start + start : item.start + end]
+        if len(part) < end - start:
+            raise UserError(
+                f"{self.folder} is mixed up: shard {item.shard} ends before {item.id!r} does; "
+                "run `cospeech prepare` again in a new folder"
+            )
+        return part
 
     def _shard(self, number: int) -> dict[str, np.ndarray]:
         if number not in self._shards:
@@ -179,16 +185,16 @@ def _map_shard(path: Path) -> dict[str, np.ndarray]:
     try:
         with open(path, "rb") as file:
             size = int.from_bytes(file.read(8), "little")
+            if size > path.stat().st_size:
+                raise ValueError("no safetensors file")
             header = json.loads(file.read(size))
         raw = np.memmap(path, mode="r", dtype=np.uint8)
         result = {}
-        for name, entry in header.items():
-            if name == "__metadata__":
-                continue
-            low, high = entry["data_offsets"]
-            result[name] = (
-                raw[8 + size + low : 8 + size + high].view(types[entry["dtype"]]).reshape(entry["shape"])
-            )
+        for name in ("motion", "features"):
+            low, high = header[name]["data_offsets"]
+            values = raw[8 + size + low : 8 + size + high].view(types[header[name]["dtype"]])
+            result[name] = values.reshape(header[name]["shape"])
         return result
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"shard {path} cannot be read ({error}); run `cospeech prepare` again") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else error
+        raise UserError(f"shard {path} cannot be read ({reason}); run `cospeech prepare` again") from None

@@ -86,7 +86,8 @@ class Codec:
         # Mirroring x conjugates R with diag(-1, 1, 1): entries that mix x with y or z change sign.
         # 6D = (m00, m10, m20, m01, m11, m21).
         sign6 = np.array([1, -1, -1, -1, 1, 1], dtype=np.float32)
-        order, sign = [], []
+        order: list[int] = []
+        sign: list[float] = []
         for joint in coded:
             other = place[MIRROR[joint]]
             order.extend(range(6 * other, 6 * other + 6))

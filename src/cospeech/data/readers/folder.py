@@ -1,0 +1,166 @@
+"""Your own recordings: a folder of BVH files and sound files of the same names.
+
+``talk.bvh`` goes with ``talk.wav`` (or .flac, .mp3, .ogg, .m4a, .webm) beside it, and with a transcript
+``talk.TextGrid`` (.srt, .vtt, .json, .txt) if there is one. Folders within the folder are speakers.
+``labels.csv`` may say more: file (as in ``anna/talk.bvh``), and any of emotion, speaker and split; what
+a row leaves empty is as without it.
+"""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...emotions import canonical_emotion
+from ...errors import UserError
+from ...motion.binding import bind
+from ...motion.fingers import add_fingers
+from ...motion.formats.bvh import load_bvh
+from ...motion.motion import Motion
+from ...motion.retarget import detect_table, retarget
+from ...motion.skeleton import LEFT_HAND, RIGHT_HAND
+from ...progress import note, track
+from ...speech.speech import Speech, load_speech
+from ..clips import Dropped, GestureClip
+from .together import as_long_as_each_other, upright
+from .voices import SUFFIXES, split_of
+
+TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
+COLUMNS = ("file", "emotion", "speaker", "split")
+FEW = 10  # recordings: fewer than this are not split, all are for training
+_STILL = np.deg2rad(1.0)  # fingers that turn less than this all through a recording were not recorded
+
+
+@dataclass(frozen=True)
+class _Label:
+    """A row of labels.csv; None where it says nothing."""
+
+    emotion: str | None = None
+    speaker: str | None = None
+    split: str | None = None
+
+
+def read(
+    folder: str | Path, *, limit: int | None = None, quiet: bool = False
+) -> Iterator[GestureClip | Dropped]:
+    """Clips of speech and motion on the canonical skeleton, upright and facing +z.
+
+    The rig is recognised by its joint names (see ``motion.retarget``). Fingers stay as recorded; a rig
+    without them, or whose fingers never move, gets those of ``motion.fingers``. Sound and motion begin
+    together; what one of them is longer is cut. Unless labels.csv says otherwise the speaker is the
+    sub-folder (the folder itself without one), there is no emotion, and a stable hash of the name gives
+    80, 10 and 10 in a hundred to train, val and test; fewer than ten recordings are all for training.
+
+    Args:
+        folder: holds the recordings.
+        limit: read only so many of each speaker (for trials).
+    Raises:
+        UserError: there is no BVH file, or labels.csv is broken.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    motions = [path for path in files if path.suffix.lower() == ".bvh"]
+    if not motions:
+        raise UserError(f"{folder} holds no .bvh files; give a folder of BVH and sound of the same names")
+    beside: dict[Path, dict[str, Path]] = {}
+    for path in files:
+        beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
+    labels = _labels(folder, motions)
+    counts: Counter[str] = Counter()
+    for path in track(motions, "folder", quiet=quiet):
+        name = path.relative_to(folder).as_posix()
+        label = labels.get(name, _Label())
+        parts = path.relative_to(folder).parts
+        speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
+        counts[speaker] += 1
+        if limit is not None and counts[speaker] > limit:
+            continue
+        own = beside[path.with_suffix("")]
+        sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
+        if sound is None:
+            yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
+            continue
+        try:
+            speech = _speech(sound, own, speaker, label.emotion, quiet)
+            motion = _motion(path, label.emotion, name)
+        except UserError as error:
+            yield Dropped(name, str(error))
+            continue
+        fitted = as_long_as_each_other(name, speech, motion, quiet=quiet)
+        if isinstance(fitted, Dropped):
+            yield fitted
+            continue
+        split = label.split or (split_of(name) if len(motions) >= FEW else "train")
+        yield GestureClip(name, speaker, split, label.emotion, *fitted)
+    for stem, own in beside.items():
+        if ".bvh" not in own and own.keys() & set(SUFFIXES):
+            yield Dropped(stem.relative_to(folder).as_posix(), "no motion of the same name (.bvh)")
+
+
+def _motion(path: Path, emotion: str | None, name: str) -> Motion:
+    recorded = load_bvh(path)
+    table = detect_table(recorded.skeleton)
+    motion = upright(retarget(recorded, table=table))
+    has_fingers = any(joint.endswith("_index1") for joint in bind(table, recorded.skeleton).joints)
+    if has_fingers and _moves(motion):
+        return motion
+    return add_fingers(motion, emotion=emotion, seed=zlib.crc32(name.encode()))
+
+
+def _moves(motion: Motion) -> bool:
+    """Whether any finger joint turns in the course of a motion."""
+    fingers = motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]]
+    return bool(np.abs(fingers - fingers[:1]).max() > _STILL)
+
+
+def _speech(sound: Path, own: dict[str, Path], speaker: str, emotion: str | None, quiet: bool) -> Speech:
+    """The recording with its words; without them if the transcript cannot be used."""
+    text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
+    try:
+        return load_speech(sound, transcript=text, speaker=speaker, emotion=emotion)
+    except UserError as error:
+        speech = load_speech(sound, speaker=speaker, emotion=emotion)  # raises if it was the sound
+        if not quiet:
+            note(f"{sound.name}: read without words: {error}")
+        return speech
+
+
+def _labels(folder: Path, motions: list[Path]) -> dict[str, _Label]:
+    """labels.csv by the motion's path; empty without one."""
+    table = folder / "labels.csv"
+    if not table.is_file():
+        return {}
+    known = {path.relative_to(folder).with_suffix("").as_posix(): path for path in motions}
+    with open(table, newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        columns = tuple(rows.fieldnames or ())
+        wrong = [column for column in columns if column not in COLUMNS]
+        if "file" not in columns or wrong:
+            raise UserError(
+                f"{table} must have the column file and may have emotion, speaker and split; "
+                f"got {', '.join(columns) or 'nothing'}"
+            )
+        labels: dict[str, _Label] = {}
+        for number, row in enumerate(rows, start=2):
+            where = f"{table}, line {number}"
+            stem = row["file"].strip().replace("\\", "/")
+            path = known.get(stem) or known.get(Path(stem).with_suffix("").as_posix())
+            if path is None:
+                raise UserError(f"{where}: {row['file']!r} has no .bvh file; correct or delete the line")
+            name = path.relative_to(folder).as_posix()
+            if name in labels:
+                raise UserError(f"{where}: {name} is there twice; delete one of the lines")
+            emotion, speaker, split = ((row.get(column) or "").strip() or None for column in COLUMNS[1:])
+            if split not in (None, "train", "val", "test"):
+                raise UserError(f"{where}: unknown split {split!r}; known: train, val, test")
+            try:
+                labels[name] = _Label(emotion and canonical_emotion(emotion), speaker, split)
+            except UserError as error:
+                raise UserError(f"{where}: {error}") from None
+    return labels
