@@ -201,7 +201,7 @@ def _poster(motion: Motion) -> str:
     """A still stick figure of the middle frame as SVG, for a browser without JavaScript."""
     skeleton = motion.skeleton
     points = motion[motion.frames // 2 : motion.frames // 2 + 1].positions[0, :, :2] * [100, -100]
-    low, high = points.min(0) - 15, points.max(0) + 15
+    low, high = points.min(0) - 22, points.max(0) + 10
     size = high - low
     bones = "".join(
         f"M{points[parent][0]:.1f} {points[parent][1]:.1f}L{points[joint][0]:.1f} {points[joint][1]:.1f}"

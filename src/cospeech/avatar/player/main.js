@@ -325,7 +325,10 @@ async function open(shaders) {
     const { playing } = player.clock;
     document.body.classList.toggle("playing", playing);
     element("play").setAttribute("aria-label", playing ? "Pause" : "Play");
-    if (playing) element("bigPlay").hidden = true;
+    if (playing) {
+      element("bigPlay").hidden = true;
+      setTimeout(() => say(""), 4000); // what had to be said has been read
+    }
     player.changed();
   });
   player.clock.addEventListener("seek", player.changed);

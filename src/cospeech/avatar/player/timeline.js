@@ -259,9 +259,13 @@ export class Timeline extends EventTarget {
       const tall = rest ? 3 : ROWS.lane * (phase.kind === "stroke" ? 0.6 + 0.4 * force : 0.6);
       c.globalAlpha = rest ? 0.8 : 0.65 + 0.35 * force;
       c.fillStyle = PHASES[phase.kind].colour;
+      const y = top + (ROWS.lane - tall) / 2;
+      if (wide < 5 || !c.roundRect) {
+        c.fillRect(x, y, wide, tall); // thousands of them when ten minutes are in view
+        continue;
+      }
       c.beginPath();
-      if (c.roundRect) c.roundRect(x, top + (ROWS.lane - tall) / 2, wide, tall, Math.min(2.5, wide / 2));
-      else c.rect(x, top + (ROWS.lane - tall) / 2, wide, tall);
+      c.roundRect(x, y, wide, tall, 2.5);
       c.fill();
     }
     c.globalAlpha = 1;
