@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import struct
 import zipfile
 from pathlib import Path
 
@@ -117,4 +119,25 @@ def reposed(skeleton: Skeleton, turns: dict[str, tuple[float, float, float]]) ->
 
 def write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
+    return path
+
+
+def parts(path: Path) -> tuple[dict, bytes]:
+    """Document and binary chunk of a GLB file."""
+    data = path.read_bytes()
+    length = struct.unpack_from("<I", data, 12)[0]
+    return json.loads(data[20 : 20 + length]), data[28 + length :]
+
+
+def rebuilt(path: Path, document: dict, binary: bytes) -> Path:
+    """A GLB file of a document and a binary chunk."""
+    text = json.dumps(document).encode()
+    text += b" " * (-len(text) % 4)
+    total = 28 + len(text) + len(binary)
+    path.write_bytes(
+        struct.pack("<IIIII", 0x46546C67, 2, total, len(text), 0x4E4F534A)
+        + text
+        + struct.pack("<II", len(binary), 0x004E4942)
+        + binary
+    )
     return path

@@ -1,11 +1,10 @@
-"""GLB and VRMA: out and in again, against other readers, and what a damaged file says."""
+"""GLB: out and in again, against other readers, and what a damaged file says."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-import struct
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -14,15 +13,13 @@ import numpy as np
 import pytest
 
 from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.gltf import GltfFile, GltfWriter
-from cospeech.motion.formats.vrma import PRESETS
 from cospeech.motion.motion import Motion
-from cospeech.motion.retarget import retarget, to_rig
-from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
+from cospeech.motion.retarget import to_rig
+from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.rotation import axis_angle_to_matrix, axis_rotation, geodesic, matrix_to_quaternion
-from format_data import canonical_motion, shared_file, smooth_rotations
+from format_data import canonical_motion, parts, rebuilt, shared_file, smooth_rotations
 
 
 def default_body():
@@ -32,25 +29,6 @@ def default_body():
         return load_body(1)
     except (ImportError, UserError) as error:
         pytest.skip(f"the default avatar is not built yet: {error}")
-
-
-def parts(path: Path) -> tuple[dict, bytes]:
-    data = path.read_bytes()
-    length = struct.unpack_from("<I", data, 12)[0]
-    return json.loads(data[20 : 20 + length]), data[28 + length :]
-
-
-def rebuilt(path: Path, document: dict, binary: bytes) -> Path:
-    text = json.dumps(document).encode()
-    text += b" " * (-len(text) % 4)
-    total = 28 + len(text) + len(binary)
-    path.write_bytes(
-        struct.pack("<IIIII", 0x46546C67, 2, total, len(text), 0x4E4F534A)
-        + text
-        + struct.pack("<II", len(binary), 0x004E4942)
-        + binary
-    )
-    return path
 
 
 def test_skeleton_alone_comes_back(tmp_path):
@@ -363,59 +341,6 @@ def test_damaged_documents_are_user_errors(tmp_path, name):
     with pytest.raises(UserError) as caught:
         load_motion(rebuilt(tmp_path / "b.glb", document, binary))
     assert "\n" not in str(caught.value)
-
-
-def test_vrma_comes_back(tmp_path):
-    motion = canonical_motion(18)
-    again = load_motion(save_motion(motion, tmp_path / "a.vrma", expressions="arkit"))
-    assert again.skeleton.names[0] == "hips"
-    assert "leftThumbMetacarpal" in again.skeleton.names
-    assert not any(name.endswith("Eye") for name in again.skeleton.names)
-    np.testing.assert_allclose(again.face, motion.face, atol=1e-6)
-    canonical = retarget(again)
-    known = [i for i, name in enumerate(CANONICAL_NAMES) if not name.endswith("eye")]
-    np.testing.assert_allclose(canonical.positions[:, known], motion.positions[:, known], atol=1e-5)
-
-
-def test_vrma_follows_its_specification(tmp_path):
-    motion = canonical_motion(6)
-    document, _ = parts(save_motion(motion, tmp_path / "a.vrma"))
-    extension = document["extensions"]["VRMC_vrm_animation"]
-    assert document["extensionsUsed"] == ["VRMC_vrm_animation"]
-    assert extension["specVersion"] == "1.0"
-    bones = extension["humanoid"]["humanBones"]
-    required = ["hips", "spine", "head"]
-    required += [
-        f"{side}{part}"
-        for side in ("left", "right")
-        for part in ("UpperLeg", "LowerLeg", "Foot", "UpperArm", "LowerArm", "Hand")
-    ]
-    assert set(required) <= set(bones)
-    assert not {"leftEye", "rightEye"} & set(bones)
-    assert set(extension["expressions"]["preset"]) == set(PRESETS)
-    assert not {"lookUp", "lookDown", "lookLeft", "lookRight"} & set(PRESETS)
-    moved = {
-        document["nodes"][channel["target"]["node"]]["name"]
-        for channel in document["animations"][0]["channels"]
-        if channel["target"]["path"] == "translation"
-    }
-    assert moved == {"hips", *PRESETS}  # no other bone may move along
-    assert all("rotation" not in document["nodes"][bone["node"]] for bone in bones.values())  # T-pose
-    face = load_motion(tmp_path / "a.vrma").face
-    for names in (("jawOpen",), ("eyeBlinkLeft",)):
-        column = ARKIT_NAMES.index(names[0])
-        np.testing.assert_allclose(face[:, column], motion.face[:, column], atol=1e-6)
-    bare, _ = parts(save_motion(motion, tmp_path / "b.vrma", expressions="none"))
-    assert "expressions" not in bare["extensions"]["VRMC_vrm_animation"]
-    with pytest.raises(UserError, match="expressions is"):
-        save_motion(motion, tmp_path / "c.vrma", expressions="all")
-
-
-def test_a_plain_glb_is_no_vrma(tmp_path):
-    path = save_motion(canonical_motion(3), tmp_path / "a.glb", mesh=False)
-    path.rename(tmp_path / "a.vrma")
-    with pytest.raises(UserError, match="not a VRM animation"):
-        load_motion(tmp_path / "a.vrma")
 
 
 def test_accessors_in_every_shape(tmp_path):
