@@ -106,9 +106,14 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         sound, sound_type = encode_sound(speech)
     body_packer = Packer()
     body_meta = pack_body(body, moving, body_packer)
-    words = [] if speech is None else [
-        {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in speech.words
-    ]
+    words = (
+        []
+        if speech is None
+        else [
+            {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)}
+            for word in speech.words
+        ]
+    )
     facts = [] if speech is None else [fact for fact in (speech.speaker, speech.emotion) if fact]
     meta = {
         "format": 1,
