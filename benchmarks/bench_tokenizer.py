@@ -34,7 +34,7 @@ def main() -> None:
             continue
         frames = len(clip.motion) // networks.downsample * networks.downsample
         source = clip.motion[:frames]
-        again = codec.decode(networks.decode(networks.encode(codec.encode(source))))
+        again = codec.decode(networks.decode(networks.vectors(networks.encode(codec.encode(source)))))
         angles.append(np.rad2deg(geodesic(source.rotations[:, joints], again.rotations[:, joints])))
         gaps.append(np.linalg.norm(source.positions[:, wrists] - again.positions[:, wrists], axis=-1))
         real.append(source)

@@ -15,13 +15,12 @@ import numpy as np
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
 from ..rotation import matrix_from_6d, matrix_to_6d
+from ..sampling.rhythm import LEAD, STRETCH, sample_frames, smooth_times
 from ..speech.features import accents, pauses
 from ..speech.layout import LAYOUT
 from ..timing import FPS
 from .clips import GestureClip
 
-LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
-STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
 PAUSE = 0.35  # seconds: longer silence ends a phrase
 LONGEST_PHRASE = 5.0  # seconds: longer phrases are cut at their weakest accent gap
 LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standard deviation)
@@ -256,10 +255,10 @@ class Matcher:
         mapped = np.where(at < knots[0, 0], knots[0, 1] + (at - knots[0, 0]) * rate, mapped)
         mapped = np.where(at > knots[-1, 0], knots[-1, 1] + (at - knots[-1, 0]) * rate, mapped)
         # Kinks of the time map would be heard as jerks: smooth it over a fifth of a second.
-        mapped = _smooth(mapped, 7)
+        mapped = smooth_times(mapped, 7)
         moved = np.interp(source, mapped, at, left=np.nan, right=np.nan)
         moved = moved[(moved >= span[0]) & (moved <= span[1])]
-        return _sample(item.motion, mapped * FPS), first, moved
+        return sample_frames(item.motion, mapped * FPS), first, moved
 
     def _assemble(
         self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
@@ -312,7 +311,7 @@ class Matcher:
         period = 2 * (len(item.motion) - 1)
         place = walk % period
         place = np.where(place > period / 2, period - place, place)
-        pieces.append((first, _sample(item.motion, place)))
+        pieces.append((first, sample_frames(item.motion, place)))
 
 
 def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float = 0.12) -> list[Candidate]:
@@ -346,31 +345,9 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.argsort(np.argsort(values)) / (len(values) - 1)
 
 
-def _sample(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Coded motion at fractional frames by Catmull-Rom interpolation (linear would notch the speed)."""
-    last = len(motion) - 1
-    place = np.clip(place, 0, last)
-    low = np.minimum(place.astype(int), max(last - 1, 0))
-    t = (place - low)[:, None].astype(np.float32)
-    p0, p1 = motion[np.maximum(low - 1, 0)], motion[low]
-    p2, p3 = motion[np.minimum(low + 1, last)], motion[np.minimum(low + 2, last)]
-    curve = p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
-    return curve.astype(np.float32)
-
-
 def _orthonormal(channels: np.ndarray, codec: Codec) -> np.ndarray:
     """Coded motion whose 6D parts are rotations again after blending."""
     stop = codec.slices["hands"].stop
     sixd = channels[:, :stop].reshape(len(channels), -1, 6)
     fixed = matrix_to_6d(matrix_from_6d(sixd)).reshape(len(channels), -1)
     return np.concatenate([fixed, channels[:, stop:]], axis=1).astype(np.float32)
-
-
-def _smooth(values: np.ndarray, width: int) -> np.ndarray:
-    window = np.hanning(width + 2)[1:-1]
-    window /= window.sum()
-    slope_in, slope_out = values[1] - values[0], values[-1] - values[-2]
-    half = width // 2
-    before = values[0] - slope_in * np.arange(half, 0, -1)
-    after = values[-1] + slope_out * np.arange(1, half + 1)
-    return np.convolve(np.concatenate([before, values, after]), window, mode="valid")

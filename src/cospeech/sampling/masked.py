@@ -24,7 +24,6 @@ class MaskedSampling:
     # How random the order is in which tokens are settled. At 0 the most certain come first, which
     # draws motion into the commonest pose, rest; large values settle them in random order. [D]
     order_noise: float = 6.0
-    residual_temperature: float = 0.7
 
 
 def masked_count(step: int, steps: int, length: int) -> int:
@@ -72,18 +71,19 @@ def draw(
     """
     if temperature <= 0:
         codes = logits.argmax(-1)
-        return codes, np.take_along_axis(_softmax(logits), codes[:, None], -1)[:, 0]
+        return codes, np.take_along_axis(softmax(logits), codes[:, None], -1)[:, 0]
     scaled = logits / temperature
     if 0 < top_k < logits.shape[-1]:
         bound = np.partition(scaled, -top_k, axis=-1)[:, -top_k, None]
         scaled = np.where(scaled < bound, -np.inf, scaled)
-    probability = _softmax(scaled)
+    probability = softmax(scaled)
     cumulative = probability.cumsum(-1)
     dice = rng.random((len(logits), 1)) * cumulative[:, -1:]
     codes = np.minimum((cumulative < dice).sum(-1), logits.shape[-1] - 1)
     return codes, np.take_along_axis(probability, codes[:, None], -1)[:, 0]
 
 
-def _softmax(x: np.ndarray) -> np.ndarray:
+def softmax(x: np.ndarray) -> np.ndarray:
+    """Probabilities along the last axis."""
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)

@@ -37,7 +37,7 @@ def export_graph(
         network: in eval mode; its weights should have been through ``round_weights(store=...)``.
         example: inputs to trace with; names, outputs: of the graph's inputs and outputs.
         dynamic: input name -> {axis: name of the dimension}.
-        store: "float32", "float16" or "int8".
+        store: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
     """
     import onnx
 
@@ -80,6 +80,10 @@ def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
             head.append(helper.make_node("Cast", [name + "_stored"], [name], to=TensorProto.FLOAT))
             continue
         scale = _scale(values)
+        if scale is None:  # this one was rounded to float16
+            kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_stored"))
+            head.append(helper.make_node("Cast", [name + "_stored"], [name], to=TensorProto.FLOAT))
+            continue
         whole = np.round(values / scale).astype(np.int8)
         kept.append(numpy_helper.from_array(whole, name + "_stored"))
         kept.append(numpy_helper.from_array(scale.astype(np.float32), name + "_scale"))
@@ -91,11 +95,10 @@ def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
     model.graph.node.extend([*head, *nodes])
 
 
-def _scale(values: np.ndarray) -> np.ndarray:
-    """One scale a row of the longest axis' complement: the largest magnitude over 127.
+def _scale(values: np.ndarray) -> np.ndarray | None:
+    """The scales that ``round_weights`` used for int8, one an output channel; None if it did not.
 
-    The scale runs over the axis along which values were rounded in ``round_weights``: matrices may
-    have been transposed by the exporter, so the axis is found by the rounding itself.
+    Matrices may have been transposed by the exporter, so the axis is found by the rounding itself.
     """
     for axis in range(values.ndim):
         others = tuple(a for a in range(values.ndim) if a != axis)
@@ -103,7 +106,7 @@ def _scale(values: np.ndarray) -> np.ndarray:
         whole = values / scale
         if np.abs(whole - np.round(whole)).max() < 2e-3:
             return scale
-    raise ValueError("weights were not rounded for int8 storage; call round_weights first")
+    return None
 
 
 @torch.no_grad()

@@ -130,9 +130,7 @@ def fit(
             entry = {"step": step, **{k: v / counted for k, v in sums.items()}, "rate": rate, "seconds": pace}
             _log(folder, entry)
             left = (config.steps - step) * pace / 60
-            note(
-                f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s each, {left:.0f} min left"
-            )
+            note(f"step {step}/{config.steps}  loss {entry['loss']:.4f}  {pace:.2f} s, {left:.0f} min left")
             sums, counted, began = {}, 0, time.monotonic()
         if validate is not None and place.first and (step % config.validate_every == 0 or last):
             state = torch.get_rng_state()

@@ -15,9 +15,11 @@ from ...motion.codec import Codec
 from ...motion.face import face_from_speech
 from ...motion.idle import add_idle
 from ...motion.motion import Motion
+from ...motion.phases import strokes
 from ...motion.posture import seat, stand
 from ...sampling.masked import MaskedSampling
-from ...speech.features import speech_features
+from ...sampling.rhythm import sample_frames, warp_times
+from ...speech.features import accents, speech_features
 from ...speech.speech import Speech
 from ..folder import ModelFolder
 from .sample import Condition, ContextualSampling, sample_tokens
@@ -66,12 +68,28 @@ class OnnxNetworks:
         number = np.full(len(codes), layer, dtype=np.int64)
         return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        return self._decoder(codes[None])[0]  # type: ignore[no-any-return]
+    @cached_property
+    def books(self) -> np.ndarray:
+        """[K, S, D] float32 vectors of the residual quantiser."""
+        return self._folder.arrays("codebooks")["vectors"].astype(np.float32)
+
+    def vectors(self, tokens: np.ndarray) -> np.ndarray:
+        """Tokens [N, K] -> summed code vectors [N, D]."""
+        summed: np.ndarray = self.books[np.arange(tokens.shape[1]), tokens].sum(axis=1)
+        return summed
+
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        return self._decoder(latent[None])[0]  # type: ignore[no-any-return]
 
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Coded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
-        return self._encoder(motion[None])[0]  # type: ignore[no-any-return]
+        residual = self._encoder(np.ascontiguousarray(motion[None]))[0]
+        codes = []
+        for book in self.books:
+            chosen = ((book**2).sum(-1) - 2 * residual @ book.T).argmin(-1)
+            residual = residual - book[chosen]
+            codes.append(chosen)
+        return np.stack(codes, -1)
 
 
 class ContextualModel:
@@ -80,6 +98,7 @@ class ContextualModel:
     def __init__(self, folder: ModelFolder) -> None:
         self.config = folder.config
         self.name: str = folder.config.get("name", folder.folder.name)
+        self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
         self._folder = folder
         settings = folder.config.get("sampling", {})
@@ -88,15 +107,17 @@ class ContextualModel:
             **{key: value for key, value in settings.items() if key != "masked"},
         )
 
-    @property
-    def speakers(self) -> tuple[str, ...]:
-        """Speakers whose manner the model has learned."""
-        return tuple(self.config["styles"])
-
     @cached_property
     def _rest_tokens(self) -> dict[str, np.ndarray]:
         """Tokens [4, K] of every speaker's rest pose."""
-        return self._folder.arrays("rest")
+        rest = self._folder.arrays("rest")
+        missing = [name for name in self.speakers if name not in rest]
+        if missing:
+            raise UserError(
+                f"model folder {self._folder.folder} lacks the rest pose of {', '.join(missing)}; "
+                "export the model again"
+            )
+        return rest
 
     def generate(
         self,
@@ -127,8 +148,13 @@ class ContextualModel:
         if not 0.25 <= intensity <= 2.5:
             raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
         settings = sampling or self.sampling
-        coded = self._coded(speech_features(speech.samples), weights, style, intensity, seed, settings)
+        features = speech_features(speech.samples)
+        coded = self._coded(features, weights, style, intensity, seed, settings)
         motion = Codec().decode(coded)
+        if settings.rhythm:
+            found = np.array([stroke.time for stroke in strokes(motion)])
+            times = warp_times(found, accents(features)[0], len(motion), motion.fps)
+            motion = Codec().decode(sample_frames(coded, times * motion.fps))
         motion = add_idle(motion, speech, seed=seed)
         motion = seat(motion) if seated else stand(motion)
         if not face:
@@ -158,8 +184,8 @@ class ContextualModel:
         level = np.log(intensity) + self.config.get("calibration", {}).get("intensity", 0.0)
         condition = Condition(emotion[None], one_hot, np.array([[level, 1.0]], dtype=np.float32))
         rng = np.random.default_rng(seed)
-        codes = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
-        return self.networks.decode(codes)[:frames]
+        sampled = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
+        return self.networks.decode(sampled.latent)[:frames]
 
     def _emotion(self, emotion: str | Mapping[str, float] | None) -> np.ndarray:
         """[10] weights that sum to one."""

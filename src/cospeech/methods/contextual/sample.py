@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ...sampling.longform import windows
-from ...sampling.masked import MaskedSampling, draw, sample_masked
+from ...sampling.masked import MaskedSampling, draw, sample_masked, softmax
 
 
 class Networks(Protocol):
@@ -30,8 +30,13 @@ class Networks(Protocol):
         """codes [B, N, K] -> logits [B, N, S] of ``layer``."""
         ...
 
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        """codes [N, K] -> motion [T, C]."""
+    @property
+    def books(self) -> np.ndarray:
+        """[K, S, D] float32 vectors of the residual quantiser."""
+        ...
+
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        """Summed code vectors [N, D] -> motion [T, C]."""
         ...
 
 
@@ -65,6 +70,20 @@ class ContextualSampling:
     guidance: float = 1.0  # 1: none. Applied to the first layer; costs twice the time of it
     window: int = 56  # tokens
     overlap: int = 8  # tokens handed over
+    # The residual layers are drawn at this temperature, but what goes to the decoder is the mean of the
+    # codes' vectors at ``residual_sharpness``: where a layer is sure it adds its detail, where it is not it
+    # adds little, so that unsure layers do not make the hands tremble. [D]
+    residual_temperature: float = 0.0
+    residual_sharpness: float = 1.0
+    rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What sampling gives."""
+
+    tokens: np.ndarray  # [N, K] int64
+    latent: np.ndarray  # [N, D] float32, for the decoder
 
 
 def sample_tokens(
@@ -75,8 +94,8 @@ def sample_tokens(
     settings: ContextualSampling,
     *,
     given: np.ndarray | None = None,
-) -> np.ndarray:
-    """Tokens [N, K] for features [N * downsample, F].
+) -> Sampled:
+    """Tokens for features [N * downsample, F].
 
     Args:
         given: [N, K] int64, -1 where a token is open; the others are kept (rest poses at the ends, a
@@ -84,18 +103,21 @@ def sample_tokens(
     """
     length = len(features) // networks.downsample
     tokens = np.full((length, networks.layers), -1, dtype=np.int64) if given is None else given.copy()
+    latent = np.zeros((length, networks.books.shape[-1]), dtype=np.float32)
     for window in windows(length, settings.window, settings.overlap):
         part = slice(window.start, window.end)
         frames = slice(window.start * networks.downsample, window.end * networks.downsample)
         speech = networks.speech(features[frames])[None]
-        tokens[part] = _window(networks, tokens[part], speech, condition, rng, settings)
-    return tokens
+        tokens[part], drawn = _window(networks, tokens[part], speech, condition, rng, settings)
+        latent[window.fresh : window.end] = drawn[window.fresh - window.start :]
+    return Sampled(tokens, latent)
 
 
 def _window(
     networks: Networks, tokens: np.ndarray, speech: np.ndarray, condition: Condition,
     rng: np.random.Generator, settings: ContextualSampling,
-) -> np.ndarray:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Fill the open tokens [N, K] of a window; returns them and the latents [N, D]."""
     guided = settings.guidance != 1.0
     inputs = np.concatenate([speech, np.zeros_like(speech)]) if guided else speech
     conditions = condition.both() if guided else condition
@@ -111,9 +133,12 @@ def _window(
     first = np.where(open_[:, 0], networks.codes, tokens[:, 0])
     out = tokens.copy()
     out[:, 0] = sample_masked(logits, first, networks.codes, rng, settings.masked)
+    latent = networks.books[0][out[:, 0]]
     for layer in range(1, networks.layers):
         known = np.where(out < 0, 0, out)
         logit = networks.residual(known[None], layer, speech, condition)[0]
-        drawn, _ = draw(logit, rng, settings.masked.residual_temperature)
+        drawn, _ = draw(logit, rng, settings.residual_temperature)
         out[:, layer] = np.where(open_[:, layer], drawn, tokens[:, layer])
-    return out
+        mean = softmax(logit * settings.residual_sharpness) @ networks.books[layer]
+        latent = latent + np.where(open_[:, layer, None], mean, networks.books[layer][out[:, layer]])
+    return out, latent

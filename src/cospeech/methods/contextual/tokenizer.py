@@ -128,7 +128,10 @@ class Tokenizer(nn.Module):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes [B, T', k] -> motion [B, T, C], lightly smoothed over three frames."""
-        y = self.decode_latent(self.quantizer.decode(codes))
+        return self.smoothed(self.decode_latent(self.quantizer.decode(codes)))
+
+    def smoothed(self, y: Tensor) -> Tensor:
+        """[B, T, C] mixed with the frames before and after."""
         a = self.config.smooth
         before, after = torch.cat([y[:, :1], y[:, :-1]], 1), torch.cat([y[:, 1:], y[:, -1:]], 1)
         return (1 - 2 * a) * y + a * (before + after)

@@ -42,9 +42,14 @@ class TorchNetworks:
         number = torch.full((len(codes),), layer)
         return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
 
+    @property
+    def books(self) -> np.ndarray:
+        return _codebooks(self.tokenizer)
+
     @torch.no_grad()
-    def decode(self, codes: np.ndarray) -> np.ndarray:
-        return self.tokenizer.decode(torch.from_numpy(codes[None]))[0].numpy()  # type: ignore[no-any-return]
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        smoothed = self.tokenizer.smoothed(self.tokenizer.decode_latent(torch.from_numpy(latent[None])))
+        return smoothed[0].numpy()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:
@@ -62,7 +67,7 @@ class _Encoder(nn.Module):
         self.tokenizer = tokenizer
 
     def forward(self, motion: Tensor) -> Tensor:
-        return self.tokenizer.encode(motion)
+        return self.tokenizer.encode_latent(motion)
 
 
 class _Decoder(nn.Module):
@@ -70,8 +75,8 @@ class _Decoder(nn.Module):
         super().__init__()
         self.tokenizer = tokenizer
 
-    def forward(self, codes: Tensor) -> Tensor:
-        return self.tokenizer.decode(codes)
+    def forward(self, latent: Tensor) -> Tensor:
+        return self.tokenizer.smoothed(self.tokenizer.decode_latent(latent))
 
 
 def load_run(folder: str | Path) -> tuple[Tokenizer | Generator, dict[str, Any]]:
@@ -111,10 +116,10 @@ def export_contextual(
 ) -> Path:
     """Write a model folder from two finished runs.
 
-    The store gives every style's rest pose. Transformer and encoder weights are kept as int8, the
-    decoder's as float16.
+    The store gives every style's rest pose. Weights are kept as int8, those of the fitted linear maps
+    and the codebooks as float16.
     """
-    from importlib.metadata import version
+    from ... import __version__
 
     tokenizer, _ = load_run(tokenizer_run)
     generator, described = load_run(generator_run)
@@ -144,14 +149,17 @@ def export_contextual(
             ["codes", "layer", "speech", "emotion", "style", "intensity"], ["logits"],
             {"codes": {1: "tokens"}, "speech": {1: "tokens"}}, out / "residual.onnx", store="int8",
         )  # fmt: skip
-    export_graph(_Decoder(tokenizer), (codes,), ["codes"], ["motion"], {"codes": {1: "tokens"}},
-                 out / "decoder.onnx", store="float16")  # fmt: skip
-    export_graph(_Encoder(tokenizer), (torch.zeros(1, frames, tokenizer.config.channels),), ["motion"],
-                 ["codes"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="float16")  # fmt: skip
+    latent = torch.zeros(1, tokens, tokenizer.config.latent)
+    export_graph(_Decoder(tokenizer), (latent,), ["latent"], ["motion"], {"latent": {1: "tokens"}},
+                 out / "decoder.onnx", store="int8")  # fmt: skip
+    motion = torch.zeros(1, frames, tokenizer.config.channels)
+    export_graph(_Encoder(tokenizer), (motion,), ["motion"], ["latent"], {"motion": {1: "frames"}},
+                 out / "encoder.onnx", store="int8")  # fmt: skip
+    _write_codebooks(tokenizer, out)
     styles = described["styles"]
     _write_rest(tokenizer, store, styles, out)
     text = {
-        "format": 1, "method": "contextual", "name": name, "package_version": version("cospeech"),
+        "format": 1, "method": "contextual", "name": name, "package_version": __version__,
         "config": {
             key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "width")
         },
@@ -165,10 +173,28 @@ def export_contextual(
     return out
 
 
+def _write_codebooks(tokenizer: Tokenizer, out: Path) -> None:
+    """codebooks.safetensors: ``vectors`` [K, S, D] float16, read by encoder and decoder alike."""
+    from safetensors.numpy import save_file
+
+    with atomic_path(out / "codebooks.safetensors") as path:
+        save_file({"vectors": _codebooks(tokenizer).astype(np.float16)}, path)
+
+
+def _codebooks(tokenizer: Tokenizer) -> np.ndarray:
+    """[K, S, D] float32."""
+    return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[union-attr, operator]
+
+
 def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
     """Round all weights in place as the model folder keeps them."""
-    round_weights(tokenizer, "float16")
     round_weights(generator, "int8")
+    round_weights(tokenizer.encoder, "int8")
+    round_weights(tokenizer.decoder, "int8")
+    with torch.no_grad():
+        tokenizer.analysis.copy_(tokenizer.analysis.half().float())
+    round_weights(tokenizer.synthesis, "float16")
+    round_weights(tokenizer.quantizer, "float16")
 
 
 def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:

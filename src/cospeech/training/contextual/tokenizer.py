@@ -137,7 +137,9 @@ def fit_tokenizer(
 
 
 @torch.no_grad()
-def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0) -> None:
+def start_linear(
+    model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0
+) -> None:
     """Fit the codebooks to the linear code, then the linear decoder to their codes by least squares.
 
     The decoder minimises the error of the channels plus ``smoothness`` times that of their velocity,
