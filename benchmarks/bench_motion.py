@@ -19,12 +19,14 @@ import numpy as np
 
 from cospeech import load
 from cospeech.data.clips import Dropped
+from cospeech.data.pairing import phrases
 from cospeech.data.readers import ebmdb, voices
 from cospeech.emotions import EMOTIONS
 from cospeech.metrics.liveliness import JointRanges, liveliness, stroke_to_accent
 from cospeech.motion.codec import Codec
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.speech.features import accents
+from cospeech.sampling.rhythm import LEAD
+from cospeech.speech.features import accents, speech_features
 
 FIGURES = ("speed_mean", "speed_p95", "jerk", "strokes_per_minute", "still_share", "extent", "trunk_share")
 
@@ -51,6 +53,10 @@ def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> 
     joints = canonical_skeleton().indices(list(Codec().body))
     ranges = JointRanges.of([c.motion for c in real_clips if c.split == "train"], joints)
     rng = np.random.default_rng(0)
+    heard = []
+    for speech in speeches:
+        features = speech_features(speech.samples)
+        heard.append((speech, accents(features)[0] - LEAD, phrases(features)))
     styles: dict[str, Any] = {}
     distances, nulls, outside = [], [], []
     per_emotion: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -61,13 +67,13 @@ def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> 
             if not real[style, emotion]:
                 continue
             made = []
-            for k, speech in enumerate(speeches):
+            for k, (speech, times, spans) in enumerate(heard):
                 for seed in range(seeds):
                     motion = model.generate(
                         speech, emotion=emotion, speaker=style, seed=1000 * seed + 10 * k + number, face=False
                     )
                     made.append(motion)
-                    a, b = stroke_to_accent(motion, accents(speech.samples)[0] - 0.05, rng=rng)
+                    a, b = stroke_to_accent(motion, times, spans, rng=rng)
                     distances.append(a)
                     nulls.append(b)
                     outside.append(ranges.outside(motion, joints))

@@ -110,23 +110,36 @@ class JointRanges:
 
 
 def stroke_to_accent(
-    motion: Motion, accent_times: np.ndarray, *, rng: np.random.Generator, shuffles: int = 20
+    motion: Motion,
+    accent_times: np.ndarray,
+    spans: list[tuple[float, float]] | None = None,
+    *,
+    rng: np.random.Generator,
+    shuffles: int = 20,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Distances in seconds from each stroke to its nearest accent, and the same for shifted strokes.
+    """Distances in seconds from each stroke to its nearest accent, and the same by chance.
 
-    The null shifts all strokes together around the clip by a random time, which keeps their own rhythm.
+    Strokes outside of speech (hands that rise before it or come to rest in a pause) have no accent to
+    meet and do not count. Chance puts as many strokes anywhere into the same stretches of speech.
+
+    Args:
+        accent_times: [A] seconds.
+        spans: stretches of speech, (start, end) in seconds (``data.pairing.phrases``); all if None.
 
     Returns:
-        distances [S] and null distances [S * shuffles]; empty without strokes or accents.
+        distances [S] and chance distances [S * shuffles]; empty without strokes or accents.
     """
     times = np.array([stroke.time for stroke in strokes(motion)])
     if not len(times) or not len(accent_times):
         return np.zeros(0), np.zeros(0)
+    real, chance = [], []
+    for start, end in [(0.0, motion.seconds)] if spans is None else spans:
+        inside = times[(times >= start) & (times <= end)]
+        real.append(inside)
+        chance.append(rng.uniform(start, end, len(inside) * shuffles))
 
     def distance(moments: np.ndarray) -> np.ndarray:
         gap: np.ndarray = np.abs(moments[:, None] - accent_times[None]).min(axis=1)
         return gap
 
-    shifts = rng.uniform(0.5, max(0.6, motion.seconds - 0.5), shuffles)
-    null = [distance((times + shift) % motion.seconds) for shift in shifts]
-    return distance(times), np.concatenate(null)
+    return distance(np.concatenate([np.zeros(0), *real])), distance(np.concatenate([np.zeros(0), *chance]))
