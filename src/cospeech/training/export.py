@@ -8,6 +8,7 @@ the one with the rounded weights; ``round_weights`` gives torch the same.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,10 +48,12 @@ def export_graph(
         or None
         for name in names
     )
-    program = torch.onnx.export(
-        network, tuple(example), input_names=list(names), output_names=list(outputs),
-        dynamic_shapes=shapes, dynamo=True, opset_version=OPSET, verbose=False,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # about torch's own innards
+        program = torch.onnx.export(
+            network, tuple(example), input_names=list(names), output_names=list(outputs),
+            dynamic_shapes=shapes, dynamo=True, opset_version=OPSET, verbose=False,
+        )  # fmt: skip
     assert program is not None
     model = program.model_proto
     _shrink(model, store)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...data.store import Item, Store
 from ...emotions import EMOTIONS
+from ...errors import UserError
 from ...methods.contextual.generator import Generator, GeneratorConfig, generator_loss
 from ...methods.contextual.tokenizer import Tokenizer
 from ..loop import Batch, Place, TrainConfig, fit
@@ -28,6 +29,11 @@ class TokenWindows:
         self.window, self.batch_size, self.seed, self.styles = window, batch_size, seed, styles
         self.downsample = tokenizer.config.downsample
         self.items = store.select(split=splits, kind=("pair", "made_pair"))
+        if not self.items:
+            raise UserError(
+                f"the store has no speech with motion in {', '.join(splits)}; "
+                "prepare more, or name other splits"
+            )
         self.speeds = mean_speeds(self.items)
         self.codes = [encode_item(tokenizer, store.motion(item)) for item in self.items]
         self.features = [store.features(item).astype(np.float16) for item in self.items]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...data.store import Store
+from ...errors import UserError
 from ...methods.contextual.tokenizer import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
 from ...motion.codec import Codec
 from ...motion.skeleton import canonical_skeleton
@@ -42,6 +43,11 @@ class MotionWindows:
         ]
         if not items:
             items = [i for i in store.select(split=splits) if i.frames >= 1.25 * window + 2]
+        if not items:
+            raise UserError(
+                f"the store has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
+                "prepare more, or name other splits"
+            )
         self.motions = [store.motion(item) for item in items]
         lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
         self._chance = lengths / lengths.sum()
