@@ -285,6 +285,73 @@ def test_pose_in_the_page_is_the_pose_of_the_motion(page: str) -> None:
     np.testing.assert_array_equal(rows.reshape(-1, 3, 4)[63], np.eye(4)[:3])
 
 
+CLOCK = """
+let now = 0;
+globalThis.performance = { now: () => now };
+class Sound extends EventTarget { // starts 120 ms late, tells its time in steps, ends after `seconds`
+  constructor(step, seconds) {
+    super();
+    Object.assign(this, { step, seconds, true_: 0, paused: true, ended: false });
+  }
+  get currentTime() { return Math.floor(this.true_ / this.step) * this.step; }
+  set currentTime(t) { this.true_ = t; this.ended = false; }
+  play() { this.paused = false; this.wait = 120; return Promise.resolve(); }
+  pause() { this.paused = true; }
+  run(ms) {
+    if (this.paused) return;
+    this.wait -= ms;
+    if (this.wait > 0) return;
+    this.true_ = Math.min(this.true_ + ms / 1000 * this.playbackRate * 1.0005, this.seconds); // its own quartz
+    if (this.true_ < this.seconds) return;
+    this.paused = this.ended = true;
+    this.dispatchEvent(new Event("ended"));
+  }
+}
+const play = (step, seconds, duration, rate, frameMs, milliseconds) => {
+  const sound = new Sound(step, seconds);
+  const clock = new Clock(sound, seconds, duration);
+  clock.setRate(rate);
+  clock.play();
+  let before = 0, back = 0, gaps = [], last = now;
+  for (const end = now + milliseconds; now < end; ) {
+    now += 1;
+    sound.run(1);
+    if (now - last < frameMs) continue;
+    last = now;
+    const time = clock.tick(now);
+    if (time < before) back++;
+    before = time;
+    if (time > 0.5 && !sound.ended) gaps.push(Math.abs(time - sound.true_));
+  }
+  const { time, playing } = clock;
+  return { back, most: Math.max(...gaps), last: gaps[gaps.length - 1], time, playing };
+};
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "rate", "frame_ms"), [(0.001, 1, 16), (0.04, 1, 7), (0.04, 2, 33), (0.001, 0.25, 200)]
+)
+def test_clock_follows_the_sound(step: float, rate: float, frame_ms: int) -> None:
+    code = f"{module('math.js')}{module('clock.js')}{CLOCK}"
+    code += f"process.stdout.write(JSON.stringify(play({step}, 100, 100, {rate}, {frame_ms}, 15000)));"
+    result = json.loads(node(code))
+    assert result["back"] == 0
+    # A sound that tells its time in steps of 40 ms is known to half a step.
+    assert result["most"] < 1 / 30 + step
+    assert result["last"] < 1 / 30
+
+
+def test_clock_outlives_the_sound() -> None:
+    code = f"{module('math.js')}{module('clock.js')}{CLOCK}"
+    code += "const run = (ms) => play(0.001, 2, 4, 1, 16, ms);"
+    code += "process.stdout.write(JSON.stringify([run(3000), run(6000)]));"
+    during, after = json.loads(node(code))
+    assert during["playing"]
+    assert 2.7 < during["time"] < 2.95
+    assert (after["playing"], after["time"]) == (False, 4)
+
+
 @pytest.mark.slow
 def test_in_a_browser(tmp_path: Path) -> None:
     """Plays four seconds in headless Chromium; set PLAYWRIGHT_DIR to where playwright-core is installed."""

@@ -127,7 +127,7 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         "stool": _stool(motion, body),
         "motion": {**motion_meta, "data": motion_packer.layout()},
         "body": {**body_meta, "data": body_packer.layout()},
-        "audio": {"type": sound_type} if sound else None,
+        "audio": {"type": sound_type, "seconds": round(speech.seconds, 4)} if speech is not None else None,
         "timeline": {"words": words, "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND},
     }
     style, script = _source("player.css"), bundle()

@@ -6,10 +6,13 @@ const LEAN = 0.2; // seconds in which most of a small difference is made up
 const STALL = 300; // milliseconds without a new reading after which the sound counts as standing still
 
 export class Clock extends EventTarget {
-  /** @param {HTMLAudioElement|null} audio its currentTime already allows for the output's latency */
-  constructor(audio, duration) {
+  /**
+   * @param {HTMLAudioElement|null} audio its currentTime already allows for the output's latency
+   * @param {number} audioSeconds the sound may be shorter than the whole
+   */
+  constructor(audio, audioSeconds, duration) {
     super();
-    Object.assign(this, { audio, duration, time: 0, playing: false, loop: false, rate: 1 });
+    Object.assign(this, { audio, audioSeconds, duration, time: 0, playing: false, loop: false, rate: 1 });
     this._anchor = { time: 0, at: 0 };
     this._reading = { value: -1, at: 0 };
     if (!audio) return;
@@ -51,7 +54,7 @@ export class Clock extends EventTarget {
     if (this.time >= this.duration - 1e-3) this.seek(0);
     this.playing = true;
     this._restart();
-    this._free = !this.audio || this.time >= this.audio.duration;
+    this._free = !this.audio || this.time >= this.audioSeconds;
     this.dispatchEvent(new Event("state"));
     if (this._free) return;
     try {
@@ -69,7 +72,7 @@ export class Clock extends EventTarget {
     this.playing = false;
     if (this.audio) {
       this.audio.pause();
-      if (this.time < this.audio.duration) this.audio.currentTime = this.time;
+      if (this.time < this.audioSeconds) this.audio.currentTime = this.time;
     }
     this.dispatchEvent(new Event("state"));
   }
@@ -82,8 +85,8 @@ export class Clock extends EventTarget {
     this.time = clamp(seconds, 0, this.duration);
     this._restart();
     if (this.audio) {
-      const inside = this.time < this.audio.duration;
-      this.audio.currentTime = Math.min(this.time, this.audio.duration || 0);
+      const inside = this.time < this.audioSeconds;
+      this.audio.currentTime = Math.min(this.time, this.audioSeconds);
       this._free = !inside;
       if (this.playing && inside && this.audio.paused) this.audio.play().catch(() => this.pause());
     }

@@ -10,10 +10,12 @@ import { clamp } from "./math.js";
 import { Overlay, paintStudio } from "./overlay.js";
 import { Renderer } from "./renderer.js";
 import { Skinning } from "./skinning.js";
+import { bindStrip } from "./strip.js";
 import { makeStool } from "./stool.js";
 import { clockText, lastBefore, PHASES, Timeline } from "./timeline.js";
 
-const SLOW_MS = 30; // a frame that takes longer is too slow; the picture is made smaller
+const SLOW_MS = 40; // a frame that takes longer is too slow (a phone that saves power draws 30 a second)
+const PATIENCE_MS = 3000;
 const LEAST_SCALE = 0.5;
 
 async function makeAudio(meta) {
@@ -25,11 +27,13 @@ async function makeAudio(meta) {
   const loaded = (source) => new Promise((resolve) => {
     audio.onloadedmetadata = () => resolve(true);
     audio.onerror = () => resolve(false);
+    setTimeout(() => resolve(true), PATIENCE_MS); // some phones load nothing before the first touch
     audio.src = source;
+    audio.load();
   });
   // Some browsers give a page opened from disk no blobs as media: the data URL is the second try.
   if ((await loaded(url)) || (await loaded(`data:${meta.audio.type};base64,${base64}`))) return audio;
-  say("This browser cannot play the sound of this page; the motion plays silently.");
+  audio.onerror = null;
   return null;
 }
 
@@ -53,9 +57,9 @@ class Player {
   constructor(meta, animation, audio) {
     Object.assign(this, { meta, animation, fps: meta.fps, skeleton: false, captions: true, muted: false, volume: 1 });
     this.index = (name) => meta.joints.indexOf(name);
-    const audioSeconds = audio ? audio.duration : 0;
-    this.duration = Math.max(animation.seconds, Number.isFinite(audioSeconds) ? audioSeconds : 0);
-    this.clock = new Clock(audio, this.duration);
+    const audioSeconds = meta.audio ? meta.audio.seconds : 0;
+    this.duration = Math.max(animation.seconds, audioSeconds);
+    this.clock = new Clock(audio, audioSeconds, this.duration);
     this.camera = new Camera();
     this.views = makeViews(animation, this.index);
     this.viewName = "front";
@@ -133,8 +137,8 @@ class Player {
   resize = () => {
     const stage = element("stage");
     const { clientWidth: width, clientHeight: height } = stage;
-    const strip = element("strip");
-    strip.style.height = `${this.timeline.height}px`;
+    this.timeline.compact = window.innerHeight < 480; // a phone held sideways
+    element("strip").style.height = `${this.timeline.height}px`;
     const ratio = Math.min(window.devicePixelRatio || 1, 2) * this.scale;
     for (const [canvas, by] of [[element("scene"), ratio], [element("bones"), Math.min(window.devicePixelRatio || 1, 2)]]) {
       canvas.width = Math.max(1, Math.round(width * by));
@@ -249,6 +253,7 @@ function describe(meta, duration) {
 
 function bindTimeline(player) {
   const { timeline, clock } = player;
+  bindStrip(timeline);
   timeline.addEventListener("seek", ({ detail }) => clock.seek(detail));
   timeline.addEventListener("view", player.changed);
   timeline.addEventListener("hover", ({ detail }) => {
@@ -315,6 +320,7 @@ async function open(shaders) {
   document.body.classList.toggle("silent", !audio);
   document.body.classList.toggle("wordless", !meta.timeline.words.length);
   describe(meta, player.duration);
+  say(meta.audio && !audio ? "This browser cannot play the sound of this page; the motion plays silently." : "");
   player.startDrawing(shaders, meta.body, bodyArrays);
   player.resize();
   player.showView("front", { glide: false });

@@ -9,7 +9,9 @@ export const PHASES = {
   rest: { colour: "#39404d", label: "Rest" },
 };
 const INK = { wave: "#8ea3c4", played: "#c9d8f2", word: "#dfe5ef", faint: "#7c8798", line: "#2a303b", head: "#ff5d73" };
-const ROWS = { ruler: 16, wave: 40, words: 22, lane: 13, gap: 5, overview: 14 };
+// Pixels a row, and in a window as low as a phone held sideways.
+const ROOMY = { ruler: 16, wave: 40, words: 22, lane: 13, gap: 5, overview: 14 };
+const COMPACT = { ruler: 14, wave: 18, words: 16, lane: 7, gap: 2, overview: 6 };
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 const TICKS = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600];
 const WORD_ZOOM = 110; // pixels a second at which most words can be read
@@ -37,7 +39,7 @@ export class Timeline extends EventTarget {
   /** @param data {duration, words, phases, peaks: Uint8Array, peaksPerSecond} */
   constructor(canvas, data) {
     super();
-    Object.assign(this, { canvas, data, time: 0, hover: null });
+    Object.assign(this, { canvas, data, time: 0, hover: null, tops: {}, overviewTop: Infinity });
     this.context = canvas.getContext("2d");
     this.view = { start: 0, end: data.duration };
     this.fresh = true; // until the user zooms, the strip opens wide enough to read the words
@@ -47,21 +49,25 @@ export class Timeline extends EventTarget {
     // A lane's phases may overlap, so the longest decides how far back a drawing has to look.
     this.longest = Math.max(0, ...data.phases.map((phase) => phase.end - phase.start));
     this._makeLevels();
-    this._listen();
   }
 
   get zoomed() {
     return this.view.end - this.view.start < this.data.duration * 0.999;
   }
 
+  get sizes() {
+    return this.compact ? COMPACT : ROOMY;
+  }
+
   /** Height in CSS pixels that the rows need. */
   get height() {
+    const sizes = this.sizes;
     const { words, peaks, duration } = this.data;
-    let height = ROWS.ruler + ROWS.gap;
-    if (peaks.length) height += ROWS.wave + ROWS.gap;
-    if (words.length) height += ROWS.words + ROWS.gap;
-    if (this.lanes.length) height += this.lanes.length * (ROWS.lane + 3) + ROWS.gap;
-    if (duration > LEAST) height += ROWS.overview + 2;
+    let height = sizes.ruler + sizes.gap;
+    if (peaks.length) height += sizes.wave + sizes.gap;
+    if (words.length) height += sizes.words + sizes.gap;
+    if (this.lanes.length) height += this.lanes.length * (sizes.lane + 3) + sizes.gap;
+    if (duration > LEAST) height += sizes.overview + 2;
     return height + 4;
   }
 
@@ -125,7 +131,7 @@ export class Timeline extends EventTarget {
   follow(time) {
     const { start, end } = this.view;
     const span = end - start;
-    if (this.zoomed && !this._held && (time > end - 0.08 * span || time < start)) {
+    if (this.zoomed && !this.held && (time > end - 0.08 * span || time < start)) {
       this.setView(time - 0.1 * span, time + 0.9 * span);
     }
   }
@@ -133,6 +139,7 @@ export class Timeline extends EventTarget {
   // ---------------------------------------------------------------- drawing
 
   draw(time) {
+    const sizes = this.sizes;
     this.time = time;
     if (this.stale) this._drawStill();
     const { context: c, canvas, still, ratio } = this;
@@ -157,35 +164,37 @@ export class Timeline extends EventTarget {
       c.fill();
     }
     c.fillStyle = INK.head;
-    c.fillRect((time / this.data.duration) * this.width - 0.75, bottom + 1, 1.5, ROWS.overview);
+    c.fillRect((time / this.data.duration) * this.width - 0.75, bottom + 1, 1.5, sizes.overview);
   }
 
   _drawStill() {
+    const sizes = this.sizes;
     this.stale = false;
     const c = this.still.getContext("2d");
     c.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     c.clearRect(0, 0, this.width, 1000);
     this._drawRuler(c);
-    let y = ROWS.ruler + ROWS.gap;
-    this.rows = {};
+    let y = sizes.ruler + sizes.gap;
+    this.tops = {};
     if (this.data.peaks.length) {
-      this.rows.wave = y;
-      this._drawWave(c, y, ROWS.wave, this.view, INK.wave);
-      y += ROWS.wave + ROWS.gap;
+      this.tops.wave = y;
+      this._drawWave(c, y, sizes.wave, this.view, INK.wave);
+      y += sizes.wave + sizes.gap;
     }
     if (this.data.words.length) {
-      this.rows.words = y;
+      this.tops.words = y;
       this._drawWords(c, y);
-      y += ROWS.words + ROWS.gap;
+      y += sizes.words + sizes.gap;
     }
-    this.rows.lanes = y;
-    this.lanes.forEach((side, i) => this._drawLane(c, side, y + i * (ROWS.lane + 3)));
-    if (this.lanes.length) y += this.lanes.length * (ROWS.lane + 3) + ROWS.gap;
+    this.tops.lanes = y;
+    this.lanes.forEach((side, i) => this._drawLane(c, side, y + i * (sizes.lane + 3)));
+    if (this.lanes.length) y += this.lanes.length * (sizes.lane + 3) + sizes.gap;
     this.overviewTop = y;
     this._drawOverview(c, y + 1);
   }
 
   _drawRuler(c) {
+    const sizes = this.sizes;
     const { start, end } = this.view;
     const step = TICKS.find((tick) => (tick / (end - start)) * this.width > 62) ?? 1200;
     c.font = `10px ${FONT}`;
@@ -193,7 +202,7 @@ export class Timeline extends EventTarget {
     for (let i = Math.ceil(start / step); i * step <= end; i++) {
       const x = this.toX(i * step);
       c.fillStyle = INK.line;
-      c.fillRect(x, 0, 1, this.height - ROWS.overview - 6);
+      c.fillRect(x, 0, 1, this.height - sizes.overview - 6);
       c.fillStyle = INK.faint;
       c.fillText(clockText(i * step, step < 1 ? 1 : 0), x + 4, 2);
     }
@@ -216,9 +225,10 @@ export class Timeline extends EventTarget {
   }
 
   _drawWords(c, top) {
+    const sizes = this.sizes;
     const { words } = this.data;
     const { start, end } = this.view;
-    c.font = `12px ${FONT}`;
+    c.font = `${this.compact ? 10 : 12}px ${FONT}`;
     c.textBaseline = "middle";
     for (let i = Math.max(0, lastBefore(words, start)); i < words.length && words[i].start < end; i++) {
       const { text, start: from, end: to } = words[i];
@@ -226,10 +236,10 @@ export class Timeline extends EventTarget {
       const room = this.toX(to) - x;
       if (room < 1.5 && i % 2) continue;
       c.fillStyle = "rgba(140,165,205,.16)";
-      c.fillRect(x, top, Math.max(room - 1, 1), ROWS.words);
+      c.fillRect(x, top, Math.max(room - 1, 1), sizes.words);
       if (room < 14) continue;
       c.fillStyle = INK.word;
-      this._label(c, text, x, top + ROWS.words / 2, room - 5);
+      this._label(c, text, x, top + sizes.words / 2, room - 5);
     }
   }
 
@@ -246,6 +256,7 @@ export class Timeline extends EventTarget {
   }
 
   _drawLane(c, side, top) {
+    const sizes = this.sizes;
     const { phases } = this.data;
     const { start, end } = this.view;
     for (let i = Math.max(0, lastBefore(phases, start - this.longest)); i < phases.length && phases[i].start < end; i++) {
@@ -256,10 +267,10 @@ export class Timeline extends EventTarget {
       const rest = phase.kind === "rest";
       // A strong stroke stands taller and brighter than a faint one.
       const force = phase.kind === "stroke" ? clamp(phase.strength, 0, 1) : 0.6;
-      const tall = rest ? 3 : ROWS.lane * (phase.kind === "stroke" ? 0.6 + 0.4 * force : 0.6);
+      const tall = rest ? 3 : sizes.lane * (phase.kind === "stroke" ? 0.6 + 0.4 * force : 0.6);
       c.globalAlpha = rest ? 0.8 : 0.65 + 0.35 * force;
       c.fillStyle = PHASES[phase.kind].colour;
-      const y = top + (ROWS.lane - tall) / 2;
+      const y = top + (sizes.lane - tall) / 2;
       if (wide < 5 || !c.roundRect) {
         c.fillRect(x, y, wide, tall); // thousands of them when ten minutes are in view
         continue;
@@ -273,43 +284,45 @@ export class Timeline extends EventTarget {
     c.textBaseline = "middle";
     c.fillStyle = "#12151b";
     const text = side === "left" ? "L" : side === "right" ? "R" : "";
-    if (!text) return;
-    c.fillRect(0, top, 13, ROWS.lane);
+    if (!text || this.compact) return;
+    c.fillRect(0, top, 13, sizes.lane);
     c.fillStyle = INK.faint;
-    c.fillText(text, 3.5, top + ROWS.lane / 2 + 0.5);
+    c.fillText(text, 3.5, top + sizes.lane / 2 + 0.5);
   }
 
   _drawOverview(c, top) {
+    const sizes = this.sizes;
     const { duration } = this.data;
     c.fillStyle = "#12151b";
-    c.fillRect(0, top, this.width, ROWS.overview);
-    this._drawWave(c, top + 2, ROWS.overview - 4, { start: 0, end: duration }, "#465064");
+    c.fillRect(0, top, this.width, sizes.overview);
+    this._drawWave(c, top + 1, sizes.overview - 2, { start: 0, end: duration }, "#465064");
     if (!this.data.peaks.length) {
       c.fillStyle = "#8a5245";
       for (const { start, end, kind } of this.data.phases) {
-        if (kind === "stroke") c.fillRect((start / duration) * this.width, top + 5, Math.max(1, ((end - start) / duration) * this.width - 0.5), 4);
+        if (kind === "stroke") c.fillRect((start / duration) * this.width, top + sizes.overview / 2 - 2, Math.max(1, ((end - start) / duration) * this.width - 0.5), 4);
       }
     }
     const x = (this.view.start / duration) * this.width;
     const wide = ((this.view.end - this.view.start) / duration) * this.width;
     c.fillStyle = this.zoomed ? "rgba(150,180,230,.2)" : "rgba(150,180,230,.06)";
-    c.fillRect(x, top, wide, ROWS.overview);
+    c.fillRect(x, top, wide, sizes.overview);
     c.strokeStyle = this.zoomed ? "rgba(170,195,235,.75)" : "rgba(170,195,235,.2)";
-    c.strokeRect(x + 0.5, top + 0.5, Math.max(wide - 1, 2), ROWS.overview - 1);
+    c.strokeRect(x + 0.5, top + 0.5, Math.max(wide - 1, 2), sizes.overview - 1);
   }
 
   /** What is spoken and gestured at this moment, lit up. */
   _drawNow(c, time) {
+    const sizes = this.sizes;
     const word = this.wordAt(time);
-    if (word && this.rows.words) {
+    if (word && this.tops.words) {
       const x = this.toX(word.start);
       const wide = Math.max(2, this.toX(word.end) - x - 1);
       c.fillStyle = "rgba(201,216,242,.30)";
-      c.fillRect(x, this.rows.words, wide, ROWS.words);
+      c.fillRect(x, this.tops.words, wide, sizes.words);
     }
-    if (this.rows.wave && this.zoomed === false && this.data.peaks.length) {
+    if (this.tops.wave && this.zoomed === false && this.data.peaks.length) {
       c.fillStyle = "rgba(201,216,242,.08)";
-      c.fillRect(0, this.rows.wave, this.toX(time), ROWS.wave);
+      c.fillRect(0, this.tops.wave, this.toX(time), sizes.wave);
     }
   }
 
@@ -320,79 +333,5 @@ export class Timeline extends EventTarget {
 
   phasesAt(time) {
     return this.data.phases.filter((phase) => phase.start <= time && time < phase.end);
-  }
-
-  // ---------------------------------------------------------------- pointers
-
-  _listen() {
-    const pointers = new Map();
-    const { canvas } = this;
-    const at = (event) => {
-      const box = canvas.getBoundingClientRect();
-      return { x: clamp(event.clientX - box.left, 0, box.width), y: event.clientY - box.top };
-    };
-    const seek = (x) => this.dispatchEvent(new CustomEvent("seek", { detail: clamp(this.toTime(x), 0, this.data.duration) }));
-    const move = (x) => {
-      const span = this.view.end - this.view.start;
-      const middle = (x / this.width) * this.data.duration;
-      this.setView(middle - span / 2, middle + span / 2);
-      if (!this.zoomed) this.dispatchEvent(new CustomEvent("seek", { detail: middle }));
-    };
-
-    canvas.addEventListener("pointerdown", (event) => {
-      canvas.setPointerCapture(event.pointerId);
-      const point = at(event);
-      pointers.set(event.pointerId, point);
-      this._held = pointers.size === 1 ? (point.y > this.overviewTop ? "overview" : "seek") : "pinch";
-      if (this._held === "seek") seek(point.x);
-      if (this._held === "overview") move(point.x);
-    });
-    canvas.addEventListener("pointermove", (event) => {
-      const point = at(event);
-      this.hover = event.pointerType === "mouse" ? point.x : null;
-      this.dispatchEvent(new CustomEvent("hover", { detail: this.hover === null ? null : this._describe(point) }));
-      if (!pointers.has(event.pointerId)) return;
-      const before = pointers.get(event.pointerId);
-      if (this._held === "pinch" && pointers.size === 2) {
-        const other = [...pointers].find(([id]) => id !== event.pointerId)[1];
-        const [was, is] = [before, point].map((p) => Math.max(Math.abs(p.x - other.x), 8));
-        const middle = this.toTime((before.x + other.x) / 2);
-        this.zoom(was / is, middle);
-        const shift = this.toTime((point.x + other.x) / 2) - middle;
-        this.setView(this.view.start - shift, this.view.end - shift);
-      } else if (this._held === "seek") seek(point.x);
-      else if (this._held === "overview") move(point.x);
-      pointers.set(event.pointerId, point);
-    });
-    const release = (event) => {
-      pointers.delete(event.pointerId);
-      if (!pointers.size) this._held = null;
-    };
-    canvas.addEventListener("pointerup", release);
-    canvas.addEventListener("pointercancel", release);
-    canvas.addEventListener("pointerleave", () => {
-      this.hover = null;
-      this.dispatchEvent(new CustomEvent("hover", { detail: null }));
-    });
-    canvas.addEventListener("wheel", (event) => {
-      event.preventDefault();
-      const sideways = Math.abs(event.deltaX) > Math.abs(event.deltaY) || event.shiftKey;
-      if (sideways) {
-        const span = this.view.end - this.view.start;
-        const shift = ((event.deltaX || event.deltaY) / this.width) * span;
-        this.setView(this.view.start + shift, this.view.end + shift);
-      } else this.zoom(Math.exp(clamp(event.deltaY, -120, 120) * 0.003), this.toTime(at(event).x));
-    }, { passive: false });
-  }
-
-  _describe({ x, y }) {
-    const time = clamp(this.toTime(x), 0, this.data.duration);
-    const parts = [clockText(time, 2)];
-    const word = this.wordAt(time);
-    if (word) parts.push(`“${word.text}”`);
-    const lane = this.lanes[Math.floor((y - this.rows.lanes) / (ROWS.lane + 3))];
-    const found = this.phasesAt(time).filter((phase) => (lane ? phase.side === lane : phase.kind !== "rest"));
-    parts.push(...found.map(({ kind, side }) => `${PHASES[kind].label}${side === "left" || side === "right" ? `, ${side} hand` : ""}`));
-    return { x, text: parts.join("  ·  ") };
   }
 }
