@@ -301,7 +301,7 @@ class Sound extends EventTarget { // starts 120 ms late, tells its time in steps
     if (this.paused) return;
     this.wait -= ms;
     if (this.wait > 0) return;
-    this.true_ = Math.min(this.true_ + ms / 1000 * this.playbackRate * 1.0005, this.seconds); // its own quartz
+    this.true_ = Math.min(this.true_ + ms / 1000 * this.playbackRate * 1.0005, this.seconds); // own quartz
     if (this.true_ < this.seconds) return;
     this.paused = this.ended = true;
     this.dispatchEvent(new Event("ended"));
