@@ -13,13 +13,14 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+
 from build_avatar_dress import body_suit, jacket, shirt, shoes, trousers
-from build_avatar_head import brows, eyes, hair, lashes, mouth, skin
+from build_avatar_hair import hair
+from build_avatar_head import brows, eyes, lashes, mouth, skin
 from build_avatar_mesh import Part, join, normals
 from build_avatar_reduce import reduce
 from build_avatar_rig import Rig, build_rig, four_largest, joint_weights, t_pose_vertices, write_offsets
 from build_avatar_source import SHAPES, Source, read_source
-
 from cospeech.avatar.body import ASSETS, FORMAT
 from cospeech.avatar.raster import visibility
 
@@ -42,8 +43,7 @@ def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
         source.vertices = source.vertices + amount * source.morphs[name]
     t = t_pose_vertices(rig, source.vertices, weights)
     suit = body_suit(source, rig, weights)
-    legs = trousers(suit, rig)
-    cloth = join([jacket(suit, rig, legs), shirt(suit, rig), legs, shoes(suit, rig)])
+    cloth = join([jacket(suit, rig), shirt(suit, rig), trousers(suit, rig), shoes(suit, rig)])
     cloth.data["m"] = np.zeros((len(cloth), 52, 3))
     face = skin(source, t, weights, morphs)
     parts = {
@@ -53,8 +53,8 @@ def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
         "lashes": lashes(source, t, weights, morphs),
         "brows": brows(face),
         "hair": hair(face),
-        "eyes": eyes(source, t, morphs, rig.t_pose),
-        "eyes1": eyes(source, t, morphs, rig.t_pose, sides=10),
+        "eyes": eyes(source, t, morphs),
+        "eyes1": eyes(source, t, morphs, sides=10),
     }
     for name, part in parts.items():
         part.data["softness"] = np.full(len(part), float(name in ("skin", "mouth")))
@@ -86,7 +86,12 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
             up = np.cross(direction, right)
             local = (points - middle) @ np.stack([right, up, direction], 1)
             screen = np.stack(
-                [(local[:, 0] / reach * 0.5 + 0.5) * size, (0.5 - local[:, 1] / reach * 0.5) * size, -local[:, 2]], 1
+                [
+                    (local[:, 0] / reach * 0.5 + 0.5) * size,
+                    (0.5 - local[:, 1] / reach * 0.5) * size,
+                    -local[:, 2],
+                ],
+                1,
             )
             ids = visibility(screen, triangles[:, ::-1], size, size)
             depth = np.full((size, size), np.inf)
@@ -105,6 +110,8 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
         own = value[start : start + len(part)]
         start += len(part)
         part.data["occlusion"] = np.ones(len(part)) if name in ("brows", "lashes", "eyes") else own
+    inside = parts["mouth"]  # closed as it is, it would be black
+    inside.data["occlusion"] = 0.1 + 0.7 * np.clip((inside["t"][:, 2] - 0.105) / 0.03, 0, 1)
     parts["eyes1"].data["occlusion"] = np.ones(len(parts["eyes1"]))
     for name in ("eyes", "eyes1"):  # the lids' shadow on the eyeball
         eye = parts[name]
@@ -112,15 +119,11 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
         eye.data["occlusion"] = np.clip(1 - 0.45 * np.clip((up + 0.001) / 0.006, 0, 1), 0, 1)
 
 
-def lighter(parts: dict[str, Part], level: int) -> Part:
-    """All parts reduced to their budget, as one mesh."""
+def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
+    """All parts reduced to their budget."""
     names = list(SHAPES)
-    result = []
+    result = {}
     for name, part in parts.items():
-        if name in ("eyes", "eyes1"):
-            if (name == "eyes1") == (level == 1):
-                result.append(Part({key: part[key] for key in KEPT}, part.triangles))
-            continue
         part = Part({key: part[key] for key in KEPT}, part.triangles)
         if name in BUDGET and len(part) > BUDGET[name][level]:
             t, m = part["t"], part["m"]
@@ -148,8 +151,8 @@ def lighter(parts: dict[str, Part], level: int) -> Part:
                 importance = np.where(button & (t[:, 1] > 0.9), 100.0, importance)
                 poses.append(part["a"])
             part = reduce(part, BUDGET[name][level], importance=importance, poses=poses)
-        result.append(part)
-    return join(result)
+        result[name] = part
+    return result
 
 
 def save(part: Part, rig: Rig, path: Path) -> int:
@@ -209,8 +212,12 @@ def main() -> None:
     parts = parts_of(source, rig)
     occlude(parts)
     ASSETS.mkdir(exist_ok=True)
+    light_eyes = parts.pop("eyes1")
     for level in (0, 1):
-        part = lighter(parts, level)
+        parts = lighter(parts, level)
+        if level == 1:
+            parts["eyes"] = Part({key: light_eyes[key] for key in KEPT}, light_eyes.triangles)
+        part = join(list(parts.values()))
         size = save(part, rig, ASSETS / f"body{level}.npz")
         print(f"level {level}: {len(part)} vertices, {len(part.triangles)} triangles, {size / 1e6:.2f} MB")
 

@@ -6,10 +6,11 @@ Cuts are made in T-pose coordinates (attribute t), shells are displaced in A-pos
 from __future__ import annotations
 
 import numpy as np
+from scipy.spatial import ConvexHull
+
 from build_avatar_mesh import Part, compact, cut, join, keep, normals, rim, smooth, subdivide
-from build_avatar_rig import INDEX, SOLE, Rig, t_pose_vertices
+from build_avatar_rig import INDEX, SOLE, Rig, a_pose_vertices, t_pose_vertices
 from build_avatar_source import Source
-from scipy.spatial import ConvexHull, cKDTree
 
 Array = np.ndarray
 
@@ -70,7 +71,9 @@ def _jacket_edge(t: Array) -> Array:
     front = x - opening + 1.6 * np.maximum(0.028 - z, 0.0)
     top = 1.524 - 0.1 * z - y
     return np.where(
-        np.abs(front - top) < 0.02, np.minimum(front, top) - (0.02 - np.abs(front - top)) ** 2 / 0.08, np.minimum(front, top)
+        np.abs(front - top) < 0.02,
+        np.minimum(front, top) - (0.02 - np.abs(front - top)) ** 2 / 0.08,
+        np.minimum(front, top),
     )
 
 
@@ -112,28 +115,55 @@ def _finish(part: Part, rig: Rig, colour: tuple[float, ...], *, shine: float, th
     return paint(part, colour, shine=shine)
 
 
-def _keep_outside(part: Part, inner: Part, clearance: float, where: Array) -> None:
-    """Push vertices of a shell out of the shell beneath it, smoothly, until the clearance is kept."""
-    normal = normals(inner["a"], inner.triangles)
-    tree = cKDTree(inner["a"])
-    for _ in range(6):
-        _, near = tree.query(part["a"])
-        height = ((part["a"] - inner["a"][near]) * normal[near]).sum(1)
-        push = np.clip(clearance - height, 0, 0.05) * where
-        if push.max() < 1e-4:
-            return
-        push = np.maximum(push, smooth(push, part.triangles, 12))
-        part.data["a"] = part["a"] + push[:, None] * smooth(normal[near], part.triangles, 3)
+def _hang(part: Part, rig: Rig, suit: Part) -> None:
+    """Let the jacket fall straight from the hips: move it out to a round profile of its own, in T-pose."""
+    centre, rows, turns = 0.01, np.arange(1.08, 0.80, -0.01), 72
+    t = suit["t"]
+    trunk = np.abs(t[:, 0]) < 0.3
+    angle = np.arctan2(t[:, 0], t[:, 2] - centre)
+    column = ((angle / (2 * np.pi) + 0.5) * turns).astype(int) % turns
+    radius = np.hypot(t[:, 0], t[:, 2] - centre)
+    profile = np.zeros((len(rows), turns))
+    for k, y in enumerate(rows):
+        near = trunk & (np.abs(t[:, 1] - y) < 0.018)
+        np.maximum.at(profile[k], column[near], radius[near])
+        filled = np.flatnonzero(profile[k] > 0)
+        wrapped = np.concatenate([filled - turns, filled, filled + turns])
+        profile[k] = np.interp(np.arange(turns), wrapped, np.tile(profile[k, filled], 3))
+    kernel = np.exp(-(np.arange(-6, 7) ** 2) / 12)
+    kernel /= kernel.sum()
+    for _ in range(3):  # round, no dents
+        wide = np.concatenate([profile[:, -6:], profile, profile[:, :6]], 1)
+        even = np.stack([np.convolve(row, kernel, "valid") for row in wide])
+        profile = np.maximum(profile, even)
+    wide = np.concatenate([profile[:, -6:], profile, profile[:, :6]], 1)
+    profile = np.stack([np.convolve(row, kernel, "valid") for row in wide])
+    profile = np.maximum.accumulate(profile, 0) + 0.013 + 0.006 * step(rows, 1.0, 0.85)[:, None]
+    own = t_pose_vertices(rig, part["a"], part["w"])
+    angle = np.arctan2(own[:, 0], own[:, 2] - centre)
+    place = (angle / (2 * np.pi) + 0.5) * turns - 0.5
+    low = np.floor(place).astype(int)
+    share = place - low
+    at = np.clip((rows[0] - own[:, 1]) / 0.01, 0, len(rows) - 1.001)
+    above = at.astype(int)
+    down = at - above
+    upper = profile[above, low % turns] * (1 - share) + profile[above, (low + 1) % turns] * share
+    lower = profile[above + 1, low % turns] * (1 - share) + profile[above + 1, (low + 1) % turns] * share
+    target = upper * (1 - down) + lower * down
+    amount = step(own[:, 1], 1.07, 0.96) * (np.abs(own[:, 0]) < 0.3)
+    scale = 1 + amount * (target / np.maximum(np.hypot(own[:, 0], own[:, 2] - centre), 0.03) - 1)
+    own[:, 0] *= scale
+    own[:, 2] = centre + (own[:, 2] - centre) * scale
+    part.data["w"] = part["w"] + amount[:, None] * (smooth(part["w"], part.triangles, 16) - part["w"])
+    part.data["a"] = a_pose_vertices(rig, own, part["w"])
 
 
-def jacket(suit: Part, rig: Rig, beneath: Part) -> Part:
+def jacket(suit: Part, rig: Rig) -> Part:
     """An unlined jacket, open at the neck: body and sleeves, lapels with collar, buttons, cuffs."""
-    suit = suit.copy()
+    bare, suit = suit, suit.copy()
     t = suit["t"]
     torso = _torso(t)
     suit.data["a"] = smooth(suit["a"], suit.triangles, 10, amount=0.5 * torso)
-    seat = torso * step(t[:, 1], 1.06, 0.98) * step(t[:, 2], 0.06, 0.0)
-    suit.data["a"] = smooth(suit["a"], suit.triangles, 40, amount=0.5 * seat)
     hem = step(t[:, 1], 1.02, 0.86)
     sleeve = step(np.abs(t[:, 0]), 0.22, 0.34)
     armpit = bump(np.abs(t[:, 0]), 0.165, 0.035) * bump(t[:, 1], 1.30, 0.05)
@@ -141,7 +171,7 @@ def jacket(suit: Part, rig: Rig, beneath: Part) -> Part:
     collar = np.clip(_jacket_edge(t), 0.0, 0.05)
     amount = amount + 0.004 * np.clip(1 - collar / 0.04, 0, 1) * step(t[:, 1], 1.40, 1.48)
     _wear(suit, amount + _folds(suit))
-    _keep_outside(suit, beneath, 0.014, step(t[:, 1], 1.06, 0.99) * step(t[:, 1], 0.72, 0.80))
+    _hang(suit, rig, bare)
     reach = np.abs(suit["t"][:, 0])
     body = cut(suit, suit["t"][:, 1] - 0.885)
     body = cut(body, 0.653 - np.abs(body["t"][:, 0]))
@@ -153,13 +183,13 @@ def jacket(suit: Part, rig: Rig, beneath: Part) -> Part:
     _wear(lapel, 0.0045 + 0.003 * step(edge, 0.0, 0.05))
     lining = body.copy()
     lining = keep(lining, np.abs(lining["t"][:, 0]) < 0.3)
-    _wear(lining, -0.006)
+    _wear(lining, -0.005)
     lining.triangles = lining.triangles[:, ::-1].copy()
     cuff = cut(suit, reach - 0.61)
     cuff = cut(cuff, 0.664 - np.abs(cuff["t"][:, 0]))
     _wear(cuff, -0.0055)
     parts = [
-        _finish(body, rig, JACKET, shine=0.06, thickness=0.006),
+        _finish(body, rig, JACKET, shine=0.06, thickness=0.009),
         _finish(lapel, rig, LAPEL, shine=0.06, thickness=0.005),
         _finish(lining, rig, LINING, shine=0.1, thickness=0.0),
         _finish(cuff, rig, SHIRT, shine=0.03, thickness=0.011),
@@ -205,8 +235,8 @@ def shirt(suit: Part, rig: Rig) -> Part:
     """The front of a round-necked shirt, as far as the jacket lets it be seen."""
     part = suit.copy()
     torso = _torso(part["t"])
-    part.data["a"] = smooth(part["a"], part.triangles, 8, amount=0.5 * torso)
-    _wear(part, 0.005 - 0.006 * step(part["t"][:, 1], 1.44, 1.48))
+    part.data["a"] = smooth(part["a"], part.triangles, 24, amount=0.5 * torso)
+    _wear(part, 0.006 - 0.006 * step(part["t"][:, 1], 1.44, 1.48))
     part = cut(part, neckline(part["t"]))
     part = cut(part, part["t"][:, 1] - 0.955)
     part = cut(part, 0.02 - _jacket_edge(part["t"]) + 0.12 * step(part["t"][:, 1], 1.45, 1.475))
@@ -229,12 +259,23 @@ def trousers(suit: Part, rig: Rig) -> Part:
     part.data["a"] = smooth(part["a"], part.triangles, 12, amount=0.5 * step(t[:, 1], 0.3, 0.5))
     ankle = step(t[:, 1], 0.5, 0.12)
     knee = bump(t[:, 1], 0.5, 0.08)
-    crease = np.sin(2 * np.pi * t[:, 1] / 0.05 + 3 * t[:, 0]) * (bump(t[:, 1], 0.47, 0.06) + bump(t[:, 1], 0.13, 0.05))
-    hips = 0.25 + 0.75 * np.maximum(step(np.abs(t[:, 0]), 0.0, 0.05), step(t[:, 1], 0.88, 0.93))  # little between the legs
+    crease = np.sin(2 * np.pi * t[:, 1] / 0.05 + 3 * t[:, 0]) * (
+        bump(t[:, 1], 0.47, 0.06) + bump(t[:, 1], 0.13, 0.05)
+    )
+    hips = 0.25 + 0.75 * np.maximum(
+        step(np.abs(t[:, 0]), 0.0, 0.05), step(t[:, 1], 0.88, 0.93)
+    )  # little between the legs
     flat = part["n"] * np.where(step(t[:, 1], 0.3, 0.15)[:, None] > 0, [1.0, 0.0, 1.0], 1.0)
     part.data["n"] = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     instep = step(t[:, 1], 0.2, 0.1) * step(t[:, 2], 0.03, 0.08)
-    _wear(part, 0.007 * hips + 0.004 * leg * hips + (0.014 - 0.02 * instep) * ankle - 0.003 * knee + 0.0015 * crease * leg)
+    _wear(
+        part,
+        0.007 * hips
+        + 0.004 * leg * hips
+        + (0.014 - 0.02 * instep) * ankle
+        - 0.003 * knee
+        + 0.0015 * crease * leg,
+    )
     part = cut(part, 0.975 - part["t"][:, 1])
     part = cut(part, part["t"][:, 1] - 0.09)
     belt = cut(part, part["t"][:, 1] - 0.937)
@@ -291,7 +332,8 @@ def shoes(suit: Part, rig: Rig) -> Part:
         bands.append(np.stack([3 * n + i, 3 * n + j, np.full(n, 4 * n)], 1))
         triangles = np.concatenate(bands)
         face = np.cross(
-            points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
+            points[triangles[:, 1]] - points[triangles[:, 0]],
+            points[triangles[:, 2]] - points[triangles[:, 0]],
         )
         middle = points[triangles].mean(1) - points.mean(0)
         if (face * middle).sum() < 0:

@@ -1,14 +1,15 @@
-"""Head and hands: skin colours, eyes, teeth, tongue, lashes, brows and hair."""
+"""Head and hands: skin colours, eyes, teeth, tongue, lashes and brows."""
 
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image
+from scipy.spatial import cKDTree
+
 from build_avatar_dress import bump, neckline, paint, step
 from build_avatar_mesh import Part, compact, cut, fan, join, keep, normals
 from build_avatar_rig import INDEX
 from build_avatar_source import Source
-from PIL import Image
-from scipy.spatial import cKDTree
 
 Array = np.ndarray
 
@@ -21,7 +22,6 @@ TONGUE = (186, 96, 98)
 TEETH = (238, 232, 222)
 LASH = (38, 28, 26)
 BROW = np.array([70, 50, 38]) / 255
-HAIR = np.array([66, 45, 34]) / 255
 SCLERA = np.array([238, 234, 230]) / 255
 IRIS = np.array([86, 116, 112]) / 255
 IRIS_INNER = np.array([128, 148, 122]) / 255
@@ -41,7 +41,11 @@ def take(source: Source, groups: list[str], t: Array, weights: Array, morphs: Ar
 
 def _mask(source: Source, name: str, uv: Array) -> Array:
     """A mask texture of the source sampled at texture coordinates, 0 to 1."""
-    image = Image.open(source.data / f"mpfb2/textures/mpfb_{name}.jpg").convert("L").resize((1024, 1024), Image.BOX)
+    image = (
+        Image.open(source.data / f"mpfb2/textures/mpfb_{name}.jpg")
+        .convert("L")
+        .resize((1024, 1024), Image.BOX)
+    )
     pixels = np.asarray(image, float) / 255
     x = np.clip(uv[:, 0] * 1024, 0, 1023).astype(int)
     y = np.clip((1 - uv[:, 1]) * 1024, 0, 1023).astype(int)
@@ -52,7 +56,8 @@ def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     """Head with neck down to the shirt, and hands from within the cuffs."""
     part = take(source, ["body"], t, weights, morphs)
     reach = np.abs(part["t"][:, 0])
-    part = cut(part, np.where(reach < 0.3, 0.03 - neckline(part["t"]), reach - 0.637))
+    neck = np.minimum(0.016 - neckline(part["t"]), 0.105 - reach)
+    part = cut(part, np.where(reach < 0.3, neck, reach - 0.637))
     t = part["t"]
     reach = np.abs(t[:, 0])
     eye = t[:, 1] - 1.633
@@ -106,10 +111,17 @@ def _knuckles(t: Array, weights: Array, side: int) -> list[Array]:
 
 def mouth(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     """Teeth and tongue."""
-    upper = take(source, ["helper-upper-teeth", "helper-lower-teeth"], t, weights, morphs)
-    upper = paint(upper, TEETH, shine=0.3)
-    tongue = paint(take(source, ["helper-tongue"], t, weights, morphs), TONGUE, shine=0.2)
-    return join([upper, tongue])
+    parts = []
+    for group, shift, colour in (
+        ("helper-upper-teeth", (0.0, -0.0030, 0.001), TEETH),
+        ("helper-lower-teeth", (0.0, 0.0, 0.0), TEETH),
+        ("helper-tongue", (0.0, -0.0035, -0.004), TONGUE),
+    ):
+        part = take(source, [group], t, weights, morphs)
+        for name in ("a", "t"):
+            part.data[name] = part[name] + shift
+        parts.append(paint(part, colour, shine=0.25))
+    return join(parts)
 
 
 def lashes(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
@@ -120,7 +132,7 @@ def lashes(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
             part = take(source, [f"helper-{side}-eyelashes-{row}"], t, weights, morphs)
             lid = np.unique(np.ravel(source.groups["body"]))
             tree = cKDTree(t[lid])
-            distance, nearest = tree.query(part["t"])
+            distance, _ = tree.query(part["t"])
             # Root vertices lie on the lid; every other follows its nearest root.
             root = distance < 0.0022
             _, own = cKDTree(part["t"][root]).query(part["t"])
@@ -128,24 +140,22 @@ def lashes(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
             for name in ("t", "a"):
                 part.data[name] = part[name][own] + length * (part[name] - part[name][own])
             part.data["m"] = part["m"][own] + length * (part["m"] - part["m"][own])
-            del nearest
             parts.append(part)
     part = join(parts)
     back = Part(part.data, part.triangles[:, ::-1])
     return paint(join([part, back]), LASH)
 
 
-def eyes(source: Source, t: Array, morphs: Array, places: Array, *, sides: int = 20) -> Part:
+def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
     """Eyeballs as spheres of rings round the line of sight; gaze shapes turn them."""
     parts = []
     rings = (
         (0.0, PUPIL), (8.0, PUPIL), (9.2, IRIS_INNER * 0.8), (14.0, IRIS_INNER), (20.0, IRIS),
-        (22.3, IRIS * 0.45), (24.2, IRIS * 0.55), (25.8, SCLERA * 0.93), (40.0, SCLERA), (62.0, SCLERA * 0.95),
-        (85.0, SCLERA * [0.86, 0.78, 0.76]), (110.0, SCLERA * [0.8, 0.68, 0.66]),
+        (22.3, IRIS * 0.45), (24.2, IRIS * 0.55), (25.8, SCLERA * 0.93), (40.0, SCLERA),
+        (62.0, SCLERA * 0.95), (85.0, SCLERA * [0.86, 0.78, 0.76]), (110.0, SCLERA * [0.8, 0.68, 0.66]),
     )  # fmt: skip
     for side, letter in (("left", "l"), ("right", "r")):
         ball = np.unique(np.ravel(source.groups[f"helper-{letter}-eye"]))
-        joint = places[INDEX[f"{side}_eye"]]
         low, high = t[ball].min(0), t[ball].max(0)
         centre = (low + high) / 2
         radius = (high - low).mean() / 2
@@ -158,7 +168,10 @@ def eyes(source: Source, t: Array, morphs: Array, places: Array, *, sides: int =
             phi = angle[:count] + 0.5 * (k % 2) * (2 * np.pi / sides)
             r = radius * swell
             points.append(
-                np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi], 1) * r
+                np.stack(
+                    [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi], 1
+                )
+                * r
             )
             streak = 1 + (0.12 * np.sin(phi * 9 + k) if 9 < degrees < 21 else 0 * phi)
             colours.append(np.clip(np.array(colour) * streak[:, None], 0, 1))
@@ -188,10 +201,10 @@ def eyes(source: Source, t: Array, morphs: Array, places: Array, *, sides: int =
         weights = np.zeros((len(local), 55))
         weights[:, INDEX[f"{side}_eye"]] = 1
         data = {
-            "a": centre + local, "t": centre + local, "w": weights, "m": delta, "uv": np.zeros((len(local), 2)),
+            "a": centre + local, "t": centre + local, "w": weights, "m": delta,
+            "uv": np.zeros((len(local), 2)),
             "colour": np.concatenate(colours), "shine": np.concatenate(shine),
         }  # fmt: skip
-        del joint
         parts.append(Part(data, np.array(triangles)))
     return join(parts)
 
@@ -235,7 +248,7 @@ def surface(part: Part, points: Array) -> dict[str, Array]:
 
 
 def _closest(corner: Array, point: Array) -> Array:
-    """Barycentric shares of the point of a triangle nearest to a point (clamped, good for small triangles)."""
+    """Barycentric shares of the point of a (small) triangle nearest to a point."""
     e0, e1 = corner[1] - corner[0], corner[2] - corner[0]
     d = point - corner[0]
     matrix = np.array([[e0 @ e0, e0 @ e1], [e0 @ e1, e1 @ e1]])
@@ -275,120 +288,11 @@ def brows(face: Part) -> Part:
                 triangles += [(a, b, d), (a, d, c)] if side > 0 else [(a, d, b), (a, c, d)]
         part = Part({name: value for name, value in data.items() if name != "n"}, np.array(triangles))
         colour = np.tile(BROW, (3 * n, 1))
-        edge = np.clip(np.repeat([0.5, 0.08, 0.5], n) + 0.35 * np.tile(1 - step(s, 0.0, 0.2), 3), 0, 1)[:, None]
+        edge = np.clip(np.repeat([0.5, 0.08, 0.5], n) + 0.35 * np.tile(1 - step(s, 0.0, 0.2), 3), 0, 1)[
+            :, None
+        ]
         under = data["colour"]
         part.data["colour"] = colour * (1 - edge) + under * edge
         part.data["shine"] = np.full(3 * n, 0.05)
         parts.append(part)
     return join(parts)
-
-
-def hair(face: Part, *, around: int = 80, down: int = 24) -> Part:
-    """A short side-parted cut: a shell over the scalp, shaped in polar coordinates round the head."""
-    head = keep(face, (face["t"][:, 1] > 1.50) & (np.abs(face["t"][:, 0]) < 0.12) & (face["colour"][:, 1] > 0.3))
-    centre = np.array([0.0, 1.668, 0.028])
-    angle = np.linspace(-np.pi, np.pi, around, endpoint=False)  # 0 is the front, positive to the left
-    # The hairline by angle (degrees from the front): height above the eyes, metres.
-    table = np.array(
-        [
-            (0, 0.076), (20, 0.076), (34, 0.071), (47, 0.056), (57, 0.034), (65, 0.012), (70, -0.008),
-            (76, -0.014), (82, 0.004), (90, 0.019), (102, 0.017), (112, -0.002), (122, -0.036), (138, -0.064),
-            (160, -0.074), (180, -0.077),
-        ]
-    )  # fmt: skip
-    line = 1.633 + np.interp(np.degrees(np.abs(angle)), table[:, 0], table[:, 1])
-    corners = head["t"][head.triangles]
-    # Elevation of the hairline, found where the ray meets the head at that height.
-    steps = np.radians(np.linspace(-58, 90, 75))
-    radius = np.stack([_radius(corners, centre, angle, np.full(around, e)) for e in steps], 1)
-    radius = _without_ears(radius, angle)
-    height = centre[1] + radius * np.sin(steps)
-    low = np.array([steps[np.argmax(height[i] > line[i])] for i in range(around)])
-    low = np.convolve(np.concatenate([low[-2:], low, low[:2]]), [0.1, 0.2, 0.4, 0.2, 0.1], "valid")
-    share = np.linspace(0, 1, down) ** 0.9  # 0 crown, 1 hairline
-    points, tone = [], []
-    degrees = np.degrees(angle)
-    for k, s in enumerate(share):
-        elevation = np.pi / 2 + s * (low - np.pi / 2)
-        r = np.array([np.interp(e, steps, radius[i]) for i, e in enumerate(elevation)])
-        direction = np.stack(
-            [np.cos(elevation) * np.sin(angle), np.sin(elevation), np.cos(elevation) * np.cos(angle)], 1
-        )
-        place = centre + direction * r[:, None]
-        x, y, z = place.T
-        # Volume: full on top and in front, close at the sides and the nape.
-        top = step(y, 1.665, 1.735)
-        thick = 0.0095 + 0.0125 * top + 0.005 * bump(z, 0.11, 0.05) * top
-        parting = bump(x - 0.034, 0.0, 0.006) * step(z, -0.03, 0.02) * top
-        thick += 0.005 * step(x, 0.03, -0.04) * top * step(z, 0.0, 0.08) - 0.009 * parting
-        # Strands run down at the sides and away from the parting on top.
-        strand = 0.0
-        for rate, turn, size in ((31.0, 5.0, 0.5), (73.0, -9.0, 0.35), (137.0, 4.0, 0.3)):
-            down_phase = rate * np.radians(degrees) * 0.57 + turn * s
-            over_phase = rate * 5.2 * z + 14 * x + turn
-            strand = strand + size * ((1 - top) * np.sin(down_phase) + top * np.sin(over_phase))
-        thick += 0.0012 * strand * step(s * np.ones(around), 0.05, 0.3)
-        edge = 1 - step(np.full(around, s), 0.72, 1.0)
-        thick *= 0.22 + 0.78 * edge**0.7
-        if k == down - 1:
-            thick[:] = -0.004
-        points.append(centre + direction * (r + thick)[:, None])
-        shade = 1 + 0.22 * strand - 0.35 * parting - 0.12 * (1 - edge) + 0.12 * top
-        tone.append(HAIR * np.clip(shade, 0.45, 1.6)[:, None])
-    crown = points[0].mean(0)
-    t = np.concatenate([[crown], *points[1:]])
-    colour = np.concatenate([[HAIR], *tone[1:]])
-    i = np.arange(around)
-    j = (i + 1) % around
-    triangles = [np.stack([0 * i, 1 + i, 1 + j], 1)]
-    for k in range(down - 2):
-        u, v = 1 + k * around, 1 + (k + 1) * around
-        triangles += [np.stack([u + i, v + i, v + j], 1), np.stack([u + i, v + j, u + j], 1)]
-    weights = np.zeros((len(t), 55))
-    weights[:, INDEX["head"]] = 1
-    shift = (head["a"] - head["t"])[np.argmax(head["t"][:, 1])]
-    data = {
-        "a": t + shift, "t": t, "w": weights, "m": np.zeros((len(t), 52, 3)), "uv": np.zeros((len(t), 2)),
-        "colour": np.clip(colour, 0, 1), "shine": np.full(len(t), 0.35),
-    }  # fmt: skip
-    return Part(data, np.concatenate(triangles))
-
-
-def _radius(corners: Array, centre: Array, angle: Array, elevation: Array) -> Array:
-    """Distance from the centre to the outermost triangle along rays (Moeller-Trumbore), [R] metres."""
-    direction = np.stack(
-        [np.cos(elevation) * np.sin(angle), np.sin(elevation), np.cos(elevation) * np.cos(angle)], 1
-    )
-    a = corners[:, 0]
-    e1, e2 = corners[:, 1] - a, corners[:, 2] - a
-    s = centre - a
-    q = np.cross(s, e1)
-    result = np.zeros(len(direction))
-    for i, d in enumerate(direction):
-        p = np.cross(d, e2)
-        det = (e1 * p).sum(1)
-        inverse = 1 / np.where(np.abs(det) < 1e-14, np.inf, det)
-        u, v = (s * p).sum(1) * inverse, (q @ d) * inverse
-        far = (e2 * q).sum(1) * inverse
-        hit = (u >= -1e-6) & (v >= -1e-6) & (u + v <= 1 + 1e-6) & (far > 0)
-        result[i] = far[hit].max() if hit.any() else np.nan
-    return result
-
-
-def _without_ears(radius: Array, angle: Array) -> Array:
-    """Replace the ears' bulge by what lies before and behind them; fill holes."""
-    count = len(angle)
-    degrees = np.abs(np.degrees(angle))
-    result = radius.copy()
-    for k in range(radius.shape[1]):
-        row = radius[:, k]
-        good = np.isfinite(row) & ~((degrees > 78) & (degrees < 118) & (row > np.nanmedian(row) * 0.0 + 0.083))
-        if good.sum() < 8:
-            good = np.isfinite(row)
-        if not good.any():
-            result[:, k] = result[:, k - 1] if k else 0.09
-            continue
-        at = np.flatnonzero(good)
-        wrapped = np.concatenate([at - count, at, at + count])
-        result[:, k] = np.interp(np.arange(count), wrapped, np.tile(row[at], 3))
-    return result

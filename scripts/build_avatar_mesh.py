@@ -1,4 +1,4 @@
-"""Mesh tools of build_avatar: parts with any number of vertex attributes, cut, subdivided, smoothed, joined."""
+"""Mesh tools of build_avatar: parts with any vertex attributes are cut, subdivided, smoothed, joined."""
 
 from __future__ import annotations
 

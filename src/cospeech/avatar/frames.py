@@ -29,6 +29,7 @@ from .scene import Studio, draw
 BACKENDS = ("auto", "software", "gl")
 ALONE = 24  # motions of fewer frames are drawn here, without other processes
 CHUNK = 16  # frames posed at once
+CLOSE = 800  # pixels a metre from which on the full body is drawn
 AHEAD = 4  # frames a worker may be ahead
 
 
@@ -57,7 +58,7 @@ def render_frames(
         size: pixels, one number for a square or (width, height).
         view: "gesture" (upper body), "full" or "face"; a still camera that has the motion in the picture.
         camera: instead of ``view``.
-        level: detail of the body, 0 full or 1 lighter; by default what suits the backend.
+        level: detail of the body, 0 full or 1 lighter; by default what suits the picture.
         backend: "software" needs NumPy only, "gl" a graphics driver and moderngl, "auto" takes gl if
             it works here and software else.
         workers: processes that draw (software only); by default one a processor.
@@ -82,7 +83,9 @@ def render_frames(
         if painter is not None:
             job = _Job(motion, camera, (width, height), 0 if level is None else level)
             return _draw(job, range(motion.frames), painter.draw)
-    job = _Job(motion, camera, (width, height), 1 if level is None else level)
+    if level is None:
+        level = 0 if height / camera.height > CLOSE else 1
+    job = _Job(motion, camera, (width, height), level)
     workers = _processors() if workers is None else workers
     if workers < 2 or motion.frames < ALONE:
         return _draw(job, range(motion.frames), draw)
@@ -93,7 +96,9 @@ def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """(width, height) from one number or two. Raises UserError unless 16 to 8192 pixels."""
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or not all(isinstance(n, int | np.integer) and 16 <= n <= 8192 for n in pair):
-        raise UserError(f"a picture is 16 to 8192 pixels wide and high; got {size!r}, give e.g. 512 or (1280, 720)")
+        raise UserError(
+            f"a picture is 16 to 8192 pixels wide and high; got {size!r}, give e.g. 512 or (1280, 720)"
+        )
     return int(pair[0]), int(pair[1])
 
 
@@ -129,7 +134,9 @@ def _draw_together(job: _Job, workers: int) -> Iterator[np.ndarray]:
             data = queues[frame % workers].get()
             if data is None:
                 message = processes[frame % workers].stderr.read().decode(errors="replace").strip()  # type: ignore[union-attr]
-                raise RuntimeError(f"a drawing process ended early: {message.splitlines()[-1] if message else ''}")
+                raise RuntimeError(
+                    f"a drawing process ended early: {message.splitlines()[-1] if message else ''}"
+                )
             yield np.frombuffer(data, np.uint8).reshape(job.size[1], job.size[0], 3)
     finally:
         done.set()
@@ -161,7 +168,9 @@ def _start(job: _Job, index: int, workers: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def _read(process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: threading.Event, count: int) -> None:
+def _read(
+    process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: threading.Event, count: int
+) -> None:
     """Move frames from a worker's output to its queue until either side ends."""
     try:
         while not done.is_set():

@@ -84,7 +84,9 @@ def light_vertices(body: Body, points: np.ndarray, normals: np.ndarray, camera: 
     half /= np.sqrt((half * half).sum(1, keepdims=True))
     gloss = np.clip(np.einsum("va,va->v", normals, half), 0, 1)
     gloss = 0.30 * gloss**18 + 0.35 * gloss**60
-    colour += (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion)[:, None] * np.float32(0.8)
+    colour += (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion)[:, None] * np.float32(
+        0.8
+    )
     edge = (1 - np.clip(facing, 0, 1)) ** 2
     for direction, strength in RIMS:
         amount = np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion
@@ -104,8 +106,10 @@ def _direction(local: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return (direction / np.linalg.norm(direction)).astype(np.float32)
 
 
-def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """How much of the light other parts of the body take from each vertex, [V] 0 to 1 (a small shadow map)."""
+def cast_shadow(
+    triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray
+) -> np.ndarray:
+    """Share of the light that other parts of the body take from each vertex, [V] (a small shadow map)."""
     side = np.cross([0.0, 1.0, 0.0], light)
     side /= np.linalg.norm(side)
     axes = np.stack([side, np.cross(light, side), light]).astype(np.float32)
@@ -122,7 +126,7 @@ def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, 
     hit = np.flatnonzero(ids >= 0)
     corner = screen[:, 2][triangles[ids[hit]]]
     depth[hit] = corner.mean(1)
-    lifted = screen + np.float32(0.0) * screen
+    lifted = screen.copy()
     lifted[:, 2] -= 0.022 + 0.012 * (1 - np.clip(normals @ light, 0, 1))
     total = np.zeros(len(points), np.float32)
     x = np.clip(lifted[:, 0].astype(np.int32), 2, SHADOW_SIZE - 3)

@@ -58,7 +58,9 @@ def canonical_motion(
         )
     rotations, translation = motion.rotations[frames], motion.translation[frames]
     if skeleton.names != CANONICAL_NAMES:
-        whole = np.broadcast_to(np.eye(3, dtype=np.float32), (len(rotations), len(CANONICAL_NAMES), 3, 3)).copy()
+        whole = np.broadcast_to(
+            np.eye(3, dtype=np.float32), (len(rotations), len(CANONICAL_NAMES), 3, 3)
+        ).copy()
         for joint, name in enumerate(CANONICAL_NAMES):
             if name in skeleton.names:
                 whole[:, joint] = rotations[:, skeleton.index(name)]

@@ -57,17 +57,17 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
     # Spans: one row of one triangle each.
     count = rows[kept].astype(np.int32)
     owner = np.repeat(np.arange(len(kept), dtype=np.int32), count)
-    row = np.arange(len(owner), dtype=np.int32) - np.repeat(
-        np.cumsum(count, dtype=np.int32) - count, count
-    ) + first[kept].astype(np.int32)[owner]
+    row = (
+        np.arange(len(owner), dtype=np.int32)
+        - np.repeat(np.cumsum(count, dtype=np.int32) - count, count)
+        + first[kept].astype(np.int32)[owner]
+    )
     centre = row + np.float32(0.5)
     py, px = p[owner, 1], p[owner, 0]
     qy = q[owner, 1]
     edge = px + (centre - py) * long[owner]
     above = centre < qy
-    other = np.where(
-        above, px + (centre - py) * upper[owner], q[owner, 0] + (centre - qy) * lower[owner]
-    )
+    other = np.where(above, px + (centre - py) * upper[owner], q[owner, 0] + (centre - qy) * lower[owner])
     start = np.ceil(np.minimum(edge, other) - 0.5)
     stop = np.ceil(np.maximum(edge, other) - 0.5)
     np.clip(start, 0, width, out=start)
@@ -86,8 +86,10 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
     pixel = np.repeat(row * np.int32(width) + begin - offset, length)
     running = np.arange(total, dtype=np.int32)
     pixel += running
-    base = p[owner, 2] + slope_y[owner] * (centre - p[owner, 1]) + slope_x[owner] * (
-        start + np.float32(0.5) - p[owner, 0] - offset
+    base = (
+        p[owner, 2]
+        + slope_y[owner] * (centre - p[owner, 1])
+        + slope_x[owner] * (start + np.float32(0.5) - p[owner, 0] - offset)
     )
     fragment_depth = np.repeat(base.astype(np.float32), length)
     fragment_depth += np.repeat(slope_x[owner], length) * running
@@ -149,7 +151,7 @@ def resolve(
         values: [V, C] float32, linear across each triangle.
         picture: [H, W, C] float32, changed in place; samples that no triangle covers show it.
     """
-    height, width = picture.shape[:2]
+    width = picture.shape[1]
     quarter = [ids[y::2, x::2] for y in (0, 1) for x in (0, 1)]
     same = (quarter[0] == quarter[1]) & (quarter[0] == quarter[2]) & (quarter[0] == quarter[3])
     seen = np.zeros(len(triangles) + 1, bool)
