@@ -157,6 +157,7 @@ def test_prepare_reads_a_folder_and_says_what_comes_next(place, capfd):
 
 
 @needs_model
+@pytest.mark.slow
 def test_the_first_command_of_the_readme(place, works):
     shutil.copy(HELLO, place / "hello.wav")
     line = works("generate", "hello.wav")
@@ -167,6 +168,19 @@ def test_the_first_command_of_the_readme(place, works):
     ]
     motion, speech = load_motion(place / "hello.bvh"), load_speech(HELLO)
     assert motion.frames == speech.frames
+
+
+@pytest.mark.parametrize(
+    ("targets", "hint"),
+    [
+        (["a.npz"], " s\n"),
+        (["a.bvh"], "; load a.bvh into Blender with File > Import > Motion Capture\n"),
+        (["a.bvh", "a.glb"], "; load a.glb into Blender with File > Import > glTF 2.0\n"),
+        (["a.bvh", "b.HTML"], "; open b.HTML in a browser\n"),
+    ],
+)
+def test_it_says_where_to_go_next(place, works, targets, hint):
+    assert works("convert", motion_file(place / "dance.npz"), "-o", *targets).endswith(hint)
 
 
 @needs_model

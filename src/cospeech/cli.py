@@ -244,11 +244,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         raise SystemExit(130) from None
 
 
+# Where to go next; the first one that fits is said.
+_NEXT = {
+    ".html": "open {} in a browser",
+    ".mp4": "play {}",
+    ".glb": "load {} into Blender with File > Import > glTF 2.0",
+    ".bvh": "load {} into Blender with File > Import > Motion Capture",
+    ".vrma": "play {} on a VRM avatar",
+}
+
+
 def _done(targets: Sequence[Path], began: float, what: str) -> None:
     names = ", ".join(str(target) for target in targets)
-    watch = next((target for target in targets if target.suffix == ".html"), None)
-    hint = f"; open {watch} in a browser" if watch else ""
-    note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hint}")
+    hints = [
+        f"; {hint.format(target)}"
+        for suffix, hint in _NEXT.items()
+        for target in targets
+        if target.suffix.lower() == suffix
+    ]
+    note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
 
 
 def _default_targets(speech: Path) -> tuple[Path, ...]:

@@ -16,6 +16,7 @@ def track(items: Iterable[T], what: str, *, total: int | None = None, quiet: boo
         return
     from tqdm import tqdm
 
+    sys.stderr.write("\r\033[K")
     yield from tqdm(items, desc=what, total=total, leave=False, unit="")
 
 
