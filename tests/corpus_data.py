@@ -170,3 +170,20 @@ def write_speech(folder: Path, *, train: int = 4, others: int = 1, seconds: floa
     with open(folder / "manifest.csv", "w", newline="") as table:
         csv.writer(table).writerows([["file", "speaker"], *rows])
     return folder
+
+
+def shake(run: Path, *, size: float = 0.08) -> None:
+    """Add noise to the weights of a finished run, both stages."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    for stage in ("tokenizer", "generator"):
+        path = run / stage / "model.safetensors"
+        noise = torch.Generator().manual_seed(0)
+        weights = {
+            name: value + size * torch.randn(value.shape, generator=noise)
+            if value.ndim > 1 and "quantizer" not in name and name not in ("analysis", "synthesis.weight")
+            else value
+            for name, value in load_file(path).items()
+        }
+        save_file(weights, path)

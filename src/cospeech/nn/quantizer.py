@@ -96,9 +96,7 @@ class ResidualQuantizer(nn.Module):
     def _quantize(self, z: Tensor) -> Quantized:
         shape = z.shape
         residual = z.reshape(-1, shape[-1])
-        used = len(self.books)
-        if self.training and self.dropout > 0 and torch.rand(()) < self.dropout:
-            used = int(torch.randint(1, used + 1, ()))
+        used = self._layers_used(z.device)
         total = torch.zeros_like(residual)
         codes, losses, perplexities = [], [], []
         for number, book in enumerate(self.books):
@@ -127,6 +125,19 @@ class ResidualQuantizer(nn.Module):
             torch.stack(losses).mean(),
             torch.stack(perplexities).mean(),
         )
+
+    def _layers_used(self, device: torch.device) -> int:
+        """How many layers this step trains; all processes the same, or their sums would not meet."""
+        used = len(self.books)
+        if not self.training or self.dropout <= 0:
+            return used
+        if torch.rand(()) < self.dropout:
+            used = int(torch.randint(1, used + 1, ()))
+        if dist.is_available() and dist.is_initialized():
+            told = torch.tensor(used, device=device)
+            dist.broadcast(told, 0)
+            used = int(told)
+        return used
 
     def encode(self, z: Tensor) -> Tensor:
         """[B, T, D] -> codes [B, T, K]."""

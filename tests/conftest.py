@@ -1,0 +1,48 @@
+"""What several tests share: a made-up corpus, the store made of it, and a tiny model trained on that.
+
+Each is made once a run, when the first test asks for it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from corpus_data import MiniCorpus, shake, write_ebmdb, write_speech
+
+
+@pytest.fixture(scope="session")
+def mini_corpus(tmp_path_factory) -> MiniCorpus:
+    """Motion of four actors and the voices of six others."""
+    folder = tmp_path_factory.mktemp("corpus")
+    return MiniCorpus(write_ebmdb(folder / "ebmdb"), write_speech(folder / "speech"))
+
+
+@pytest.fixture(scope="session")
+def mini_store(mini_corpus, tmp_path_factory) -> Path:
+    """The corpus, prepared."""
+    from cospeech.data.prepare import prepare
+
+    out = tmp_path_factory.mktemp("store")
+    prepare([("ebmdb", mini_corpus.ebmdb), ("speech", mini_corpus.speech)], out, rounds=2, quiet=True)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_run(mini_store, tmp_path_factory) -> Path:
+    """A training run of the tiny preset. Its weights are shaken afterwards, so that every part of the
+    networks counts: twenty steps leave most of them as good as zero."""
+    from cospeech.training.contextual.train import train
+
+    out = train(mini_store, tmp_path_factory.mktemp("run"), preset="tiny")
+    shake(out)
+    return out
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
+    """The model folder of the run."""
+    from cospeech.training.contextual.train import export
+
+    return export(tiny_run, mini_store, tmp_path_factory.mktemp("models") / "tiny")

@@ -1,0 +1,258 @@
+"""The one training loop: resumed to the bit, the same in two processes as in one, and logged."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from cospeech.nn.quantizer import ResidualQuantizer
+from cospeech.training.curves import read_log, write_curves
+from cospeech.training.loop import Place, TrainConfig, fit, schedule
+from cospeech.training.presets import PRESETS, preset
+
+torch.set_num_threads(1)
+
+CONFIG = TrainConfig(
+    steps=20, batch_size=8, learning_rate=1e-2, warmup=4, log_every=3, validate_every=7, save_every=10
+)
+
+
+class Small(nn.Module):
+    """What makes resuming hard: dropout, codebooks that reset dead codes by dice, random layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.dropout = nn.Linear(4, 6), nn.Dropout(0.3)
+        self.quantizer = ResidualQuantizer(3, 8, 6, dropout=0.5)
+        self.last = nn.Linear(6, 4)
+        self.fixed = nn.Parameter(torch.ones(4), requires_grad=False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        quantized = self.quantizer(self.dropout(self.first(x))[:, None])
+        return self.last(quantized.latent[:, 0]) * self.fixed, quantized.commitment
+
+
+def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    y, commitment = network(batch["x"])
+    error = (y - batch["x"]).square().mean()
+    return error + 0.1 * commitment, {"error": error, "commitment": commitment}
+
+
+def batches(step: int, place: Place) -> dict[str, Tensor]:
+    dice = torch.Generator().manual_seed(1000 * step + place.rank)
+    return {"x": torch.randn(8 // place.world, 4, generator=dice)}
+
+
+def fresh() -> Small:
+    torch.manual_seed(5)
+    return Small()
+
+
+class Cut(Exception):
+    """The power went."""
+
+
+def cut_at(last: int):
+    def some(step: int, place: Place) -> dict[str, Tensor]:
+        if step >= last:
+            raise Cut
+        return batches(step, place)
+
+    return some
+
+
+def same(a: nn.Module, b: nn.Module) -> bool:
+    return all(torch.equal(v, b.state_dict()[name]) for name, v in a.state_dict().items())
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory) -> tuple[Small, Path]:
+    folder = tmp_path_factory.mktemp("straight")
+    return fit(fresh(), loss, batches, folder, CONFIG), folder
+
+
+@pytest.mark.parametrize("stopped", [10, 14])
+def test_ten_steps_and_ten_more_are_twenty_to_the_bit(straight, tmp_path, stopped):
+    """Stopped at a checkpoint, or after it: the run goes on from the last checkpoint."""
+    with pytest.raises(Cut):
+        fit(fresh(), loss, cut_at(stopped), tmp_path, CONFIG)
+    torch.manual_seed(999)  # what the resuming process did before is no matter
+    resumed = fit(Small(), loss, batches, tmp_path, CONFIG)
+    assert same(resumed, straight[0])
+    one, two = (torch.load(f / "training.pt", weights_only=True) for f in (straight[1], tmp_path))
+    assert one["step"] == two["step"] == 20
+    for a, b in zip(one["optimizer"]["state"].values(), two["optimizer"]["state"].values(), strict=True):
+        assert all(torch.equal(a[key], b[key]) for key in a)
+    assert torch.equal(one["random"][0], two["random"][0])
+
+
+def test_a_finished_run_is_loaded_and_not_trained(straight):
+    def never(step: int, place: Place) -> dict[str, Tensor]:
+        raise AssertionError("no step was left")
+
+    assert same(fit(Small(), loss, never, straight[1], CONFIG), straight[0])
+
+
+def test_another_seed_is_another_run(straight, tmp_path):
+    assert not same(fit(fresh(), loss, batches, tmp_path, replace(CONFIG, seed=1)), straight[0])
+
+
+def test_looking_at_the_model_does_not_change_it(straight, tmp_path):
+    """Validation may roll dice of its own; training must not notice."""
+    modes = []
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        modes.append(network.training)
+        return {"dice": float(torch.rand(3).sum()), "weight": float(network.first.weight.sum())}
+
+    watched = fit(fresh(), loss, batches, tmp_path, CONFIG, validate=validate)
+    assert same(watched, straight[0])
+    assert modes == [False] * 3  # at 7, 14 and 20
+    assert [step for step, _ in read_log(tmp_path)["val_dice"]] == [7, 14, 20]
+
+
+def test_the_run_folder(straight, tmp_path):
+    from safetensors.torch import load_file
+
+    model, folder = straight
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "curves.svg", "log.jsonl", "model.safetensors", "training.pt",
+    }  # fmt: skip
+    weights = load_file(folder / "model.safetensors")
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+    log = read_log(folder)
+    assert set(log) == {"loss", "gradient", "error", "commitment", "rate", "seconds"}
+    assert [step for step, _ in log["loss"]] == [3, 6, 9, 12, 15, 18, 20]
+    assert log["loss"][-1][1] < log["loss"][0][1]
+    fit(fresh(), loss, batches, tmp_path, replace(CONFIG, steps=1), describe={"method": "small"})
+    described = json.loads((tmp_path / "config.json").read_text())
+    assert described["method"] == "small"
+    assert described["training"]["steps"] == 1
+
+
+def test_curves_are_a_picture_of_every_figure(straight, tmp_path):
+    root = ElementTree.parse(straight[1] / "curves.svg").getroot()
+    tag = "{http://www.w3.org/2000/svg}"
+    titles = {text.text for text in root.iter(f"{tag}text") if text.get("font-weight") == "bold"}
+    assert titles == set(read_log(straight[1]))
+    assert len(list(root.iter(f"{tag}polyline"))) == len(titles)
+    write_curves(tmp_path)  # nothing logged, nothing drawn
+    assert not (tmp_path / "curves.svg").exists()
+
+
+def test_gradients_are_clipped_after_they_are_there(tmp_path):
+    """The field's classic: clipping before backward() clips nothing."""
+    norms = []
+
+    def steep(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        left = [p.grad for p in network.parameters() if p.grad is not None]  # as the last step used them
+        if left:
+            norms.append(float(torch.stack([g.norm() for g in left]).norm()))
+        value, terms = loss(network, batch)
+        return 1e4 * value, terms
+
+    fit(fresh(), steep, batches, tmp_path, replace(CONFIG, clip=0.5))
+    assert len(norms) == 19
+    assert max(norms) <= 0.5 + 1e-4
+    assert min(norms) > 0.49
+    assert max(value for _, value in read_log(tmp_path)["gradient"]) > 100  # the log tells the true one
+
+
+def test_the_learning_rate_warms_up_and_goes_down():
+    config = TrainConfig(steps=1000, warmup=100, final_rate=0.02)
+    rates = [schedule(step, config) for step in range(1000)]
+    assert rates[0] == 0.01
+    assert rates[99] == rates[100] == 1.0
+    assert rates[:100] == sorted(rates[:100])
+    assert rates[100:] == sorted(rates[100:], reverse=True)
+    assert rates[550] == pytest.approx(0.51)
+    assert rates[-1] == pytest.approx(0.02, abs=1e-4)
+
+
+def test_matrices_decay_biases_do_not(tmp_path):
+    def idle(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        return sum((p.sum() * 0 for p in network.parameters()), torch.zeros(())), {}
+
+    model = nn.Linear(3, 3)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    fit(model, idle, batches, tmp_path, replace(CONFIG, weight_decay=0.5, save_every=50))
+    assert torch.equal(model.bias, before["bias"])
+    assert (model.weight.abs() < before["weight"].abs()).all()
+
+
+def test_presets_are_known_by_name():
+    assert preset("tiny") is PRESETS["tiny"]
+    with pytest.raises(ValueError, match="unknown preset 'huge'; known: tiny, default, large"):
+        preset("huge")
+
+
+PROCESS = """
+import sys
+import torch
+sys.path.insert(0, {tests!r})
+torch.set_num_threads(1)
+from torch import nn
+from cospeech.training.loop import Place, TrainConfig, fit, join_processes
+import test_training_loop as t
+
+out = sys.argv[1]
+linear = fit(t.linear(), t.straight_loss, t.shares, out + "/linear", t.LINEAR)
+small = fit(t.fresh(), t.loss, t.batches, out + "/small", t.CONFIG)
+torch.save([linear.state_dict(), small.state_dict()], f"{{out}}/rank{{join_processes().rank}}.pt")
+"""
+
+LINEAR = replace(CONFIG, steps=15, save_every=6)
+
+
+def linear() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Linear(4, 2)
+
+
+def straight_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    return (network(batch["x"]) - batch["x"][:, :2] * 3 - 1).square().mean(), {}
+
+
+def shares(step: int, place: Place) -> dict[str, Tensor]:
+    """The same eight samples a step, dealt out to the processes."""
+    x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
+    return {"x": x[place.rank :: place.world]}
+
+
+@pytest.mark.slow
+def test_two_processes_train_one_model(tmp_path):
+    """Under torchrun, over gloo: both ranks end with the same weights, and with those of one process.
+
+    The codebooks' sums are joined too, though each process rolls its own dice; that they agree on how
+    many layers a step uses is what keeps them from waiting for each other for ever.
+    """
+    script = tmp_path / "process.py"
+    script.write_text(PROCESS.format(tests=str(Path(__file__).parent)))
+    source = str(Path(__file__).parents[1] / "src")
+    paths = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
+    done = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
+         script, tmp_path],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
+        capture_output=True, text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert all(torch.equal(value, b[name]) for name, value in a.items())
+    alone = fit(linear(), straight_loss, shares, tmp_path / "alone", LINEAR).state_dict()
+    for name, value in alone.items():
+        torch.testing.assert_close(first[0][name], value, atol=1e-5, rtol=1e-5)
+    assert not torch.allclose(first[0]["weight"], linear().weight)
+    states = torch.load(tmp_path / "small" / "training.pt", weights_only=True)["random"]
+    assert len(states) == 2
+    assert not torch.equal(*states)
