@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -180,7 +181,8 @@ def train(
     from .training.contextual.train import train as run
 
     run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
-    note(f"trained {out}; next: cospeech export {out} --store {store} -o model")
+    if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
+        note(f"trained {out}; next: cospeech export {out} --store {store} -o model")
 
 
 def export(

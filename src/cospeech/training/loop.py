@@ -10,6 +10,7 @@ import json
 import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -103,7 +104,11 @@ def fit(
     step = _resume(folder, model, optimizer, device)
     wrapped: nn.Module = model
     if place.world > 1:
-        wrapped = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
+        for buffer in model.buffers():  # code books were fitted by every process for itself
+            dist.broadcast(buffer, 0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # the option's new name is unknown to older torch
+            wrapped = nn.parallel.DistributedDataParallel(model, broadcast_buffers=False)
     torch.manual_seed(config.seed + 7919 * place.rank + step)
     _restore_random_state(folder, place)
     sums: dict[str, float] = {}
