@@ -110,6 +110,10 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
         own = value[start : start + len(part)]
         start += len(part)
         part.data["occlusion"] = np.ones(len(part)) if name in ("brows", "lashes", "eyes") else own
+    cloth = parts["cloth"]
+    # What the jacket hides of the shirt is black, and would bleed into what is seen of it.
+    front = (cloth["colour"].min(1) > 0.7) & (cloth["t"][:, 1] > 0.9) & (np.abs(cloth["t"][:, 0]) < 0.3)
+    cloth["occlusion"][front] = 0.93
     inside = parts["mouth"]  # closed as it is, it would be black
     inside.data["occlusion"] = 0.1 + 0.7 * np.clip((inside["t"][:, 2] - 0.105) / 0.03, 0, 1)
     parts["eyes1"].data["occlusion"] = np.ones(len(parts["eyes1"]))
@@ -145,7 +149,7 @@ def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
             elif name == "cloth":
                 importance = np.where(t[:, 1] < 0.85, 0.35, 1.0)
                 white = part["colour"].min(1) > 0.7
-                importance = np.where(white & (t[:, 1] > 0.9) & (np.abs(t[:, 0]) < 0.3), 5.0, importance)
+                importance = np.where(white & (t[:, 1] > 0.9) & (np.abs(t[:, 0]) < 0.3), 40.0, importance)
                 importance = np.where(t[:, 1] < 0.05, 4.0, importance)
                 button = part["shine"] == 0.3
                 importance = np.where(button & (t[:, 1] > 0.9), 100.0, importance)

@@ -231,12 +231,26 @@ def _buttons(body: Part) -> list[Part]:
     return result
 
 
+def _drape(part: Part, slope: float) -> None:
+    """Let the front fall from the chest: no point lies behind a line that falls from any point above it."""
+    a, front = part["a"], np.flatnonzero(part["n"][:, 2] > 0.2)
+    column = np.round(np.abs(a[front, 0]) / 0.02)
+    depth = a[:, 2].copy()
+    for own in (front[column == c] for c in np.unique(column)):
+        order = own[np.argsort(-a[own, 1])]
+        depth[order] = np.maximum.accumulate(a[order, 2] - slope * a[order, 1]) + slope * a[order, 1]
+    moved = smooth(depth - a[:, 2], part.triangles, 5) * step(a[:, 1], 1.44, 1.38) * step(a[:, 1], 0.95, 1.08)
+    part.data["a"] = a + moved[:, None] * np.array([0.0, 0.0, 1.0])
+
+
 def shirt(suit: Part, rig: Rig) -> Part:
     """The front of a round-necked shirt, as far as the jacket lets it be seen."""
     part = suit.copy()
     torso = _torso(part["t"])
     part.data["a"] = smooth(part["a"], part.triangles, 24, amount=0.5 * torso)
     _wear(part, 0.006 - 0.006 * step(part["t"][:, 1], 1.44, 1.48))
+    for _ in range(4):
+        _drape(part, 0.04)
     part = cut(part, neckline(part["t"]))
     part = cut(part, part["t"][:, 1] - 0.955)
     part = cut(part, 0.02 - _jacket_edge(part["t"]) + 0.12 * step(part["t"][:, 1], 1.45, 1.475))

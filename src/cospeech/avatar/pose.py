@@ -10,7 +10,7 @@ from ..errors import UserError
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES
 from .body import Body
-from .skinning import blend_matrices, dense_weights, joint_transforms
+from .skinning import dense_weights, joint_transforms
 
 
 def pose_vertices(body: Body, motion: Motion, *, frames: slice = slice(None)) -> np.ndarray:
@@ -30,18 +30,22 @@ def pose_vertices(body: Body, motion: Motion, *, frames: slice = slice(None)) ->
     """
     rotations, translation, face = canonical_motion(body, motion, frames)
     transforms = joint_transforms(rotations, translation, body.joint_positions)
+    # Columns first, so that each product below runs over rows of three.
+    columns = np.ascontiguousarray(np.swapaxes(transforms, 2, 3)).reshape(len(transforms), -1, 12)
     dense = _dense(body)
     result = np.empty((len(transforms), len(body), 3), np.float32)
     shapes = _shapes(body) if face is not None else None
-    for frame, matrices in enumerate(transforms):
+    for frame, matrices in enumerate(columns):
         points = body.vertices
         if shapes is not None and face is not None:
             moved, table = shapes
             points = points.copy()
             points[moved] += (face[frame] @ table).reshape(-1, 3)
-        blend = blend_matrices(dense, matrices)
-        result[frame] = np.einsum("vab,vb->va", blend[:, :, :3], points)
-        result[frame] += blend[:, :, 3]
+        blend = dense @ matrices  # [V, 12]
+        posed = result[frame]
+        posed[:] = blend[:, 9:]
+        for axis in range(3):
+            posed += blend[:, 3 * axis : 3 * axis + 3] * points[:, axis, None]
     return result
 
 

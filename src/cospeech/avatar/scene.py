@@ -17,8 +17,8 @@ WALL_TOP = np.array([0.60, 0.66, 0.73])
 WALL_LOW = np.array([0.86, 0.88, 0.90])
 FLOOR = np.array([0.80, 0.82, 0.845])
 
-FLOOR_CELL = 0.02  # metres
-FLOOR_SIZE = 128
+FLOOR_CELL = 0.03  # metres
+FLOOR_SIZE = 144
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Studio:
         x, z = local @ axes[0], local @ axes[2]
         height = np.maximum(points[:, 1], 0)
         total = np.zeros((FLOOR_SIZE, FLOOR_SIZE), np.float32)
-        for lean, fall, blur, strength in ((0.0, 0.10, 2, 0.5), (0.5, 0.9, 5, 0.26)):
+        for lean, fall, blur, strength in ((0.0, 0.10, 1, 0.5), (0.5, 0.9, 3, 0.26)):
             u = (x + lean * height * 0.6) / FLOOR_CELL + FLOOR_SIZE / 2
             v = (z - lean * height * 0.8) / FLOOR_CELL + FLOOR_SIZE / 2
             inside = (u > 1) & (u < FLOOR_SIZE - 2) & (v > 1) & (v < FLOOR_SIZE - 2)
