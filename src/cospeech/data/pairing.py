@@ -15,12 +15,13 @@ import numpy as np
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
 from ..rotation import matrix_from_6d, matrix_to_6d
-from ..sampling.rhythm import LEAD, STRETCH, sample_frames, smooth_times
+from ..sampling.rhythm import LEAD, sample_frames, smooth_times
 from ..speech.features import accents, pauses
 from ..speech.layout import LAYOUT
 from ..timing import FPS
 from .clips import GestureClip
 
+STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
 PAUSE = 0.35  # seconds: longer silence ends a phrase
 LONGEST_PHRASE = 5.0  # seconds: longer phrases are cut at their weakest accent gap
 LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standard deviation)

@@ -1,8 +1,8 @@
 """Strokes brought to accents by a gentle warp of time.
 
 A stroke comes on or just before the accented syllable. A generator that works in steps of a tenth of a
-second places it roughly; here the motion is played a little faster or slower, within 0.8 to 1.25 of its
-speed and never more than 0.3 s off, so that strokes meet the accents nearest to them. Pairs for training
+second places it roughly; here the motion is played a little faster or slower, within 0.75 to 1.33 of its
+speed and never more than 0.35 s off, so that strokes meet the accents nearest to them. Pairs for training
 are made with the same rule. A decision of ours; real coupling is looser (docs/design.md).
 """
 
@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
-STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
-REACH = 0.3  # seconds: a stroke is moved no further
+STRETCH = (0.75, 1.33)  # allowed speed of the warped motion
+REACH = 0.35  # seconds: a stroke is moved no further
+SPAN = 6.0  # seconds: how far back a match looks for the one before it
 
 
 def warp_times(
@@ -26,25 +27,47 @@ def warp_times(
         keep: [S] bool, false for strokes that stay unmatched (real ones often do); all are matched if None.
     """
     end = (frames - 1) / fps
-    anchors = [(0.0, 0.0)]  # (target, source)
-    for number, source in enumerate(strokes):
-        if not len(accents) or (keep is not None and not keep[number]):
-            continue
-        target_now, source_now = anchors[-1]
-        expected = target_now + (source - source_now)
-        target = float(accents[np.abs(accents - LEAD - expected).argmin()]) - LEAD
-        step = target - target_now
-        if step < 0.15 or abs(target - source) > REACH or not 0 < target < end:
-            continue
-        rest = end - target
-        if rest < 0.3 or not STRETCH[0] <= (end - source) / rest <= STRETCH[1]:
-            continue
-        if STRETCH[0] <= (source - source_now) / step <= STRETCH[1]:
-            anchors.append((target, float(source)))
-    anchors.append((end, end))
+    anchors = _best_matches(strokes, accents - LEAD, end, keep)
     knots = np.array(anchors)
     mapped = np.interp(np.arange(frames) / fps, knots[:, 0], knots[:, 1])
     return smooth_times(mapped, 7)
+
+
+def _best_matches(
+    strokes: np.ndarray, targets: np.ndarray, end: float, keep: np.ndarray | None
+) -> list[tuple[float, float]]:
+    """(target, source) of the matched strokes, both ends included: the most matches, least moved.
+
+    Dynamic programming over pairs of a stroke and an accent within reach; two pairs may follow one
+    another if the speed between them is allowed.
+    """
+    nodes = [(0.0, 0.0, 0.0)]  # target, source, worth
+    for number, source in enumerate(strokes):
+        if keep is not None and not keep[number]:
+            continue
+        for target in targets[np.abs(targets - source) <= REACH]:
+            if 0 < target < end:
+                nodes.append((float(target), float(source), 1.0 - 0.4 * abs(target - source) / REACH))
+    nodes.sort(key=lambda node: (node[1], node[0]))
+    nodes.append((end, end, 0.0))
+    best = [0.0] + [-np.inf] * (len(nodes) - 1)
+    before = [-1] * len(nodes)
+    for i in range(1, len(nodes)):
+        target, source, worth = nodes[i]
+        for j in range(i - 1, -1, -1):
+            step, span = target - nodes[j][0], source - nodes[j][1]
+            if span > SPAN and j > 0 and best[i] > -np.inf:
+                break  # further back only skips matches
+            allowed = step > 0.1 and span > 0 and STRETCH[0] <= span / step <= STRETCH[1]
+            if allowed and best[j] + worth > best[i]:
+                best[i], before[i] = best[j] + worth, j
+    if before[-1] < 0:
+        return [(0.0, 0.0), (end, end)]
+    chain, i = [], len(nodes) - 1
+    while i >= 0:
+        chain.append(nodes[i][:2])
+        i = before[i]
+    return chain[::-1]
 
 
 def smooth_times(times: np.ndarray, width: int) -> np.ndarray:

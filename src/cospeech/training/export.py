@@ -78,13 +78,12 @@ def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
             kept.append(tensor)
             continue
         name = tensor.name
-        if store == "float16":
-            kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_stored"))
-            head.append(helper.make_node("Cast", [name + "_stored"], [name], to=TensorProto.FLOAT))
-            continue
-        scale = _scale(values)
-        if scale is None:  # this one was rounded to float16
-            kept.append(numpy_helper.from_array(values.astype(np.float16), name + "_stored"))
+        scale = _scale(values) if store == "int8" else None
+        if scale is None:
+            half = values.astype(np.float16)
+            if (half != values).any():
+                raise ValueError(f"{name} was not rounded for storage; call round_weights first")
+            kept.append(numpy_helper.from_array(half, name + "_stored"))
             head.append(helper.make_node("Cast", [name + "_stored"], [name], to=TensorProto.FLOAT))
             continue
         whole = np.round(values / scale).astype(np.int8)

@@ -191,14 +191,15 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
     round_weights(generator, "int8")
     round_weights(tokenizer.encoder, "int8")
     round_weights(tokenizer.decoder, "int8")
+    round_weights(tokenizer.synthesis, "float16")
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
-    round_weights(tokenizer.synthesis, "float16")
-    round_weights(tokenizer.quantizer, "float16")
+        for book in tokenizer.quantizer.books:
+            book.vectors.copy_(book.vectors.half().float())  # type: ignore[union-attr, operator]
 
 
 def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:
-    """Every style's rest: the tokens of the pose in the calmest second with the lowest hands."""
+    """Every style's rest: the tokens of a pose that is calm, even on both sides, with low hands."""
     from safetensors.numpy import save_file
 
     from ...motion.phases import hand_speed, wrists_in_chest
@@ -211,9 +212,12 @@ def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path
                 continue
             coded = store.motion(item)
             motion = codec.decode(coded)
-            speed, height = hand_speed(motion).mean(1), wrists_in_chest(motion)[..., 1].mean(1)
+            speed, wrists = hand_speed(motion).max(1), wrists_in_chest(motion)
+            lopsided = np.linalg.norm(wrists[:, 0] * [-1, 1, 1] - wrists[:, 1], axis=-1)
+            height = wrists[..., 1].mean(1)
             for start in range(0, item.frames - 20, 10):
-                score = float(speed[start : start + 20].max() + 2.0 * height[start : start + 20].mean())
+                part = slice(start, start + 20)
+                score = float(speed[part].max() + lopsided[part].mean() + 0.5 * height[part].mean())
                 if best is None or score < best[0]:
                     best = (score, coded[start + 10])
         if best is None:
