@@ -28,12 +28,12 @@ PRESETS = {
         GeneratorConfig(width=32, heads=2, depth=2, residual_depth=1),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
-    # Two hours on two cores: what is shipped.
+    # An hour on two cores: what is shipped.
     "default": Preset(
         TokenizerConfig(),
-        TrainConfig(steps=1400, batch_size=96, learning_rate=2e-4, warmup=50, bf16=True, validate_every=200),
+        TrainConfig(steps=700, batch_size=96, learning_rate=1e-4, warmup=100, bf16=True, validate_every=100),
         GeneratorConfig(),
-        TrainConfig(steps=4000, batch_size=48, learning_rate=4e-4, warmup=100, bf16=True, validate_every=400),
+        TrainConfig(steps=1800, batch_size=48, learning_rate=5e-4, warmup=100, bf16=True, validate_every=400),
     ),
     # For a GPU.
     "large": Preset(
