@@ -23,7 +23,7 @@ class MaskedSampling:
     top_k: int = 0  # 0: all codes
     # How random the order is in which tokens are settled. At 0 the most certain come first, which
     # draws motion into the commonest pose, rest; large values settle them in random order. [D]
-    order_noise: float = 14.0
+    order_noise: float = 9.5
 
 
 def masked_count(step: int, steps: int, length: int) -> int:
