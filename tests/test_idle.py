@@ -83,6 +83,13 @@ def test_a_short_pause_does_not_count():
     assert not quiet_share(short, short.frames, 30).any()
 
 
+def test_silence_is_heard_at_any_sample_rate():
+    other = PAUSING.resampled(sample_rate=44100)
+    share = quiet_share(other, other.frames, 30)
+    np.testing.assert_allclose(share, quiet_share(PAUSING, PAUSING.frames, 30), atol=0.3)
+    assert share[200:360].mean() > 0.8
+
+
 @pytest.mark.parametrize("seconds", [0.2, 1.0, 3.0, 7.77])
 def test_shares_for_any_length(seconds):
     silence = Speech(np.zeros(round(seconds * 16000), np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -14,6 +15,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from cospeech.errors import UserError
 from cospeech.nn.quantizer import ResidualQuantizer
 from cospeech.training.curves import read_log, write_curves
 from cospeech.training.loop import Place, TrainConfig, fit, schedule
@@ -100,6 +102,15 @@ def test_a_finished_run_is_loaded_and_not_trained(straight):
         raise AssertionError("no step was left")
 
     assert same(fit(Small(), loss, never, straight[1], CONFIG), straight[0])
+
+
+def test_a_run_of_other_sizes_or_a_broken_one_is_told(straight, tmp_path):
+    shutil.copy(straight[1] / "training.pt", tmp_path)
+    with pytest.raises(UserError, match="holds a run of other sizes; choose another folder"):
+        fit(nn.Linear(3, 3), loss, batches, tmp_path, CONFIG)
+    (tmp_path / "training.pt").write_bytes(b"half of it")
+    with pytest.raises(UserError, match=r"training\.pt is damaged; remove"):
+        fit(fresh(), loss, batches, tmp_path, CONFIG)
 
 
 def test_another_seed_is_another_run(straight, tmp_path):

@@ -59,7 +59,7 @@ def quiet_share(speech: Speech, frames: int, fps: float) -> np.ndarray:
     from ..speech.features import pauses
 
     mask = np.zeros(frames)
-    for start, end in pauses(speech.samples):
+    for start, end in pauses(speech.resampled().samples):
         if end - start >= QUIET:
             mask[round((start + 0.5) * fps) : max(0, round((end - 0.3) * fps))] = 1.0
     width = round(0.8 * fps)

@@ -20,6 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from ..errors import UserError
 from ..files import atomic_path
 from ..progress import note
 from .curves import write_curves
@@ -93,15 +94,15 @@ def fit(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
     model.to(device)
+    optimizer = torch.optim.AdamW(
+        _groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99)
+    )
+    step = _resume(folder, model, optimizer, device)
     if place.first:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"training": asdict(config), **(describe or {})}, indent=1)
         with atomic_path(folder / "config.json") as path:
             path.write_text(text)
-    optimizer = torch.optim.AdamW(
-        _groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99)
-    )
-    step = _resume(folder, model, optimizer, device)
     wrapped: nn.Module = model
     if place.world > 1:
         for buffer in model.buffers():  # code books were fitted by every process for itself
@@ -203,9 +204,15 @@ def _resume(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, de
     """Load the newest checkpoint; returns its step, 0 if there is none."""
     if not (folder / "training.pt").is_file():
         return 0
-    state = torch.load(folder / "training.pt", map_location=device, weights_only=True)
-    model.load_state_dict(state["model"])
-    optimizer.load_state_dict(state["optimizer"])
+    try:
+        state = torch.load(folder / "training.pt", map_location=device, weights_only=True)
+    except Exception as error:  # zipfile, pickle and torch raise a dozen types on broken files
+        raise UserError(f"{folder / 'training.pt'} is damaged; remove {folder} and train again") from error
+    try:
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+    except (RuntimeError, ValueError) as error:
+        raise UserError(f"{folder} holds a run of other sizes; choose another folder or remove it") from error
     return int(state["step"])
 
 

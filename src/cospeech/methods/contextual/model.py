@@ -71,7 +71,13 @@ class OnnxNetworks:
     @cached_property
     def books(self) -> np.ndarray:
         """[K, S, D] float32 vectors of the residual quantiser."""
-        return self._folder.arrays("codebooks")["vectors"].astype(np.float32)
+        arrays = self._folder.arrays("codebooks")
+        shape = arrays["vectors"].shape if "vectors" in arrays else None
+        if shape is None or shape[:2] != (self.layers, self.codes):
+            raise UserError(
+                f"codebooks.safetensors of {self._folder.folder} is not of this model; export the model again"
+            )
+        return arrays["vectors"].astype(np.float32)
 
     def vectors(self, tokens: np.ndarray) -> np.ndarray:
         """Tokens [N, K] -> summed code vectors [N, D]."""
@@ -96,16 +102,13 @@ class ContextualModel:
     """Masked motion tokens with emotion, intensity and speaker style."""
 
     def __init__(self, folder: ModelFolder) -> None:
+        """Raises UserError if config.json lacks what this method needs."""
+        self.sampling = _checked(folder)
         self.config = folder.config
         self.name: str = folder.config.get("name", folder.folder.name)
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
         self._folder = folder
-        settings = folder.config.get("sampling", {})
-        self.sampling = ContextualSampling(
-            masked=MaskedSampling(**settings.get("masked", {})),
-            **{key: value for key, value in settings.items() if key != "masked"},
-        )
 
     @cached_property
     def _rest_tokens(self) -> dict[str, np.ndarray]:
@@ -140,15 +143,19 @@ class ContextualModel:
             seated: sit instead of stand.
             face: lips, blinks and expression too.
         Raises:
-            UserError: an emotion, speaker or intensity that the model does not know.
+            UserError: an emotion, speaker, intensity or seed that the model does not know.
         """
         weights = self._emotion(emotion if emotion is not None else speech.emotion)
         known = speech.speaker if speech.speaker in self.speakers else None
         style = self._style(speaker if speaker is not None else known)
         if not 0.25 <= intensity <= 2.5:
             raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
+        if seed < 0:
+            raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
         settings = sampling or self.sampling
-        features = speech_features(speech.samples)
+        features = speech_features(speech.resampled().samples)[: speech.frames]
+        if len(features) < speech.frames:  # resampling may round a frame away
+            features = np.pad(features, ((0, speech.frames - len(features)), (0, 0)), mode="edge")
         coded = self._coded(features, weights, style, intensity, seed, settings)
         motion = Codec().decode(coded)
         if settings.rhythm:
@@ -214,3 +221,31 @@ class ContextualModel:
         other.networks = self.networks
         other.sampling = replace(self.sampling, **changes)
         return other
+
+
+def _checked(folder: ModelFolder) -> ContextualSampling:
+    """The sampler's settings of a model folder, after a look at the rest of its config.
+
+    Raises:
+        UserError: something is missing or of the wrong kind; the message names it.
+    """
+    config, path = folder.config, folder.folder / "config.json"
+    sizes = config["config"]
+    for key in ("codes", "layers", "downsample"):
+        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
+            raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
+    styles = config.get("styles")
+    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
+        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
+    if config.get("default_speaker", styles[0]) not in styles:
+        raise UserError(
+            f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
+        )
+    settings = config.get("sampling", {})
+    try:
+        masked = MaskedSampling(**settings.get("masked", {}))
+        return ContextualSampling(
+            masked=masked, **{key: value for key, value in settings.items() if key != "masked"}
+        )
+    except (TypeError, AttributeError) as error:
+        raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

@@ -17,6 +17,7 @@ from ...methods.contextual.generator import Generator, GeneratorConfig
 from ...methods.contextual.sample import Condition
 from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig
 from ...motion.codec import Codec
+from ...nn.quantizer import Codebook
 from ..export import export_graph, round_weights
 from .tokenizer import resample
 
@@ -195,7 +196,8 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
         for book in tokenizer.quantizer.books:
-            book.vectors.copy_(book.vectors.half().float())  # type: ignore[union-attr, operator]
+            assert isinstance(book, Codebook)
+            book.vectors.copy_(book.vectors.half().float())
 
 
 def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:

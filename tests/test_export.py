@@ -1,0 +1,230 @@
+"""Exported graphs against the torch networks: every graph, any length, with weights as they are stored."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+import cospeech
+from cospeech.data.store import Store
+from cospeech.errors import UserError
+from cospeech.methods.contextual.model import OnnxNetworks
+from cospeech.methods.contextual.sample import Condition, ContextualSampling, sample_tokens
+from cospeech.methods.folder import Graph, ModelFolder
+from cospeech.motion.codec import Codec
+from cospeech.motion.phases import wrists_in_chest
+from cospeech.runtime import read_config
+from cospeech.training.contextual.export import TorchNetworks, _write_rest, load_run, round_for_export
+from cospeech.training.export import export_graph, round_weights
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.slow  # the first test exports a model: half a minute
+
+LENGTHS = (1, 2, 7, 56, 131)  # tokens
+GRAPHS = ("speech", "masked", "residual", "decoder", "encoder")
+
+
+@pytest.fixture(scope="module")
+def exported(tiny_model) -> OnnxNetworks:
+    return OnnxNetworks(ModelFolder(tiny_model, read_config(tiny_model)))
+
+
+@pytest.fixture(scope="module")
+def original(tiny_run) -> TorchNetworks:
+    tokenizer, generator = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[0]
+    round_for_export(tokenizer, generator)
+    return TorchNetworks(tokenizer, generator)
+
+
+def inputs(length: int, networks: OnnxNetworks, batch: int = 1, *, seed: int = 0):
+    """Codes, masked codes, speech and a condition that mixes everything."""
+    rng = np.random.default_rng(seed)
+    codes = rng.integers(0, networks.codes, (batch, length, networks.layers))
+    first = np.where(rng.random((batch, length)) < 0.5, networks.codes, codes[..., 0])
+    speech = rng.normal(size=(batch, length, 32)).astype(np.float32)
+    condition = Condition(
+        rng.random((batch, 10)).astype(np.float32),
+        rng.random((batch, 2)).astype(np.float32),
+        rng.normal(size=(batch, 2)).astype(np.float32),
+    )
+    return codes, first, speech, condition
+
+
+def close(a: np.ndarray, b: np.ndarray) -> None:
+    assert a.shape == b.shape
+    assert a.dtype == b.dtype
+    assert a.std() > 1e-2  # the graph does say something
+    np.testing.assert_allclose(a, b, atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_speech(exported, original, length):
+    features = np.random.default_rng(length).normal(size=(length * 4, 48)).astype(np.float32)
+    close(exported.speech(features), original.speech(features))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("length", LENGTHS)
+def test_masked(exported, original, length, batch):
+    _, first, speech, condition = inputs(length, exported, batch)
+    close(exported.masked(first, speech, condition), original.masked(first, speech, condition))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_residual_of_every_layer(exported, original, length):
+    codes, _, speech, condition = inputs(length, exported)
+    for layer in range(1, exported.layers):
+        made = exported.residual(codes, layer, speech, condition)
+        close(made, original.residual(codes, layer, speech, condition))
+
+
+@pytest.mark.parametrize("length", [*LENGTHS, 5000])
+def test_decoder(exported, original, length):
+    """Also of eleven minutes: the decoder sees the whole of a recording at once."""
+    codes = np.random.default_rng(length).integers(0, exported.codes, (length, exported.layers))
+    latent = exported.vectors(codes)
+    assert latent.shape == (length, 16)
+    close(exported.decode(latent), original.decode(latent))
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_encoder(exported, original, mini_store, length):
+    store = Store(mini_store)
+    motion = np.concatenate([store.motion(item) for item in store.select(split="train")])[: length * 4]
+    made, true = exported.encode(motion), original.encode(motion)
+    assert made.shape == true.shape == (length, exported.layers)
+    assert (made == true).mean() > 0.99  # a tie may fall either way
+
+
+def test_codebooks(exported, original):
+    np.testing.assert_array_equal(exported.books, original.books)
+    codes = np.random.default_rng(0).integers(0, exported.codes, (9, exported.layers))
+    with torch.no_grad():
+        summed = original.tokenizer.quantizer.decode(torch.from_numpy(codes)[None])[0].numpy()
+    np.testing.assert_allclose(exported.vectors(codes), summed, atol=1e-5)
+
+
+def test_sampling_is_the_same_over_both(exported, original):
+    """One loop, two kinds of networks, several windows: the same tokens from the same dice."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(130 * 4, 48)).astype(np.float32)
+    _, _, _, condition = inputs(1, exported)
+    settings = ContextualSampling(guidance=1.5)
+    ours, theirs = (
+        sample_tokens(networks, features, condition, np.random.default_rng(1), settings)
+        for networks in (exported, original)
+    )
+    assert (ours.tokens == theirs.tokens).mean() > 0.95
+    assert ours.tokens.shape == (130, exported.layers)
+
+
+def test_graphs_hold_no_large_float32(tiny_model):
+    """Weights are stored as int8 or float16; what stays float32 is small."""
+    small_types = 0
+    for name in GRAPHS:
+        model = onnx.load(tiny_model / f"{name}.onnx")
+        onnx.checker.check_model(model)
+        for tensor in model.graph.initializer:
+            count = int(np.prod(tensor.dims))
+            if tensor.data_type == onnx.TensorProto.FLOAT:
+                assert count < 4096, f"{name}: {tensor.name}"
+            elif tensor.data_type in (onnx.TensorProto.INT8, onnx.TensorProto.FLOAT16):
+                small_types += 1
+        assert not any(node.doc_string or node.metadata_props for node in model.graph.node)
+    assert small_types >= 5
+
+
+def test_no_path_of_this_machine_is_in_a_model(tiny_model, tmp_path_factory):
+    for path in tiny_model.iterdir():
+        data = path.read_bytes()
+        for word in (b"/site-packages/", str(tmp_path_factory.getbasetemp()).encode(), b"/work/"):
+            assert word not in data, f"{word!r} in {path.name}"
+
+
+def test_the_config_says_what_is_in_the_folder(tiny_model):
+    config = json.loads((tiny_model / "config.json").read_text())
+    assert config["format"] == 1
+    assert config["method"] == "contextual"
+    assert config["name"] == "tiny"
+    assert config["package_version"] == cospeech.__version__
+    assert config["styles"] == ["AnBh", "HeGa"]
+    assert config["default_speaker"] == "AnBh"
+    assert config["made_pairs"] is True
+    assert config["trained_on"] == ["train"]
+    assert config["config"] == {"codes": 32, "layers": 2, "downsample": 4, "features": 48, "width": 32}
+    assert {path.name for path in tiny_model.iterdir()} >= {f"{name}.onnx" for name in GRAPHS}
+
+
+def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_store, tmp_path):
+    rest = ModelFolder(tiny_model, {}).arrays("rest")
+    assert set(rest) == {"AnBh", "HeGa"}
+    for tokens in rest.values():
+        assert tokens.shape == (4, exported.layers)
+        assert tokens.dtype == np.int64
+    shown = []
+
+    class Watching:
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            shown.append(x[0].numpy())
+            return torch.zeros(1, 6, 2).long()
+
+    store = Store(mini_store)
+    _write_rest(Watching(), store, ["HeGa"], tmp_path)
+    (pose,) = shown
+    assert np.ptp(pose, axis=0).max() < 1e-6  # one pose, held
+    heights = [
+        wrists_in_chest(Codec().decode(store.motion(item)))[..., 1].mean(1)
+        for item in store.select(kind="motion")
+        if item.speaker == "HeGa"
+    ]
+    own = wrists_in_chest(Codec().decode(pose))[0, :, 1].mean()
+    assert own < np.percentile(np.concatenate(heights), 30)
+
+
+def test_rounding_once_is_rounding_for_good():
+    for store in ("int8", "float16"):
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Linear(80, 96), nn.Conv1d(96, 64, 3), nn.Linear(4, 4))
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        round_weights(network, store)
+        once = {name: value.clone() for name, value in network.state_dict().items()}
+        round_weights(network, store)
+        for name, value in network.state_dict().items():
+            torch.testing.assert_close(value, once[name], atol=1e-7, rtol=1e-6)
+            change = (once[name] - before[name]).abs().max()
+            assert change <= before[name].abs().max() / (250 if store == "int8" else 1000)
+            assert (change > 0) == (value.numel() >= 4096)
+
+
+def test_weights_that_were_not_rounded_are_refused(tmp_path):
+    """Otherwise the graph would quietly be another network than the one that was measured."""
+    network = nn.Linear(80, 96)
+    for store in ("int8", "float16"):
+        with pytest.raises(ValueError, match="was not rounded for storage; call round_weights first"):
+            export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {}, tmp_path / "a.onnx", store=store)
+    assert not list(tmp_path.iterdir())
+
+
+def test_storage_saves_space_and_computes_the_same(tmp_path):
+    torch.manual_seed(0)
+    sizes, x = [], np.random.default_rng(0).normal(size=(5, 80)).astype(np.float32)
+    for store in ("float32", "float16", "int8"):
+        network = nn.Sequential(nn.Linear(80, 96), nn.GELU(), nn.Linear(96, 50))
+        round_weights(network, store)
+        path = tmp_path / f"{store}.onnx"
+        export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {"x": {0: "batch"}}, path, store=store)
+        with torch.no_grad():
+            np.testing.assert_allclose(Graph(path)(x), network(torch.from_numpy(x)).numpy(), atol=1e-5)
+        sizes.append(path.stat().st_size)
+    assert all(after < 0.7 * before for before, after in pairwise(sizes))
+
+
+def test_a_run_without_weights_cannot_be_exported(tmp_path, mini_store):
+    with pytest.raises(UserError, match="holds no trained weights yet"):
+        cospeech.export(tmp_path, mini_store, tmp_path / "model")
