@@ -95,6 +95,17 @@ def test_strokes_on_accents_are_nearer_than_by_chance():
     assert off.mean() == pytest.approx(0.25, abs=0.04)
 
 
+def test_strokes_outside_of_speech_do_not_count():
+    motion = arms(300, [(t, "left") for t in (1.0, 2.0, 5.0, 8.0)])
+    accents = np.array([1.0, 2.0, 8.2])
+    near, chance = stroke_to_accent(
+        motion, accents, [(0.5, 2.5), (7.5, 9.0)], rng=np.random.default_rng(0), shuffles=50
+    )
+    np.testing.assert_allclose(near, [0.0, 0.0, 0.2], atol=2 / 30)
+    assert len(chance) == 150
+    assert chance.max() < 1.0  # nowhere but within the same stretches
+
+
 def test_without_strokes_or_accents_there_is_nothing_to_measure():
     rng = np.random.default_rng(0)
     for motion, times in ((arms(60, []), np.array([1.0])), (arms(60, [(1.0, "left")]), np.zeros(0))):
