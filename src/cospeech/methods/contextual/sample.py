@@ -75,6 +75,8 @@ class ContextualSampling:
     # adds little, so that unsure layers do not make the hands tremble. [D]
     residual_temperature: float = 0.0
     residual_sharpness: float = 1.0
+    # Layers that are sampled; those after it are so unsure that their means add next to nothing.
+    residual_layers: int = 4
     rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
 
 
@@ -134,11 +136,15 @@ def _window(
     out = tokens.copy()
     out[:, 0] = sample_masked(logits, first, networks.codes, rng, settings.masked)
     latent = networks.books[0][out[:, 0]]
-    for layer in range(1, networks.layers):
+    for layer in range(1, min(networks.layers, settings.residual_layers)):
         known = np.where(out < 0, 0, out)
         logit = networks.residual(known[None], layer, speech, condition)[0]
         drawn, _ = draw(logit, rng, settings.residual_temperature)
         out[:, layer] = np.where(open_[:, layer], drawn, tokens[:, layer])
         mean = softmax(logit * settings.residual_sharpness) @ networks.books[layer]
         latent = latent + np.where(open_[:, layer, None], mean, networks.books[layer][out[:, layer]])
+    for layer in range(settings.residual_layers, networks.layers):  # given ones count in full
+        kept = open_[:, layer]
+        out[kept, layer] = 0
+        latent = latent + np.where(kept[:, None], 0, networks.books[layer][out[:, layer]])
     return out, latent
