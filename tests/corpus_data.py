@@ -124,6 +124,27 @@ def voice(
     return (sound / np.abs(sound).max() * 0.7).astype(np.float32), np.array(heavy_times)
 
 
+def stresses(
+    seconds: float, *, seed: int, pause: tuple[float, float] | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """A murmur with a strong stress every 0.55 to 0.95 s: samples [N] and the times of the stresses [K]."""
+    rng = np.random.default_rng(seed)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    phase = 2 * np.pi * (140.0 * time + 1.5 * np.sin(2 * np.pi * 2.1 * time))
+    murmur = sum(np.sin(k * phase) / k for k in range(1, 12))
+    level = 0.12 * (1 + 0.35 * np.sin(2 * np.pi * 4.3 * time))
+    times = 0.4 + np.cumsum(rng.uniform(0.55, 0.95, int(seconds / 0.55) + 1))
+    times = times[times < seconds - 0.4]
+    if pause:
+        times = times[(times < pause[0] - 0.2) | (times > pause[1] + 0.1)]
+    for moment in times:
+        level += 0.9 * np.exp(-0.5 * ((time - moment) / 0.045) ** 2)
+    if pause:
+        level[(time > pause[0]) & (time < pause[1])] = 0.0
+    sound = level * murmur + 1e-4 * rng.standard_normal(len(time))
+    return (sound / np.abs(sound).max() * 0.7).astype(np.float32), times
+
+
 @dataclass(frozen=True)
 class MiniCorpus:
     """Two folders as the readers expect them."""

@@ -89,6 +89,8 @@ def test_raised_hands_hold_and_hanging_hands_rest():
     assert [phase.kind for phase in raised if phase.side == "left"] == ["hold", "stroke", "hold"]
     assert [phase.kind for phase in raised if phase.side == "right"] == ["hold"]
     assert {phase.kind for phase in phases(arms(60, [], hang=True))} == {"rest"}
+    lap = [p.kind for p in phases(arms(120, [(1.0, "left")], hang=True, degrees=55)) if p.side == "left"]
+    assert lap == ["rest", "stroke", "rest"]  # the hand comes to lie at the height of the lap
     hold = next(phase for phase in raised if phase.side == "left")
     assert hold.end == pytest.approx(2.0 - STROKE / 2, abs=0.1)
 

@@ -49,6 +49,23 @@ def test_attention_runs_over_time_and_not_over_the_batch():
     assert moved[1:].max() < 1e-6
 
 
+def test_attention_sees_how_far_and_not_where(monkeypatch):
+    """With the same vector everywhere, what a query makes of a key is a matter of their distance alone."""
+    seen = []
+
+    def watched(q, k, v):
+        seen.append((q @ k.transpose(-1, -2)).detach())
+        return v
+
+    monkeypatch.setattr(torch.nn.functional, "scaled_dot_product_attention", watched)
+    torch.manual_seed(0)
+    SelfAttention(16, 2)(torch.randn(1, 1, 16).expand(1, 40, 16))
+    for head in seen[0][0]:
+        diagonals = [head.diagonal(distance) for distance in range(-30, 31)]
+        assert max(float(values.max() - values.min()) for values in diagonals) < 1e-4
+        assert float(head.max() - head.min()) > 1e-2
+
+
 def test_attention_knows_the_order():
     torch.manual_seed(0)
     attention, x = SelfAttention(16, 4), torch.randn(1, 12, 16)
