@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +42,8 @@ class Graph:
         if not path.is_file():
             raise UserError(f"model folder {path.parent} lacks {path.name}; export the model again")
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = _threads()
+        # One thread: the networks are small, and a second one that waits in a loop slows NumPy's own.
+        options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
             self.session = onnxruntime.InferenceSession(
@@ -57,15 +57,6 @@ class Graph:
         feeds = dict(zip(self.inputs, arrays, strict=True))
         result: np.ndarray = self.session.run(None, feeds)[0]
         return result
-
-
-def _threads() -> int:
-    """As many threads as there are cores for us, at most four: the networks are small."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:
-        cores = os.cpu_count() or 1
-    return min(4, cores)
 
 
 def _one_line(error: Exception) -> str:

@@ -162,7 +162,7 @@ class ContextualModel:
             found = np.array([stroke.time for stroke in strokes(motion)])
             times = warp_times(found, accents(features)[0], len(motion), motion.fps)
             motion = Codec().decode(sample_frames(coded, times * motion.fps))
-        motion = add_idle(motion, speech, seed=seed)
+        motion = add_idle(motion, speech, seed=seed, features=features)
         motion = seat(motion) if seated else stand(motion)
         if not face:
             return motion
