@@ -1,10 +1,10 @@
 """Generated motion beside real motion: one JSON object.
 
-For every style and emotion, speech of the test speakers is given gestures and the figures are set
+For every style and emotion, speech of the test speakers in turn is given gestures and the figures are set
 beside those of real clips of the same emotion: of the actor whose style was asked for, and of the test
 actor, whom no training saw. All generated motion comes from a model trained on made pairs.
 
-    python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model contextual] [--voices 3]
+    python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model contextual] [--voices 6] [--split test]
 """
 
 from __future__ import annotations
@@ -45,8 +45,12 @@ def rounded(values: dict[str, float]) -> dict[str, float]:
     return {name: round(values[name], 4) for name in FIGURES}
 
 
-def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> dict[str, Any]:
-    """All figures of a model (anything with ``speakers`` and ``generate``)."""
+def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dict[str, Any]:
+    """All figures of a model (anything with ``speakers`` and ``generate``).
+
+    ``voices``: speeches for each style and emotion, taken in turn from all of them, so that no few
+    speakers' rhythm decides.
+    """
     real: dict[tuple[str, str], list] = defaultdict(list)
     for clip in real_clips:
         real[clip.speaker, clip.emotion].append(clip.motion)
@@ -60,23 +64,23 @@ def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> 
     styles: dict[str, Any] = {}
     distances, nulls, outside = [], [], []
     per_emotion: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    every_made = []
+    every_made: list = []
+    turn = 0
     for style in model.speakers:
         made_all, real_all = [], []
-        for number, emotion in enumerate(EMOTIONS):
+        for emotion in EMOTIONS:
             if not real[style, emotion]:
                 continue
             made = []
-            for k, (speech, times, spans) in enumerate(heard):
-                for seed in range(seeds):
-                    motion = model.generate(
-                        speech, emotion=emotion, speaker=style, seed=1000 * seed + 10 * k + number, face=False
-                    )
-                    made.append(motion)
-                    a, b = stroke_to_accent(motion, times, spans, rng=rng)
-                    distances.append(a)
-                    nulls.append(b)
-                    outside.append(ranges.outside(motion, joints))
+            for _ in range(voices):
+                speech, times, spans = heard[turn % len(heard)]
+                motion = model.generate(speech, emotion=emotion, speaker=style, seed=turn, face=False)
+                turn += 1
+                made.append(motion)
+                a, b = stroke_to_accent(motion, times, spans, rng=rng)
+                distances.append(a)
+                nulls.append(b)
+                outside.append(ranges.outside(motion, joints))
             own, genuine = liveliness(made).as_dict(), liveliness(real[style, emotion]).as_dict()
             per_emotion[emotion]["real_speed"].append(genuine["speed_mean"])
             per_emotion[emotion]["made_speed"].append(own["speed_mean"])
@@ -122,6 +126,7 @@ def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> 
     ]
     return {
         "clips": len(every_made),
+        "speakers_of_speech": len(speeches),
         "pooled": {
             "made": rounded(pooled),
             "real": rounded(pooled_real),
@@ -138,17 +143,17 @@ def measure(model: Any, real_clips: list, speeches: list, *, seeds: int = 1) -> 
     }
 
 
-def read_all(ebmdb_folder: str, speech_folder: str, count: int) -> tuple[list, list]:
-    """Real clips, and speech of the test speakers (5 to 16 s long, one clip a speaker first)."""
+def read_all(ebmdb_folder: str, speech_folder: str, split: str) -> tuple[list, list]:
+    """Real clips, and one speech of every speaker of a split (the first of 5 to 16 s)."""
     clips = [clip for clip in ebmdb.read(ebmdb_folder, quiet=True) if not isinstance(clip, Dropped)]
     test = [
         clip
         for clip in voices.read(speech_folder, quiet=True)
-        if not isinstance(clip, Dropped) and clip.split == "test" and 5 <= clip.speech.seconds <= 16
+        if not isinstance(clip, Dropped) and clip.split == split and 5 <= clip.speech.seconds <= 16
     ]
     seen: set[str] = set()
     first = [clip for clip in test if not (clip.speaker in seen or seen.add(clip.speaker))]
-    return clips, [clip.speech for clip in first[:count]]
+    return clips, [clip.speech for clip in first]
 
 
 def main() -> None:
@@ -156,12 +161,13 @@ def main() -> None:
     parser.add_argument("--ebmdb", required=True)
     parser.add_argument("--speech", required=True)
     parser.add_argument("--model", default="contextual")
-    parser.add_argument("--voices", type=int, default=3)
+    parser.add_argument("--voices", type=int, default=6)
+    parser.add_argument("--split", default="test", choices=("val", "test"))
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    clips, speeches = read_all(options.ebmdb, options.speech, options.voices)
-    result = measure(load(options.model), clips, speeches)
-    text = json.dumps({"benchmark": "motion", "model": options.model, "made_pairs": True, **result}, indent=1)
+    clips, speeches = read_all(options.ebmdb, options.speech, options.split)
+    result = measure(load(options.model), clips, speeches, voices=options.voices)
+    text = json.dumps({"benchmark": "motion", "model": options.model, "split": options.split, "made_pairs": True, **result}, indent=1)
     if options.out:
         options.out.write_text(text)
     print(text)

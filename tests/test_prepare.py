@@ -10,9 +10,10 @@ import pytest
 
 from corpus_data import ACTORS, gesturing, voice
 from cospeech.data import prepare as module
-from cospeech.data.prepare import open_store, prepare
+from cospeech.data.prepare import Balance, Tally, open_store, prepare
 from cospeech.data.readers.voices import split_of
 from cospeech.errors import UserError
+from cospeech.motion.codec import Codec
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import save_smplx
 from cospeech.speech.audio import write_wav
@@ -172,3 +173,30 @@ def test_nothing_usable_is_told(tmp_path, mini_corpus):
 def test_a_limit_reads_a_few(tmp_path, mini_corpus):
     report = prepare(corpora(mini_corpus), tmp_path, rounds=1, limit=1, quiet=True)
     assert report.clips == 4
+
+
+def test_a_balance_keeps_pairs_as_lively_as_the_clips():
+    rng = np.random.default_rng(0)
+    real = Tally(seconds=100.0, strokes=60.0, path=15.0, still=40.0)
+
+    def drawn() -> Tally:  # too lively by a quarter on the whole
+        lively = rng.uniform(0.75, 1.75)
+        return Tally(10.0, 6.0 * lively, 1.5 * lively, 4.0 / lively)
+
+    unbalanced = sum((drawn() for _ in range(200)), Tally())
+    balance = Balance(real)
+    for _ in range(200):
+        balance.choose([drawn() for _ in range(4)])
+    assert unbalanced.strokes / unbalanced.seconds > 1.2 * 0.6
+    assert balance.made.strokes / balance.made.seconds == pytest.approx(0.6, rel=0.05)
+    assert balance.made.path / balance.made.seconds == pytest.approx(0.15, rel=0.05)
+
+
+def test_a_tally_counts_a_clip(mini_store):
+    store = open_store(mini_store)
+    for item in store.select(kind="made_pair")[:3]:
+        found = Tally.of(Codec().decode(store.motion(item)))
+        told = Tally(**item.info["tally"])
+        assert found.seconds == told.seconds == pytest.approx(item.frames / 30)
+        assert found.path == pytest.approx(told.path, rel=0.02)  # the store rounds motion
+        assert 0 <= told.still <= told.seconds

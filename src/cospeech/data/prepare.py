@@ -13,7 +13,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..motion.codec import Codec
-from ..motion.phases import hand_speed
+from ..motion.motion import Motion
+from ..motion.phases import STILL_SPEED, hand_speed, strokes
 from ..progress import note, track
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
@@ -24,6 +25,7 @@ from .store import Entry, Store, write_manifest, write_shard
 Reader = Callable[..., Iterator[GestureClip | Dropped]]
 
 SHARD_FRAMES = 40_000  # about 22 minutes a shard
+DRAWS = 4  # made pairs to choose from, see ``Balance``
 
 
 @dataclass
@@ -201,6 +203,63 @@ def _fit(features: np.ndarray, frames: int) -> np.ndarray:
     return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
 
 
+@dataclass
+class Tally:
+    """How lively motion is, summed over clips."""
+
+    seconds: float = 0.0
+    strokes: float = 0.0
+    path: float = 0.0  # metres, mean of both wrists
+    still: float = 0.0  # seconds with both hands still
+
+    @classmethod
+    def of(cls, motion: Motion) -> Tally:
+        """The tally of one clip."""
+        speed = hand_speed(motion)
+        still = float((speed < STILL_SPEED).all(axis=1).mean())
+        return cls(
+            motion.seconds,
+            len(strokes(motion)),
+            float(speed.mean()) * motion.seconds,
+            still * motion.seconds,
+        )
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.seconds + other.seconds,
+            self.strokes + other.strokes,
+            self.path + other.path,
+            self.still + other.still,
+        )
+
+    def distance(self, other: Tally) -> float:
+        """How far two tallies' rates are apart: 1 is ten per cent or five points in one of them."""
+        a, b = self, other
+        return float(
+            ((a.strokes / a.seconds) / max(b.strokes / b.seconds, 0.1) / 0.1 - 10) ** 2
+            + ((a.path / a.seconds) / max(b.path / b.seconds, 0.01) / 0.1 - 10) ** 2
+            + ((a.still / a.seconds - b.still / b.seconds) / 0.05) ** 2
+        )
+
+
+class Balance:
+    """Keeps made pairs as lively as the clips they come from, for each speaker and emotion.
+
+    Fitting strokes to accents favours lively windows, and phrases favour long clips. So a few pairs are
+    drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real
+    clips in strokes a minute, hand speed and share of stillness. A decision of ours [D].
+    """
+
+    def __init__(self, real: Tally) -> None:
+        self.real, self.made = real, Tally()
+
+    def choose(self, drawn: Sequence[Tally]) -> int:
+        """Index of the drawn pair to keep; it is added to the sum."""
+        best = min(range(len(drawn)), key=lambda k: (self.made + drawn[k]).distance(self.real))
+        self.made = self.made + drawn[best]
+        return best
+
+
 def _make_pairs(
     moving: list[GestureClip], speaking: list[GestureClip], codec: Codec, writer: _Writer, report: Report,
     *, rounds: int, seed: int, quiet: bool,
@@ -209,10 +268,13 @@ def _make_pairs(
     distances: list[tuple[float, float, int]] = []
     for split in ("train", "val", "test"):
         pools: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
+        real: dict[tuple[str, str], Tally] = defaultdict(Tally)
         for clip in moving:
-            if clip.split == split:
-                item = candidate(clip, codec)
-                pools[clip.speaker, clip.emotion or "neutral"] += [item, mirrored(item, codec)]
+            if clip.split == split and clip.motion is not None:
+                item, key = candidate(clip, codec), (clip.speaker, clip.emotion or "neutral")
+                pools[key] += [item, mirrored(item, codec)]
+                real[key] += Tally.of(clip.motion)
+        balances = {key: Balance(tally) for key, tally in real.items()}
         voices = [clip for clip in speaking if clip.split == split]
         if not pools or not voices:
             continue
@@ -227,10 +289,12 @@ def _make_pairs(
             if writer.done():
                 described = json.loads((writer.folder / f"shard-{writer.number:05d}.json").read_text())
                 distances += [(d["info"]["distance"], d["info"]["shuffled"], d["frames"]) for d in described]
+                for d in described:
+                    balances[d["speaker"], d["emotion"]].made += Tally(**d["info"]["tally"])
                 writer.skip()
                 continue
             for number, voice in jobs[first : first + chunk]:
-                entry = _pair(voice, number, split, keys, weight, matchers, codec, seed)
+                entry = _pair(voice, number, split, keys, weight, matchers, balances, codec, seed)
                 info = entry.info
                 distances.append((info["distance"], info["shuffled"], len(entry.motion)))
                 writer._entries.append(entry)
@@ -244,7 +308,8 @@ def _make_pairs(
 
 def _pair(
     voice: GestureClip, number: int, split: str, keys: list[tuple[str, str]], weight: np.ndarray,
-    matchers: dict[tuple[str, str], Matcher], codec: Codec, seed: int,
+    matchers: dict[tuple[str, str], Matcher], balances: dict[tuple[str, str], Balance], codec: Codec,
+    seed: int,
 ) -> Entry:  # fmt: skip
     assert voice.speech is not None
     rng = np.random.default_rng([seed, number, zlib.crc32(voice.id.encode())])
@@ -252,12 +317,15 @@ def _pair(
     # A second of silence on both sides teaches how gesturing begins and ends.
     before, after = (int(16_000 * rng.uniform(0.3, 1.2)) for _ in range(2))
     features = speech_features(np.pad(voice.speech.samples, (before, after)))
-    made = matchers[speaker, emotion].make(features, rng)
-    speed = float(hand_speed(codec.decode(made.motion)).mean())
+    drawn = [matchers[speaker, emotion].make(features, rng) for _ in range(DRAWS)]
+    tallies = [Tally.of(codec.decode(pair.motion)) for pair in drawn]
+    choice = balances[speaker, emotion].choose(tallies)
+    made, tally = drawn[choice], tallies[choice]
+    speed = tally.path / tally.seconds
     return Entry(
         f"{voice.id}#{number}", "made_pair", split, speaker, emotion, made.motion, features,
         {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
-         "sources": list(made.sources)},
+         "sources": list(made.sources), "tally": vars(tally)},
     )  # fmt: skip
 
 

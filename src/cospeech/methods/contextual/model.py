@@ -17,6 +17,7 @@ from ...motion.idle import add_idle
 from ...motion.motion import Motion
 from ...motion.phases import strokes
 from ...motion.posture import seat, stand
+from ...sampling.beam import encode_residual
 from ...sampling.masked import MaskedSampling
 from ...sampling.rhythm import sample_frames, warp_times
 from ...speech.features import accents, speech_features
@@ -89,13 +90,7 @@ class OnnxNetworks:
 
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Coded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
-        residual = self._encoder(np.ascontiguousarray(motion[None]))[0]
-        codes = []
-        for book in self.books:
-            chosen = ((book**2).sum(-1) - 2 * residual @ book.T).argmin(-1)
-            residual = residual - book[chosen]
-            codes.append(chosen)
-        return np.stack(codes, -1)
+        return encode_residual(self._encoder(np.ascontiguousarray(motion[None]))[0], self.books)
 
 
 class ContextualModel:

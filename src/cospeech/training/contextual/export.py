@@ -18,6 +18,7 @@ from ...methods.contextual.sample import Condition
 from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig
 from ...motion.codec import Codec
 from ...nn.quantizer import Codebook
+from ...sampling.beam import encode_residual
 from ..export import export_graph, round_weights
 from .tokenizer import resample
 
@@ -54,7 +55,8 @@ class TorchNetworks:
 
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:
-        return self.tokenizer.encode(torch.from_numpy(motion[None]))[0].numpy()  # type: ignore[no-any-return]
+        latent = self.tokenizer.encode_latent(torch.from_numpy(motion[None]))[0]
+        return encode_residual(latent.numpy(), self.books)
 
 
 def _tensors(speech: np.ndarray, condition: Condition) -> tuple[Tensor, ...]:
