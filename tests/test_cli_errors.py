@@ -331,3 +331,21 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
     assert end.value.code == 130
     assert "Traceback" not in capfd.readouterr().err
     assert [path.name for path in place.iterdir()] == ["motion.glb"]
+
+
+# ---------------------------------------------------------------------------- the words themselves
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("generate a.wav --emotoin joy", "unrecognized options: --emotoin, joy; perhaps --emotion; see cospeech generate --help"),
+        ("generate a.wav --seed one", "error parsing --seed: "),
+        ("generate a.wav --seed", "missing value for argument '--seed'"),
+        ("generate", "missing from cospeech generate: SPEECH; see cospeech generate --help"),
+        ("gesture a.wav", "unrecognized options: gesture, a.wav; known: generate, convert,"),
+        ("", "expected one of {generate, convert,"),
+    ],
+)  # fmt: skip
+def test_words_that_are_no_command(fails, words, message):
+    assert message in fails(*words.split())

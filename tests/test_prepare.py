@@ -120,6 +120,20 @@ def test_other_settings_need_another_folder(mini_store, mini_corpus):
     assert contents(mini_store) == before
 
 
+def test_other_recordings_need_another_folder(mini_store, mini_corpus, tmp_path):
+    for name in ("ebmdb", "speech"):
+        shutil.copytree(getattr(mini_corpus, name), tmp_path / name)
+    shutil.copytree(mini_store, tmp_path / "store")
+    again = [("ebmdb", tmp_path / "ebmdb"), ("speech", tmp_path / "speech")]
+    plan = json.loads((mini_store / "plan.json").read_text())
+    same = [[*entry[:1], name, entry[2]] for entry, (name, _) in zip(plan["corpora"], again, strict=True)]
+    (tmp_path / "store" / "plan.json").write_text(json.dumps({**plan, "corpora": same}))
+    prepare(again, tmp_path / "store", rounds=2, quiet=True)  # the same files elsewhere are no change
+    next((tmp_path / "ebmdb").rglob("*.bvh")).unlink()
+    with pytest.raises(UserError, match="or other recordings"):
+        prepare(again, tmp_path / "store", rounds=2, quiet=True)
+
+
 def test_the_report(mini_store, mini_corpus, tmp_path, capsys):
     told = json.loads((mini_store / "report.json").read_text())
     assert told["clips"] == 12

@@ -97,6 +97,18 @@ def test_ten_steps_and_ten_more_are_twenty_to_the_bit(straight, tmp_path, stoppe
     assert torch.equal(one["random"][0], two["random"][0])
 
 
+def test_the_log_of_a_resumed_run_tells_each_step_once(tmp_path):
+    with pytest.raises(Cut):
+        fit(fresh(), loss, cut_at(14), tmp_path, CONFIG)
+    with open(tmp_path / "log.jsonl", "a") as file:
+        file.write('{"step": 13, "loss": 1.0}\n{"step": 1')  # the power went while it was written
+    fit(Small(), loss, batches, tmp_path, CONFIG)
+    steps = [json.loads(line)["step"] for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert steps == sorted(steps)
+    assert 13 not in steps
+    assert steps[-1] == CONFIG.steps
+
+
 def test_a_finished_run_is_loaded_and_not_trained(straight):
     def never(step: int, place: Place) -> dict[str, Tensor]:
         raise AssertionError("no step was left")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial, wraps
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
@@ -229,9 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(f"cospeech {__version__}\n")
         return
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS, args=_spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
-        )  # fmt: skip
+        _parsed(words)()
     except UserError as error:
         note(f"cospeech: {error}")
         raise SystemExit(2) from None
@@ -244,6 +246,55 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         note("cospeech: stopped; nothing half-written was left")
         raise SystemExit(130) from None
+
+
+def _parsed(words: list[str]) -> Callable[[], None]:
+    """The command that the words ask for, ready to run.
+
+    Raises:
+        UserError: the words are no command; in one line what tyro says in a box.
+    """
+    chosen: list[Callable[[], None]] = []
+
+    def choosing(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def choose(*args: Any, **options: Any) -> None:
+            chosen.append(partial(command, *args, **options))
+
+        return choose
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            tyro.extras.subcommand_cli_from_dict(
+                {name: choosing(command) for name, command in COMMANDS.items()},
+                args=_spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
+            )  # fmt: skip
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise UserError(_from_box(said.getvalue(), words)) from None
+    return chosen[0]
+
+
+def _from_box(text: str, words: list[str]) -> str:
+    """What a box of tyro says, in one line: its complaint, a guess at what was meant, where help is."""
+    lines = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
+    parts: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("──"):
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    complaint = " ".join(parts[0][:2] if parts[0][0].endswith(":") else parts[0]).rstrip(".")
+    for part in parts[1:]:
+        guess = re.match(r"(--[\w-]+)", part[1]) if part[0].startswith("Perhaps") and len(part) > 1 else None
+        if guess:
+            complaint += f"; perhaps {guess[1]}"
+        if part[0].startswith("Available subcommands"):
+            complaint += f"; known: {' '.join(part).partition(': ')[2]}"
+    command = f"{words[0]} " if words and words[0] in COMMANDS else ""
+    return f"{complaint[:1].lower()}{complaint[1:]}; see cospeech {command}--help"
 
 
 # Where to go next; the first one that fits is said.

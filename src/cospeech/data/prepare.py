@@ -98,14 +98,16 @@ def prepare(
     out = Path(out)
     readers = [reader(name) for name, _ in corpora]
     plan = {
-        "corpora": [[name, Path(folder).name] for name, folder in corpora],
+        "corpora": [[name, Path(folder).name, _listing(Path(folder))] for name, folder in corpora],
         "rounds": rounds,
         "seed": seed,
         "limit": limit,
     }
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
-        raise UserError(f"{out} was begun with other settings; choose another folder or remove it")
+        raise UserError(
+            f"{out} was begun with other settings or other recordings; choose another folder or remove it"
+        )
     codec, report = Codec(), Report()
     moving: list[GestureClip] = []
     speaking: list[GestureClip] = []
@@ -150,6 +152,12 @@ def prepare(
         for line in report.lines():
             note(line)
     return report
+
+
+def _listing(folder: Path) -> str:
+    """Eight hex digits that change when a corpus gains, loses or changes the size of a file."""
+    found = sorted((str(p.relative_to(folder)), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
+    return f"{zlib.crc32(json.dumps(found).encode()):08x}"
 
 
 class _Writer:

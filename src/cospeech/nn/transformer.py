@@ -41,7 +41,7 @@ class SelfAttention(nn.Module):
 class ConditionedBlock(nn.Module):
     """Self-attention and MLP, both modulated by a global condition; speech joins frame by frame.
 
-    The modulation starts at zero (Peebles and Xie 2023, adaLN-zero), so a fresh block is the identity.
+    The modulation starts at zero (Peebles and Xie 2023, adaLN-zero), so a fresh block only adds the speech.
     """
 
     def __init__(self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:

@@ -100,6 +100,7 @@ def fit(
     step = _resume(folder, model, optimizer, device)
     if place.first:
         folder.mkdir(parents=True, exist_ok=True)
+        _cut_log(folder, step)
         text = json.dumps({"training": asdict(config), **(describe or {})}, indent=1)
         with atomic_path(folder / "config.json") as path:
             path.write_text(text)
@@ -176,6 +177,22 @@ def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:
 def _log(folder: Path, entry: dict[str, Any]) -> None:
     with open(folder / "log.jsonl", "a") as file:
         file.write(json.dumps(entry) + "\n")
+
+
+def _cut_log(folder: Path, step: int) -> None:
+    """Forget what was logged after the checkpoint that a run goes on from; it comes again."""
+    log = folder / "log.jsonl"
+    if not log.is_file():
+        return
+    kept = []
+    for line in log.read_text().splitlines():
+        try:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except ValueError:  # cut off when the run was stopped
+            continue
+    with atomic_path(log) as path:
+        path.write_text("".join(kept))
 
 
 def _save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, place: Place) -> None:

@@ -29,6 +29,13 @@ REST_START = 1  # tokens of rest given at the start
 REST_END = 2  # tokens of rest given at the end
 
 
+# What config.json of a model folder may hold.
+KEYS = {
+    "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
+    "trained_on", "made_pairs", "credits", "sampling", "calibration", "results",
+}  # fmt: skip
+
+
 class OnnxNetworks:
     """The exported graphs, as ``sample_tokens`` wants them; each is opened when first used."""
 
@@ -225,6 +232,9 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
         UserError: something is missing or of the wrong kind; the message names it.
     """
     config, path = folder.config, folder.folder / "config.json"
+    strange = sorted(set(config) - KEYS)
+    if strange:
+        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(KEYS))}")
     sizes = config["config"]
     for key in ("codes", "layers", "downsample"):
         if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:

@@ -63,7 +63,8 @@ class TokenWindows:
                 emotion[row, EMOTIONS.index(item.emotion)] = 1.0
             if item.speaker in self.styles:
                 style[row, self.styles.index(item.speaker)] = 1.0
-            intensity[row] = np.log(item.info["speed"] / self.speeds[item.speaker, item.emotion] + 1e-3), 1.0
+            usual = max(self.speeds[item.speaker, item.emotion], 1e-3)  # a speaker may never move
+            intensity[row] = np.log(item.info["speed"] / usual + 1e-3), 1.0
         arrays = {"codes": codes, "features": features, "valid": valid, "emotion": emotion, "style": style,
                   "intensity": intensity}  # fmt: skip
         return {name: torch.from_numpy(value) for name, value in arrays.items()}
