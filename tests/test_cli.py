@@ -16,6 +16,7 @@ import cospeech
 from cli_data import HELLO, ROOT, SHIPPED, motion_file, needs_model, place, srt, tone, works, write_wav
 from cospeech import api, cli
 from cospeech.cli import main
+from cospeech.cli.words import spread_outputs
 from cospeech.data.prepare import prepare
 from cospeech.motion.formats import FORMATS
 from cospeech.motion.motion import load_motion
@@ -29,8 +30,10 @@ MIRROR = {
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
-    "train": ("cospeech.training.contextual.train", {}, set(), set()),
-    "export": ("cospeech.training.contextual.train", {}, set(), set()),
+    "train": ("cospeech.training.run", {}, set(), set()),
+    "export": ("cospeech.training.run", {}, set(), set()),
+    "evaluate": ("cospeech.api", {}, set(), set()),
+    "compare": ("cospeech.api", {}, set(), set()),
 }
 
 
@@ -89,7 +92,7 @@ def test_help_names_every_option():
     ],
 )
 def test_several_outputs(words, meant):
-    assert cli._spread_outputs(words.split()) == meant.split()
+    assert spread_outputs(words.split()) == meant.split()
 
 
 def test_help_and_version(capsys):

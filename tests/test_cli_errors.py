@@ -260,7 +260,7 @@ def test_corpora_stores_and_runs_that_cannot_be_used(place, fails):
     assert "expected READER=FOLDER, as in folder=recordings; got 'empty'" in fails(
         "prepare", "empty", "-o", "store"
     )
-    assert "unknown corpus 'magic'; known: beat2, ebmdb, folder, speech" in fails(
+    assert "unknown corpus 'magic'; known: beat, beat2, ebmdb, folder, pats, speech, ted, twh" in fails(
         "prepare", "magic=empty", "-o", "store"
     )
     for reader in ("ebmdb", "beat2", "folder", "speech"):
@@ -339,7 +339,10 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("generate a.wav --emotoin joy", "unrecognized options: --emotoin, joy; perhaps --emotion; see cospeech generate --help"),
+        (
+            "generate a.wav --emotoin joy",
+            "unrecognized options: --emotoin, joy; perhaps --emotion; see cospeech generate --help",
+        ),
         ("generate a.wav --seed one", "error parsing --seed: "),
         ("generate a.wav --seed", "missing value for argument '--seed'"),
         ("generate", "missing from cospeech generate: SPEECH; see cospeech generate --help"),

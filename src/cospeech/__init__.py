@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import convert, generate, render
+    from .api import compare, convert, evaluate, generate, render
     from .data.clips import GestureClip
     from .data.prepare import prepare
     from .errors import UserError
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .motion.skeleton import Skeleton, canonical_skeleton
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
-    from .training.contextual.train import export, train
+    from .training.run import export, train
 
 __version__ = "0.1.0"
 
@@ -31,15 +31,17 @@ _WHERE = {
     "UserError": "errors",
     "Word": "speech.speech",
     "canonical_skeleton": "motion.skeleton",
+    "compare": "api",
     "convert": "api",
-    "export": "training.contextual.train",
+    "evaluate": "api",
+    "export": "training.run",
     "generate": "api",
     "load": "runtime",
     "load_motion": "motion.motion",
     "load_speech": "speech.speech",
     "prepare": "data.prepare",
     "render": "api",
-    "train": "training.contextual.train",
+    "train": "training.run",
 }
 
 __all__ = [
@@ -50,7 +52,9 @@ __all__ = [
     "UserError",
     "Word",
     "canonical_skeleton",
+    "compare",
     "convert",
+    "evaluate",
     "export",
     "generate",
     "load",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import UserError
 from .files import check_folder
 from .methods.base import GestureModel
+from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
 from .runtime import load
 from .speech.speech import Speech, load_speech
+
+if TYPE_CHECKING:
+    from .metrics.report import Report
 
 PICTURES = (".mp4", ".html")
 
@@ -109,3 +115,83 @@ def on_canonical(motion: Motion) -> Motion:
     if motion.skeleton == canonical_skeleton():
         return motion
     return retarget(motion, table=detect_table(motion.skeleton))
+
+
+def evaluate(
+    systems: Sequence[str | Path | GestureModel],
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    metrics: Sequence[str] = GROUPS,
+    split: str = "test",
+    clips: int = 120,
+    extractor: str | Path = "extractor",
+    classifier: str | Path = "emotion-classifier",
+    seed: int = 0,
+) -> Report:
+    """Measure models or folders of motion beside real motion and baselines (``metrics.evaluate``).
+
+    Args:
+        systems: shipped models by name, model folders, loaded models, or folders of motion files named
+            after the clips; with several, every pair is compared on the same clips.
+        data: store made by ``prepare``.
+        out: folder for report.html, report.json and clips.csv; nothing is written without it.
+        metrics: groups of figures.
+        split: of the store.
+        clips: speeches at most.
+        extractor: features for distances, a shipped model or a folder.
+        classifier: of emotions, a shipped model or a folder.
+        seed: of the choice of clips and of generation.
+    Raises:
+        UserError: anything given that cannot be used, or too little data for a number.
+    """
+    from .metrics.evaluate import evaluate as run
+    from .metrics.systems import FolderSystem, ModelSystem, System
+
+    chosen: list[System] = []
+    for system in systems:
+        if not isinstance(system, str | Path):
+            chosen.append(ModelSystem(system, seed=seed))
+        elif Path(system).is_dir() and not (Path(system) / "config.json").is_file():
+            chosen.append(FolderSystem(system))
+        else:
+            chosen.append(ModelSystem(load(system), seed=seed))
+    return run(
+        chosen, data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
+        classifier=classifier, seed=seed, player=_page,
+    )  # fmt: skip
+
+
+def _page(motion: Motion, path: Path, title: str) -> Path:
+    from .avatar.html import write_html
+    from .motion.phases import phases
+
+    return write_html(motion, path, phases=phases(motion), title=title, level=1)
+
+
+def compare(
+    systems: Sequence[str | Path | GestureModel],
+    data: str | Path,
+    *,
+    out: str | Path | None = None,
+    metrics: Sequence[str] = GROUPS,
+    split: str = "test",
+    clips: int = 120,
+    extractor: str | Path = "extractor",
+    classifier: str | Path = "emotion-classifier",
+    seed: int = 0,
+) -> Report:
+    """``evaluate`` for two systems or more; ``Report.differences`` has the paired intervals.
+
+    Args:
+        systems: two or more, see ``evaluate``.
+
+    Raises:
+        UserError: fewer than two systems, and what ``evaluate`` raises.
+    """
+    if len(systems) < 2:
+        raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
+    return evaluate(
+        systems, data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
+        classifier=classifier, seed=seed,
+    )  # fmt: skip

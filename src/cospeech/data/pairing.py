@@ -14,7 +14,6 @@ import numpy as np
 
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
-from ..rotation import matrix_from_6d, matrix_to_6d
 from ..sampling.rhythm import LEAD, sample_frames, smooth_times
 from ..speech.features import accents, pauses
 from ..speech.layout import LAYOUT
@@ -281,7 +280,7 @@ class Matcher:
                 out[first:filled] = out[first:filled] * (1 - weight) + piece[:overlap] * weight
             out[max(first, filled) : end] = piece[overlap:]
             filled = end
-        return _orthonormal(out, self.codec)
+        return self.codec.orthonormal(out)
 
     def _with_rests(
         self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
@@ -345,10 +344,3 @@ def _ranks(values: np.ndarray) -> np.ndarray:
         return np.full(len(values), 0.5)
     return np.argsort(np.argsort(values)) / (len(values) - 1)
 
-
-def _orthonormal(channels: np.ndarray, codec: Codec) -> np.ndarray:
-    """Coded motion whose 6D parts are rotations again after blending."""
-    stop = codec.slices["hands"].stop
-    sixd = channels[:, :stop].reshape(len(channels), -1, 6)
-    fixed = matrix_to_6d(matrix_from_6d(sixd)).reshape(len(channels), -1)
-    return np.concatenate([fixed, channels[:, stop:]], axis=1).astype(np.float32)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import numpy as np
+
 from ..motion.motion import Motion
 from ..speech.speech import Speech
 
@@ -21,4 +23,8 @@ class GestureModel(Protocol):
 
     def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion:
         """Motion exactly as long as the speech."""
+        ...
+
+    def from_features(self, features: np.ndarray, *, seed: int = 0, **options: Any) -> Motion:
+        """Motion for speech features [T, F], exactly T frames long; without a face."""
         ...

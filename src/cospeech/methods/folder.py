@@ -1,13 +1,22 @@
-"""A model folder on disk: its config, its ONNX graphs, its arrays."""
+"""A model folder on disk: where it is, its config, its ONNX graphs, its arrays."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import UserError
+
+FORMAT = 1
+METHODS = {"contextual": "cospeech.methods.contextual.model:ContextualModel"}
+JUDGES = ("extractor", "emotion-classifier")  # models that measure motion and make none
+
+_REQUIRED = ("format", "method", "config", "package_version")
 
 
 class ModelFolder:
@@ -61,3 +70,57 @@ class Graph:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:160]
+
+
+def shipped_folders() -> list[Path]:
+    """Folders of all models that come with the package."""
+    root = Path(str(files("cospeech") / "models"))
+    return [path.parent for path in sorted(root.glob("*/config.json"))]
+
+
+def judge_folder(name: str | Path, method: str) -> ModelFolder:
+    """The folder of a model that measures motion: a shipped one by name, or any.
+
+    Raises:
+        UserError: there is none, it is broken, or it measures something else.
+    """
+    folder = find_folder(
+        name, lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] == method)
+    )
+    config = read_config(folder)
+    if config["method"] != method:
+        raise UserError(f"{folder} is a model of {config['method']!r}; a model of {method!r} is needed")
+    return ModelFolder(folder, config)
+
+
+def find_folder(name: str | Path, known: Callable[[], tuple[str, ...]]) -> Path:
+    """A model folder as given, or the shipped one of that name."""
+    folder = Path(str(name))
+    if folder.is_dir():
+        return folder
+    inside = Path(str(files("cospeech") / "models" / str(name)))
+    if not inside.is_dir() or folder.name != str(name):
+        names = ", ".join(known()) or "none here"
+        raise UserError(f"no model {str(name)!r}: give a model folder or a shipped one ({names})")
+    return inside
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model folder, checked."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder} is no model folder: it has no config.json") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); export the model again") from None
+    missing = [key for key in _REQUIRED if not isinstance(config, dict) or key not in config]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}; export the model again")
+    if config["format"] != FORMAT:
+        raise UserError(
+            f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again"
+        )
+    if config["method"] not in (*METHODS, *JUDGES):
+        raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
+    return dict(config)

@@ -78,6 +78,13 @@ class Codec:
         translation = channels[:, self.slices["root"]] + skeleton.offsets[0]
         return Motion(skeleton, FPS, rotations, translation.astype(np.float32))
 
+    def orthonormal(self, channels: np.ndarray) -> np.ndarray:
+        """Coded motion [T, C] whose 6D parts are rotations again after blending or averaging."""
+        stop = self.slices["hands"].stop
+        sixd = channels[:, :stop].reshape(len(channels), -1, 6)
+        fixed = matrix_to_6d(matrix_from_6d(sixd)).reshape(len(channels), -1)
+        return np.concatenate([fixed, channels[:, stop:]], axis=1).astype(np.float32)
+
     @cached_property
     def mirror_map(self) -> tuple[np.ndarray, np.ndarray]:
         """(order [C], sign [C]) with ``mirrored = channels[:, order] * sign``."""

@@ -22,10 +22,10 @@ GAZE = (14.0, 5.0)  # degrees, yaw and pitch of the head when looking around
 QUIET = 1.5  # seconds of silence before the eyes wander
 
 
-def add_idle(motion: Motion, speech: Speech, *, seed: int = 0, features: np.ndarray | None = None) -> Motion:
+def add_idle(motion: Motion, speech: Speech | np.ndarray, *, seed: int = 0) -> Motion:
     """A canonical motion that breathes throughout and looks around in long silences.
 
-    ``features``: the speech's own [T, F], if they are at hand already.
+    ``speech``: a Speech, or its features [T, F] where they are at hand already.
     """
     rng = np.random.default_rng([seed, 97])
     skeleton = canonical_skeleton()
@@ -47,7 +47,7 @@ def add_idle(motion: Motion, speech: Speech, *, seed: int = 0, features: np.ndar
         shoulder = skeleton.index(f"{side}_shoulder")
         rotations[:, collar] = lift @ rotations[:, collar]
         rotations[:, shoulder] = np.swapaxes(lift, -1, -2) @ rotations[:, shoulder]
-    quiet = quiet_share(speech, frames, fps, features=features)
+    quiet = quiet_share(speech, frames, fps)
     yaw = np.deg2rad(GAZE[0]) * _wander(rng, frames, fps, period=2.8, hold=0.6) * quiet
     nod = np.deg2rad(GAZE[1]) * _wander(rng, frames, fps, period=3.7, hold=0.6) * quiet
     head = skeleton.index("head")
@@ -57,12 +57,12 @@ def add_idle(motion: Motion, speech: Speech, *, seed: int = 0, features: np.ndar
     return replace(motion, rotations=rotations.astype(np.float32))
 
 
-def quiet_share(speech: Speech, frames: int, fps: float, *, features: np.ndarray | None = None) -> np.ndarray:
+def quiet_share(speech: Speech | np.ndarray, frames: int, fps: float) -> np.ndarray:
     """[T] 0 to 1: one inside silences longer than ``QUIET`` seconds, eased over half a second."""
     from ..speech.features import pauses
 
     mask = np.zeros(frames)
-    for start, end in pauses(speech.resampled().samples if features is None else features):
+    for start, end in pauses(speech if isinstance(speech, np.ndarray) else speech.resampled().samples):
         if end - start >= QUIET:
             mask[round((start + 0.5) * fps) : max(0, round((end - 0.3) * fps))] = 1.0
     width = round(0.8 * fps)

@@ -140,6 +140,33 @@ TABLES: dict[str, RigTable] = {
             ("Hips", "Spine3", "LeftForeArm"),
         ),
         RigTable(
+            "twh",
+            "Talking With Hands 16.2M as of the GENEA challenges (BVH, 83 joints, T-pose)",
+            {
+                "pelvis": "b_root",
+                "neck": "b_neck0",
+                "head": "b_head",
+                "jaw": "b_jaw",
+                **_sided(
+                    {
+                        "eye": "b_{}_eye",
+                        "hip": "b_{}_upleg",
+                        "knee": "b_{}_leg",
+                        "ankle": "b_{}_foot",
+                        "collar": "b_{}_shoulder",
+                        "shoulder": "b_{}_arm_twist",  # at the same place as b_{}_arm, and turned with it
+                        "elbow": "b_{}_forearm",
+                        "wrist": "b_{}_wrist",
+                        **_fingers("b_{}_FN", _LOWER),
+                    },
+                    "l",
+                    "r",
+                ),
+            },
+            ("b_spine0", "b_spine1", "b_spine2", "b_spine3"),
+            ("b_root", "b_spine0", "b_l_arm_twist", "b_l_forearm"),
+        ),
+        RigTable(
             "mixamo",
             "Mixamo, with or without its prefix",
             {
@@ -253,4 +280,5 @@ ALIASES = {
     "mesh2motion": "rigify",
     "unreal": "ue5",
     "ue4": "ue5",
+    "genea": "twh",
 }

@@ -1,4 +1,4 @@
-"""Training presets: everything that a run of the contextual method needs, by name."""
+"""Training presets: everything that a run needs, by name."""
 
 from __future__ import annotations
 
@@ -7,18 +7,29 @@ from dataclasses import dataclass, field
 from ..errors import UserError
 from ..methods.contextual.generator import GeneratorConfig
 from ..methods.contextual.tokenizer import TokenizerConfig
+from ..nn.judges import EmotionNetConfig, ExtractorConfig
 from .loop import TrainConfig
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Sizes and schedules of both stages."""
+    """Sizes and schedules of both stages of the contextual method, and of what measures motion."""
 
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
     tokenizer_training: TrainConfig = field(default_factory=TrainConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     generator_training: TrainConfig = field(default_factory=TrainConfig)
+    extractor: ExtractorConfig = field(default_factory=ExtractorConfig)
+    extractor_training: TrainConfig = field(default_factory=TrainConfig)
+    classifier: EmotionNetConfig = field(default_factory=EmotionNetConfig)
+    classifier_training: TrainConfig = field(default_factory=TrainConfig)
 
+
+# What measures motion is small, and the same in every preset that is meant to be used.
+_EXTRACTOR = TrainConfig(steps=2000, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=500)
+_CLASSIFIER = TrainConfig(
+    steps=1500, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=250, weight_decay=0.1
+)
 
 PRESETS = {
     # Seconds on one core: for tests and for trying a corpus out.
@@ -27,6 +38,10 @@ PRESETS = {
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         GeneratorConfig(width=32, heads=2, depth=2, residual_depth=1),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        ExtractorConfig(width=16, latent=8, window_latent=4),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        EmotionNetConfig(width=16),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
     # An hour on two cores: what is shipped.
     "default": Preset(
@@ -34,6 +49,8 @@ PRESETS = {
         TrainConfig(steps=700, batch_size=96, learning_rate=1e-4, warmup=100, bf16=True, validate_every=100),
         GeneratorConfig(),
         TrainConfig(steps=1800, batch_size=48, learning_rate=5e-4, warmup=100, bf16=True, validate_every=400),
+        extractor_training=_EXTRACTOR,
+        classifier_training=_CLASSIFIER,
     ),
     # For a GPU.
     "large": Preset(
@@ -41,6 +58,8 @@ PRESETS = {
         TrainConfig(steps=20_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
         GeneratorConfig(width=384, heads=6, depth=8, residual_depth=6),
         TrainConfig(steps=40_000, batch_size=128, learning_rate=3e-4, warmup=1000, bf16=True),
+        extractor_training=_EXTRACTOR,
+        classifier_training=_CLASSIFIER,
     ),
 }
 

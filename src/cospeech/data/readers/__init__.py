@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
 
+from ...errors import UserError
 from ..clips import Dropped, GestureClip
+from ..points import PointClip
 
 Reader = Callable[..., Iterator[GestureClip | Dropped]]
+PointReader = Callable[..., Iterator[PointClip | Dropped]]
 
 
 def _lazy(module: str) -> Callable[[], Reader]:
@@ -18,9 +22,43 @@ def _lazy(module: str) -> Callable[[], Reader]:
     return load
 
 
+def _points(module: str) -> Callable[[], Reader]:
+    def load() -> Reader:
+        raise UserError(
+            f"{module} holds points in a picture and no motion, so no store is made of it; "
+            f"read it with cospeech.data.readers.read_points({module!r}, folder)"
+        )
+
+    return load
+
+
 READERS: dict[str, Callable[[], Reader]] = {
     "ebmdb": _lazy("ebmdb"),
+    "beat": _lazy("beat"),
     "beat2": _lazy("beat2"),
+    "zeggs": _lazy("zeggs"),
+    "twh": _lazy("twh"),
+    "ted": _lazy("ted"),
+    "pats": _points("pats"),
     "folder": _lazy("folder"),
     "speech": _lazy("voices"),
 }
+POINT_READERS = ("pats",)
+
+
+def read_points(
+    name: str, folder: str | Path, *, limit: int | None = None, quiet: bool = False
+) -> Iterator[PointClip | Dropped]:
+    """Clips of a corpus of points in a picture.
+
+    Args:
+        name: of the corpus, one of POINT_READERS.
+        folder: holds it.
+        limit: read only so many clips of each speaker (for trials).
+    Raises:
+        UserError: unknown corpus, or what its reader raises.
+    """
+    if name not in POINT_READERS:
+        raise UserError(f"unknown corpus of points {name!r}; known: {', '.join(POINT_READERS)}")
+    read: PointReader = import_module(f"{__name__}.{name}").read
+    return read(folder, limit=limit, quiet=quiet)

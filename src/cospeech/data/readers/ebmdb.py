@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import tempfile
 import zipfile
+import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -97,7 +98,7 @@ def _read_take(root: Path, actor: str, take: list[dict[str, str]]) -> Iterator[G
         if reason:
             yield Dropped(identity, reason)
             continue
-        finished = add_fingers(standing, emotion=emotion, seed=_seed(identity))
+        finished = add_fingers(standing, emotion=emotion, seed=seed_of(identity))
         yield GestureClip(identity, actor, SPLITS.get(actor, "train"), emotion, None, finished)
 
 
@@ -126,7 +127,6 @@ def implausible(motion: Motion) -> str | None:
     return None
 
 
-def _seed(identity: str) -> int:
-    import zlib
-
+def seed_of(identity: str) -> int:
+    """The seed of what is made up for a clip."""
     return zlib.crc32(identity.encode())

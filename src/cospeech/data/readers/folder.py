@@ -9,32 +9,21 @@ a row leaves empty is as without it.
 from __future__ import annotations
 
 import csv
-import zlib
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
 
 from ...emotions import canonical_emotion
 from ...errors import UserError
-from ...motion.binding import bind
-from ...motion.fingers import add_fingers
-from ...motion.formats.bvh import load_bvh
-from ...motion.motion import Motion
-from ...motion.retarget import detect_table, retarget
-from ...motion.skeleton import LEFT_HAND, RIGHT_HAND
-from ...progress import note, track
-from ...speech.speech import Speech, load_speech
+from ...progress import track
 from ..clips import Dropped, GestureClip
-from .together import as_long_as_each_other, upright
+from .together import Few, bvh_body, paired, recording
 from .voices import SUFFIXES, split_of
 
 TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
 COLUMNS = ("file", "emotion", "speaker", "split")
 FEW = 10  # recordings: fewer than this are not split, all are for training
-_STILL = np.deg2rad(1.0)  # fingers that turn less than this all through a recording were not recorded
 
 
 @dataclass(frozen=True)
@@ -72,63 +61,32 @@ def read(
     for path in files:
         beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
     labels = _labels(folder, motions)
-    counts: Counter[str] = Counter()
+    few = Few(limit)
     for path in track(motions, "folder", quiet=quiet):
         name = path.relative_to(folder).as_posix()
         label = labels.get(name, _Label())
         parts = path.relative_to(folder).parts
         speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
-        counts[speaker] += 1
-        if limit is not None and counts[speaker] > limit:
+        if few.over(speaker):
             continue
         own = beside[path.with_suffix("")]
         sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
         if sound is None:
             yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
             continue
-        try:
-            speech = _speech(sound, own, speaker, label.emotion, quiet)
-            motion = _motion(path, label.emotion, name)
-        except UserError as error:
-            yield Dropped(name, str(error))
-            continue
-        fitted = as_long_as_each_other(name, speech, motion, quiet=quiet)
-        if isinstance(fitted, Dropped):
-            yield fitted
-            continue
-        split = label.split or (split_of(name) if len(motions) >= FEW else "train")
-        yield GestureClip(name, speaker, split, label.emotion, *fitted)
+        text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
+        yield paired(
+            name,
+            partial(recording, sound, text=text, speaker=speaker, emotion=label.emotion, quiet=quiet),
+            partial(bvh_body, path, identity=name, emotion=label.emotion),
+            speaker=speaker,
+            split=label.split or (split_of(name) if len(motions) >= FEW else "train"),
+            emotion=label.emotion,
+            quiet=quiet,
+        )
     for stem, own in beside.items():
         if ".bvh" not in own and own.keys() & set(SUFFIXES):
             yield Dropped(stem.relative_to(folder).as_posix(), "no motion of the same name (.bvh)")
-
-
-def _motion(path: Path, emotion: str | None, name: str) -> Motion:
-    recorded = load_bvh(path)
-    table = detect_table(recorded.skeleton)
-    motion = upright(retarget(recorded, table=table))
-    has_fingers = any(joint.endswith("_index1") for joint in bind(table, recorded.skeleton).joints)
-    if has_fingers and _moves(motion):
-        return motion
-    return add_fingers(motion, emotion=emotion, seed=zlib.crc32(name.encode()))
-
-
-def _moves(motion: Motion) -> bool:
-    """Whether any finger joint turns in the course of a motion."""
-    fingers = motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]]
-    return bool(np.abs(fingers - fingers[:1]).max() > _STILL)
-
-
-def _speech(sound: Path, own: dict[str, Path], speaker: str, emotion: str | None, quiet: bool) -> Speech:
-    """The recording with its words; without them if the transcript cannot be used."""
-    text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
-    try:
-        return load_speech(sound, transcript=text, speaker=speaker, emotion=emotion)
-    except UserError as error:
-        speech = load_speech(sound, speaker=speaker, emotion=emotion)  # raises if it was the sound
-        if not quiet:
-            note(f"{sound.name}: read without words: {error}")
-        return speech
 
 
 def _labels(folder: Path, motions: list[Path]) -> dict[str, _Label]:

@@ -147,31 +147,53 @@ class ContextualModel:
         Raises:
             UserError: an emotion, speaker, intensity or seed that the model does not know.
         """
-        weights = self._emotion(emotion if emotion is not None else speech.emotion)
-        known = speech.speaker if speech.speaker in self.speakers else None
-        style = self._style(speaker if speaker is not None else known)
+        emotion = emotion if emotion is not None else speech.emotion
+        if speaker is None and speech.speaker in self.speakers:
+            speaker = speech.speaker
+        features = speech_features(speech.resampled().samples)[: speech.frames]
+        if len(features) < speech.frames:  # resampling may round a frame away
+            features = np.pad(features, ((0, speech.frames - len(features)), (0, 0)), mode="edge")
+        motion = self.from_features(
+            features, emotion=emotion, intensity=intensity, speaker=speaker, seated=seated, seed=seed,
+            sampling=sampling,
+        )  # fmt: skip
+        if not face:
+            return motion
+        weights = self._emotion(emotion)
+        strongest = EMOTIONS[int(weights.argmax())] if weights.any() else None
+        return motion.with_face(
+            face_from_speech(speech, seed=seed, emotion=strongest, intensity=min(1.5, intensity))
+        )
+
+    def from_features(
+        self,
+        features: np.ndarray,
+        *,
+        emotion: str | Mapping[str, float] | None = None,
+        intensity: float = 1.0,
+        speaker: str | None = None,
+        seated: bool = False,
+        seed: int = 0,
+        sampling: ContextualSampling | None = None,
+    ) -> Motion:
+        """Gestures without a face for speech features [T, F], T frames long; see ``generate``.
+
+        For speech whose sound is not at hand, such as that of a store.
+        """
+        weights, style = self._emotion(emotion), self._style(speaker)
         if not 0.25 <= intensity <= 2.5:
             raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
         if seed < 0:
             raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
         settings = sampling or self.sampling
-        features = speech_features(speech.resampled().samples)[: speech.frames]
-        if len(features) < speech.frames:  # resampling may round a frame away
-            features = np.pad(features, ((0, speech.frames - len(features)), (0, 0)), mode="edge")
         coded = self._coded(features, weights, style, intensity, seed, settings)
         motion = Codec().decode(coded)
         if settings.rhythm:
             found = np.array([stroke.time for stroke in strokes(motion)])
             times = warp_times(found, accents(features)[0], len(motion), motion.fps)
             motion = Codec().decode(sample_frames(coded, times * motion.fps))
-        motion = add_idle(motion, speech, seed=seed, features=features)
-        motion = seat(motion) if seated else stand(motion)
-        if not face:
-            return motion
-        strongest = EMOTIONS[int(weights.argmax())] if weights.any() else None
-        return motion.with_face(
-            face_from_speech(speech, seed=seed, emotion=strongest, intensity=min(1.5, intensity))
-        )
+        motion = add_idle(motion, features, seed=seed)
+        return seat(motion) if seated else stand(motion)
 
     def _coded(
         self, features: np.ndarray, emotion: np.ndarray, style: int, intensity: float, seed: int,

@@ -1,24 +1,20 @@
-"""The command line: one thin command for each function of ``api``."""
+"""The commands, each thin over a function of the package."""
 
 from __future__ import annotations
 
-import contextlib
-import io
 import os
-import re
+import shutil
 import sys
 import time
-from collections.abc import Callable, Sequence
-from functools import partial, wraps
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import tyro
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
-from .errors import UserError
-from .progress import note, stage
+from ..errors import UserError
+from ..metrics.groups import GROUPS
+from ..progress import note, stage
 
 DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
 
@@ -28,6 +24,10 @@ StoreFolder = Annotated[Path, arg(metavar="STORE")]
 RunFolder = Annotated[Path, arg(metavar="RUN")]
 Out = UseAppendAction[Annotated[tuple[Path, ...], arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")]]
 OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
+DataFolder = Annotated[Path, arg(metavar="STORE")]
+Systems = Annotated[tuple[Path, ...], arg(metavar="MODEL|FOLDER ...", help_behavior_hint="")]
+Metrics = Annotated[tuple[str, ...], arg(metavar="GROUP ...")]
+MaybeFolder = Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")]
 MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
 MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
@@ -63,9 +63,9 @@ def generate(
         model: a shipped model or a model folder.
     """
     began = time.monotonic()
-    from . import api
-    from .runtime import load
-    from .speech.speech import load_speech
+    from .. import api
+    from ..runtime import load
+    from ..speech.speech import load_speech
 
     targets = out or _default_targets(speech)
     for target in targets:
@@ -91,7 +91,7 @@ def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
         out: where to write; the suffix chooses the format. Takes several.
     """
     began = time.monotonic()
-    from . import api
+    from .. import api
 
     for target in _some(out):
         _not_over(api.check_target(target), source)
@@ -113,9 +113,9 @@ def render(
         transcript: its words, for the page.
     """
     began = time.monotonic()
-    from . import api
-    from .motion.motion import load_motion
-    from .speech.speech import load_speech
+    from .. import api
+    from ..motion.motion import load_motion
+    from ..speech.speech import load_speech
 
     for target in _some(out):
         _not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
@@ -145,7 +145,7 @@ def prepare(
         seed: of the matching.
         limit: read only so many clips a corpus and speaker, for trials.
     """
-    from .data.prepare import prepare as run
+    from ..data.prepare import prepare as run
 
     if not corpora:
         raise UserError("no corpus is named; name one or more, as in folder=recordings")
@@ -164,6 +164,7 @@ def train(
     /,
     *,
     out: OutFolder,
+    method: str = "contextual",
     preset: str = "default",
     stage: str = "all",
     steps: MaybeCount = None,
@@ -175,16 +176,17 @@ def train(
     Args:
         store: folder made by prepare.
         out: run folder.
+        method: contextual (speech to motion), or what measures motion: extractor, emotion-classifier.
         preset: tiny, default or large.
-        stage: tokenizer, generator or all.
+        stage: of contextual: tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.
     """
     _need_torch()
-    from .training.contextual.train import train as run
+    from ..training.run import train as run
 
-    run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+    run(store, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
         note(f"trained {out}; next: cospeech export {out} --store {store} -o model")
 
@@ -193,26 +195,97 @@ def export(
     run: Positional[RunFolder],
     /,
     *,
-    store: StoreFolder,
     out: OutFolder,
+    store: MaybeFolder = None,
     name: MaybeName = None,
 ) -> None:
     """Make a model folder, which needs no torch, from a finished run (needs the extra [train]).
 
     Args:
         run: run folder.
-        store: the store it was trained on (for the rest poses).
         out: model folder to write.
+        store: the store it was trained on; contextual takes the rest poses from it.
         name: the model's name; that of the folder unless given.
     """
     _need_torch()
-    from .training.contextual.train import export as write
+    from ..training.run import export as write
 
-    write(run, store, out, name=name)
-    note(f"wrote {out}; next: cospeech generate speech.wav --model {out}")
+    write(run, out, store=store, name=name)
+    note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
 
 
-_DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
+def evaluate(
+    systems: Positional[Systems],
+    /,
+    *,
+    data: DataFolder,
+    out: OutFolder,
+    metrics: Metrics = GROUPS,
+    split: str = "test",
+    clips: Count = 120,
+    extractor: Annotated[str, arg(metavar="NAME|FOLDER")] = "extractor",
+    classifier: Annotated[str, arg(metavar="NAME|FOLDER")] = "emotion-classifier",
+    seed: Count = 0,
+) -> None:
+    """Measure models or folders of motion beside real motion and baselines.
+
+    Args:
+        systems: a shipped model, a model folder, or a folder of motion files (.bvh .npz ...) named
+            after the clips, from any program; with several, they are compared on the same clips.
+        data: store made by prepare.
+        out: folder for report.html, report.json and clips.csv.
+        metrics: groups of figures; all unless named.
+        split: of the store: test, val or train.
+        clips: speeches at most.
+        extractor: features for distances, a shipped model or a folder.
+        classifier: of emotions, a shipped model or a folder.
+        seed: of the choice of clips and of generation.
+    """
+    began = time.monotonic()
+    from .. import api
+    from ..metrics.report import table
+
+    if not systems:
+        raise UserError("nothing to evaluate is named; name a model, a model folder or a folder of motion")
+    report = api.evaluate(
+        [str(system) for system in systems], data, out=out, metrics=metrics, split=split, clips=clips,
+        extractor=extractor, classifier=classifier, seed=seed,
+    )  # fmt: skip
+    sys.stdout.write(table(report, shutil.get_terminal_size((120, 40)).columns).rstrip("\n") + "\n")
+    note(f"wrote {out} in {time.monotonic() - began:.0f} s; next: open {out / 'report.html'} in a browser")
+
+
+def compare(
+    systems: Positional[Systems],
+    /,
+    *,
+    data: DataFolder,
+    out: OutFolder,
+    metrics: Metrics = GROUPS,
+    split: str = "test",
+    clips: Count = 120,
+    extractor: Annotated[str, arg(metavar="NAME|FOLDER")] = "extractor",
+    classifier: Annotated[str, arg(metavar="NAME|FOLDER")] = "emotion-classifier",
+    seed: Count = 0,
+) -> None:
+    """Measure several systems on the same clips, with the intervals of their differences.
+
+    Args:
+        systems: two or more: shipped models, model folders, folders of motion files named after clips.
+        data: store made by prepare.
+        out: folder for report.html, report.json and clips.csv.
+        metrics: groups of figures; all unless named.
+        split: of the store: test, val or train.
+        clips: speeches at most.
+        extractor: features for distances, a shipped model or a folder.
+        classifier: of emotions, a shipped model or a folder.
+        seed: of the choice of clips and of generation.
+    """
+    if len(systems) < 2:
+        raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
+    evaluate(systems, data=data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
+             classifier=classifier, seed=seed)  # fmt: skip
+
 
 COMMANDS: dict[str, Any] = {
     "generate": generate,
@@ -221,80 +294,9 @@ COMMANDS: dict[str, Any] = {
     "prepare": prepare,
     "train": train,
     "export": export,
+    "evaluate": evaluate,
+    "compare": compare,
 }
-
-
-def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; a user's error ends in one line and status 2."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["--version"]:
-        from . import __version__
-
-        sys.stdout.write(f"cospeech {__version__}\n")
-        return
-    try:
-        _parsed(words)()
-    except UserError as error:
-        note(f"cospeech: {error}")
-        raise SystemExit(2) from None
-    except OSError as error:  # of the machine: a full disk, a folder that may not be written to
-        if error.errno is None:
-            raise
-        place = f" {error.filename}" if error.filename else ""
-        note(f"cospeech: cannot go on:{place} {error.strerror}; free space or choose another place")
-        raise SystemExit(2) from None
-    except KeyboardInterrupt:
-        note("cospeech: stopped; nothing half-written was left")
-        raise SystemExit(130) from None
-
-
-def _parsed(words: list[str]) -> Callable[[], None]:
-    """The command that the words ask for, ready to run.
-
-    Raises:
-        UserError: the words are no command; in one line what tyro says in a box.
-    """
-    chosen: list[Callable[[], None]] = []
-
-    def choosing(command: Callable[..., None]) -> Callable[..., None]:
-        @wraps(command)
-        def choose(*args: Any, **options: Any) -> None:
-            chosen.append(partial(command, *args, **options))
-
-        return choose
-
-    said = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(said):
-            tyro.extras.subcommand_cli_from_dict(
-                {name: choosing(command) for name, command in COMMANDS.items()},
-                args=_spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
-            )  # fmt: skip
-    except SystemExit as end:
-        if end.code in (0, None):
-            raise
-        raise UserError(_from_box(said.getvalue(), words)) from None
-    return chosen[0]
-
-
-def _from_box(text: str, words: list[str]) -> str:
-    """What a box of tyro says, in one line: its complaint, a guess at what was meant, where help is."""
-    lines = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
-    parts: list[list[str]] = [[]]
-    for line in lines:
-        if line.startswith("──"):
-            parts.append([])
-        else:
-            parts[-1].append(line)
-    complaint = " ".join(parts[0][:2] if parts[0][0].endswith(":") else parts[0]).rstrip(".")
-    for part in parts[1:]:
-        guess = re.match(r"(--[\w-]+)", part[1]) if part[0].startswith("Perhaps") and len(part) > 1 else None
-        if guess:
-            complaint += f"; perhaps {guess[1]}"
-        if part[0].startswith("Available subcommands"):
-            complaint += f"; known: {' '.join(part).partition(': ')[2]}"
-    command = f"{words[0]} " if words and words[0] in COMMANDS else ""
-    return f"{complaint[:1].lower()}{complaint[1:]}; see cospeech {command}--help"
 
 
 # Where to go next; the first one that fits is said.
@@ -340,38 +342,6 @@ def _not_over(target: Path, *sources: Path | None) -> None:
 
 def _same(one: Path, other: Path) -> bool:
     return one.exists() and other.exists() and one.samefile(other)
-
-
-# Options that stand alone; after any other one comes its value.
-_FLAGS = ("-h", "--help", "--seated")
-
-
-def _spread_outputs(words: list[str]) -> list[str]:
-    """``-o a b`` means ``-o a -o b``: every word after -o up to the next option is an output.
-
-    ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
-    """
-    if words[:1] not in (["generate"], ["convert"], ["render"]):
-        return words
-    result, outputs, given, last = words[:1], 0, False, ""
-    for word, following in pairwise([*words[1:], "-"]):
-        if word in ("-o", "--out"):
-            last, outputs = "-o", 0
-            if following.startswith("-"):
-                result.append(word)  # it lacks its file, which the parser will say
-        elif word.startswith("-") and len(word) > 1:
-            last = "" if "=" in word or word in _FLAGS else word
-            result.append(word)
-        elif last == "-o":
-            result += ["--out", word]
-            outputs += 1
-        else:
-            given = given or not last
-            last = ""
-            result.append(word)
-    if not given and last == "-o" and outputs > 1:
-        del result[-2]
-    return result
 
 
 def _need_torch() -> None:

@@ -1,0 +1,98 @@
+"""The words of a command line: which command they ask for, or in one line why none."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+from collections.abc import Callable, Mapping
+from functools import partial, wraps
+from itertools import pairwise
+from typing import Any
+
+import tyro
+
+from ..errors import UserError
+
+_DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
+
+
+def parsed(words: list[str], commands: Mapping[str, Callable[..., None]]) -> Callable[[], None]:
+    """The command that the words ask for, ready to run.
+
+    Raises:
+        UserError: the words are no command; in one line what tyro says in a box.
+    """
+    chosen: list[Callable[[], None]] = []
+
+    def choosing(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def choose(*args: Any, **options: Any) -> None:
+            chosen.append(partial(command, *args, **options))
+
+        return choose
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            tyro.extras.subcommand_cli_from_dict(
+                {name: choosing(command) for name, command in commands.items()},
+                args=spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
+            )  # fmt: skip
+    except SystemExit as end:
+        if end.code in (0, None):
+            raise
+        raise UserError(_from_box(said.getvalue(), words, commands)) from None
+    return chosen[0]
+
+
+def _from_box(text: str, words: list[str], commands: Mapping[str, Any]) -> str:
+    """What a box of tyro says, in one line: its complaint, a guess at what was meant, where help is."""
+    lines = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
+    parts: list[list[str]] = [[]]
+    for line in lines:
+        if line.startswith("──"):
+            parts.append([])
+        else:
+            parts[-1].append(line)
+    complaint = " ".join(parts[0][:2] if parts[0][0].endswith(":") else parts[0]).rstrip(".")
+    for part in parts[1:]:
+        guess = re.match(r"(--[\w-]+)", part[1]) if part[0].startswith("Perhaps") and len(part) > 1 else None
+        if guess:
+            complaint += f"; perhaps {guess[1]}"
+        if part[0].startswith("Available subcommands"):
+            complaint += f"; known: {' '.join(part).partition(': ')[2]}"
+    command = f"{words[0]} " if words and words[0] in commands else ""
+    return f"{complaint[:1].lower()}{complaint[1:]}; see cospeech {command}--help"
+
+
+# Options that stand alone; after any other one comes its value.
+_FLAGS = ("-h", "--help", "--seated")
+
+
+def spread_outputs(words: list[str]) -> list[str]:
+    """``-o a b`` means ``-o a -o b``: every word after -o up to the next option is an output.
+
+    ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
+    """
+    if words[:1] not in (["generate"], ["convert"], ["render"]):
+        return words
+    result, outputs, given, last = words[:1], 0, False, ""
+    for word, following in pairwise([*words[1:], "-"]):
+        if word in ("-o", "--out"):
+            last, outputs = "-o", 0
+            if following.startswith("-"):
+                result.append(word)  # it lacks its file, which the parser will say
+        elif word.startswith("-") and len(word) > 1:
+            last = "" if "=" in word or word in _FLAGS else word
+            result.append(word)
+        elif last == "-o":
+            result += ["--out", word]
+            outputs += 1
+        else:
+            given = given or not last
+            last = ""
+            result.append(word)
+    if not given and last == "-o" and outputs > 1:
+        del result[-2]
+    return result

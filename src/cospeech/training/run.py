@@ -1,0 +1,80 @@
+"""Training and export of any method by name: what the commands ``train`` and ``export`` call."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from ..errors import UserError
+from .presets import preset as find_preset
+
+METHODS = ("contextual", "extractor", "emotion-classifier")
+
+
+def train(
+    store: str | Path,
+    out: str | Path,
+    *,
+    method: str = "contextual",
+    preset: str = "default",
+    stage: str = "all",
+    steps: int | None = None,
+    seed: int = 0,
+    splits: tuple[str, ...] = ("train",),
+) -> Path:
+    """Train a method on a store; a run found in ``out`` is continued.
+
+    Args:
+        store: folder made by ``prepare``.
+        out: run folder; stages have folders of their own in it.
+        method: contextual (speech to motion), or what measures motion: extractor, emotion-classifier.
+        preset: tiny, default or large; sizes and schedules.
+        stage: of contextual: tokenizer, generator or all.
+        steps: of each stage, instead of the preset's.
+        seed: of weights and batches.
+        splits: what to train on; the test split stays out unless you name it.
+    Raises:
+        UserError: unknown method, preset or stage, no store, or nothing in it to train on.
+    """
+    if method not in METHODS:
+        raise UserError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
+    if method == "contextual":
+        from .contextual.train import train as run
+
+        return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+    from ..data.store import Store
+    from .judges import fit_classifier, fit_extractor, quick
+
+    if stage != "all":
+        raise UserError(f"{method} has one stage only; leave out the stage {stage!r}")
+    chosen, opened = find_preset(preset), Store(store)
+    if method == "extractor":
+        training = quick(chosen.extractor_training, steps, seed)
+        fit_extractor(opened, out, config=chosen.extractor, training=training, splits=splits)
+    else:
+        training = quick(chosen.classifier_training, steps, seed)
+        fit_classifier(opened, out, config=chosen.classifier, training=training, splits=splits)
+    return Path(out)
+
+
+def export(
+    run: str | Path, out: str | Path, *, store: str | Path | None = None, name: str | None = None
+) -> Path:
+    """Write the model folder of a finished run; what the run trained is found in it.
+
+    Args:
+        run: run folder.
+        out: model folder to write.
+        store: the store it was trained on; needed for contextual, whose rest poses come from it.
+        name: the model's name; that of the folder unless given.
+    """
+    described = Path(run) / "config.json"
+    if described.is_file() and json.loads(described.read_text()).get("method") in METHODS[1:]:
+        from .judges import export_judge
+
+        return export_judge(run, out, name=name)
+    if store is None:
+        raise UserError("the rest poses come from the store; name it with --store")
+    from .contextual.train import export as write
+
+    return write(run, store, out, name=name)
