@@ -225,8 +225,8 @@ def _speeds(report: Report) -> str:
     curves = [(row.name, look[row.name], row.histograms["hand_speed"]) for row in rows]
     drawn = spread(curves, "m/s", "speed", "Density of hand speed, heights in powers of ten", log=True)
     how = (
-        '<p class="how">The share of time at each speed of the hands, per m/s. Heights go in powers of ten, so '
-        "that the tails, the strokes, can be compared.</p>\n"
+        '<p class="how">The share of time at each speed of the hands, per m/s. Heights go in powers of ten, '
+        "so that the tails, where strokes are, can be compared.</p>\n"
     )
     return f"{how}{_legend(rows, look)}<figure>{drawn}</figure>\n"
 

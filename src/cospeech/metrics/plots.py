@@ -112,9 +112,8 @@ def bars(report: Report, column: Column, key: str) -> str:
     values, marks, look = column.values, report.marks(column), looks(report)
     ends = {row.name: [values[row.name].value, *(values[row.name].interval or ())] for row in rows}
     firm = [ends[row.name] for row in rows if row.kind != "baseline"]
-    chance = next((v.chance for v in values.values() if v.chance is not None), None)
     target = report.target(column)
-    firm += [[v] for v in (target, chance) if v is not None]
+    firm += [[v] for v in (target, *(value.chance for value in values.values())) if v is not None]
     low, high = reach(firm, [ends[row.name] for row in rows if row.kind == "baseline"])
     low, high = low - 0.04 * (high - low) * (low < 0), high + 0.04 * (high - low) * (high > 0)
     bottom = 6 + _ROW * len(rows)
@@ -134,8 +133,6 @@ def bars(report: Report, column: Column, key: str) -> str:
         body.append(f'<rect class="band" x="{left:.1f}" y="4" width="{size:.1f}" height="{bottom - 4}"/>')
     if target is not None:
         body.append(_line(place(target), 4, place(target), bottom, "line real thin"))
-    if chance is not None and math.isfinite(chance):
-        body.append(_line(place(chance), 4, place(chance), bottom, "chance"))
     said = []
     for number, row in enumerate(rows):
         y, value, mark = 6 + _ROW * number, values[row.name], marks.get(row.name, "")
@@ -148,6 +145,8 @@ def bars(report: Report, column: Column, key: str) -> str:
             f'<text x="{_NAME + _BAR + 8}" y="{y + 14}" class="{look_of}">{escaped(text + mark)} '
             f'<tspan class="small">{escaped(span)}</tspan></text>'
         )
+        if value.chance is not None and math.isfinite(value.chance):
+            body.append(_line(place(value.chance), y - 2, place(value.chance), y + _ROW - 2, "chance"))
         if not math.isfinite(value.value):
             continue
         left, right = sorted((place(0.0), place(value.value)))

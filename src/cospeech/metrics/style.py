@@ -40,7 +40,8 @@ tbody th { font-weight: 500; overflow-wrap: anywhere; min-width: 9em; max-width:
 .figures th[aria-sort] button::after { content: " \\2191"; }
 .figures th[aria-sort="descending"] button::after { content: " \\2193"; }
 tr.baseline, tr.baseline td b { color: var(--faint); font-weight: 400; }
-.figures tr.real { background: var(--band); } tr.real th { box-shadow: inset 3px 0 var(--real); }
+.heated tr.baseline td { color: var(--ink); } .figures tr.real { background: var(--band); }
+tr.real th { box-shadow: inset 3px 0 var(--real); }
 td.best b, td.best i { font-weight: 750; color: var(--ink); } td.best { box-shadow: inset 0 -2px var(--c0); }
 td.even { box-shadow: inset 0 -1px var(--faint); }
 td.none, tr.untold td { color: var(--faint); } tr.told td:last-child { font-weight: 600; }
@@ -54,7 +55,8 @@ figure { margin: 0; max-width: 100%; break-inside: avoid; } figcaption { font-we
   max-width: 440px; overflow-wrap: anywhere; }
 svg { max-width: 100%; height: auto; display: block; overflow: visible; }
 svg text { fill: currentColor; font-size: 12px; }
-svg .small { font-size: 10.5px; fill: var(--faint); } svg .name { font-size: 10.5px; } svg .number { font-size: 11.5px; }
+svg .small { font-size: 10.5px; fill: var(--faint); } svg .name { font-size: 10.5px; }
+svg .number { font-size: 11.5px; }
 svg .best { font-weight: 700; } svg text.faint { fill: var(--faint); }
 .swatch { display: inline-block; width: 28px; height: 10px; margin-right: 6px; vertical-align: middle; }
 .rule { stroke: var(--line); stroke-width: 1; fill: none; }
@@ -65,7 +67,8 @@ svg .best { font-weight: 700; } svg text.faint { fill: var(--faint); }
   stroke-dasharray: 2 3; fill: none; }
 .line { fill: none; stroke-width: 2; } .line.thin { stroke-width: 1.5; }
 .bar { opacity: .8; } .bar.real { fill: var(--real); } .bar.baseline { fill: var(--base); }
-.line.real { stroke: var(--real); } .line.real1 { stroke-dasharray: 7 3; } .line.real2 { stroke-dasharray: 2 2; }
+.line.real { stroke: var(--real); } .line.real1 { stroke-dasharray: 7 3; }
+.line.real2 { stroke-dasharray: 2 2; }
 .line.baseline { stroke: var(--base); stroke-width: 1.5; } .line.baseline1 { stroke-dasharray: 7 3; }
 .line.baseline2 { stroke-dasharray: 2 2; } .line.baseline3, .line.baseline4 { stroke-dasharray: 8 3 2 3; }
 .line.made1, .line.made5 { stroke-dasharray: 8 3; } .line.made2, .line.made6 { stroke-dasharray: 8 3 2 3; }
@@ -82,7 +85,8 @@ SHADES
 @page { size: A4 landscape; margin: 12mm; }
 @media print { :root { color-scheme: light; --ink: #000; --faint: #444; --line: #bbb; --link: #000; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } nav, details { display: none; }
-  body { max-width: none; padding: 0; font-size: 11px; } .wide { overflow: visible; break-inside: avoid; }
+  body { max-width: none; padding: 0; font-size: 11px; } th, td { padding: 3px 6px 3px 4px; }
+  small { font-size: 9.5px; } .wide { overflow: visible; break-inside: avoid; }
   h2 { break-after: avoid; } tr { break-inside: avoid; } .grid { gap: 10px 14px; } }
 """
 STYLE = STYLE.replace(

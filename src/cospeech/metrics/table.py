@@ -46,9 +46,9 @@ def numbers(value: float, interval: tuple[float, float] | None = None) -> tuple[
     width, size = high - low, max(map(abs, (value, low, high)))
     if not 0 < width < math.inf or not 1e-3 <= size < 1e6:
         return _plain(value), f"[{_plain(low)}, {_plain(high)}]"
-    digits = min(1 - math.floor(math.log10(width)), 3 - math.floor(math.log10(size)))
+    digits = max(min(1 - math.floor(math.log10(width)), 3 - math.floor(math.log10(size))), 0)
     # Adding zero makes -0 a 0.
-    one, two, three = (f"{round(x, digits) + 0.0:.{max(digits, 0)}f}" for x in (value, low, high))
+    one, two, three = (f"{round(x, digits) + 0.0:.{digits}f}" for x in (value, low, high))
     return one, f"[{two}, {three}]"
 
 
@@ -109,7 +109,9 @@ def details(column: Column) -> list[str]:
     chances = [value.chance for value in values if value.chance is not None]
     phrases += [f"chance {_span(chances)}"] if chances else []
     missing = {name: value.left_out for name, value in column.values.items() if value.left_out}
-    if missing:
+    if len(missing) == len(values) > 1 and len(set(missing.values())) == 1:
+        phrases.append(f"{next(iter(missing.values()))} clips of every row left out")
+    elif missing:
         phrases.append(f"left out: {', '.join(f'{count} clips ({name})' for name, count in missing.items())}")
     return phrases
 
@@ -191,9 +193,10 @@ def _column(report: Report, column: Column, room: int) -> list[str]:
         size = max(map(len, cells))
     words = [column.unit or "no unit", column.direction]
     size = min(max(size, 12, *map(len, words)), room)
-    parts = visible(column.title).replace("_", "_ ").split()
-    lines = textwrap.wrap(" ".join(parts), size) if len("".join(parts)) > size else ["".join(parts)]
-    lines = [line.replace("_ ", "_") for line in lines]
+    title = visible(column.title)
+    lines = [title]
+    if len(title) > size:  # breaks after underscores
+        lines = [line.replace("_ ", "_") for line in textwrap.wrap(title.replace("_", "_ "), size)]
     return [_fit(line, size) for line in [*lines, *words, "-" * size, *cells]]
 
 

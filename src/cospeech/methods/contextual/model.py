@@ -111,6 +111,8 @@ class ContextualModel:
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
         self._folder = folder
+        # What has to be asked of a style so that it comes out as lively as its speaker: log intensity.
+        self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
 
     @cached_property
     def _rest_tokens(self) -> dict[str, np.ndarray]:
@@ -212,7 +214,7 @@ class ContextualModel:
             given[-last:] = rest[1]
         one_hot = np.zeros((1, len(self.speakers)), dtype=np.float32)
         one_hot[0, style] = 1.0
-        level = np.log(intensity) + self.config.get("calibration", {}).get("intensity", 0.0)
+        level = np.log(intensity) + self._levels.get(self.speakers[style], 0.0)
         condition = Condition(emotion[None], one_hot, np.array([[level, 1.0]], dtype=np.float32))
         rng = np.random.default_rng(seed)
         sampled = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
@@ -268,6 +270,9 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
         raise UserError(
             f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
         )
+    levels = config.get("calibration", {}).get("intensity", {})
+    if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
+        raise UserError(f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}")
     settings = config.get("sampling", {})
     try:
         masked = MaskedSampling(**settings.get("masked", {}))
