@@ -167,7 +167,10 @@ def main() -> None:
     options = parser.parse_args()
     clips, speeches = read_all(options.ebmdb, options.speech, options.split)
     result = measure(load(options.model), clips, speeches, voices=options.voices)
-    text = json.dumps({"benchmark": "motion", "model": options.model, "split": options.split, "made_pairs": True, **result}, indent=1)
+    text = json.dumps(
+        {"benchmark": "motion", "model": options.model, "split": options.split, "made_pairs": True, **result},
+        indent=1,
+    )
     if options.out:
         options.out.write_text(text)
     print(text)

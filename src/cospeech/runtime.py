@@ -12,6 +12,7 @@ from .methods.folder import METHODS, ModelFolder, find_folder, read_config, ship
 if TYPE_CHECKING:
     from .methods.base import GestureModel
 
+
 def shipped() -> tuple[str, ...]:
     """Names of the models that come with the package."""
     return tuple(sorted(path.name for path in shipped_folders() if read_config(path)["method"] in METHODS))

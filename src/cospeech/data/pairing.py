@@ -343,4 +343,3 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     if len(values) < 2:
         return np.full(len(values), 0.5)
     return np.argsort(np.argsort(values)) / (len(values) - 1)
-

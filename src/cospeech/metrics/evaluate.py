@@ -94,8 +94,8 @@ def evaluate(
             )
     opened = store if isinstance(store, Store) else Store(store)
     material = choose(opened, split, clips=clips, seed=seed)
-    ground = _ground(material, metrics, extractor, classifier)
-    body = _Decoder(opened)
+    ground = ground_of(material, metrics, extractor, classifier)
+    body = Recordings(opened)
     rows: list[Row] = []
 
     def row(name: str, kind: Kind, items: Iterable[tuple[TestClip, Motion | None]]) -> Row:
@@ -105,7 +105,7 @@ def evaluate(
         rows.append(measures.row(name, kind))
         return rows[-1]
 
-    speech = _speech(material, body)
+    speech = speech_of(material, body)
     paired = not material.made_pairs
     row(FLOOR, "real", track(
         (body.recorded(item, k, heard=paired) for k, item in enumerate(material.first)), FLOOR,
@@ -202,7 +202,7 @@ def _spread(items: list[Item], most: int, seed: int) -> list[Item]:
     return turns[:most]
 
 
-class _Decoder:
+class Recordings:
     """Motion of a store's items, standing as generated motion does."""
 
     def __init__(self, store: Store) -> None:
@@ -218,7 +218,8 @@ class _Decoder:
         return TestClip(item.id, item.speaker, item.emotion, features, None, number), motion
 
 
-def _speech(material: Material, body: _Decoder) -> list[TestClip]:
+def speech_of(material: Material, body: Recordings) -> list[TestClip]:
+    """The test clips that systems gesture to."""
     return [
         TestClip(
             item.id, item.speaker, item.emotion, material.store.features(item),
@@ -228,14 +229,18 @@ def _speech(material: Material, body: _Decoder) -> list[TestClip]:
     ]  # fmt: skip
 
 
-def _ground(
-    material: Material, metrics: Sequence[str], extractor: str | Path, classifier: str | Path
+def ground_of(
+    material: Material,
+    metrics: Sequence[str] = GROUPS,
+    extractor: str | Path = "extractor",
+    classifier: str | Path = "emotion-classifier",
 ) -> Ground:
+    """The common ground of all rows: the reference half, and the training split's ranges and speeds."""
     extractors: dict[str, TrainedExtractor] = {}
     if {"fgd", "diversity", "two_sample"} & set(metrics):
         extractors = load_extractors(extractor)
     judge: TrainedClassifier | None = load_classifier(classifier) if "emotion" in metrics else None
-    body = _Decoder(material.store)
+    body = Recordings(material.store)
     train = material.store.select(split="train", kind=("motion", "pair"))
     return Ground.of(
         [(item.id, body.motion(item)) for item in material.second],
@@ -303,7 +308,7 @@ def write_clips(speech: Sequence[TestClip], path: Path) -> None:
 
 def _players(
     write: WritePlayer, folder: Path, systems: Sequence[System], material: Material,
-    clips: Sequence[TestClip], body: _Decoder,
+    clips: Sequence[TestClip], body: Recordings,
 ) -> tuple[Player, ...]:  # fmt: skip
     """Pages of the first clips: the real motion (or the made pair) and every system's."""
     players = []

@@ -28,7 +28,7 @@ class Preset:
 # What measures motion is small, and the same in every preset that is meant to be used.
 _EXTRACTOR = TrainConfig(steps=2000, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=500)
 _CLASSIFIER = TrainConfig(
-    steps=1500, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=250, weight_decay=0.1
+    steps=1000, batch_size=64, learning_rate=1e-3, warmup=50, validate_every=250, weight_decay=0.1
 )
 
 PRESETS = {

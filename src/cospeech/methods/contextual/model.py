@@ -272,7 +272,9 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
         )
     levels = config.get("calibration", {}).get("intensity", {})
     if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
-        raise UserError(f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}")
+        raise UserError(
+            f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}"
+        )
     settings = config.get("sampling", {})
     try:
         masked = MaskedSampling(**settings.get("masked", {}))

@@ -1,0 +1,115 @@
+"""Does each metric order what it should? One JSON object, and a Markdown table on standard error.
+
+Rows: real motion (the other half of the test clips), a model, real motion with noise on its joints,
+real motion with its frames shuffled, and the mean pose, all against the reference half. A metric that
+claims that lower or higher is better, or that real motion is the mark, should rank them in this order.
+
+    python benchmarks/bench_metrics.py STORE [--model contextual] [--split test] [--clips 60]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+import cospeech
+from cospeech.data.store import Store
+from cospeech.metrics.evaluate import FLOOR, MADE, Recordings, choose, ground_of, speech_of
+from cospeech.metrics.groups import GROUPS
+from cospeech.metrics.measures import Measures, coded_joints
+from cospeech.metrics.report import Report, Row
+from cospeech.metrics.systems import Baselines, MeanPose, ModelSystem
+from cospeech.motion.motion import Motion
+from cospeech.rotation import axis_angle_to_matrix
+
+NOISE = 3.0  # degrees, a frame and joint
+ORDER = ("real", "model", "noise", "shuffled", "mean pose")
+
+
+def noisy(motion: Motion, rng: np.random.Generator) -> Motion:
+    """The motion with every coded joint turned by a little, anew in every frame."""
+    joints = coded_joints()
+    turn = axis_angle_to_matrix(np.deg2rad(NOISE) * rng.normal(size=(len(motion), len(joints), 3)))
+    rotations = motion.rotations.copy()
+    rotations[:, joints] = rotations[:, joints] @ turn
+    return replace(motion, rotations=rotations.astype(np.float32))
+
+
+def shuffled(motion: Motion, rng: np.random.Generator) -> Motion:
+    """The same frames in another order."""
+    order = rng.permutation(len(motion))
+    return replace(motion, rotations=motion.rotations[order], translation=motion.translation[order])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("store")
+    parser.add_argument("--model", default="contextual")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--clips", type=int, default=60)
+    options = parser.parse_args()
+    store, rng = Store(options.store), np.random.default_rng(0)
+    material = choose(store, options.split, clips=options.clips, seed=0)
+    ground, body = ground_of(material), Recordings(store)
+    speech = speech_of(material, body)
+    heard = not material.made_pairs
+    real = [body.recorded(item, k, heard=heard) for k, item in enumerate(material.first)]
+    if material.made_pairs:  # what ties motion to voice is shown on made pairs
+        voiced = [(clip, body.motion(item)) for clip, item in zip(speech, material.speech, strict=True)]
+    else:
+        voiced = real
+    model, pose = ModelSystem(cospeech.load(options.model)), MeanPose(Baselines(store))
+
+    def row(name: str, parts: list, groups: tuple[str, ...]) -> Row:
+        measures = Measures(ground, groups)
+        for clip, motion in parts:
+            measures.update(clip, motion)
+        return measures.row(name, "real" if name == "real" else "model")
+
+    made = [(clip, model.motion(clip)) for clip in speech]
+    still = [(clip, pose.motion(clip)) for clip in speech]
+    tied = ("beats", "accuracy")
+    rest = tuple(group for group in GROUPS if group not in tied)
+    rows = []
+    for name, source in zip(ORDER, (None, made, None, None, still), strict=True):
+        change = {"noise": noisy, "shuffled": shuffled}.get(name)
+        values = ()
+        for parts, groups in ((real, rest), (voiced, tied)):
+            chosen = source or [(clip, change(m, rng) if change else m) for clip, m in parts]
+            values += row(name, chosen, groups).values
+        rows.append(Row(name, "real" if name == "real" else "model", values))
+    report = Report("sanity", {}, rows=tuple(rows))
+    table = {}
+    for column in report.columns:
+        values = {name: column.values[name].value for name in ORDER if name in column.values}
+        target = report.target(column)
+        sign = {"lower": 1, "higher": -1}.get(column.better)
+        worse = [abs(v - target) if sign is None else sign * v for v in values.values()]
+        order = all(a <= b for a, b in zip(worse, worse[1:], strict=False))
+        first = all(worse[0] <= other for other in worse[1:])
+        table[column.name] = {
+            "direction": column.better, **{k: float(f"{v:.4g}") for k, v in values.items()},
+            "whole_order": order, "real_is_best": first,
+        }  # fmt: skip
+    lines = ["| metric | better | " + " | ".join(ORDER) + " | order kept |", "|---" * (len(ORDER) + 3) + "|"]
+    for name, entry in table.items():
+        kept = "yes" if entry["whole_order"] else "real is best" if entry["real_is_best"] else "**no**"
+        cells = " | ".join(str(entry.get(key, "-")) for key in ORDER)
+        lines.append(f"| {name} | {entry['direction']} | {cells} | {kept} |")
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stdout.write(
+        json.dumps(
+            {"benchmark": "metrics", "model": options.model, "split": options.split, "made_pairs": not heard,
+             "reference": FLOOR, "voiced": MADE if not heard else FLOOR, "noise_degrees": NOISE,
+             "metrics": table}, indent=1,
+        ) + "\n"
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

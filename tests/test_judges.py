@@ -1,0 +1,182 @@
+"""What measures motion and is trained: data, networks, export, and the folders in use."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from cospeech.data.prepare import open_store
+from cospeech.emotions import EMOTIONS
+from cospeech.errors import UserError
+from cospeech.methods.folder import judge_folder
+from cospeech.metrics.judges import load_classifier, load_extractors
+from cospeech.motion.codec import Codec
+from cospeech.motion.kinematics import forward
+from cospeech.motion.skeleton import canonical_skeleton
+from cospeech.motion.upper_body import CHANNELS, POINTS, upper_body
+from cospeech.rotation import matrix_from_6d
+from cospeech.runtime import load, shipped
+
+torch = pytest.importorskip("torch")
+
+from cospeech.training.judges import (  # noqa: E402
+    UpperBodies,
+    export_judge,
+    fit_classifier,
+    fit_extractor,
+    kept_out,
+    load_judge_run,
+)
+from cospeech.training.loop import Place  # noqa: E402
+from cospeech.training.presets import PRESETS  # noqa: E402
+from cospeech.training.run import export, train  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def store(mini_store):
+    return open_store(mini_store)
+
+
+@pytest.fixture(scope="module")
+def motion(store):
+    return Codec().decode(store.motion(store.select(kind="motion")[0]))
+
+
+@pytest.fixture(scope="module")
+def runs(store, mini_store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("judges")
+    for method in ("extractor", "emotion-classifier"):
+        train(mini_store, folder / method, method=method, preset="tiny")
+        export(folder / method, folder / f"{method}-model")
+    return folder
+
+
+def test_the_upper_body_is_rotations_and_places_about_the_chest(motion):
+    skeleton, body = canonical_skeleton(), upper_body(motion)
+    assert body.shape == (len(motion), CHANNELS)
+    turns = matrix_from_6d(body[:, : CHANNELS - 3 * len(POINTS)].reshape(len(motion), -1, 6))
+    world, places = forward(motion.rotations, motion.translation, skeleton.parents, skeleton.offsets)
+    chest = skeleton.index("spine3")
+    np.testing.assert_allclose(turns[:, 0], world[:, chest], atol=1e-5)
+    wrist = places[:, skeleton.index("right_wrist")] - places[:, chest]
+    inside = np.einsum("tji,tj->ti", world[:, chest], wrist)
+    np.testing.assert_allclose(body[:, -3:], inside, atol=1e-4)
+
+
+def test_the_upper_body_does_not_see_where_somebody_stands(motion):
+    moved = type(motion)(motion.skeleton, motion.fps, motion.rotations, motion.translation + [1, 0, 2])
+    np.testing.assert_allclose(upper_body(moved), upper_body(motion), atol=1e-5)
+    with pytest.raises(UserError, match="at 25; retarget and resample"):
+        upper_body(motion.resample(25))
+
+
+def test_windows_are_of_the_split_and_the_same_again(store):
+    windows = UpperBodies(store, splits=("train",), window=64, batch_size=6)
+    assert {item.split for item in windows.items} == {"train"}
+    assert {item.kind for item in windows.items} == {"motion"}  # never made pairs
+    a, b = windows(3, Place())["x"], windows(3, Place())["x"]
+    assert a.shape == (6, 64, CHANNELS)
+    assert torch.equal(a, b)
+    assert not torch.equal(a, windows(4, Place())["x"])
+
+
+def test_the_classifier_never_learns_from_kept_out_clips(store):
+    windows = UpperBodies(store, splits=("train",), window=32, batch_size=4, balanced=True)
+    assert windows.items
+    assert not any(kept_out(item) for item in windows.items)
+    assert any(kept_out(item) for item in store.select(kind="motion"))
+    labels = {EMOTIONS[int(k)] for step in range(20) for k in windows(step, Place())["label"]}
+    assert labels == {item.emotion for item in windows.items}
+
+
+def test_exported_judges_are_the_trained_networks(runs, motion):
+    body = torch.from_numpy(upper_body(motion))
+    network, _ = load_judge_run(runs / "extractor")
+    found = load_extractors(runs / "extractor-model")
+    with torch.no_grad():
+        frames = network.frames(body[None, :64])[0].numpy()
+        windows = network.windows(body[None, :64]).numpy()
+    np.testing.assert_allclose(found["frame"].features(motion)[:16], frames, atol=2e-3)
+    np.testing.assert_allclose(found["window"].features(motion)[:1], windows, atol=2e-3)
+    classifier = load_classifier(runs / "emotion-classifier-model")
+    network, _ = load_judge_run(runs / "emotion-classifier")
+    with torch.no_grad():
+        wanted = network(body[None, : classifier.window]).softmax(-1)[0].numpy()
+    np.testing.assert_allclose(classifier(motion[: classifier.window]), wanted, atol=2e-3)
+
+
+def test_rows_of_features(runs, motion):
+    found = load_extractors(runs / "extractor-model")
+    assert found["frame"].features(motion).shape == (len(motion) // 4, found["frame"].dim)
+    assert found["frame"].features(motion[:3]).shape == (0, found["frame"].dim)
+    assert len(found["window"].features(motion[:63])) == 0
+    assert len(found["window"].features(motion[:96])) == 2
+    head = found["frame"].features(motion[:64])
+    np.testing.assert_allclose(found["frame"].features(motion)[:16], head, atol=1e-5)  # whatever comes after
+    probabilities = load_classifier(runs / "emotion-classifier-model")(motion[:1])
+    assert probabilities.shape == (10,)
+    assert probabilities.sum() == pytest.approx(1.0)
+
+
+def test_other_weights_have_another_id(runs, store, tmp_path):
+    config = PRESETS["tiny"]
+    fit_extractor(store, tmp_path / "run", config=config.extractor, training=config.generator_training)
+    again = export_judge(tmp_path / "run", tmp_path / "again", name="extractor-model")
+    one = load_extractors(runs / "extractor-model")["frame"].id
+    assert load_extractors(again)["frame"].id == one  # the same seed, the same weights
+    other = type(config.generator_training)(**{**vars(config.generator_training), "seed": 1})
+    fit_extractor(store, tmp_path / "other", config=config.extractor, training=other)
+    export_judge(tmp_path / "other", tmp_path / "other-model", name="extractor-model")
+    assert load_extractors(tmp_path / "other-model")["frame"].id != one
+
+
+def test_a_judge_is_no_model_of_gestures(runs, tmp_path):
+    assert not {"extractor", "emotion-classifier"} & set(shipped())
+    with pytest.raises(UserError, match="measures motion and makes none"):
+        load(runs / "extractor-model")
+    with pytest.raises(UserError, match="is a model of 'extractor'; a model of 'emotion-classifier'"):
+        load_classifier(runs / "extractor-model")
+    with pytest.raises(UserError, match="no model 'nobody'"):
+        load_extractors("nobody")
+    shutil.copytree(runs / "extractor-model", tmp_path / "cut")
+    (tmp_path / "cut" / "frame.onnx").unlink()
+    with pytest.raises(UserError, match=r"lacks frame\.onnx"):
+        load_extractors(tmp_path / "cut")
+
+
+def test_what_cannot_be_trained_is_told(runs, mini_store, tmp_path):
+    with pytest.raises(UserError, match="unknown method 'dance'; known: contextual, extractor,"):
+        train(mini_store, tmp_path, method="dance")
+    with pytest.raises(UserError, match="has one stage only"):
+        train(mini_store, tmp_path, method="extractor", stage="generator")
+    with pytest.raises(UserError, match="no recorded motion in nowhere"):
+        train(mini_store, tmp_path, method="extractor", preset="tiny", splits=("nowhere",))
+    with pytest.raises(UserError, match="holds no trained weights yet"):
+        export_judge(tmp_path, tmp_path / "out")
+    with pytest.raises(UserError, match="name it with --store"):
+        export(tmp_path, tmp_path / "out")
+
+
+def test_training_lowers_the_loss(runs):
+    for method, name in (("extractor", "frame_geodesic"), ("emotion-classifier", "loss")):
+        log = [json.loads(line) for line in (runs / method / "log.jsonl").read_text().splitlines()]
+        values = [entry[name] for entry in log if name in entry]
+        assert values[-1] < values[0]
+
+
+def test_the_shipped_ones_load():
+    for name, method in (("extractor", "extractor"), ("emotion-classifier", "emotion-classifier")):
+        config = judge_folder(name, method).config
+        assert config["trained_on"] == ["train"]
+        assert config["results"]
+
+
+def test_a_classifier_run_reports_known_and_unseen_people(store, tmp_path):
+    config = PRESETS["tiny"]
+    fit_classifier(store, tmp_path, config=config.classifier, training=config.classifier_training)
+    figures = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    named = {key for entry in figures for key in entry if key.startswith("val_")}
+    assert {"val_unseen_accuracy", "val_unseen_balanced"} <= named
