@@ -13,7 +13,7 @@ import argparse
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
+from itertools import pairwise
 
 import numpy as np
 
@@ -90,7 +90,7 @@ def main() -> None:
         target = report.target(column)
         sign = {"lower": 1, "higher": -1}.get(column.better)
         worse = [abs(v - target) if sign is None else sign * v for v in values.values()]
-        order = all(a <= b for a, b in zip(worse, worse[1:], strict=False))
+        order = all(a <= b for a, b in pairwise(worse))
         first = all(worse[0] <= other for other in worse[1:])
         table[column.name] = {
             "direction": column.better, **{k: float(f"{v:.4g}") for k, v in values.items()},

@@ -50,3 +50,15 @@ def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
     from cospeech.training.contextual.train import export
 
     return export(tiny_run, mini_store, tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def tiny_judges(mini_store, tmp_path_factory) -> Path:
+    """Runs and model folders (NAME-model) of the tiny extractor and emotion classifier."""
+    from cospeech.training.run import export, train
+
+    folder = tmp_path_factory.mktemp("judges")
+    for method in ("extractor", "emotion-classifier"):
+        train(mini_store, folder / method, method=method, preset="tiny")
+        export(folder / method, folder / f"{method}-model")
+    return folder

@@ -45,13 +45,9 @@ def motion(store):
     return Codec().decode(store.motion(store.select(kind="motion")[0]))
 
 
-@pytest.fixture(scope="module")
-def runs(store, mini_store, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("judges")
-    for method in ("extractor", "emotion-classifier"):
-        train(mini_store, folder / method, method=method, preset="tiny")
-        export(folder / method, folder / f"{method}-model")
-    return folder
+@pytest.fixture
+def runs(tiny_judges):
+    return tiny_judges
 
 
 def test_the_upper_body_is_rotations_and_places_about_the_chest(motion):

@@ -139,7 +139,8 @@ def prepare(
     """Read corpora into a store for training; goes on where it was interrupted.
 
     Args:
-        corpora: readers are ebmdb, beat2, folder (BVH with sound) and speech (sound alone).
+        corpora: readers are folder (BVH with sound), speech (sound alone), beat, beat2, ebmdb, ted, twh
+            and zeggs.
         out: folder of the store.
         rounds: how often each speech gets a partner where pairs have to be made.
         seed: of the matching.

@@ -178,8 +178,7 @@ def choose(store: Store, split: str, *, clips: int, seed: int) -> Material:
             f"split {split} of {store.folder} has {len(recorded)} clips of recorded motion; at least "
             f"{2 * MIN_CLIPS} are needed for two halves"
         )
-    order = _spread(recorded, len(recorded), seed)
-    first, second = order[::2], order[1::2]
+    first, second = _halves(recorded, seed)
     heard = [item for item in first if item.kind == "pair"]
     made = not heard
     if made:
@@ -189,13 +188,29 @@ def choose(store: Store, split: str, *, clips: int, seed: int) -> Material:
     return Material(store, split, first, second, _spread(heard, clips, seed), made)
 
 
-def _spread(items: list[Item], most: int, seed: int) -> list[Item]:
-    """Items by turns of their speakers and emotions, in an order that depends on the seed alone."""
+def _groups(items: list[Item], seed: int) -> list[list[Item]]:
+    """Items of every speaker and emotion, in an order that depends on the seed alone."""
     rng = np.random.default_rng(seed)
     groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
     for item in sorted(items, key=lambda item: item.id):
         groups[item.speaker, str(item.emotion)].append(item)
-    queues = [[group[k] for k in rng.permutation(len(group))] for _, group in sorted(groups.items())]
+    return [[group[k] for k in rng.permutation(len(group))] for _, group in sorted(groups.items())]
+
+
+def _halves(items: list[Item], seed: int) -> tuple[list[Item], list[Item]]:
+    """Two halves with as many of each speaker and emotion, but for one."""
+    halves: tuple[list[Item], list[Item]] = ([], [])
+    dealt = 0
+    for group in _groups(items, seed):
+        for item in group:
+            halves[dealt % 2].append(item)
+            dealt += 1
+    return halves
+
+
+def _spread(items: list[Item], most: int, seed: int) -> list[Item]:
+    """Items by turns of their speakers and emotions."""
+    queues = _groups(items, seed)
     turns: list[Item] = []
     while any(queues):
         turns += [queue.pop() for queue in queues if queue]

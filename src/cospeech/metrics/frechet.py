@@ -118,7 +118,7 @@ def check_rows(count: int, dim: int, side: str) -> None:
 def factor(covariance: np.ndarray) -> np.ndarray:
     """[D, D] L with L L^T = covariance, from its eigen-decomposition; tiny negative eigenvalues are 0."""
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
-    if values[0] < -1e-6 * max(values[-1], 1e-300):
+    if values[0] < -1e-6 * max(values[-1], 1e-6):  # of rows all alike nothing but rounding is left
         raise UserError("a covariance must have no negative eigenvalues; compute the statistics again")
     return vectors * np.sqrt(np.maximum(values, 0.0))
 

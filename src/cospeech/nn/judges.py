@@ -25,8 +25,8 @@ class ExtractorConfig:
     window_latent: int = 32  # of a window [P, Yoon et al. 2020]
     window: int = 64  # frames [P]
     downsample: int = 4  # frames a time step
-    velocity: float = 1.0
-    acceleration: float = 1.0
+    velocity: float = 0.3
+    acceleration: float = 0.1
     geodesic: float = 0.5
 
 
@@ -45,13 +45,13 @@ class Residual(nn.Module):
 
 
 class FrameEncoder(nn.Module):
-    """[B, T, C] -> [B, T / 4, D]."""
+    """[B, T, 2 C], poses and their changes, -> [B, T / 4, D]."""
 
     def __init__(self, config: ExtractorConfig, out: int) -> None:
         super().__init__()
         w = config.width
         self.layers = nn.Sequential(
-            nn.Conv1d(config.channels, w, 5, padding=2), Residual(w),
+            nn.Conv1d(2 * config.channels, w, 5, padding=2), Residual(w),
             nn.Conv1d(w, w, 4, stride=2, padding=1), Residual(w),
             nn.Conv1d(w, w, 4, stride=2, padding=1), Residual(w), nn.Conv1d(w, out, 1),
         )  # fmt: skip
@@ -82,20 +82,26 @@ class FrameDecoder(nn.Module):
 class MotionAutoencoders(nn.Module):
     """One latent a time step (BEAT2 practice) and one latent a window (Yoon et al. 2020), side by side.
 
-    Normalisation is inside: raw features go in, raw features come out.
+    Normalisation is inside: raw features go in, raw features come out. The encoders see poses and their
+    changes from frame to frame, each at its own scale: an auto-encoder of poses alone is blind to
+    trembling and to frames in the wrong order (measured in docs/experiments.md). [D]
     """
 
     mean: Tensor
     std: Tensor
+    pace: Tensor
 
     def __init__(
-        self, config: ExtractorConfig, mean: Tensor | None = None, std: Tensor | None = None
-    ) -> None:
+        self, config: ExtractorConfig, mean: Tensor | None = None, std: Tensor | None = None,
+        pace: Tensor | None = None,
+    ) -> None:  # fmt: skip
         super().__init__()
         self.config = config
         c, steps = config.channels, config.window // config.downsample
         self.register_buffer("mean", torch.zeros(c) if mean is None else mean.float())  # [C]
         self.register_buffer("std", torch.ones(c) if std is None else std.float())  # [C]
+        # [] size of a normalised pose's usual change from one frame to the next
+        self.register_buffer("pace", torch.ones(()) if pace is None else pace.float())
         self.frame_encoder = FrameEncoder(config, config.latent)
         self.frame_decoder = FrameDecoder(config, config.latent)
         self.window_encoder = FrameEncoder(config, config.width // 2)
@@ -103,14 +109,20 @@ class MotionAutoencoders(nn.Module):
         self.spread = nn.Linear(config.window_latent, steps * (config.width // 2))
         self.window_decoder = FrameDecoder(config, config.width // 2)
 
+    def seen(self, x: Tensor) -> Tensor:
+        """Raw features [B, T, C] -> what the encoders see, [B, T, 2 C]."""
+        y = (x - self.mean) / self.std
+        change = F.pad(y.diff(dim=1), (0, 0, 1, 0)) / self.pace
+        return torch.cat([y, change], -1)
+
     def frames(self, x: Tensor) -> Tensor:
         """[B, T, C], T a multiple of 4, -> [B, T / 4, latent]."""
-        z: Tensor = self.frame_encoder((x - self.mean) / self.std)
+        z: Tensor = self.frame_encoder(self.seen(x))
         return z
 
     def windows(self, x: Tensor) -> Tensor:
         """[B, window, C] -> [B, window_latent]."""
-        z: Tensor = self.squeeze(self.window_encoder((x - self.mean) / self.std).flatten(1))
+        z: Tensor = self.squeeze(self.window_encoder(self.seen(x)).flatten(1))
         return z
 
     def rebuild(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -127,8 +139,9 @@ class MotionAutoencoders(nn.Module):
             with torch.autocast(x.device.type, enabled=False):
                 a, b = x / self.std, y.float() / self.std
                 terms[name] = F.smooth_l1_loss(b, a, beta=0.1)
-                terms[f"{name}_velocity"] = F.l1_loss(b.diff(dim=1), a.diff(dim=1))
-                terms[f"{name}_acceleration"] = F.l1_loss(b.diff(n=2, dim=1), a.diff(n=2, dim=1))
+                u, v = a.diff(dim=1) / self.pace, b.diff(dim=1) / self.pace
+                terms[f"{name}_velocity"] = F.smooth_l1_loss(v, u, beta=0.1)
+                terms[f"{name}_acceleration"] = F.smooth_l1_loss(v.diff(dim=1), u.diff(dim=1), beta=0.1)
                 terms[f"{name}_geodesic"] = angle(y.float()[..., : c.rotations], x[..., : c.rotations]).mean()
         return terms
 

@@ -70,6 +70,8 @@ class UpperBodies:
         scale[:split] = np.sqrt(whole[:, :split].var(0).mean())
         scale[split:] = np.sqrt(whole[:, split:].var(0).mean())
         self.std = torch.from_numpy(scale)
+        changes = np.concatenate([np.diff(body / scale, axis=0) for pair in self.bodies for body in pair])
+        self.pace = torch.tensor(float(np.sqrt((changes**2).mean())))
 
     def __call__(self, step: int, place: Place) -> Batch:
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
@@ -112,7 +114,7 @@ def fit_extractor(
         store, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed
     )
     torch.manual_seed(training.seed)
-    model = MotionAutoencoders(config, windows.mean, windows.std)
+    model = MotionAutoencoders(config, windows.mean, windows.std, windows.pace)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         terms = network(batch)
