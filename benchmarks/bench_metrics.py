@@ -1,8 +1,9 @@
 """Does each metric order what it should? One JSON object, and a Markdown table on standard error.
 
-Rows: real motion (the other half of the test clips), a model, real motion with noise on its joints,
-real motion with its frames shuffled, and the mean pose, all against the reference half. A metric that
-claims that lower or higher is better, or that real motion is the mark, should rank them in this order.
+Rows: real motion (the other half of the test clips), a model, the model's motion with noise on its
+joints, the same with its frames shuffled, and the mean pose, all against the reference half; each is the
+one before made worse. A metric that claims that lower or higher is better, or that real motion is the
+mark, should rank them in this order.
 
     python benchmarks/bench_metrics.py STORE [--model contextual] [--split test] [--clips 60]
 """
@@ -76,12 +77,14 @@ def main() -> None:
     tied = ("beats", "accuracy")
     rest = tuple(group for group in GROUPS if group not in tied)
     rows = []
-    for name, source in zip(ORDER, (None, made, None, None, still), strict=True):
-        change = {"noise": noisy, "shuffled": shuffled}.get(name)
+    worse = {
+        name: [(clip, change(motion, rng)) for clip, motion in made]
+        for name, change in (("noise", noisy), ("shuffled", shuffled))
+    }
+    for name, source in zip(ORDER, (None, made, *worse.values(), still), strict=True):
         values = ()
         for parts, groups in ((real, rest), (voiced, tied)):
-            chosen = source or [(clip, change(m, rng) if change else m) for clip, m in parts]
-            values += row(name, chosen, groups).values
+            values += row(name, source or parts, groups).values
         rows.append(Row(name, "real" if name == "real" else "model", values))
     report = Report("sanity", {}, rows=tuple(rows))
     table = {}
@@ -89,9 +92,9 @@ def main() -> None:
         values = {name: column.values[name].value for name in ORDER if name in column.values}
         target = report.target(column)
         sign = {"lower": 1, "higher": -1}.get(column.better)
-        worse = [abs(v - target) if sign is None else sign * v for v in values.values()]
-        order = all(a <= b for a, b in pairwise(worse))
-        first = all(worse[0] <= other for other in worse[1:])
+        away = [abs(v - target) if sign is None else sign * v for v in values.values()]
+        order = all(a <= b for a, b in pairwise(away))
+        first = all(away[0] <= other for other in away[1:])
         table[column.name] = {
             "direction": column.better, **{k: float(f"{v:.4g}") for k, v in values.items()},
             "whole_order": order, "real_is_best": first,

@@ -4,7 +4,7 @@ For every style and emotion, speech of the test speakers in turn is given gestur
 beside those of real clips of the same emotion: of the actor whose style was asked for, and of the test
 actor, whom no training saw. All generated motion comes from a model trained on made pairs.
 
-    python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model NAME] [--voices 6] [--split test]
+    python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model NAME] [--voices 6] [--split val]
 """
 
 from __future__ import annotations

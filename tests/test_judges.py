@@ -22,6 +22,7 @@ from cospeech.runtime import load, shipped
 
 torch = pytest.importorskip("torch")
 
+from cospeech.training.export import export_graph  # noqa: E402
 from cospeech.training.judges import (  # noqa: E402
     UpperBodies,
     export_judge,
@@ -139,8 +140,30 @@ def test_a_judge_is_no_model_of_gestures(runs, tmp_path):
         load_extractors("nobody")
     shutil.copytree(runs / "extractor-model", tmp_path / "cut")
     (tmp_path / "cut" / "frame.onnx").unlink()
-    with pytest.raises(UserError, match=r"lacks frame\.onnx"):
+    assert set(load_extractors(tmp_path / "cut")) == {"window"}
+    (tmp_path / "cut" / "window.onnx").unlink()
+    with pytest.raises(UserError, match=r"lacks frame\.onnx and window\.onnx"):
         load_extractors(tmp_path / "cut")
+
+
+def test_an_extractor_of_somebody_else_sees_all_joints(tmp_path, motion):
+    """As the published one of BEAT2 does: 330 numbers a frame, wrapped into a folder of ours."""
+
+    class Theirs(torch.nn.Module):
+        def forward(self, motion):
+            return motion.reshape(1, -1, 4, 330).mean(2)[..., :12]
+
+    export_graph(Theirs(), (torch.zeros(1, 64, 330),), ["motion"], ["features"], {"motion": {1: "frames"}},
+                 tmp_path / "frame.onnx", store="float32")  # fmt: skip
+    config = {"format": 1, "method": "extractor", "name": "theirs", "package_version": "0.1.0",
+              "input": "smplx-6d", "config": {"latent": 12, "window": 64, "downsample": 4}}  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    rows = load_extractors(tmp_path)["frame"].features(motion)
+    wanted = motion.rotations[:4, :2, :2].reshape(4, 12).mean(0)  # two joints' first two rows
+    np.testing.assert_allclose(rows[0], wanted, atol=1e-5)
+    (tmp_path / "config.json").write_text(json.dumps({**config, "input": "pictures"}))
+    with pytest.raises(UserError, match="has the input 'pictures'; known: upper-body, smplx-6d"):
+        load_extractors(tmp_path)
 
 
 def test_what_cannot_be_trained_is_told(runs, mini_store, tmp_path):

@@ -7,6 +7,7 @@ and legs and pelvis follow rules of ours, so neither could tell real from made.
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
@@ -20,6 +21,18 @@ from ..motion.upper_body import upper_body
 from .inputs import check_canonical, check_rate
 
 
+def all_joints(motion: Motion) -> np.ndarray:
+    """[T, 330] float32: local rotations of the 55 SMPL-X joints in 6D, the first two *rows* of each matrix.
+
+    This is what the published extractor of BEAT2 takes (its code uses PyTorch3D's convention).
+    """
+    return motion.rotations[:, :, :2].reshape(len(motion), -1).astype(np.float32)
+
+
+# What a folder's config.json may name as "input".
+INPUTS: dict[str, Callable[[Motion], np.ndarray]] = {"upper-body": upper_body, "smplx-6d": all_joints}
+
+
 class TrainedExtractor:
     """Latents of a trained auto-encoder: one row a time step, or one a window. An ``Extractor``."""
 
@@ -30,6 +43,12 @@ class TrainedExtractor:
         """``rows``: "frame" (a row for every 4 frames) or "window" (windows of 64, 32 apart)."""
         self._folder, self.rows = folder, rows
         config = folder.config["config"]
+        seen = folder.config.get("input", "upper-body")
+        if seen not in INPUTS:
+            raise UserError(
+                f"{folder.folder / 'config.json'} has the input {seen!r}; known: {', '.join(INPUTS)}"
+            )
+        self._see = INPUTS[seen]
         self.dim: int = config["latent" if rows == "frame" else "window_latent"]
         self.window: int = 0 if rows == "frame" else config["window"]
         self.step: int = config["downsample"] if rows == "frame" else config["window"] // 2
@@ -44,7 +63,7 @@ class TrainedExtractor:
         """[rows, D] float64; none for a motion shorter than a window (frame rows: than 4 frames)."""
         check_canonical(motion, clip=clip)
         check_rate(motion, self.fps, clip=clip)
-        x = upper_body(motion)
+        x = self._see(motion)
         if self.rows == "frame":
             # In windows as in training, so that a row does not depend on how long its clip is.
             count = len(x) // self.step * self.step
@@ -100,9 +119,18 @@ def fingerprint(folder: ModelFolder, graph: str) -> str:
 
 
 def load_extractors(name: str | Path = "extractor") -> dict[str, TrainedExtractor]:
-    """Both extractors of a shipped or a given folder, by what a row is: "frame" and "window"."""
+    """The extractors of a shipped or a given folder, by what a row is: "frame", "window" or both.
+
+    Raises:
+        UserError: no such folder, it holds neither graph, or its input is unknown.
+    """
     folder = judge_folder(name, "extractor")
-    return {rows: TrainedExtractor(folder, rows) for rows in ("frame", "window")}
+    there = [rows for rows in ("frame", "window") if (folder.folder / f"{rows}.onnx").is_file()]
+    if not there:
+        raise UserError(
+            f"model folder {folder.folder} lacks frame.onnx and window.onnx; export the model again"
+        )
+    return {rows: TrainedExtractor(folder, rows) for rows in there}
 
 
 def load_classifier(name: str | Path = "emotion-classifier") -> TrainedClassifier:

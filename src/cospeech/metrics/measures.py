@@ -163,11 +163,13 @@ class Measures:
         computed: list[Callable[[], Value | tuple[Value, ...]]] = []
         if "fgd" in self.groups:
             computed += [self._frechet(rows) for rows in self.ground.extractors]
+        windows = "window" in self.ground.extractors
+        if "fgd" in self.groups and windows:
             computed += [self._kernel]
-        if "two_sample" in self.groups:
+        if "two_sample" in self.groups and windows:
             computed += [self._two_sample]
         computed += [metric.compute for metric in self._on_motion]
-        if "diversity" in self.groups:
+        if "diversity" in self.groups and windows:
             computed += [self._diversity]
         late: list[Metric] = [*self.constancy, *self.alignment, *self.accents, *self.accuracy]
         computed += [metric.compute for metric in late]

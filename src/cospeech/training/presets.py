@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ..errors import UserError
+from ..methods.contextual.align import AlignConfig
 from ..methods.contextual.generator import GeneratorConfig
 from ..methods.contextual.tokenizer import TokenizerConfig
 from ..nn.judges import EmotionNetConfig, ExtractorConfig
@@ -23,13 +24,20 @@ class Preset:
     extractor_training: TrainConfig = field(default_factory=TrainConfig)
     classifier: EmotionNetConfig = field(default_factory=EmotionNetConfig)
     classifier_training: TrainConfig = field(default_factory=TrainConfig)
+    alignment: AlignConfig = field(default_factory=AlignConfig)
+    alignment_training: TrainConfig = field(default_factory=TrainConfig)
 
 
 # What measures motion is small, and the same in every preset that is meant to be used.
-_EXTRACTOR = TrainConfig(steps=2000, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=500)
+_EXTRACTOR = TrainConfig(steps=1600, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=400)
 _CLASSIFIER = TrainConfig(
     steps=1000, batch_size=64, learning_rate=1e-3, warmup=50, validate_every=250, weight_decay=0.1
 )
+# Contrast wants many others to choose from.
+_ALIGNMENT = TrainConfig(
+    steps=2000, batch_size=64, learning_rate=3e-4, warmup=100, bf16=True, validate_every=200, save_every=200
+)
+_PAPER_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384, downsample=1)  # [P] 384 / 1024, two blocks
 
 PRESETS = {
     # Seconds on one core: for tests and for trying a corpus out.
@@ -42,6 +50,8 @@ PRESETS = {
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         EmotionNetConfig(width=16),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        AlignConfig(width=32, hidden=64, heads=2, embedding=16),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
     # An hour on two cores: what is shipped.
     "default": Preset(
@@ -51,6 +61,7 @@ PRESETS = {
         TrainConfig(steps=1800, batch_size=48, learning_rate=5e-4, warmup=100, bf16=True, validate_every=400),
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
+        alignment_training=_ALIGNMENT,
     ),
     # For a GPU.
     "large": Preset(
@@ -60,8 +71,12 @@ PRESETS = {
         TrainConfig(steps=40_000, batch_size=128, learning_rate=3e-4, warmup=1000, bf16=True),
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
+        alignment=_PAPER_ALIGNMENT,
+        alignment_training=replace(_ALIGNMENT, steps=10_000, batch_size=128, warmup=500),
     ),
 }
+# The alignment in the paper's sizes; all else as in "large".
+PRESETS["paper"] = PRESETS["large"]
 
 
 def preset(name: str) -> Preset:
