@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from cospeech.data.prepare import open_store
+from cospeech.data.store import kept_out
 from cospeech.emotions import EMOTIONS
 from cospeech.errors import UserError
 from cospeech.methods.folder import judge_folder
@@ -28,7 +29,6 @@ from cospeech.training.judges import (  # noqa: E402
     export_judge,
     fit_classifier,
     fit_extractor,
-    kept_out,
     load_judge_run,
 )
 from cospeech.training.loop import Place  # noqa: E402

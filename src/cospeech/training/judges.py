@@ -7,7 +7,6 @@ split only, so that real motion of other actors is as new to them as generated m
 from __future__ import annotations
 
 import json
-import zlib
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..data.store import Item, Store
+from ..data.store import Item, Store, kept_out
 from ..emotions import EMOTIONS
 from ..errors import UserError
 from ..files import atomic_path
@@ -93,15 +92,6 @@ class UpperBodies:
             scale = self.std.numpy() * self.noise
             x += rng.normal(size=(size, 1, CHANNELS)).astype(np.float32) * scale
         return {"x": torch.from_numpy(x), "label": torch.from_numpy(label)}
-
-
-def kept_out(item: Item) -> bool:
-    """Is this one of the clips (one in six) that the classifier never learns from, whoever acts?
-
-    Emotions look different from person to person. So that the classifier can be trusted on motion in
-    the manner of people it knows, it is judged on clips of theirs that it has not seen, too. [D]
-    """
-    return zlib.crc32(item.id.encode()) % 6 == 0
 
 
 def fit_extractor(
