@@ -27,6 +27,7 @@ __all__ = ["place", "works"]  # fixtures
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out"}, set()),
+    "edit": ("cospeech.api", {}, {"out"}, set()),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
@@ -84,6 +85,10 @@ def test_help_names_every_option():
         ("generate --seated a.wav -o b.bvh", "generate --seated a.wav --out b.bvh"),
         ("generate a.wav --out=b.bvh", "generate a.wav --out=b.bvh"),
         ("generate a.wav -o", "generate a.wav -o"),
+        (
+            "edit a.npz --speech a.wav --span 1:2 -o b.glb c.npz",
+            "edit a.npz --speech a.wav --span 1:2 --out b.glb --out c.npz",
+        ),
         ("convert a.bvh -o b.glb c.npz", "convert a.bvh --out b.glb --out c.npz"),
         ("render a.bvh -o b.mp4 --audio a.wav", "render a.bvh --out b.mp4 --audio a.wav"),
         ("prepare a=b c=d -o store", "prepare a=b c=d -o store"),

@@ -71,7 +71,8 @@ def test_commands_exist():
         known = inspect.signature(cli.COMMANDS[words[0]]).parameters
         for word in words[1:]:
             if word.startswith("--"):
-                assert word[2:].split("=")[0] in known, f"{name}: {words[0]} has no option {word}"
+                option = word[2:].split("=")[0].replace("-", "_")
+                assert option in known, f"{name}: {words[0]} has no option {word}"
         seen.add(words[0])
     assert seen == set(cli.COMMANDS)
 
@@ -81,10 +82,10 @@ def test_the_table_of_options_is_complete():
     section = text.split("## Options")[1].split("\n## ")[0]
     told = set(re.findall(r"^\| `(-[-\w]+)", section, re.MULTILINE))
     parameters = inspect.signature(cli.COMMANDS["generate"]).parameters
-    options = {f"--{name}" for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
+    options = {f"--{name.replace('_', '-')}" for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     assert told == options - {"--out"} | {"-o"}
-    for name, default in re.findall(r"^\| `--(\w+)[^|]*\| ([\w.]+) \|", section, re.MULTILINE):
-        given = parameters[name].default
+    for name, default in re.findall(r"^\| `--([\w-]+)[^|]*\| ([\w.]+) \|", section, re.MULTILINE):
+        given = parameters[name.replace("-", "_")].default
         assert str(given) == default or not given, f"--{name} is {given} by default, the table says {default}"
 
 

@@ -229,4 +229,4 @@ def test_storage_saves_space_and_computes_the_same(tmp_path):
 
 def test_a_run_without_weights_cannot_be_exported(tmp_path, mini_store):
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        cospeech.export(tmp_path, mini_store, tmp_path / "model")
+        cospeech.export(tmp_path, tmp_path / "model", store=mini_store)

@@ -164,7 +164,7 @@ def test_upward_imports_are_lazy():
 
 
 def is_light(module: str) -> bool:
-    if module.startswith("methods.") and module.rsplit(".", 1)[-1] in ("model", "sample"):
+    if module.startswith("methods.") and module.rsplit(".", 1)[-1] in ("model", "sample", "edit", "aligned"):
         return True
     return any(module == name or module.startswith(f"{name}.") for name in LIGHT)
 

@@ -81,7 +81,19 @@ def test_video_rates_are_exact_fractions(fps, exact):
 
 @pytest.mark.parametrize(
     "module",
-    ["timing", "emotions", "sampling.longform", "sampling.masked", "motion.skeleton", "data.readers.beat2"],
+    [
+        "timing",
+        "emotions",
+        "sampling.longform",
+        "sampling.masked",
+        "motion.skeleton",
+        "data.readers.beat",
+        "data.readers.beat_labels",
+        "metrics.plots",
+        "metrics.table",
+        "metrics.retrieval",
+        "metrics.twosample",
+    ],
 )
 def test_examples_in_the_docs_hold(module):
     result = doctest.testmod(import_module(f"cospeech.{module}"))

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import compare, convert, evaluate, generate, render
+    from .api import compare, convert, edit, evaluate, generate, render
     from .data.clips import GestureClip
     from .data.prepare import prepare
     from .errors import UserError
@@ -33,6 +33,7 @@ _WHERE = {
     "canonical_skeleton": "motion.skeleton",
     "compare": "api",
     "convert": "api",
+    "edit": "api",
     "evaluate": "api",
     "export": "training.run",
     "generate": "api",
@@ -54,6 +55,7 @@ __all__ = [
     "canonical_skeleton",
     "compare",
     "convert",
+    "edit",
     "evaluate",
     "export",
     "generate",

@@ -13,6 +13,7 @@ from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
 from .runtime import load
 from .speech.speech import Speech, load_speech
+from .timing import seconds_to_frame
 
 if TYPE_CHECKING:
     from .metrics.report import Report
@@ -29,6 +30,8 @@ def generate(
     transcript: str | Path | None = None,
     seed: int = 0,
     seated: bool = False,
+    start_pose: str | Path | Motion | None = None,
+    end_pose: str | Path | Motion | None = None,
     model: str | Path | GestureModel = "contextual",
 ) -> Motion:
     """Gestures for a recording, exactly as long as it.
@@ -41,6 +44,10 @@ def generate(
         transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
         seed: another one gives another take.
         seated: sit instead of stand.
+        start_pose: the pose to begin in, the first frame of a motion or motion file, or with
+            "FILE@SECONDS" that moment of it; rest if not given. A pose that faces more than 45 degrees
+            aside is turned to the front.
+        end_pose: the pose to end in, likewise; the last frame.
         model: a shipped model's name, a model folder or a loaded model.
     Raises:
         UserError: anything given that cannot be used.
@@ -49,8 +56,70 @@ def generate(
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript, emotion=emotion)
     return loaded.generate(
-        speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated
-    )
+        speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
+        start_pose=_pose(start_pose, last=False), end_pose=_pose(end_pose, last=True),
+    )  # fmt: skip
+
+
+def _pose(source: str | Path | Motion | None, *, last: bool) -> Motion | None:
+    """One frame, canonical: of a motion, of a file, or of FILE@SECONDS."""
+    if source is None:
+        return None
+    if isinstance(source, Motion):
+        motion = source
+    else:
+        name, sign, moment = str(source).rpartition("@")
+        if sign and not Path(source).exists():
+            motion = load_motion(name)
+            try:
+                frame = seconds_to_frame(float(moment), fps=motion.fps)
+            except (ValueError, OverflowError):
+                raise UserError(f"a pose is FILE or FILE@SECONDS, as in talk.bvh@2.5; got {source}") from None
+            if not 0 <= frame <= len(motion):
+                raise UserError(f"{name} lasts {motion.seconds:.2f} s; it has no pose at {moment} s")
+            motion = motion[min(frame, len(motion) - 1) :][:1]
+        else:
+            motion = load_motion(source)
+    return on_canonical(motion[-1:] if last else motion[:1])
+
+
+def edit(
+    motion: str | Path | Motion,
+    *,
+    speech: str | Path | Speech,
+    span: Sequence[str | tuple[float, float]] = (),
+    joints: Sequence[str] = (),
+    emotion: str | None = None,
+    intensity: float = 1.0,
+    speaker: str | None = None,
+    seed: int = 0,
+    model: str | Path | GestureModel = "contextual",
+) -> Motion:
+    """Other gestures in a part of a motion; every frame and joint that is not named keeps its bits.
+
+    Motion of a known rig is retargeted first. Pelvis, legs, place and face are always kept.
+
+    Args:
+        motion: a motion file, or a loaded ``Motion``.
+        speech: the sound that goes with it, as long as it within 0.1 s.
+        span: what to make anew, "START:END" or (START, END) in seconds; everything if none is given.
+        joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso; all if none.
+        emotion: of the new gestures, one of ``emotions.EMOTIONS`` or an alias; neutral if not given.
+        intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
+        speaker: whose manner, a name that the model knows.
+        seed: another one gives another take.
+        model: a shipped model's name, a model folder or a loaded model.
+    Raises:
+        UserError: anything given that cannot be used.
+    """
+    loaded = load(model) if isinstance(model, str | Path) else model
+    moved = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
+    if not isinstance(speech, Speech):
+        speech = load_speech(speech, emotion=emotion)
+    return loaded.edit(
+        moved, speech, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
+        seed=seed,
+    )  # fmt: skip
 
 
 def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -> Path:

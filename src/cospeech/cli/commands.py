@@ -6,7 +6,6 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,8 +14,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 from ..errors import UserError
 from ..metrics.groups import GROUPS
 from ..progress import note, stage
-
-DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
+from .outputs import default_targets, done, not_over, some
 
 Recording = Annotated[Path, arg(metavar="SPEECH")]
 MotionFile = Annotated[Path, arg(metavar="MOTION")]
@@ -30,6 +28,9 @@ Metrics = Annotated[tuple[str, ...], arg(metavar="GROUP ...")]
 MaybeFolder = Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")]
 MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+MaybePose = Annotated[str | None, arg(metavar="FILE[@SECONDS]", help_behavior_hint="")]
+Spans = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="START:END", help_behavior_hint="")]]
+Joints = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME[,NAME]", help_behavior_hint="")]]
 MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 Count = Annotated[int, arg(metavar="N")]
 Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]
@@ -46,6 +47,8 @@ def generate(
     transcript: MaybeFile = None,
     seed: Count = 0,
     seated: FlagCreatePairsOff[bool] = False,
+    start_pose: MaybePose = None,
+    end_pose: MaybePose = None,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
 ) -> None:
     """Turn a recording into a person who moves and speaks.
@@ -60,6 +63,8 @@ def generate(
         transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text.
         seed: another one gives another take.
         seated: sit instead of stand.
+        start_pose: a motion file whose first frame is the pose to begin in; FILE@SECONDS picks a moment.
+        end_pose: a motion file whose last frame is the pose to end in; FILE@SECONDS picks a moment.
         model: a shipped model or a model folder.
     """
     began = time.monotonic()
@@ -67,20 +72,72 @@ def generate(
     from ..runtime import load
     from ..speech.speech import load_speech
 
-    targets = out or _default_targets(speech)
+    targets = out or default_targets(speech)
     for target in targets:
-        _not_over(api.check_target(target), speech)
+        not_over(api.check_target(target), speech)
     loaded = load(model)
     stage("listening")
     heard = load_speech(speech, transcript=transcript, emotion=emotion)
     stage("gesturing")
     motion = api.generate(
-        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated, model=loaded
-    )
+        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
+        start_pose=start_pose, end_pose=end_pose, model=loaded,
+    )  # fmt: skip
     for target in targets:
         stage(f"writing {target.name}")
         api.write(motion, target, speech=heard)
-    _done(targets, began, f"{motion.seconds:.1f} s of motion")
+    done(targets, began, f"{motion.seconds:.1f} s of motion")
+
+
+def edit(
+    motion: Positional[MotionFile],
+    /,
+    *,
+    speech: Recording,
+    out: Out,
+    span: Spans = (),
+    joints: Joints = (),
+    emotion: MaybeName = None,
+    intensity: Annotated[float, arg(metavar="X")] = 1.0,
+    speaker: MaybeName = None,
+    seed: Count = 0,
+    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
+) -> None:
+    """Give a part of a motion other gestures; all else stays exactly as it is.
+
+    Args:
+        motion: a motion file (.bvh .npz .glb .vrma).
+        speech: the sound that goes with it, as long as it within 0.1 s.
+        out: where to write; the suffix chooses the format. Takes several.
+        span: what to make anew, as in 2.0:4.5, in seconds; everything unless given. Takes several.
+        joints: hands, arms, left-arm, right-arm, head, torso or names of joints; all unless given.
+            Takes several. Pelvis, legs, place and face are always kept.
+        emotion: of the new gestures; the names are those of generate.
+        intensity: liveliness of the new gestures, 0.25 to 2.5; 1.0 is usual.
+        speaker: whose manner of gesturing; a wrong name lists the right ones.
+        seed: another one gives another take.
+        model: a shipped model or a model folder.
+    """
+    began = time.monotonic()
+    from .. import api
+    from ..motion.motion import load_motion
+    from ..runtime import load
+    from ..speech.speech import load_speech
+
+    for target in some(out):
+        not_over(api.check_target(target), motion, speech)
+    loaded, moved = load(model), load_motion(motion)
+    stage("listening")
+    heard = load_speech(speech, emotion=emotion)
+    stage("gesturing")
+    edited = api.edit(
+        moved, speech=heard, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
+        seed=seed, model=loaded,
+    )  # fmt: skip
+    for target in out:
+        stage(f"writing {target.name}")
+        api.write(edited, target, speech=heard)
+    done(out, began, f"{edited.seconds:.1f} s of motion")
 
 
 def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
@@ -93,12 +150,12 @@ def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
     began = time.monotonic()
     from .. import api
 
-    for target in _some(out):
-        _not_over(api.check_target(target), source)
+    for target in some(out):
+        not_over(api.check_target(target), source)
     for target in out:
         stage(f"writing {target.name}")
         api.convert(source, target)
-    _done(out, began, f"from {source.name}")
+    done(out, began, f"from {source.name}")
 
 
 def render(
@@ -117,14 +174,14 @@ def render(
     from ..motion.motion import load_motion
     from ..speech.speech import load_speech
 
-    for target in _some(out):
-        _not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
+    for target in some(out):
+        not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
     speech = None if audio is None else load_speech(audio, transcript=transcript)
     moved = load_motion(motion)
     for target in out:
         stage(f"drawing {target.name}")
         api.render(moved, target, speech=speech)
-    _done(out, began, f"{moved.seconds:.1f} s of motion")
+    done(out, began, f"{moved.seconds:.1f} s of motion")
 
 
 def prepare(
@@ -177,7 +234,8 @@ def train(
     Args:
         store: folder made by prepare.
         out: run folder.
-        method: contextual (speech to motion), or what measures motion: extractor, emotion-classifier.
+        method: contextual (speech to motion), alignment (which speech goes with which gesture), or what
+            measures motion: extractor, emotion-classifier.
         preset: tiny, default or large.
         stage: of contextual: tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
@@ -290,6 +348,7 @@ def compare(
 
 COMMANDS: dict[str, Any] = {
     "generate": generate,
+    "edit": edit,
     "convert": convert,
     "render": render,
     "prepare": prepare,
@@ -298,51 +357,6 @@ COMMANDS: dict[str, Any] = {
     "evaluate": evaluate,
     "compare": compare,
 }
-
-
-# Where to go next; the first one that fits is said.
-_NEXT = {
-    ".html": "open {} in a browser",
-    ".mp4": "play {}",
-    ".glb": "load {} into Blender with File > Import > glTF 2.0",
-    ".bvh": "load {} into Blender with File > Import > Motion Capture",
-    ".vrma": "play {} on a VRM avatar",
-}
-
-
-def _done(targets: Sequence[Path], began: float, what: str) -> None:
-    names = ", ".join(str(target) for target in targets)
-    hints = [
-        f"; {hint.format(target)}"
-        for suffix, hint in _NEXT.items()
-        for target in targets
-        if target.suffix.lower() == suffix
-    ]
-    note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
-
-
-def _default_targets(speech: Path) -> tuple[Path, ...]:
-    """Beside the caller, named after the speech; a film given as speech is not written over."""
-    targets = tuple(Path(speech.stem + suffix) for suffix in DEFAULT_SUFFIXES)
-    if any(_same(target, speech) for target in targets):
-        return tuple(target.with_stem(f"{speech.stem}-gestures") for target in targets)
-    return targets
-
-
-def _some(out: tuple[Path, ...]) -> tuple[Path, ...]:
-    if not out:
-        raise UserError("no file to write is named; name one or more with -o")
-    return out
-
-
-def _not_over(target: Path, *sources: Path | None) -> None:
-    """Refuse to write over what is read."""
-    if any(source is not None and _same(target, source) for source in sources):
-        raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
-
-
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
 
 
 def _need_torch() -> None:

@@ -75,7 +75,7 @@ def spread_outputs(words: list[str]) -> list[str]:
 
     ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
     """
-    if words[:1] not in (["generate"], ["convert"], ["render"]):
+    if words[:1] not in (["generate"], ["edit"], ["convert"], ["render"]):
         return words
     result, outputs, given, last = words[:1], 0, False, ""
     for word, following in pairwise([*words[1:], "-"]):

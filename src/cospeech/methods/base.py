@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -23,6 +24,19 @@ class GestureModel(Protocol):
 
     def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion:
         """Motion exactly as long as the speech."""
+        ...
+
+    def edit(
+        self,
+        motion: Motion,
+        speech: Speech,
+        *,
+        span: Sequence[str | tuple[float, float]] = (),
+        joints: Sequence[str] = (),
+        seed: int = 0,
+        **options: Any,
+    ) -> Motion:
+        """The motion with other gestures in the spans and joints that are named."""
         ...
 
     def from_features(self, features: np.ndarray, *, seed: int = 0, **options: Any) -> Motion:

@@ -14,7 +14,7 @@ from ..errors import UserError
 
 FORMAT = 1
 METHODS = {"contextual": "cospeech.methods.contextual.model:ContextualModel"}
-JUDGES = ("extractor", "emotion-classifier")  # models that measure motion and make none
+JUDGES = ("extractor", "emotion-classifier", "alignment")  # models that measure motion and make none
 
 _REQUIRED = ("format", "method", "config", "package_version")
 
@@ -63,8 +63,11 @@ class Graph:
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
-        feeds = dict(zip(self.inputs, arrays, strict=True))
-        result: np.ndarray = self.session.run(None, feeds)[0]
+        return self.all(*arrays)[0]
+
+    def all(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """All outputs, in the order of the graph."""
+        result: list[np.ndarray] = self.session.run(None, dict(zip(self.inputs, arrays, strict=True)))
         return result
 
 

@@ -59,6 +59,12 @@ def seat(motion: Motion) -> Motion:
     return _rebuild(motion, seated=True)
 
 
+def plant(motion: Motion, *, seated: bool) -> Motion:
+    """The same trunk and arms on legs that are set anew, for a pelvis that was turned after ``stand``."""
+    rotations = _pose_legs(motion.rotations.copy(), motion.translation, seated=seated)
+    return replace(motion, rotations=rotations)
+
+
 def _rebuild(motion: Motion, *, seated: bool) -> Motion:
     skeleton = canonical_skeleton()
     world = global_rotations(motion.rotations, skeleton.parents)

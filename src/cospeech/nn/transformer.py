@@ -65,3 +65,21 @@ class ConditionedBlock(nn.Module):
         x = x + self.speech(speech)
         x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))
         return x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))
+
+
+class Block(nn.Module):
+    """The standard block: self-attention and MLP, each behind a layer norm, over [B, N, D]."""
+
+    def __init__(self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+        super().__init__()
+        hidden = hidden or 4 * width
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = SelfAttention(width, heads)
+        self.mlp = nn.Sequential(nn.Linear(width, hidden), nn.GELU(), nn.Linear(hidden, width))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, N, D] -> [B, N, D]."""
+        x = x + self.dropout(self.attention(self.norm1(x)))
+        y: Tensor = x + self.dropout(self.mlp(self.norm2(x)))
+        return y

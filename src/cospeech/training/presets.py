@@ -35,7 +35,7 @@ _CLASSIFIER = TrainConfig(
 )
 # Contrast wants many others to choose from.
 _ALIGNMENT = TrainConfig(
-    steps=2000, batch_size=64, learning_rate=3e-4, warmup=100, bf16=True, validate_every=200, save_every=200
+    steps=1500, batch_size=64, learning_rate=5e-4, warmup=100, bf16=True, validate_every=100, save_every=100
 )
 _PAPER_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384, downsample=1)  # [P] 384 / 1024, two blocks
 

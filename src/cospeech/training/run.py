@@ -8,7 +8,7 @@ from pathlib import Path
 from ..errors import UserError
 from .presets import preset as find_preset
 
-METHODS = ("contextual", "extractor", "emotion-classifier")
+METHODS = ("contextual", "extractor", "emotion-classifier", "alignment")
 
 
 def train(
@@ -27,8 +27,9 @@ def train(
     Args:
         store: folder made by ``prepare``.
         out: run folder; stages have folders of their own in it.
-        method: contextual (speech to motion), or what measures motion: extractor, emotion-classifier.
-        preset: tiny, default or large; sizes and schedules.
+        method: contextual (speech to motion), alignment (of speech and gesture), or what measures
+            motion: extractor, emotion-classifier.
+        preset: tiny, default, large or paper; sizes and schedules.
         stage: of contextual: tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
@@ -51,6 +52,11 @@ def train(
     if method == "extractor":
         training = quick(chosen.extractor_training, steps, seed)
         fit_extractor(opened, out, config=chosen.extractor, training=training, splits=splits)
+    elif method == "alignment":
+        from .contextual.align import fit_alignment
+
+        training = quick(chosen.alignment_training, steps, seed)
+        fit_alignment(opened, out, config=chosen.alignment, training=training, splits=splits)
     else:
         training = quick(chosen.classifier_training, steps, seed)
         fit_classifier(opened, out, config=chosen.classifier, training=training, splits=splits)
@@ -69,7 +75,12 @@ def export(
         name: the model's name; that of the folder unless given.
     """
     described = Path(run) / "config.json"
-    if described.is_file() and json.loads(described.read_text()).get("method") in METHODS[1:]:
+    trained = json.loads(described.read_text()).get("method") if described.is_file() else None
+    if trained == "alignment":
+        from .contextual.align import export_alignment
+
+        return export_alignment(run, out, name=name)
+    if trained in METHODS[1:]:
         from .judges import export_judge
 
         return export_judge(run, out, name=name)

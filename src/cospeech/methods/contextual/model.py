@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -16,17 +16,21 @@ from ...motion.face import face_from_speech
 from ...motion.idle import add_idle
 from ...motion.motion import Motion
 from ...motion.phases import strokes
-from ...motion.posture import seat, stand
+from ...motion.posture import plant, seat, stand
 from ...sampling.beam import encode_residual
+from ...sampling.edit import blend, joint_indices, meet_pose, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
 from ...sampling.rhythm import sample_frames, warp_times
 from ...speech.features import accents, speech_features
 from ...speech.speech import Speech
+from ...timing import FPS
 from ..folder import ModelFolder
+from .edit import facing_front, in_place, onto, pose_tokens, resample_spans
 from .sample import Condition, ContextualSampling, sample_tokens
 
 REST_START = 1  # tokens of rest given at the start
 REST_END = 2  # tokens of rest given at the end
+LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
 # What config.json of a model folder may hold.
@@ -136,6 +140,8 @@ class ContextualModel:
         seated: bool = False,
         seed: int = 0,
         face: bool = True,
+        start_pose: Motion | None = None,
+        end_pose: Motion | None = None,
         sampling: ContextualSampling | None = None,
     ) -> Motion:
         """Gestures for a speech, exactly as long as it; the same input and seed give the same motion.
@@ -146,18 +152,18 @@ class ContextualModel:
             speaker: whose manner (see ``speakers``); the model's default if None.
             seated: sit instead of stand.
             face: lips, blinks and expression too.
+            start_pose: canonical motion whose first frame is the pose to begin in; rest if None.
+            end_pose: canonical motion whose last frame is the pose to end in; rest if None.
         Raises:
-            UserError: an emotion, speaker, intensity or seed that the model does not know.
+            UserError: an emotion, speaker, intensity or seed that the model does not know, or a pose on
+                another skeleton.
         """
         emotion = emotion if emotion is not None else speech.emotion
         if speaker is None and speech.speaker in self.speakers:
             speaker = speech.speaker
-        features = speech_features(speech.resampled().samples)[: speech.frames]
-        if len(features) < speech.frames:  # resampling may round a frame away
-            features = np.pad(features, ((0, speech.frames - len(features)), (0, 0)), mode="edge")
         motion = self.from_features(
-            features, emotion=emotion, intensity=intensity, speaker=speaker, seated=seated, seed=seed,
-            sampling=sampling,
+            _features(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
+            seated=seated, seed=seed, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
         )  # fmt: skip
         if not face:
             return motion
@@ -176,49 +182,112 @@ class ContextualModel:
         speaker: str | None = None,
         seated: bool = False,
         seed: int = 0,
+        start_pose: Motion | None = None,
+        end_pose: Motion | None = None,
         sampling: ContextualSampling | None = None,
     ) -> Motion:
         """Gestures without a face for speech features [T, F], T frames long; see ``generate``.
 
         For speech whose sound is not at hand, such as that of a store.
         """
-        weights, style = self._emotion(emotion), self._style(speaker)
-        if not 0.25 <= intensity <= 2.5:
-            raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
-        if seed < 0:
-            raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
+        condition, rest = self._condition(emotion, intensity, speaker)
         settings = sampling or self.sampling
-        coded = self._coded(features, weights, style, intensity, seed, settings)
+        start = None if start_pose is None else facing_front(start_pose[:1])
+        end = None if end_pose is None else facing_front(end_pose[-1:])
+        first = rest if start is None else pose_tokens(self.networks, start)
+        last = rest if end is None else pose_tokens(self.networks, end)
+        coded = self._coded(features, condition, _generator(seed), settings, (first, last))
         motion = Codec().decode(coded)
         if settings.rhythm:
             found = np.array([stroke.time for stroke in strokes(motion)])
             times = warp_times(found, accents(features)[0], len(motion), motion.fps)
             motion = Codec().decode(sample_frames(coded, times * motion.fps))
         motion = add_idle(motion, features, seed=seed)
-        return seat(motion) if seated else stand(motion)
+        motion = seat(motion) if seated else stand(motion)
+        if start is None and end is None:
+            return motion
+        rotations, joints = motion.rotations, Codec().joints
+        longest = len(motion) if start is None or end is None else len(motion) // 2
+        for pose in (start, end):
+            if pose is not None:
+                rotations = meet_pose(
+                    rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest
+                )
+        return plant(replace(motion, rotations=rotations), seated=seated)
+
+    def edit(
+        self,
+        motion: Motion,
+        speech: Speech,
+        *,
+        span: Sequence[str | tuple[float, float]] = (),
+        joints: Sequence[str] = (),
+        emotion: str | Mapping[str, float] | None = None,
+        intensity: float = 1.0,
+        speaker: str | None = None,
+        seed: int = 0,
+        sampling: ContextualSampling | None = None,
+    ) -> Motion:
+        """The motion with other gestures in the spans and joints that are named; all else keeps its bits.
+
+        Args:
+            motion: canonical, at any frame rate, as long as the speech within 0.1 s.
+            span: "START:END" or (START, END) in seconds; the whole motion if none.
+            joints: groups and joints by name (``sampling.edit.GROUPS``, ``JOINTS``); all of them if none.
+                Pelvis, legs, place and face are always kept.
+            emotion, intensity, speaker, seed: of the new gestures, as in ``generate``.
+        Raises:
+            UserError: a span, joint or wish that cannot be, another skeleton, or lengths that differ.
+        """
+        spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
+        if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
+            raise UserError(
+                f"the motion lasts {motion.seconds:.2f} s and the speech {speech.seconds:.2f} s; they must "
+                f"agree within {LENGTH_SLACK:g} s, so give the speech of this motion, or cut the longer one"
+            )
+        emotion = emotion if emotion is not None else speech.emotion
+        if speaker is None and speech.speaker in self.speakers:
+            speaker = speech.speaker
+        condition, rest = self._condition(emotion, intensity, speaker)
+        coded = Codec().encode(in_place(motion))
+        features = _features(speech, len(coded))
+        coded = resample_spans(
+            self.networks, coded, features, span_frames(spans, len(coded), FPS), condition, _generator(seed),
+            sampling or self.sampling, rest, ends=(REST_START, REST_END),
+        )  # fmt: skip
+        new = onto(stand(add_idle(Codec().decode(coded), features, seed=seed)), motion)
+        weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
+        return replace(motion, rotations=blend(motion.rotations, new, weights, indices))
 
     def _coded(
-        self, features: np.ndarray, emotion: np.ndarray, style: int, intensity: float, seed: int,
-        settings: ContextualSampling,
+        self, features: np.ndarray, condition: Condition, rng: np.random.Generator,
+        settings: ContextualSampling, ends: tuple[np.ndarray, np.ndarray],
     ) -> np.ndarray:  # fmt: skip
-        """Coded motion [T, C] as long as the features [T, F]."""
+        """Coded motion [T, C] as long as the features [T, F], between two given tokens [K]."""
         step = self.networks.downsample
         frames = len(features)
         tokens = -(-frames // step)
         padded = np.pad(features, ((0, tokens * step - frames), (0, 0)), mode="edge")
         given = np.full((tokens, self.networks.layers), -1, dtype=np.int64)
-        rest = self._rest_tokens[self.speakers[style]].astype(np.int64)
         first, last = min(REST_START, tokens), min(REST_END, max(0, tokens - REST_START))
-        given[:first] = rest[1]
+        given[:first] = ends[0]
         if last:
-            given[-last:] = rest[1]
+            given[-last:] = ends[1]
+        sampled = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
+        return self.networks.decode(sampled.latent)[:frames]
+
+    def _condition(
+        self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str | None
+    ) -> tuple[Condition, np.ndarray]:
+        """What is asked for, as the networks take it, and the speaker's token of rest [K]."""
+        weights, style = self._emotion(emotion), self._style(speaker)
+        if not 0.25 <= intensity <= 2.5:
+            raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
         one_hot = np.zeros((1, len(self.speakers)), dtype=np.float32)
         one_hot[0, style] = 1.0
         level = np.log(intensity) + self._levels.get(self.speakers[style], 0.0)
-        condition = Condition(emotion[None], one_hot, np.array([[level, 1.0]], dtype=np.float32))
-        rng = np.random.default_rng(seed)
-        sampled = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
-        return self.networks.decode(sampled.latent)[:frames]
+        rest = self._rest_tokens[self.speakers[style]].astype(np.int64)[1]
+        return Condition(weights[None], one_hot, np.array([[level, 1.0]], dtype=np.float32)), rest
 
     def _emotion(self, emotion: str | Mapping[str, float] | None) -> np.ndarray:
         """[10] weights that sum to one."""
@@ -247,6 +316,18 @@ class ContextualModel:
         other.networks = self.networks
         other.sampling = replace(self.sampling, **changes)
         return other
+
+
+def _features(speech: Speech, frames: int) -> np.ndarray:
+    """Features [frames, F] of a speech; its last frame goes on where it is a little shorter."""
+    features = speech_features(speech.resampled().samples)[:frames]
+    return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
+
+
+def _generator(seed: int) -> np.random.Generator:
+    if seed < 0:
+        raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
+    return np.random.default_rng(seed)
 
 
 def _checked(folder: ModelFolder) -> ContextualSampling:

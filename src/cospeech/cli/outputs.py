@@ -1,0 +1,58 @@
+"""Where commands write: given names or made-up ones, what must stay, and what is said afterwards."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..errors import UserError
+from ..progress import note
+
+DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
+
+# Where to go next; the first one that fits is said.
+_NEXT = {
+    ".html": "open {} in a browser",
+    ".mp4": "play {}",
+    ".glb": "load {} into Blender with File > Import > glTF 2.0",
+    ".bvh": "load {} into Blender with File > Import > Motion Capture",
+    ".vrma": "play {} on a VRM avatar",
+}
+
+
+def done(targets: Sequence[Path], began: float, what: str) -> None:
+    """Say what was written, how long it took and what to do with it."""
+    names = ", ".join(str(target) for target in targets)
+    hints = [
+        f"; {hint.format(target)}"
+        for suffix, hint in _NEXT.items()
+        for target in targets
+        if target.suffix.lower() == suffix
+    ]
+    note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
+
+
+def default_targets(speech: Path) -> tuple[Path, ...]:
+    """Beside the caller, named after the speech; a film given as speech is not written over."""
+    targets = tuple(Path(speech.stem + suffix) for suffix in DEFAULT_SUFFIXES)
+    if any(_same(target, speech) for target in targets):
+        return tuple(target.with_stem(f"{speech.stem}-gestures") for target in targets)
+    return targets
+
+
+def some(out: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The files to write. Raises UserError if none is named."""
+    if not out:
+        raise UserError("no file to write is named; name one or more with -o")
+    return out
+
+
+def not_over(target: Path, *sources: Path | None) -> None:
+    """Refuse to write over what is read."""
+    if any(source is not None and _same(target, source) for source in sources):
+        raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
+
+
+def _same(one: Path, other: Path) -> bool:
+    return one.exists() and other.exists() and one.samefile(other)
