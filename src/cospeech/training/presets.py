@@ -63,7 +63,7 @@ PRESETS = {
         classifier_training=_CLASSIFIER,
         alignment_training=_ALIGNMENT,
     ),
-    # For a GPU.
+    # For a GPU; the alignment has the paper's sizes.
     "large": Preset(
         TokenizerConfig(width=512, codes=1024),
         TrainConfig(steps=20_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
@@ -75,8 +75,6 @@ PRESETS = {
         alignment_training=replace(_ALIGNMENT, steps=10_000, batch_size=128, warmup=500),
     ),
 }
-# The alignment in the paper's sizes; all else as in "large".
-PRESETS["paper"] = PRESETS["large"]
 
 
 def preset(name: str) -> Preset:

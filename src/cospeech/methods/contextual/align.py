@@ -26,7 +26,7 @@ class AlignConfig:
     words: int = 0  # W of a word embedding that joins frame by frame; 0: none, as our corpora have none
     channels: int = 267  # C of the codec
     seen: int = 264  # of them the first ones are seen: body and hands, not where the root is
-    width: int = 256  # the paper has 384 (preset "paper")
+    width: int = 256  # the paper has 384 (preset "large")
     hidden: int = 1024  # [P]
     heads: int = 4
     depth: int = 2  # [P] blocks of an encoder
