@@ -25,7 +25,7 @@ from ..motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
 from ..nn.judges import EmotionNet, EmotionNetConfig, ExtractorConfig, MotionAutoencoders, angle
 from .contextual.tokenizer import resample
 from .export import export_graph, round_weights
-from .loop import Batch, Place, TrainConfig, fit
+from .loop import Batch, Place, TrainConfig, fit, saved_run
 
 
 class UpperBodies:
@@ -270,21 +270,14 @@ def export_judge(
 
 def load_judge_run(folder: str | Path) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    if not (folder / "model.safetensors").is_file():
-        raise UserError(f"{folder} holds no trained weights yet; train first with `cospeech train`")
-    described = json.loads((folder / "config.json").read_text())
-    network: MotionAutoencoders | EmotionNet
-    if described["method"] == "extractor":
-        network = MotionAutoencoders(ExtractorConfig(**described["config"]))
-    elif described["method"] == "emotion-classifier":
-        network = EmotionNet(EmotionNetConfig(**described["config"]))
-    else:
-        raise UserError(f"{folder} is a run of {described['method']!r}, which measures nothing")
-    network.load_state_dict(load_file(folder / "model.safetensors"))
-    network.eval()
+    network, described = saved_run(
+        folder,
+        {
+            "extractor": lambda sizes: MotionAutoencoders(ExtractorConfig(**sizes)),
+            "emotion-classifier": lambda sizes: EmotionNet(EmotionNetConfig(**sizes)),
+        },
+    )
+    assert isinstance(network, MotionAutoencoders | EmotionNet)
     return network, described
 
 

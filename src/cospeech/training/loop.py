@@ -11,7 +11,7 @@ import math
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -193,6 +193,35 @@ def _cut_log(folder: Path, step: int) -> None:
             continue
     with atomic_path(log) as path:
         path.write_text("".join(kept))
+
+
+def saved_run(
+    folder: str | Path, networks: Mapping[str, Callable[[dict[str, Any]], nn.Module]]
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network of a run folder, in eval mode, and what its config.json says.
+
+    Args:
+        networks: how to make the network of a method from its sizes, for every method that is wanted.
+    Raises:
+        UserError: nothing has been saved yet, the folder is damaged, or the run is of another method.
+    """
+    from safetensors.torch import load_file
+
+    folder = Path(folder)
+    if not (folder / "model.safetensors").is_file():
+        raise UserError(f"{folder} holds no trained weights yet; train first with `cospeech train`")
+    try:
+        described: dict[str, Any] = json.loads((folder / "config.json").read_text())
+        method = described["method"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder / 'config.json'} is damaged ({error}); train again") from None
+    if method not in networks:
+        raise UserError(f"{folder} is a run of {method!r}; a run of {' or '.join(networks)} is needed")
+    if not isinstance(described.get("config"), dict):
+        raise UserError(f"{folder / 'config.json'} lacks the sizes of the network; train again")
+    network = networks[method](described["config"])
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network.eval(), described
 
 
 def _save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int, place: Place) -> None:

@@ -22,7 +22,7 @@ from ...methods.contextual.align import AlignConfig, Alignment, alignment_loss, 
 from ...motion.codec import Codec
 from ...speech.layout import LAYOUT
 from ..export import export_graph, round_weights
-from ..loop import Batch, Place, TrainConfig, fit
+from ..loop import Batch, Place, TrainConfig, fit, saved_run
 from .segments import frames_of, other_order, segments
 
 METHOD = "alignment"
@@ -248,18 +248,10 @@ def _embedded(network: Alignment, batch: Batch, device: torch.device) -> tuple[T
 
 
 def load_alignment_run(folder: str | Path) -> tuple[Alignment, dict[str, Any]]:
-    """The network of a run folder, in eval mode, with its description. Raises UserError if it is none."""
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    if not (folder / "model.safetensors").is_file():
-        raise UserError(f"{folder} holds no trained weights yet; train first with `cospeech train`")
-    described = json.loads((folder / "config.json").read_text())
-    if described.get("method") != METHOD:
-        raise UserError(f"{folder} is a run of {described.get('method')!r}, not of {METHOD!r}")
-    network = Alignment(AlignConfig(**described["config"]))
-    network.load_state_dict(load_file(folder / "model.safetensors"))
-    return network.eval(), described
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    network, described = saved_run(folder, {METHOD: lambda sizes: Alignment(AlignConfig(**sizes))})
+    assert isinstance(network, Alignment)
+    return network, described
 
 
 def export_alignment(

@@ -20,6 +20,7 @@ from ...motion.codec import Codec
 from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
 from ..export import export_graph, round_weights
+from ..loop import saved_run
 from .tokenizer import resample
 
 
@@ -88,21 +89,15 @@ def load_run(folder: str | Path) -> tuple[Tokenizer | Generator, dict[str, Any]]
     Raises:
         UserError: it is no run folder, or nothing has been saved yet.
     """
-    from safetensors.torch import load_file
-
-    folder = Path(folder)
-    if not (folder / "model.safetensors").is_file():
-        raise UserError(f"{folder} holds no trained weights yet; train first with `cospeech train`")
-    described = json.loads((folder / "config.json").read_text())
-    network: Tokenizer | Generator
-    if described["method"] == "contextual tokenizer":
-        network = Tokenizer(TokenizerConfig(**described["config"]))
-    elif described["method"] == "contextual generator":
-        network = Generator(GeneratorConfig(**described["config"]))
-    else:
-        raise UserError(f"{folder} is a run of {described['method']!r}, which this method cannot export")
-    network.load_state_dict(load_file(folder / "model.safetensors"))
-    return network.eval(), described
+    network, described = saved_run(
+        folder,
+        {
+            "contextual tokenizer": lambda sizes: Tokenizer(TokenizerConfig(**sizes)),
+            "contextual generator": lambda sizes: Generator(GeneratorConfig(**sizes)),
+        },
+    )
+    assert isinstance(network, Tokenizer | Generator)
+    return network, described
 
 
 def export_contextual(
