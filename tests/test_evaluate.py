@@ -190,6 +190,17 @@ def test_a_folder_of_motion_is_measured_as_well(pairs, tmp_path):
     assert value(report, "theirs", "mpjpe") < 0.005
 
 
+def test_a_file_that_lacks_its_last_moment_keeps_its_last_pose(pairs, tmp_path):
+    item = choose(pairs, "test", clips=1, seed=0).speech[0]
+    whole = Recordings(pairs).motion(item)
+    whole[:-10].save(tmp_path / f"{file_name(item.id)}.npz")
+    clip = TestClip(item.id, item.speaker, item.emotion, pairs.features(item), whole, 0)
+    made = FolderSystem(tmp_path).motion(clip)
+    assert len(made) == len(whole)
+    np.testing.assert_allclose(made.positions[:-10], whole.positions[:-10], atol=1e-4)
+    np.testing.assert_allclose(made.positions[-1], whole.positions[-11], atol=1e-4)
+
+
 def test_bad_folders_and_clips(pairs, tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         FolderSystem(tmp_path / "nothing")

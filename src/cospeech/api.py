@@ -11,6 +11,7 @@ from .files import check_folder
 from .methods.base import GestureModel
 from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
+from .motion.retarget import on_canonical
 from .runtime import load
 from .speech.speech import Speech, load_speech
 from .timing import seconds_to_frame
@@ -174,16 +175,6 @@ def convert(source: str | Path, out: str | Path) -> Path:
     if out.suffix.lower() not in (".bvh",):
         motion = on_canonical(motion)
     return write(motion, out)
-
-
-def on_canonical(motion: Motion) -> Motion:
-    """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised."""
-    from .motion.retarget import detect_table, retarget
-    from .motion.skeleton import canonical_skeleton
-
-    if motion.skeleton == canonical_skeleton():
-        return motion
-    return retarget(motion, table=detect_table(motion.skeleton))
 
 
 def evaluate(

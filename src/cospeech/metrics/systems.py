@@ -20,8 +20,7 @@ from ..motion.codec import Codec
 from ..motion.formats import FORMATS
 from ..motion.motion import Motion, load_motion
 from ..motion.posture import stand
-from ..motion.retarget import detect_table, retarget
-from ..motion.skeleton import canonical_skeleton
+from ..motion.retarget import on_canonical
 from ..rotation import axis_angle_to_matrix, matrix_from_6d, matrix_to_6d
 from ..speech.features import accents
 from ..timing import FPS
@@ -76,7 +75,8 @@ class FolderSystem:
     """A folder of motion files named after the clips, by any program: ID.bvh, ID.npz, res_ID.npz ...
 
     Characters of an id that no file name should hold may be written as ``_``. Longer files are cut at
-    the clip's end; a file shorter by more than half a second is an error that names both lengths.
+    the clip's end, shorter ones by up to half a second keep their last pose, and a file that is shorter
+    still is an error that names both lengths.
     """
 
     kind: Final = "folder"
@@ -99,16 +99,15 @@ class FolderSystem:
         path = next((self.files[n] for n in (clip.id, name, f"res_{name}") if n in self.files), None)
         if path is None:
             return None
-        motion = load_motion(path)
-        if motion.skeleton != canonical_skeleton():
-            motion = retarget(motion, table=detect_table(motion.skeleton))
-        motion = motion.resample(FPS)
+        motion = on_canonical(load_motion(path)).resample(FPS)
         frames = len(clip.features)
         if len(motion) < frames - FPS // 2:
             raise UserError(
                 f"{path} has {len(motion) / FPS:.2f} s of motion, clip {clip.id!r} {frames / FPS:.2f} s; "
                 "give motion as long as the speech"
             )
+        if len(motion) < frames:  # a last window that was not filled: the last pose stays
+            return motion.warp(np.minimum(np.arange(frames), len(motion) - 1) / FPS)
         return motion[:frames]
 
 

@@ -293,3 +293,10 @@ def _lowest_sole(motion: Motion, binding: Binding) -> float:
         for joint in sorted(depth)
     ]
     return float(np.percentile(np.min(heights, axis=0), 1))
+
+
+def on_canonical(motion: Motion) -> Motion:
+    """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised."""
+    if motion.skeleton == canonical_skeleton():
+        return motion
+    return retarget(motion, table=detect_table(motion.skeleton))
