@@ -258,7 +258,7 @@ def export_alignment(
     run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
 ) -> Path:  # fmt: skip
-    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as float16.
+    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
 
     Raises:
         UserError: the folder is no such run, or nothing has been saved yet.
@@ -268,7 +268,7 @@ def export_alignment(
     network, described = load_alignment_run(run)
     config, out = network.config, Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    round_weights(network, "float16")
+    round_weights(network, "int8")
     frames = 8 * config.downsample
     sides: list[tuple[str, nn.Module, dict[str, int]]] = [
         ("speech", network.speech, {"features": config.features}),
@@ -279,7 +279,7 @@ def export_alignment(
     for side, graph, inputs in sides:
         example = [torch.zeros(1, frames, columns) for columns in inputs.values()]
         dynamic = {label: {1: "frames"} for label in inputs}
-        export_graph(graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx")
+        export_graph(graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8")
     text = {
         "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
         "config": asdict(config), "part": "body",
