@@ -28,6 +28,7 @@ from cospeech.training.contextual.align import (
     WINDOW,
     AlignmentWindows,
     alignment_quality,
+    input_sizes,
     load_alignment_run,
     voice_of,
 )
@@ -41,9 +42,10 @@ def measured(run: str, store: Store, split: str, rounds: int) -> dict[str, objec
     sides: dict[str, list[np.ndarray]] = {"speech": [], "motion": []}
     for item in items:
         start = (item.frames - WINDOW) // 2
-        features = torch.from_numpy(store.features(item, start, start + WINDOW))
+        heard = torch.from_numpy(store.inputs(item, start, start + WINDOW))
+        features, words = heard.split(input_sizes(store), -1)
         motion = torch.from_numpy(store.motion(item, start, start + WINDOW))
-        sides["speech"].append(network.speech(features[None])[1][0].numpy())
+        sides["speech"].append(network.speech(features[None], words[None])[1][0].numpy())
         sides["motion"].append(network.gesture(motion[None])[1][0].numpy())
     speech, gesture = np.stack(sides["speech"]), np.stack(sides["motion"])
     values: dict[str, dict[str, float]] = {}

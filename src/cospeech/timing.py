@@ -48,6 +48,16 @@ def frame_to_seconds(frame: int, *, fps: float = FPS) -> float:
     return frame / fps
 
 
+def frames_within(start: float, end: float, *, fps: float = FPS) -> range:
+    """Frames whose times are in [start, end) seconds; none if no frame's time is.
+
+    >>> frames_within(0.1, 0.2), frames_within(0.11, 0.12)
+    (range(3, 6), range(4, 4))
+    """
+    first, stop = (int(np.ceil(seconds * fps - 1e-6)) for seconds in (start, end))
+    return range(first, stop)
+
+
 def frame_times(frames: int, *, fps: float = FPS) -> np.ndarray:
     """Times of all frames, [T] float64 seconds."""
     return np.arange(frames, dtype=np.float64) / fps

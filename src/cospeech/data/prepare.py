@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from ..encoders.settings import WORDS, Encoder, describe
 from ..errors import UserError
 from ..motion.codec import Codec
 from ..motion.motion import Motion
@@ -19,6 +20,7 @@ from ..progress import note, track
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .clips import Dropped, GestureClip
+from .hearing import SILENCE, Hearing, opened
 from .pairing import Candidate, Matcher, calm_stretches, candidate, mirrored
 from .store import Entry, Store, write_manifest, write_shard
 
@@ -78,6 +80,11 @@ def prepare(
     rounds: int = 6,
     seed: int = 0,
     limit: int | None = None,
+    speech_encoder: str | Path | Encoder | None = None,
+    speech_layer: str = "last",
+    word_encoder: str | Path | Encoder | None = None,
+    word_layer: str = "last",
+    precision: str = "float32",
     quiet: bool = False,
 ) -> Report:
     """Build a store from corpora.
@@ -90,18 +97,26 @@ def prepare(
         out: folder of the store; an interrupted one is continued.
         rounds: how often each speech gets a partner.
         limit: read only so many clips a corpus and speaker (for trials).
+        speech_encoder: a pretrained network whose states join the features frame by frame: a name of
+            Hugging Face, a folder, or an object of your own (``encoders.settings.Encoder``).
+        speech_layer: of it: "last", a number, or "mean:K" of the last K (see ``encoders.inputs``).
+        word_encoder, word_layer: the same for a network that reads the words of the transcripts.
+        precision: of the encoders' products, float32 or bfloat16; stored is float16.
     Returns:
         what was kept, dropped and made; also written to report.json.
     Raises:
-        UserError: nothing usable was found, or ``out`` holds a store of other settings.
+        UserError: nothing usable was found, ``out`` holds a store of other settings, an encoder cannot be
+            opened, or there is none of the words that a word encoder is for.
     """
     out = Path(out)
     readers = [reader(name) for name, _ in corpora]
+    encoders = opened(speech_encoder, speech_layer, word_encoder, word_layer, precision)
     plan = {
         "corpora": [[name, Path(folder).name, _listing(Path(folder))] for name, folder in corpora],
         "rounds": rounds,
         "seed": seed,
         "limit": limit,
+        **({"encoders": describe(encoders)} if encoders else {}),
     }
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
@@ -125,23 +140,32 @@ def prepare(
     if not moving and not paired:
         why = f"; {report.dropped[0].id} was dropped: {report.dropped[0].reason}" if report.dropped else ""
         raise UserError(f"no usable motion was found{why}")
+    if WORDS in encoders:
+        worded = sum(bool(clip.speech and clip.speech.words) for clip in paired + speaking)
+        if not worded:
+            raise UserError("no recording has words for the word encoder; add transcripts, or leave it out")
+        if not quiet:
+            note(f"{worded} of {len(paired) + len(speaking)} recordings have words")
     out.mkdir(parents=True, exist_ok=True)
     plan_file.write_text(json.dumps(plan))
     report.clips = len(moving) + len(paired)
     report.seconds = sum(clip.motion.seconds for clip in moving + paired if clip.motion)
-    writer = _Writer(out, LAYOUT.dim)
-    for clip in moving + paired:
-        writer.add(_recorded(clip, codec))
+    hearing = Hearing(encoders, out / "heard")
+    writer = _Writer(out, LAYOUT.dim, hearing.widths)
+    for clip in track(moving + paired, "coding", quiet=quiet):
+        writer.add(_recorded(clip, codec, None if writer.done() else hearing))
     writer.flush()
     report.pairs, report.pair_seconds = len(paired), sum(c.motion.seconds for c in paired if c.motion)
     if moving and speaking:
-        _make_pairs(moving, speaking, codec, writer, report, rounds=rounds, seed=seed, quiet=quiet)
+        _make_pairs(moving, speaking, codec, hearing, writer, report, rounds=rounds, seed=seed, quiet=quiet)
     header = {
         "codec": {"body": list(codec.body), "hands": list(codec.hands)},
         "feature_dim": LAYOUT.dim,
         "made_pairs": bool(moving and speaking),
+        **({"encoders": describe(encoders)} if encoders else {}),
     }
     write_manifest(out, header, range(writer.number))
+    hearing.close()
     (out / "report.json").write_text(
         json.dumps(
             {**{k: v for k, v in vars(report).items() if k != "dropped"},
@@ -163,8 +187,8 @@ def _listing(folder: Path) -> str:
 class _Writer:
     """Collects entries and writes shards; shards that are already there are passed over."""
 
-    def __init__(self, folder: Path, feature_dim: int) -> None:
-        self.folder, self.feature_dim, self.number = folder, feature_dim, 0
+    def __init__(self, folder: Path, feature_dim: int, widths: Mapping[str, int]) -> None:
+        self.folder, self.feature_dim, self.widths, self.number = folder, feature_dim, widths, 0
         self._entries: list[Entry] = []
 
     def done(self) -> bool:
@@ -179,7 +203,7 @@ class _Writer:
     def flush(self) -> None:
         if self._entries:
             if not self.done():
-                write_shard(self.folder, self.number, self._entries, self.feature_dim)
+                write_shard(self.folder, self.number, self._entries, self.feature_dim, widths=self.widths)
             self.number += 1
             self._entries = []
 
@@ -188,10 +212,14 @@ class _Writer:
         self.number += 1
 
 
-def _recorded(clip: GestureClip, codec: Codec) -> Entry:
+def _recorded(clip: GestureClip, codec: Codec, hearing: Hearing | None) -> Entry:
+    """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
     assert clip.motion is not None
     coded = codec.encode(clip.motion)
-    features = None if clip.speech is None else _fit(speech_features(clip.speech.samples), len(coded))
+    features, extra = None, {}
+    if clip.speech is not None:
+        features = _fit(speech_features(clip.speech.samples), len(coded))
+        extra = {} if hearing is None else hearing.recorded(clip.speech, len(coded))
     return Entry(
         clip.id,
         "motion" if features is None else "pair",
@@ -201,6 +229,7 @@ def _recorded(clip: GestureClip, codec: Codec) -> Entry:
         coded,
         features,
         {"speed": float(hand_speed(clip.motion).mean())},
+        extra,
     )
 
 
@@ -269,8 +298,8 @@ class Balance:
 
 
 def _make_pairs(
-    moving: list[GestureClip], speaking: list[GestureClip], codec: Codec, writer: _Writer, report: Report,
-    *, rounds: int, seed: int, quiet: bool,
+    moving: list[GestureClip], speaking: list[GestureClip], codec: Codec, hearing: Hearing, writer: _Writer,
+    report: Report, *, rounds: int, seed: int, quiet: bool,
 ) -> None:  # fmt: skip
     """Pairs within each split; one shard holds one split's round over a part of the speech."""
     distances: list[tuple[float, float, int]] = []
@@ -292,8 +321,7 @@ def _make_pairs(
         keys = sorted(pools)
         weight = np.sqrt([sum(len(item.motion) for item in pools[key]) for key in keys])
         jobs = [(number, voice) for number in range(rounds) for voice in voices]
-        chunk = 60
-        for first in track(range(0, len(jobs), chunk), f"pairs {split}", quiet=quiet):
+        for own in track(_shards(jobs, bounded=bool(hearing.encoders)), f"pairs {split}", quiet=quiet):
             if writer.done():
                 described = json.loads((writer.folder / f"shard-{writer.number:05d}.json").read_text())
                 distances += [(d["info"]["distance"], d["info"]["shuffled"], d["frames"]) for d in described]
@@ -301,8 +329,8 @@ def _make_pairs(
                     balances[d["speaker"], d["emotion"]].made += Tally(**d["info"]["tally"])
                 writer.skip()
                 continue
-            for number, voice in jobs[first : first + chunk]:
-                entry = _pair(voice, number, split, keys, weight, matchers, balances, codec, seed)
+            for number, voice in own:
+                entry = _pair(voice, number, split, keys, weight, matchers, balances, codec, hearing, seed)
                 info = entry.info
                 distances.append((info["distance"], info["shuffled"], len(entry.motion)))
                 writer._entries.append(entry)
@@ -314,16 +342,30 @@ def _make_pairs(
         report.stroke_to_accent_shuffled = float(np.nanmean([d[1] for d in distances]))
 
 
+def _shards(jobs: list[tuple[int, GestureClip]], *, bounded: bool) -> list[list[tuple[int, GestureClip]]]:
+    """Sixty pairs a shard; fewer if they are long and wide, so that a shard fits into memory."""
+    shards: list[list[tuple[int, GestureClip]]] = []
+    frames = 0
+    for job in jobs:
+        own = job[1].speech.frames if job[1].speech else 0
+        if not shards or len(shards[-1]) == 60 or (bounded and frames + own > SHARD_FRAMES):
+            shards.append([])
+            frames = 0
+        shards[-1].append(job)
+        frames += own
+    return shards
+
+
 def _pair(
     voice: GestureClip, number: int, split: str, keys: list[tuple[str, str]], weight: np.ndarray,
     matchers: dict[tuple[str, str], Matcher], balances: dict[tuple[str, str], Balance], codec: Codec,
-    seed: int,
+    hearing: Hearing, seed: int,
 ) -> Entry:  # fmt: skip
     assert voice.speech is not None
     rng = np.random.default_rng([seed, number, zlib.crc32(voice.id.encode())])
     speaker, emotion = keys[int(rng.choice(len(keys), p=weight / weight.sum()))]
     # A second of silence on both sides teaches how gesturing begins and ends.
-    before, after = (int(16_000 * rng.uniform(0.3, 1.2)) for _ in range(2))
+    before, after = (int(16_000 * rng.uniform(0.3, SILENCE)) for _ in range(2))
     features = speech_features(np.pad(voice.speech.samples, (before, after)))
     drawn = [matchers[speaker, emotion].make(features, rng) for _ in range(DRAWS)]
     tallies = [Tally.of(codec.decode(pair.motion)) for pair in drawn]
@@ -334,6 +376,7 @@ def _pair(
         f"{voice.id}#{number}", "made_pair", split, speaker, emotion, made.motion, features,
         {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
          "sources": list(made.sources), "tally": vars(tally)},
+        hearing.between_silences(voice.speech, len(made.motion), before=before),
     )  # fmt: skip
 
 

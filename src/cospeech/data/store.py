@@ -4,6 +4,9 @@ A store is a folder: ``manifest.json`` and ``shard-NNNNN.safetensors``. A shard 
 end; the manifest says where each begins. Motion is kept as int16 over [-1, 1] (6D rotations, and root
 displacement in metres): 0.002 degrees and 0.03 mm of rounding for half of the space. Shards appear
 whole or not at all, so an interrupted ``prepare`` goes on where it stopped.
+
+A store that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
+of their own (``encoders.settings.KINDS``), as float16; its header says which encoders they are.
 """
 
 from __future__ import annotations
@@ -11,14 +14,15 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
 from ..errors import UserError
 from ..files import atomic_path
 
@@ -62,10 +66,22 @@ class Entry:
     motion: np.ndarray  # [T, C] float32, coded
     features: np.ndarray | None  # [T, F] float32, or None
     info: dict[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns of encoders by kind, [T, W] each
 
 
-def write_shard(folder: Path, number: int, entries: list[Entry], feature_dim: int) -> None:
-    """Write one shard and its description, atomically; an existing one is replaced."""
+def write_shard(
+    folder: Path,
+    number: int,
+    entries: list[Entry],
+    feature_dim: int,
+    *,
+    widths: Mapping[str, int] | None = None,
+) -> None:
+    """Write one shard and its description, atomically; an existing one is replaced.
+
+    Args:
+        widths: columns of encoders by kind; an entry that lacks them has zeros.
+    """
     from safetensors.numpy import save_file
 
     motion = np.concatenate([entry.motion for entry in entries])
@@ -78,8 +94,16 @@ def write_shard(folder: Path, number: int, entries: list[Entry], feature_dim: in
         ]
     )
     packed = np.clip(np.round(motion * _SCALE), -_SCALE, _SCALE).astype(np.int16)
+    arrays = {"motion": packed, "features": features}
+    for kind, width in (widths or {}).items():
+        arrays[kind] = np.zeros((len(motion), width), np.float16)
+        at = 0
+        for entry in entries:
+            if kind in entry.extra:
+                arrays[kind][at : at + len(entry.motion)] = entry.extra[kind]
+            at += len(entry.motion)
     with atomic_path(folder / f"shard-{number:05d}.safetensors") as path:
-        save_file({"motion": packed, "features": features}, path)
+        save_file(arrays, path)
     start, items = 0, []
     for entry in entries:
         items.append(
@@ -132,6 +156,7 @@ class Store:
                 f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again"
             )
         self.header: dict[str, Any] = manifest
+        self.encoders: dict[str, EncoderSettings] = read_encoders(manifest.get("encoders"), path)
         self._shards: dict[int, dict[str, np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -165,12 +190,52 @@ class Store:
         """Speech features [T, F] float32 (zeros where there is no speech)."""
         return self._cut("features", item, start, end).astype(np.float32)
 
+    def extra(self, name: str, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
+        """Columns of an encoder, [T, W] float32 (zeros where there is no speech, or no word).
+
+        Raises:
+            UserError: the store was prepared without one of this kind.
+        """
+        if name not in self.encoders:
+            raise UserError(
+                f"{self.folder} holds no {name}; run `cospeech prepare` in a new folder, with an encoder"
+            )
+        return self._cut(name, item, start, end).astype(np.float32)
+
+    @cached_property
+    def slices(self) -> Mapping[str, slice]:
+        """Named columns of ``inputs``: "features", then those of the encoders that there are."""
+        return input_slices(int(self.header["feature_dim"]), self.encoders)
+
+    def inputs(
+        self, item: Item, start: int = 0, end: int | None = None, *,
+        encoders: Mapping[str, EncoderSettings] | None = None,
+    ) -> np.ndarray:  # fmt: skip
+        """All that a network may read of the speech, [T, F + W ...] float32, in the order of ``slices``.
+
+        Args:
+            encoders: those alone with which a model learned (``SpeechInputs.settings``); all unless given.
+        Raises:
+            UserError: the store was prepared without one of them, or with another in its place.
+        """
+        chosen = self.encoders if encoders is None else encoders
+        for kind, wanted in chosen.items():
+            own = self.encoders.get(kind, wanted)
+            if replace(own, name=wanted.name) != wanted:
+                raise UserError(
+                    f"{self.folder} was prepared with {own.name}, layer {own.layer}, weights {own.weights}; "
+                    f"wanted is {wanted.name}, layer {wanted.layer}, weights {wanted.weights}, prepare anew"
+                )
+        columns = [self.features(item, start, end)]
+        columns += [self.extra(kind, item, start, end) for kind in KINDS if kind in chosen]
+        return np.concatenate(columns, axis=1) if len(columns) > 1 else columns[0]
+
     def _cut(self, name: str, item: Item, start: int, end: int | None) -> np.ndarray:
         end = item.frames if end is None else end
         if not 0 <= start <= end <= item.frames:
             raise UserError(f"frames {start}:{end} are outside of item {item.id!r} with {item.frames}")
-        part = self._shard(item.shard)[name][item.start + start : item.start + end]
-        if len(part) < end - start:
+        part = self._shard(item.shard).get(name, np.zeros(0))[item.start + start : item.start + end]
+        if len(part) < end - start or (name in self.encoders and part.shape[1] != self.encoders[name].width):
             raise UserError(
                 f"{self.folder} is mixed up: shard {item.shard} ends before {item.id!r} does; "
                 "run `cospeech prepare` again in a new folder"
@@ -184,8 +249,11 @@ class Store:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Eight hex digits that change when the items do."""
+        """Eight hex digits that change when the items or the encoders do."""
         text = json.dumps([[item.id, item.frames] for item in self.items])
+        if self.encoders:
+            own = {kind: (s.layer, s.precision, s.width, s.weights) for kind, s in self.encoders.items()}
+            text += json.dumps(own, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -200,7 +268,7 @@ def _map_shard(path: Path) -> dict[str, np.ndarray]:
             header = json.loads(file.read(size))
         raw = np.memmap(path, mode="r", dtype=np.uint8)
         result = {}
-        for name in ("motion", "features"):
+        for name in ("motion", "features", *(kind for kind in KINDS if kind in header)):
             low, high = header[name]["data_offsets"]
             values = raw[8 + size + low : 8 + size + high].view(types[header[name]["dtype"]])
             result[name] = values.reshape(header[name]["shape"])

@@ -124,7 +124,7 @@ def accents(speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Accents of a recording: the peaks of the accent cue.
 
     Args:
-        speech: features [T, 48], or samples [N] (mono, 16 kHz).
+        speech: features [T, 48] (columns beyond are not read), or samples [N] (mono, 16 kHz).
 
     Returns:
         Times [K] float64 in seconds, rising, at least ACCENT_GAP apart; strengths [K] float64,
@@ -151,7 +151,7 @@ def pauses(speech: np.ndarray) -> list[tuple[float, float]]:
     """Silences of at least PAUSE seconds, (start, end) in seconds, in order.
 
     Args:
-        speech: features [T, 48], or samples [N] (mono, 16 kHz).
+        speech: features [T, 48] (columns beyond are not read), or samples [N] (mono, 16 kHz).
     """
     silent = LAYOUT.get(_features_of(speech), "speech") < 0.5
     edges = np.flatnonzero(np.diff(np.pad(silent.astype(np.int8), 1)))
@@ -163,7 +163,7 @@ def phrase_ends(speech: np.ndarray) -> np.ndarray:
     """Times [K] float64 in seconds at which a phrase ends: a pause begins, or the recording ends.
 
     Args:
-        speech: features [T, 48], or samples [N] (mono, 16 kHz).
+        speech: features [T, 48] (columns beyond are not read), or samples [N] (mono, 16 kHz).
     """
     features = _features_of(speech)
     ends = [start for start, _ in pauses(features) if start > 0.0]
@@ -173,9 +173,9 @@ def phrase_ends(speech: np.ndarray) -> np.ndarray:
 
 
 def _features_of(speech: np.ndarray) -> np.ndarray:
-    """Features as they are, samples turned into features."""
-    if speech.ndim == 2 and speech.shape[1] == FEATURE_DIM:
-        return speech
+    """Features as they are, without columns that follow them; samples turned into features."""
+    if speech.ndim == 2 and speech.shape[1] >= FEATURE_DIM:
+        return speech[:, :FEATURE_DIM]
     if speech.ndim == 1:
         return speech_features(speech)
     raise ValueError(f"shape {speech.shape}; give features [T, {FEATURE_DIM}] or samples [N]")

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...data.store import Item, Store
+from ...encoders.settings import WORDS
 from ...errors import UserError
 from ...files import atomic_path
 from ...methods.contextual.align import AlignConfig, Alignment, alignment_loss, cosines
@@ -56,6 +57,7 @@ class AlignmentWindows:
         """
         self.store, self.window, self.batch_size, self.seed = store, window, batch_size, seed
         self.cut, self.augment, self.codec = cut, augment, Codec()
+        self.features, self.words = input_sizes(store)
         self.items = [i for i in store.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
         self.voices: dict[str, dict[str, list[Item]]] = {}  # voice -> recording -> its items
         for item in self.items:
@@ -81,12 +83,13 @@ class AlignmentWindows:
         return torch.from_numpy(stacked.mean(0)), torch.from_numpy(std), torch.tensor(pace)
 
     def __call__(self, step: int, place: Place) -> Batch:
-        """features [B, T, F], motion [B, T, C], shuffled [B, T, F], same [B, B]."""
+        """features [B, T, F], motion [B, T, C], shuffled [B, T, F], same [B, B]; words and shuffled_words
+        [B, T, W] if the store has any."""
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
         rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
         features, motions, shuffled = [], [], []
         for item, start in rows:
-            speech = self.store.features(item, start, start + self.window)
+            speech = self.store.inputs(item, start, start + self.window)
             motion = self.store.motion(item, start, start + self.window)
             if self.augment:
                 if rng.random() < 0.5:
@@ -102,6 +105,9 @@ class AlignmentWindows:
             shuffled.append(speech[frames_of(parts, wrong)])
         arrays = {"features": features, "motion": motions, "shuffled": shuffled}
         batch = {name: torch.from_numpy(np.stack(value)) for name, value in arrays.items()}
+        if self.words:
+            for name, own in (("features", "words"), ("shuffled", "shuffled_words")):
+                batch[name], batch[own] = batch[name].split((self.features, self.words), -1)
         return {**batch, "same": torch.tensor([[bool(a & b) for b in sources] for a in sources])}
 
     def _drawn(
@@ -138,6 +144,13 @@ class AlignmentWindows:
         return rows, sources
 
 
+def input_sizes(store: Store) -> tuple[int, int]:
+    """Columns of sound (features, and a speech encoder's) and of words in what a store has of speech."""
+    columns = {name: part.stop - part.start for name, part in store.slices.items()}
+    words = columns.pop(WORDS, 0)
+    return sum(columns.values()), words
+
+
 def voice_of(item: Item) -> str:
     """Who speaks: of a made pair the voice, of a recorded one the speaker."""
     return str(item.info.get("voice", item.speaker))
@@ -167,7 +180,8 @@ def fit_alignment(
         UserError: too little speech with motion, or a run of other sizes in the folder.
     """
     config, training = config or AlignConfig(), training or TrainConfig()
-    config = replace(config, features=store.header["feature_dim"])
+    sound, words = input_sizes(store)
+    config = replace(config, features=sound, words=words)
     windows = AlignmentWindows(
         store, splits=splits, batch_size=training.batch_size, seed=training.seed,
         cut=cut if config.chronological else 0.0, augment=True,
@@ -193,7 +207,8 @@ def fit_alignment(
     fit(
         model, alignment_loss, windows, folder, training, validate=validate if judged else None,
         describe={"method": METHOD, "config": asdict(config), "splits": list(splits), "cut": cut,
-                  "made_pairs": store.header.get("made_pairs", False), "store": store.fingerprint},
+                  "made_pairs": store.header.get("made_pairs", False), "store": store.fingerprint,
+                  "encoders": store.header.get("encoders", {})},
     )  # fmt: skip
     return model
 
@@ -243,8 +258,12 @@ def _above(a: Tensor, b: Tensor) -> float:
 
 def _embedded(network: Alignment, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings [B, E] of speech, gesture and shuffled speech."""
-    features, motion, shuffled = (batch[name].to(device) for name in ("features", "motion", "shuffled"))
-    return network.speech(features)[1], network.gesture(motion)[1], network.speech(shuffled)[1]
+    batch = {name: value.to(device) for name, value in batch.items()}
+    return (
+        network.speech(batch["features"], batch.get("words"))[1],
+        network.gesture(batch["motion"])[1],
+        network.speech(batch["shuffled"], batch.get("shuffled_words"))[1],
+    )
 
 
 def load_alignment_run(folder: str | Path) -> tuple[Alignment, dict[str, Any]]:
@@ -279,13 +298,16 @@ def export_alignment(
     for side, graph, inputs in sides:
         example = [torch.zeros(1, frames, columns) for columns in inputs.values()]
         dynamic = {label: {1: "frames"} for label in inputs}
-        export_graph(graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8")
+        export_graph(
+            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8"
+        )
     text = {
         "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
         "config": asdict(config), "part": "body",
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
         "trained_on": described["splits"], "made_pairs": described["made_pairs"],
-        "store": described["store"], "credits": credits or [], "results": results or {},
+        "store": described["store"], "encoders": described.get("encoders", {}),
+        "credits": credits or [], "results": results or {},
     }  # fmt: skip
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
