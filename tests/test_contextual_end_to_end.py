@@ -197,8 +197,8 @@ def test_given_tokens_are_kept_in_every_window(model):
         networks, features, condition, np.random.default_rng(0), ContextualSampling(), given=given
     )
     np.testing.assert_array_equal(given, before)
-    np.testing.assert_array_equal(made.tokens[kept], before[kept])
-    assert ((made.tokens >= 0) & (made.tokens < networks.codes)).all()
+    np.testing.assert_array_equal(made.codes[kept], before[kept, 0])
+    assert ((made.codes >= 0) & (made.codes < networks.codes)).all()
     np.testing.assert_allclose(made.latent[kept], networks.vectors(before[kept]), atol=1e-5)
     assert np.abs(made.latent).sum(-1).min() > 0  # no token was left out
 
@@ -292,20 +292,20 @@ class TestBrokenFolders:
 
 
 def test_runs_are_taken_up_by_stage(tiny_run, mini_store, tmp_path):
-    """A second call finds both stages done; unknown stages and presets are told."""
+    """A second call finds all stages done; unknown stages and presets are told."""
     before = {path: path.read_bytes() for path in tiny_run.rglob("training.pt")}
-    assert len(before) == 2
+    assert len(before) == 3
     cospeech.train(mini_store, tiny_run, preset="tiny")
     log = [json.loads(line) for line in (tiny_run / "generator" / "log.jsonl").read_text().splitlines()]
     assert max(entry["step"] for entry in log) == 20
-    with pytest.raises(UserError, match="unknown stage 'half'; known: tokenizer, generator, all"):
+    with pytest.raises(UserError, match="unknown stage 'half'; known: alignment, tokenizer, generator, all"):
         cospeech.train(mini_store, tmp_path, preset="tiny", stage="half")
     with pytest.raises(UserError, match="unknown preset"):
         cospeech.train(mini_store, tmp_path, preset="giant")
     with pytest.raises(UserError, match="holds no trained weights yet"):
         cospeech.train(mini_store, tmp_path, preset="tiny", stage="generator")
     described = (tiny_run / "generator" / "config.json").read_bytes()
-    with pytest.raises(UserError, match="holds a run of other sizes"):
+    with pytest.raises(UserError, match="other sizes"):
         cospeech.train(mini_store, tiny_run, preset="large", stage="generator", steps=21)
     assert (tiny_run / "generator" / "config.json").read_bytes() == described
     assert {path: path.read_bytes() for path in before} == before
@@ -319,3 +319,23 @@ def test_the_config_of_a_model_is_read_as_it_is(tiny_model):
     config = read_config(tiny_model)
     assert config["format"] == 1
     assert load(tiny_model).name == "tiny"
+
+
+def test_the_papers_preset_trains_and_runs(mini_store, tmp_path, monkeypatch):
+    """Two steps of every stage in the paper's sizes: frame by frame, residual codes, windows of 80."""
+    from cospeech.training import presets
+
+    short = presets.TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
+    paper = replace(
+        presets.PRESETS["paper"], alignment_training=short, tokenizer_training=short, generator_training=short
+    )
+    assert (paper.tokenizer.layers, paper.tokenizer.codes, paper.tokenizer.latent) == (6, 1024, 128)
+    assert (paper.generator.width, paper.generator.hidden) == (384, 1024)
+    assert (paper.generator.depth, paper.generator.residual_depth) == (8, 6)
+    monkeypatch.setitem(presets.PRESETS, "paper", paper)
+    run = cospeech.train(mini_store, tmp_path / "run", preset="paper")
+    out = cospeech.export(run, tmp_path / "paper", store=mini_store)
+    model = load(out)
+    assert (model.networks.downsample, model.networks.kind) == (1, "codes")
+    assert model.sampling.window == 80
+    assert len(model.generate(Speech(voice(4.0, seed=2)[0]))) == 120

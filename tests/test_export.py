@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -10,18 +11,28 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 import cospeech
+from corpus_data import voice
 from cospeech.data.store import Store
 from cospeech.errors import UserError
+from cospeech.methods.contextual.generator import Generator, GeneratorConfig
 from cospeech.methods.contextual.model import OnnxNetworks
 from cospeech.methods.contextual.sample import Condition, ContextualSampling, sample_tokens
 from cospeech.methods.folder import Graph, ModelFolder
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import wrists_in_chest
-from cospeech.runtime import read_config
-from cospeech.training.contextual.export import TorchNetworks, _write_rest, load_run, round_for_export
+from cospeech.runtime import load, read_config
+from cospeech.speech.speech import Speech
+from cospeech.training.contextual.export import (
+    TorchNetworks,
+    _write_rest,
+    export_contextual,
+    load_run,
+    round_for_export,
+)
 from cospeech.training.export import export_graph, round_weights
 
 torch.set_num_threads(1)
@@ -78,11 +89,47 @@ def test_masked(exported, original, length, batch):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_residual_of_every_layer(exported, original, length):
+def test_what_the_first_layer_leaves_over(exported, original, length):
+    assert exported.kind == original.kind == "latent"
     codes, _, speech, condition = inputs(length, exported)
-    for layer in range(1, exported.layers):
-        made = exported.residual(codes, layer, speech, condition)
-        close(made, original.residual(codes, layer, speech, condition))
+    rng = np.random.default_rng(length)
+    known = rng.normal(size=(1, length, exported.books.shape[-1])).astype(np.float32)
+    given = (rng.random((1, length)) < 0.5).astype(np.float32)
+    made = exported.rest(codes[..., 0], known, given, speech, condition)
+    close(made, original.rest(codes[..., 0], known, given, speech, condition))
+    np.testing.assert_allclose(made[given == 1], known[given == 1], atol=1e-6)
+
+
+def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
+    """The paper's residual generator, layer by layer, and one without any."""
+    tokenizer, described = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[1]
+    for kind in ("codes", "none"):
+        torch.manual_seed(1)
+        network = Generator(replace(GeneratorConfig(**described["config"]), residual=kind, fusion="both"))
+        with torch.no_grad():
+            for name, value in network.named_parameters():
+                if "modulation" in name:
+                    value.normal_(0, 0.3)
+        run = tmp_path / kind
+        run.mkdir()
+        save_file(network.state_dict(), run / "model.safetensors")
+        text = {**described, "config": asdict(network.config)}
+        (run / "config.json").write_text(json.dumps(text))
+        out = export_contextual(tiny_run / "tokenizer", run, Store(mini_store), tmp_path / f"{kind}-model")
+        networks = OnnxNetworks(ModelFolder(out, read_config(out)))
+        same = load_run(run)[0]
+        round_for_export(tokenizer, same)
+        torches = TorchNetworks(tokenizer, same)
+        assert networks.kind == torches.kind == kind
+        if kind == "none":
+            assert not (out / "residual.onnx").exists()
+        else:
+            for length in LENGTHS[:3]:
+                codes, _, speech, condition = inputs(length, networks)
+                for layer in range(1, networks.layers):
+                    made = networks.residual(codes, layer, speech, condition)
+                    close(made, torches.residual(codes, layer, speech, condition))
+        assert len(load(out).generate(Speech(voice(3.0, seed=1)[0]))) == 90
 
 
 @pytest.mark.parametrize("length", [*LENGTHS, 5000])
@@ -121,8 +168,8 @@ def test_sampling_is_the_same_over_both(exported, original):
         sample_tokens(networks, features, condition, np.random.default_rng(1), settings)
         for networks in (exported, original)
     )
-    assert (ours.tokens == theirs.tokens).mean() > 0.95
-    assert ours.tokens.shape == (130, exported.layers)
+    assert (ours.codes == theirs.codes).mean() > 0.95
+    assert ours.codes.shape == (130,)
 
 
 def test_graphs_hold_no_large_float32(tiny_model):
@@ -159,7 +206,10 @@ def test_the_config_says_what_is_in_the_folder(tiny_model):
     assert config["default_speaker"] == "AnBh"
     assert config["made_pairs"] is True
     assert config["trained_on"] == ["train"]
-    assert config["config"] == {"codes": 32, "layers": 2, "downsample": 4, "features": 48, "width": 32}
+    assert config["config"] == {
+        "codes": 32, "layers": 2, "downsample": 4, "features": 48, "width": 32, "quantised": True,
+        "residual": "latent",
+    }  # fmt: skip
     assert {path.name for path in tiny_model.iterdir()} >= {f"{name}.onnx" for name in GRAPHS}
 
 

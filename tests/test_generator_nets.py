@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
+from cospeech.methods.contextual.align import AlignConfig, Alignment
 from cospeech.methods.contextual.generator import (
     Generator,
     GeneratorConfig,
     generator_loss,
     mask_tokens,
 )
+from cospeech.nn.quantizer import ResidualQuantizer
 
 torch.set_num_threads(1)
 
 CONFIG = GeneratorConfig(
-    features=12, codes=20, layers=3, styles=2, width=16, heads=2, depth=2, residual_depth=1
-)
+    features=12, codes=20, layers=3, latent=6, styles=2, width=16, heads=2, hidden=32, depth=2,
+    residual_depth=1, speech_width=16, speech_hidden=32, speech_heads=2, fusion="both",
+)  # fmt: skip
+CODES = replace(CONFIG, residual="codes")
 WHOLE = replace(CONFIG, mask_low=1.0, prefix=0.0, suffix=0.0)
 
 
@@ -120,33 +125,102 @@ def test_shapes(model):
     speech = model.speech(data["features"])
     assert speech.shape == (3, 16, 16)
     assert model.masked(data["codes"][..., 0], speech, *conditions(data)).shape == (3, 16, 20)
+    known, given = torch.zeros(3, 16, 6), torch.zeros(3, 16)
+    assert model.latent(data["codes"][..., 0], known, given, speech, *conditions(data)).shape == (3, 16, 6)
     layer = torch.tensor([1, 2, 1])
-    assert model.residual(data["codes"], layer, speech, *conditions(data)).shape == (3, 16, 20)
+    codes = Generator(CODES).residual(data["codes"], layer, speech, *conditions(data))
+    assert codes.shape == (3, 16, 20)
+    words = Generator(replace(CONFIG, words=5)).speech
+    heard = words(data["features"], torch.ones(3, 64, 5))
+    assert heard.shape == (3, 16, 16)
+    assert (heard - words(data["features"])).abs().max() > 1e-3
 
 
-def test_a_token_hears_half_a_second_of_speech_around_it(model):
-    data = batch(1, 40)
-    changed = data["features"].clone()
-    changed[:, 80] += 3.0  # in the twentieth token
-    moved = (model.speech(changed) - model.speech(data["features"]))[0].abs().amax(-1)
-    heard = (moved > 1e-6).nonzero()[:, 0].tolist()
-    assert {18, 19, 20, 21, 22} <= set(heard)
-    assert heard[0] >= 16  # 16 frames before, 16 after
-    assert heard[-1] <= 24
+@pytest.mark.parametrize(
+    "wrong", [{"residual": "some"}, {"fusion": "none"}, {"quantised": False, "residual": "codes"}]
+)
+def test_unknown_ways_are_refused(wrong):
+    with pytest.raises(ValueError, match=r"unknown|must be"):
+        Generator(replace(CONFIG, **wrong))
 
 
-def test_a_layer_reads_only_the_layers_before_it(model):
+def test_the_speech_encoder_begins_as_the_alignments():
+    torch.manual_seed(0)
+    sizes = AlignConfig(features=12, channels=9, seen=9, width=16, hidden=32, heads=2, embedding=8, dropout=0)
+    alignment = Alignment(sizes).eval()
+    speech = Generator(CONFIG).eval().speech
+    features = batch()["features"]
+    assert not torch.allclose(speech(features), alignment.speech.frames(features))
+    speech.begin_with(alignment)
+    torch.testing.assert_close(speech(features), alignment.speech.frames(features))
+    wide = Generator(replace(CONFIG, width=32)).eval().speech  # another width of the blocks is no hindrance
+    wide.begin_with(alignment)
+    torch.testing.assert_close(wide.content.frames(features), alignment.speech.frames(features))
+    with pytest.raises(ValueError, match="other sizes"):
+        Generator(replace(CONFIG, speech_width=32)).speech.begin_with(alignment)
+
+
+def test_codes_begin_as_what_they_stand_for():
+    """Angles between code vectors are kept in the embedding, and codes are scored by the same vectors."""
+    torch.manual_seed(0)
+    network, vectors = Generator(CONFIG), torch.randn(20, 6)
+    network.masked.begin_with(vectors)
+    network.latent.begin_with(vectors)
+    centred = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
+    for part in (network.masked, network.latent):
+        own = torch.nn.functional.normalize(part.tokens.weight[:20], dim=-1)
+        torch.testing.assert_close(own @ own.T, centred @ centred.T, atol=1e-4, rtol=1e-4)
+        assert part.tokens.weight[:20].std().item() == pytest.approx(1, abs=0.05)
+    torch.testing.assert_close(network.masked.head.weight, network.masked.tokens.weight[:20] / 4)
+
+
+@pytest.mark.parametrize("fusion", ["cross", "concat"])
+def test_speech_is_heard_where_it_is_said(fusion):
+    """Positions are relative: moving tokens and speech together moves what is said of them."""
+    torch.manual_seed(0)
+    network = Generator(replace(CONFIG, fusion=fusion)).eval()
+    data = batch(1, 16)
+    codes, speech = data["codes"][..., 0], torch.randn(1, 16, 16)
+    whole = network.masked(codes, speech, *conditions(data))
+    quiet = network.masked(codes, torch.zeros_like(speech), *conditions(data))
+    assert (whole - quiet).abs().max() > 1e-3
+    shifted = network.masked(codes.roll(3, 1), speech.roll(3, 1), *conditions(data))
+    near = (shifted.roll(-3, 1) - whole)[:, 4:9].abs().mean()
+    other = (network.masked(codes, speech.roll(3, 1), *conditions(data)) - whole)[:, 4:9].abs().mean()
+    assert near < 0.5 * other
+
+
+def test_a_layer_reads_only_the_layers_before_it():
+    torch.manual_seed(0)
+    network = Generator(CODES).eval()
     data = batch()
-    speech = model.speech(data["features"])
+    speech = network.speech(data["features"])
     layer = torch.tensor([1, 1, 2])
-    before = model.residual(data["codes"], layer, speech, *conditions(data))
+    before = network.residual(data["codes"], layer, speech, *conditions(data))
     later = data["codes"].clone()
     later[:2, :, 1:] = 0
     later[2, :, 2] = 0
-    torch.testing.assert_close(model.residual(later, layer, speech, *conditions(data)), before)
+    torch.testing.assert_close(network.residual(later, layer, speech, *conditions(data)), before)
     earlier = data["codes"].clone()
     earlier[..., 0] = (earlier[..., 0] + 1) % 20
-    assert (model.residual(earlier, layer, speech, *conditions(data)) - before).abs().max() > 1e-3
+    assert (network.residual(earlier, layer, speech, *conditions(data)) - before).abs().max() > 1e-3
+
+
+def test_what_is_known_of_the_rest_stays_and_is_read(model):
+    with torch.no_grad():
+        model.latent.head.weight.normal_(0, 0.3)
+    data = batch()
+    speech = model.speech(data["features"])
+    known, given = torch.randn(3, 16, 6), torch.zeros(3, 16)
+    given[:, :4] = 1
+    made = model.latent(data["codes"][..., 0], known, given, speech, *conditions(data))
+    torch.testing.assert_close(made[:, :4], known[:, :4])
+    known[:, 4:] += 1  # not given, so not read
+    again = model.latent(data["codes"][..., 0], known, given, speech, *conditions(data))
+    torch.testing.assert_close(again, made)
+    known[:, 2] += 1
+    other = model.latent(data["codes"][..., 0], known, given, speech, *conditions(data))
+    assert (other - made)[:, 4:].abs().max() > 1e-4
 
 
 def test_samples_of_a_batch_do_not_meet(model):
@@ -171,37 +245,94 @@ def test_every_condition_counts(model):
     assert (quiet - before).abs().max() > 1e-3
 
 
-def test_the_loss_has_its_named_terms(model):
+class Linear(torch.nn.Module):
+    """What a tokenizer is to the loss: codes -> sums of vectors, latents -> motion of two channels."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        dice = torch.Generator().manual_seed(0)
+        self.quantizer = ResidualQuantizer(3, 20, 6)
+        for book in self.quantizer.books:
+            book.vectors.copy_(torch.randn(20, 6, generator=dice))
+        self.weight = torch.randn(6, 8, generator=dice)
+        self.mean, self.std = torch.zeros(2), torch.ones(2)
+
+    def decode_latent(self, latent: torch.Tensor) -> torch.Tensor:
+        return (latent @ self.weight).reshape(len(latent), -1, 2)
+
+
+THROUGH = ("reconstruction", "velocity", "acceleration")
+
+
+@pytest.mark.parametrize("fusion", ["cross", "concat", "both"])
+@pytest.mark.parametrize("residual", ["latent", "codes", "none"])
+def test_the_loss_has_its_named_terms(residual, fusion):
     torch.manual_seed(0)
-    loss, terms = generator_loss(model.train(), batch())
-    assert set(terms) == {"masked", "residual", "accuracy"}
-    assert torch.equal(loss, terms["masked"] + terms["residual"])
-    assert 2.0 < terms["masked"].detach() < 4.0  # log 20 is 3
+    network = Generator(replace(CONFIG, residual=residual, fusion=fusion)).train()
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            if "modulation" in name or "latent.head" in name:
+                value.normal_(0, 0.3)
+    loss, terms = generator_loss(network, batch(), tokenizer=Linear())
+    own = {"masked", "accuracy", *THROUGH} | ({"residual"} if residual != "none" else set())
+    assert set(terms) == own
+    weighted = sum(getattr(CONFIG, name) * terms[name] for name in THROUGH)
+    torch.testing.assert_close(loss, terms["masked"] + terms.get("residual", 0) + weighted)
+    assert 2.0 < terms["masked"].detach() < 4.5  # log 20 is 3
     loss.backward()
-    silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    silent = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
     assert silent == []
+
+
+def test_without_a_quantiser_all_is_regressed():
+    torch.manual_seed(0)
+    network = Generator(replace(CONFIG, quantised=False)).train()
+    _, terms = generator_loss(network, batch(), tokenizer=Linear())
+    assert set(terms) == {"residual", *THROUGH}
+    assert terms["residual"].detach() == pytest.approx(1.0, abs=0.05)  # it begins by saying nothing
     one = Generator(replace(CONFIG, layers=1))
     data = batch()
     _, terms = generator_loss(one, {**data, "codes": data["codes"][..., :1]})
     assert set(terms) == {"masked", "accuracy"}
 
 
+def test_the_losses_through_the_decoder_vanish_for_the_true_motion(model):
+    """A network that is sure of every true code, and of the rest, has nothing left to mend there."""
+    data, tokenizer = batch(), Linear()
+    whole = tokenizer.quantizer.decode(data["codes"])
+
+    def sure(*args):
+        return 100 * torch.nn.functional.one_hot(data["codes"][..., 0], 20).float()
+
+    def rest(*args):
+        return whole - tokenizer.quantizer.decode(data["codes"][..., :1])
+
+    model.masked.forward, model.latent.forward = sure, rest
+    _, terms = generator_loss(model, data, tokenizer=tokenizer)
+    for name in ("masked", "residual", *THROUGH):
+        assert terms[name].item() == pytest.approx(0, abs=1e-5)
+    model.latent.forward = lambda *args: rest() + torch.ones(6)  # off by as much at all times
+    _, terms = generator_loss(model, data, tokenizer=tokenizer)
+    off = (torch.ones(6) @ tokenizer.weight).reshape(4, 2)
+    assert terms["reconstruction"].item() == pytest.approx(off.abs().mean().item(), rel=1e-4)
+
+
 def test_padded_tokens_are_not_in_the_loss(model):
-    data = batch()
+    data, tokenizer = batch(), Linear()
     data["valid"][:, 10:] = False
-    torch.manual_seed(0)
-    before = generator_loss(model, data)[0]
-    data["codes"][:, 10:] = (data["codes"][:, 10:] + 7) % 20  # targets there are other ones
-    masked = model.masked.tokens.weight.data[:20].clone()
-    model.masked.tokens.weight.data[:20] = 0  # and nobody looks at them as input
-    model.residual.tokens.weight.data.zero_()
-    torch.manual_seed(0)
-    after = generator_loss(model, data)[0]
-    data["codes"][:, 10:] = (data["codes"][:, 10:] + 5) % 20
-    torch.manual_seed(0)
-    assert torch.equal(generator_loss(model, data)[0], after)
-    model.masked.tokens.weight.data[:20] = masked
-    assert torch.isfinite(before)
+    for network in (model, Generator(CODES).eval()):
+        network.masked.tokens.weight.data[:20] = 0  # nobody looks at codes as input
+        for part in (network.residual, network.latent):
+            if part is not None:
+                part.tokens.weight.data.zero_()
+        found = []
+        for shift in (0, 7, 5):  # targets in the padding are other ones
+            data["codes"][:, 10:] = (data["codes"][:, 10:] + shift) % 20
+            torch.manual_seed(0)
+            terms = generator_loss(network, data, tokenizer=tokenizer)[1]
+            found.append({name: terms[name].item() for name in ("masked", "reconstruction")})
+        assert found[0] == found[1] == found[2]
+        assert np.isfinite(found[0]["masked"])
 
 
 def test_conditions_are_dropped_in_training_only():
@@ -224,7 +355,7 @@ def test_conditions_are_dropped_in_training_only():
         result = []
         for part in (data, other):
             torch.manual_seed(3)
-            result.append(generator_loss(network, part)[0].item())
+            result.append(generator_loss(network, part, tokenizer=Linear())[0].item())
         return result
 
     dropped, kept = losses(True), losses(False)

@@ -79,7 +79,7 @@ def test_shapes(downsample, frames):
     assert codes.shape == (2, frames // downsample, 3)
     assert ((codes >= 0) & (codes < 32)).all()
     assert model.decode(codes).shape == x.shape
-    y, quantized = model(x)
+    y, quantized, _ = model(x)
     assert y.shape == x.shape
     assert quantized.codes.shape == codes.shape
     assert model.frame_rate == 30 / downsample
@@ -223,7 +223,7 @@ def test_a_perfect_copy_has_no_loss():
             from cospeech.nn.quantizer import Quantized
 
             zero = torch.zeros(())
-            return x, Quantized(x, torch.zeros(1, 1, 1).long(), zero, zero + 1)
+            return x, Quantized(x, torch.zeros(1, 1, 1).long(), zero, zero + 1), None
 
     x = torch.from_numpy(CODEC.encode(canonical_motion(32, face=False)))[None]
     inputs = {"std": torch.ones(CODEC.channels), "offsets": OFFSETS, "joints": CODEC.joints}
@@ -232,15 +232,23 @@ def test_a_perfect_copy_has_no_loss():
     assert "distill" not in terms
 
 
-def test_a_teacher_adds_its_term(model):
+def test_a_teacher_adds_its_term():
+    """Equation 2: one minus the cosine, token by token, of the projected sum of all layers."""
+    torch.manual_seed(0)
+    config = replace(CONFIG, teacher=5)
+    model = Tokenizer(config).eval()
     x = torch.randn(2, 32, CODEC.channels)
-    project = torch.nn.Linear(CONFIG.latent, 5)
     inputs = {"std": torch.ones(CODEC.channels), "offsets": OFFSETS, "joints": CODEC.joints}
-    own = project(model(x)[1].latent)
-    _, terms = tokenizer_loss(model, CONFIG, x, **inputs, teacher=own.detach(), project=project)
-    assert terms["distill"].item() == pytest.approx(0, abs=1e-5)
-    _, terms = tokenizer_loss(model, CONFIG, x, **inputs, teacher=-own.detach(), project=project)
-    assert terms["distill"].item() == pytest.approx(2, abs=1e-5)
+    _, quantized, content = model(x)
+    torch.testing.assert_close(content, model.project(quantized.latent))
+    for sign, wanted in ((1, 0), (-1, 2)):
+        loss, terms = tokenizer_loss(model, config, x, **inputs, teacher=sign * content.detach())
+        assert terms["distill"].item() == pytest.approx(wanted, abs=1e-5)
+        without, _ = tokenizer_loss(model, config, x, **inputs)
+        assert (loss - without).item() == pytest.approx(0.5 * wanted, rel=1e-3, abs=1e-4)  # beta
+    loss.backward()
+    assert model.project.weight.grad.any()
+    assert model.encoder[-1].weight.grad.any()  # the tokens learn, not only the layer
 
 
 def test_windows_depend_on_step_process_and_seed_alone(windows, mini_store):

@@ -214,7 +214,7 @@ def test_matrices_decay_biases_do_not(tmp_path):
 
 def test_presets_are_known_by_name():
     assert preset("tiny") is PRESETS["tiny"]
-    with pytest.raises(ValueError, match="unknown preset 'huge'; known: tiny, default, large"):
+    with pytest.raises(ValueError, match="unknown preset 'huge'; known: tiny, default, large, paper"):
         preset("huge")
 
 

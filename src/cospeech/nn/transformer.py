@@ -38,14 +38,48 @@ class SelfAttention(nn.Module):
         return y
 
 
-class ConditionedBlock(nn.Module):
-    """Self-attention and MLP, both modulated by a global condition; speech joins frame by frame.
+class CrossAttention(nn.Module):
+    """Multi-head attention from [B, N, D] to a second sequence [B, M, D] on the same clock.
 
-    The modulation starts at zero (Peebles and Xie 2023, adaLN-zero), so a fresh block only adds the speech.
+    Positions are relative, so a step can look at the speech of its own moment, or a little before it.
     """
 
-    def __init__(self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0) -> None:
+    def __init__(self, width: int, heads: int) -> None:
         super().__init__()
+        self.heads = heads
+        self.q = nn.Linear(width, width)
+        self.kv = nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+
+    def forward(self, x: Tensor, other: Tensor) -> Tensor:
+        batch, length, width = x.shape
+        q = self.q(x).reshape(batch, length, self.heads, -1).transpose(1, 2)
+        k, v = self.kv(other).reshape(batch, other.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
+        angles = rotary_angles(other.shape[1], width // self.heads, x.device)
+        mixed = F.scaled_dot_product_attention(rotate(q, angles[:length]), rotate(k, angles), v)
+        y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
+        return y
+
+
+FUSIONS = ("cross", "concat", "both")
+
+
+class ConditionedBlock(nn.Module):
+    """Self-attention, speech, MLP; the first and the last are modulated by a global condition.
+
+    The modulation starts at zero (Peebles and Xie 2023, adaLN-zero), so a fresh block only adds the
+    speech. ``fusion`` says how speech joins: "cross" by cross-attention (Contextual Gesture, section
+    3.2), "concat" step by step (a linear map of both side by side is the sum of two maps), or "both".
+    """
+
+    def __init__(
+        self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0,
+        fusion: str = "concat",
+    ) -> None:  # fmt: skip
+        """Raises ValueError if the fusion is unknown."""
+        super().__init__()
+        if fusion not in FUSIONS:
+            raise ValueError(f"unknown fusion {fusion!r}; known: {', '.join(FUSIONS)}")
         hidden = hidden or 4 * width
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
@@ -54,7 +88,9 @@ class ConditionedBlock(nn.Module):
         # Few numbers tell what the condition is; a narrow waist keeps the block's size in its layers.
         self.waist = nn.Linear(width, 64)
         self.modulation = nn.Linear(64, 6 * width)
-        self.speech = nn.Linear(width, width)
+        self.speech = None if fusion == "cross" else nn.Linear(width, width)
+        self.cross = None if fusion == "concat" else CrossAttention(width, heads)
+        self.norm_cross = None if fusion == "concat" else nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
@@ -62,8 +98,11 @@ class ConditionedBlock(nn.Module):
     def forward(self, x: Tensor, speech: Tensor, condition: Tensor) -> Tensor:
         """x, speech: [B, N, D]; condition: [B, D]."""
         s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition)))[:, None].chunk(6, -1)
-        x = x + self.speech(speech)
+        if self.speech is not None:
+            x = x + self.speech(speech)
         x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))
+        if self.cross is not None and self.norm_cross is not None:
+            x = x + self.dropout(self.cross(self.norm_cross(x), speech))
         return x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))
 
 

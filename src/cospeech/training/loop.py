@@ -219,8 +219,14 @@ def saved_run(
         raise UserError(f"{folder} is a run of {method!r}; a run of {' or '.join(networks)} is needed")
     if not isinstance(described.get("config"), dict):
         raise UserError(f"{folder / 'config.json'} lacks the sizes of the network; train again")
-    network = networks[method](described["config"])
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+    try:
+        network = networks[method](described["config"])
+        network.load_state_dict(load_file(folder / "model.safetensors"))
+    except (TypeError, ValueError, RuntimeError) as error:
+        first = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"{folder} was trained by another version of cospeech ({first}); train again"
+        ) from None
     return network.eval(), described
 
 

@@ -37,14 +37,23 @@ _CLASSIFIER = TrainConfig(
 _ALIGNMENT = TrainConfig(
     steps=1500, batch_size=64, learning_rate=5e-4, warmup=100, bf16=True, validate_every=100, save_every=100
 )
-_PAPER_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384, downsample=1)  # [P] 384 / 1024, two blocks
+_LARGE_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384)
 
 PRESETS = {
     # Seconds on one core: for tests and for trying a corpus out.
     "tiny": Preset(
         TokenizerConfig(width=32, latent=16, blocks=1, layers=2, codes=32),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
-        GeneratorConfig(width=32, heads=2, depth=2, residual_depth=1),
+        GeneratorConfig(
+            width=32,
+            heads=2,
+            hidden=64,
+            depth=2,
+            residual_depth=1,
+            speech_width=32,
+            speech_hidden=64,
+            speech_heads=2,
+        ),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         ExtractorConfig(width=16, latent=8, window_latent=4),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
@@ -63,16 +72,60 @@ PRESETS = {
         classifier_training=_CLASSIFIER,
         alignment_training=_ALIGNMENT,
     ),
-    # For a GPU; the alignment has the paper's sizes.
+    # For a GPU: the design of "default" in the sizes of the paper.
     "large": Preset(
         TokenizerConfig(width=512, codes=1024),
         TrainConfig(steps=20_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
-        GeneratorConfig(width=384, heads=6, depth=8, residual_depth=6),
+        GeneratorConfig(
+            width=384, heads=6, depth=8, residual_depth=6, speech_width=384, speech_heads=6, decoded=32
+        ),
         TrainConfig(steps=40_000, batch_size=128, learning_rate=3e-4, warmup=1000, bf16=True),
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
-        alignment=_PAPER_ALIGNMENT,
+        alignment=_LARGE_ALIGNMENT,
         alignment_training=replace(_ALIGNMENT, steps=10_000, batch_size=128, warmup=500),
+    ),
+    # For a GPU: Contextual Gesture as its paper has it (appendices D and E), frame by frame and with a
+    # residual generator of codes. [P] where its text gives the number; the paper gives epochs (250 and
+    # 500) where we give steps, and neither batch nor rate. [D]
+    "paper": Preset(
+        TokenizerConfig(
+            width=512,
+            latent=128,
+            blocks=2,
+            downsample=1,
+            layers=6,
+            codes=1024,
+            smooth=0.0,
+            quantizer_dropout=0.2,
+            commitment=0.02,
+            distill=0.5,
+        ),
+        TrainConfig(steps=50_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
+        GeneratorConfig(
+            width=384,
+            heads=6,
+            hidden=1024,
+            depth=8,
+            residual_depth=6,
+            speech_width=384,
+            speech_heads=6,
+            speech_hidden=1024,
+            speech_depth=2,
+            window=80,
+            fusion="cross",
+            residual="codes",
+            mask_low=0.5,
+            decoded=32,
+            reconstruction=50.0,
+            velocity=50.0,
+            acceleration=50.0,
+        ),
+        TrainConfig(steps=100_000, batch_size=128, learning_rate=2e-4, warmup=1000, bf16=True),
+        extractor_training=_EXTRACTOR,
+        classifier_training=_CLASSIFIER,
+        alignment=replace(_LARGE_ALIGNMENT, downsample=1),
+        alignment_training=replace(_ALIGNMENT, steps=20_000, batch_size=128, warmup=500),
     ),
 }
 

@@ -30,7 +30,7 @@ class AlignConfig:
     hidden: int = 1024  # [P]
     heads: int = 4
     depth: int = 2  # [P] blocks of an encoder
-    embedding: int = 128  # E
+    embedding: int = 128  # E; 0: frame features alone
     downsample: int = 4  # frames a step, as the tokenizer has them; the paper has 1 [D]
     dropout: float = 0.1
     temperature: float = 0.7  # [P] tau
@@ -51,9 +51,17 @@ class ContentEncoder(nn.Module):
             Block(w, config.heads, hidden=config.hidden, dropout=config.dropout) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(w)
-        self.head = nn.Sequential(nn.Linear(w, w), nn.GELU(), nn.Linear(w, config.embedding))
+        self.head = None  # an encoder without embedding gives frames alone
+        if config.embedding:
+            self.head = nn.Sequential(nn.Linear(w, w), nn.GELU(), nn.Linear(w, config.embedding))
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        frames = self.frames(x)
+        assert self.head is not None
+        return frames, self.head(frames.mean(1))  # mean, then a two-layer MLP (appendix D)
+
+    def frames(self, x: Tensor) -> Tensor:
+        """[B, T, C] -> [B, T', D], before pooling."""
         y = self.stem(x.transpose(1, 2))
         y = (y + self.mix(F.gelu(y))).transpose(1, 2)
         # Attention sees distances alone. The mean over time can only tell what came when, which is what
@@ -63,7 +71,7 @@ class ContentEncoder(nn.Module):
         for block in self.blocks:
             y = block(y)
         frames: Tensor = self.norm(y)
-        return frames, self.head(frames.mean(1))  # mean, then a two-layer MLP (appendix D)
+        return frames
 
 
 class SpeechContent(nn.Module):
@@ -76,12 +84,19 @@ class SpeechContent(nn.Module):
 
     def forward(self, features: Tensor, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Frame features [B, T', D] and embedding [B, E]; zeros stand for words that are not known."""
-        if self.words:
-            if words is None:
-                words = features.new_zeros(*features.shape[:2], self.words)
-            features = torch.cat([features, words], -1)
-        y: tuple[Tensor, Tensor] = self.encoder(features)
+        y: tuple[Tensor, Tensor] = self.encoder(self._joined(features, words))
         return y
+
+    def frames(self, features: Tensor, words: Tensor | None = None) -> Tensor:
+        """Frame features [B, T', D] alone."""
+        return self.encoder.frames(self._joined(features, words))
+
+    def _joined(self, features: Tensor, words: Tensor | None) -> Tensor:
+        if not self.words:
+            return features
+        if words is None:
+            words = features.new_zeros(*features.shape[:2], self.words)
+        return torch.cat([features, words], -1)
 
 
 class GestureContent(nn.Module):
@@ -101,7 +116,7 @@ class GestureContent(nn.Module):
         """mean, std: [C] of coded motion; pace: [] usual change of a normalised channel in a frame."""
         super().__init__()
         c = config.channels
-        self.seen = config.seen
+        self.seen, self.width, self.downsample = config.seen, config.width, config.downsample
         self.register_buffer("mean", torch.zeros(c) if mean is None else mean.float())
         self.register_buffer("std", torch.ones(c) if std is None else std.float())
         self.register_buffer("pace", torch.ones(()) if pace is None else pace.float())
@@ -109,10 +124,17 @@ class GestureContent(nn.Module):
 
     def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
         """Frame features [B, T', D] and embedding [B, E]."""
+        y: tuple[Tensor, Tensor] = self.encoder(self._seen(motion))
+        return y
+
+    def frames(self, motion: Tensor) -> Tensor:
+        """Frame features [B, T', D] alone."""
+        return self.encoder.frames(self._seen(motion))
+
+    def _seen(self, motion: Tensor) -> Tensor:
         x = ((motion - self.mean) / self.std)[..., : self.seen]
         change = F.pad(x.diff(dim=1), (0, 0, 1, 0)) / self.pace
-        y: tuple[Tensor, Tensor] = self.encoder(torch.cat([x, change], -1))
-        return y
+        return torch.cat([x, change], -1)
 
 
 class Alignment(nn.Module):

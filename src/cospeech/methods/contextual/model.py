@@ -49,6 +49,8 @@ class OnnxNetworks:
         self.codes: int = config["codes"]
         self.layers: int = config["layers"]
         self.downsample: int = config["downsample"]
+        self.quantised: bool = config.get("quantised", True)
+        self.kind: str = config.get("residual", "codes")
 
     @cached_property
     def _speech(self):  # type: ignore[no-untyped-def]
@@ -79,6 +81,14 @@ class OnnxNetworks:
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
         number = np.full(len(codes), layer, dtype=np.int64)
         return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
+
+    def rest(
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:  # fmt: skip
+        return self._residual(  # type: ignore[no-any-return]
+            codes, known, given, speech, condition.emotion, condition.style, condition.intensity
+        )
 
     @cached_property
     def books(self) -> np.ndarray:

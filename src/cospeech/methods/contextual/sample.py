@@ -17,6 +17,8 @@ class Networks(Protocol):
     codes: int  # S
     layers: int  # K
     downsample: int  # frames a token
+    quantised: bool  # False: there is no first layer, ``rest`` gives all of the latent
+    kind: str  # of the residual generator: "codes", "latent" or "none"
 
     def speech(self, features: np.ndarray) -> np.ndarray:
         """[T, F] -> [T / downsample, D]."""
@@ -27,7 +29,14 @@ class Networks(Protocol):
         ...
 
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
-        """codes [B, N, K] -> logits [B, N, S] of ``layer``."""
+        """codes [B, N, K] -> logits [B, N, S] of ``layer``; of the kind "codes"."""
+        ...
+
+    def rest(
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:  # fmt: skip
+        """First codes [B, N], known [B, N, D] where given [B, N] -> [B, N, D]; of the kind "latent"."""
         ...
 
     @property
@@ -48,18 +57,9 @@ class Condition:
     style: np.ndarray  # [B, styles] float32 weights
     intensity: np.ndarray  # [B, 2] float32: log of the relative hand speed, 1 where known
 
-    def unknown(self) -> Condition:
-        """The condition of which nothing is known, for guidance."""
-        return Condition(*(np.zeros_like(value) for value in (self.emotion, self.style, self.intensity)))
-
-    def both(self) -> Condition:
-        """This condition and the unknown one as a batch of two."""
-        none = self.unknown()
-        return Condition(
-            np.concatenate([self.emotion, none.emotion]),
-            np.concatenate([self.style, none.style]),
-            np.concatenate([self.intensity, none.intensity]),
-        )
+    def twice(self) -> Condition:
+        """This condition as a batch of two: guidance is of the speech alone. [D]"""
+        return Condition(*(np.concatenate([v, v]) for v in (self.emotion, self.style, self.intensity)))
 
 
 @dataclass(frozen=True)
@@ -67,9 +67,10 @@ class ContextualSampling:
     """Settings of ``sample_tokens``."""
 
     masked: MaskedSampling = field(default_factory=MaskedSampling)
-    guidance: float = 1.0  # 1: none. Applied to the first layer; costs twice the time of it
+    guidance: float = 1.0  # 1: none. Of the speech, on the first layer; costs twice the time of it
     window: int = 56  # tokens
     overlap: int = 8  # tokens handed over
+    # The next three are for a residual generator of the kind "codes" alone.
     # The residual layers are drawn at this temperature, but what goes to the decoder is the mean of the
     # codes' vectors at ``residual_sharpness``: where a layer is sure it adds its detail, where it is not it
     # adds little, so that unsure layers do not make the hands tremble. [D]
@@ -84,7 +85,7 @@ class ContextualSampling:
 class Sampled:
     """What sampling gives."""
 
-    tokens: np.ndarray  # [N, K] int64
+    codes: np.ndarray  # [N] int64 of the first layer
     latent: np.ndarray  # [N, D] float32, for the decoder
 
 
@@ -100,29 +101,54 @@ def sample_tokens(
     """Tokens for features [N * downsample, F].
 
     Args:
-        given: [N, K] int64, -1 where a token is open; the others are kept (rest poses at the ends, a
-            start pose, everything outside an edit).
+        given: [N, K] int64, -1 where a token is open; the others are kept in full (rest poses at the
+            ends, a start pose, everything outside an edit).
     """
     length = len(features) // networks.downsample
     tokens = np.full((length, networks.layers), -1, dtype=np.int64) if given is None else given.copy()
     latent = np.zeros((length, networks.books.shape[-1]), dtype=np.float32)
+    kept = tokens[:, 0] >= 0
+    latent[kept] = networks.books[np.arange(networks.layers), tokens[kept]].sum(1)
     for window in windows(length, settings.window, settings.overlap):
         part = slice(window.start, window.end)
         frames = slice(window.start * networks.downsample, window.end * networks.downsample)
         speech = networks.speech(features[frames])[None]
-        tokens[part], drawn = _window(networks, tokens[part], speech, condition, rng, settings)
-        latent[window.fresh : window.end] = drawn[window.fresh - window.start :]
-    return Sampled(tokens, latent)
+        _fill(networks, tokens[part], latent[part], speech, condition, rng, settings)
+    return Sampled(tokens[:, 0], latent)
 
 
-def _window(
-    networks: Networks, tokens: np.ndarray, speech: np.ndarray, condition: Condition,
+def _fill(
+    networks: Networks, tokens: np.ndarray, latent: np.ndarray, speech: np.ndarray, condition: Condition,
     rng: np.random.Generator, settings: ContextualSampling,
-) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-    """Fill the open tokens [N, K] of a window; returns them and the latents [N, D]."""
+) -> None:  # fmt: skip
+    """Fill the open tokens [N, K] of a window and their latents [N, D], in place."""
+    open_ = tokens[:, 0] < 0
+    if networks.quantised:
+        tokens[:, 0] = _first_layer(networks, tokens[:, 0], speech, condition, rng, settings)
+        base = networks.books[0][tokens[:, 0]]
+    else:
+        tokens[open_] = 0
+        base = np.zeros_like(latent)
+    if networks.kind == "latent":
+        shown = tokens[:, 0] if networks.quantised else np.full(len(tokens), networks.codes)
+        rest = networks.rest(
+            shown[None], (latent - base)[None], (~open_)[None].astype(np.float32), speech, condition
+        )[0]
+        latent[open_] = (base + rest)[open_]
+    elif networks.kind == "none":
+        latent[open_] = base[open_]
+    else:
+        latent[open_] = _layer_by_layer(networks, tokens, open_, speech, condition, rng, settings)[open_]
+
+
+def _first_layer(
+    networks: Networks, codes: np.ndarray, speech: np.ndarray, condition: Condition,
+    rng: np.random.Generator, settings: ContextualSampling,
+) -> np.ndarray:  # fmt: skip
+    """First codes [N] with the open ones (-1) drawn."""
     guided = settings.guidance != 1.0
     inputs = np.concatenate([speech, np.zeros_like(speech)]) if guided else speech
-    conditions = condition.both() if guided else condition
+    conditions = condition.twice() if guided else condition
 
     def logits(codes: np.ndarray) -> np.ndarray:
         batch = np.broadcast_to(codes, (len(inputs), len(codes)))
@@ -131,20 +157,21 @@ def _window(
             return result[0]
         return result[1] + settings.guidance * (result[0] - result[1])
 
-    open_ = tokens < 0
-    first = np.where(open_[:, 0], networks.codes, tokens[:, 0])
-    out = tokens.copy()
-    out[:, 0] = sample_masked(logits, first, networks.codes, rng, settings.masked)
-    latent = networks.books[0][out[:, 0]]
+    masked = np.where(codes < 0, networks.codes, codes)
+    return sample_masked(logits, masked, networks.codes, rng, settings.masked)
+
+
+def _layer_by_layer(
+    networks: Networks, tokens: np.ndarray, open_: np.ndarray, speech: np.ndarray, condition: Condition,
+    rng: np.random.Generator, settings: ContextualSampling,
+) -> np.ndarray:  # fmt: skip
+    """Latents [N, D] of tokens [N, K] whose further layers are drawn in turn, in place."""
+    latent = networks.books[0][tokens[:, 0]]
     for layer in range(1, min(networks.layers, settings.residual_layers)):
-        known = np.where(out < 0, 0, out)
-        logit = networks.residual(known[None], layer, speech, condition)[0]
+        logit = networks.residual(np.maximum(tokens, 0)[None], layer, speech, condition)[0]
         drawn, _ = draw(logit, rng, settings.residual_temperature)
-        out[:, layer] = np.where(open_[:, layer], drawn, tokens[:, layer])
+        tokens[:, layer] = np.where(open_, drawn, tokens[:, layer])
         mean = softmax(logit * settings.residual_sharpness) @ networks.books[layer]
-        latent = latent + np.where(open_[:, layer, None], mean, networks.books[layer][out[:, layer]])
-    for layer in range(settings.residual_layers, networks.layers):  # given ones count in full
-        kept = open_[:, layer]
-        out[kept, layer] = 0
-        latent = latent + np.where(kept[:, None], 0, networks.books[layer][out[:, layer]])
-    return out, latent
+        latent = latent + np.where(open_[:, None], mean, networks.books[layer][tokens[:, layer]])
+    tokens[open_, settings.residual_layers :] = 0
+    return latent

@@ -1,7 +1,7 @@
 """Motion tokens: a convolutional auto-encoder with a residual quantiser (Contextual Gesture, section 3.2).
 
-The distillation from the gesture encoder joins through ``TokenizerConfig.distill`` and the ``teacher``
-argument of ``tokenizer_loss``; without a teacher its term is absent.
+The frozen gesture encoder of the alignment teaches the tokens what a gesture says (equation 2): a layer
+that is there in training alone brings the quantised latent to the teacher's features, token by token.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class TokenizerConfig:
     position: float = 10.0
     position_velocity: float = 60.0
     commitment: float = 0.02
-    distill: float = 0.5
+    distill: float = 0.5  # of no account without a teacher
+    teacher: int = 0  # D' of the gesture encoder that is distilled; 0: none
 
 
 class Tokenizer(nn.Module):
@@ -93,6 +94,7 @@ class Tokenizer(nn.Module):
             FrameBlock(w, 3),
             nn.Conv1d(w, c, 3, padding=1),
         )
+        self.project = nn.Linear(config.latent, config.teacher) if config.teacher else None
         # The linear maps stay as they were fitted: steps of Adam, all of one size, would roughen the
         # fine balance that makes the decoder smooth (measured: eight times the jerk).
         self.analysis.requires_grad_(False)
@@ -136,9 +138,11 @@ class Tokenizer(nn.Module):
         before, after = torch.cat([y[:, :1], y[:, :-1]], 1), torch.cat([y[:, 1:], y[:, -1:]], 1)
         return (1 - 2 * a) * y + a * (before + after)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Quantized]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Quantized, Tensor | None]:
+        """Rebuilt motion [B, T, C], what was quantised, and the latent as the teacher sees it [B, T', D']."""
         quantized = self.quantizer(self.encode_latent(x))
-        return self.decode_latent(quantized.latent), quantized
+        content = None if self.project is None else self.project(quantized.latent)
+        return self.decode_latent(quantized.latent), quantized, content
 
 
 class FrameBlock(nn.Module):
@@ -164,7 +168,6 @@ def tokenizer_loss(
     offsets: Tensor,
     joints: list[int],
     teacher: Tensor | None = None,
-    project: nn.Module | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Equation (3) with geometric terms.
 
@@ -175,18 +178,17 @@ def tokenizer_loss(
         offsets: [J, 3] metres of the canonical skeleton.
         joints: canonical indices of the coded joints.
         teacher: [B, T', D'] gesture features to distil (equation 2), or None.
-        project: layer from the latent to the teacher's width.
     Returns:
         the sum, and every term by name before its weight.
     """
-    y, quantized = model(x)
+    y, quantized, content = model(x)
     with torch.autocast(x.device.type, enabled=False):  # kinematics in bfloat16 would be off by millimetres
-        return _terms(config, x, y.float(), quantized, std, offsets, joints, teacher, project)
+        return _terms(config, x, y.float(), quantized, std, offsets, joints, teacher, content)
 
 
 def _terms(
     config: TokenizerConfig, x: Tensor, y: Tensor, quantized: Quantized, std: Tensor, offsets: Tensor,
-    joints: list[int], teacher: Tensor | None, project: nn.Module | None,
+    joints: list[int], teacher: Tensor | None, content: Tensor | None,
 ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
     a, b = x / std, y / std
     terms = {
@@ -199,8 +201,8 @@ def _terms(
         p, q = (coded_positions(motion, offsets, joints) for motion in (x, y))
         terms["position"] = F.l1_loss(q, p)
         terms["position_velocity"] = F.l1_loss(q.diff(dim=1), p.diff(dim=1))
-    if teacher is not None and project is not None:
-        terms["distill"] = 1 - F.cosine_similarity(project(quantized.latent), teacher, dim=-1).mean()
+    if teacher is not None and content is not None:  # equation (2)
+        terms["distill"] = 1 - F.cosine_similarity(content.float(), teacher, dim=-1).mean()
     loss = sum((getattr(config, name) * value for name, value in terms.items()), torch.zeros(()))
     return loss, {**terms, "perplexity": quantized.perplexity}
 

@@ -31,6 +31,8 @@ class TorchNetworks:
         self.tokenizer, self.generator = tokenizer.eval(), generator.eval()
         self.codes, self.layers = tokenizer.config.codes, tokenizer.config.layers
         self.downsample = tokenizer.config.downsample
+        self.quantised = generator.config.quantised
+        self.kind = _kind(generator)
 
     @torch.no_grad()
     def speech(self, features: np.ndarray) -> np.ndarray:
@@ -38,12 +40,23 @@ class TorchNetworks:
 
     @torch.no_grad()
     def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        assert self.generator.masked is not None
         return self.generator.masked(torch.from_numpy(codes), *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
+        assert self.generator.residual is not None
         number = torch.full((len(codes),), layer)
         return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def rest(
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:  # fmt: skip
+        assert self.generator.latent is not None
+        inputs = (torch.from_numpy(codes), torch.from_numpy(known), torch.from_numpy(given))
+        return self.generator.latent(*inputs, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
 
     @property
     def books(self) -> np.ndarray:
@@ -58,6 +71,13 @@ class TorchNetworks:
     def encode(self, motion: np.ndarray) -> np.ndarray:
         latent = self.tokenizer.encode_latent(torch.from_numpy(motion[None]))[0]
         return encode_residual(latent.numpy(), self.books)
+
+
+def _kind(generator: Generator) -> str:
+    """What the residual generator is: "codes", "latent" or "none"."""
+    if generator.latent is not None:
+        return "latent"
+    return "none" if generator.residual is None else "codes"
 
 
 def _tensors(speech: np.ndarray, condition: Condition) -> tuple[Tensor, ...]:
@@ -136,16 +156,26 @@ def export_contextual(
     pair = {name: {0: "batch"} for name in ("emotion", "style", "intensity")}
     export_graph(generator.speech, (torch.zeros(1, frames, config.features),), ["features"], ["speech"],
                  {"features": {1: "frames"}}, out / "speech.onnx", store="int8")  # fmt: skip
-    export_graph(
-        generator.masked, (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
-        ["codes", "speech", "emotion", "style", "intensity"], ["logits"],
-        {"codes": sequence, "speech": sequence, **pair}, out / "masked.onnx", store="int8",
-    )  # fmt: skip
-    if config.layers > 1:
+    conditions = ["speech", "emotion", "style", "intensity"]
+    if generator.masked is not None:
+        export_graph(
+            generator.masked, (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
+            ["codes", *conditions], ["logits"], {"codes": sequence, "speech": sequence, **pair},
+            out / "masked.onnx", store="int8",
+        )  # fmt: skip
+    inside = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
+    if generator.residual is not None:
+        del inside["known"], inside["given"]
         export_graph(
             generator.residual, (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
-            ["codes", "layer", "speech", "emotion", "style", "intensity"], ["logits"],
-            {"codes": {1: "tokens"}, "speech": {1: "tokens"}}, out / "residual.onnx", store="int8",
+            ["codes", "layer", *conditions], ["logits"], inside, out / "residual.onnx", store="int8",
+        )  # fmt: skip
+    elif generator.latent is not None:
+        known = torch.zeros(1, tokens, tokenizer.config.latent)
+        export_graph(
+            generator.latent, (codes[..., 0], known, torch.zeros(1, tokens), speech[:1], *one),
+            ["codes", "known", "given", *conditions], ["latent"], inside, out / "residual.onnx",
+            store="int8",
         )  # fmt: skip
     latent = torch.zeros(1, tokens, tokenizer.config.latent)
     export_graph(_Decoder(tokenizer), (latent,), ["latent"], ["motion"], {"latent": {1: "tokens"}},
@@ -159,12 +189,14 @@ def export_contextual(
     text = {
         "format": 1, "method": "contextual", "name": name, "package_version": __version__,
         "config": {
-            key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "width")
+            **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "width")},
+            "quantised": config.quantised, "residual": _kind(generator),
         },
         "styles": styles, "default_speaker": default_speaker or styles[0],
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
         "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
-        "credits": credits or [], "sampling": sampling or {}, "results": results or {},
+        "credits": credits or [], "sampling": {"window": config.window, **(sampling or {})},
+        "results": results or {},
     }  # fmt: skip
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...data.store import Store
 from ...errors import UserError
+from ...methods.contextual.align import GestureContent
 from ...methods.contextual.tokenizer import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
 from ...motion.codec import Codec
 from ...motion.skeleton import canonical_skeleton
@@ -111,21 +112,43 @@ def fit_tokenizer(
     config: TokenizerConfig | None = None,
     training: TrainConfig | None = None,
     splits: tuple[str, ...] = ("train",),
+    teacher: GestureContent | None = None,
 ) -> Tokenizer:
-    """Train a tokenizer; continues a run found in ``folder``."""
+    """Train a tokenizer; continues a run found in ``folder``.
+
+    Args:
+        teacher: gesture encoder of an alignment, which is distilled into the tokens (equation 2); none
+            is if None.
+
+    Raises:
+        UserError: the teacher has steps of another length than the tokens.
+    """
     config, training, codec = config or TokenizerConfig(), training or TrainConfig(), Codec()
+    if teacher is not None:
+        if teacher.downsample != config.downsample:
+            raise UserError(
+                f"the alignment has {teacher.downsample} frames a step and the tokenizer "
+                f"{config.downsample}; train an alignment with as many"
+            )
+        teacher = teacher.eval().requires_grad_(False)
+        config = replace(config, teacher=teacher.width)
     windows = MotionWindows(store, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
     torch.manual_seed(training.seed)
     basis = windows.basis(config.downsample, config.latent)
     model = Tokenizer(config, windows.mean, windows.std, basis)
     if not (Path(folder) / "training.pt").is_file():
         start_linear(model, windows)
+        if teacher is not None:
+            start_content(model, windows, teacher)
     offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.no_grad():
+            content = None if teacher is None else teacher.to(batch["x"].device).frames(batch["x"])
         return tokenizer_loss(
-            network, config, batch["x"], std=windows.std, offsets=offsets, joints=codec.joints
-        )
+            network, config, batch["x"], std=windows.std, offsets=offsets, joints=codec.joints,
+            teacher=content,
+        )  # fmt: skip
 
     held_out = [store.motion(item) for item in store.select(split="val", kind=("motion", "pair"))[::6]]
 
@@ -167,6 +190,23 @@ def start_linear(
     model.synthesis.weight.copy_(taps.permute(0, 3, 2, 1).reshape(-1, config.latent, 2 * REACH + 1))
     assert model.synthesis.bias is not None
     model.synthesis.bias.zero_()
+
+
+@torch.no_grad()
+def start_content(
+    model: Tokenizer, windows: MotionWindows, teacher: GestureContent, *, batches: int = 20
+) -> None:
+    """Fit the layer towards the teacher by least squares, so that training starts from the best one. [D]"""
+    x = torch.cat([windows(step, Place())["x"] for step in range(-120, -120 + batches)])
+    latent = model.quantizer.decode(model.encode(x)).flatten(0, 1)
+    wanted = teacher.frames(x).flatten(0, 1)
+    ones = torch.cat([latent, torch.ones(len(latent), 1)], 1)
+    left = ones.T @ ones
+    left += 1e-3 * left.diagonal().mean() * torch.eye(len(left))
+    solved = torch.linalg.solve(left, ones.T @ wanted)
+    assert model.project is not None
+    model.project.weight.copy_(solved[:-1].T)
+    model.project.bias.copy_(solved[-1])
 
 
 def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) -> Tensor:

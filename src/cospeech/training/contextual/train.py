@@ -10,11 +10,12 @@ from ...errors import UserError
 from ...methods.contextual.tokenizer import Tokenizer
 from ..loop import TrainConfig
 from ..presets import preset as find_preset
+from .align import fit_alignment, load_alignment_run
 from .export import export_contextual, load_run
 from .generator import fit_generator
 from .tokenizer import fit_tokenizer
 
-STAGES = ("tokenizer", "generator")
+STAGES = ("alignment", "tokenizer", "generator")
 
 
 def train(
@@ -27,14 +28,20 @@ def train(
     seed: int = 0,
     splits: tuple[str, ...] = ("train",),
 ) -> Path:
-    """Train the tokenizer, then the generators; a run found in ``out`` is continued.
+    """Train the alignment, the tokenizer that learns from it, and the generators that begin with it.
+
+    A run found in ``out`` is continued.
 
     Args:
         store: folder made by ``prepare``.
-        out: run folder; ``out/tokenizer`` and ``out/generator`` hold the stages.
-        stage: tokenizer, generator or all.
+        out: run folder; ``out/alignment``, ``out/tokenizer`` and ``out/generator`` hold the stages.
+        stage: alignment, tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         splits: what to train on; the test split stays out unless you name it.
+
+    Raises:
+        UserError: unknown stage or preset, a stage before this one that has not been trained, or too
+            little data for it.
     """
     if stage not in (*STAGES, "all"):
         raise UserError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}, all")
@@ -43,16 +50,23 @@ def train(
     def schedule(config: TrainConfig) -> TrainConfig:
         return replace(config, seed=seed, steps=config.steps if steps is None else steps)
 
+    if stage in ("alignment", "all"):
+        fit_alignment(
+            opened, out / "alignment", config=chosen.alignment,
+            training=schedule(chosen.alignment_training), splits=splits,
+        )  # fmt: skip
     if stage in ("tokenizer", "all"):
+        taught = load_alignment_run(out / "alignment")[0].gesture if chosen.tokenizer.distill else None
         fit_tokenizer(
-            opened, out / "tokenizer", config=chosen.tokenizer,
+            opened, out / "tokenizer", config=chosen.tokenizer, teacher=taught,
             training=schedule(chosen.tokenizer_training), splits=splits,
         )  # fmt: skip
     if stage in ("generator", "all"):
         tokenizer, _ = load_run(out / "tokenizer")
         assert isinstance(tokenizer, Tokenizer)
+        begun = load_alignment_run(out / "alignment")[0] if chosen.generator.aligned else None
         fit_generator(
-            opened, tokenizer, out / "generator", config=chosen.generator,
+            opened, tokenizer, out / "generator", config=chosen.generator, alignment=begun,
             training=schedule(chosen.generator_training), splits=splits,
         )  # fmt: skip
     return out
