@@ -67,13 +67,14 @@ def test_commands_exist():
         if words[0].startswith("-"):
             assert words[0] in ("--help", "--version"), f"{name}: {words}"
             continue
-        assert words[0] in cli.COMMANDS, f"{name}: {words}"
-        known = inspect.signature(cli.COMMANDS[words[0]]).parameters
+        command = " ".join(words[:2]) if words[0] == "base" else words[0]
+        assert command in cli.COMMANDS, f"{name}: {words}"
+        known = inspect.signature(cli.COMMANDS[command]).parameters
         for word in words[1:]:
             if word.startswith("--"):
                 option = word[2:].split("=")[0].replace("-", "_")
-                assert option in known, f"{name}: {words[0]} has no option {word}"
-        seen.add(words[0])
+                assert option in known, f"{name}: {command} has no option {word}"
+        seen.add(command)
     assert seen == set(cli.COMMANDS)
 
 

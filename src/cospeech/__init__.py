@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from .errors import UserError
     from .motion.motion import Motion, load_motion
     from .motion.skeleton import Skeleton, canonical_skeleton
+    from .motion_base.base import open_base
+    from .motion_base.build import add_to_base, build_base
+    from .motion_base.check import base_info, check_base
+    from .motion_base.merge import merge_bases
+    from .motion_base.search import search
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
     from .training.run import export, train
@@ -30,7 +35,11 @@ _WHERE = {
     "Speech": "speech.speech",
     "UserError": "errors",
     "Word": "speech.speech",
+    "add_to_base": "motion_base.build",
+    "base_info": "motion_base.check",
+    "build_base": "motion_base.build",
     "canonical_skeleton": "motion.skeleton",
+    "check_base": "motion_base.check",
     "compare": "api",
     "convert": "api",
     "edit": "api",
@@ -40,8 +49,11 @@ _WHERE = {
     "load": "runtime",
     "load_motion": "motion.motion",
     "load_speech": "speech.speech",
+    "merge_bases": "motion_base.merge",
+    "open_base": "motion_base.base",
     "prepare": "data.prepare",
     "render": "api",
+    "search": "motion_base.search",
     "train": "training.run",
 }
 
@@ -52,7 +64,11 @@ __all__ = [
     "Speech",
     "UserError",
     "Word",
+    "add_to_base",
+    "base_info",
+    "build_base",
     "canonical_skeleton",
+    "check_base",
     "compare",
     "convert",
     "edit",
@@ -62,8 +78,11 @@ __all__ = [
     "load",
     "load_motion",
     "load_speech",
+    "merge_bases",
+    "open_base",
     "prepare",
     "render",
+    "search",
     "train",
 ]
 

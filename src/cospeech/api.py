@@ -12,6 +12,12 @@ from .methods.base import GestureModel
 from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
+from .motion_base.build import add_to_base as add_to_base
+from .motion_base.build import build_base as build_base
+from .motion_base.check import base_info as base_info
+from .motion_base.check import check_base as check_base
+from .motion_base.merge import merge_bases as merge_bases
+from .motion_base.search import search as search
 from .runtime import load
 from .speech.speech import Speech, load_speech
 from .timing import seconds_to_frame

@@ -6,34 +6,37 @@ import os
 import shutil
 import sys
 import time
-from pathlib import Path
 from typing import Annotated, Any
 
-from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..errors import UserError
 from ..metrics.groups import GROUPS
 from ..progress import note, stage
+from .annotations import (
+    Corpora,
+    Count,
+    DataFolder,
+    Joints,
+    Layer,
+    MaybeCount,
+    MaybeEncoder,
+    MaybeFile,
+    MaybeFolder,
+    MaybeName,
+    MaybePose,
+    Metrics,
+    MotionFile,
+    Out,
+    OutFolder,
+    Recording,
+    RunFolder,
+    Spans,
+    StoreFolder,
+    Systems,
+)
+from .base import BASE_COMMANDS
 from .outputs import default_targets, done, not_over, some
-
-Recording = Annotated[Path, arg(metavar="SPEECH")]
-MotionFile = Annotated[Path, arg(metavar="MOTION")]
-StoreFolder = Annotated[Path, arg(metavar="STORE")]
-RunFolder = Annotated[Path, arg(metavar="RUN")]
-Out = UseAppendAction[Annotated[tuple[Path, ...], arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")]]
-OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
-DataFolder = Annotated[Path, arg(metavar="STORE")]
-Systems = Annotated[tuple[Path, ...], arg(metavar="MODEL|FOLDER ...", help_behavior_hint="")]
-Metrics = Annotated[tuple[str, ...], arg(metavar="GROUP ...")]
-MaybeFolder = Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")]
-MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
-MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
-MaybePose = Annotated[str | None, arg(metavar="FILE[@SECONDS]", help_behavior_hint="")]
-Spans = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="START:END", help_behavior_hint="")]]
-Joints = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME[,NAME]", help_behavior_hint="")]]
-MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
-Count = Annotated[int, arg(metavar="N")]
-Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]
 
 
 def generate(
@@ -192,6 +195,11 @@ def prepare(
     rounds: Count = 6,
     seed: Count = 0,
     limit: MaybeCount = None,
+    speech_encoder: MaybeEncoder = None,
+    speech_layer: Layer = "last",
+    word_encoder: MaybeEncoder = None,
+    word_layer: Layer = "last",
+    precision: str = "float32",
 ) -> None:
     """Read corpora into a store for training; goes on where it was interrupted.
 
@@ -202,6 +210,12 @@ def prepare(
         rounds: how often each speech gets a partner where pairs have to be made.
         seed: of the matching.
         limit: read only so many clips a corpus and speaker, for trials.
+        speech_encoder: WavLM, HuBERT or the like beside the features: a name of Hugging Face, as in
+            microsoft/wavlm-large, or a folder (needs the extra [train]).
+        speech_layer: of it: last, a number from 0, or mean:K for the mean of the last K.
+        word_encoder: RoBERTa or the like for the words of the transcripts, likewise.
+        word_layer: of it, likewise.
+        precision: of both encoders: float32, or bfloat16, which is faster where it is supported.
     """
     from ..data.prepare import prepare as run
 
@@ -213,7 +227,10 @@ def prepare(
         if not sign:
             raise UserError(f"expected READER=FOLDER, as in folder=recordings; got {corpus!r}")
         pairs.append((name, folder))
-    run(pairs, out, rounds=rounds, seed=seed, limit=limit)
+    run(
+        pairs, out, rounds=rounds, seed=seed, limit=limit, speech_encoder=speech_encoder,
+        speech_layer=speech_layer, word_encoder=word_encoder, word_layer=word_layer, precision=precision,
+    )  # fmt: skip
     note(f"wrote {out}; next: cospeech train {out} -o run")
 
 
@@ -236,7 +253,7 @@ def train(
         out: run folder.
         method: contextual (speech to motion), alignment (which speech goes with which gesture), or what
             measures motion: extractor, emotion-classifier.
-        preset: tiny, default or large.
+        preset: tiny, default, large or paper.
         stage: of contextual: tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
@@ -356,6 +373,7 @@ COMMANDS: dict[str, Any] = {
     "export": export,
     "evaluate": evaluate,
     "compare": compare,
+    **BASE_COMMANDS,
 }
 
 

@@ -15,14 +15,27 @@ import tyro
 from ..errors import UserError
 
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
+# Words that are no command, but begin several ("base build", "base info").
+_GROUPS = {"base": "Motion bases: gestures to search. Start with: cospeech base build STORE -o FOLDER"}
 
 
-def parsed(words: list[str], commands: Mapping[str, Callable[..., None]]) -> Callable[[], None]:
+def parsed(
+    words: list[str], commands: Mapping[str, Callable[..., None]], program: str = "cospeech"
+) -> Callable[[], None]:
     """The command that the words ask for, ready to run.
 
+    Args:
+        commands: by name; names of two words are commands of a group.
     Raises:
         UserError: the words are no command; in one line what tyro says in a box.
     """
+    group = words[0] if words and words[0] in _GROUPS and program == "cospeech" else None
+    if group:
+        own = {
+            name.split(" ")[1]: command for name, command in commands.items() if name.startswith(f"{group} ")
+        }
+        return parsed(words[1:], own, f"{program} {group}")
+    commands = _grouped(commands)
     chosen: list[Callable[[], None]] = []
 
     def choosing(command: Callable[..., None]) -> Callable[..., None]:
@@ -37,16 +50,33 @@ def parsed(words: list[str], commands: Mapping[str, Callable[..., None]]) -> Cal
         with contextlib.redirect_stderr(said):
             tyro.extras.subcommand_cli_from_dict(
                 {name: choosing(command) for name, command in commands.items()},
-                args=spread_outputs(words), prog="cospeech", description=_DESCRIPTION,
+                args=spread_outputs(words), prog=program,
+                description=_GROUPS.get(program.partition(" ")[2], _DESCRIPTION),
             )  # fmt: skip
     except SystemExit as end:
         if end.code in (0, None):
             raise
-        raise UserError(_from_box(said.getvalue(), words, commands)) from None
+        raise UserError(_from_box(said.getvalue(), words, commands, program)) from None
     return chosen[0]
 
 
-def _from_box(text: str, words: list[str], commands: Mapping[str, Any]) -> str:
+def _grouped(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:
+    """The commands, a group as one that is listed."""
+    result: dict[str, Callable[..., None]] = {}
+    for name, command in commands.items():
+        group = name.partition(" ")[0]
+        if group != name and group not in result:
+
+            def listed() -> None: ...
+
+            listed.__doc__ = _GROUPS[group]
+            result[group] = listed
+        elif group == name:
+            result[name] = command
+    return result
+
+
+def _from_box(text: str, words: list[str], commands: Mapping[str, Any], program: str) -> str:
     """What a box of tyro says, in one line: its complaint, a guess at what was meant, where help is."""
     lines = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
     parts: list[list[str]] = [[]]
@@ -63,7 +93,7 @@ def _from_box(text: str, words: list[str], commands: Mapping[str, Any]) -> str:
         if part[0].startswith("Available subcommands"):
             complaint += f"; known: {' '.join(part).partition(': ')[2]}"
     command = f"{words[0]} " if words and words[0] in commands else ""
-    return f"{complaint[:1].lower()}{complaint[1:]}; see cospeech {command}--help"
+    return f"{complaint[:1].lower()}{complaint[1:]}; see {program} {command}--help"
 
 
 # Options that stand alone; after any other one comes its value.
@@ -75,7 +105,7 @@ def spread_outputs(words: list[str]) -> list[str]:
 
     ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
     """
-    if words[:1] not in (["generate"], ["edit"], ["convert"], ["render"]):
+    if words[:1] not in (["generate"], ["edit"], ["convert"], ["render"], ["search"]):
         return words
     result, outputs, given, last = words[:1], 0, False, ""
     for word, following in pairwise([*words[1:], "-"]):

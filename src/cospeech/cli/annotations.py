@@ -1,0 +1,37 @@
+"""What the commands' arguments are called in the help, and how often they may be given."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import UseAppendAction, arg
+
+Recording = Annotated[Path, arg(metavar="SPEECH")]
+MotionFile = Annotated[Path, arg(metavar="MOTION")]
+StoreFolder = Annotated[Path, arg(metavar="STORE")]
+RunFolder = Annotated[Path, arg(metavar="RUN")]
+Out = UseAppendAction[Annotated[tuple[Path, ...], arg(aliases=["-o"], metavar="FILE", help_behavior_hint="")]]
+OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
+DataFolder = Annotated[Path, arg(metavar="STORE")]
+Systems = Annotated[tuple[Path, ...], arg(metavar="MODEL|FOLDER ...", help_behavior_hint="")]
+Metrics = Annotated[tuple[str, ...], arg(metavar="GROUP ...")]
+MaybeFolder = Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")]
+MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
+MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]
+MaybeEncoder = Annotated[str | None, arg(metavar="NAME|FOLDER", help_behavior_hint="")]
+Layer = Annotated[str, arg(metavar="LAYER")]
+MaybePose = Annotated[str | None, arg(metavar="FILE[@SECONDS]", help_behavior_hint="")]
+Spans = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="START:END", help_behavior_hint="")]]
+Joints = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME[,NAME]", help_behavior_hint="")]]
+MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Count = Annotated[int, arg(metavar="N")]
+Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]
+Names = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME", help_behavior_hint="")]]
+Some = Annotated[tuple[str, ...], arg(metavar="NAME ...")]
+Query = Annotated[Path, arg(metavar="SPEECH|MOTION")]
+BaseFolder = Annotated[Path, arg(metavar="BASE")]
+BaseFolders = Annotated[tuple[Path, ...], arg(metavar="BASE ...", help_behavior_hint="")]
+MaybeWords = Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="")]
+MaybeSpan = Annotated[str | None, arg(metavar="START:END", help_behavior_hint="")]
+MaybeFigure = Annotated[float | None, arg(metavar="X", help_behavior_hint="")]

@@ -1,0 +1,224 @@
+"""The commands of the gesture library: cospeech search, and cospeech base with commands of its own."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Annotated, Any
+
+from tyro.conf import Positional, arg
+
+from ..errors import UserError
+from ..files import atomic_path, check_folder
+from ..progress import note
+from .annotations import (
+    BaseFolder,
+    BaseFolders,
+    MaybeCount,
+    MaybeFigure,
+    MaybeFile,
+    MaybeName,
+    MaybeSpan,
+    MaybeWords,
+    Names,
+    Out,
+    OutFolder,
+    Query,
+    Some,
+    StoreFolder,
+)
+from .outputs import done, not_over
+
+if TYPE_CHECKING:
+    from ..motion_base.search import SearchResult
+
+_KINDS = ("motion", "pair", "made_pair")
+
+
+def search(
+    query: Positional[Query],
+    /,
+    *,
+    base: BaseFolder,
+    out: Out = (),
+    k: Annotated[int, arg(metavar="N", aliases=["-k"])] = 5,
+    by: Annotated[str | None, arg(metavar="motion|speech", help_behavior_hint="")] = None,
+    span: MaybeSpan = None,
+    speaker: MaybeName = None,
+    emotion: MaybeName = None,
+    words: MaybeWords = None,
+    exclude: Names = (),
+    min_speed: MaybeFigure = None,
+    max_speed: MaybeFigure = None,
+    min_peak: MaybeFigure = None,
+    min_extent: MaybeFigure = None,
+    min_strokes: MaybeCount = None,
+    transcript: MaybeFile = None,
+    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
+) -> None:
+    """Find gestures that go with a speech, speeches that go with a motion, or more of the same kind.
+
+    Args:
+        query: a sound or video file, or a motion file (.bvh .npz .glb .vrma). What is longer than four
+            seconds is cut, and every part has hits of its own.
+        base: folder of the motion base.
+        out: where to write: .json gets all hits, a motion file or a picture the motion of the best one.
+            Takes several.
+        k: hits for each part at most.
+        by: compare with how segments move (motion) or with what was said (speech). Unless given, a speech
+            is compared with motion and a motion with speech.
+        span: ask with this part alone, in one piece, as in 2.0:4.5.
+        speaker: whose motion; a wrong name lists the right ones.
+        emotion: neutral, amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise.
+        words: said in the segment, next to each other.
+        exclude: a recording to leave out, with all that share an original with it. May be given again.
+        min_speed: mean speed of both wrists at least, metres a second.
+        max_speed: likewise, at most.
+        min_peak: highest speed of a wrist at least, metres a second.
+        min_extent: reach of the wrist that goes further at least, metres.
+        min_strokes: strokes in the segment at least.
+        transcript: of a sound file, which is then cut at its words.
+        model: what makes the keys: a shipped model or a model folder; what the base was made with.
+    """
+    began = time.monotonic()
+    from .. import api
+
+    for target in out:
+        if target.suffix.lower() == ".json":
+            check_folder(target)
+        else:
+            api.check_target(target)
+        not_over(target, query)
+    result = api.search(
+        query, base=base, k=k, by=by, span=span, speaker=speaker, emotion=emotion, words=words,
+        exclude=exclude, min_speed=min_speed, max_speed=max_speed, min_peak=min_peak, min_extent=min_extent,
+        min_strokes=min_strokes, transcript=transcript, model=model,
+    )  # fmt: skip
+    width = shutil.get_terminal_size((120, 40)).columns
+    sys.stdout.write("\n".join(_table(result, query.name, width)) + "\n")
+    for target in out:
+        if target.suffix.lower() == ".json":
+            with atomic_path(target) as path:
+                path.write_text(json.dumps(result.as_dict(), indent=1), encoding="utf-8")
+        else:
+            api.write(result.motion(result.best), target)
+    if out:
+        done(out, began, f"best {result.best.score:.3f}, {result.best.entry.id}")
+
+
+def _table(result: SearchResult, name: str, width: int) -> list[str]:
+    """Lines of a table, one part of the question after the other."""
+    rows = [("rank", "score", "seconds", "speaker", "emotion", "kind", "recording", "words")]
+    for part in result.found:
+        rows.append((f"{name} {part.start:.2f}-{part.end:.2f} s", "", "", "", "", "", "", ""))
+        for hit in part.hits:
+            entry = hit.entry
+            rows.append(
+                (str(hit.rank), f"{hit.score:.3f}", f"{entry.start:.2f}-{entry.end:.2f}", entry.speaker,
+                 entry.emotion or "-", entry.kind.replace("_", " "), entry.recording, entry.text or "-")
+            )  # fmt: skip
+    hits = [row for row in rows if row[1]]
+    wide = [max(len(row[column]) for row in hits) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()[:width]
+        if row[1]
+        else row[0]
+        for row in rows
+    ]
+
+
+def build(
+    store: Positional[StoreFolder],
+    /,
+    *,
+    out: OutFolder,
+    split: Some = ("train",),
+    kinds: Some = _KINDS,
+    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
+) -> None:
+    """Make a motion base of a store; one that is there is replaced when the new one is finished.
+
+    Args:
+        store: folder made by prepare.
+        out: folder of the base.
+        split: parts of the store: train, val, test.
+        kinds: which recordings: motion (no speech), pair (recorded together), made_pair.
+        model: what makes the keys: a shipped model or a model folder.
+    """
+    from .. import api
+
+    added = api.build_base(store, out, split=split, kinds=kinds, model=model)
+    note(f"wrote {out}: {added}; next: cospeech search talk.wav --base {out}")
+
+
+def add(
+    base: Positional[BaseFolder],
+    store: Positional[StoreFolder],
+    /,
+    *,
+    split: Some = ("train",),
+    kinds: Some = _KINDS,
+    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
+) -> None:
+    """Add the recordings of a store that a motion base does not have; searches go on meanwhile.
+
+    Args:
+        base: folder of the base.
+        store: folder made by prepare.
+        split: parts of the store: train, val, test.
+        kinds: which recordings: motion (no speech), pair (recorded together), made_pair.
+        model: what makes the keys; what the base was made with.
+    """
+    from .. import api
+
+    added = api.add_to_base(base, store, split=split, kinds=kinds, model=model)
+    note(f"added to {base}: {added}")
+
+
+def info(base: Positional[BaseFolder], /) -> None:
+    """Say what is in a motion base.
+
+    Args:
+        base: folder of the base.
+    """
+    from .. import api
+
+    sys.stdout.write("\n".join(api.base_info(base).lines()) + "\n")
+
+
+def check(base: Positional[BaseFolder], /) -> None:
+    """Read all of a motion base and compare it with its check sums; status 2 if something is damaged.
+
+    Args:
+        base: folder of the base.
+    """
+    from .. import api
+
+    found = api.check_base(base)
+    sys.stdout.write("\n".join([*found.problems, *found.lines()]) + "\n")
+    if found.problems:
+        raise UserError(found.complaint())
+
+
+def merge(bases: Positional[BaseFolders], /, *, out: OutFolder) -> None:
+    """Make one motion base of several; of a damaged one, what is whole.
+
+    Args:
+        bases: folders of the bases; what two of them have is taken once.
+        out: folder of the new base.
+    """
+    from .. import api
+
+    note(f"wrote {out}: {api.merge_bases(bases, out)}")
+
+
+BASE_COMMANDS: dict[str, Any] = {
+    "search": search,
+    "base build": build,
+    "base info": info,
+    "base add": add,
+    "base check": check,
+    "base merge": merge,
+}

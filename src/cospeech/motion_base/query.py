@@ -1,0 +1,92 @@
+"""What a base is asked with: a speech or a motion, cut into segments and turned into keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..data.readers.together import upright
+from ..errors import UserError
+from ..motion.codec import Codec
+from ..motion.fingers import add_fingers
+from ..motion.formats import FORMATS
+from ..motion.motion import Motion, load_motion
+from ..motion.phases import hand_speed
+from ..motion.retarget import on_canonical
+from ..motion.skeleton import LEFT_HAND, RIGHT_HAND
+from ..sampling.edit import time_spans
+from ..speech.features import speech_features
+from ..speech.speech import Speech, load_speech
+from ..timing import FPS, seconds_to_frame
+from .embedder import Embedder
+from .segments import loudness, segments, speech_breaks
+
+Span = str | tuple[float, float]
+
+_STILL = 1e-3  # entries of a rotation: fingers that change less all through were not recorded
+
+
+@dataclass(frozen=True)
+class Question:
+    """One segment of what is asked with."""
+
+    start: float  # seconds
+    end: float
+    key: np.ndarray  # [E]
+
+
+def load_query(query: str | Path | Speech | Motion, transcript: str | Path | None = None) -> Speech | Motion:
+    """What a file holds, by its suffix: motion, or else sound.
+
+    Raises:
+        UserError: it cannot be read, or a transcript is given for a motion.
+    """
+    if isinstance(query, Speech | Motion):
+        loaded: Speech | Motion = query
+    elif (form := FORMATS.get(Path(query).suffix.lower())) is None:
+        return load_speech(query, transcript=transcript)
+    elif form.reader is None or form.suffix == ".csv":
+        raise UserError(f"{query} holds no motion of a body; ask with a sound file or .bvh .npz .glb .vrma")
+    else:
+        loaded = load_motion(query)
+    if transcript is not None:
+        raise UserError("a transcript goes with a sound file; leave it out")
+    return loaded
+
+
+def questions(query: Speech | Motion, span: Span | None, embedder: Embedder) -> list[Question]:
+    """Keys of the segments, which are cut as those of a base; of a span in one piece.
+
+    Raises:
+        UserError: an impossible span, a rig that is not known, or too short.
+    """
+    if isinstance(query, Speech):
+        features = speech_features(query.resampled().samples)
+        pieces = (
+            segments(loudness(features), speech_breaks(features, query.words))
+            if span is None
+            else [_frames(span, query.seconds)]
+        )
+        return [
+            Question(first / FPS, last / FPS, embedder.speech(features[first:last])) for first, last in pieces
+        ]
+    motion = as_stored(query)
+    coded = Codec().encode(motion)
+    pieces = segments(hand_speed(motion).max(axis=1)) if span is None else [_frames(span, motion.seconds)]
+    return [Question(first / FPS, last / FPS, embedder.gesture(coded[first:last])) for first, last in pieces]
+
+
+def as_stored(motion: Motion) -> Motion:
+    """Motion of any known rig as a store keeps it: canonical, 30 fps, upright, with fingers."""
+    standing = upright(on_canonical(motion))
+    fingers = standing.rotations[:, [*LEFT_HAND, *RIGHT_HAND]]
+    if np.abs(fingers - fingers[:1]).max() < _STILL:
+        return add_fingers(standing, emotion=None, seed=0)
+    return standing
+
+
+def _frames(span: Span, seconds: float) -> tuple[int, int]:
+    ((start, end),) = time_spans([span], seconds)
+    return seconds_to_frame(start), seconds_to_frame(end)

@@ -1,0 +1,209 @@
+"""A base is the old one or the new one, whoever is killed, fails or reads meanwhile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from base_data import FakeEmbedder, base, base_store, more_stores
+from cospeech.errors import UserError
+from cospeech.motion_base import build as building
+from cospeech.motion_base.base import open_base
+from cospeech.motion_base.build import add_to_base, build_base
+from cospeech.motion_base.catalogue import FILE, writing
+from cospeech.motion_base.check import check_base
+from cospeech.motion_base.merge import merge_bases
+
+__all__ = ["base", "base_store", "more_stores"]  # fixtures
+
+HERE = Path(__file__).parent
+FAKE = FakeEmbedder()
+ENV = {
+    **os.environ,
+    "PYTHONPATH": os.pathsep.join([str(HERE.parent / "src"), str(HERE)]),
+    "OMP_NUM_THREADS": "1",
+}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_killed_at_every_step_the_base_is_the_old_one_or_the_new_one(base_store, more_stores, tmp_path):
+    done = subprocess.run(
+        [sys.executable, HERE / "base_kill.py", base_store, more_stores[0], tmp_path],
+        capture_output=True, text=True, env=ENV,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    counts = [int(line.rpartition(" at ")[2].split()[0]) for line in done.stdout.splitlines()]
+    assert len(counts) == 5
+    assert min(counts) >= 8, done.stdout
+
+
+def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
+    place = shutil.copytree(base, tmp_path / "base")
+    code = (
+        "import sys\n"
+        "from base_data import FakeEmbedder\n"
+        "from cospeech.motion_base.build import add_to_base\n"
+        "sys.stdin.readline()\n"
+        "for store in sys.argv[2:]: add_to_base(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
+    )
+    old = open_base(place)
+    query = old.keys("gesture").values[3]
+    before = old.nearest(query, role="gesture", k=1000)
+    adding = subprocess.Popen(
+        [sys.executable, "-c", code, place, *more_stores], stdin=subprocess.PIPE, env=ENV, text=True
+    )
+    sizes, late = [len(old)], open_base(place)
+    adding.stdin.write("go\n")
+    adding.stdin.flush()
+    ended = False
+    while not ended:
+        ended = adding.poll() is not None
+        opened = open_base(place)
+        hits = opened.nearest(query, role="gesture", k=1000)
+        assert len(hits) == len(opened)
+        assert hits[0].entry == before[0].entry
+        opened.coded(hits[-1].entry)
+        sizes.append(len(opened))
+    assert adding.returncode == 0
+    assert sizes == sorted(sizes)
+    recordings = {entry.recording for entry in open_base(place).entries()}
+    assert recordings >= {f"more{n}" for n in range(5)}
+    assert not check_base(place).problems
+    # What was opened before sees what it saw, also the parts that it reads only now.
+    assert old.nearest(query, role="gesture", k=1000) == before
+    assert late.nearest(query, role="gesture", k=1000) == before
+    assert len(late) == sizes[0] < sizes[-1]
+    for hit in before:
+        np.testing.assert_array_equal(late.coded(hit.entry), old.coded(hit.entry))
+
+
+def test_a_reader_of_a_base_that_was_replaced_is_told(base, more_stores, tmp_path):
+    place = shutil.copytree(base, tmp_path / "base")
+    opened = open_base(place)
+    query = opened.keys("gesture").values[0]
+    before = opened.nearest(query, role="gesture", k=9)
+    build_base(more_stores[0], place, model=FAKE, quiet=True)
+    assert opened.nearest(query, role="gesture", k=9) == before
+    with pytest.raises(UserError, match="or the base was built anew since it was opened"):
+        opened.coded(before[0].entry)
+
+
+def test_one_process_writes_at_a_time(base, more_stores, tmp_path, monkeypatch):
+    monkeypatch.setattr("cospeech.motion_base.catalogue._WAIT_TO_WRITE", 0.05)
+    place = shutil.copytree(base, tmp_path / "base")
+    with writing(place):
+        before = files(place)
+        for call, args in (
+            (add_to_base, (place, more_stores[0])), (build_base, (more_stores[0], place)),
+        ):  # fmt: skip
+            with pytest.raises(UserError, match=r"another process is writing to .*; wait until it has ended"):
+                call(*args, model=FAKE, quiet=True)
+        assert len(open_base(place)) == len(open_base(base))  # readers may
+        assert files(place) == before
+    assert add_to_base(place, more_stores[0], model=FAKE, quiet=True).recordings == 2
+
+
+def test_a_commit_waits_for_readers(base, more_stores, tmp_path):
+    place = shutil.copytree(base, tmp_path / "base")
+    reader = sqlite3.connect(place / FILE, isolation_level=None, check_same_thread=False)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM entry").fetchone()
+    letting_go = threading.Timer(0.4, lambda: reader.execute("COMMIT"))
+    letting_go.start()
+    add_to_base(place, more_stores[0], model=FAKE, quiet=True)
+    letting_go.join()
+    reader.close()
+    assert len(open_base(place)) > len(open_base(base))
+
+
+class Failing(FakeEmbedder):
+    """Fails after some segments."""
+
+    def __init__(self, error: BaseException, after: int) -> None:
+        self.error, self.left = error, after
+
+    def gesture(self, coded: np.ndarray) -> np.ndarray:
+        self.left -= 1
+        if self.left < 0:
+            raise self.error
+        return super().gesture(coded)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), UserError("no"), OSError(28, "full")])
+def test_what_fails_leaves_everything_as_it_was(base, base_store, more_stores, tmp_path, monkeypatch, error):
+    monkeypatch.setattr("cospeech.motion_base.writer.SHARD_FRAMES", 100)  # so some shards are written
+    place = shutil.copytree(base, tmp_path / "base")
+    before = files(place)
+    with pytest.raises(type(error)):
+        add_to_base(place, more_stores[0], model=Failing(error, 3), quiet=True)
+    with pytest.raises(type(error)):
+        build_base(base_store, place, model=Failing(error, 5), quiet=True)
+    assert files(place) == before
+    with pytest.raises(type(error)):
+        build_base(base_store, tmp_path / "new", model=Failing(error, 5), quiet=True)
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_full_disk(base, more_stores, tmp_path, monkeypatch):
+    place = shutil.copytree(base, tmp_path / "base")
+    before = files(place)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        with pytest.raises(UserError, match=r"cannot write .*No space left on device; nothing was written"):
+            add_to_base(place, more_stores[0], model=FAKE, quiet=True)
+    assert files(place) == before
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next(base, more_stores, tmp_path):
+    place = shutil.copytree(base, tmp_path / "base")
+    (place / "motion-0123456789abcdef.safetensors").write_bytes(b"whole, but in no catalogue")
+    (place / ".gesture-0123456789abcdef-x1y2z3.safetensors").write_bytes(b"begun")
+    (place / "my notes.txt").write_text("not ours")
+    assert check_base(place).leftovers == 2
+    assert "2 files belong to a writing that goes on or was killed" in "\n".join(check_base(place).lines())
+    assert not check_base(place).problems
+    add_to_base(place, more_stores[0], model=FAKE, quiet=True)
+    assert check_base(place).leftovers == 0
+    assert (place / "my notes.txt").is_file()
+    merge_bases([place], place, quiet=True)
+    assert (place / "my notes.txt").is_file()
+
+
+def test_a_base_that_may_not_be_written_to_can_be_read(base, tmp_path):
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    place = shutil.copytree(base, tmp_path / "base")
+    for path in (*place.iterdir(), place):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    try:
+        assert len(open_base(place)) == len(open_base(base))
+        with pytest.raises(UserError, match="cannot write"):
+            add_to_base(place, place, model=FAKE)
+    finally:
+        place.chmod(0o755)
+
+
+def test_building_reads_the_store_before_it_touches_the_base(base, tmp_path, monkeypatch):
+    place = shutil.copytree(base, tmp_path / "base")
+    before = files(place)
+    monkeypatch.setattr(building, "writing", None)  # nothing below may come as far as this
+    for store in (tmp_path / "none", place):
+        with pytest.raises(UserError, match="is no store"):
+            build_base(store, place, model=FAKE)
+    assert files(place) == before

@@ -1,0 +1,358 @@
+"""Searching: exactly what a comparison one by one finds, through every filter; and what is damaged."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from base_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
+from corpus_data import gesturing, voice
+from cospeech.data.store import Store
+from cospeech.errors import UserError
+from cospeech.motion.codec import Codec
+from cospeech.motion_base import index
+from cospeech.motion_base.base import open_base
+from cospeech.motion_base.build import add_to_base, build_base
+from cospeech.motion_base.check import check_base
+from cospeech.motion_base.entry import Entry, Filters, plain_text
+from cospeech.motion_base.merge import merge_bases
+from cospeech.motion_base.search import search
+from cospeech.speech.speech import Speech
+
+__all__ = ["base", "base_store", "more_stores"]  # fixtures
+
+FAKE = FakeEmbedder()
+
+
+def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    rows = rng.standard_normal(shape)
+    return (rows / np.linalg.norm(rows, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def one_by_one(keys: np.ndarray, query: np.ndarray, k: int, allowed: np.ndarray) -> list[int]:
+    """Brute force: float64, of equals the first."""
+    scores = [(-float(keys[row].astype(np.float64) @ query.astype(np.float64)), row)
+              for row in np.flatnonzero(allowed)]  # fmt: skip
+    return [row for _, row in sorted(scores)[:k]]
+
+
+@given(
+    st.integers(1, 400), st.integers(1, 30), st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.02, 0.5, 1.0]), st.sampled_from([3, 16, 1000]),
+)  # fmt: skip
+def test_the_nearest_are_those_of_a_comparison_one_by_one(count, k, seed, share, block):
+    rng = np.random.default_rng(seed)
+    # Exact multiples, so that products one by one and all at once are the same number.
+    keys = rng.integers(-3, 4, (count, 8)).astype(np.float32) / 8
+    query = rng.integers(-3, 4, 8).astype(np.float32) / 8
+    allowed = rng.random(count) < share
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(index, "BLOCK", block)
+        rows, scores = index.nearest(keys, query, k=k, allowed=allowed)
+        everywhere = index.nearest(keys, query, k=k)[0]
+    assert rows.tolist() == one_by_one(keys, query, k, allowed)
+    assert everywhere.tolist() == one_by_one(keys, query, k, np.ones(count, dtype=bool))
+    np.testing.assert_allclose(scores, keys[rows].astype(np.float64) @ query)
+
+
+def test_it_is_exact_at_full_size_and_equals_come_in_order():
+    rng = np.random.default_rng(0)
+    keys = unit(rng, 40_000, 64)
+    twins = rng.integers(0, 40_000, 50)
+    keys[twins] = keys[7]  # in many blocks, at places that are multiplied in different ways
+    rows, scores = index.nearest(keys, keys[7], k=60)
+    same = sorted({7, *twins.tolist()})
+    assert rows[: len(same)].tolist() == same
+    assert len(set(scores[: len(same)].tolist())) == 1
+    full = np.argsort(-(keys.astype(np.float64) @ keys[7].astype(np.float64)), kind="stable")
+    assert set(rows[len(same) :]) <= set(full[:60])
+
+
+def test_faiss_finds_nearly_the_same():
+    pytest.importorskip("faiss")
+    rng = np.random.default_rng(0)
+    keys = unit(rng, 30_000, 32)
+    present = np.ones(len(keys), dtype=bool)
+    present[::7] = False
+    fast = index.FaissIndex(keys, present)
+    few = present & (rng.random(len(keys)) < 0.1)
+    for allowed in (None, few):
+        right = []
+        for query in unit(rng, 20, 32):
+            wanted = index.nearest(keys, query, k=10, allowed=present if allowed is None else allowed)[0]
+            found, scores = fast.nearest(query, k=10, allowed=allowed)
+            right.append(len(set(wanted) & set(found)))
+            assert (np.diff(scores) <= 0).all()
+            assert (present if allowed is None else allowed)[found].all()
+        assert np.mean(right) > 9.8
+
+
+def test_without_faiss_it_says_how_to_get_it(base, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "faiss", None)
+    monkeypatch.setattr(index, "FEW", 1)
+    opened = open_base(base)
+    with pytest.raises(UserError, match=r"pip install 'cospeech\[search\]'"):
+        opened.nearest(opened.keys("gesture").values[0], role="gesture", approximate=True)
+
+
+# ---------------------------------------------------------------------------- filters
+
+
+def rows(opened, **wishes) -> list[int]:
+    allowed = opened.allowed(Filters(**wishes))
+    return list(range(len(opened))) if allowed is None else np.flatnonzero(allowed).tolist()
+
+
+FILTERS = [
+    ({}, lambda e: True),
+    ({"speaker": "ben"}, lambda e: e.speaker == "ben"),
+    ({"emotion": "anger"}, lambda e: e.emotion == "anger"),
+    ({"emotion": "Happiness"}, lambda e: e.emotion == "joy"),
+    ({"emotion": "sadness"}, lambda e: False),
+    ({"words": "hello there"}, lambda e: " hello there " in plain_text(e.text or "")),
+    ({"words": "HELLO,  There!"}, lambda e: " hello there " in plain_text(e.text or "")),
+    ({"words": "there hello"}, lambda e: False),
+    ({"words": "ell"}, lambda e: False),
+    ({"min_speed": 0.12}, lambda e: e.expressiveness.speed >= 0.12),
+    ({"max_speed": 0.12}, lambda e: e.expressiveness.speed <= 0.12),
+    ({"min_peak": 1.108}, lambda e: e.expressiveness.peak >= 1.108),
+    ({"min_extent": 0.19988}, lambda e: e.expressiveness.extent >= 0.19988),
+    ({"min_strokes": 3}, lambda e: e.expressiveness.strokes >= 3),
+    ({"speaker": "anna", "emotion": "joy", "min_speed": 0.1, "max_speed": 0.14},
+     lambda e: e.speaker == "anna" and e.emotion == "joy" and 0.1 <= e.expressiveness.speed <= 0.14),
+    ({"exclude": ("talk",)}, lambda e: e.recording != "talk"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("wishes", "fits"), FILTERS, ids=lambda value: str(value) if value != {} else "none")
+def test_filters_let_through_what_they_say(base, wishes, fits):
+    opened = open_base(base)
+    wanted = [entry for entry in opened.entries() if fits(entry)]
+    assert rows(opened, **wishes) == [entry.row for entry in wanted]
+    assert rows(opened, **wishes) == rows(opened, **wishes)
+    hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99, filters=Filters(**wishes))
+    assert {hit.entry.row for hit in hits} == {entry.row for entry in wanted}
+    assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
+
+
+def test_filters_are_tested_where_they_make_a_difference(base):
+    entries = open_base(base).entries()
+    for wishes, fits in FILTERS[1:]:
+        if wishes.get("emotion") != "sadness" and wishes.get("words") not in ("there hello", "ell"):
+            assert 0 < sum(map(fits, entries)) < len(entries), wishes
+
+
+def test_leaving_out_a_recording_leaves_out_what_shares_an_original(base):
+    opened = open_base(base)
+
+    def left_out(*names: str) -> set[str]:
+        kept = {entry.recording for entry in opened.entries(rows(opened, exclude=names))}
+        return {entry.recording for entry in opened.entries()} - kept
+
+    assert left_out("quiet talk") == {"quiet talk"}
+    assert left_out("anna/clip1") == {"anna/clip1", "a.wav#0"}  # the made pair has its motion
+    assert left_out("anna/clip2") == {"anna/clip2", "a.wav#0", "b.wav#0"}
+    # The other pair of this speech, its clips, and the other pair with one of these clips.
+    assert left_out("a.wav#0") == {"a.wav#0", "a.wav#1", "anna/clip1", "anna/clip2", "b.wav#0"}
+    assert left_out("a.wav") == {"a.wav#0", "a.wav#1"}
+    assert left_out("talk", "b.wav#0") == {"talk", "b.wav#0", "anna/clip2", "a.wav#0"}
+    assert left_out("unknown") == set()
+
+
+def test_words_are_compared_without_case_and_punctuation():
+    assert plain_text("Don’t — stop, now!") == " don't stop now "
+    assert plain_text("...") == ""
+
+
+# ---------------------------------------------------------------------------- questions
+
+
+def nearest_by_hand(opened, key: np.ndarray, role: str) -> list[int]:
+    keys = opened.keys(role)
+    return one_by_one(keys.values, key, 5, keys.present)
+
+
+def test_a_speech_finds_gestures_and_a_motion_speeches(base):
+    opened = open_base(base)
+    speech = Speech(voice(2.4, seed=70)[0])
+    motion = gesturing(2.4, seed=71)
+    for query, by, side, role in (
+        (speech, None, "motion", "gesture"), (speech, "speech", "speech", "speech"),
+        (motion, None, "speech", "speech"), (motion, "motion", "motion", "gesture"),
+    ):  # fmt: skip
+        found = search(query, base=base, by=by, model=FAKE, span=(0.0, 2.4))
+        assert found.by == side
+        (part,) = found.found
+        assert (part.start, part.end) == (0.0, pytest.approx(2.4))
+        assert len(part.hits) == 5
+        scores = [hit.score for hit in part.hits]
+        assert scores == sorted(scores, reverse=True)
+        again = search(query, base=opened, by=by, model=FAKE, span="0:2.4")
+        assert again.as_dict() == found.as_dict()
+        keys = opened.keys(role)
+        best = keys.values[part.hits[0].entry.row].astype(np.float64)
+        assert all(scores[0] >= score for score in scores)
+        assert np.linalg.norm(best) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_segment_finds_itself(base, base_store, tmp_path):
+    opened, store = open_base(base), Store(base_store)
+    whole = Codec().decode(store.motion(next(one for one in store if one.id == "anna/clip2")))
+    saved = whole.save(tmp_path / "clip.bvh")
+    for entry in (entry for entry in opened.entries() if entry.recording == "anna/clip2"):
+        for query in (whole, saved):
+            found = search(query, base=opened, by="motion", model=FAKE, span=(entry.start, entry.end))
+            assert found.best.entry == entry
+            assert found.best.score > 0.999
+            others = search(query, base=base, by="motion", model=FAKE, span=(entry.start, entry.end),
+                            exclude=["anna/clip2"])  # fmt: skip
+            assert others.best.score < found.best.score
+            assert others.best.entry.recording not in ("anna/clip2", "a.wav#0", "b.wav#0")
+    again = found.motion(found.best)
+    np.testing.assert_array_equal(Codec().encode(again)[:, :-3], store_rows(store, entry)[:, :-3])
+
+
+def store_rows(store: Store, entry: Entry) -> np.ndarray:
+    item = next(one for one in store if one.id == entry.recording)
+    return Codec().encode(Codec().decode(store.motion(item, entry.first, entry.last)))
+
+
+def test_long_questions_are_cut_as_a_base_is(base):
+    opened = open_base(base)
+    for query in (Speech(voice(9.0, seed=5, pause=(3.0, 3.8))[0]), gesturing(9.0, seed=4)):
+        found = search(query, base=opened, model=FAKE, k=2).found
+        assert found[0].start == 0
+        assert found[-1].end == pytest.approx(9.0)
+        assert all(a.end == b.start for a, b in pairwise(found))
+        assert all(1.0 <= part.end - part.start <= 4.0 and len(part.hits) == 2 for part in found)
+
+
+def test_what_search_refuses(base, tmp_path, more_stores):
+    motion = gesturing(2.0, seed=1)
+    for wishes, message in (
+        ({"speaker": "zoe"}, "unknown speaker 'zoe'; the base has anna, ben, carla"),
+        ({"emotion": "bored"}, "unknown emotion 'bored'; known: neutral"),
+        ({"emotion": "sadness", "min_speed": 9.0}, "none of 2"),
+        ({"min_speed": 9.0, "by": "motion"}, "segments fits (min speed 9.0); ask for less"),
+        ({"words": "?!"}, "words must hold a word; got '?!'"),
+        ({"exclude": ("nobody",)}, "has nothing of a recording 'nobody'"),
+        ({"by": "gesture"}, "by is speech or motion; got 'gesture'"),
+        ({"k": 0}, "k must be 1 or more; got 0"),
+        ({"span": (1.0, 9.0)}, "span 1:9"),
+        ({"span": "1-2"}, "a span is START:END in seconds"),
+        ({"transcript": "x.srt"}, "a transcript goes with a sound file"),
+        ({"model": OtherEmbedder()}, "was made with the embedding fake (f00d, 16 numbers), this is"),
+    ):
+        with pytest.raises(UserError) as caught:
+            search(motion, **{"base": base, "model": FAKE, **wishes})
+        assert message in str(caught.value), wishes
+        assert "\n" not in str(caught.value)
+    (tmp_path / "face.csv").touch()
+    for name, message in (("face.csv", "holds no motion of a body"), ("none.wav", "no such file")):
+        with pytest.raises(UserError, match=message):
+            search(tmp_path / name, base=base, model=FAKE)
+    silent = [entry for entry in many_kinds() if entry.kind == "motion"]
+    build_base(write_store(tmp_path / "store", silent), tmp_path / "silent", model=FAKE, quiet=True)
+    with pytest.raises(UserError, match="has no speech that can be compared; ask by motion"):
+        search(motion, base=tmp_path / "silent", model=FAKE)
+    assert search(motion, base=tmp_path / "silent", model=FAKE, by="motion").best
+
+
+# ---------------------------------------------------------------------------- damage
+
+
+@pytest.fixture
+def several(base_store, tmp_path, monkeypatch):
+    """A base of several shards, and one recording for each of them."""
+    monkeypatch.setattr("cospeech.motion_base.writer.SHARD_FRAMES", 350)
+    build_base(base_store, tmp_path / "several", model=FAKE, quiet=True)
+    return tmp_path / "several"
+
+
+def spoil(folder, role: str, how: str) -> tuple[str, set[int]]:
+    """Damage the second shard's file of a role; its name and the rows of the shard."""
+    opened = open_base(folder)
+    file = next(file for file in opened.files if (file.shard, file.role) == (1, role))
+    path = folder / file.name
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    if how == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-9] if how == "cut" else data)
+    first, count = opened.catalogue.execute("SELECT first_row, rows FROM shard WHERE id = 1").fetchone()
+    return file.name, set(range(first, first + count))
+
+
+@pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
+def test_damaged_keys_are_told_and_the_rest_stays_usable(several, how, capfd):
+    whole = open_base(several)
+    query = whole.keys("gesture").values[0]
+    before = [hit.entry for hit in whole.nearest(query, role="gesture", k=99)]
+    name, lost = spoil(several, "gesture", how)
+    assert [hit.entry for hit in whole.nearest(query, role="gesture", k=99)] == before  # read before
+    opened = open_base(several)
+    hits = [hit.entry for hit in opened.nearest(query, role="gesture", k=99)]
+    assert hits == [entry for entry in before if entry.row not in lost]
+    err = capfd.readouterr().err
+    assert name in err
+    assert f"{len(lost)} of {len(whole)} segments are left out" in err
+    found = check_base(several)
+    (problem,) = found.problems
+    assert name in problem
+    assert found.usable == len(whole) - len(lost)
+    assert (
+        f"{len(lost)} of {len(whole)} segments are lost; build it again, or keep the rest"
+        in found.complaint()
+    )
+
+
+@pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
+def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path, base_store, capfd):
+    whole = open_base(several)
+    motion = {entry.id: whole.coded(entry) for entry in whole.entries()}
+    name, lost = spoil(several, "motion", how)
+    opened = open_base(several)
+    hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99)
+    assert len(hits) == len(whole)  # they can be found all the same
+    for hit in hits:
+        if hit.entry.row in lost:
+            with pytest.raises(UserError, match=name) as caught:
+                opened.coded(hit.entry)
+            assert "cospeech base check" in str(caught.value)
+        else:
+            np.testing.assert_array_equal(opened.coded(hit.entry), motion[hit.entry.id])
+    assert len(check_base(several).problems) == 1
+    merge_bases([several], tmp_path / "rest", quiet=True)
+    assert name in capfd.readouterr().err
+    rest = open_base(tmp_path / "rest")
+    assert {entry.id for entry in rest.entries()} == {
+        entry.id for entry in whole.entries() if entry.row not in lost
+    }
+    assert not check_base(tmp_path / "rest").problems
+    add_to_base(tmp_path / "rest", base_store, model=FAKE, quiet=True)  # and what was lost is there again
+    again = open_base(tmp_path / "rest")
+    assert {entry.id: again.coded(entry).tobytes() for entry in again.entries()} == {
+        name: value.tobytes() for name, value in motion.items()
+    }
+
+
+def test_checking_sees_rows_that_do_not_fit(several, tmp_path):
+    for number, change in enumerate((
+        "UPDATE entry SET first = 999999 WHERE row = 3", "DELETE FROM entry WHERE row = 3",
+        "UPDATE shard SET rows = rows + 1 WHERE id = 1",
+        "DELETE FROM file WHERE role = 'motion' AND shard = 1",
+        "DELETE FROM recording WHERE id = 2", "UPDATE file SET bytes = bytes + 1 WHERE shard = 0",
+    )):  # fmt: skip
+        place = shutil.copytree(several, tmp_path / f"changed{number}")
+        with sqlite3.connect(place / "catalogue.sqlite") as catalogue:
+            catalogue.execute(change)
+        assert check_base(place).problems, change
+    assert not check_base(several).problems
+    assert isinstance(open_base(several).entries([2])[0], Entry)

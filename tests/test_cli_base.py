@@ -1,0 +1,240 @@
+"""cospeech search and cospeech base, from a store to a motion file."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from base_data import base_store, many_kinds, more_stores, write_model, write_store
+from cli_data import ROOT, fails, motion_file, place, srt, write_wav
+from corpus_data import voice
+from cospeech.cli import main
+from cospeech.cli.words import parsed
+from cospeech.errors import UserError
+from cospeech.motion.motion import load_motion
+from cospeech.motion_base.base import open_base
+from cospeech.motion_base.catalogue import FILE
+from cospeech.motion_base.search import search
+
+__all__ = ["base_store", "fails", "more_stores", "place"]  # fixtures
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    return write_model(tmp_path_factory.mktemp("models") / "mixer")
+
+
+@pytest.fixture(scope="module")
+def made(base_store, model, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("made") / "gestures"
+    main(["base", "build", str(base_store), "-o", str(out), "--model", str(model)])
+    return out
+
+
+@pytest.fixture
+def says(capfd):
+    """Run a command that must succeed; returns its standard output and standard error."""
+
+    def run(*words: object) -> tuple[str, str]:
+        capfd.readouterr()
+        main([str(word) for word in words])
+        return capfd.readouterr()
+
+    return run
+
+
+def talk(path: Path, seconds: float = 6.0) -> Path:
+    return write_wav(path, voice(seconds, seed=3, pause=(2.6, 3.4))[0][:, None])
+
+
+def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, model):
+    out, err = says("base", "build", base_store, "-o", "gestures", "--model", model)
+    assert out == ""
+    assert err.splitlines()[0] == "3 made pairs: their speech and motion were never recorded together"
+    assert err.splitlines()[1].startswith("wrote gestures: 22 segments (")
+    assert err.endswith("next: cospeech search talk.wav --base gestures\n")
+    out, err = says("base", "info", "gestures")
+    assert err == ""
+    assert "segments    22 of 0.01 h" in out
+    assert "recordings  recorded together 2, motion only 3, made pairs 3" in out
+    out, err = says("base", "check", "gestures")
+    assert (out, err) == ("22 of 22 segments of gestures are whole\n", "")
+    out, err = says("base", "add", "gestures", more_stores[0], "--model", model)
+    assert (out, err) == ("", "added to gestures: 4 segments (0.00 h) of 2 recordings\n")
+    talk(place / "talk.wav")
+    out, err = says("search", "talk.wav", "--base", "gestures", "--model", model, "-k", "2",
+                    "-o", "hits.json", "best.bvh", "best.npz")  # fmt: skip
+    assert err.startswith("wrote hits.json, best.bvh, best.npz (best ")
+    hits = json.loads((place / "hits.json").read_text())
+    assert (hits["asked"], hits["by"], hits["base"]) == ("speech", "motion", "gestures")
+    assert [len(part["hits"]) for part in hits["segments"]] == [2] * len(hits["segments"])
+    assert hits["segments"][-1]["end"] == 6.0
+    best = max((hit for part in hits["segments"] for hit in part["hits"]), key=lambda hit: hit["score"])
+    assert load_motion(place / "best.bvh").frames == round(30 * (best["end"] - best["start"]))
+    assert f", {best['id']})" in err
+    rows = out.splitlines()
+    assert rows[0].split() == "rank score seconds speaker emotion kind recording words".split()
+    assert len(rows) == 1 + 3 * len(hits["segments"])
+    assert rows[1] == f"talk.wav 0.00-{hits['segments'][0]['end']:.2f} s"
+    assert rows[2].startswith(f"1     {hits['segments'][0]['hits'][0]['score']:.3f}")
+    out, err = says("search", "best.bvh", "--base", "gestures", "--model", model, "--by", "motion", "-k", "1")
+    assert best["recording"] in out
+    out, err = says("base", "merge", "gestures", "-o", "copy")
+    assert err.startswith("wrote copy: 26 segments")
+
+
+def test_made_pairs_are_called_made_pairs(place, says, made, model):
+    out, _ = says("search", motion_file(place / "a.bvh", 60), "--base", made, "--model", model, "-k", "30")
+    assert "made pair" in out
+    assert " pair " in out.replace("made pair", "")
+    assert "motion" not in out.split("\n", 1)[1].replace("clip", "")  # what has no speech is not compared
+
+
+def test_options_reach_the_search(place, says, made, model):
+    talk(place / "talk.wav")
+    srt(place / "talk.srt", (0.2, 1.0), (2.0, 3.2), (4.5, 5.5))
+    words = ("search", "talk.wav", "--base", made, "--model", model, "-o", "hits.json")
+
+    def hits(*more: object) -> list[dict]:
+        says(*words, *more)
+        return json.loads((place / "hits.json").read_text())["segments"]
+
+    first = hits("--span", "0.5:2.5")[0]
+    assert (first["start"], first["end"], len(first["hits"])) == (0.5, 2.5, 5)
+    assert all(h["speaker"] == "ben" for part in hits("--speaker", "ben") for h in part["hits"])
+    assert all(h["emotion"] == "joy" for part in hits("--emotion", "happy") for h in part["hits"])
+    assert all("hello" in h["words"] for part in hits("--words", "Hello") for h in part["hits"])
+    assert all(h["speed"] >= 0.12 for part in hits("--min-speed", "0.12") for h in part["hits"])
+    assert all(h["speed"] <= 0.12 for part in hits("--max-speed", "0.12") for h in part["hits"])
+    assert all(h["strokes"] >= 3 for part in hits("--min-strokes", "3") for h in part["hits"])
+    left = hits("-k", "99", "--exclude", "talk", "--exclude", "a.wav")[0]["hits"]
+    assert not {"talk", "a.wav#0", "a.wav#1"} & {h["recording"] for h in left}
+    assert {h["kind"] for h in hits("--by", "speech", "-k", "99")[0]["hits"]} == {"pair", "made_pair"}
+    assert hits("--transcript", "talk.srt") != hits()
+    python = search(place / "talk.wav", base=made, model=model, k=2, speaker="ben").as_dict()["segments"]
+    assert python == hits("-k", "2", "--speaker", "ben")
+
+
+def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
+    speech, motion = talk(place / "talk.wav", 1.5), motion_file(place / "a.bvh", 40)
+    (place / "empty").mkdir()
+    (place / "notes").mkdir()
+    (place / "notes" / "note.txt").touch()
+    other = write_model(place / "other", seed=1)
+    nothing = (
+        "is no motion base: it has no finished catalogue.sqlite; make one with `cospeech base build STORE"
+    )
+    for name in ("missing", "empty", "notes", speech):
+        assert nothing in fails("base", "info", name)
+        assert nothing in fails("base", "check", name)
+        assert nothing in fails("search", speech, "--base", name, "--model", model)
+        assert nothing in fails("base", "add", name, base_store, "--model", model)
+        assert nothing in fails("base", "merge", made, name, "-o", "new")
+    changed = "was made with the embedding mixer ("
+    assert changed in fails("search", motion, "--base", made, "--model", other)
+    assert "or build it again with `cospeech base build STORE -o" in fails(
+        "base", "add", made, base_store, "--model", other
+    )
+    assert "empty is no store" in fails("base", "build", "empty", "-o", "new", "--model", model)
+    assert "no model 'nothing'" in fails("base", "build", base_store, "-o", "new", "--model", "nothing")
+    assert "notes is no motion base and holds something else" in fails(
+        "base", "build", base_store, "-o", "notes", "--model", model
+    )
+    assert "has no motion or pair or made_pair in val" in fails(
+        "base", "build", base_store, "-o", "new", "--model", model, "--split", "val"
+    )
+    asked = ("search", speech, "--base", made, "--model", model)
+    assert "unknown speaker 'zoe'; the base has anna, ben, carla" in fails(*asked, "--speaker", "zoe")
+    assert "k must be 1 or more; got 0" in fails(*asked, "-k", "0")
+    assert "folder no/where does not exist" in fails(*asked, "-o", "no/where/hits.json")
+    assert "unknown suffix '.txt'" in fails(*asked, "-o", "hits.txt")
+    assert "it is what is read" in fails("search", motion, *asked[2:], "-o", "a.bvh")
+    assert "by is speech or motion; got 'sound'" in fails(*asked, "--by", "sound")
+
+
+def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
+    folder = shutil.copytree(made, place / "base")
+    motion = next(file for file in open_base(folder).files if file.role == "motion")
+    with open(folder / motion.name, "r+b") as file:
+        file.seek(motion.bytes // 2)
+        byte = file.read(1)
+        file.seek(motion.bytes // 2)
+        file.write(bytes([byte[0] ^ 255]))
+    with pytest.raises(SystemExit) as end:
+        main(["base", "check", str(folder)])
+    out, err = capfd.readouterr()
+    assert end.value.code == 2
+    assert f"{motion.name} is damaged: its checksum is not that of the catalogue" in out
+    assert len(err.splitlines()) == 1
+    assert "22 of 22 segments are lost; build it again, or keep the rest with `cospeech base merge" in err
+    out, _ = says("search", talk(place / "talk.wav", 1.5), "--base", folder, "--model", model)
+    assert len(out.splitlines()) == 1 + 1 + 5
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("base", "expected one of {build, info, add, check, merge}; see cospeech base --help"),
+        ("base bild x", "unrecognized options: bild, x; known: build, info, add, check, merge; see cospeech"),
+        ("base build", "missing from cospeech base build: STORE; see cospeech base build --help"),
+        ("base add one", "missing from cospeech base add: STORE; see cospeech base add --help"),
+        ("base info one two", "unrecognized options: two; see cospeech base info --help"),
+        ("base build one -o", "missing value for argument '-o/--out'"),
+        ("base build one -o two --splt val", "unrecognized options: --splt, val; perhaps --split; see"),
+        ("search", "missing from cospeech search: SPEECH|MOTION; see cospeech search --help"),
+        ("search a.wav --base b -k five", "error parsing -k"),
+    ],
+)  # fmt: skip
+def test_words_that_are_no_command(fails, words, message):
+    assert message in fails(*words.split())
+
+
+def test_words_of_a_group():
+    from cospeech.cli import COMMANDS
+
+    assert "base build" in COMMANDS
+    with pytest.raises(UserError, match="unrecognized options: base build"):
+        parsed(["base build"], COMMANDS)
+
+
+def test_help_of_a_group(capsys):
+    for words in (["base", "--help"], *(["base", name, "--help"] for name in ("build", "add", "merge"))):
+        with pytest.raises(SystemExit) as end:
+            main(words)
+        assert end.value.code == 0
+        assert f"usage: cospeech {' '.join(words[:-1])} " in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    assert "base      Motion bases" in capsys.readouterr().out
+
+
+def test_a_search_needs_neither_torch_nor_faiss(place, made, model):
+    talk(place / "talk.wav", 1.5)
+    code = (
+        "import sys\n"
+        "from cospeech.cli import main\n"
+        f"main(['search', 'talk.wav', '--base', {str(made)!r}, '--model', {str(model)!r}, '-o', 'a.bvh'])\n"
+        "sys.exit(bool({'torch', 'onnx', 'faiss', 'scipy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
+                          env={**os.environ, "PYTHONPATH": str(ROOT / "src")})  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (place / "a.bvh").is_file()
+
+
+def test_stores_of_motion_alone(place, says, fails, model):
+    write_store(place / "store", [entry for entry in many_kinds() if entry.kind == "motion"])
+    says("base", "build", "store", "-o", "base", "--model", model)
+    assert (place / "base" / FILE).is_file()
+    motion = motion_file(place / "a.bvh", 60)
+    assert "has no speech that can be compared; ask by motion" in fails(
+        "search", motion, "--base", "base", "--model", model
+    )
+    out, _ = says("search", motion, "--base", "base", "--model", model, "--by", "motion")
+    assert "made pair" not in out
