@@ -9,7 +9,7 @@ the figures compare with each other and with no other table. Rows (Contextual Ge
 - no RVQ, RVQ, + distillation, + chronological negatives (the full model);
 - no residual generator, the paper's residual codes, no alignment, concatenation, and both at once;
 - mask ratio U(0, 1), U(0.3, 1), U(0.7, 1) instead of U(0.5, 1);
-- 5, 10, 15, 20 steps of sampling with the full model (8 elsewhere);
+- 5, 10, 15, 20 steps of sampling with the full model (6 elsewhere);
 - voices as they were recorded (``vary_voice`` off), which is a question of ours.
 
 Measured by ``evaluate`` on people and voices whom no training saw; all pairs are made ones.
@@ -72,25 +72,34 @@ VARIANTS = {
 STEPS = (5, 10, 15, 20)
 
 
+def finished(run: Path, steps: int) -> bool:
+    """Has a run been trained to its end?"""
+    log = run / "log.jsonl"
+    return log.is_file() and any(json.loads(line)["step"] >= steps for line in log.read_text().splitlines())
+
+
 def train(store: Store, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
     variant, default = VARIANTS[name], PRESETS["default"]
-    for kind in {variant.alignment, variant.teacher} - {None}:
-        config = AlignConfig(chronological=kind == "chronological")
-        fit_alignment(store, runs / f"alignment-{kind}", config=config, training=default.alignment_training)
-    teacher = None if variant.teacher is None else runs / f"alignment-{variant.teacher}"
+    alignments = {kind: runs / f"alignment-{kind}" for kind in {variant.alignment, variant.teacher} - {None}}
+    for kind, run in alignments.items():
+        if not finished(run, default.alignment_training.steps):
+            config = AlignConfig(chronological=kind == "chronological")
+            fit_alignment(store, run, config=config, training=default.alignment_training)
     tokens = runs / f"tokenizer-{variant.teacher or 'plain-rvq'}"
-    fit_tokenizer(
-        store, tokens, config=default.tokenizer, training=default.tokenizer_training,
-        teacher=None if teacher is None else load_alignment_run(teacher)[0].gesture,
-    )  # fmt: skip
-    tokenizer, _ = load_run(tokens)
-    assert isinstance(tokenizer, Tokenizer)
-    alignment, _ = load_alignment_run(runs / f"alignment-{variant.alignment}")
-    fit_generator(
-        store, tokenizer, runs / name, config=replace(SMALL, **variant.changes), training=TRAINING,
-        alignment=alignment, vary=variant.vary,
-    )  # fmt: skip
+    if not finished(tokens, default.tokenizer_training.steps):
+        teacher = alignments.get(variant.teacher)
+        fit_tokenizer(
+            store, tokens, config=default.tokenizer, training=default.tokenizer_training,
+            teacher=None if teacher is None else load_alignment_run(teacher)[0].gesture,
+        )  # fmt: skip
+    if not finished(runs / name, TRAINING.steps):
+        tokenizer, _ = load_run(tokens)
+        assert isinstance(tokenizer, Tokenizer)
+        fit_generator(
+            store, tokenizer, runs / name, config=replace(SMALL, **variant.changes), training=TRAINING,
+            alignment=load_alignment_run(alignments[variant.alignment])[0], vary=variant.vary,
+        )  # fmt: skip
     out = runs / f"{name}-model"
     if not (out / "config.json").is_file():
         export_contextual(tokens, runs / name, store, out, name=name)

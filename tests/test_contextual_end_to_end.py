@@ -311,7 +311,7 @@ def test_runs_are_taken_up_by_stage(tiny_run, mini_store, tmp_path):
     assert {path: path.read_bytes() for path in before} == before
     with pytest.raises(UserError, match="is no store"):
         cospeech.train(tmp_path, tmp_path / "run", preset="tiny")
-    with pytest.raises(UserError, match=r"no motion of .* in nowhere"):
+    with pytest.raises(UserError, match=r"0 recordings of speech with motion of .* in nowhere"):
         cospeech.train(mini_store, tmp_path / "run", preset="tiny", splits=("nowhere",))
 
 

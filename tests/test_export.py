@@ -207,8 +207,8 @@ def test_the_config_says_what_is_in_the_folder(tiny_model):
     assert config["made_pairs"] is True
     assert config["trained_on"] == ["train"]
     assert config["config"] == {
-        "codes": 32, "layers": 2, "downsample": 4, "features": 48, "width": 32, "quantised": True,
-        "residual": "latent",
+        "codes": 32, "layers": 2, "downsample": 4, "features": 48, "words": 0, "width": 32,
+        "quantised": True, "residual": "latent",
     }  # fmt: skip
     assert {path.name for path in tiny_model.iterdir()} >= {f"{name}.onnx" for name in GRAPHS}
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 from .files import check_folder
@@ -12,20 +13,36 @@ from .methods.base import GestureModel
 from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
-from .motion_base.build import add_to_base as add_to_base
-from .motion_base.build import build_base as build_base
-from .motion_base.check import base_info as base_info
-from .motion_base.check import check_base as check_base
-from .motion_base.merge import merge_bases as merge_bases
-from .motion_base.search import search as search
 from .runtime import load
 from .speech.speech import Speech, load_speech
 from .timing import seconds_to_frame
 
 if TYPE_CHECKING:
     from .metrics.report import Report
+    from .motion_base.build import add_to_base as add_to_base
+    from .motion_base.build import build_base as build_base
+    from .motion_base.check import base_info as base_info
+    from .motion_base.check import check_base as check_base
+    from .motion_base.merge import merge_bases as merge_bases
+    from .motion_base.search import search as search
 
 PICTURES = (".mp4", ".html")
+
+# The gesture library, imported when it is asked for: who generates needs none of it.
+_LIBRARY = {
+    "add_to_base": "build",
+    "base_info": "check",
+    "build_base": "build",
+    "check_base": "check",
+    "merge_bases": "merge",
+    "search": "search",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LIBRARY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".motion_base.{_LIBRARY[name]}", __package__), name)
 
 
 def generate(

@@ -69,8 +69,8 @@ def best(keys: np.ndarray, query: np.ndarray, rows: np.ndarray, *, k: int) -> tu
 class FaissIndex:
     """Keys of one byte a number, which faiss compares first; the best of those are compared exactly.
 
-    Made in a second for a million keys. Cells of neighbours (IVF) answer faster, but take a minute to
-    learn and miss two thirds of the ten best keys if the keys lie evenly spread.
+    Made in a second or two for a million keys. Cells of neighbours (IVF) answer faster, but learn for long
+    and missed two thirds of the ten best keys where keys lie evenly spread.
 
     Raises:
         UserError: faiss is not installed.

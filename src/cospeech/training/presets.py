@@ -66,8 +66,8 @@ PRESETS = {
     "default": Preset(
         TokenizerConfig(),
         TrainConfig(steps=700, batch_size=96, learning_rate=1e-4, warmup=100, bf16=True, validate_every=100),
-        GeneratorConfig(),
-        TrainConfig(steps=1800, batch_size=48, learning_rate=5e-4, warmup=100, bf16=True, validate_every=400),
+        GeneratorConfig(fusion="both", decoded=6),
+        TrainConfig(steps=1300, batch_size=40, learning_rate=6e-4, warmup=100, bf16=True, validate_every=300),
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
         alignment_training=_ALIGNMENT,

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...emotions import EMOTIONS, canonical_emotion
+from ...encoders.inputs import SpeechInputs
 from ...errors import UserError
 from ...motion.codec import Codec
 from ...motion.face import face_from_speech
@@ -21,7 +22,7 @@ from ...sampling.beam import encode_residual
 from ...sampling.edit import blend, joint_indices, meet_pose, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
 from ...sampling.rhythm import sample_frames, warp_times
-from ...speech.features import accents, speech_features
+from ...speech.features import accents
 from ...speech.speech import Speech
 from ...timing import FPS
 from ..folder import ModelFolder
@@ -36,7 +37,7 @@ LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may diffe
 # What config.json of a model folder may hold.
 KEYS = {
     "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "trained_on", "made_pairs", "credits", "sampling", "calibration", "results",
+    "trained_on", "made_pairs", "credits", "sampling", "calibration", "results", "encoders",
 }  # fmt: skip
 
 
@@ -51,6 +52,8 @@ class OnnxNetworks:
         self.downsample: int = config["downsample"]
         self.quantised: bool = config.get("quantised", True)
         self.kind: str = config.get("residual", "codes")
+        self.sound: int = config.get("features", 48)
+        self.words: int = config.get("words", 0)
 
     @cached_property
     def _speech(self):  # type: ignore[no-untyped-def]
@@ -73,7 +76,10 @@ class OnnxNetworks:
         return self._folder.graph("encoder")
 
     def speech(self, features: np.ndarray) -> np.ndarray:
-        return self._speech(features[None])[0]  # type: ignore[no-any-return]
+        parts = [features[:, : self.sound]]
+        if self.words:
+            parts.append(features[:, self.sound : self.sound + self.words])
+        return self._speech(*(np.ascontiguousarray(part[None]) for part in parts))[0]  # type: ignore[no-any-return]
 
     def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
         return self._masked(codes, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
@@ -124,6 +130,7 @@ class ContextualModel:
         self.name: str = folder.config.get("name", folder.folder.name)
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
+        self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
         self._folder = folder
         # What has to be asked of a style so that it comes out as lively as its speaker: log intensity.
         self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
@@ -172,7 +179,7 @@ class ContextualModel:
         if speaker is None and speech.speaker in self.speakers:
             speaker = speech.speaker
         motion = self.from_features(
-            _features(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
+            self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
             seated=seated, seed=seed, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
         )  # fmt: skip
         if not face:
@@ -260,7 +267,7 @@ class ContextualModel:
             speaker = speech.speaker
         condition, rest = self._condition(emotion, intensity, speaker)
         coded = Codec().encode(in_place(motion))
-        features = _features(speech, len(coded))
+        features = self.inputs(speech, len(coded))
         coded = resample_spans(
             self.networks, coded, features, span_frames(spans, len(coded), FPS), condition, _generator(seed),
             sampling or self.sampling, rest, ends=(REST_START, REST_END),
@@ -323,15 +330,9 @@ class ContextualModel:
     def with_sampling(self, **changes: Any) -> ContextualModel:
         """The same model with other settings of the sampler (see ``ContextualSampling``)."""
         other = ContextualModel(self._folder)
-        other.networks = self.networks
+        other.networks, other.inputs = self.networks, self.inputs
         other.sampling = replace(self.sampling, **changes)
         return other
-
-
-def _features(speech: Speech, frames: int) -> np.ndarray:
-    """Features [frames, F] of a speech; its last frame goes on where it is a little shorter."""
-    features = speech_features(speech.resampled().samples)[:frames]
-    return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
 
 
 def _generator(seed: int) -> np.random.Generator:

@@ -30,7 +30,7 @@ class TokenizerConfig:
     blocks: int = 3  # residual blocks a stage
     downsample: int = 4  # frames a token. The paper has 1; measured here, four frames quantised
     layers: int = 16  # together by many layers cost as many bits and err by half (docs/experiments.md)
-    smooth: float = 0.15  # decoded frames are mixed with their neighbours' by so much (see experiments.md)
+    smooth: float = 0.05  # decoded frames are mixed with their neighbours' by so much (see experiments.md)
     codes: int = 512  # [D] the paper has 1024; half suffices for our hour of motion
     quantizer_dropout: float = 0.2  # [R, MoMask]
     # Weights of the named losses: reconstruction, velocity and acceleration in the codec's channels,

@@ -36,7 +36,10 @@ class TorchNetworks:
 
     @torch.no_grad()
     def speech(self, features: np.ndarray) -> np.ndarray:
-        return self.generator.speech(torch.from_numpy(features[None]).float())[0].numpy()  # type: ignore[no-any-return]
+        sizes = self.generator.config
+        heard = torch.from_numpy(features[None]).float()
+        words = heard[..., sizes.features :] if sizes.words else None
+        return self.generator.speech(heard[..., : sizes.features], words)[0].numpy()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
@@ -154,8 +157,11 @@ def export_contextual(
     one = tuple(value[:1] for value in condition)
     sequence = {0: "batch", 1: "tokens"}
     pair = {name: {0: "batch"} for name in ("emotion", "style", "intensity")}
-    export_graph(generator.speech, (torch.zeros(1, frames, config.features),), ["features"], ["speech"],
-                 {"features": {1: "frames"}}, out / "speech.onnx", store="int8")  # fmt: skip
+    heard = {"features": config.features} | ({"words": config.words} if config.words else {})
+    export_graph(
+        generator.speech, [torch.zeros(1, frames, columns) for columns in heard.values()], list(heard),
+        ["speech"], {label: {1: "frames"} for label in heard}, out / "speech.onnx", store="int8",
+    )  # fmt: skip
     conditions = ["speech", "emotion", "style", "intensity"]
     if generator.masked is not None:
         export_graph(
@@ -189,12 +195,13 @@ def export_contextual(
     text = {
         "format": 1, "method": "contextual", "name": name, "package_version": __version__,
         "config": {
-            **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "width")},
-            "quantised": config.quantised, "residual": _kind(generator),
+            **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "words")},
+            "width": config.width, "quantised": config.quantised, "residual": _kind(generator),
         },
         "styles": styles, "default_speaker": default_speaker or styles[0],
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
         "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
+        "encoders": described.get("encoders", {}),
         "credits": credits or [], "sampling": {"window": config.window, **(sampling or {})},
         "results": results or {},
     }  # fmt: skip

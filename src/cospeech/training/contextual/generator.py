@@ -219,6 +219,7 @@ def fit_generator(
         model, loss, windows, folder, training,
         validate=validate if held_out else None,
         describe={"method": "contextual generator", "config": asdict(config), "styles": list(styles),
-                  "vary": vary, "splits": list(splits), "store": store.fingerprint},
+                  "vary": vary, "splits": list(splits), "store": store.fingerprint,
+                  "encoders": store.header.get("encoders", {})},
     )  # fmt: skip
     return model
