@@ -9,7 +9,7 @@ the figures compare with each other and with no other table. Rows (Contextual Ge
 - no RVQ, RVQ, + distillation, + chronological negatives (the full model);
 - no residual generator, the paper's residual codes, no alignment, concatenation, and both at once;
 - mask ratio U(0, 1), U(0.3, 1), U(0.7, 1) instead of U(0.5, 1);
-- 5, 10, 15, 20 steps of sampling with the full model (6 elsewhere);
+- 5, 10, 15, 20 steps of sampling with the full model (7 elsewhere);
 - voices as they were recorded (``vary_voice`` off), which is a question of ours.
 
 Measured by ``evaluate`` on people and voices whom no training saw; all pairs are made ones.
