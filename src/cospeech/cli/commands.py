@@ -254,7 +254,7 @@ def train(
         method: contextual (speech to motion), alignment (which speech goes with which gesture), or what
             measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper.
-        stage: of contextual: tokenizer, generator or all.
+        stage: of contextual: alignment, tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.

@@ -86,8 +86,10 @@ PRESETS = {
         alignment_training=replace(_ALIGNMENT, steps=10_000, batch_size=128, warmup=500),
     ),
     # For a GPU: Contextual Gesture as its paper has it (appendices D and E), frame by frame and with a
-    # residual generator of codes. [P] where its text gives the number; the paper gives epochs (250 and
-    # 500) where we give steps, and neither batch nor rate. [D]
+    # residual generator of codes. Its text gives latent, layers, codes, the two blocks, 384 / 1024, the
+    # depths, the window, the mask ratio and 50 for the reconstruction [P]. Ours are the width of the
+    # tokenizer, the weights of velocity and acceleration, steps (the paper has 250 and 500 epochs), batches
+    # and rates, and the linear start of the tokenizer. [D]
     "paper": Preset(
         TokenizerConfig(
             width=512,
@@ -97,9 +99,6 @@ PRESETS = {
             layers=6,
             codes=1024,
             smooth=0.0,
-            quantizer_dropout=0.2,
-            commitment=0.02,
-            distill=0.5,
         ),
         TrainConfig(steps=50_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
         GeneratorConfig(
