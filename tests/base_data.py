@@ -28,7 +28,7 @@ WORDS = [
 class FakeEmbedder:
     """Embeddings [16] of length one: a fixed mixture of means and changes. The same on every machine."""
 
-    name, fingerprint, embedding, shortest = "fake", "f00d", 16, 4
+    name, fingerprint, embedding, shortest, fine = "fake", "f00d", 16, 4, 0
 
     def speech(self, features: np.ndarray) -> np.ndarray:
         return self._mixed(features, 1)

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
-from .files import check_folder
+from .files import atomic_path, check_folder
 from .methods.base import GestureModel
+from .methods.exges.pins import Pin
 from .metrics.groups import GROUPS
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
 from .runtime import load
+from .sampling.edit import joint_indices, time_spans
 from .speech.speech import Speech, load_speech
-from .timing import seconds_to_frame
+from .timing import FPS, seconds_to_frame
 
 if TYPE_CHECKING:
     from .metrics.report import Report
@@ -56,6 +59,10 @@ def generate(
     seated: bool = False,
     start_pose: str | Path | Motion | None = None,
     end_pose: str | Path | Motion | None = None,
+    faithfulness: float | None = None,
+    constraint: Sequence[str | Pin] = (),
+    base: str | Path | None = None,
+    base_model: str | Path | None = None,
     model: str | Path | GestureModel = "contextual",
 ) -> Motion:
     """Gestures for a recording, exactly as long as it.
@@ -72,17 +79,55 @@ def generate(
             "FILE@SECONDS" that moment of it; rest if not given. A pose that faces more than 45 degrees
             aside is turned to the front.
         end_pose: the pose to end in, likewise; the last frame.
+        faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
+        constraint: of exges: motion that must be met exactly, "FILE@START:END" or "FILE@START:END:JOINTS"
+            with joints or groups by name; a file of one frame is a pose that is held.
+        base: of exges: the motion base that gestures are taken from; the model's own if None.
+        base_model: of exges: what the base's keys were made with, if that is no shipped model.
         model: a shipped model's name, a model folder or a loaded model.
     Raises:
         UserError: anything given that cannot be used.
     """
-    loaded = load(model) if isinstance(model, str | Path) else model
+    loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript, emotion=emotion)
+    more: dict[str, Any] = {}
+    if hasattr(loaded, "with_library"):
+        pins = tuple(pin if isinstance(pin, Pin) else _pin(pin, speech.seconds) for pin in constraint)
+        more = {"faithfulness": faithfulness, "pins": pins}
+    elif faithfulness is not None or constraint:
+        raise UserError(
+            f"the model {loaded.name} knows no faithfulness and no constraint; choose --model exges, "
+            "or leave them out"
+        )
     return loaded.generate(
         speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
-        start_pose=_pose(start_pose, last=False), end_pose=_pose(end_pose, last=True),
+        start_pose=_pose(start_pose, last=False), end_pose=_pose(end_pose, last=True), **more,
     )  # fmt: skip
+
+
+def _pin(text: str, seconds: float) -> Pin:
+    """FILE@START:END[:JOINTS] with its motion, cut to the span."""
+    name, sign, rest = text.rpartition("@")
+    start, end, joints = (*rest.split(":", 2), "", "", "")[:3]
+    if not sign or not end:
+        raise UserError(
+            "a constraint is FILE@START:END or FILE@START:END:JOINTS, as in wave.bvh@2.0:3.5:hands; "
+            f"got {text!r}"
+        )
+    ((first, last),) = time_spans([f"{start}:{end}"], seconds)
+    motion = on_canonical(load_motion(name)).resample(FPS)
+    wanted = seconds_to_frame(last) - seconds_to_frame(first)
+    if len(motion) > 1:
+        if len(motion) < wanted:
+            raise UserError(
+                f"{name} lasts {motion.seconds:.2f} s, less than the {last - first:.2f} s from {start} to "
+                f"{end}; give a shorter span, or a file of one frame to hold a pose"
+            )
+        motion = motion[:wanted]
+    groups = tuple(part for part in joints.split(",") if part)
+    joint_indices(groups)
+    return Pin(motion, first, last, groups, Path(name).name)
 
 
 def _pose(source: str | Path | Motion | None, *, last: bool) -> Motion | None:
@@ -170,6 +215,19 @@ def write(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> 
     if path.suffix.lower() in PICTURES:
         return render(motion, path, speech=speech)
     return motion.save(path)
+
+
+def write_explanation(motion: Motion, path: str | Path) -> Path:
+    """Write as JSON where the gestures of a motion come from (``motion.extra["explain"]``).
+
+    Raises:
+        UserError: the motion has no explanation: it was not made from a motion base.
+    """
+    if "explain" not in motion.extra:
+        raise UserError("this motion has no explanation; only models of exges take gestures from a base")
+    with atomic_path(Path(path)) as temporary:
+        temporary.write_text(json.dumps(motion.extra["explain"], indent=1, ensure_ascii=False))
+    return Path(path)
 
 
 def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:

@@ -18,11 +18,18 @@ def shipped() -> tuple[str, ...]:
     return tuple(sorted(path.name for path in shipped_folders() if read_config(path)["method"] in METHODS))
 
 
-def load(name: str | Path = "contextual") -> GestureModel:
+def load(
+    name: str | Path = "contextual", *, base: str | Path | None = None, base_model: str | Path | None = None
+) -> GestureModel:
     """Load a shipped model by name, or any model folder.
 
+    Args:
+        base: motion base that a method with retrieval takes its gestures from; the one that the model
+            brings along if None.
+        base_model: what the base's keys were made with, if that is no shipped model.
     Raises:
-        UserError: there is no such model, or the folder is broken or of another format.
+        UserError: there is no such model, the folder is broken or of another format, the base does not fit,
+            or the method takes no base.
     """
     folder = find_folder(name, shipped)
     config = read_config(folder)
@@ -35,4 +42,26 @@ def load(name: str | Path = "contextual") -> GestureModel:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
         raise UserError(f"{folder / 'config.json'} {reason}; export the model again") from error
+    if hasattr(model, "with_library"):
+        return _with_library(model, folder, config.get("base"), base, base_model)
+    if base is not None:
+        raise UserError(
+            f"{config['method']} takes no motion base; leave --base out, or choose a model of exges"
+        )
     return model
+
+
+def _with_library(
+    model: GestureModel, folder: Path, own: str | None, base: str | Path | None,
+    base_model: str | Path | None,
+) -> GestureModel:  # fmt: skip
+    from .motion_base.base import Base
+    from .motion_base.embedder import load_embedder
+    from .motion_base.library import BaseLibrary
+
+    if base is None and own is None:
+        return model
+    opened = Base(folder / str(own) if base is None else base)
+    embedder = None if base_model is None else load_embedder(base_model)
+    changed: GestureModel = model.with_library(BaseLibrary(opened, embedder))  # type: ignore[attr-defined]
+    return changed

@@ -14,6 +14,7 @@ from ..errors import UserError
 from ..metrics.groups import GROUPS
 from ..progress import note, stage
 from .annotations import (
+    Constraints,
     Corpora,
     Count,
     DataFolder,
@@ -21,11 +22,14 @@ from .annotations import (
     Layer,
     MaybeCount,
     MaybeEncoder,
+    MaybeFigure,
     MaybeFile,
     MaybeFolder,
+    MaybeModel,
     MaybeName,
     MaybePose,
     Metrics,
+    Model,
     MotionFile,
     Out,
     OutFolder,
@@ -36,6 +40,7 @@ from .annotations import (
     Systems,
 )
 from .base import BASE_COMMANDS
+from .formats import convert, render
 from .outputs import default_targets, done, not_over, some
 
 
@@ -52,7 +57,12 @@ def generate(
     seated: FlagCreatePairsOff[bool] = False,
     start_pose: MaybePose = None,
     end_pose: MaybePose = None,
-    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
+    faithfulness: MaybeFigure = None,
+    constraint: Constraints = (),
+    base: MaybeFolder = None,
+    base_model: MaybeModel = None,
+    explain: FlagCreatePairsOff[bool] = False,
+    model: Model = "contextual",
 ) -> None:
     """Turn a recording into a person who moves and speaks.
 
@@ -68,7 +78,12 @@ def generate(
         seated: sit instead of stand.
         start_pose: a motion file whose first frame is the pose to begin in; FILE@SECONDS picks a moment.
         end_pose: a motion file whose last frame is the pose to end in; FILE@SECONDS picks a moment.
-        model: a shipped model or a model folder.
+        faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
+        constraint: of exges: motion or a pose that must be met, as in wave.bvh@2.0:3.5:hands. Takes several.
+        base: of exges: the motion base that gestures are taken from; the model's own unless given.
+        base_model: of exges: what the base's keys were made with, if that is no shipped model.
+        explain: write beside the first file which gesture of the base stands where, and why.
+        model: a shipped model (contextual, exges) or a model folder.
     """
     began = time.monotonic()
     from .. import api
@@ -78,17 +93,20 @@ def generate(
     targets = out or default_targets(speech)
     for target in targets:
         not_over(api.check_target(target), speech)
-    loaded = load(model)
+    loaded = load(model, base=base, base_model=base_model)
     stage("listening")
     heard = load_speech(speech, transcript=transcript, emotion=emotion)
     stage("gesturing")
     motion = api.generate(
         heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
-        start_pose=start_pose, end_pose=end_pose, model=loaded,
+        start_pose=start_pose, end_pose=end_pose, faithfulness=faithfulness, constraint=constraint,
+        model=loaded,
     )  # fmt: skip
     for target in targets:
         stage(f"writing {target.name}")
         api.write(motion, target, speech=heard)
+    if explain:
+        targets += (api.write_explanation(motion, targets[0].with_suffix(".explain.json")),)
     done(targets, began, f"{motion.seconds:.1f} s of motion")
 
 
@@ -141,50 +159,6 @@ def edit(
         stage(f"writing {target.name}")
         api.write(edited, target, speech=heard)
     done(out, began, f"{edited.seconds:.1f} s of motion")
-
-
-def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
-    """Bring motion from one format to another.
-
-    Args:
-        source: a motion file (.bvh .npz .glb .vrma).
-        out: where to write; the suffix chooses the format. Takes several.
-    """
-    began = time.monotonic()
-    from .. import api
-
-    for target in some(out):
-        not_over(api.check_target(target), source)
-    for target in out:
-        stage(f"writing {target.name}")
-        api.convert(source, target)
-    done(out, began, f"from {source.name}")
-
-
-def render(
-    motion: Positional[MotionFile], /, *, out: Out, audio: MaybeFile = None, transcript: MaybeFile = None
-) -> None:
-    """Draw motion on the default body, as a film or a page.
-
-    Args:
-        motion: a motion file (.bvh .npz .glb .vrma).
-        out: a film (.mp4) or a page (.html). Takes several.
-        audio: the speech that goes with it.
-        transcript: its words, for the page.
-    """
-    began = time.monotonic()
-    from .. import api
-    from ..motion.motion import load_motion
-    from ..speech.speech import load_speech
-
-    for target in some(out):
-        not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
-    speech = None if audio is None else load_speech(audio, transcript=transcript)
-    moved = load_motion(motion)
-    for target in out:
-        stage(f"drawing {target.name}")
-        api.render(moved, target, speech=speech)
-    done(out, began, f"{moved.seconds:.1f} s of motion")
 
 
 def prepare(

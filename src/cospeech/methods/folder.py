@@ -13,8 +13,11 @@ import numpy as np
 from ..errors import UserError
 
 FORMAT = 1
-METHODS = {"contextual": "cospeech.methods.contextual.model:ContextualModel"}
-JUDGES = ("extractor", "emotion-classifier", "alignment")  # models that measure motion and make none
+METHODS = {
+    "contextual": "cospeech.methods.contextual.model:ContextualModel",
+    "exges": "cospeech.methods.exges.model:ExGesModel",
+}
+JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
 
 _REQUIRED = ("format", "method", "config", "package_version")
 
@@ -81,18 +84,22 @@ def shipped_folders() -> list[Path]:
     return [path.parent for path in sorted(root.glob("*/config.json"))]
 
 
-def judge_folder(name: str | Path, method: str) -> ModelFolder:
+def judge_folder(name: str | Path, *methods: str) -> ModelFolder:
     """The folder of a model that measures motion: a shipped one by name, or any.
 
+    Args:
+        methods: one of which it must be of.
     Raises:
         UserError: there is none, it is broken, or it measures something else.
     """
     folder = find_folder(
-        name, lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] == method)
+        name,
+        lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] in methods),
     )
     config = read_config(folder)
-    if config["method"] != method:
-        raise UserError(f"{folder} is a model of {config['method']!r}; a model of {method!r} is needed")
+    if config["method"] not in methods:
+        wanted = " or ".join(map(repr, methods))
+        raise UserError(f"{folder} is a model of {config['method']!r}; a model of {wanted} is needed")
     return ModelFolder(folder, config)
 
 

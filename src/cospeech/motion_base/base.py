@@ -25,7 +25,19 @@ from .catalogue import Header, read_catalogue, read_files, read_header
 from .embedder import Embedder, Embedding
 from .entry import Entry, Filters, plain_text
 from .expressiveness import Expressiveness
-from .shards import MOTION, Damaged, ShardFile, read_array, read_bytes, read_frames, unpacked
+from .shards import (
+    FRAMES,
+    MOTION,
+    Damaged,
+    ShardFile,
+    read_array,
+    read_bytes,
+    read_frame_keys,
+    read_frames,
+    unpacked,
+)
+
+FINE_REACH = 2.0  # steps, as in the contrast of frames
 
 _ENTRY = (
     "SELECT row, name, kind, split, speaker, emotion, start, end, words, spoken, speed, peak, extent, "
@@ -67,6 +79,7 @@ class Base:
         check_header(self.header, own, self.folder)
         self._files = {(file.shard, file.role): file for file in read_files(self.catalogue)}
         self._verified: set[str] = set()
+        self._fine: dict[int, tuple[int, np.ndarray, np.ndarray]] = {}  # shard -> first row, bounds, keys
         self._keys: dict[str, Keys] = {}
         self._approximate: dict[str, index.FaissIndex] = {}
         self._of: dict[tuple[str | None, str | None], np.ndarray] = {}  # recordings of speaker and emotion
@@ -80,6 +93,11 @@ class Base:
     def files(self) -> list[ShardFile]:
         """All shard files."""
         return list(self._files.values())
+
+    @property
+    def roles(self) -> set[tuple[int, str]]:
+        """Which shard has a file of which role."""
+        return set(self._files)
 
     # ------------------------------------------------------------------------ entries
 
@@ -233,6 +251,50 @@ class Base:
                 f"{self.folder} was made with the embedding {theirs}, this is {ours}; give the model it was "
                 f"made with as --model, or build it again with `cospeech base build STORE -o {self.folder}`"
             )
+
+    @property
+    def fine(self) -> bool:
+        """Has every shard keys of frames?"""
+        shards = {shard for shard, _ in self._files}
+        return bool(shards) and all((shard, FRAMES) in self._files for shard in shards)
+
+    def frame_keys(self, entry: Entry) -> np.ndarray:
+        """Keys of an entry's frames [N, E'], of length one. Raises ``Damaged`` if they cannot be read."""
+        (shard,) = self.catalogue.execute("SELECT shard FROM entry WHERE row = ?", (entry.row,)).fetchone()
+        if shard not in self._fine:
+            first, rows = self.catalogue.execute(
+                "SELECT first_row, rows FROM shard WHERE id = ?", (shard,)
+            ).fetchone()
+            file = self._files[shard, FRAMES]
+            keys, counts = read_frame_keys(self.folder, file)
+            if len(counts) != rows:
+                raise Damaged(f"{self.folder / file.name} has keys of {len(counts)} segments, not of {rows}")
+            self._fine[shard] = (first, np.concatenate([[0], np.cumsum(counts)]), keys)
+        first, bounds, keys = self._fine[shard]
+        place = entry.row - first
+        return keys[bounds[place] : bounds[place + 1]].astype(np.float32)
+
+    def finer(self, hits: Sequence[Hit], frames: np.ndarray) -> list[Hit]:
+        """Hits put in order by the mean of their score and that of their frames, best first.
+
+        Args:
+            frames: [N, E'] keys of the question's frames. For each of them the best frame near its own
+                place in the segment counts (``methods.exges.retrieval.fine_similarity``).
+        """
+        scores = []
+        for hit in hits:
+            own = self.frame_keys(hit.entry)
+            place = (np.arange(len(frames)) + 0.5) * len(own) / len(frames) - 0.5
+            near = np.abs(np.arange(len(own)) - place[:, None]) <= FINE_REACH
+            scores.append(float(np.where(near, frames @ own.T, -1.0).max(1).mean()))
+        both = [(hit.score + score) / 2 for hit, score in zip(hits, scores, strict=True)]
+        order = np.argsort(both, kind="stable")[::-1]
+        return [Hit(n, both[k], hits[k].entry) for n, k in enumerate(order.tolist(), start=1)]
+
+    @property
+    def speeds(self) -> np.ndarray:
+        """[N] mean hand speed of every segment, metres a second."""
+        return self._columns["speed"]
 
     # ------------------------------------------------------------------------ motion
 

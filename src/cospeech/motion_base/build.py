@@ -190,6 +190,7 @@ def _cut(
                 start, end, None if words is None else words_within(words, start, end),
                 embedder.gesture(coded[start:end]),
                 None if features is None else embedder.speech(features[start:end]), hands.of(start, end),
+                embedder.gesture_frames(coded[start:end]) if embedder.fine else None,
             )
             for start, end in segments(hands.activity, breaks)
         )  # fmt: skip

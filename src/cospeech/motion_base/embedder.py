@@ -9,15 +9,15 @@ from typing import Protocol
 
 import numpy as np
 
-from ..methods.contextual.aligned import METHOD, Aligned, load_aligned
+from ..methods.contextual.aligned import METHOD, RETRIEVAL, Aligned, load_aligned
+from ..methods.folder import read_config, shipped_folders
 
 
 class Embedder(Protocol):
     """Embeddings of segments, in one space for speech and motion.
 
     A base belongs to one embedder: keys of two cannot be compared. What embeds frame by frame as well
-    would bring further keys; a base stores keys by role (``shards.KEYS``), one file a role, and leaves
-    alone those that it does not know, so they need no new format.
+    (``fine`` is not 0) has keys of frames stored too, and a search can look at them.
     """
 
     @property
@@ -40,12 +40,25 @@ class Embedder(Protocol):
         """Frames that a segment must have."""
         ...
 
+    @property
+    def fine(self) -> int:
+        """E' of the keys of frames; 0 if there are none, and the two last methods must not be called."""
+        ...
+
     def speech(self, features: np.ndarray) -> np.ndarray:
         """Speech features [T, F] -> [E] of length one."""
         ...
 
     def gesture(self, coded: np.ndarray) -> np.ndarray:
         """Coded motion [T, C] -> [E] of length one."""
+        ...
+
+    def speech_frames(self, features: np.ndarray) -> np.ndarray:
+        """Speech features [T, F] -> [N, E'], each of length one."""
+        ...
+
+    def gesture_frames(self, coded: np.ndarray) -> np.ndarray:
+        """Coded motion [T, C] -> [N, E'], each of length one."""
         ...
 
 
@@ -67,11 +80,12 @@ class Embedding:
 
 
 class AlignedEmbedder:
-    """The alignment of speech and gesture (Contextual Gesture) as an embedder."""
+    """An alignment of speech and gesture (Contextual Gesture) or a retrieval model (ExGes) as an embedder."""
 
     def __init__(self, model: Aligned) -> None:
         self._model = model
         self.name, self.embedding, self.shortest = model.name, model.embedding, model.downsample
+        self.fine = model.fine
         digest = hashlib.sha256()
         for graph in ("speech", "gesture"):
             path = model.folder.folder / f"{graph}.onnx"
@@ -86,6 +100,14 @@ class AlignedEmbedder:
         """Coded motion [T, C] -> [E]."""
         return self._model.gesture(coded)
 
+    def speech_frames(self, features: np.ndarray) -> np.ndarray:
+        """Speech features [T, F] -> [N, E']."""
+        return self._model.speech_frames(features)
+
+    def gesture_frames(self, coded: np.ndarray) -> np.ndarray:
+        """Coded motion [T, C] -> [N, E']."""
+        return self._model.gesture_frames(coded)
+
 
 def load_embedder(model: str | Path | Embedder = METHOD) -> Embedder:
     """An embedder by the name of a shipped model, from a model folder, or as it is.
@@ -96,3 +118,13 @@ def load_embedder(model: str | Path | Embedder = METHOD) -> Embedder:
     if isinstance(model, str | Path):
         return AlignedEmbedder(load_aligned(model))
     return model
+
+
+def shipped_embedder(embedding: Embedding) -> Embedder | None:
+    """The shipped model that makes the keys of a base, if there is one."""
+    for folder in shipped_folders():
+        if read_config(folder)["method"] in (METHOD, RETRIEVAL):
+            embedder = load_embedder(folder)
+            if Embedding.of(embedder) == embedding:
+                return embedder
+    return None

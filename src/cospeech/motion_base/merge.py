@@ -13,7 +13,7 @@ from ..progress import note, track
 from .base import Base
 from .build import Added
 from .catalogue import check_place, writing
-from .shards import KEYS, MOTION, Damaged, read_array
+from .shards import FRAMES, KEYS, MOTION, Damaged, read_array
 from .writer import Recording, Segment, Shards
 
 _ORIGINS = "SELECT name FROM origin WHERE recording = ? ORDER BY name"
@@ -102,6 +102,7 @@ def _of_shard(
                     entry.first, entry.last, entry.words, gesture[entry.row - first],
                     speech[entry.row - first] if entry.spoken and speech is not None else None,
                     entry.expressiveness,
+                    base.frame_keys(entry) if (shard, FRAMES) in base.roles else None,
                 )
                 for entry in entries
             ),

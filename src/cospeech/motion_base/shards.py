@@ -15,6 +15,9 @@ from ..files import atomic_path
 
 MOTION = "motion"  # role: coded motion of all segments end to end, tensor "motion" [F, C]
 KEYS = ("gesture", "speech")  # roles: keys of the segments, tensor "keys" [n, E], zeros where there is none
+# Role: keys of the segments' frames end to end, tensor "keys" [F', E'] float16, and how many a segment has,
+# tensor "counts" [n] int64. A base of an embedder without them lacks this file.
+FRAMES = "frames"
 SCALE = 32767.0  # motion is int16 over [-1, 1], as in a store, so that nothing is lost from there to here
 _NAME = re.compile(r"^\.?([a-z_]+)-[0-9a-f]{16}\b.*\.safetensors$")  # also what a killed writing left
 
@@ -44,14 +47,17 @@ def unpacked(rows: np.ndarray) -> np.ndarray:
     return rows.astype(np.float32) / np.float32(SCALE)
 
 
-def write_shard_file(folder: Path, shard: int, role: str, array: np.ndarray) -> ShardFile:
-    """Write one tensor under a name made of its checksum, whole or not at all.
+def write_shard_file(
+    folder: Path, shard: int, role: str, array: np.ndarray, *, counts: np.ndarray | None = None
+) -> ShardFile:
+    """Write the tensors of a role under a name made of their checksum, whole or not at all.
 
     A file of that name holds the same bytes; it is written again all the same, which mends it.
     """
     from safetensors.numpy import save
 
-    data = save({_tensor(role): np.ascontiguousarray(array)})
+    tensors = {_tensor(role): array} if counts is None else {_tensor(role): array, "counts": counts}
+    data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
     digest = hashlib.sha256(data).hexdigest()
     name = f"{role}-{digest[:16]}.safetensors"
     with atomic_path(folder / name) as path:
@@ -83,12 +89,25 @@ def read_array(folder: Path, file: ShardFile) -> np.ndarray:
     Raises:
         Damaged: see ``read_bytes``.
     """
+    return _tensors(folder, file, (_tensor(file.role),))[0]
+
+
+def read_frame_keys(folder: Path, file: ShardFile) -> tuple[np.ndarray, np.ndarray]:
+    """Keys of frames [F', E'] and how many each segment has [n], checked; raises as ``read_array``."""
+    keys, counts = _tensors(folder, file, (_tensor(file.role), "counts"))
+    if counts.ndim != 1 or keys.ndim != 2 or counts.sum() != len(keys):
+        raise Damaged(f"{folder / file.name} has {len(keys)} keys of frames and counts {counts.sum()}")
+    return keys, counts
+
+
+def _tensors(folder: Path, file: ShardFile, names: tuple[str, ...]) -> list[np.ndarray]:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     data = read_bytes(folder, file)
     try:
-        return load(data)[_tensor(file.role)]
+        tensors = load(data)
+        return [tensors[name] for name in names]
     except (SafetensorError, KeyError) as error:
         raise Damaged(f"{folder / file.name} holds no {file.role} ({error})") from None
 

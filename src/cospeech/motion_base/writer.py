@@ -12,7 +12,7 @@ from ..speech.speech import Word
 from .catalogue import Writing
 from .entry import plain_text
 from .expressiveness import Expressiveness
-from .shards import MOTION, write_shard_file
+from .shards import FRAMES, MOTION, write_shard_file
 
 SHARD_FRAMES = 40_000  # about 22 minutes a shard, 21 MB
 
@@ -27,6 +27,7 @@ class Segment:
     gesture: np.ndarray  # [E]
     speech: np.ndarray | None  # [E]
     expressiveness: Expressiveness
+    frames: np.ndarray | None = None  # [N, E'] keys of its frames, if the embedder gives any
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,12 @@ class Shards:
         for role, array in arrays.items():
             array = array if role == MOTION else array.astype(np.float32)
             file = write_shard_file(self._change.folder, self._shard, role, array)
+            self._rows["file"].append(tuple(asdict(file).values()))
+        fine = [segment.frames for segment in found if segment.frames is not None]
+        if len(fine) == len(found):
+            keys = np.concatenate(fine).astype(np.float16)
+            counts = np.array([len(own) for own in fine], dtype=np.int64)
+            file = write_shard_file(self._change.folder, self._shard, FRAMES, keys, counts=counts)
             self._rows["file"].append(tuple(asdict(file).values()))
         self._rows["shard"].append((self._shard, self._row, len(found), len(motion)))
         offset = 0

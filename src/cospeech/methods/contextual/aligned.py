@@ -11,6 +11,7 @@ from ...errors import UserError
 from ..folder import Graph, ModelFolder, judge_folder
 
 METHOD = "alignment"
+RETRIEVAL = "retrieval"  # ExGes: the same graphs, trained otherwise (methods/exges/retrieval.py)
 KEYS = ("features", "words", "channels", "embedding", "width", "downsample")  # of config.config that are read
 
 
@@ -33,6 +34,8 @@ class Aligned:
         self.embedding, self.width, self.downsample = (
             config["embedding"], config["width"], config["downsample"]
         )  # fmt: skip
+        # E' of a retrieval model, whose frames are keys of length one; 0 of an alignment.
+        self.fine: int = config.get("fine", 0) if folder.config["method"] == RETRIEVAL else 0
         self.name: str = folder.config.get("name", folder.folder.name)
 
     def speech(self, features: np.ndarray, words: np.ndarray | None = None) -> np.ndarray:
@@ -100,4 +103,4 @@ def load_aligned(name: str | Path = METHOD) -> Aligned:
     Raises:
         UserError: there is none, it is broken, or it is a model of something else.
     """
-    return Aligned(judge_folder(name, METHOD))
+    return Aligned(judge_folder(name, METHOD, RETRIEVAL))

@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...nn.condition import Conditioner
 from ...nn.transformer import ConditionedBlock
 from .align import AlignConfig, Alignment, SpeechContent
 from .tokenizer import Tokenizer
@@ -71,16 +72,11 @@ class SpeechEncoder(nn.Module):
     The content encoder of the alignment without its head, and a map to the generator's width.
     """
 
-    def __init__(self, config: GeneratorConfig) -> None:
+    def __init__(self, sizes: AlignConfig, width: int) -> None:
+        """sizes: of the encoder, without embedding; width: of what looks at it."""
         super().__init__()
-        sizes = AlignConfig(
-            features=config.features, words=config.words, width=config.speech_width,
-            hidden=config.speech_hidden, heads=config.speech_heads, depth=config.speech_depth, embedding=0,
-            downsample=config.downsample, dropout=config.dropout,
-        )  # fmt: skip
         self.content = SpeechContent(sizes)
-        same = config.speech_width == config.width
-        self.out: nn.Module = nn.Identity() if same else nn.Linear(config.speech_width, config.width)
+        self.out: nn.Module = nn.Identity() if sizes.width == width else nn.Linear(sizes.width, width)
 
     def begin_with(self, alignment: Alignment) -> None:
         """Take the weights of an alignment's speech encoder. Raises ValueError if its sizes differ."""
@@ -100,33 +96,13 @@ class SpeechEncoder(nn.Module):
         return y
 
 
-class Conditioner(nn.Module):
-    """Emotion and style weights and intensity -> one vector [B, D]; all zeros means unknown.
-
-    emotion [B, 10] and style [B, S] are weights (one-hot or a mixture), intensity is [B, 2]: the log of
-    the hands' mean speed relative to the speaker's own in this emotion, and 1 if it is known.
-    """
-
-    def __init__(self, config: GeneratorConfig) -> None:
-        super().__init__()
-        self.emotion = nn.Linear(config.emotions, config.width, bias=False)
-        self.style = nn.Linear(config.styles, config.width, bias=False)
-        self.intensity = nn.Linear(2, config.width, bias=False)
-        self.mix = nn.Sequential(nn.SiLU(), nn.Linear(config.width, config.width))
-
-    def forward(self, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
-        joined = self.emotion(emotion) + self.style(style) + self.intensity(intensity)
-        y: Tensor = joined + self.mix(joined)
-        return y
-
-
 class MaskedGenerator(nn.Module):
     """Logits of the first-layer codes of a window, some of them given and some masked."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.tokens = nn.Embedding(config.codes + 1, config.width)  # the last one is the mask
-        self.condition = Conditioner(config)
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
         self.blocks = _blocks(config, config.depth)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.codes)
@@ -160,7 +136,7 @@ class ResidualGenerator(nn.Module):
         self.codes = config.codes
         self.tokens = nn.Embedding(config.layers * config.codes, config.width)
         self.layer = nn.Embedding(config.layers, config.width)
-        self.condition = Conditioner(config)
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
         self.blocks = _blocks(config, config.residual_depth)
         self.norm = nn.LayerNorm(config.width)
         self.heads = nn.Parameter(torch.randn(config.layers, config.width, config.codes) * config.width**-0.5)
@@ -189,7 +165,7 @@ class LatentGenerator(nn.Module):
         super().__init__()
         self.tokens = nn.Embedding(config.codes + 1, config.width)  # the last one: not known
         self.known = nn.Linear(config.latent + 1, config.width)
-        self.condition = Conditioner(config)
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
         self.blocks = _blocks(config, config.residual_depth)
         self.norm = nn.LayerNorm(config.width)
         self.head = nn.Linear(config.width, config.latent)
@@ -226,7 +202,12 @@ class Generator(nn.Module):
         if not config.quantised and config.residual != "latent":
             raise ValueError("without a quantiser all is regressed, so the residual must be 'latent'")
         self.config = config
-        self.speech = SpeechEncoder(config)
+        sizes = AlignConfig(
+            features=config.features, words=config.words, width=config.speech_width,
+            hidden=config.speech_hidden, heads=config.speech_heads, depth=config.speech_depth, embedding=0,
+            downsample=config.downsample, dropout=config.dropout,
+        )  # fmt: skip
+        self.speech = SpeechEncoder(sizes, config.width)
         self.masked = MaskedGenerator(config) if config.quantised else None
         kind = config.residual if config.layers > 1 or not config.quantised else "none"
         self.residual = ResidualGenerator(config) if kind == "codes" else None

@@ -62,6 +62,7 @@ class AlignmentWindows:
         self.voices: dict[str, dict[str, list[Item]]] = {}  # voice -> recording -> its items
         for item in self.items:
             self.voices.setdefault(voice_of(item), {}).setdefault(recording_of(item), []).append(item)
+        self.last: list[Item] = []  # of the batch that was made last
         self.recordings = sum(len(recordings) for recordings in self.voices.values())
         if self.recordings < 2:
             raise UserError(
@@ -87,6 +88,7 @@ class AlignmentWindows:
         [B, T, W] if the store has any."""
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
         rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
+        self.last = [item for item, _ in rows]
         features, motions, shuffled = [], [], []
         for item, start in rows:
             speech = self.store.inputs(item, start, start + self.window)

@@ -21,7 +21,6 @@ from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
 from ..export import export_graph, round_weights
 from ..loop import saved_run
-from .tokenizer import resample
 
 
 class TorchNetworks:
@@ -237,9 +236,26 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
 
 
 def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:
-    """Every style's rest: the tokens of a pose that is calm, even on both sides, with low hands."""
+    """Every style's rest pose as tokens."""
     from safetensors.numpy import save_file
 
+    rest = {}
+    for style, pose in rest_poses(store, styles).items():
+        still = np.repeat(pose[None], 24, 0)
+        with torch.no_grad():
+            codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
+        middle = len(codes) // 2
+        rest[style] = codes[middle - 2 : middle + 2].astype(np.int64)
+    with atomic_path(out / "rest.safetensors") as path:
+        save_file(rest, path)
+
+
+def rest_poses(store: Store, styles: list[str]) -> dict[str, np.ndarray]:
+    """Coded pose [C] of every style's rest: calm, even on both sides, with low hands.
+
+    Raises:
+        UserError: the store has no motion of a style.
+    """
     from ...motion.phases import hand_speed, wrists_in_chest
 
     codec, rest = Codec(), {}
@@ -260,10 +276,5 @@ def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path
                     best = (score, coded[start + 10])
         if best is None:
             raise UserError(f"the store has no motion of {style!r}, so its rest pose cannot be taken")
-        still = resample(np.repeat(best[1][None], 24, 0), np.linspace(0, 22, 24))
-        with torch.no_grad():
-            codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
-        middle = len(codes) // 2
-        rest[style] = codes[middle - 2 : middle + 2].astype(np.int64)
-    with atomic_path(out / "rest.safetensors") as path:
-        save_file(rest, path)
+        rest[style] = np.ascontiguousarray(best[1], dtype=np.float32)
+    return rest

@@ -1,0 +1,1 @@
+"""ExGes: retrieval from a library of real gestures, and diffusion under precise control."""

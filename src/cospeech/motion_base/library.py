@@ -1,0 +1,144 @@
+"""A motion base as the library of a method: a real gesture for each part of a speech.
+
+ExGes, section "Motion retrieval". What the paper leaves open is ours [D]: segments of speech are found as
+those of a base are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
+the base has keys of frames; and of what is near one is taken that begins where the last one ended, has the
+liveliness that is asked for, was said with like words and was not used just before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import UserError
+from ..methods.exges.reference import Reference
+from ..speech.layout import LAYOUT
+from ..speech.speech import Word
+from ..timing import FPS, seconds_to_frame
+from .base import Base, Hit
+from .embedder import Embedder, shipped_embedder
+from .entry import Filters
+from .segments import loudness, segments, speech_breaks
+from .semantics import classes
+
+NEAREST = 48  # segments that are looked at more closely
+SPOKEN = 0.15  # share of a slot that must be speech, else it asks for nothing
+WORD = 0.15  # what a word of one class is worth, in cosine
+JOIN = 0.15  # what a jump of one radian in the mean joint costs
+LIVELY = 0.1  # what twice the speed that was asked for costs
+USED = 0.3  # what it costs to come again
+CHANCE = 0.02  # deviation of the dice that make another take of another seed
+
+
+class BaseLibrary:
+    """References out of a motion base."""
+
+    def __init__(self, base: Base, embedder: Embedder | None = None) -> None:
+        """Open a library.
+
+        Args:
+            embedder: what the base's keys were made with; the shipped model that did if None.
+        Raises:
+            UserError: the base was made with another embedder, or with none that is shipped.
+        """
+        self.base = base
+        found = embedder or shipped_embedder(base.header.embedding)
+        if found is None:
+            raise UserError(
+                f"{base.folder} was made with the embedding {base.header.embedding}, which is not shipped; "
+                "name the model it was made with (--base-model)"
+            )
+        base.check_embedder(found)
+        self.embedder = found
+        self.name = base.folder.name
+
+    def references(
+        self, features: np.ndarray, words: tuple[Word, ...], *, speaker: str | None, emotion: str | None,
+        liveliness: float, seed: int, rule: str,
+    ) -> list[Reference]:  # fmt: skip
+        """A gesture for each part of a speech [T, 48] that is spoken, in order of time.
+
+        Args:
+            words: of the speech, in seconds; none if they are not known.
+            speaker, emotion: filters, which are left out where the base has nothing of both.
+            liveliness: wanted hand speed over the usual one.
+            rule: "best", or "random" (any segment that the filters let through, to compare with).
+        """
+        rng = np.random.default_rng([seed, 5])
+        filters = self._filters(speaker, emotion)
+        usual = self._usual_speed(filters)
+        found: list[Reference] = []
+        used: dict[str, int] = {}
+        for first, last in segments(loudness(features), speech_breaks(features, words)):
+            part = features[first:last]
+            if last - first < self.embedder.shortest or LAYOUT.get(part, "speech").mean() < SPOKEN:
+                continue
+            said = [w.text for w in words if first <= seconds_to_frame((w.start + w.end) / 2) < last]
+            hits = self._hits(part, filters, rule, rng)
+            if not hits:
+                continue
+            before = found[-1] if found and found[-1].slot[1] == first else None
+            gains = [
+                self._gain(hit, said, usual * liveliness, before, used) + rng.normal(0, CHANCE)
+                for hit in hits
+            ]
+            chosen = hits[int(np.argmax(gains))] if rule == "best" else hits[0]
+            used[chosen.entry.id] = used.get(chosen.entry.id, 0) + 1
+            found.append(self._reference((first, last), chosen, said))
+        return found
+
+    def _filters(self, speaker: str | None, emotion: str | None) -> Filters:
+        """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
+        known = speaker if speaker in self.base.speakers else None
+        present = self.base.keys("gesture").present
+        for own in (
+            Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)
+        ):  # fmt: skip
+            allowed = self.base.allowed(own)
+            if allowed is None or (allowed & present).any():
+                return own
+        return Filters()
+
+    def _usual_speed(self, filters: Filters) -> float:
+        """Mean hand speed of what the filters let through, metres a second."""
+        speed = self.base.speeds
+        allowed = self.base.allowed(filters)
+        return float((speed if allowed is None else speed[allowed]).mean())
+
+    def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
+        if rule == "random":
+            allowed = self.base.allowed(filters)
+            rows = np.flatnonzero(self.base.keys("gesture").present if allowed is None else allowed)
+            row = int(rng.choice(rows))
+            return [Hit(1, 0.0, self.base.entries([row])[0])]
+        key = self.embedder.speech(part)
+        hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
+        return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
+
+    def _gain(
+        self, hit: Hit, said: list[str], speed: float, before: Reference | None, used: dict[str, int]
+    ) -> float:
+        entry = hit.entry
+        gain = hit.score - USED * used.get(entry.id, 0)
+        gain -= LIVELY * abs(float(np.log2((entry.expressiveness.speed + 0.02) / (speed + 0.02))))
+        if said and entry.words:
+            gain += WORD * bool(set(classes(said)) & set(classes(w.text for w in entry.words)))
+        if before is not None:
+            gain -= JOIN * float(np.abs(self.base.coded(entry)[0, :84] - before.coded[-1, :84]).mean()) * 4
+        return gain
+
+    def _reference(self, slot: tuple[int, int], hit: Hit, said: list[str]) -> Reference:
+        entry = hit.entry
+        info: dict[str, Any] = {
+            "speaker": entry.speaker, "emotion": entry.emotion, "kind": entry.kind,
+            "recorded_from": round(entry.first / FPS, 3), "recorded_to": round(entry.last / FPS, 3),
+            "words": entry.text, "said": " ".join(said) or None,
+        }  # fmt: skip
+        if said and entry.words:
+            ours, theirs = classes(said), classes(w.text for w in entry.words)
+            meant = sorted(set(ours) & set(theirs))
+            if meant:
+                info["meaning"] = {"class": meant[0], "word": ours[meant[0]], "theirs": theirs[meant[0]]}
+        return Reference(slot, self.base.coded(entry), entry.id, hit.score, info)

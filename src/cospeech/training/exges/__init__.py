@@ -1,0 +1,1 @@
+"""Training what the ExGes method is made of."""
