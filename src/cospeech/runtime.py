@@ -12,6 +12,8 @@ from .methods.folder import METHODS, ModelFolder, find_folder, read_config, ship
 if TYPE_CHECKING:
     from .methods.base import GestureModel
 
+EMBEDDER = "retrieval"  # folder of a model that has an embedding of its own
+
 
 def shipped() -> tuple[str, ...]:
     """Names of the models that come with the package."""
@@ -56,12 +58,16 @@ def _with_library(
     base_model: str | Path | None,
 ) -> GestureModel:  # fmt: skip
     from .motion_base.base import Base
-    from .motion_base.embedder import load_embedder
+    from .motion_base.embedder import Embedding, load_embedder
     from .motion_base.library import BaseLibrary
 
     if base is None and own is None:
         return model
     opened = Base(folder / str(own) if base is None else base)
+    if base_model is None and (folder / EMBEDDER / "config.json").is_file():
+        base_model = folder / EMBEDDER  # what the model was trained with, if the base is of it
+        if Embedding.of(load_embedder(base_model)) != opened.header.embedding:
+            base_model = None
     embedder = None if base_model is None else load_embedder(base_model)
     changed: GestureModel = model.with_library(BaseLibrary(opened, embedder))  # type: ignore[attr-defined]
     return changed

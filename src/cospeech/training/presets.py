@@ -8,6 +8,8 @@ from ..errors import UserError
 from ..methods.contextual.align import AlignConfig
 from ..methods.contextual.generator import GeneratorConfig
 from ..methods.contextual.tokenizer import TokenizerConfig
+from ..methods.exges.denoiser import DenoiserConfig
+from ..methods.exges.retrieval import RetrievalConfig
 from ..nn.judges import EmotionNetConfig, ExtractorConfig
 from .loop import TrainConfig
 
@@ -26,6 +28,10 @@ class Preset:
     classifier_training: TrainConfig = field(default_factory=TrainConfig)
     alignment: AlignConfig = field(default_factory=AlignConfig)
     alignment_training: TrainConfig = field(default_factory=TrainConfig)
+    retrieval: RetrievalConfig = field(default_factory=RetrievalConfig)
+    retrieval_training: TrainConfig = field(default_factory=TrainConfig)
+    denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
+    denoiser_training: TrainConfig = field(default_factory=TrainConfig)
 
 
 # What measures motion is small, and the same in every preset that is meant to be used.
@@ -36,6 +42,13 @@ _CLASSIFIER = TrainConfig(
 # Contrast wants many others to choose from.
 _ALIGNMENT = TrainConfig(
     steps=1500, batch_size=64, learning_rate=5e-4, warmup=100, bf16=True, validate_every=100, save_every=100
+)
+# From an alignment on, so it is short.
+_RETRIEVAL = TrainConfig(
+    steps=700, batch_size=64, learning_rate=3e-4, warmup=50, bf16=True, validate_every=100, save_every=100
+)
+_DENOISER = TrainConfig(
+    steps=3000, batch_size=48, learning_rate=6e-4, warmup=100, bf16=True, validate_every=500, save_every=250
 )
 _LARGE_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384)
 
@@ -61,6 +74,19 @@ PRESETS = {
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         AlignConfig(width=32, hidden=64, heads=2, embedding=16),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        RetrievalConfig(fine=8, queue=32, ramp=5),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        DenoiserConfig(
+            width=32,
+            heads=2,
+            hidden=64,
+            depth=1,
+            window=24,
+            speech_width=32,
+            speech_hidden=64,
+            speech_heads=2,
+        ),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
     # An hour on two cores: what is shipped.
     "default": Preset(
@@ -71,6 +97,8 @@ PRESETS = {
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
         alignment_training=_ALIGNMENT,
+        retrieval_training=_RETRIEVAL,
+        denoiser_training=_DENOISER,
     ),
     # For a GPU: the design of "default" in the sizes of the paper.
     "large": Preset(
@@ -84,6 +112,10 @@ PRESETS = {
         classifier_training=_CLASSIFIER,
         alignment=_LARGE_ALIGNMENT,
         alignment_training=replace(_ALIGNMENT, steps=10_000, batch_size=128, warmup=500),
+        retrieval=RetrievalConfig(queue=4096, ramp=1000),
+        retrieval_training=replace(_RETRIEVAL, steps=10_000, batch_size=128, warmup=500),
+        denoiser=DenoiserConfig(width=384, heads=6, depth=8, speech_width=384, speech_heads=6),
+        denoiser_training=replace(_DENOISER, steps=100_000, batch_size=128, learning_rate=2e-4, warmup=1000),
     ),
     # For a GPU: Contextual Gesture as its paper has it (appendices D and E), frame by frame and with a
     # residual generator of codes. Its text gives latent, layers, codes, the two blocks, 384 / 1024, the
@@ -125,6 +157,22 @@ PRESETS = {
         classifier_training=_CLASSIFIER,
         alignment=replace(_LARGE_ALIGNMENT, downsample=1),
         alignment_training=replace(_ALIGNMENT, steps=20_000, batch_size=128, warmup=500),
+        # ExGes on DiffuseStyleGesture [R]: 8 layers, feed-forward 1024, windows of 150 frames with 30 given,
+        # AdamW at 3e-5, 200,000 steps [P]. It diffuses the tokenizer's latent, as ours does [D].
+        retrieval=RetrievalConfig(queue=4096, ramp=1000),
+        retrieval_training=replace(_RETRIEVAL, steps=20_000, batch_size=128, warmup=500),
+        denoiser=DenoiserConfig(
+            width=384,
+            heads=8,
+            hidden=1024,
+            depth=8,
+            window=150,
+            speech_width=384,
+            speech_heads=6,
+            prefix=1.0,
+            suffix=0.0,
+        ),
+        denoiser_training=replace(_DENOISER, steps=200_000, batch_size=128, learning_rate=3e-5, warmup=1000),
     ),
 }
 

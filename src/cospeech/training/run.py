@@ -8,7 +8,8 @@ from pathlib import Path
 from ..errors import UserError
 from .presets import preset as find_preset
 
-METHODS = ("contextual", "extractor", "emotion-classifier", "alignment")
+JUDGES = ("extractor", "emotion-classifier")
+METHODS = ("contextual", "exges", *JUDGES, "alignment")
 
 
 def train(
@@ -27,10 +28,11 @@ def train(
     Args:
         store: folder made by ``prepare``.
         out: run folder; stages have folders of their own in it.
-        method: contextual (speech to motion), alignment (of speech and gesture), or what measures
-            motion: extractor, emotion-classifier.
+        method: contextual or exges (speech to motion), alignment (of speech and gesture), or what
+            measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper; sizes and schedules.
-        stage: of contextual: alignment, tokenizer, generator or all.
+        stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
+            retrieval, denoiser.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on; the test split stays out unless you name it.
@@ -43,6 +45,10 @@ def train(
         from .contextual.train import train as run
 
         return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+    if method == "exges":
+        from .exges.train import train as run_exges
+
+        return run_exges(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     from ..data.store import Store
     from .judges import fit_classifier, fit_extractor, quick
 
@@ -71,7 +77,7 @@ def export(
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; needed for contextual, whose rest poses come from it.
+        store: the store it was trained on; needed for contextual and exges, whose rest poses come from it.
         name: the model's name; that of the folder unless given.
     """
     described = Path(run) / "config.json"
@@ -80,12 +86,21 @@ def export(
         from .contextual.align import export_alignment
 
         return export_alignment(run, out, name=name)
-    if trained in METHODS[1:]:
+    if trained in JUDGES:
         from .judges import export_judge
 
         return export_judge(run, out, name=name)
     if store is None:
         raise UserError("the rest poses come from the store; name it with --store")
+    if (Path(run) / "denoiser").is_dir():
+        if (Path(run) / "generator").is_dir():
+            raise UserError(
+                f"{run} holds runs of two methods; move its generator or its denoiser to another folder, "
+                "with copies of alignment and tokenizer"
+            )
+        from .exges.train import export as write_exges
+
+        return write_exges(run, store, out, name=name)
     from .contextual.train import export as write
 
     return write(run, store, out, name=name)
