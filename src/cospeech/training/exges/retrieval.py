@@ -144,16 +144,26 @@ def load_retrieval_run(folder: str | Path) -> tuple[Retrieval, dict[str, Any]]:
     return network, described
 
 
-class _Side(nn.Module):
-    """One side as a graph: keys of frames, and of the segment."""
+class _Speech(nn.Module):
+    """The speech side as a graph: keys of frames, and of the segment."""
 
-    def __init__(self, content: nn.Module, fine: nn.Linear) -> None:
+    def __init__(self, encoders: Encoders) -> None:
         super().__init__()
-        self.content, self.fine = content, fine
+        self.encoders = encoders
 
-    def forward(self, *inputs: Tensor) -> tuple[Tensor, Tensor]:
-        frames, key = self.content(*inputs)
-        return nn.functional.normalize(self.fine(frames), dim=-1), key
+    def forward(self, features: Tensor, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.encoders.of_speech(features, words)
+
+
+class _Gesture(nn.Module):
+    """The gesture side as a graph: keys of frames, and of the segment."""
+
+    def __init__(self, encoders: Encoders) -> None:
+        super().__init__()
+        self.encoders = encoders
+
+    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoders.of_gesture(motion)
 
 
 def export_retrieval(
@@ -173,8 +183,8 @@ def export_retrieval(
     round_weights(encoders, "int8")
     frames = 8 * sizes.downsample
     sides: list[tuple[str, nn.Module, dict[str, int]]] = [
-        ("speech", _Side(encoders.speech, encoders.fine_speech), {"features": sizes.features}),
-        ("gesture", _Side(encoders.gesture, encoders.fine_gesture), {"motion": sizes.channels}),
+        ("speech", _Speech(encoders), {"features": sizes.features}),
+        ("gesture", _Gesture(encoders), {"motion": sizes.channels}),
     ]
     if sizes.words:
         sides[0][2]["words"] = sizes.words
