@@ -4,8 +4,8 @@
 
 - ``retrieval``: R@k of every training run of the embedding that is named, by keys of segments, of frames and
   of both, in batches of 32 and over all.
-- ``control``: hard constraints (error of the pinned joints, speed and jerk of the free ones with and without),
-  and the dial: mean angle to the retrieved pose at faithfulness 0 to 1.
+- ``control``: hard constraints (error of the pinned joints, speed and jerk of the free ones with and
+  without), and the dial: mean angle to the retrieved pose at faithfulness 0 to 1.
 - ``steps``: distance to the recorded motion of the speakers asked for, jerk and time by number of steps and
   sampler. Speech of made pairs, of voices that no training heard.
 """
@@ -142,10 +142,10 @@ def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, wishes: 
 def steps(model: ExGesModel, store: Store, items: list[Item], longest: int) -> dict[str, Any]:
     codec, extractors = Codec(), load_extractors("extractor")
     real = [i for i in store.select(split="train", kind="motion") if i.speaker in model.speakers][::2]
-    references = {
-        k: Reference.of(((i.id, e.features(codec.decode(store.motion(i)), clip=i.id)) for i in real), extractor=e.id)
-        for k, e in extractors.items()
-    }  # fmt: skip
+    references = {}
+    for k, e in extractors.items():
+        clips = ((i.id, e.features(codec.decode(store.motion(i)), clip=i.id)) for i in real)
+        references[k] = Reference.of(clips, extractor=e.id)
     rows = {}
     settings = [("dpm", n) for n in (5, 10, 20, 50)] + [("ddim", n) for n in (5, 10, 20, 50)]
     settings += [("ddpm", 50), ("ddpm", longest)]

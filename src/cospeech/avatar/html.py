@@ -94,6 +94,22 @@ def write_html(
 # ---------------------------------------------------------------------------- the page
 
 
+def _sources(motion: Motion) -> list[dict]:
+    """Where the gestures of a motion come from, if it tells (``extra["explain"]``), for the strip."""
+    result = []
+    for used in motion.extra.get("explain", {}).get("used", []):
+        name = str(used["segment"]).rsplit("/", 1)[-1]
+        words = f', said “{used["words"]}”' if used.get("words") else ""
+        detail = (
+            f"from {used['segment']} ({used.get('speaker')}, {used.get('emotion') or 'no emotion'}{words}), "
+            f"score {used['score']:.2f}, {used['speed']:.2f} times as fast"
+        )
+        result.append(
+            {"text": name, "detail": detail, "start": used["used_from"], "end": used["used_to"]}
+        )
+    return sorted(result, key=lambda source: source["start"])
+
+
 def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str, body: Body) -> str:
     from .. import __name__ as package
 
@@ -128,7 +144,9 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         "motion": {**motion_meta, "data": motion_packer.layout()},
         "body": {**body_meta, "data": body_packer.layout()},
         "audio": {"type": sound_type, "seconds": round(speech.seconds, 4)} if speech is not None else None,
-        "timeline": {"words": words, "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND},
+        "timeline": {
+            "words": words, "sources": _sources(motion), "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND,
+        },
     }
     style, script = _source("player.css"), bundle()
     parts = {

@@ -34,7 +34,7 @@ from .outputs import done, not_over
 if TYPE_CHECKING:
     from ..motion_base.search import SearchResult
 
-_KINDS = ("motion", "pair", "made_pair")
+_KINDS = ("motion", "pair", "made_pair", "generated")
 
 
 def search(
@@ -144,7 +144,7 @@ def build(
         store: folder made by prepare.
         out: folder of the base.
         split: parts of the store: train, val, test.
-        kinds: which recordings: motion (no speech), pair (recorded together), made_pair.
+        kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys: a shipped model or a model folder.
     """
     from .. import api
@@ -168,7 +168,7 @@ def add(
         base: folder of the base.
         store: folder made by prepare.
         split: parts of the store: train, val, test.
-        kinds: which recordings: motion (no speech), pair (recorded together), made_pair.
+        kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys; what the base was made with.
     """
     from .. import api

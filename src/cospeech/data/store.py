@@ -35,7 +35,9 @@ class Item:
     """One item of a store."""
 
     id: str
-    kind: str  # "motion" (real, no speech), "pair" (recorded together) or "made_pair" (matched by us)
+    # "motion" (real, no speech), "pair" (recorded together), "made_pair" (matched by us) or "generated" (by a
+    # model for a real speech; nothing trains on it).
+    kind: str
     split: str  # train, val or test
     speaker: str  # whose motion
     emotion: str | None

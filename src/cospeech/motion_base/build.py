@@ -68,7 +68,7 @@ def build_base(
         out: folder of the base.
         split: parts of the store: train, val, test. ExGes takes the training part alone, so that nothing
             of a test can be found [P].
-        kinds: which recordings: motion, pair (recorded together), made_pair.
+        kinds: which recordings: motion, pair (recorded together), made_pair, generated.
         model: what makes the keys, a shipped model's name, a model folder or an ``Embedder``.
         quiet: without progress and notes.
     Raises:
@@ -107,7 +107,7 @@ def add_to_base(
         base: folder of the base.
         store: folder made by ``prepare``.
         split: parts of the store: train, val, test.
-        kinds: which recordings: motion, pair (recorded together), made_pair.
+        kinds: which recordings: motion, pair (recorded together), made_pair, generated.
         model: what makes the keys; must be what the base was made with.
         quiet: without progress and notes.
     Raises:

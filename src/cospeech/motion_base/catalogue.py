@@ -25,7 +25,10 @@ from .shards import ShardFile, is_shard, remove_leftovers, sync_folder
 
 FILE = "catalogue.sqlite"
 FORMAT = 1
-KINDS = {"motion": "motion only", "pair": "recorded together", "made_pair": "made pairs"}
+KINDS = {
+    "motion": "motion only", "pair": "recorded together", "made_pair": "made pairs",
+    "generated": "made by a model",
+}  # fmt: skip
 _APPLICATION = 0x67627365  # marks the SQLite file as ours
 _WAIT_TO_WRITE, _WAIT_TO_COMMIT = 2.0, 60.0  # seconds
 

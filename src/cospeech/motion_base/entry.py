@@ -20,7 +20,7 @@ class Entry:
 
     row: int  # place in the base, which a merge may change
     recording: str
-    kind: str  # "motion" (no speech), "pair" (recorded together) or "made_pair" (matched by us)
+    kind: str  # "motion" (no speech), "pair" (recorded together), "made_pair" (matched by us), "generated"
     split: str
     speaker: str  # whose motion
     emotion: str | None

@@ -71,6 +71,8 @@ function describe(timeline, { x, y }) {
   const parts = [clockText(time, 2)];
   const word = timeline.wordAt(time);
   if (word) parts.push(`“${word.text}”`);
+  const source = timeline.sourceAt(time);
+  if (source) parts.push(source.detail);
   const lane = timeline.lanes[Math.floor((y - timeline.tops.lanes) / (sizes.lane + 3))];
   const found = timeline.phasesAt(time).filter((phase) => (lane ? phase.side === lane : phase.kind !== "rest"));
   parts.push(...found.map(({ kind, side }) => `${PHASES[kind].label}${side === "left" || side === "right" ? `, ${side} hand` : ""}`));

@@ -36,7 +36,7 @@ export function lastBefore(items, time) {
 }
 
 export class Timeline extends EventTarget {
-  /** @param data {duration, words, phases, peaks: Uint8Array, peaksPerSecond} */
+  /** @param data {duration, words, sources, phases, peaks: Uint8Array, peaksPerSecond}; sources: where gestures are from */
   constructor(canvas, data) {
     super();
     Object.assign(this, { canvas, data, time: 0, hover: null, tops: {}, overviewTop: Infinity });
@@ -62,10 +62,11 @@ export class Timeline extends EventTarget {
   /** Height in CSS pixels that the rows need. */
   get height() {
     const sizes = this.sizes;
-    const { words, peaks, duration } = this.data;
+    const { words, peaks, sources, duration } = this.data;
     let height = sizes.ruler + sizes.gap;
     if (peaks.length) height += sizes.wave + sizes.gap;
     if (words.length) height += sizes.words + sizes.gap;
+    if (sources.length) height += sizes.words + sizes.gap;
     if (this.lanes.length) height += this.lanes.length * (sizes.lane + 3) + sizes.gap;
     if (duration > LEAST) height += sizes.overview + 2;
     return height + 4;
@@ -183,7 +184,12 @@ export class Timeline extends EventTarget {
     }
     if (this.data.words.length) {
       this.tops.words = y;
-      this._drawWords(c, y);
+      this._drawWords(c, y, this.data.words, "rgba(140,165,205,.16)");
+      y += sizes.words + sizes.gap;
+    }
+    if (this.data.sources.length) {
+      this.tops.sources = y;
+      this._drawWords(c, y, this.data.sources, "rgba(120,190,150,.22)");
       y += sizes.words + sizes.gap;
     }
     this.tops.lanes = y;
@@ -224,9 +230,8 @@ export class Timeline extends EventTarget {
     }
   }
 
-  _drawWords(c, top) {
+  _drawWords(c, top, words, colour) {
     const sizes = this.sizes;
-    const { words } = this.data;
     const { start, end } = this.view;
     c.font = `${this.compact ? 10 : 12}px ${FONT}`;
     c.textBaseline = "middle";
@@ -235,7 +240,7 @@ export class Timeline extends EventTarget {
       const x = this.toX(from);
       const room = this.toX(to) - x;
       if (room < 1.5 && i % 2) continue;
-      c.fillStyle = "rgba(140,165,205,.16)";
+      c.fillStyle = colour;
       c.fillRect(x, top, Math.max(room - 1, 1), sizes.words);
       if (room < 14) continue;
       c.fillStyle = INK.word;
@@ -324,6 +329,11 @@ export class Timeline extends EventTarget {
       c.fillStyle = "rgba(201,216,242,.08)";
       c.fillRect(0, this.tops.wave, this.toX(time), sizes.wave);
     }
+  }
+
+  sourceAt(time) {
+    const source = this.data.sources[lastBefore(this.data.sources, time)];
+    return source && time < source.end ? source : null;
   }
 
   wordAt(time) {
