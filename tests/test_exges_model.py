@@ -303,10 +303,10 @@ def test_words_prefer_segments_said_with_like_words(folder, model):
     entry = library.base.entries([0])[0]
     fields = {**vars(entry), "words": (Word("never", 0.0, 0.3),)}
     said = type(entry)(**fields)
-    plain = library._gain(Hit(1, 0.5, entry), ["no"], 0.2, None, {})
-    meant = library._gain(Hit(1, 0.5, said), ["no"], 0.2, None, {})
+    plain = library._gain(Hit(1, 0.5, entry), ["no"], 60, 0.2, None, {})
+    meant = library._gain(Hit(1, 0.5, said), ["no"], 60, 0.2, None, {})
     assert meant > plain
-    assert library._gain(Hit(1, 0.5, said), ["grass"], 0.2, None, {}) == plain
+    assert library._gain(Hit(1, 0.5, said), ["grass"], 60, 0.2, None, {}) == plain
 
 
 @slow

@@ -99,14 +99,12 @@ def _sources(motion: Motion) -> list[dict]:
     result = []
     for used in motion.extra.get("explain", {}).get("used", []):
         name = str(used["segment"]).rsplit("/", 1)[-1]
-        words = f', said “{used["words"]}”' if used.get("words") else ""
+        words = f", said “{used['words']}”" if used.get("words") else ""
         detail = (
             f"from {used['segment']} ({used.get('speaker')}, {used.get('emotion') or 'no emotion'}{words}), "
             f"score {used['score']:.2f}, {used['speed']:.2f} times as fast"
         )
-        result.append(
-            {"text": name, "detail": detail, "start": used["used_from"], "end": used["used_to"]}
-        )
+        result.append({"text": name, "detail": detail, "start": used["used_from"], "end": used["used_to"]})
     return sorted(result, key=lambda source: source["start"])
 
 
@@ -145,7 +143,10 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         "body": {**body_meta, "data": body_packer.layout()},
         "audio": {"type": sound_type, "seconds": round(speech.seconds, 4)} if speech is not None else None,
         "timeline": {
-            "words": words, "sources": _sources(motion), "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND,
+            "words": words,
+            "sources": _sources(motion),
+            "phases": phases,
+            "peaksPerSecond": PEAKS_PER_SECOND,
         },
     }
     style, script = _source("player.css"), bundle()

@@ -29,6 +29,7 @@ WORD = 0.15  # what a word of one class is worth, in cosine
 JOIN = 0.15  # what a jump of one radian in the mean joint costs
 LIVELY = 0.1  # what twice the speed that was asked for costs
 USED = 0.3  # what it costs to come again
+LENGTH = 0.1  # what half or twice the length of the slot costs
 CHANCE = 0.02  # deviation of the dice that make another take of another seed
 
 
@@ -81,7 +82,7 @@ class BaseLibrary:
                 continue
             before = found[-1] if found and found[-1].slot[1] == first else None
             gains = [
-                self._gain(hit, said, usual * liveliness, before, used) + rng.normal(0, CHANCE)
+                self._gain(hit, said, last - first, usual * liveliness, before, used) + rng.normal(0, CHANCE)
                 for hit in hits
             ]
             chosen = hits[int(np.argmax(gains))] if rule == "best" else hits[0]
@@ -118,11 +119,18 @@ class BaseLibrary:
         return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
 
     def _gain(
-        self, hit: Hit, said: list[str], speed: float, before: Reference | None, used: dict[str, int]
+        self,
+        hit: Hit,
+        said: list[str],
+        room: int,
+        speed: float,
+        before: Reference | None,
+        used: dict[str, int],
     ) -> float:
         entry = hit.entry
         gain = hit.score - USED * used.get(entry.id, 0)
         gain -= LIVELY * abs(float(np.log2((entry.expressiveness.speed + 0.02) / (speed + 0.02))))
+        gain -= LENGTH * abs(float(np.log2((entry.last - entry.first) / room)))
         if said and entry.words:
             gain += WORD * bool(set(classes(said)) & set(classes(w.text for w in entry.words)))
         if before is not None:
