@@ -87,7 +87,7 @@ def main() -> None:
     for item in store.select(split=options.split, kind=("pair", "made_pair")):
         if frames >= options.minutes * 1800:
             break
-        heard.append(store.features(item))
+        heard.append(store.inputs(item, encoders=model.inputs.settings))
         frames += item.frames
     features = np.concatenate(heard)[: int(options.minutes * 1800)]
     near, inside = [], []

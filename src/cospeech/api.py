@@ -277,14 +277,16 @@ def evaluate(
             after the clips; with several, every pair is compared on the same clips.
         data: store made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
-        metrics: groups of figures.
+        metrics: groups of figures. Of fgd, names in _asked are distances to the people whose manner a model
+            was asked for, where it does not know those of the split (``metrics.asked``).
         split: of the store.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
         classifier: of emotions, a shipped model or a folder.
         seed: of the choice of clips and of generation.
     Raises:
-        UserError: anything given that cannot be used, or too little data for a number.
+        UserError: anything given that cannot be used, too little data for a number, or a model that reads
+            columns of encoders that the store was prepared without.
     """
     from .metrics.evaluate import evaluate as run
     from .metrics.systems import FolderSystem, ModelSystem, System

@@ -284,7 +284,8 @@ def evaluate(
             after the clips, from any program; with several, they are compared on the same clips.
         data: store made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures; all unless named.
+        metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
+            whose manner a model was asked for, where it does not know those of the split.
         split: of the store: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
@@ -324,7 +325,8 @@ def compare(
         systems: two or more: shipped models, model folders, folders of motion files named after clips.
         data: store made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures; all unless named.
+        metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
+            whose manner a model was asked for, where it does not know those of the split.
         split: of the store: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.

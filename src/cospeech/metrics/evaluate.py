@@ -4,14 +4,15 @@ How it is set up, all decisions of ours [D]: the recorded motion of the split is
 of like emotions. The second half is the reference that every distance is measured against; the first
 is the row "real (other half)", so that its distances are the floor that a perfect system would reach.
 Systems gesture to the speech of the first half; where a corpus has no sound with its motion, to the
-speech of its made pairs, and every figure that ties motion to voice then rests on made pairs.
+speech of its made pairs, and every figure that ties motion to voice then rests on made pairs. Frechet
+distances are measured once more against people whose manner was asked for, if they are others (``asked``).
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,17 +20,20 @@ import numpy as np
 from .. import __version__
 from ..data.store import Item, Store, kept_out
 from ..emotions import EMOTIONS
+from ..encoders.settings import EncoderSettings
 from ..errors import UserError
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.posture import stand
 from ..progress import track
+from .asked import Asked, asked_for
 from .base import MIN_CLIPS, Value, paired_difference, percentiles
 from .groups import GROUPS
+from .halves import halves, spread
 from .judges import TrainedClassifier, TrainedExtractor, load_classifier, load_extractors
-from .measures import Ground, Measures
+from .measures import ASKED, Ground, Measures
 from .report import NO_DIFFERENCE, Difference, Kind, Player, Report, Row, write_report
-from .systems import Baselines, System, TestClip, file_name
+from .systems import Baselines, ModelSystem, System, TestClip, file_name
 
 FLOOR = "real (other half)"
 OTHERS = "real, other people"
@@ -80,7 +84,8 @@ def evaluate(
         players: clips that are written as pages to watch, side by side.
         extractor, classifier: shipped ones by name, or folders of your own.
     Raises:
-        UserError: no recorded motion in the split, too little of it, no speech, or unknown metrics.
+        UserError: no recorded motion in the split, too little of it, no speech, unknown metrics, or a
+            model reads columns of encoders that the store was prepared without.
     """
     unknown = [name for name in metrics if name not in GROUPS]
     if unknown or not metrics:
@@ -94,26 +99,30 @@ def evaluate(
             )
     opened = store if isinstance(store, Store) else Store(store)
     material = choose(opened, split, clips=clips, seed=seed)
-    ground = ground_of(material, metrics, extractor, classifier)
     body = Recordings(opened)
+    speech = speech_of(material, body)
+    for system in systems:
+        if isinstance(system, ModelSystem):  # before any work: does the store have what it reads?
+            opened.inputs(material.speech[0], 0, 0, encoders=system.encoders)
+    asked = asked_for(opened, split, systems, speech, seed)
+    ground = ground_of(material, metrics, extractor, classifier, asked=asked)
     rows: list[Row] = []
 
-    def row(name: str, kind: Kind, items: Iterable[tuple[TestClip, Motion | None]]) -> Row:
-        measures = Measures(ground, metrics)
+    def row(
+        name: str, kind: Kind, items: Iterable[tuple[TestClip, Motion | None]], *, copies: bool = False
+    ) -> Row:
+        measures = Measures(ground, metrics, copies=copies)
         for clip, motion in items:
             measures.update(clip, motion)
         rows.append(measures.row(name, kind))
         return rows[-1]
 
-    speech = speech_of(material, body)
     paired = not material.made_pairs
     row(FLOOR, "real", track(
         (body.recorded(item, k, heard=paired) for k, item in enumerate(material.first)), FLOOR,
         total=len(material.first), quiet=quiet,
     ))  # fmt: skip
-    learned = opened.select(split="train", kind=("motion", "pair"))
-    unseen = [item for item in learned if kept_out(item)]  # by the classifier, which knows the others
-    others = _spread(unseen if len(unseen) >= 2 * MIN_CLIPS else learned, clips, seed)
+    others = spread(asked.row or _unseen(opened), clips, seed)
     if others and split != "train":
         row(OTHERS, "real", track(
             (body.recorded(item, k, heard=item.kind == "pair") for k, item in enumerate(others)), OTHERS,
@@ -131,7 +140,7 @@ def evaluate(
     for system in known:
         found = row(system.name, system.kind, track(
             ((clip, system.motion(clip)) for clip in speech), system.name, total=len(speech), quiet=quiet
-        ))  # fmt: skip
+        ), copies=getattr(system, "copies", False))  # fmt: skip
         if system in systems:
             measured[system.name] = found
             if not found.clips:
@@ -151,9 +160,11 @@ def evaluate(
             "store": opened.folder.name, "fingerprint": opened.fingerprint, "split": split,
             "clips": len(speech), "seconds": round(sum(len(c.features) for c in speech) / 30, 1),
             "speakers": sorted({item.speaker for item in material.first}), "made_pairs": material.made_pairs,
+            "asked": list(asked.speakers),
         },
         settings={"metrics": list(metrics), "clips": clips, "seed": seed},
-        rows=tuple(rows), differences=tuple(differences), labels=EMOTIONS, notes=_notes(material),
+        rows=tuple(rows), differences=tuple(differences), labels=EMOTIONS,
+        notes=(*_notes(material, asked), *(_notes_on_asked(asked, ground) if "fgd" in metrics else ())),
         version=__version__,
     )  # fmt: skip
     if out is None:
@@ -180,43 +191,21 @@ def choose(store: Store, split: str, *, clips: int, seed: int) -> Material:
             f"split {split} of {store.folder} has {len(recorded)} clips of recorded motion; at least "
             f"{2 * MIN_CLIPS} are needed for two halves"
         )
-    first, second = _halves(recorded, seed)
+    first, second = halves(recorded, seed)
     heard = [item for item in first if item.kind == "pair"]
     made = not heard
     if made:
         heard = store.select(split=split, kind="made_pair")
     if not heard:
         raise UserError(f"split {split} of {store.folder} has no speech; prepare it with speech")
-    return Material(store, split, first, second, _spread(heard, clips, seed), made)
+    return Material(store, split, first, second, spread(heard, clips, seed), made)
 
 
-def _groups(items: list[Item], seed: int) -> list[list[Item]]:
-    """Items of every speaker and emotion, in an order that depends on the seed alone."""
-    rng = np.random.default_rng(seed)
-    groups: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in sorted(items, key=lambda item: item.id):
-        groups[item.speaker, str(item.emotion)].append(item)
-    return [[group[k] for k in rng.permutation(len(group))] for _, group in sorted(groups.items())]
-
-
-def _halves(items: list[Item], seed: int) -> tuple[list[Item], list[Item]]:
-    """Two halves with as many of each speaker and emotion, but for one."""
-    halves: tuple[list[Item], list[Item]] = ([], [])
-    dealt = 0
-    for group in _groups(items, seed):
-        for item in group:
-            halves[dealt % 2].append(item)
-            dealt += 1
-    return halves
-
-
-def _spread(items: list[Item], most: int, seed: int) -> list[Item]:
-    """Items by turns of their speakers and emotions."""
-    queues = _groups(items, seed)
-    turns: list[Item] = []
-    while any(queues):
-        turns += [queue.pop() for queue in queues if queue]
-    return turns[:most]
+def _unseen(store: Store) -> list[Item]:
+    """Recordings of the training split, those that the classifier did not learn from if they are enough."""
+    learned = store.select(split="train", kind=("motion", "pair"))
+    unseen = [item for item in learned if kept_out(item)]
+    return unseen if len(unseen) >= 2 * MIN_CLIPS else learned
 
 
 class Recordings:
@@ -237,13 +226,18 @@ class Recordings:
 
 def speech_of(material: Material, body: Recordings) -> list[TestClip]:
     """The test clips that systems gesture to."""
+    store = material.store
     return [
         TestClip(
-            item.id, item.speaker, item.emotion, material.store.features(item),
-            None if material.made_pairs else body.motion(item), number,
+            item.id, item.speaker, item.emotion, store.features(item),
+            None if material.made_pairs else body.motion(item), number, partial(_inputs, store, item),
         )
         for number, item in enumerate(material.speech)
     ]  # fmt: skip
+
+
+def _inputs(store: Store, item: Item, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
+    return store.inputs(item, encoders=encoders)
 
 
 def ground_of(
@@ -251,18 +245,26 @@ def ground_of(
     metrics: Sequence[str] = GROUPS,
     extractor: str | Path = "extractor",
     classifier: str | Path = "emotion-classifier",
+    *,
+    asked: Asked | None = None,
 ) -> Ground:
-    """The common ground of all rows: the reference half, and the training split's ranges and speeds."""
+    """The common ground of all rows: the reference half, and the training split's ranges and speeds.
+
+    Args:
+        asked: whose recordings are a second reference of Frechet distances.
+    """
     extractors: dict[str, TrainedExtractor] = {}
     if {"fgd", "diversity", "two_sample"} & set(metrics):
         extractors = load_extractors(extractor)
     judge: TrainedClassifier | None = load_classifier(classifier) if "emotion" in metrics else None
     body = Recordings(material.store)
+    manner = asked.reference if asked and "fgd" in metrics else ()
     train = material.store.select(split="train", kind=("motion", "pair"))
     return Ground.of(
         [(item.id, body.motion(item)) for item in material.second],
         [body.motion(item) for item in train] or [body.motion(item) for item in material.second],
         extractors=extractors, classifier=judge,
+        asked=((item.id, body.motion(item)) for item in manner),
     )  # fmt: skip
 
 
@@ -295,12 +297,13 @@ def _worse(a: Value, b: Value, real: float | None) -> tuple[float, float] | None
     return None if real is None else percentiles(np.abs(a.replicates - real) - np.abs(b.replicates - real))
 
 
-def _notes(material: Material) -> tuple[str, ...]:
+def _notes(material: Material, asked: Asked) -> tuple[str, ...]:
+    others = "those whose manner was asked for" if asked.row else "the training split"
     notes = [
         f"Distances are measured against {len(material.second)} recorded clips of the split; "
         f"'{FLOOR}' is {len(material.first)} others of the same people, the floor of a perfect system.",
-        f"'{OTHERS}' is recorded motion of the training split: what it costs to be somebody else; of clips "
-        "that the emotion classifier did not learn from, where there are enough.",
+        f"'{OTHERS}' is recorded motion of {others}: what it costs to be somebody else; of clips that the "
+        "emotion classifier did not learn from, where there are enough.",
     ]
     if material.made_pairs:
         notes.append(
@@ -308,6 +311,19 @@ def _notes(material: Material) -> tuple[str, ...]:
             "recorded motion laid on that speech by matching strokes and accents, not a truth."
         )
     return tuple(notes)
+
+
+def _notes_on_asked(asked: Asked, ground: Ground) -> tuple[str, ...]:
+    if asked.why_not:
+        return (f"There is no distance to people whose manner was asked for: {asked.why_not}.",)
+    few = [f"fgd_{rows}_{ASKED}" for rows in ground.extractors if rows not in ground.asked]
+    return (
+        f"Distances that end in _{ASKED} are measured against {len(asked.reference)} recordings of those "
+        f"whose manner was asked for ({', '.join(asked.speakers)}); '{OTHERS}' is others of theirs, the "
+        "floor. Models may have learned from these recordings, and baselines that play recordings of the "
+        "training split back may play these: such a distance tells of manner, not of motion that is new.",
+        *(f"{name} is left out: these recordings are too short or too few for it." for name in few),
+    )
 
 
 def write_clips(speech: Sequence[TestClip], path: Path) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,6 +34,7 @@ from .twosample import two_sample
 
 HEAT = (-0.7, 0.7, -0.75, 0.5)  # metres about the chest: x low and high, y low and high
 CELL = 0.05  # metres
+ASKED = "asked"  # ends the names of distances to those whose manner was asked for
 SPEED_EDGES = np.linspace(0, 2, 41)  # metres a second
 BEAT_EDGES = np.linspace(0, 0.6, 25)  # seconds
 
@@ -44,6 +45,7 @@ class Ground:
 
     features: dict[str, dict[str, np.ndarray]]  # kind of row -> clip -> features of the reference
     references: dict[str, Reference]  # kind of row -> statistics
+    asked: dict[str, Reference]  # the same of the people whose manner was asked for; empty without
     extractors: dict[str, TrainedExtractor]
     classifier: TrainedClassifier | None
     speeds: SpeedHistogram
@@ -54,21 +56,43 @@ class Ground:
     def of(
         cls, reference: Sequence[tuple[str, Motion]], training: Sequence[Motion], *,
         extractors: dict[str, TrainedExtractor], classifier: TrainedClassifier | None,
+        asked: Iterable[tuple[str, Motion]] = (),
     ) -> Ground:  # fmt: skip
-        """From the reference half (clip id, motion) and the training split's motion."""
+        """From the reference half (clip id, motion) and the training split's motion.
+
+        Args:
+            asked: recordings (clip id, motion) of the people whose manner was asked for, if they are
+                others; their motion is not kept.
+        """
         features = {
             kind: {clip: extractor.features(motion, clip=clip) for clip, motion in reference}
             for kind, extractor in extractors.items()
         }
+        manner: dict[str, list[tuple[str, np.ndarray]]] = {kind: [] for kind in extractors}
+        for clip, motion in asked:
+            for kind, extractor in extractors.items():
+                manner[kind].append((clip, extractor.features(motion, clip=clip)))
         return cls(
             features,
             {k: Reference.of(f.items(), extractor=extractors[k].id) for k, f in features.items()},
+            _references(manner, extractors),
             extractors,
             classifier,
             SpeedHistogram.of(motion for _, motion in reference),
             mean_speeds(training),
             JointRanges.of(list(training), coded_joints()),
         )
+
+
+def _references(
+    features: dict[str, list[tuple[str, np.ndarray]]], extractors: dict[str, TrainedExtractor]
+) -> dict[str, Reference]:
+    """Of every kind of row of which there are enough for a covariance."""
+    found = {}
+    for kind, clips in features.items():
+        if sum(len(rows) for _, rows in clips) > extractors[kind].dim:
+            found[kind] = Reference.of(clips, extractor=extractors[kind].id)
+    return found
 
 
 def coded_joints() -> list[int]:
@@ -79,8 +103,9 @@ def coded_joints() -> list[int]:
 class Measures:
     """Takes clips with their motion and gives a row of figures."""
 
-    def __init__(self, ground: Ground, groups: Sequence[str]) -> None:
-        self.ground, self.groups = ground, groups
+    def __init__(self, ground: Ground, groups: Sequence[str], *, copies: bool = False) -> None:
+        """copies: the row plays back recordings that may be in the second reference; its figures say so."""
+        self.ground, self.groups, self.copies = ground, groups, copies
         self.features: dict[str, dict[str, np.ndarray]] = {kind: {} for kind in ground.extractors}
         self.left_out: dict[str, int] = defaultdict(int)
         self.clips, self.seconds = 0, 0.0
@@ -163,6 +188,7 @@ class Measures:
         computed: list[Callable[[], Value | tuple[Value, ...]]] = []
         if "fgd" in self.groups:
             computed += [self._frechet(rows) for rows in self.ground.extractors]
+            computed += [self._frechet(rows, asked=True) for rows in self.ground.asked]
         windows = "window" in self.ground.extractors
         if "fgd" in self.groups and windows:
             computed += [self._kernel]
@@ -194,10 +220,16 @@ class Measures:
             clips=self.clips, left_out={reason: n for reason, n in self.left_out.items() if n},
         )  # fmt: skip
 
-    def _frechet(self, rows: str) -> Callable[[], Value]:
+    def _frechet(self, rows: str, *, asked: bool = False) -> Callable[[], Value]:
         def compute() -> Value:
             extractor = self.ground.extractors[rows]
-            metric = FrechetDistance(self.ground.references[rows], rows=rows)
+            reference = self.ground.asked if asked else self.ground.references
+            metric = FrechetDistance(reference[rows], rows=rows)
+            if asked:
+                whose = " of those whose manner was asked for"
+                whose += ", which this row plays back" if self.copies else ""
+                named, convention = f"{metric.label.name}_{ASKED}", metric.label.convention + whose
+                metric.label = replace(metric.label, name=named, convention=convention)
             for clip, features in self.features[rows].items():
                 metric.update(features, clip=clip, extractor=extractor.id)
             return metric.compute()

@@ -7,6 +7,7 @@ paper is named.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -14,6 +15,7 @@ from typing import Final, Literal, Protocol
 import numpy as np
 
 from ..data.store import Item, Store
+from ..encoders.settings import EncoderSettings, read_encoders
 from ..errors import UserError
 from ..methods.base import GestureModel
 from ..motion.codec import Codec
@@ -37,9 +39,26 @@ class TestClip:
     id: str
     speaker: str
     emotion: str | None
-    features: np.ndarray  # [T, F]
+    features: np.ndarray  # [T, 48]; what baselines and figures read
     motion: Motion | None  # the recorded motion of this very speech, if there is one
     number: int  # place in the test set
+    # Settings of encoders by kind -> features and their columns, [T, F]; None: there are features alone.
+    inputs: Callable[[Mapping[str, EncoderSettings]], np.ndarray] | None = None
+
+    def heard(self, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
+        """What a model with these encoders reads, [T, F]: 48 features, then the encoders' columns.
+
+        Raises:
+            UserError: the clip has no such columns.
+        """
+        if not encoders:
+            return self.features
+        if self.inputs is None:
+            raise UserError(
+                f"clip {self.id!r} has speech features alone, wanted are columns of {', '.join(encoders)} as "
+                "well; take clips of a store that was prepared with an encoder"
+            )
+        return self.inputs(encoders)
 
 
 class System(Protocol):
@@ -62,13 +81,19 @@ class ModelSystem:
 
     def __init__(self, model: GestureModel, *, name: str | None = None, seed: int = 0) -> None:
         self.model, self.name, self.seed = model, name or model.name, seed
+        path = Path(self.name) / "config.json"
+        self.encoders = read_encoders(model.config.get("encoders"), path)  # whose columns it reads
+
+    def speaker(self, clip: TestClip) -> str:
+        """Whose manner is asked for."""
+        known = self.model.speakers
+        return clip.speaker if clip.speaker in known else known[clip.number % len(known)]
 
     def motion(self, clip: TestClip) -> Motion:
-        known = self.model.speakers
-        speaker = clip.speaker if clip.speaker in known else known[clip.number % len(known)]
         return self.model.from_features(
-            clip.features, emotion=clip.emotion, speaker=speaker, seed=self.seed + clip.number
-        )
+            clip.heard(self.encoders), emotion=clip.emotion, speaker=self.speaker(clip),
+            seed=self.seed + clip.number,
+        )  # fmt: skip
 
 
 class FolderSystem:
@@ -162,6 +187,7 @@ class RandomClips:
 
     name = "random real clips"
     kind: Final = "baseline"
+    copies: Final = True  # plays recordings of the training split
 
     def __init__(self, ground: Baselines) -> None:
         self.ground = ground
@@ -183,6 +209,7 @@ class NearestSound:
 
     name = "nearest by sound"
     kind: Final = "baseline"
+    copies: Final = True  # plays recordings of the training split
     span = 60  # frames
 
     def __init__(self, ground: Baselines) -> None:

@@ -64,7 +64,7 @@ def visible(text: str) -> str:
 
 def facts(report: Report) -> list[str]:
     """What was measured on, as short phrases: store, fingerprint, split, clips, seconds, speakers (a
-    number, or names), and whatever else ``data`` holds."""
+    number, or names), asked (names of those whose manner was asked for), and whatever else ``data`` holds."""
     data, found = dict(report.data), []
     data.pop("made_pairs", None)
     store, mark = data.pop("store", None), data.pop("fingerprint", None)
@@ -80,6 +80,9 @@ def facts(report: Report) -> list[str]:
         people = data.pop("speakers")
         people = len(people) if isinstance(people, list | tuple | set | frozenset) else people
         found.append(f"{people} speaker{'' if people == 1 else 's'}")
+    asked = data.pop("asked", None)
+    if asked:
+        found.append(f"in the manner of {', '.join(map(str, asked))}")
     return found + [f"{name} {value}" for name, value in data.items()]
 
 
