@@ -1,4 +1,5 @@
-"""What pretrained encoders make of a corpus' speech: extra columns, each speech heard once."""
+"""What a store keeps of a corpus' speech beside the features: its words, and what pretrained encoders
+make of it, each speech heard once."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from ..encoders.inputs import open_encoder
 from ..encoders.settings import SPEECH, WORDS, Encoder
 from ..files import atomic_path
 from ..speech.speech import Speech, Word
+from ..timing import FPS
 
 SILENCE = 1.2  # seconds on either side of a speech that is to be paired, at most
 _HALF = float(np.finfo(np.float16).max)
@@ -85,6 +87,26 @@ class Hearing:
             with atomic_path(path) as temporary:
                 save_file({"states": _half(self.encoders[kind].states(speech))}, temporary)
         return load_file(path)["states"]
+
+
+def said(speech: Speech, frames: int, *, before: float = 0.0) -> dict[str, list[tuple[str, float, float]]]:
+    """The part of an item's ``info`` that says its words; empty if the recording has none.
+
+    ``words`` is [text, start, end] of each, in seconds from the item's first frame, in order. Words that
+    begin after the item's last frame are left out, and one that goes on after it ends there.
+
+    Args:
+        speech: as it was recorded.
+        frames: of the item.
+        before: seconds of silence that the item has before the speech, which keeps its pace.
+    """
+    seconds = frames / FPS
+    words = [
+        (word.text, round(word.start + before, 4), round(min(word.end + before, seconds), 4))
+        for word in speech.words
+        if word.start + before < seconds
+    ]
+    return {"words": words} if words else {}
 
 
 def padded(speech: Speech) -> Speech:

@@ -20,7 +20,7 @@ from ..progress import note, track
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .clips import Dropped, GestureClip
-from .hearing import SILENCE, Hearing, opened
+from .hearing import SILENCE, Hearing, opened, said
 from .pairing import Candidate, Matcher, calm_stretches, candidate, mirrored
 from .store import Entry, Store, write_manifest, write_shard
 
@@ -216,9 +216,10 @@ def _recorded(clip: GestureClip, codec: Codec, hearing: Hearing | None) -> Entry
     """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
     assert clip.motion is not None
     coded = codec.encode(clip.motion)
-    features, extra = None, {}
+    features, extra, words = None, {}, {}
     if clip.speech is not None:
         features = _fit(speech_features(clip.speech.samples), len(coded))
+        words = said(clip.speech, len(coded))
         extra = {} if hearing is None else hearing.recorded(clip.speech, len(coded))
     return Entry(
         clip.id,
@@ -228,7 +229,7 @@ def _recorded(clip: GestureClip, codec: Codec, hearing: Hearing | None) -> Entry
         clip.emotion,
         coded,
         features,
-        {"speed": float(hand_speed(clip.motion).mean())},
+        {"speed": float(hand_speed(clip.motion).mean()), **words},
         extra,
     )
 
@@ -375,7 +376,8 @@ def _pair(
     return Entry(
         f"{voice.id}#{number}", "made_pair", split, speaker, emotion, made.motion, features,
         {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
-         "sources": list(made.sources), "tally": vars(tally)},
+         "sources": list(made.sources), "tally": vars(tally),
+         **said(voice.speech, len(made.motion), before=before / 16_000)},
         hearing.between_silences(voice.speech, len(made.motion), before=before),
     )  # fmt: skip
 

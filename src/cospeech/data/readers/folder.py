@@ -19,9 +19,8 @@ from ...errors import UserError
 from ...progress import track
 from ..clips import Dropped, GestureClip
 from .together import Few, bvh_body, paired, recording
-from .voices import SUFFIXES, split_of
+from .voices import SUFFIXES, TRANSCRIPTS, split_of
 
-TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
 COLUMNS = ("file", "emotion", "speaker", "split")
 FEW = 10  # recordings: fewer than this are not split, all are for training
 

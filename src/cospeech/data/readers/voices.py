@@ -1,4 +1,7 @@
-"""A folder of speech alone: sound files, with an optional ``manifest.csv`` that names the speakers."""
+"""A folder of speech alone: sound files, with an optional ``manifest.csv`` that names the speakers.
+
+``talk.wav`` may have a transcript ``talk.TextGrid`` (.srt, .vtt, .json, .txt) beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...progress import track
-from ...speech.speech import load_speech
 from ..clips import Dropped, GestureClip
+from .together import recording
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
+TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
 
 
 def read(
@@ -28,14 +32,22 @@ def read(
     if (folder / "manifest.csv").is_file():
         with open(folder / "manifest.csv", newline="") as file:
             speakers = {row["file"]: row.get("speaker") or row["file"] for row in csv.DictReader(file)}
-    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(folder.rglob("*"))
+    paths = [path for path in files if path.suffix.lower() in SUFFIXES]
+    texts = {
+        (path.with_suffix(""), path.suffix.lower()): path
+        for path in files
+        if path.suffix.lower() in TRANSCRIPTS
+    }
     if not paths:
         raise UserError(f"{folder} holds no sound files ({', '.join(SUFFIXES)})")
     for path in track(paths[:limit], "speech", quiet=quiet):
         name = path.relative_to(folder).as_posix()
         speaker = speakers.get(name, name)
         try:
-            speech = load_speech(path, speaker=speaker)
+            own = (texts.get((path.with_suffix(""), suffix)) for suffix in TRANSCRIPTS)
+            text = next(filter(None, own), None)
+            speech = recording(path, text=text, speaker=speaker, emotion=None, quiet=quiet)
         except UserError as error:
             yield Dropped(name, str(error))
             continue

@@ -1,0 +1,125 @@
+"""Words in a store: when they are spoken, in recorded and in made pairs, and that a base finds them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from base_data import FakeEmbedder
+from corpus_data import gesturing, voice, write_ebmdb, write_speech
+from cospeech.data.hearing import said
+from cospeech.data.prepare import open_store, prepare
+from cospeech.motion.formats.bvh import save_bvh
+from cospeech.motion_base.base import open_base
+from cospeech.motion_base.build import build_base, words_of
+from cospeech.speech.audio import write_wav
+from cospeech.speech.features import speech_features
+from cospeech.speech.layout import LAYOUT
+from cospeech.speech.speech import Word, load_speech
+from encoder_data import noise
+
+WORDS = [("hello", 0.4, 0.9), ("there.", 1.0, 1.6), ("A", 2.4, 2.5), ("gesture", 4.3, 5.0)]
+
+
+def transcript(path) -> None:
+    """Words of a sound, beside it."""
+    words = [{"word": text, "start": start, "end": end} for text, start, end in WORDS]
+    path.with_suffix(".json").write_text(json.dumps({"segments": [{"words": words}]}))
+
+
+@pytest.fixture(scope="module")
+def corpora(tmp_path_factory):
+    """Motion without sound, speech without motion (one speech has no words), and both together."""
+    folder = tmp_path_factory.mktemp("worded")
+    write_ebmdb(folder / "ebmdb", clips=2)
+    write_speech(folder / "speech", train=2, others=1)
+    sounds = sorted((folder / "speech").glob("*.wav"))
+    for path in sounds[1:]:
+        transcript(path)
+    (folder / "talks").mkdir()
+    save_bvh(gesturing(4.8, seed=5), folder / "talks" / "talk.bvh")
+    write_wav(folder / "talks" / "talk.wav", voice(5.1, seed=5)[0])
+    transcript(folder / "talks" / "talk.wav")
+    return [("ebmdb", folder / "ebmdb"), ("speech", folder / "speech"), ("folder", folder / "talks")]
+
+
+@pytest.fixture(scope="module")
+def store(corpora, tmp_path_factory):
+    out = tmp_path_factory.mktemp("store")
+    prepare(corpora, out, rounds=2, quiet=True)
+    return open_store(out)
+
+
+def test_words_of_a_recording_end_with_it(store):
+    (item,) = store.select(kind="pair")
+    assert item.frames == 144  # the motion is shorter than the sound
+    *whole, last = words_of(item)
+    assert [(word.text, word.start, word.end) for word in whole] == WORDS[:3]
+    assert (last.text, last.start, last.end) == ("gesture", 4.3, 4.8)
+    assert not any("words" in item.info for item in store.select(kind="motion"))
+
+
+def test_words_of_made_pairs_come_when_they_are_heard(store, corpora):
+    made, folder = store.select(kind="made_pair"), corpora[1][1]
+    without = {item.id.rpartition("#")[0] for item in made if words_of(item) is None}
+    assert without == {sorted(path.name for path in folder.glob("*.wav"))[0]}
+    later = set()
+    for item in made:
+        words = words_of(item)
+        if words is None:
+            continue
+        speech = load_speech(folder / item.id.rpartition("#")[0])
+        alone = LAYOUT.get(speech_features(speech.samples), "onset")
+        heard = LAYOUT.get(store.features(item), "onset")
+        lag = int(np.correlate(heard - heard.mean(), alone - alone.mean(), "valid").argmax())
+        shifts = [word.start - start for word, (_, start, _) in zip(words, WORDS, strict=True)]
+        assert np.ptp(shifts) < 2e-3  # the speech keeps its pace
+        assert [word.text for word in words] == [text for text, _, _ in WORDS]
+        assert shifts[0] == pytest.approx(lag / 30, abs=0.04)
+        assert 0 <= words[0].start <= words[-1].end <= item.frames / 30
+        later.add(words[0].start)
+    assert len(later) > 4  # every pair has a silence of its own before it
+
+
+def test_words_change_neither_the_plan_nor_the_fingerprint(store, corpora, tmp_path):
+    plan = json.loads((store.folder / "plan.json").read_text())
+    assert set(plan) == {"corpora", "rounds", "seed", "limit"}
+    before = [(item.id, item.info) for item in store]
+    for path in store.folder.glob("shard-*.json"):  # as an older version left them
+        items = json.loads(path.read_text())
+        for item in items:
+            item["info"].pop("words", None)
+        (tmp_path / path.name).write_text(json.dumps(items))
+    for path in store.folder.iterdir():
+        if not (tmp_path / path.name).exists() and path.name != "manifest.json":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    prepare(corpora, tmp_path, rounds=2, quiet=True)  # goes on with it
+    old = open_store(tmp_path)
+    assert old.fingerprint == store.fingerprint
+    assert not any(words_of(item) for item in old)
+    assert [(item.id, item.info) for item in open_store(store.folder)] == before
+
+
+def test_a_base_of_the_store_has_the_words(store, tmp_path):
+    build_base(store.folder, tmp_path / "base", kinds=("pair", "made_pair"), model=FakeEmbedder(), quiet=True)
+    entries = open_base(tmp_path / "base").entries()
+    for item in store.select(split="train", kind=("pair", "made_pair")):
+        own = [entry for entry in entries if entry.recording == item.id]
+        words = words_of(item)
+        assert own
+        if words is None:
+            assert all(entry.words is None for entry in own)
+            continue
+        found = [(entry.start + word.start, word.text) for entry in own for word in entry.words]
+        assert [text for _, text in found] == [word.text for word in words]
+        np.testing.assert_allclose([start for start, _ in found], [word.start for word in words], atol=2e-3)
+        assert " ".join(entry.text for entry in own).split() == [word.text for word in words]
+
+
+def test_what_is_said():
+    speech = noise(3.0, words=(Word("one", 0.5, 1.0), Word("two", 1.0, 2.0), Word("three", 2.5, 2.9)))
+    assert said(speech, 60)["words"] == [("one", 0.5, 1.0), ("two", 1.0, 2.0)]
+    assert said(speech, 45, before=0.25)["words"] == [("one", 0.75, 1.25), ("two", 1.25, 1.5)]
+    assert said(noise(3.0), 60) == {}
