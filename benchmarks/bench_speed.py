@@ -1,6 +1,15 @@
 """How fast: speech to motion warm, the whole command to BVH, ten minutes of speech. One JSON object.
 
     python benchmarks/bench_speed.py [--runs 9]
+    python benchmarks/bench_speed.py --formats --store STORE --tokenizer RUN --generator RUN [--runs 9]
+
+The second one compares how the same networks are kept and run: ``int8`` is the model as it is shipped
+(``--model``), ``float32`` the ONNX graphs of the runs it came from with their weights as they were learned,
+``torch`` the modules themselves on the processor, ``float16`` may be named as well. For each: the time of
+ten seconds of speech to motion, loaded, front end included, in turns; megabytes of weights on disk; and how
+far joints turn away from ``float32``, in degrees, over all joints that models make and all frames. "Same
+tokens" has the first layer drawn from the logits of ``float32``, so that only what the format does to the
+numbers is left; "free" draws from its own, where one token that falls otherwise changes all that follows.
 
 Speech is noise bursts of syllable length, so that no recording is needed; the work does not depend on
 what is said.
@@ -17,9 +26,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+FORMATS = ("int8", "float16", "float32", "torch")
 
 
 def babble(seconds: float) -> np.ndarray:
@@ -63,33 +76,158 @@ def command(runs: int) -> list[float]:
     return sorted(times)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--runs", type=int, default=9)
-    runs = parser.parse_args().runs
+def whole(runs: int) -> dict[str, float]:
+    """The model as it is installed."""
     ten = warm(10.0, runs)
     minute = warm(60.0, 2)
     long = warm(600.0, 1)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    whole = command(runs)
-    print(
-        json.dumps(
-            {
-                "benchmark": "speed",
-                "machine": platform.processor() or platform.machine(),
-                "cores": len(os.sched_getaffinity(0)),
-                "ten_seconds_median_s": round(ten[len(ten) // 2], 4),
-                "ten_seconds_min_s": round(ten[0], 4),
-                "one_minute_s": round(minute[0], 3),
-                "ten_minutes_s": round(long[0], 3),
-                "ten_minutes_over_ten_times_one": round(long[0] / (10 * minute[0]), 3),
-                "peak_memory_mib": round(memory),
-                "command_to_bvh_median_s": round(whole[len(whole) // 2], 3),
-                "command_to_bvh_min_s": round(whole[0], 3),
-            },
-            indent=1,
-        )
+    bvh = command(runs)
+    return {
+        "ten_seconds_median_s": round(ten[len(ten) // 2], 4),
+        "ten_seconds_min_s": round(ten[0], 4),
+        "one_minute_s": round(minute[0], 3),
+        "ten_minutes_s": round(long[0], 3),
+        "ten_minutes_over_ten_times_one": round(long[0] / (10 * minute[0]), 3),
+        "peak_memory_mib": round(memory),
+        "command_to_bvh_median_s": round(bvh[len(bvh) // 2], 3),
+        "command_to_bvh_min_s": round(bvh[0], 3),
+    }
+
+
+def size(files: Sequence[Path]) -> float:
+    """Megabytes."""
+    return round(sum(path.stat().st_size for path in files) / 1e6, 2)
+
+
+class Replayed:
+    """Networks whose first layer is drawn from recorded logits, in the order of the calls."""
+
+    def __init__(self, networks: Any, logits: list[np.ndarray], *, record: bool = False) -> None:
+        self._networks, self._logits, self._record, self._next = networks, logits, record, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._networks, name)
+
+    def masked(self, *given: Any) -> np.ndarray:
+        """The logits of this call."""
+        if self._record:
+            self._logits.append(self._networks.masked(*given))
+        self._next += 1
+        return self._logits[self._next - 1]
+
+
+def opened(name: str, model: Any, runs: tuple[Path, Path], store: Path, scratch: Path) -> tuple[Any, float]:
+    """Networks of a format and their size on disk."""
+    from cospeech.data.store import Store
+    from cospeech.methods.contextual.model import OnnxNetworks
+    from cospeech.methods.folder import ModelFolder
+    from cospeech.training.contextual.export import TorchNetworks, export_contextual, load_run
+
+    if name == "torch":
+        tokenizer, generator = (load_run(run)[0] for run in runs)
+        return TorchNetworks(tokenizer, generator), size([run / "model.safetensors" for run in runs])
+    folder = model._folder.folder
+    if name != "int8":
+        folder = export_contextual(*runs, Store(store), scratch / name, weights=name)
+    config = json.loads((folder / "config.json").read_text())
+    for key in ("config", "styles"):
+        if config[key] != model.config[key]:
+            sys.exit(
+                f"{key} of the runs is {config[key]}, of the model {model.config[key]}; name the model's runs"
+            )
+    return OnnxNetworks(ModelFolder(folder, config)), size(
+        [*folder.glob("*.onnx"), *folder.glob("*.safetensors")]
     )
+
+
+def angles(made: Any, wanted: Any) -> dict[str, float]:
+    """Degrees between the joints of two motions."""
+    from cospeech.metrics.measures import coded_joints
+    from cospeech.rotation import matrix_to_axis_angle
+
+    joints = coded_joints()
+    one, two = (motion.rotations[:, joints].astype(np.float64) for motion in (made, wanted))
+    away = np.rad2deg(np.linalg.norm(matrix_to_axis_angle(one.swapaxes(-1, -2) @ two), axis=-1))
+    return {"mean": round(float(away.mean()), 4), "greatest": round(float(away.max()), 4)}
+
+
+def formats(names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
+    """A row for each format."""
+    import torch
+
+    from cospeech import Speech, load
+
+    torch.set_num_threads(1)  # as ONNX Runtime is told
+    model, speech = load(options.model), Speech(babble(10.0))
+    runs = (options.tokenizer, options.generator)
+    with tempfile.TemporaryDirectory() as scratch:
+        found = {
+            name: opened(name, model, runs, options.store, Path(scratch))
+            for name in dict.fromkeys([*names, "float32"])
+        }
+        models, times = {}, {name: [] for name in names}
+        for name, (networks, _) in found.items():
+            models[name] = model.with_sampling()
+            models[name].networks = networks
+            models[name].generate(speech)
+        for seed in range(options.runs):
+            for name in names:
+                began = time.perf_counter()
+                models[name].generate(speech, seed=seed)
+                times[name].append(time.perf_counter() - began)
+
+        def motion(networks: Any, seed: int) -> Any:
+            steered = model.with_sampling(rhythm=False)
+            steered.networks = networks
+            return steered.generate(speech, seed=seed, face=False)
+
+        away: dict[str, dict[str, list]] = {name: {"same": [], "free": []} for name in names}
+        for seed in range(3):
+            logits: list[np.ndarray] = []
+            wanted = motion(Replayed(found["float32"][0], logits, record=True), seed)
+            for name in names:
+                away[name]["same"].append(angles(motion(Replayed(found[name][0], logits), seed), wanted))
+                away[name]["free"].append(angles(motion(found[name][0], seed), wanted))
+    return {
+        name: {
+            "ten_seconds_median_s": round(float(np.median(times[name])), 4),
+            "ten_seconds_min_s": round(min(times[name]), 4),
+            "weights_mb": found[name][1],
+            "same_tokens_mean_degrees": np.mean([one["mean"] for one in away[name]["same"]]).round(4),
+            "same_tokens_greatest_degrees": max(one["greatest"] for one in away[name]["same"]),
+            "free_greatest_degrees": max(one["greatest"] for one in away[name]["free"]),
+            "free_mean_degrees": np.mean([one["mean"] for one in away[name]["free"]]).round(4),
+        }
+        for name in names
+    }
+
+
+def machine() -> dict[str, Any]:
+    """What was measured on."""
+    return {
+        "machine": platform.processor() or platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--runs", type=int, default=9)
+    parser.add_argument("--formats", nargs="*", choices=FORMATS, help="int8 float32 torch unless named")
+    parser.add_argument("--model", default="contextual", help="as it is shipped")
+    parser.add_argument("--store", type=Path, help="that the runs were trained on")
+    parser.add_argument("--tokenizer", type=Path, help="run folder")
+    parser.add_argument("--generator", type=Path, help="run folder")
+    options = parser.parse_args()
+    if options.formats is None:
+        print(json.dumps({"benchmark": "speed", **machine(), **whole(options.runs)}, indent=1))
+        return
+    if not (options.store and options.tokenizer and options.generator):
+        parser.error("--formats needs --store, --tokenizer and --generator")
+    rows = formats(options.formats or ("int8", "float32", "torch"), options)
+    text = {"benchmark": "speed of formats", **machine(), "runs": options.runs, "threads": 1, "formats": rows}
+    print(json.dumps(text, indent=1))
 
 
 if __name__ == "__main__":

@@ -101,9 +101,9 @@ def test_what_the_first_layer_leaves_over(exported, original, length):
 
 
 def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
-    """The paper's residual generator, layer by layer, and one without any."""
+    """The paper's residual generator, layer by layer (weights as they were learned), and one without any."""
     tokenizer, described = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[1]
-    for kind in ("codes", "none"):
+    for kind, weights in (("codes", "float32"), ("none", "int8")):
         torch.manual_seed(1)
         network = Generator(replace(GeneratorConfig(**described["config"]), residual=kind, fusion="both"))
         with torch.no_grad():
@@ -115,11 +115,13 @@ def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
         save_file(network.state_dict(), run / "model.safetensors")
         text = {**described, "config": asdict(network.config)}
         (run / "config.json").write_text(json.dumps(text))
-        out = export_contextual(tiny_run / "tokenizer", run, Store(mini_store), tmp_path / f"{kind}-model")
+        runs, out = (tiny_run / "tokenizer", run), tmp_path / f"{kind}-model"
+        export_contextual(*runs, Store(mini_store), out, weights=weights)
         networks = OnnxNetworks(ModelFolder(out, read_config(out)))
         same = load_run(run)[0]
-        round_for_export(tokenizer, same)
+        round_for_export(tokenizer, same, weights)
         torches = TorchNetworks(tokenizer, same)
+        np.testing.assert_array_equal(networks.books, torches.books)
         assert networks.kind == torches.kind == kind
         if kind == "none":
             assert not (out / "residual.onnx").exists()
@@ -130,6 +132,12 @@ def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
                     made = networks.residual(codes, layer, speech, condition)
                     close(made, torches.residual(codes, layer, speech, condition))
         assert len(load(out).generate(Speech(voice(3.0, seed=1)[0]))) == 90
+    sizes = [
+        sum(path.stat().st_size for path in folder.glob("*coder.onnx")) for folder in tmp_path.glob("*-model")
+    ]
+    assert max(sizes) > 2 * min(sizes)  # both have the same tokenizer
+    with pytest.raises(UserError, match="weights are kept as int8, float16, float32; got 'int4'"):
+        export_contextual(*runs, Store(mini_store), tmp_path / "four", weights="int4")
 
 
 @pytest.mark.parametrize("length", [*LENGTHS, 5000])

@@ -22,6 +22,8 @@ from ...sampling.beam import encode_residual
 from ..export import export_graph, round_weights
 from ..loop import saved_run
 
+WEIGHTS = ("int8", "float16", "float32")
+
 
 class TorchNetworks:
     """The torch networks, as ``sample_tokens`` wants them: for evaluation while training."""
@@ -133,21 +135,29 @@ def export_contextual(
     default_speaker: str | None = None,
     sampling: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
+    weights: str = "int8",
 ) -> Path:
     """Write a model folder from two finished runs.
 
-    The store gives every style's rest pose. Weights are kept as int8, those of the fitted linear maps
-    and the codebooks as float16.
+    The store gives every style's rest pose.
+
+    Args:
+        weights: how they are kept: "int8" (those of the fitted linear maps and the codebooks as float16),
+            "float16", or "float32" as they were learned, to compare with.
+    Raises:
+        UserError: ``weights`` is none of these, a run is not finished, or the store lacks a style's motion.
     """
     from ... import __version__
 
+    if weights not in WEIGHTS:
+        raise UserError(f"weights are kept as {', '.join(WEIGHTS)}; got {weights!r}")
     tokenizer, _ = load_run(tokenizer_run)
     generator, described = load_run(generator_run)
     assert isinstance(tokenizer, Tokenizer)
     assert isinstance(generator, Generator)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    round_for_export(tokenizer, generator)
+    round_for_export(tokenizer, generator, weights)
     config, width = generator.config, generator.config.width
     frames, tokens = 8 * config.downsample, 8
     codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
@@ -159,36 +169,36 @@ def export_contextual(
     heard = {"features": config.features} | ({"words": config.words} if config.words else {})
     export_graph(
         generator.speech, [torch.zeros(1, frames, columns) for columns in heard.values()], list(heard),
-        ["speech"], {label: {1: "frames"} for label in heard}, out / "speech.onnx", store="int8",
+        ["speech"], {label: {1: "frames"} for label in heard}, out / "speech.onnx", store=weights,
     )  # fmt: skip
     conditions = ["speech", "emotion", "style", "intensity"]
     if generator.masked is not None:
         export_graph(
             generator.masked, (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
             ["codes", *conditions], ["logits"], {"codes": sequence, "speech": sequence, **pair},
-            out / "masked.onnx", store="int8",
+            out / "masked.onnx", store=weights,
         )  # fmt: skip
     inside = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
     if generator.residual is not None:
         del inside["known"], inside["given"]
         export_graph(
             generator.residual, (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
-            ["codes", "layer", *conditions], ["logits"], inside, out / "residual.onnx", store="int8",
+            ["codes", "layer", *conditions], ["logits"], inside, out / "residual.onnx", store=weights,
         )  # fmt: skip
     elif generator.latent is not None:
         known = torch.zeros(1, tokens, tokenizer.config.latent)
         export_graph(
             generator.latent, (codes[..., 0], known, torch.zeros(1, tokens), speech[:1], *one),
             ["codes", "known", "given", *conditions], ["latent"], inside, out / "residual.onnx",
-            store="int8",
+            store=weights,
         )  # fmt: skip
     latent = torch.zeros(1, tokens, tokenizer.config.latent)
     export_graph(_Decoder(tokenizer), (latent,), ["latent"], ["motion"], {"latent": {1: "tokens"}},
-                 out / "decoder.onnx", store="int8")  # fmt: skip
+                 out / "decoder.onnx", store=weights)  # fmt: skip
     motion = torch.zeros(1, frames, tokenizer.config.channels)
     export_graph(_Encoder(tokenizer), (motion,), ["motion"], ["latent"], {"motion": {1: "frames"}},
-                 out / "encoder.onnx", store="int8")  # fmt: skip
-    _write_codebooks(tokenizer, out)
+                 out / "encoder.onnx", store=weights)  # fmt: skip
+    _write_codebooks(tokenizer, out, np.float32 if weights == "float32" else np.float16)
     styles = described["styles"]
     _write_rest(tokenizer, store, styles, out)
     text = {
@@ -209,12 +219,12 @@ def export_contextual(
     return out
 
 
-def _write_codebooks(tokenizer: Tokenizer, out: Path) -> None:
-    """codebooks.safetensors: ``vectors`` [K, S, D] float16, read by encoder and decoder alike."""
+def _write_codebooks(tokenizer: Tokenizer, out: Path, kept: type[np.floating[Any]]) -> None:
+    """codebooks.safetensors: ``vectors`` [K, S, D], read by encoder and decoder alike."""
     from safetensors.numpy import save_file
 
     with atomic_path(out / "codebooks.safetensors") as path:
-        save_file({"vectors": _codebooks(tokenizer).astype(np.float16)}, path)
+        save_file({"vectors": _codebooks(tokenizer).astype(kept)}, path)
 
 
 def _codebooks(tokenizer: Tokenizer) -> np.ndarray:
@@ -222,11 +232,13 @@ def _codebooks(tokenizer: Tokenizer) -> np.ndarray:
     return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[union-attr, operator]
 
 
-def round_for_export(tokenizer: Tokenizer, generator: Generator) -> None:
-    """Round all weights in place as the model folder keeps them."""
-    round_weights(generator, "int8")
-    round_weights(tokenizer.encoder, "int8")
-    round_weights(tokenizer.decoder, "int8")
+def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = "int8") -> None:
+    """Round all weights in place as the model folder keeps them (``export_contextual``)."""
+    if weights == "float32":
+        return
+    round_weights(generator, weights)
+    round_weights(tokenizer.encoder, weights)
+    round_weights(tokenizer.decoder, weights)
     round_weights(tokenizer.synthesis, "float16")
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
