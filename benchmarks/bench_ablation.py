@@ -1,15 +1,17 @@
 """The paper's ablations on our corpus, in a size that two cores can train: one JSON object.
 
-    python benchmarks/bench_ablation.py STORE RUNS [--only NAME ...] [--split test] [--train-only]
+    python benchmarks/bench_ablation.py STORE RUNS [--only NAME ...] [--split test] [--clips 120]
 
-RUNS is a folder that keeps every run; what is found there is continued or used. Alignments and
+RUNS is a folder that keeps every run and, in RUNS/rows, every row as soon as it is measured; what is found
+there is continued or used, so a benchmark that was interrupted goes on when it is called again. A row is
+measured anew if its model, the store or what is asked changed. Alignments and
 tokenizers have the sizes of the preset ``default``, generators are smaller and train for 300 steps, so
 the figures compare with each other and with no other table. Rows (Contextual Gesture, tables 2 and 3):
 
 - no RVQ, RVQ, + distillation, + chronological negatives (the full model);
 - no residual generator, the paper's residual codes, no alignment, concatenation, and both at once;
 - mask ratio U(0, 1), U(0.3, 1), U(0.7, 1) instead of U(0.5, 1);
-- 5, 10, 15, 20 steps of sampling with the full model (7 elsewhere);
+- 5, 10, 15, 20 steps of sampling with the full model (``--only steps``; elsewhere as exported);
 - voices as they were recorded (``vary_voice`` off), which is a question of ours.
 
 Measured by ``evaluate`` on people and voices whom no training saw; all pairs are made ones.
@@ -18,17 +20,27 @@ Measured by ``evaluate`` on people and voices whom no training saw; all pairs ar
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from cospeech.data.store import Store
+from cospeech.files import atomic_path
 from cospeech.methods.contextual.align import AlignConfig
 from cospeech.methods.contextual.generator import GeneratorConfig
 from cospeech.methods.contextual.tokenizer import Tokenizer
-from cospeech.metrics.evaluate import evaluate
-from cospeech.metrics.systems import ModelSystem
+from cospeech.methods.folder import judge_folder
+from cospeech.metrics.asked import asked_for
+from cospeech.metrics.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.metrics.measures import Measures
+from cospeech.metrics.report import Kind, Row
+from cospeech.metrics.systems import ModelSystem, TestClip
+from cospeech.motion.motion import Motion
+from cospeech.progress import note, track
 from cospeech.runtime import load
 from cospeech.training.contextual.align import fit_alignment, load_alignment_run
 from cospeech.training.contextual.export import export_contextual, load_run
@@ -41,6 +53,7 @@ TRAINING = replace(
     PRESETS["default"].generator_training, steps=300, batch_size=32, learning_rate=7e-4, validate_every=300,
     save_every=200,
 )  # fmt: skip
+Part = tuple[TestClip, Motion]
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats")
 
 
@@ -106,40 +119,111 @@ def train(store: Store, runs: Path, name: str) -> Path:
     return out
 
 
+def mark(folder: Path) -> str:
+    """Eight hex digits that change when a model does."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.glob("*.*")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def systems(names: list[str]) -> Iterator[tuple[str, str, int | None]]:
+    """Rows that are wanted: name, variant, steps of sampling (None: as exported)."""
+    for name in names:
+        if name == "steps":
+            yield from ((f"full, {steps} steps", "full", steps) for steps in STEPS)
+        else:
+            yield name, name, None
+
+
+def opened(folder: Path, name: str, steps: int | None) -> ModelSystem:
+    """A model as a system."""
+    model = load(folder)
+    if steps is not None:
+        model = model.with_sampling(masked=replace(model.sampling.masked, steps=steps))
+    return ModelSystem(model, name=name)
+
+
+class Rows:
+    """Rows in a folder, a file each, with what they were measured with."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.folder, self.settings = folder, settings
+
+    def path(self, name: str) -> Path:
+        """Of a row."""
+        return self.folder / ("".join(c if c.isalnum() else "-" for c in name) + ".json")
+
+    def known(self, name: str, model: str | None) -> dict[str, Any] | None:
+        """The figures of a row, if they were measured with this model and these settings."""
+        if not self.path(name).is_file():
+            return None
+        text = json.loads(self.path(name).read_text())
+        return text["figures"] if (text["model"], text["settings"]) == (model, self.settings) else None
+
+    def keep(self, row: Row, model: str | None) -> None:
+        """Write a row."""
+        figures = {value.name: {"value": value.value, "interval": value.interval} for value in row.values}
+        text = {"row": row.name, "model": model, "settings": self.settings, "figures": figures}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(self.path(row.name)) as path:
+            path.write_text(json.dumps(text))
+        note(f"measured {row.name}")
+
+
+def measure(store: Store, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
+    """Figures of all rows; those that are not known yet are trained and measured, one after another."""
+    split, clips = rows.settings["split"], rows.settings["clips"]
+    material, body = choose(store, split, clips=clips, seed=0), Recordings(store)
+    speech = speech_of(material, body)
+    asked = asked_for(store, split, [], speech, 0)  # the training people, whose styles every variant has
+    ground = None
+
+    def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
+        nonlocal ground
+        ground = ground or ground_of(material, METRICS, asked=asked)
+        measures = Measures(ground, METRICS)
+        for clip, motion in track(parts, name, total=count):
+            measures.update(clip, motion)
+        rows.keep(measures.row(name, kind), model)
+
+    found: dict[str, Any] = {}
+    for name, count, parts in real_rows(material, asked, speech, body, clips=clips, seed=0):
+        if rows.known(name, None) is None:
+            row(name, "real", None, parts, count)
+        found[name] = rows.known(name, None)
+    for name, variant, steps in systems(names):
+        folder = train(store, runs, variant)
+        model = mark(folder)
+        if rows.known(name, model) is None:
+            system = opened(folder, name, steps)
+            row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
+        found[name] = rows.known(name, model)
+    return {"made_pairs": material.made_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+
+
 def main() -> None:
+    names = [*VARIANTS, "steps"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("store")
     parser.add_argument("runs", type=Path)
-    parser.add_argument("--only", nargs="+", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--only", nargs="+", default=names, choices=names)
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=120)
     parser.add_argument("--train-only", action="store_true")
     options = parser.parse_args()
     store = Store(options.store)
-    folders = {name: train(store, options.runs, name) for name in options.only}
     if options.train_only:
+        for name in dict.fromkeys(variant for _, variant, _ in systems(options.only)):
+            train(store, options.runs, name)
         return
-    systems = [ModelSystem(load(folder), name=name) for name, folder in folders.items()]
-    if "full" in folders:
-        full = load(folders["full"])
-        for steps in STEPS:
-            masked = replace(full.sampling.masked, steps=steps)
-            systems.append(ModelSystem(full.with_sampling(masked=masked), name=f"full, {steps} steps"))
-    report = evaluate(
-        systems, store, metrics=METRICS, split=options.split, clips=options.clips, baselines=False
-    )
-    rows = {
-        row.name: {value.name: {"value": value.value, "interval": value.interval} for value in row.values}
-        for row in report.rows
-    }
-    text = {
-        "made_pairs": report.data["made_pairs"],
-        "store": store.fingerprint,
-        "clips": report.data["clips"],
-        "steps": TRAINING.steps,
-        "rows": rows,
-    }
-    print(json.dumps(text))
+    settings = {
+        "store": store.fingerprint, "split": options.split, "clips": options.clips, "metrics": list(METRICS),
+        "steps": TRAINING.steps, "extractor": mark(judge_folder("extractor", "extractor").folder),
+    }  # fmt: skip
+    rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
+    text = measure(store, options.runs, options.only, rows)
+    sys.stdout.write(json.dumps({**settings, **text}) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ distances are measured once more against people whose manner was asked for, if t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -117,22 +117,8 @@ def evaluate(
         rows.append(measures.row(name, kind))
         return rows[-1]
 
-    paired = not material.made_pairs
-    row(FLOOR, "real", track(
-        (body.recorded(item, k, heard=paired) for k, item in enumerate(material.first)), FLOOR,
-        total=len(material.first), quiet=quiet,
-    ))  # fmt: skip
-    others = spread(asked.row or _unseen(opened), clips, seed)
-    if others and split != "train":
-        row(OTHERS, "real", track(
-            (body.recorded(item, k, heard=item.kind == "pair") for k, item in enumerate(others)), OTHERS,
-            total=len(others), quiet=quiet,
-        ))  # fmt: skip
-    if material.made_pairs:
-        row(MADE, "real", track(
-            ((clip, body.motion(item)) for clip, item in zip(speech, material.speech, strict=True)), MADE,
-            total=len(speech), quiet=quiet,
-        ))  # fmt: skip
+    for name, count, items in real_rows(material, asked, speech, body, clips=clips, seed=seed):
+        row(name, "real", track(items, name, total=count, quiet=quiet))
     known = list(systems)
     if baselines and opened.select(split="train", kind=("motion", "pair")):
         known = [*Baselines(opened, seed=seed).all(), *systems]
@@ -234,6 +220,24 @@ def speech_of(material: Material, body: Recordings) -> list[TestClip]:
         )
         for number, item in enumerate(material.speech)
     ]  # fmt: skip
+
+
+def real_rows(
+    material: Material, asked: Asked, speech: Sequence[TestClip], body: Recordings, *, clips: int, seed: int
+) -> Iterator[tuple[str, int, Iterable[tuple[TestClip, Motion]]]]:
+    """Rows of recorded motion that stand beside systems: name, number of clips, clips with their motion."""
+    paired, first = not material.made_pairs, material.first
+    yield FLOOR, len(first), (body.recorded(item, k, heard=paired) for k, item in enumerate(first))
+    others = spread(asked.row or _unseen(material.store), clips, seed)
+    if others and material.split != "train":
+        yield (
+            OTHERS,
+            len(others),
+            (body.recorded(item, k, heard=item.kind == "pair") for k, item in enumerate(others)),
+        )
+    if material.made_pairs:
+        pairs = zip(speech, material.speech, strict=True)
+        yield MADE, len(speech), ((clip, body.motion(item)) for clip, item in pairs)
 
 
 def _inputs(store: Store, item: Item, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
