@@ -135,7 +135,7 @@ def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
     sizes = [
         sum(path.stat().st_size for path in folder.glob("*coder.onnx")) for folder in tmp_path.glob("*-model")
     ]
-    assert max(sizes) > 2 * min(sizes)  # both have the same tokenizer
+    assert max(sizes) > 1.5 * min(sizes)  # both have the same tokenizer
     with pytest.raises(UserError, match="weights are kept as int8, float16, float32; got 'int4'"):
         export_contextual(*runs, Store(mini_store), tmp_path / "four", weights="int4")
 
