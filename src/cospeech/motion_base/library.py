@@ -27,7 +27,8 @@ NEAREST = 48  # segments that are looked at more closely
 SPOKEN = 0.15  # share of a slot that must be speech, else it asks for nothing
 WORD = 0.15  # what a word of one class is worth, in cosine
 JOIN = 0.15  # what a jump of one radian in the mean joint costs
-LIVELY = 0.1  # what twice the speed that was asked for costs
+LIVELY = 0.15  # what twice the speed that was asked for costs
+HEARD = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
 USED = 0.3  # what it costs to come again
 LENGTH = 0.1  # what half or twice the length of the slot costs
 CHANCE = 0.02  # deviation of the dice that make another take of another seed
@@ -69,20 +70,24 @@ class BaseLibrary:
         """
         rng = np.random.default_rng([seed, 5])
         filters = self._filters(speaker, emotion)
-        usual = self._usual_speed(filters)
         found: list[Reference] = []
         used: dict[str, int] = {}
-        for first, last in segments(loudness(features), speech_breaks(features, words)):
+        slots = [
+            (first, last)
+            for first, last in segments(loudness(features), speech_breaks(features, words))
+            if last - first >= self.embedder.shortest
+            and LAYOUT.get(features[first:last], "speech").mean() >= SPOKEN
+        ]
+        speeds = liveliness * self._speeds(slots, features, filters, rng)
+        for (first, last), speed in zip(slots, speeds, strict=True):
             part = features[first:last]
-            if last - first < self.embedder.shortest or LAYOUT.get(part, "speech").mean() < SPOKEN:
-                continue
             said = [w.text for w in words if first <= seconds_to_frame((w.start + w.end) / 2) < last]
             hits = self._hits(part, filters, rule, rng)
             if not hits:
                 continue
             before = found[-1] if found and found[-1].slot[1] == first else None
             gains = [
-                self._gain(hit, said, last - first, usual * liveliness, before, used) + rng.normal(0, CHANCE)
+                self._gain(hit, said, last - first, speed, before, used) + rng.normal(0, CHANCE)
                 for hit in hits
             ]
             chosen = hits[int(np.argmax(gains))] if rule == "best" else hits[0]
@@ -102,11 +107,21 @@ class BaseLibrary:
                 return own
         return Filters()
 
-    def _usual_speed(self, filters: Filters) -> float:
-        """Mean hand speed of what the filters let through, metres a second."""
-        speed = self.base.speeds
-        allowed = self.base.allowed(filters)
-        return float((speed if allowed is None else speed[allowed]).mean())
+    def _speeds(
+        self, slots: list[tuple[int, int]], features: np.ndarray, filters: Filters, rng: np.random.Generator
+    ) -> np.ndarray:  # fmt: skip
+        """Hand speed that each slot asks for, metres a second: as calm and as lively as the base is.
+
+        The slots share out the quantiles of what the filters let through, the livelier voice the livelier
+        gesture. Were all slots to ask for the mean, nobody would ever hold still.
+        """
+        if not slots:
+            return np.zeros(0)
+        voiced = np.array([loudness(features[a:b]).mean() for a, b in slots])
+        heard = voiced.argsort().argsort() / len(slots)
+        order = (HEARD * heard + (1 - HEARD) * rng.random(len(slots))).argsort().argsort()
+        speed, allowed = self.base.speeds, self.base.allowed(filters)
+        return np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
 
     def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
         if rule == "random":
