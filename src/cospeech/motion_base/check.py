@@ -12,7 +12,7 @@ from ..timing import FPS
 from .base import Base
 from .catalogue import FILE, KINDS
 from .embedder import Embedding
-from .shards import KEYS, MOTION, Damaged, ShardFile, leftovers, read_array
+from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_array, read_frame_keys
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,8 @@ def _shard_problems(base: Base, files: list[ShardFile], rows: int, frames: int) 
         channels = Codec().channels if file.role == MOTION else base.header.embedding.size
         try:
             array = read_array(base.folder, file)
+            if file.role == FRAMES and len(read_frame_keys(base.folder, file)[1]) != rows:
+                yield f"{base.folder / file.name} has keys of another number of segments"
         except Damaged as error:
             yield str(error)
             continue
