@@ -17,7 +17,7 @@ from cospeech.data.store import Store
 from cospeech.errors import UserError
 from cospeech.motion.codec import Codec
 from cospeech.motion_base import index
-from cospeech.motion_base.base import Base, Hit, open_base
+from cospeech.motion_base.base import open_base
 from cospeech.motion_base.build import add_to_base, build_base
 from cospeech.motion_base.check import check_base
 from cospeech.motion_base.entry import Entry, Filters, plain_text
@@ -361,50 +361,3 @@ def test_checking_sees_rows_that_do_not_fit(several, tmp_path):
         assert check_base(place).problems, change
     assert not check_base(several).problems
     assert isinstance(open_base(several).entries([2])[0], Entry)
-
-
-class FrameEmbedder(FakeEmbedder):
-    """As the fake one, with keys of frames."""
-
-    name, fine = "fake with frames", 4
-
-    def speech_frames(self, features: np.ndarray) -> np.ndarray:
-        return self._frames(features, 3)
-
-    def gesture_frames(self, coded: np.ndarray) -> np.ndarray:
-        return self._frames(coded, 4)
-
-    def _frames(self, rows: np.ndarray, seed: int) -> np.ndarray:
-        steps = rows[: len(rows) // 4 * 4].reshape(len(rows) // 4, -1)
-        keys = steps @ np.random.default_rng(seed).standard_normal((steps.shape[1], self.fine))
-        return (keys / np.linalg.norm(keys, axis=1, keepdims=True)).astype(np.float32)
-
-
-def test_keys_of_frames_are_stored_merged_and_checked(base_store, tmp_path):
-    embedder = FrameEmbedder()
-    build_base(base_store, tmp_path / "one", model=embedder, quiet=True)
-    merge_bases([tmp_path / "one"], tmp_path / "two", quiet=True)
-    for folder in ("one", "two"):
-        opened = Base(tmp_path / folder)
-        assert opened.fine
-        assert not list(check_base(tmp_path / folder).problems)
-        for entry in opened.entries()[::3]:
-            wanted = embedder.gesture_frames(opened.coded(entry))
-            np.testing.assert_allclose(opened.frame_keys(entry), wanted, atol=1e-3)
-    plain = tmp_path / "plain"
-    build_base(base_store, plain, model=FakeEmbedder(), quiet=True)
-    assert not Base(plain).fine
-
-
-def test_frames_put_hits_in_a_finer_order(base_store, tmp_path):
-    """Of hits with one score, the one whose frames are the question's own comes first."""
-    embedder = FrameEmbedder()
-    build_base(base_store, tmp_path / "one", model=embedder, quiet=True)
-    opened = Base(tmp_path / "one")
-    entries = opened.entries()
-    hits = [Hit(n, 0.5, entry) for n, entry in enumerate(entries[:6], start=1)]
-    for wanted in hits:
-        finer = opened.finer(hits, opened.frame_keys(wanted.entry))
-        assert finer[0].entry == wanted.entry
-        assert finer[0].score > 0.74
-        assert [hit.rank for hit in finer] == [1, 2, 3, 4, 5, 6]
