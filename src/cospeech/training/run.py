@@ -50,19 +50,20 @@ def train(
         return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
     from ..data.store import Store
 
-    if method != "alignment":
-        if part != "all":
-            raise UserError(f"{method} sees bodies only; leave out the part {part!r}")
-        Store(store).need_bodies(method)
+    if method != "alignment" and part != "all":
+        raise UserError(f"{method} sees bodies only; leave out the part {part!r}")
     if method == "exges":
         from .exges.train import train as run_exges
 
+        Store(store).need_bodies(method)
         return run_exges(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     from .judges import fit_classifier, fit_extractor, quick
 
     if stage != "all":
         raise UserError(f"{method} has one stage only; leave out the stage {stage!r}")
     chosen, opened = find_preset(preset), Store(store)
+    if method != "alignment":
+        opened.need_bodies(method)
     if method == "extractor":
         training = quick(chosen.extractor_training, steps, seed)
         fit_extractor(opened, out, config=chosen.extractor, training=training, splits=splits)
