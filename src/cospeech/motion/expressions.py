@@ -75,3 +75,17 @@ class ExpressionCodec:
     def mirror(self, channels: np.ndarray) -> np.ndarray:
         """The same face: which coefficients a mirror changes, only the licensed model could tell. [D]"""
         return channels
+
+
+def one_jaw(motion: Motion) -> Motion:
+    """A motion whose jaw is moved once, for what draws joints and ARKit weights together.
+
+    A model with a learned face turns the jaw, and beside it there are ARKit weights made by rules for the
+    formats that know no other face. Where both are there the joint is at rest.
+    """
+    learned = KEY in motion.extra.get("per_frame", {}) and "jaw" in motion.skeleton.names
+    if motion.face is None or not learned:
+        return motion
+    rotations = motion.rotations.copy()
+    rotations[:, motion.skeleton.index("jaw")] = np.eye(3, dtype=np.float32)
+    return replace(motion, rotations=rotations)
