@@ -59,7 +59,7 @@ class ExpressionCodec:
         if values is None or values.shape != (len(motion), EXPRESSIONS):
             got = "none" if values is None else list(values.shape)
             raise UserError(
-                f"a face needs expressions [{len(motion)}, {EXPRESSIONS}] (BEAT2 has them); got {got}"
+                f"a face needs expressions [{len(motion)}, {EXPRESSIONS}], as BEAT2 has; got {got}"
             )
         jaw = matrix_to_6d(motion.rotations[:, motion.skeleton.index("jaw")])
         return np.concatenate([values, jaw.reshape(len(motion), 6)], axis=1).astype(np.float32)

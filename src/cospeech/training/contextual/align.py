@@ -309,8 +309,8 @@ def export_alignment(
             graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8"
         )
     written: dict[str, Any] = {"codec": {"body": list(Codec().body), "hands": list(Codec().hands)}}
-    if "space" in described:
-        written["space"] = described["space"]
+    if described.get("part", "body") != "body" or config.channels != Codec().channels:
+        written = {"space": described["space"]}
     text = {
         "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
         "config": asdict(config), "part": described.get("part", "body"), **written, "fps": 30,
