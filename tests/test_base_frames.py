@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from base_data import FakeEmbedder, base_store  # noqa: F401
+from base_data import FakeEmbedder, base_store
 from cospeech.motion_base.base import Base, Hit
 from cospeech.motion_base.build import build_base
 from cospeech.motion_base.check import check_base
 from cospeech.motion_base.merge import merge_bases
+
+__all__ = ["base_store"]  # a fixture
 
 
 class FrameEmbedder(FakeEmbedder):

@@ -260,8 +260,9 @@ def test_corpora_stores_and_runs_that_cannot_be_used(place, fails):
     assert "expected READER=FOLDER, as in folder=recordings; got 'empty'" in fails(
         "prepare", "empty", "-o", "store"
     )
-    assert "unknown corpus 'magic'; known: beat, beat2, ebmdb, folder, pats, speech, ted, twh" in fails(
-        "prepare", "magic=empty", "-o", "store"
+    assert (
+        "unknown corpus 'magic'; known: beat, beat2, ebmdb, folder, keypoints, pats, speech, ted, twh"
+        in fails("prepare", "magic=empty", "-o", "store")
     )
     for reader in ("ebmdb", "beat2", "folder", "speech"):
         for folder in ("empty", "missing", "file"):

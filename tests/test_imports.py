@@ -46,6 +46,7 @@ LIGHT = (
     "motion_base",
     "encoders.settings", "encoders.frames", "encoders.inputs",
 )  # fmt: skip
+LIGHT_IN_METHODS = ("model", "sample", "edit", "aligned", "networks", "points")
 HEAVY = ("torch", "onnx", "onnxscript", "transformers", "huggingface_hub")
 
 # Lazy imports of what imports torch, each with its reason.
@@ -174,7 +175,7 @@ def test_upward_imports_are_lazy():
 
 
 def is_light(module: str) -> bool:
-    if module.startswith("methods.") and module.rsplit(".", 1)[-1] in ("model", "sample", "edit", "aligned"):
+    if module.startswith("methods.") and module.rsplit(".", 1)[-1] in LIGHT_IN_METHODS:
         return True
     return any(module == name or module.startswith(f"{name}.") for name in LIGHT)
 

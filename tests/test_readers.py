@@ -366,5 +366,7 @@ class TestVoices:
 def test_readers_by_name():
     for name, module in {"ebmdb": ebmdb, "beat2": beat2, "folder": folder, "speech": voices}.items():
         assert reader(name) is module.read
-    with pytest.raises(UserError, match="unknown corpus 'trinity'; known: beat, beat2, ebmdb, folder, pats"):
+    with pytest.raises(
+        UserError, match="unknown corpus 'trinity'; known: beat, beat2, ebmdb, folder, keypoints, pats"
+    ):
         reader("trinity")

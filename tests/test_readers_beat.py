@@ -211,7 +211,7 @@ class TestBeat2:
         scores = clips["2_scott_0_1_1"].motion.extra["per_frame"]["semantic"]
         assert scores.shape == (120,)
         assert scores[45] == pytest.approx(0.7)
-        assert "per_frame" not in clips["15_carlos_4_1_1"].motion.extra
+        assert "semantic" not in clips["15_carlos_4_1_1"].motion.extra["per_frame"]
         assert [word.text for word in clips["15_carlos_4_1_1"].speech.words] == ["relaxing", "Monday"]
 
     def test_the_real_clip_in_the_published_layout(self, tmp_path):

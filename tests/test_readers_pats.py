@@ -11,7 +11,6 @@ import pytest
 from corpus_data import voice
 from cospeech.data.clips import Dropped
 from cospeech.data.points import PointClip
-from cospeech.data.prepare import prepare
 from cospeech.data.readers import pats, read_points
 from cospeech.errors import UserError
 from cospeech.speech.audio import write_wav
@@ -153,11 +152,7 @@ class TestPats:
             list(pats.read(tmp_path, quiet=True))
 
     def test_where_it_is_read(self, tmp_path, monkeypatch):
-        with pytest.raises(
-            UserError, match=r"no store is made of it; read it with .*read_points\('pats', fol"
-        ):
-            prepare([("pats", tmp_path)], tmp_path / "store", quiet=True)
-        with pytest.raises(UserError, match="unknown corpus of points 'ted'; known: pats"):
+        with pytest.raises(UserError, match="unknown corpus of points 'ted'; known: keypoints, pats"):
             read_points("ted", tmp_path)
         write_table(tmp_path, ("1", "oliver", "train"))
         monkeypatch.setitem(sys.modules, "h5py", None)

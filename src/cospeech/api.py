@@ -13,6 +13,7 @@ from .files import atomic_path, check_folder
 from .methods.base import GestureModel
 from .methods.exges.pins import Pin
 from .metrics.groups import GROUPS
+from .motion.formats.keypoints import Keypoints
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
 from .runtime import load
@@ -64,8 +65,10 @@ def generate(
     base: str | Path | None = None,
     base_model: str | Path | None = None,
     model: str | Path | GestureModel = "contextual",
-) -> Motion:
+) -> Motion | Keypoints:
     """Gestures for a recording, exactly as long as it.
+
+    A model of bodies gives ``Motion``, one of points in a picture ``Keypoints``.
 
     Args:
         speech: a sound or video file, or a loaded ``Speech``.
@@ -209,21 +212,23 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
     return path
 
 
-def write(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
-    """Write motion to any format that is known, the pictures included."""
+def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None = None) -> Path:
+    """Write motion to any format that is known, the pictures included; points in a picture to .json."""
     path = check_target(path)
+    if isinstance(motion, Keypoints):
+        return motion.save(path)
     if path.suffix.lower() in PICTURES:
         return render(motion, path, speech=speech)
     return motion.save(path)
 
 
-def write_explanation(motion: Motion, path: str | Path) -> Path:
+def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
     """Write as JSON where the gestures of a motion come from (``motion.extra["explain"]``).
 
     Raises:
         UserError: the motion has no explanation: it was not made from a motion base.
     """
-    if "explain" not in motion.extra:
+    if isinstance(motion, Keypoints) or "explain" not in motion.extra:
         raise UserError("this motion has no explanation; only models of exges take gestures from a base")
     with atomic_path(Path(path)) as temporary:
         temporary.write_text(json.dumps(motion.extra["explain"], indent=1, ensure_ascii=False))

@@ -41,7 +41,7 @@ from .annotations import (
 )
 from .base import BASE_COMMANDS
 from .formats import convert, render
-from .outputs import default_targets, done, not_over, some
+from .outputs import default_targets, done, not_over, point_targets, some
 
 
 def generate(
@@ -69,7 +69,8 @@ def generate(
     Args:
         speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
         out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json).
-            Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech.
+            Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
+            points in a picture .keypoints.json.
         emotion: neutral (default), amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise.
         intensity: liveliness, 0.25 to 2.5; 1.0 is usual.
         speaker: whose manner of gesturing; a wrong name lists the right ones.
@@ -94,6 +95,8 @@ def generate(
     for target in targets:
         not_over(api.check_target(target), speech)
     loaded = load(model, base=base, base_model=base_model)
+    if loaded.space.name == "points":
+        targets = point_targets(out, speech)
     stage("listening")
     heard = load_speech(speech, transcript=transcript, emotion=emotion)
     stage("gesturing")
@@ -166,6 +169,7 @@ def prepare(
     /,
     *,
     out: OutFolder,
+    space: MaybeName = None,
     rounds: Count = 6,
     seed: Count = 0,
     limit: MaybeCount = None,
@@ -178,9 +182,10 @@ def prepare(
     """Read corpora into a store for training; goes on where it was interrupted.
 
     Args:
-        corpora: readers are folder (BVH with sound), speech (sound alone), beat, beat2, ebmdb, ted, twh
-            and zeggs.
+        corpora: readers are folder (BVH with sound), speech (sound alone), keypoints (points in a picture
+            with sound), beat, beat2, ebmdb, pats, ted, twh and zeggs.
         out: folder of the store.
+        space: body, smplx (with the face of beat2) or points; what fits the corpora unless given.
         rounds: how often each speech gets a partner where pairs have to be made.
         seed: of the matching.
         limit: read only so many clips a corpus and speaker, for trials.
@@ -202,7 +207,7 @@ def prepare(
             raise UserError(f"expected READER=FOLDER, as in folder=recordings; got {corpus!r}")
         pairs.append((name, folder))
     run(
-        pairs, out, rounds=rounds, seed=seed, limit=limit, speech_encoder=speech_encoder,
+        pairs, out, space=space, rounds=rounds, seed=seed, limit=limit, speech_encoder=speech_encoder,
         speech_layer=speech_layer, word_encoder=word_encoder, word_layer=word_layer, precision=precision,
     )  # fmt: skip
     note(f"wrote {out}; next: cospeech train {out} -o run")
@@ -219,6 +224,7 @@ def train(
     steps: MaybeCount = None,
     seed: Count = 0,
     splits: tuple[str, ...] = ("train",),
+    part: str = "all",
 ) -> None:
     """Train on a store, alone or under torchrun; a run is continued (needs the extra [train]).
 
@@ -232,11 +238,15 @@ def train(
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.
+        part: of a store with faces: body, face or all.
     """
     _need_torch()
     from ..training.run import train as run
 
-    run(store, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+    run(
+        store, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits,
+        part=part,
+    )  # fmt: skip
     if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
         note(f"trained {out}; next: cospeech export {out} --store {store} -o model")
 

@@ -41,6 +41,20 @@ def default_targets(speech: Path) -> tuple[Path, ...]:
     return targets
 
 
+def point_targets(out: Sequence[Path], speech: Path) -> tuple[Path, ...]:
+    """Where a model of points in a picture writes: the files that are named, or one after the speech.
+
+    Raises:
+        UserError: a file of another format is named.
+    """
+    for target in out:
+        if target.suffix.lower() != ".json":
+            raise UserError(
+                f"cannot write {target}: this model makes points in a picture, which go into .json files"
+            )
+    return tuple(out) or (Path(f"{speech.stem}.keypoints.json"),)
+
+
 def some(out: tuple[Path, ...]) -> tuple[Path, ...]:
     """The files to write. Raises UserError if none is named."""
     if not out:

@@ -1,7 +1,8 @@
 """Clips of points in a picture: what a corpus of two-dimensional keypoints yields.
 
 There is no way from them to joint rotations that would not make the third dimension up, so they stay as they
-are (a decision of ours). ``readers.read_points`` reads such corpora.
+are (a decision of ours). ``readers.read_points`` reads such corpora, and ``placing.placed`` makes of a clip
+what a store of the space ``points`` holds.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class PointClip:
     confidence: np.ndarray | None = None  # [T, P] float32, 0 to 1, of the detector
     speech: Speech | None = None  # None where the sound is not at hand
     words: tuple[Word, ...] = ()  # seconds; there without the sound too
+    emotion: str | None = None
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float32)

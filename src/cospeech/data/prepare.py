@@ -14,17 +14,19 @@ import numpy as np
 from ..encoders.settings import WORDS, Encoder, describe
 from ..errors import UserError
 from ..motion.codec import Codec
-from ..motion.motion import Motion
-from ..motion.phases import STILL_SPEED, hand_speed, strokes
 from ..progress import note, track
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
+from .balance import Balance, Tally
 from .clips import Dropped, GestureClip
+from .coding import CHECKS, recorded, seconds_of, space_name, space_of
 from .hearing import SILENCE, Hearing, opened, said
 from .pairing import Candidate, Matcher, calm_stretches, candidate, mirrored
+from .placing import PlacedClip
+from .points import PointClip
 from .store import Entry, Store, write_manifest, write_shard
 
-Reader = Callable[..., Iterator[GestureClip | Dropped]]
+Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 
 SHARD_FRAMES = 40_000  # about 22 minutes a shard
 DRAWS = 4  # made pairs to choose from, see ``Balance``
@@ -77,6 +79,7 @@ def prepare(
     corpora: Sequence[tuple[str, str | Path]],
     out: str | Path,
     *,
+    space: str | None = None,
     rounds: int = 6,
     seed: int = 0,
     limit: int | None = None,
@@ -95,6 +98,9 @@ def prepare(
     Args:
         corpora: (reader name, folder) each.
         out: folder of the store; an interrupted one is continued.
+        space: what the store holds of a motion (``motion.space``): "body", "smplx" (the face as BEAT2
+            has it, too) or "points" (in a picture). Unless given, it is "points" for corpora of points
+            and "body" for all others. Pairs are made in "body" alone.
         rounds: how often each speech gets a partner.
         limit: read only so many clips a corpus and speaker (for trials).
         speech_encoder: a pretrained network whose states join the features frame by frame: a name of
@@ -106,10 +112,12 @@ def prepare(
         what was kept, dropped and made; also written to report.json.
     Raises:
         UserError: nothing usable was found, ``out`` holds a store of other settings, an encoder cannot be
-            opened, or there is none of the words that a word encoder is for.
+            opened, there is none of the words that a word encoder is for, or corpora and space do not go
+            together.
     """
     out = Path(out)
     readers = [reader(name) for name, _ in corpora]
+    space = space_name(space, [name for name, _ in corpora])
     encoders = opened(speech_encoder, speech_layer, word_encoder, word_layer, precision)
     plan = {
         "corpora": [[name, Path(folder).name, _listing(Path(folder))] for name, folder in corpora],
@@ -117,6 +125,7 @@ def prepare(
         "seed": seed,
         "limit": limit,
         **({"encoders": describe(encoders)} if encoders else {}),
+        **({"space": space} if space != "body" else {}),
     }
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
@@ -126,11 +135,13 @@ def prepare(
     codec, report = Codec(), Report()
     moving: list[GestureClip] = []
     speaking: list[GestureClip] = []
-    paired: list[GestureClip] = []
+    paired: list[GestureClip | PlacedClip] = []
     for read, (_, folder) in zip(readers, corpora, strict=True):
-        for clip in read(folder, limit=limit, quiet=quiet):
+        for clip in map(CHECKS[space], read(folder, limit=limit, quiet=quiet)):
             if isinstance(clip, Dropped):
                 report.dropped.append(clip)
+            elif isinstance(clip, PlacedClip):
+                paired.append(clip)
             elif clip.motion is not None and clip.speech is not None:
                 paired.append(clip)
             elif clip.motion is not None:
@@ -149,17 +160,18 @@ def prepare(
     out.mkdir(parents=True, exist_ok=True)
     plan_file.write_text(json.dumps(plan))
     report.clips = len(moving) + len(paired)
-    report.seconds = sum(clip.motion.seconds for clip in moving + paired if clip.motion)
-    hearing = Hearing(encoders, out / "heard")
-    writer = _Writer(out, LAYOUT.dim, hearing.widths)
-    for clip in track(moving + paired, "coding", quiet=quiet):
-        writer.add(_recorded(clip, codec, None if writer.done() else hearing))
+    report.pairs, report.pair_seconds = len(paired), sum(seconds_of(clip) for clip in paired)
+    report.seconds = sum(seconds_of(clip) for clip in [*moving, *paired])
+    hearing, coded = Hearing(encoders, out / "heard"), space_of(space, paired, quiet=quiet)
+    writer = _Writer(out, LAYOUT.dim, hearing.widths, None if space == "body" else coded.reach)
+    for own in track([*moving, *paired], "coding", quiet=quiet):
+        writer.add(recorded(own, coded, None if writer.done() else hearing))
     writer.flush()
-    report.pairs, report.pair_seconds = len(paired), sum(c.motion.seconds for c in paired if c.motion)
     if moving and speaking:
         _make_pairs(moving, speaking, codec, hearing, writer, report, rounds=rounds, seed=seed, quiet=quiet)
     header = {
-        "codec": {"body": list(codec.body), "hands": list(codec.hands)},
+        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if space != "points" else {}),
+        **({"space": coded.describe()} if space != "body" else {}),
         "feature_dim": LAYOUT.dim,
         "made_pairs": bool(moving and speaking),
         **({"encoders": describe(encoders)} if encoders else {}),
@@ -187,8 +199,11 @@ def _listing(folder: Path) -> str:
 class _Writer:
     """Collects entries and writes shards; shards that are already there are passed over."""
 
-    def __init__(self, folder: Path, feature_dim: int, widths: Mapping[str, int]) -> None:
+    def __init__(
+        self, folder: Path, feature_dim: int, widths: Mapping[str, int], reach: np.ndarray | None
+    ) -> None:
         self.folder, self.feature_dim, self.widths, self.number = folder, feature_dim, widths, 0
+        self.reach = reach
         self._entries: list[Entry] = []
 
     def done(self) -> bool:
@@ -203,99 +218,16 @@ class _Writer:
     def flush(self) -> None:
         if self._entries:
             if not self.done():
-                write_shard(self.folder, self.number, self._entries, self.feature_dim, widths=self.widths)
+                write_shard(
+                    self.folder, self.number, self._entries, self.feature_dim, widths=self.widths,
+                    reach=self.reach,
+                )  # fmt: skip
             self.number += 1
             self._entries = []
 
     def skip(self) -> None:
         """Go past a shard that is already on disk."""
         self.number += 1
-
-
-def _recorded(clip: GestureClip, codec: Codec, hearing: Hearing | None) -> Entry:
-    """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
-    assert clip.motion is not None
-    coded = codec.encode(clip.motion)
-    features, extra, words = None, {}, {}
-    if clip.speech is not None:
-        features = _fit(speech_features(clip.speech.samples), len(coded))
-        words = said(clip.speech, len(coded))
-        extra = {} if hearing is None else hearing.recorded(clip.speech, len(coded))
-    return Entry(
-        clip.id,
-        "motion" if features is None else "pair",
-        clip.split,
-        clip.speaker,
-        clip.emotion,
-        coded,
-        features,
-        {"speed": float(hand_speed(clip.motion).mean()), **words},
-        extra,
-    )
-
-
-def _fit(features: np.ndarray, frames: int) -> np.ndarray:
-    """Cut features to the motion's length, or repeat the last frame."""
-    if len(features) >= frames:
-        return features[:frames]
-    return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
-
-
-@dataclass
-class Tally:
-    """How lively motion is, summed over clips."""
-
-    seconds: float = 0.0
-    strokes: float = 0.0
-    path: float = 0.0  # metres, mean of both wrists
-    still: float = 0.0  # seconds with both hands still
-
-    @classmethod
-    def of(cls, motion: Motion) -> Tally:
-        """The tally of one clip."""
-        speed = hand_speed(motion)
-        still = float((speed < STILL_SPEED).all(axis=1).mean())
-        return cls(
-            motion.seconds,
-            len(strokes(motion)),
-            float(speed.mean()) * motion.seconds,
-            still * motion.seconds,
-        )
-
-    def __add__(self, other: Tally) -> Tally:
-        return Tally(
-            self.seconds + other.seconds,
-            self.strokes + other.strokes,
-            self.path + other.path,
-            self.still + other.still,
-        )
-
-    def distance(self, other: Tally) -> float:
-        """How far two tallies' rates are apart: 1 is ten per cent or five points in one of them."""
-        a, b = self, other
-        return float(
-            ((a.strokes / a.seconds) / max(b.strokes / b.seconds, 0.1) / 0.1 - 10) ** 2
-            + ((a.path / a.seconds) / max(b.path / b.seconds, 0.01) / 0.1 - 10) ** 2
-            + ((a.still / a.seconds - b.still / b.seconds) / 0.05) ** 2
-        )
-
-
-class Balance:
-    """Keeps made pairs as lively as the clips they come from, for each speaker and emotion.
-
-    Fitting strokes to accents favours lively windows, and phrases favour long clips. So a few pairs are
-    drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real
-    clips in strokes a minute, hand speed and share of stillness. A decision of ours [D].
-    """
-
-    def __init__(self, real: Tally) -> None:
-        self.real, self.made = real, Tally()
-
-    def choose(self, drawn: Sequence[Tally]) -> int:
-        """Index of the drawn pair to keep; it is added to the sum."""
-        best = min(range(len(drawn)), key=lambda k: (self.made + drawn[k]).distance(self.real))
-        self.made = self.made + drawn[best]
-        return best
 
 
 def _make_pairs(

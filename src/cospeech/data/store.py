@@ -3,7 +3,9 @@
 A store is a folder: ``manifest.json`` and ``shard-NNNNN.safetensors``. A shard holds many items end to
 end; the manifest says where each begins. Motion is kept as int16 over [-1, 1] (6D rotations, and root
 displacement in metres): 0.002 degrees and 0.03 mm of rounding for half of the space. Shards appear
-whole or not at all, so an interrupted ``prepare`` goes on where it stopped.
+whole or not at all, so an interrupted ``prepare`` goes on where it stopped. In the spaces ``smplx`` and
+``points`` (``motion.space``) the columns of all parts stand side by side, the header names them, and
+each group of channels has a reach of its own in the place of 1.
 
 A store that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
 of their own (``encoders.settings.KINDS``), as float16; its header says which encoders they are.
@@ -25,6 +27,7 @@ import numpy as np
 from ..encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
 from ..errors import UserError
 from ..files import atomic_path
+from ..motion.space import Space, read_space
 
 FORMAT = 1
 _SCALE = 32767.0
@@ -78,11 +81,13 @@ def write_shard(
     feature_dim: int,
     *,
     widths: Mapping[str, int] | None = None,
+    reach: np.ndarray | None = None,
 ) -> None:
     """Write one shard and its description, atomically; an existing one is replaced.
 
     Args:
         widths: columns of encoders by kind; an entry that lacks them has zeros.
+        reach: [C] the largest value of every column (``Space.reach``); 1 for all if None.
     """
     from safetensors.numpy import save_file
 
@@ -95,6 +100,8 @@ def write_shard(
             for entry in entries
         ]
     )
+    if reach is not None:
+        motion = motion / reach
     packed = np.clip(np.round(motion * _SCALE), -_SCALE, _SCALE).astype(np.int16)
     arrays = {"motion": packed, "features": features}
     for kind, width in (widths or {}).items():
@@ -159,6 +166,7 @@ class Store:
             )
         self.header: dict[str, Any] = manifest
         self.encoders: dict[str, EncoderSettings] = read_encoders(manifest.get("encoders"), path)
+        self.space: Space = read_space(manifest.get("space"), path)
         self._shards: dict[int, dict[str, np.ndarray]] = {}
 
     def __len__(self) -> int:
@@ -184,9 +192,25 @@ class Store:
             if (splits is None or item.split in splits) and (kinds is None or item.kind in kinds)
         ]
 
-    def motion(self, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
-        """Coded motion [T, C] float32 of an item or of its frames start to end."""
-        return self._cut("motion", item, start, end).astype(np.float32) / _SCALE
+    def motion(self, item: Item, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
+        """Coded motion [T, C] float32 of an item or of its frames start to end, one part of the space.
+
+        Raises:
+            UserError: there is no such part, or there are no such frames.
+        """
+        if len(self.space.parts) == 1 and self.space.name == "body" and part == "body":
+            return self._cut("motion", item, start, end).astype(np.float32) / _SCALE
+        self.space.part(part)
+        columns = self.space.slices[part]
+        packed = self._cut("motion", item, start, end)[:, columns]
+        return packed.astype(np.float32) / _SCALE * self.space.reach[columns]
+
+    def need_bodies(self, what: str) -> None:
+        """Raises UserError if the store holds points in a picture, which ``what`` cannot use."""
+        if self.space.name == "points":
+            raise UserError(
+                f"{self.folder} holds points in a picture; {what} needs bodies, as of folder, beat or beat2"
+            )
 
     def features(self, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
         """Speech features [T, F] float32 (zeros where there is no speech)."""
@@ -256,6 +280,8 @@ class Store:
         if self.encoders:
             own = {kind: (s.layer, s.precision, s.width, s.weights) for kind, s in self.encoders.items()}
             text += json.dumps(own, sort_keys=True)
+        if self.space.name != "body":
+            text += json.dumps(self.space.describe())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
+from ..motion.space import Space
 from ..speech.speech import Speech
 
 
@@ -16,14 +18,15 @@ class GestureModel(Protocol):
 
     name: str
     config: dict[str, Any]
+    space: Space  # what it makes: bodies, or points in a picture
 
     @property
     def speakers(self) -> tuple[str, ...]:
         """Speakers whose manner the model knows."""
         ...
 
-    def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion:
-        """Motion exactly as long as the speech."""
+    def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion | Keypoints:
+        """Motion exactly as long as the speech; points in a picture if the model learned those."""
         ...
 
     def edit(
@@ -39,6 +42,6 @@ class GestureModel(Protocol):
         """The motion with other gestures in the spans and joints that are named."""
         ...
 
-    def from_features(self, features: np.ndarray, *, seed: int = 0, **options: Any) -> Motion:
-        """Motion for speech features [T, F], exactly T frames long; without a face."""
+    def from_features(self, features: np.ndarray, *, seed: int = 0, **options: Any) -> Motion | Keypoints:
+        """The same for speech features [T, F], exactly T frames long; without a face made by rules."""
         ...

@@ -14,7 +14,7 @@ from ..errors import UserError
 
 FORMAT = 1
 METHODS = {
-    "contextual": "cospeech.methods.contextual.model:ContextualModel",
+    "contextual": "cospeech.methods.contextual.model:open_model",
     "exges": "cospeech.methods.exges.model:ExGesModel",
 }
 JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none

@@ -98,6 +98,7 @@ def evaluate(
                 f"two systems are called {name!r}; rename a folder, so that rows can be told apart"
             )
     opened = store if isinstance(store, Store) else Store(store)
+    opened.need_bodies("evaluating")
     material = choose(opened, split, clips=clips, seed=seed)
     body = Recordings(opened)
     speech = speech_of(material, body)

@@ -90,10 +90,13 @@ class ModelSystem:
         return clip.speaker if clip.speaker in known else known[clip.number % len(known)]
 
     def motion(self, clip: TestClip) -> Motion:
-        return self.model.from_features(
+        motion = self.model.from_features(
             clip.heard(self.encoders), emotion=clip.emotion, speaker=self.speaker(clip),
             seed=self.seed + clip.number,
         )  # fmt: skip
+        if not isinstance(motion, Motion):
+            raise UserError(f"{self.name} makes points in a picture; only models of bodies are evaluated")
+        return motion
 
 
 class FolderSystem:

@@ -25,7 +25,10 @@ HAND_JOINTS = tuple(CANONICAL_NAMES[joint] for joint in (*LEFT_HAND, *RIGHT_HAND
 
 @dataclass(frozen=True)
 class Codec:
-    """Which joints become channels. Slices: ``body``, ``hands`` (6D each), ``root`` (3, metres)."""
+    """Which joints become channels. Slices: ``body``, ``hands`` (6D each), ``root`` (3, metres).
+
+    It is the part ``body`` of the spaces of bodies (``space.py``).
+    """
 
     body: tuple[str, ...] = BODY_JOINTS
     hands: tuple[str, ...] = HAND_JOINTS
@@ -44,6 +47,21 @@ class Codec:
     def channels(self) -> int:
         """C."""
         return self.slices["root"].stop
+
+    @property
+    def part(self) -> str:
+        """Its name in a space."""
+        return "body"
+
+    @property
+    def seen(self) -> int:
+        """Body and hands; where the root is says nothing of a gesture."""
+        return self.slices["hands"].stop
+
+    @property
+    def reach(self) -> dict[str, float]:
+        """A store keeps all groups within [-1, 1]."""
+        return dict.fromkeys(self.slices, 1.0)
 
     @cached_property
     def joints(self) -> list[int]:

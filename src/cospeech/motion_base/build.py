@@ -149,6 +149,7 @@ def _chosen(store: Store, split: Sequence[str], kinds: Sequence[str]) -> list[It
 
 def _header(store: Store, embedder: Embedder) -> Header:
     """What a base of this store would be. Raises UserError if the store is of another skeleton or rate."""
+    store.need_bodies("a motion base")
     codec, written = Codec(), store.header.get("codec", {})
     own = Header(Embedding.of(embedder), float(FPS), codec.body, codec.hands, LAYOUT.dim)
     header = Header(

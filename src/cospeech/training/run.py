@@ -22,6 +22,7 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     splits: tuple[str, ...] = ("train",),
+    part: str = "all",
 ) -> Path:
     """Train a method on a store; a run found in ``out`` is continued.
 
@@ -36,6 +37,8 @@ def train(
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on; the test split stays out unless you name it.
+        part: of contextual and alignment, where the store has a face: body, face or all; an alignment is of
+            one part, the body unless named.
     Raises:
         UserError: unknown method, preset or stage, no store, or nothing in it to train on.
     """
@@ -44,17 +47,23 @@ def train(
     if method == "contextual":
         from .contextual.train import train as run
 
-        return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+        return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
+    from ..data.store import Store
+
+    if method != "alignment" and part != "all":
+        raise UserError(f"{method} sees bodies only; leave out the part {part!r}")
     if method == "exges":
         from .exges.train import train as run_exges
 
+        Store(store).need_bodies(method)
         return run_exges(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
-    from ..data.store import Store
     from .judges import fit_classifier, fit_extractor, quick
 
     if stage != "all":
         raise UserError(f"{method} has one stage only; leave out the stage {stage!r}")
     chosen, opened = find_preset(preset), Store(store)
+    if method != "alignment":
+        opened.need_bodies(method)
     if method == "extractor":
         training = quick(chosen.extractor_training, steps, seed)
         fit_extractor(opened, out, config=chosen.extractor, training=training, splits=splits)
@@ -62,7 +71,10 @@ def train(
         from .contextual.align import fit_alignment
 
         training = quick(chosen.alignment_training, steps, seed)
-        fit_alignment(opened, out, config=chosen.alignment, training=training, splits=splits)
+        fit_alignment(
+            opened, out, config=chosen.alignment, training=training, splits=splits,
+            part="body" if part == "all" else part,
+        )  # fmt: skip
     else:
         training = quick(chosen.classifier_training, steps, seed)
         fit_classifier(opened, out, config=chosen.classifier, training=training, splits=splits)

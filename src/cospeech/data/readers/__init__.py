@@ -10,7 +10,7 @@ from ...errors import UserError
 from ..clips import Dropped, GestureClip
 from ..points import PointClip
 
-Reader = Callable[..., Iterator[GestureClip | Dropped]]
+Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 PointReader = Callable[..., Iterator[PointClip | Dropped]]
 
 
@@ -22,16 +22,6 @@ def _lazy(module: str) -> Callable[[], Reader]:
     return load
 
 
-def _points(module: str) -> Callable[[], Reader]:
-    def load() -> Reader:
-        raise UserError(
-            f"{module} holds points in a picture and no motion, so no store is made of it; "
-            f"read it with cospeech.data.readers.read_points({module!r}, folder)"
-        )
-
-    return load
-
-
 READERS: dict[str, Callable[[], Reader]] = {
     "ebmdb": _lazy("ebmdb"),
     "beat": _lazy("beat"),
@@ -39,11 +29,12 @@ READERS: dict[str, Callable[[], Reader]] = {
     "zeggs": _lazy("zeggs"),
     "twh": _lazy("twh"),
     "ted": _lazy("ted"),
-    "pats": _points("pats"),
+    "pats": _lazy("pats"),
+    "keypoints": _lazy("keypoints"),
     "folder": _lazy("folder"),
     "speech": _lazy("voices"),
 }
-POINT_READERS = ("pats",)
+POINT_READERS = ("keypoints", "pats")  # of points in a picture
 
 
 def read_points(

@@ -11,13 +11,18 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ...errors import UserError
+from ...motion.expressions import KEY
 from ...motion.formats.smplx import load_smplx
 from ...motion.motion import Motion
 from ...progress import track
+from ...timing import FPS
 from ..clips import Dropped, GestureClip
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
 from .together import Few, by_name, paired, recording, upright
@@ -37,7 +42,8 @@ def read(
     is disgust here; conversations have no emotion. The split is that of ``train_test_split.csv`` (id,
     type) where one is found, as published with the corpus ("additional" is for training); without it a
     stable hash of the name gives 80, 10 and 10 in a hundred. Semantic labels, where they are, become
-    ``motion.extra["per_frame"]["semantic"]``, [T] from 0 to 1.
+    ``motion.extra["per_frame"]["semantic"]``, [T] from 0 to 1; FLAME expressions stay as they are in
+    ``["smplx/expressions"]``, [T, 100].
 
     Args:
         folder: holds the files, in folders or not.
@@ -78,7 +84,12 @@ def read(
 
 
 def _body(own: dict[str, Path], quiet: bool) -> Motion:
-    return with_semantics(upright(load_smplx(own[".npz"])), own.get(".txt"), quiet=quiet)
+    recorded = load_smplx(own[".npz"]).resample(FPS)
+    body = upright(recorded)
+    face = recorded.extra["per_frame"].get(KEY)
+    if face is not None:
+        body = replace(body, extra={**body.extra, "per_frame": {KEY: face.astype(np.float32)}})
+    return with_semantics(body, own.get(".txt"), quiet=quiet)
 
 
 def _splits(folder: Path) -> dict[str, str]:

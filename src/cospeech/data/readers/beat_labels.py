@@ -57,7 +57,8 @@ def with_semantics(motion: Motion, path: Path | None, *, quiet: bool) -> Motion:
         return motion
     if scores is None:
         return motion
-    return replace(motion, extra={**motion.extra, "per_frame": {SEMANTIC: scores}})
+    per_frame = {**motion.extra.get("per_frame", {}), SEMANTIC: scores}
+    return replace(motion, extra={**motion.extra, "per_frame": per_frame})
 
 
 def semantic_scores(path: Path, frames: int, fps: float) -> np.ndarray | None:

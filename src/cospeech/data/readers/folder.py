@@ -26,7 +26,7 @@ FEW = 10  # recordings: fewer than this are not split, all are for training
 
 
 @dataclass(frozen=True)
-class _Label:
+class Label:
     """A row of labels.csv; None where it says nothing."""
 
     emotion: str | None = None
@@ -59,11 +59,11 @@ def read(
     beside: dict[Path, dict[str, Path]] = {}
     for path in files:
         beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
-    labels = _labels(folder, motions)
+    labels = read_labels(folder, motions)
     few = Few(limit)
     for path in track(motions, "folder", quiet=quiet):
         name = path.relative_to(folder).as_posix()
-        label = labels.get(name, _Label())
+        label = labels.get(name, Label())
         parts = path.relative_to(folder).parts
         speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
         if few.over(speaker):
@@ -88,8 +88,14 @@ def read(
             yield Dropped(stem.relative_to(folder).as_posix(), "no motion of the same name (.bvh)")
 
 
-def _labels(folder: Path, motions: list[Path]) -> dict[str, _Label]:
-    """labels.csv by the motion's path; empty without one."""
+def read_labels(folder: Path, motions: list[Path], *, suffix: str = ".bvh") -> dict[str, Label]:
+    """labels.csv by the motion's path; empty without one.
+
+    Args:
+        suffix: of the motion files, for the message.
+    Raises:
+        UserError: unknown columns or splits, or rows without a motion file.
+    """
     table = folder / "labels.csv"
     if not table.is_file():
         return {}
@@ -103,13 +109,13 @@ def _labels(folder: Path, motions: list[Path]) -> dict[str, _Label]:
                 f"{table} must have the column file and may have emotion, speaker and split; "
                 f"got {', '.join(columns) or 'nothing'}"
             )
-        labels: dict[str, _Label] = {}
+        labels: dict[str, Label] = {}
         for number, row in enumerate(rows, start=2):
             where = f"{table}, line {number}"
             stem = row["file"].strip().replace("\\", "/")
             path = known.get(stem) or known.get(Path(stem).with_suffix("").as_posix())
             if path is None:
-                raise UserError(f"{where}: {row['file']!r} has no .bvh file; correct or delete the line")
+                raise UserError(f"{where}: {row['file']!r} has no {suffix} file; correct or delete the line")
             name = path.relative_to(folder).as_posix()
             if name in labels:
                 raise UserError(f"{where}: {name} is there twice; delete one of the lines")
@@ -117,7 +123,7 @@ def _labels(folder: Path, motions: list[Path]) -> dict[str, _Label]:
             if split not in (None, "train", "val", "test"):
                 raise UserError(f"{where}: unknown split {split!r}; known: train, val, test")
             try:
-                labels[name] = _Label(emotion and canonical_emotion(emotion), speaker, split)
+                labels[name] = Label(emotion and canonical_emotion(emotion), speaker, split)
             except UserError as error:
                 raise UserError(f"{where}: {error}") from None
     return labels

@@ -2,8 +2,8 @@
 
 Contextual Gesture, section 3.1, equation 1 and appendix D. Speech and gesture are embedded in one space,
 where a speech lies near the gesture that goes with it. The paper trains one pair of encoders for the
-body and one for the face; an ``Alignment`` is one such pair. The face is a second instance, with
-``channels=52`` (ARKit) and ``seen=52``; our stores hold no faces yet, so only the body is trained.
+body and one for the face; an ``Alignment`` is one such pair. Which channels it sees is a matter of the
+store's space (``motion.space``).
 """
 
 from __future__ import annotations

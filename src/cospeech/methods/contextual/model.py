@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +14,13 @@ from ...emotions import EMOTIONS, canonical_emotion
 from ...encoders.inputs import SpeechInputs
 from ...errors import UserError
 from ...motion.codec import Codec
+from ...motion.expressions import ExpressionCodec
 from ...motion.face import face_from_speech
 from ...motion.idle import add_idle
 from ...motion.motion import Motion
 from ...motion.phases import strokes
 from ...motion.posture import plant, seat, stand
-from ...sampling.beam import encode_residual
+from ...motion.space import read_space
 from ...sampling.edit import blend, joint_indices, meet_pose, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
 from ...sampling.rhythm import sample_frames, warp_times
@@ -27,10 +29,12 @@ from ...speech.speech import Speech
 from ...timing import FPS
 from ..folder import ModelFolder
 from .edit import facing_front, in_place, onto, pose_tokens, resample_spans
-from .sample import Condition, ContextualSampling, sample_tokens
+from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, generator, rest_tokens
+from .sample import Condition, ContextualSampling
 
-REST_START = 1  # tokens of rest given at the start
-REST_END = 2  # tokens of rest given at the end
+if TYPE_CHECKING:
+    from .points import ContextualPoints
+
 LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
@@ -38,90 +42,30 @@ LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may diffe
 KEYS = {
     "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
     "trained_on", "made_pairs", "credits", "sampling", "calibration", "results", "encoders",
+    "space", "face", "places",
 }  # fmt: skip
 
 
-class OnnxNetworks:
-    """The exported graphs, as ``sample_tokens`` wants them; each is opened when first used."""
+def open_model(folder: ModelFolder) -> ContextualModel | ContextualPoints:
+    """The model of a folder: of bodies, or of points in a picture (``points.py``).
 
-    def __init__(self, folder: ModelFolder) -> None:
-        self._folder = folder
-        config = folder.config["config"]
-        self.codes: int = config["codes"]
-        self.layers: int = config["layers"]
-        self.downsample: int = config["downsample"]
-        self.quantised: bool = config.get("quantised", True)
-        self.kind: str = config.get("residual", "codes")
-        self.sound: int = config.get("features", 48)
-        self.words: int = config.get("words", 0)
+    Raises:
+        UserError: config.json lacks what is needed.
+    """
+    model = ContextualModel(folder)
+    if model.space.name != "points":
+        return model
+    from .points import ContextualPoints
 
-    @cached_property
-    def _speech(self):  # type: ignore[no-untyped-def]
-        return self._folder.graph("speech")
-
-    @cached_property
-    def _masked(self):  # type: ignore[no-untyped-def]
-        return self._folder.graph("masked")
-
-    @cached_property
-    def _residual(self):  # type: ignore[no-untyped-def]
-        return self._folder.graph("residual")
-
-    @cached_property
-    def _decoder(self):  # type: ignore[no-untyped-def]
-        return self._folder.graph("decoder")
-
-    @cached_property
-    def _encoder(self):  # type: ignore[no-untyped-def]
-        return self._folder.graph("encoder")
-
-    def speech(self, features: np.ndarray) -> np.ndarray:
-        parts = [features[:, : self.sound]]
-        if self.words:
-            parts.append(features[:, self.sound : self.sound + self.words])
-        return self._speech(*(np.ascontiguousarray(part[None]) for part in parts))[0]  # type: ignore[no-any-return]
-
-    def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
-        return self._masked(codes, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
-
-    def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
-        number = np.full(len(codes), layer, dtype=np.int64)
-        return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
-
-    def rest(
-        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
-        condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
-        return self._residual(  # type: ignore[no-any-return]
-            codes, known, given, speech, condition.emotion, condition.style, condition.intensity
-        )
-
-    @cached_property
-    def books(self) -> np.ndarray:
-        """[K, S, D] float32 vectors of the residual quantiser."""
-        arrays = self._folder.arrays("codebooks")
-        shape = arrays["vectors"].shape if "vectors" in arrays else None
-        if shape is None or shape[:2] != (self.layers, self.codes):
-            raise UserError(
-                f"codebooks.safetensors of {self._folder.folder} is not of this model; export the model again"
-            )
-        return arrays["vectors"].astype(np.float32)
-
-    def vectors(self, tokens: np.ndarray) -> np.ndarray:
-        """Tokens [N, K] -> summed code vectors [N, D]."""
-        summed: np.ndarray = self.books[np.arange(tokens.shape[1]), tokens].sum(axis=1)
-        return summed
-
-    def decode(self, latent: np.ndarray) -> np.ndarray:
-        return self._decoder(latent[None])[0]  # type: ignore[no-any-return]
-
-    def encode(self, motion: np.ndarray) -> np.ndarray:
-        """Coded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
-        return encode_residual(self._encoder(np.ascontiguousarray(motion[None]))[0], self.books)
+    return ContextualPoints(model)
 
 
 class ContextualModel:
-    """Masked motion tokens with emotion, intensity and speaker style."""
+    """Masked motion tokens with emotion, intensity and speaker style.
+
+    A model that learned a face beside the body (the space ``smplx``) turns the jaw, and gives FLAME
+    expressions in ``motion.extra``, which npz files hold.
+    """
 
     def __init__(self, folder: ModelFolder) -> None:
         """Raises UserError if config.json lacks what this method needs."""
@@ -129,7 +73,9 @@ class ContextualModel:
         self.config = folder.config
         self.name: str = folder.config.get("name", folder.folder.name)
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
+        self.space = read_space(folder.config.get("space"), folder.folder / "config.json")
         self.networks = OnnxNetworks(folder)
+        self.face = _face(folder) if "face" in self.space.names else None
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
         self._folder = folder
         # What has to be asked of a style so that it comes out as lively as its speaker: log intensity.
@@ -137,15 +83,7 @@ class ContextualModel:
 
     @cached_property
     def _rest_tokens(self) -> dict[str, np.ndarray]:
-        """Tokens [4, K] of every speaker's rest pose."""
-        rest = self._folder.arrays("rest")
-        missing = [name for name in self.speakers if name not in rest]
-        if missing:
-            raise UserError(
-                f"model folder {self._folder.folder} lacks the rest pose of {', '.join(missing)}; "
-                "export the model again"
-            )
-        return rest
+        return rest_tokens(self._folder, self.speakers)
 
     def generate(
         self,
@@ -168,7 +106,7 @@ class ContextualModel:
             intensity: how lively, 1.0 is the speaker's own mean in this emotion; 0.25 to 2.5.
             speaker: whose manner (see ``speakers``); the model's default if None.
             seated: sit instead of stand.
-            face: lips, blinks and expression too.
+            face: lips, blinks and expression too: ARKit weights by rules, and what the model learned.
             start_pose: canonical motion whose first frame is the pose to begin in; rest if None.
             end_pose: canonical motion whose last frame is the pose to end in; rest if None.
         Raises:
@@ -180,7 +118,7 @@ class ContextualModel:
             speaker = speech.speaker
         motion = self.from_features(
             self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
-            seated=seated, seed=seed, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
+            seated=seated, seed=seed, face=face, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
         )  # fmt: skip
         if not face:
             return motion
@@ -199,21 +137,56 @@ class ContextualModel:
         speaker: str | None = None,
         seated: bool = False,
         seed: int = 0,
+        face: bool = True,
         start_pose: Motion | None = None,
         end_pose: Motion | None = None,
         sampling: ContextualSampling | None = None,
     ) -> Motion:
-        """Gestures without a face for speech features [T, F], T frames long; see ``generate``.
+        """Gestures for speech features [T, F], T frames long, without a face made by rules; see ``generate``.
 
         For speech whose sound is not at hand, such as that of a store.
+
+        Args:
+            face: with the face that the model learned, if it did.
         """
-        condition, rest = self._condition(emotion, intensity, speaker)
-        settings = sampling or self.sampling
+        motion = self._gestures(
+            features, emotion, intensity, speaker, seated=seated, seed=seed, poses=(start_pose, end_pose),
+            settings=sampling or self.sampling,
+        )  # fmt: skip
+        if self.face is None or not face:
+            return motion
+        condition, _ = self.condition(emotion, intensity, speaker)
+        coded = self.learned_face(features, condition, speaker, seed, sampling or self.sampling)
+        return ExpressionCodec().decode(coded, motion)
+
+    def learned_face(
+        self, features: np.ndarray, condition: Condition, speaker: str | None, seed: int,
+        settings: ContextualSampling,
+    ) -> np.ndarray:  # fmt: skip
+        """Coded face [T, C]. Its dice are its own, so the body is that of the same model without a face.
+
+        It is not warped in time as hands are (``sampling.rhythm``): lips keep to the sound.
+        """
+        assert self.face is not None
+        folder, networks = self.face
+        rest = rest_tokens(folder, self.speakers)[self.speaker(speaker)].astype(np.int64)[1]
+        return coded_motion(
+            networks, features, condition, np.random.default_rng([seed, 1]), settings, (rest, rest)
+        )
+
+    def _gestures(
+        self, features: np.ndarray, emotion: str | Mapping[str, float] | None, intensity: float,
+        speaker: str | None, *, seated: bool, seed: int, poses: tuple[Motion | None, Motion | None],
+        settings: ContextualSampling,
+    ) -> Motion:  # fmt: skip
+        """The body of ``from_features``."""
+        start_pose, end_pose = poses
+        condition, rest = self.condition(emotion, intensity, speaker)
         start = None if start_pose is None else facing_front(start_pose[:1])
         end = None if end_pose is None else facing_front(end_pose[-1:])
         first = rest if start is None else pose_tokens(self.networks, start)
         last = rest if end is None else pose_tokens(self.networks, end)
-        coded = self._coded(features, condition, _generator(seed), settings, (first, last))
+        coded = coded_motion(self.networks, features, condition, generator(seed), settings, (first, last))
         motion = Codec().decode(coded)
         if settings.rhythm:
             found = np.array([stroke.time for stroke in strokes(motion)])
@@ -265,39 +238,22 @@ class ContextualModel:
         emotion = emotion if emotion is not None else speech.emotion
         if speaker is None and speech.speaker in self.speakers:
             speaker = speech.speaker
-        condition, rest = self._condition(emotion, intensity, speaker)
+        condition, rest = self.condition(emotion, intensity, speaker)
         coded = Codec().encode(in_place(motion))
         features = self.inputs(speech, len(coded))
         coded = resample_spans(
-            self.networks, coded, features, span_frames(spans, len(coded), FPS), condition, _generator(seed),
+            self.networks, coded, features, span_frames(spans, len(coded), FPS), condition, generator(seed),
             sampling or self.sampling, rest, ends=(REST_START, REST_END),
         )  # fmt: skip
         new = onto(stand(add_idle(Codec().decode(coded), features, seed=seed)), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
         return replace(motion, rotations=blend(motion.rotations, new, weights, indices))
 
-    def _coded(
-        self, features: np.ndarray, condition: Condition, rng: np.random.Generator,
-        settings: ContextualSampling, ends: tuple[np.ndarray, np.ndarray],
-    ) -> np.ndarray:  # fmt: skip
-        """Coded motion [T, C] as long as the features [T, F], between two given tokens [K]."""
-        step = self.networks.downsample
-        frames = len(features)
-        tokens = -(-frames // step)
-        padded = np.pad(features, ((0, tokens * step - frames), (0, 0)), mode="edge")
-        given = np.full((tokens, self.networks.layers), -1, dtype=np.int64)
-        first, last = min(REST_START, tokens), min(REST_END, max(0, tokens - REST_START))
-        given[:first] = ends[0]
-        if last:
-            given[-last:] = ends[1]
-        sampled = sample_tokens(self.networks, padded, condition, rng, settings, given=given)
-        return self.networks.decode(sampled.latent)[:frames]
-
-    def _condition(
+    def condition(
         self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str | None
     ) -> tuple[Condition, np.ndarray]:
         """What is asked for, as the networks take it, and the speaker's token of rest [K]."""
-        weights, style = self._emotion(emotion), self._style(speaker)
+        weights, style = self._emotion(emotion), self.speakers.index(self.speaker(speaker))
         if not 0.25 <= intensity <= 2.5:
             raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
         one_hot = np.zeros((1, len(self.speakers)), dtype=np.float32)
@@ -320,25 +276,37 @@ class ContextualModel:
             raise UserError("the weights of the emotions are all zero; give at least one above zero")
         return weights / weights.sum()
 
-    def _style(self, speaker: str | None) -> int:
+    def speaker(self, speaker: str | None) -> str:
+        """Whose manner it will be. Raises UserError if the model does not know that speaker."""
         if speaker is None:
-            speaker = self.config.get("default_speaker", self.speakers[0])
+            speaker = str(self.config.get("default_speaker", self.speakers[0]))
         if speaker not in self.speakers:
             raise UserError(f"unknown speaker {speaker!r}; this model knows {', '.join(self.speakers)}")
-        return self.speakers.index(speaker)
+        return speaker
 
     def with_sampling(self, **changes: Any) -> ContextualModel:
         """The same model with other settings of the sampler (see ``ContextualSampling``)."""
         other = ContextualModel(self._folder)
-        other.networks, other.inputs = self.networks, self.inputs
+        other.networks, other.face, other.inputs = self.networks, self.face, self.inputs
         other.sampling = replace(self.sampling, **changes)
         return other
 
 
-def _generator(seed: int) -> np.random.Generator:
-    if seed < 0:
-        raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
-    return np.random.default_rng(seed)
+def _face(folder: ModelFolder) -> tuple[ModelFolder, OnnxNetworks]:
+    """Folder and networks of a learned face."""
+    described = folder.config.get("face")
+    path = folder.folder / "config.json"
+    if not isinstance(described, dict):
+        raise UserError(f"{path} names a face and lacks its sizes (face); export the model again")
+    _check_sizes(described.get("config"), path, "face.config")
+    own = ModelFolder(folder.folder / "face", described)
+    return own, OnnxNetworks(own)
+
+
+def _check_sizes(sizes: object, path: Path, where: str) -> None:
+    for key in ("codes", "layers", "downsample"):
+        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
+            raise UserError(f"{path} lacks the whole number {where}.{key}; export the model again")
 
 
 def _checked(folder: ModelFolder) -> ContextualSampling:
@@ -351,10 +319,7 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
     strange = sorted(set(config) - KEYS)
     if strange:
         raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(KEYS))}")
-    sizes = config["config"]
-    for key in ("codes", "layers", "downsample"):
-        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
-            raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
+    _check_sizes(config["config"], path, "config")
     styles = config.get("styles")
     if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")

@@ -176,7 +176,8 @@ def tokenizer_loss(
         x: motion [B, T, C].
         std: [C] scale of the channels.
         offsets: [J, 3] metres of the canonical skeleton.
-        joints: canonical indices of the coded joints.
+        joints: canonical indices of the coded joints; none where the motion is no body, which has no
+            geometric terms then (points are positions already, expressions have none). [D]
         teacher: [B, T', D'] gesture features to distil (equation 2), or None.
     Returns:
         the sum, and every term by name before its weight.
@@ -197,7 +198,7 @@ def _terms(
         "acceleration": F.l1_loss(b.diff(n=2, dim=1), a.diff(n=2, dim=1)),
         "commitment": quantized.commitment,
     }
-    if config.position or config.position_velocity:
+    if joints and (config.position or config.position_velocity):
         p, q = (coded_positions(motion, offsets, joints) for motion in (x, y))
         terms["position"] = F.l1_loss(q, p)
         terms["position_velocity"] = F.l1_loss(q.diff(dim=1), p.diff(dim=1))

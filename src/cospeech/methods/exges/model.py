@@ -15,6 +15,7 @@ from ...motion.codec import Codec
 from ...motion.face import face_from_speech
 from ...motion.motion import Motion
 from ...motion.posture import stand
+from ...motion.space import space
 from ...sampling.diffusion import DiffusionSampling
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.speech import Speech
@@ -102,6 +103,7 @@ class ExGesModel:
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
+        self.space = space("body")
         self.library: Library | None = None
         self._folder = folder
         self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...errors import UserError
 from ...rotation import matrix_to_quaternion
+from ..expressions import one_jaw
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 from .gltf import INDICES, VERTICES, GltfFile, GltfWriter, foreign
@@ -84,6 +85,7 @@ def save_glb(
             from ..retarget import retarget
 
             motion = retarget(motion)
+        motion = one_jaw(motion)
         if body is None:
             # The one import upwards: what to draw when nothing is given. Kept here and at the time of use.
             from ...avatar.body import load_body

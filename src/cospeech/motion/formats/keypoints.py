@@ -7,6 +7,9 @@ Projected, the unit is "px", points are [x, y] with the origin at the top left a
 how: a pinhole at ``camera`` metres looking along -z, so that the person faces it and their left is at the
 right of the image; ``f = height / 2 / tan(fov / 2)``, ``x = width / 2 + f (X - cx) / (cz - Z)``,
 ``y = height / 2 - f (Y - cy) / (cz - Z)``.
+
+Points that a model made in a picture have no depth; their "camera" tells where the person is: "centre", the
+pixel in the middle between the shoulders, and "shoulder_width" in pixels.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from ..motion import Motion
 
 FORMAT = "cospeech-keypoints"
 VERSION = 1
+SUFFIX = ".json"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,31 @@ class Keypoints:
     parents: tuple[int, ...]  # -1 for the root
     fps: float
     points: np.ndarray  # [T, J, 3] metres, y up, or [T, J, 2] pixels, y down
-    camera: dict[str, Any] | None = None  # of a projection
+    camera: dict[str, Any] | None = None  # of a projection, or where the person is in the picture
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self.points)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds: frames / fps."""
+        return self.frames / self.fps
+
+    def save(self, path: str | Path) -> Path:
+        """Write a .json file; it appears whole or not at all.
+
+        Raises:
+            UserError: another suffix, or the file cannot be written.
+        """
+        path = Path(path)
+        if path.suffix.lower() != SUFFIX:
+            raise UserError(f"points in a picture go into {SUFFIX} files; got {path}, name a {SUFFIX} file")
+        return _write(self, path)
 
 
 def save_keypoints(
@@ -59,23 +87,30 @@ def save_keypoints(
     Raises:
         UserError: other dimensions, or a joint at or behind the camera.
     """
-    path = Path(path)
-    points = motion.positions.astype(np.float64)
+    points, seen = motion.positions.astype(np.float64), None
+    if dimensions == 2:
+        points = project(points, size=size, camera=camera, fov=fov)
+        seen = {"size": list(size), "position": list(camera), "fov": fov}
+    elif dimensions != 3:
+        raise UserError(f"keypoints have 2 or 3 dimensions; got {dimensions}")
+    skeleton = motion.skeleton
+    return _write(Keypoints(skeleton.names, skeleton.parents, motion.fps, points, seen), Path(path))
+
+
+def _write(keypoints: Keypoints, path: Path) -> Path:
+    dimensions = keypoints.points.shape[-1]
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "fps": motion.fps,
+        "fps": keypoints.fps,
         "dimensions": dimensions,
         "unit": "m" if dimensions == 3 else "px",
-        "names": list(motion.skeleton.names),
-        "parents": list(motion.skeleton.parents),
+        "names": list(keypoints.names),
+        "parents": list(keypoints.parents),
     }
-    if dimensions == 2:
-        points = project(points, size=size, camera=camera, fov=fov)
-        document["camera"] = {"size": list(size), "position": list(camera), "fov": fov}
-    elif dimensions != 3:
-        raise UserError(f"keypoints have 2 or 3 dimensions; got {dimensions}")
-    document["points"] = np.round(points, 5 if dimensions == 3 else 2).tolist()
+    if keypoints.camera is not None:
+        document["camera"] = keypoints.camera
+    document["points"] = np.round(keypoints.points, 5 if dimensions == 3 else 2).tolist()
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
     return path

@@ -24,6 +24,7 @@ from ...motion.codec import Codec
 from ...speech.layout import LAYOUT
 from ..export import export_graph, round_weights
 from ..loop import Batch, Place, TrainConfig, fit, saved_run
+from .parts import described_part
 from .segments import frames_of, other_order, segments
 
 METHOD = "alignment"
@@ -31,6 +32,7 @@ WINDOW = 144  # frames, 4.8 s; the paper trains on 3.2 s and retrieves among 4 s
 RANKS = (1, 2, 3, 5, 10)  # [P]
 SPOKEN = 0.3  # share of a window that is speech, at least, if it can be had
 TRIES = 12
+OFFSET = 0.02  # of every channel by augmentation, in its own unit
 
 
 class AlignmentWindows:
@@ -43,20 +45,21 @@ class AlignmentWindows:
 
     def __init__(
         self, store: Store, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
-        batch_size: int = 64, seed: int = 0, cut: float = 0.0, augment: bool = False,
+        batch_size: int = 64, seed: int = 0, cut: float = 0.0, augment: bool = False, part: str = "body",
     ) -> None:  # fmt: skip
         """Prepare to draw.
 
         Args:
+            part: of the store's space, whose motion is seen: body or face.
             cut: share of the samples whose speech and gesture are both put in one other order first. They
                 still belong together, so that to hear a cut is not to know what is wrong. [D]
             augment: mirror motion, and turn every channel by a small constant a window.
 
         Raises:
-            UserError: the store has no two recordings that are long enough.
+            UserError: the store has no two recordings that are long enough, or no such part.
         """
         self.store, self.window, self.batch_size, self.seed = store, window, batch_size, seed
-        self.cut, self.augment, self.codec = cut, augment, Codec()
+        self.cut, self.augment, self.codec = cut, augment, store.space.part(part)
         self.features, self.words = input_sizes(store)
         self.items = [i for i in store.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
         self.voices: dict[str, dict[str, list[Item]]] = {}  # voice -> recording -> its items
@@ -72,7 +75,8 @@ class AlignmentWindows:
 
     def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """mean [C], std [C] and pace [] of the motion, of some of the items."""
-        motions = [self.store.motion(item) for item in self.items[:: max(1, len(self.items) // 200)]]
+        some = self.items[:: max(1, len(self.items) // 200)]
+        motions = [self.store.motion(item, part=self.codec.part) for item in some]
         motions += [self.codec.mirror(motion) for motion in motions]
         stacked = np.concatenate(motions)
         # One scale a part, so that no joint that hardly moves is blown up.
@@ -80,7 +84,7 @@ class AlignmentWindows:
         for part in self.codec.slices.values():
             std[part] = np.sqrt(stacked[:, part].var(0).mean()) + 1e-6
         changes = np.concatenate([np.diff(motion / std, axis=0) for motion in motions])
-        pace = float(np.sqrt((changes[:, : self.codec.slices["hands"].stop] ** 2).mean())) + 1e-6
+        pace = float(np.sqrt((changes[:, : self.codec.seen] ** 2).mean())) + 1e-6
         return torch.from_numpy(stacked.mean(0)), torch.from_numpy(std), torch.tensor(pace)
 
     def __call__(self, step: int, place: Place) -> Batch:
@@ -92,11 +96,11 @@ class AlignmentWindows:
         features, motions, shuffled = [], [], []
         for item, start in rows:
             speech = self.store.inputs(item, start, start + self.window)
-            motion = self.store.motion(item, start, start + self.window)
+            motion = self.store.motion(item, start, start + self.window, part=self.codec.part)
             if self.augment:
                 if rng.random() < 0.5:
                     motion = self.codec.mirror(motion)
-                motion = motion + rng.normal(0, 0.02, (1, motion.shape[1])).astype(np.float32)
+                motion = motion + rng.normal(0, OFFSET, (1, motion.shape[1])).astype(np.float32)
             parts = segments(speech)
             order = tuple(range(len(parts)))
             if rng.random() < self.cut:
@@ -171,22 +175,23 @@ def sources_of(item: Item) -> frozenset[str]:
 def fit_alignment(
     store: Store, folder: str | Path, *, config: AlignConfig | None = None,
     training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
-    cut: float = 0.5,
+    cut: float = 0.5, part: str = "body",
 ) -> Alignment:  # fmt: skip
-    """Train the encoders of speech and body; continues a run found in ``folder``.
+    """Train the encoders of speech and of a part, body or face; continues a run found in ``folder``.
 
     Args:
+        part: of the store's space.
         cut: see ``AlignmentWindows``; the paper has 0.
 
     Raises:
-        UserError: too little speech with motion, or a run of other sizes in the folder.
+        UserError: too little speech with motion, no such part, or a run of other sizes in the folder.
     """
-    config, training = config or AlignConfig(), training or TrainConfig()
+    config, training, codec = config or AlignConfig(), training or TrainConfig(), store.space.part(part)
     sound, words = input_sizes(store)
-    config = replace(config, features=sound, words=words)
+    config = replace(config, features=sound, words=words, channels=codec.channels, seen=codec.seen)
     windows = AlignmentWindows(
         store, splits=splits, batch_size=training.batch_size, seed=training.seed,
-        cut=cut if config.chronological else 0.0, augment=True,
+        cut=cut if config.chronological else 0.0, augment=True, part=part,
     )  # fmt: skip
     torch.manual_seed(training.seed)
     model = Alignment(config, *windows.statistics())
@@ -194,7 +199,7 @@ def fit_alignment(
     try:
         if held_out not in splits:
             judged = {
-                name: AlignmentWindows(store, splits=(held_out,), batch_size=32, seed=1, cut=share)
+                name: AlignmentWindows(store, splits=(held_out,), batch_size=32, seed=1, cut=share, part=part)
                 for name, share in (("true", 0.0), ("cut", 1.0))
             }
     except UserError:  # nothing is held out: train without figures
@@ -210,7 +215,7 @@ def fit_alignment(
         model, alignment_loss, windows, folder, training, validate=validate if judged else None,
         describe={"method": METHOD, "config": asdict(config), "splits": list(splits), "cut": cut,
                   "made_pairs": store.header.get("made_pairs", False), "store": store.fingerprint,
-                  "encoders": store.header.get("encoders", {})},
+                  "encoders": store.header.get("encoders", {}), **described_part(store, part)},
     )  # fmt: skip
     return model
 
@@ -303,10 +308,12 @@ def export_alignment(
         export_graph(
             graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8"
         )
+    written: dict[str, Any] = {"codec": {"body": list(Codec().body), "hands": list(Codec().hands)}}
+    if described.get("part", "body") != "body" or config.channels != Codec().channels:
+        written = {"space": described["space"]}
     text = {
         "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
-        "config": asdict(config), "part": "body",
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
+        "config": asdict(config), "part": described.get("part", "body"), **written, "fps": 30,
         "trained_on": described["splits"], "made_pairs": described["made_pairs"],
         "store": described["store"], "encoders": described.get("encoders", {}),
         "credits": credits or [], "results": results or {},

@@ -17,10 +17,12 @@ from ...methods.contextual.generator import Generator, GeneratorConfig
 from ...methods.contextual.sample import Condition
 from ...methods.contextual.tokenizer import Tokenizer, TokenizerConfig
 from ...motion.codec import Codec
+from ...motion.space import space
 from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
 from ..export import export_graph, round_weights
 from ..loop import saved_run
+from .parts import restlessness
 
 WEIGHTS = ("int8", "float16", "float32")
 
@@ -136,6 +138,7 @@ def export_contextual(
     sampling: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
     weights: str = "int8",
+    face: tuple[str | Path, str | Path] | None = None,
 ) -> Path:
     """Write a model folder from two finished runs.
 
@@ -144,20 +147,77 @@ def export_contextual(
     Args:
         weights: how they are kept: "int8" (those of the fitted linear maps and the codebooks as float16),
             "float16", or "float32" as they were learned, to compare with.
+        face: the runs of the face's tokenizer and generator; its graphs go into the folder ``face``.
     Raises:
-        UserError: ``weights`` is none of these, a run is not finished, or the store lacks a style's motion.
+        UserError: ``weights`` is none of these, a run is not finished or of another part or space than the
+            store's, or the store lacks a style's motion.
     """
     from ... import __version__
 
     if weights not in WEIGHTS:
         raise UserError(f"weights are kept as {', '.join(WEIGHTS)}; got {weights!r}")
+    out = Path(out)
+    tokenizer, generator, described = _part(tokenizer_run, generator_run, store, "body", weights)
+    sizes = _write_part(tokenizer, generator, store, described["styles"], out, weights)
+    styles: list[str] = described["styles"]
+    more: dict[str, Any] = {}
+    if face is not None:
+        own, other, learned = _part(*face, store, "face", weights)
+        if learned["styles"] != styles:
+            raise UserError("body and face were trained on other speakers; train both on the same splits")
+        more["face"] = {"config": _write_part(own, other, store, styles, out / "face", weights, part="face")}
+    if store.space.name != "body":
+        parts = store.space.names if face is not None else ("body",)
+        name_of = "body" if store.space.name == "smplx" and face is None else store.space.name
+        more["space"] = space(name_of, parts).describe()
+    if store.space.name == "points":
+        more["places"] = {style: _place(store, style) for style in styles}
+    else:
+        more["codec"] = {"body": list(Codec().body), "hands": list(Codec().hands)}
+    text = {
+        "format": 1, "method": "contextual", "name": name, "package_version": __version__,
+        "config": sizes, "styles": styles, "default_speaker": default_speaker or styles[0],
+        **more, "fps": 30,
+        "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
+        "encoders": described.get("encoders", {}),
+        "credits": credits or [], "sampling": {"window": generator.config.window, **(sampling or {})},
+        "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out
+
+
+def _part(
+    tokenizer_run: str | Path, generator_run: str | Path, store: Store, part: str, weights: str
+) -> tuple[Tokenizer, Generator, dict[str, Any]]:
+    """Networks of a part, rounded, and the generator's description."""
     tokenizer, _ = load_run(tokenizer_run)
     generator, described = load_run(generator_run)
     assert isinstance(tokenizer, Tokenizer)
     assert isinstance(generator, Generator)
-    out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
+    channels = store.space.part(part).channels
+    if tokenizer.config.channels != channels:
+        raise UserError(
+            f"{tokenizer_run} is of {tokenizer.config.channels} channels and the store has {channels}; name "
+            "the store that it was trained on"
+        )
     round_for_export(tokenizer, generator, weights)
+    return tokenizer, generator, described
+
+
+def _place(store: Store, style: str) -> list[float]:
+    """Where a speaker usually is in the picture: x, y and width of the shoulders in pixels."""
+    places = [item.info["place"] for item in store if item.speaker == style]
+    return [round(float(value), 2) for value in np.median(places, axis=0)]
+
+
+def _write_part(
+    tokenizer: Tokenizer, generator: Generator, store: Store, styles: list[str], out: Path, weights: str, *,
+    part: str = "body",
+) -> dict[str, Any]:  # fmt: skip
+    """Write graphs, code books and rest poses of a part; returns what config.json says of its sizes."""
+    out.mkdir(parents=True, exist_ok=True)
     config, width = generator.config, generator.config.width
     frames, tokens = 8 * config.downsample, 8
     codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
@@ -199,24 +259,11 @@ def export_contextual(
     export_graph(_Encoder(tokenizer), (motion,), ["motion"], ["latent"], {"motion": {1: "frames"}},
                  out / "encoder.onnx", store=weights)  # fmt: skip
     _write_codebooks(tokenizer, out, np.float32 if weights == "float32" else np.float16)
-    styles = described["styles"]
-    _write_rest(tokenizer, store, styles, out)
-    text = {
-        "format": 1, "method": "contextual", "name": name, "package_version": __version__,
-        "config": {
-            **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "words")},
-            "width": config.width, "quantised": config.quantised, "residual": _kind(generator),
-        },
-        "styles": styles, "default_speaker": default_speaker or styles[0],
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
-        "encoders": described.get("encoders", {}),
-        "credits": credits or [], "sampling": {"window": config.window, **(sampling or {})},
-        "results": results or {},
+    _write_rest(tokenizer, store, styles, out, part=part)
+    return {
+        **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "words")},
+        "width": config.width, "quantised": config.quantised, "residual": _kind(generator),
     }  # fmt: skip
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out
 
 
 def _write_codebooks(tokenizer: Tokenizer, out: Path, kept: type[np.floating[Any]]) -> None:
@@ -247,12 +294,14 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = 
             book.vectors.copy_(book.vectors.half().float())
 
 
-def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path) -> None:
+def _write_rest(
+    tokenizer: Tokenizer, store: Store, styles: list[str], out: Path, *, part: str = "body"
+) -> None:
     """Every style's rest pose as tokens."""
     from safetensors.numpy import save_file
 
     rest = {}
-    for style, pose in rest_poses(store, styles).items():
+    for style, pose in rest_poses(store, styles, part=part).items():
         still = np.repeat(pose[None], 24, 0)
         with torch.no_grad():
             codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
@@ -262,30 +311,22 @@ def _write_rest(tokenizer: Tokenizer, store: Store, styles: list[str], out: Path
         save_file(rest, path)
 
 
-def rest_poses(store: Store, styles: list[str]) -> dict[str, np.ndarray]:
-    """Coded pose [C] of every style's rest: calm, even on both sides, with low hands.
+def rest_poses(store: Store, styles: list[str], *, part: str = "body") -> dict[str, np.ndarray]:
+    """Coded pose [C] of every style's rest: the calmest one (``parts.restlessness``) of a part.
 
     Raises:
         UserError: the store has no motion of a style.
     """
-    from ...motion.phases import hand_speed, wrists_in_chest
-
-    codec, rest = Codec(), {}
+    codec, rest, length, stride = store.space.part(part), {}, 20, 10
     for style in styles:
         best: tuple[float, np.ndarray] | None = None
         for item in store.select(kind=("motion", "pair")):
             if item.speaker != style or item.frames < 30:
                 continue
-            coded = store.motion(item)
-            motion = codec.decode(coded)
-            speed, wrists = hand_speed(motion).max(1), wrists_in_chest(motion)
-            lopsided = np.linalg.norm(wrists[:, 0] * [-1, 1, 1] - wrists[:, 1], axis=-1)
-            height = wrists[..., 1].mean(1)
-            for start in range(0, item.frames - 20, 10):
-                part = slice(start, start + 20)
-                score = float(speed[part].max() + lopsided[part].mean() + 0.5 * height[part].mean())
-                if best is None or score < best[0]:
-                    best = (score, coded[start + 10])
+            coded = store.motion(item, part=part)
+            scores = restlessness(codec, coded, length=length, stride=stride)
+            if best is None or scores.min() < best[0]:
+                best = (float(scores.min()), coded[stride * int(scores.argmin()) + length // 2])
         if best is None:
             raise UserError(f"the store has no motion of {style!r}, so its rest pose cannot be taken")
         rest[style] = np.ascontiguousarray(best[1], dtype=np.float32)

@@ -18,6 +18,7 @@ from ...methods.contextual.tokenizer import Tokenizer
 from ...speech.layout import LAYOUT, SILENCE
 from ..loop import Batch, Place, TrainConfig, fit
 from .align import input_sizes
+from .parts import described_part
 
 
 class TokenWindows:
@@ -26,11 +27,12 @@ class TokenWindows:
     def __init__(
         self, store: Store, tokenizer: Tokenizer, styles: tuple[str, ...], *,
         splits: tuple[str, ...] = ("train",), window: int = 56, batch_size: int = 48, seed: int = 0,
-        vary: bool = False,
+        vary: bool = False, part: str = "body",
     ) -> None:  # fmt: skip
         """Encode all motion once.
 
         Args:
+            part: of the store's space that the tokenizer is of.
             vary: change the voice of every window (``vary_voice``).
         """
         self.vary = vary
@@ -43,7 +45,7 @@ class TokenWindows:
                 "prepare more, or name other splits"
             )
         self.speeds = mean_speeds(self.items)
-        self.codes = [encode_item(tokenizer, store.motion(item)) for item in self.items]
+        self.codes = [encode_item(tokenizer, store.motion(item, part=part)) for item in self.items]
         self.sound, self.words = input_sizes(store)
         self.features = [store.inputs(item).astype(np.float16) for item in self.items]
         lengths = np.array([len(codes) for codes in self.codes], dtype=np.float64)
@@ -163,10 +165,12 @@ def fit_generator(
     splits: tuple[str, ...] = ("train",),
     alignment: Alignment | None = None,
     vary: bool = True,
+    part: str = "body",
 ) -> Generator:
     """Train both generators; continues a run found in ``folder``.
 
     Args:
+        part: of the store's space, body or face; the tokenizer and the alignment must be of it.
         styles: speakers whose manner is learned; all of the chosen splits unless given.
         alignment: whose speech encoder begins the generator's; with ``config.aligned`` there must be one.
         vary: change the voices of the training windows (``vary_voice``).
@@ -191,14 +195,14 @@ def fit_generator(
     )
     windows = TokenWindows(
         store, tokenizer, styles, splits=splits, window=config.window, batch_size=training.batch_size,
-        seed=training.seed, vary=vary,
+        seed=training.seed, vary=vary, part=part,
     )  # fmt: skip
     torch.manual_seed(training.seed)
     model = _made(config, tokenizer, alignment)
     held_out = None
     if "val" not in splits and store.select(split="val", kind=("pair", "made_pair")):
         held_out = TokenWindows(
-            store, tokenizer, styles, splits=("val",), window=config.window, batch_size=32, seed=1
+            store, tokenizer, styles, splits=("val",), window=config.window, batch_size=32, seed=1, part=part
         )
 
     def validate(network: nn.Module) -> dict[str, float]:
@@ -220,6 +224,6 @@ def fit_generator(
         validate=validate if held_out else None,
         describe={"method": "contextual generator", "config": asdict(config), "styles": list(styles),
                   "vary": vary, "splits": list(splits), "store": store.fingerprint,
-                  "encoders": store.header.get("encoders", {})},
+                  "encoders": store.header.get("encoders", {}), **described_part(store, part)},
     )  # fmt: skip
     return model

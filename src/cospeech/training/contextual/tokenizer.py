@@ -15,8 +15,9 @@ from ...methods.contextual.align import GestureContent
 from ...methods.contextual.tokenizer import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
 from ...motion.codec import Codec
 from ...motion.skeleton import canonical_skeleton
-from ...rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
+from ...motion.space import PartCodec
 from ..loop import Batch, Place, TrainConfig, fit
+from .parts import described_part, reposed, scale, tokenizer_quality
 
 WINDOW = 64  # frames
 
@@ -25,11 +26,11 @@ class MotionWindows:
     """Random windows of coded motion, mirrored, re-timed and slightly re-posed.
 
     Re-posing turns every body joint by a small constant angle a window: other people hold themselves
-    differently, and six actors are few.
+    differently, and six actors are few. Other parts than the body are changed likewise (``parts``).
     """
 
     def __init__(
-        self, store: Store, codec: Codec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
+        self, store: Store, codec: PartCodec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
         batch_size: int = 64, seed: int = 0, repose: float = 8.0,
     ) -> None:  # fmt: skip
         self.codec, self.window, self.batch_size, self.seed, self.repose = (
@@ -49,26 +50,25 @@ class MotionWindows:
                 f"the store has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
                 "prepare more, or name other splits"
             )
-        self.motions = [store.motion(item) for item in items]
+        self.motions = [store.motion(item, part=codec.part) for item in items]
         lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
         self._chance = lengths / lengths.sum()
         stacked = np.concatenate(self.motions)
         stacked = np.concatenate([stacked, codec.mirror(stacked)])
         self.mean = torch.from_numpy(stacked.mean(0))
-        # One scale for all rotations, so that a degree counts alike in every joint of the body; fingers
-        # count for less (their rules are simple), the root for more (it is metres, and moves little).
-        body = float(np.sqrt(stacked[:, codec.slices["body"]].var(0).mean()))
-        scale = np.empty(codec.channels, dtype=np.float32)
-        for part, weight in (("body", 1.0), ("hands", 0.4), ("root", 2.0)):
-            scale[codec.slices[part]] = body / weight
-        self.std = torch.from_numpy(scale)
+        self.std = torch.from_numpy(scale(codec, stacked))
 
     def basis(self, downsample: int, latent: int) -> Tensor:
-        """Principal directions [downsample * C, latent] of the windows' stacked, normalised frames."""
+        """Principal directions [downsample * C, latent] of the windows' stacked, normalised frames.
+
+        Where a latent has more numbers than these frames, the rest of it is zero: free for what the
+        convolutions add.
+        """
         x = torch.cat([self(step, Place())["x"] for step in range(-40, 0)])
         stacked = ((x - self.mean) / self.std).reshape(-1, downsample * self.codec.channels)
         _, vectors = torch.linalg.eigh(stacked.T @ stacked / len(stacked))
-        return vectors[:, -latent:].flip(-1)
+        basis = vectors[:, -latent:].flip(-1)
+        return nn.functional.pad(basis, (0, latent - basis.shape[1]))
 
     def __call__(self, step: int, place: Place) -> Batch:
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
@@ -83,19 +83,8 @@ class MotionWindows:
                 windows[row] = self.codec.mirror(windows[row])
         x = torch.from_numpy(windows)
         if self.repose:
-            x = self._reposed(x, rng)
+            x = reposed(self.codec, x, rng, self.repose)
         return {"x": x}
-
-    def _reposed(self, x: Tensor, rng: np.random.Generator) -> Tensor:
-        joints = len(self.codec.body)
-        angle = rng.normal(0, np.deg2rad(self.repose), (len(x), 1, joints, 3)) * (
-            rng.random((len(x), 1, 1, 1)) < 0.6
-        )
-        angle[:, :, 0] *= 0.3  # the pelvis less
-        turn = torch.from_numpy(axis_angle_to_matrix(angle).astype(np.float32))
-        body = x[..., : 6 * joints].reshape(len(x), self.window, joints, 6)
-        turned = matrix_to_6d(matrix_from_6d(body) @ turn)
-        return torch.cat([turned.reshape(len(x), self.window, -1), x[..., 6 * joints :]], -1)
 
 
 def resample(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
@@ -113,17 +102,20 @@ def fit_tokenizer(
     training: TrainConfig | None = None,
     splits: tuple[str, ...] = ("train",),
     teacher: GestureContent | None = None,
+    part: str = "body",
 ) -> Tokenizer:
     """Train a tokenizer; continues a run found in ``folder``.
 
     Args:
+        part: of the store's space: body or face.
         teacher: gesture encoder of an alignment, which is distilled into the tokens (equation 2); none
             is if None.
 
     Raises:
-        UserError: the teacher has steps of another length than the tokens.
+        UserError: the teacher has steps of another length than the tokens, or the store has no such part.
     """
-    config, training, codec = config or TokenizerConfig(), training or TrainConfig(), Codec()
+    training, codec = training or TrainConfig(), store.space.part(part)
+    config = replace(config or TokenizerConfig(), channels=codec.channels)
     if teacher is not None:
         if teacher.downsample != config.downsample:
             raise UserError(
@@ -141,16 +133,19 @@ def fit_tokenizer(
         if teacher is not None:
             start_content(model, windows, teacher)
     offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
+    joints = codec.joints if isinstance(codec, Codec) else []
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         with torch.no_grad():
             content = None if teacher is None else teacher.to(batch["x"].device).frames(batch["x"])
         return tokenizer_loss(
-            network, config, batch["x"], std=windows.std, offsets=offsets, joints=codec.joints,
+            network, config, batch["x"], std=windows.std, offsets=offsets, joints=joints,
             teacher=content,
         )  # fmt: skip
 
-    held_out = [store.motion(item) for item in store.select(split="val", kind=("motion", "pair"))[::6]]
+    held_out = [
+        store.motion(item, part=part) for item in store.select(split="val", kind=("motion", "pair"))[::6]
+    ]
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Tokenizer)
@@ -160,7 +155,7 @@ def fit_tokenizer(
         model, loss, windows, folder, training,
         validate=validate if held_out else None,
         describe={"method": "contextual tokenizer", "config": asdict(config), "splits": list(splits),
-                  "store": store.fingerprint},
+                  "store": store.fingerprint, **described_part(store, part)},
     )  # fmt: skip
     return model
 
@@ -235,37 +230,3 @@ def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) 
     add([(0, 1.0, around[:, 1:]), (step - 1, -1.0, around[:, :-1])], border, smoothness)
     left += 1e-4 * left.diagonal().mean() * torch.eye(len(left))
     return torch.linalg.solve(left, right).reshape(step, count, channels)
-
-
-@torch.no_grad()
-def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: Codec) -> dict[str, float]:
-    """Reconstruction of whole clips [T, C]: joint angle (degrees), wrist (cm), speed and jerk (ratios)."""
-    from ...motion.phases import hand_speed
-
-    angles, wrists, speeds, jerks = [], [], [], []
-    body = 6 * len(codec.body)
-    names = canonical_skeleton().indices(["left_wrist", "right_wrist"])
-    for motion in motions:
-        frames = len(motion) // model.config.downsample * model.config.downsample
-        x = torch.from_numpy(motion[None, :frames])
-        y = model.decode(model.encode(x))[0].float().numpy()
-        a = matrix_from_6d(motion[:frames, :body].reshape(frames, -1, 6))
-        b = matrix_from_6d(y[:, :body].reshape(frames, -1, 6))
-        angles.append(np.rad2deg(geodesic(a, b)).mean(1))
-        real, made = codec.decode(motion[:frames]), codec.decode(y)
-        wrists.append(np.linalg.norm(real.positions[:, names] - made.positions[:, names], axis=-1).mean(1))
-        speeds.append(
-            np.array([hand_speed(real, smooth=1).mean(), hand_speed(made, smooth=1).mean()]) * frames
-        )
-        jerks.append(np.array([_jerk(real.positions[:, names]), _jerk(made.positions[:, names])]) * frames)
-    speed, jerk = np.sum(speeds, 0), np.sum(jerks, 0)
-    return {
-        "angle": float(np.concatenate(angles).mean()),
-        "wrist_cm": float(np.concatenate(wrists).mean() * 100),
-        "speed_ratio": float(speed[1] / speed[0]),
-        "jerk_ratio": float(jerk[1] / jerk[0]),
-    }
-
-
-def _jerk(positions: np.ndarray) -> float:
-    return float(np.linalg.norm(np.diff(positions, n=3, axis=0), axis=-1).mean() * 30**3)

@@ -27,20 +27,24 @@ def train(
     steps: int | None = None,
     seed: int = 0,
     splits: tuple[str, ...] = ("train",),
+    part: str = "all",
 ) -> Path:
     """Train the alignment, the tokenizer that learns from it, and the generators that begin with it.
 
-    A run found in ``out`` is continued.
+    A run found in ``out`` is continued. Body and face have networks of their own, which learn nothing of
+    each other (sections 3.1 and 3.2 of the paper).
 
     Args:
         store: folder made by ``prepare``.
-        out: run folder; ``out/alignment``, ``out/tokenizer`` and ``out/generator`` hold the stages.
+        out: run folder; ``out/alignment``, ``out/tokenizer`` and ``out/generator`` hold the stages of the
+            body, ``out/face`` has the same for a face.
         stage: alignment, tokenizer, generator or all.
         steps: of each stage, instead of the preset's.
         splits: what to train on; the test split stays out unless you name it.
+        part: body, face, or all that the store has.
 
     Raises:
-        UserError: unknown stage or preset, a stage before this one that has not been trained, or too
+        UserError: unknown stage, preset or part, a stage before this one that has not been trained, or too
             little data for it.
     """
     if stage not in (*STAGES, "all"):
@@ -50,29 +54,40 @@ def train(
     def schedule(config: TrainConfig) -> TrainConfig:
         return replace(config, seed=seed, steps=config.steps if steps is None else steps)
 
-    if stage in ("alignment", "all"):
-        fit_alignment(
-            opened, out / "alignment", config=chosen.alignment,
-            training=schedule(chosen.alignment_training), splits=splits,
-        )  # fmt: skip
-    if stage in ("tokenizer", "all"):
-        taught = load_alignment_run(out / "alignment")[0].gesture if chosen.tokenizer.distill else None
-        fit_tokenizer(
-            opened, out / "tokenizer", config=chosen.tokenizer, teacher=taught,
-            training=schedule(chosen.tokenizer_training), splits=splits,
-        )  # fmt: skip
-    if stage in ("generator", "all"):
-        tokenizer, _ = load_run(out / "tokenizer")
-        assert isinstance(tokenizer, Tokenizer)
-        begun = load_alignment_run(out / "alignment")[0] if chosen.generator.aligned else None
-        fit_generator(
-            opened, tokenizer, out / "generator", config=chosen.generator, alignment=begun,
-            training=schedule(chosen.generator_training), splits=splits,
-        )  # fmt: skip
+    for name in opened.space.names if part == "all" else (opened.space.part(part).part,):
+        folder = folder_of(out, name)
+        if stage in ("alignment", "all"):
+            fit_alignment(
+                opened, folder / "alignment", config=chosen.alignment,
+                training=schedule(chosen.alignment_training), splits=splits, part=name,
+            )  # fmt: skip
+        if stage in ("tokenizer", "all"):
+            taught = load_alignment_run(folder / "alignment")[0].gesture if chosen.tokenizer.distill else None
+            fit_tokenizer(
+                opened, folder / "tokenizer", config=chosen.tokenizer, teacher=taught,
+                training=schedule(chosen.tokenizer_training), splits=splits, part=name,
+            )  # fmt: skip
+        if stage in ("generator", "all"):
+            tokenizer, _ = load_run(folder / "tokenizer")
+            assert isinstance(tokenizer, Tokenizer)
+            begun = load_alignment_run(folder / "alignment")[0] if chosen.generator.aligned else None
+            fit_generator(
+                opened, tokenizer, folder / "generator", config=chosen.generator, alignment=begun,
+                training=schedule(chosen.generator_training), splits=splits, part=name,
+            )  # fmt: skip
     return out
 
 
+def folder_of(out: Path, part: str) -> Path:
+    """Where a run, or a model, keeps a part: the body in the folder itself, a face in ``face``."""
+    return out if part == "body" else out / part
+
+
 def export(run: str | Path, store: str | Path, out: str | Path, *, name: str | None = None) -> Path:
-    """Write the model folder of a finished run."""
-    run, out = Path(run), Path(out)
-    return export_contextual(run / "tokenizer", run / "generator", Store(store), out, name=name or out.name)
+    """Write the model folder of a finished run, with a face if one was trained."""
+    run, out, opened = Path(run), Path(out), Store(store)
+    face = folder_of(run, "face")
+    faces = (face / "tokenizer", face / "generator") if face.is_dir() else None
+    return export_contextual(
+        run / "tokenizer", run / "generator", opened, out, name=name or out.name, face=faces
+    )

@@ -1,0 +1,145 @@
+"""Files that detectors of whole-body points write: one person's 116 points, frame by frame.
+
+Layouts, told apart by what is in them:
+
+- MMPose (RTMPose, DWPose): a list of ``{"frame_id": 0, "instances": [{"keypoints": [[x, y] * 133],
+  "keypoint_scores": [133]}]}``, as ``MMPoseInferencer`` saves it, or that list as ``instance_info`` of an
+  object, as the demos do. The 133 points are those of COCO-WholeBody (Jin et al., ECCV 2020): 17 of the
+  body, 6 of the feet, 68 of the face, 21 of either hand.
+- plain: ``{"fps": 25, "keypoints": [T, 133, 2], "keypoint_scores": [T, 133]}``; scores may be left out, or
+  stand as a third number in each point.
+- OpenPose: a list of ``{"people": [{"pose_keypoints_2d": ..., "face_keypoints_2d": ...,
+  "hand_left_keypoints_2d": ..., "hand_right_keypoints_2d": ...}]}``, x, y, score each; BODY_25 or COCO.
+
+An object may say ``fps``. Coordinates are pixels, y down.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import UserError
+from ...motion.points import POINTS, SHOULDERS
+
+WHOLE_BODY = 133
+_FACE, _LEFT, _RIGHT = 23, 91, 112  # first points of COCO-WholeBody's parts
+_COLUMNS = (
+    5,
+    7,
+    9,
+    6,
+    8,
+    10,
+    *range(_LEFT, _LEFT + 21),
+    *range(_RIGHT, _RIGHT + 21),
+    *range(_FACE, _FACE + 68),
+)
+_OPENPOSE_ARMS = (5, 6, 7, 2, 3, 4)  # left, then right: shoulder, elbow, wrist
+
+
+def load_detections(path: Path) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """Points [T, 116, 2] pixels and confidence [T, 116] of the person who talks, and the rate if it is told.
+
+    Of several people it is the one with the widest shoulders where they first appear, and from then on the
+    one nearest to where that one was [D]. Where nobody is found the confidence is 0.
+
+    Raises:
+        UserError: no JSON, or none of the layouts above.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path.name} is no JSON that can be read ({' '.join(str(error).split())})") from None
+    try:
+        people, fps = _people(document)
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path.name} is not laid out as MMPose or OpenPose write it ({' '.join(str(error).split())})"
+        ) from None
+    if not people:
+        raise UserError(f"{path.name} holds no frames")
+    chosen = _followed(people)
+    points = np.where(np.isfinite(chosen[..., :2]), chosen[..., :2], 0.0)
+    confidence = np.where(np.isfinite(chosen).all(-1), np.clip(chosen[..., 2], 0.0, 1.0), 0.0)
+    return points.astype(np.float32), confidence.astype(np.float32), fps
+
+
+def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
+    """For every frame the people in it, [116, 3] each (x, y, score)."""
+    fps = None
+    if isinstance(document, dict):
+        fps = float(document["fps"]) if "fps" in document else None
+        if fps is not None and not 0 < fps < 1000:
+            raise ValueError(f"fps must be positive; got {fps:g}")
+        if "keypoints" in document:
+            return [[frame] for frame in _plain(document)], fps
+        document = document["instance_info"]
+    if not isinstance(document, list):
+        raise TypeError("no list of frames")
+    frames = [[_openpose(one) for one in frame["people"]] if "people" in frame else
+              [_mmpose(one) for one in frame["instances"]] for frame in document]  # fmt: skip
+    numbers = [frame.get("frame_id") for frame in document]
+    if not numbers or not all(isinstance(number, int) for number in numbers):
+        return frames, fps
+    first, count = min(numbers), max(numbers) - min(numbers) + 1
+    if count > 10 * len(frames) or len(set(numbers)) < len(numbers):
+        raise ValueError("frame_id does not count the frames")
+    result: list[list[np.ndarray]] = [[] for _ in range(count)]  # frames may have been left out
+    for number, frame in zip(numbers, frames, strict=True):
+        result[number - first] = frame
+    return result, fps
+
+
+def _plain(document: dict[str, Any]) -> np.ndarray:
+    points = np.asarray(document["keypoints"], dtype=np.float64)
+    if points.ndim != 3 or points.shape[1] != WHOLE_BODY or points.shape[2] not in (2, 3):
+        raise ValueError(f"keypoints must be [T, {WHOLE_BODY}, 2 or 3]; got {list(points.shape)}")
+    if points.shape[2] == 2:
+        scores = document.get("keypoint_scores", np.ones(points.shape[:2]))
+        points = np.concatenate([points, np.asarray(scores, dtype=np.float64)[..., None]], axis=2)
+    return points[:, _COLUMNS]
+
+
+def _mmpose(one: dict[str, Any]) -> np.ndarray:
+    points = np.asarray(one["keypoints"], dtype=np.float64)
+    scores = np.asarray(one["keypoint_scores"], dtype=np.float64)
+    if points.shape != (WHOLE_BODY, 2) or scores.shape != (WHOLE_BODY,):
+        raise ValueError(f"a person must have {WHOLE_BODY} points; got {list(points.shape)}")
+    result: np.ndarray = np.concatenate([points, scores[:, None]], axis=1)[list(_COLUMNS)]
+    return result
+
+
+def _openpose(one: dict[str, Any]) -> np.ndarray:
+    def part(name: str, columns: Sequence[int]) -> np.ndarray:
+        values = np.asarray(one.get(name) or [], dtype=np.float64).reshape(-1, 3)
+        return values[list(columns)] if len(values) else np.zeros((len(columns), 3))
+
+    return np.concatenate(
+        [
+            part("pose_keypoints_2d", _OPENPOSE_ARMS),
+            part("hand_left_keypoints_2d", range(21)),
+            part("hand_right_keypoints_2d", range(21)),
+            part("face_keypoints_2d", range(68)),
+        ]
+    )
+
+
+def _followed(people: list[list[np.ndarray]]) -> np.ndarray:
+    """[T, 116, 3] of one person."""
+    result = np.zeros((len(people), len(POINTS), 3))
+    last: np.ndarray | None = None
+    for number, found in enumerate(people):
+        if not found:
+            continue
+        ends = np.stack([one[list(SHOULDERS), :2] for one in found])  # [people, 2, 2]
+        if last is None:
+            choice = int(np.linalg.norm(ends[:, 0] - ends[:, 1], axis=-1).argmax())
+        else:
+            choice = int(np.linalg.norm(ends.mean(1) - last, axis=-1).argmin())
+        result[number], last = found[choice], ends[choice].mean(0)
+    return result

@@ -1,0 +1,87 @@
+"""Your own films as points in the picture: a folder of detections and sound files of the same names.
+
+``talk.json`` (``detections.py`` says which layouts are read) goes with ``talk.wav`` (or .flac, .mp3, .ogg,
+.m4a, .webm) beside it, and with a transcript ``talk.TextGrid`` (.srt, .vtt, .txt) if there is one. Folders
+within the folder are speakers, and ``labels.csv`` may say more, as in the reader ``folder``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from ...errors import UserError
+from ...motion.points import POINTS, parents
+from ...progress import track
+from ..clips import Dropped
+from ..points import PointClip
+from .detections import load_detections
+from .folder import FEW, TRANSCRIPTS, Label, read_labels
+from .together import Few, recording, unlike
+from .voices import SUFFIXES, split_of
+
+RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)
+SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told
+
+
+def read(
+    folder: str | Path, *, limit: int | None = None, quiet: bool = False
+) -> Iterator[PointClip | Dropped]:
+    """Clips of the 116 points of ``motion.points``, in pixels, with sound.
+
+    Detections and sound begin together. The frame rate is the file's ``fps``; where it says none, it is
+    the usual rate at which the frames last as long as the sound (a decision of ours [D]).
+
+    Args:
+        folder: holds the recordings.
+        limit: read only so many of each speaker (for trials).
+    Raises:
+        UserError: there is no .json file, or labels.csv is broken.
+    """
+    folder = Path(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    detections = [path for path in files if path.suffix.lower() == ".json"]
+    if not detections:
+        raise UserError(f"{folder} holds no .json files; give a folder of detected points and sound")
+    beside: dict[Path, dict[str, Path]] = {}
+    for path in files:
+        beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
+    labels = read_labels(folder, detections, suffix=".json")
+    few = Few(limit)
+    for path in track(detections, "keypoints", quiet=quiet):
+        name = path.relative_to(folder).as_posix()
+        label = labels.get(name, Label())
+        parts = path.relative_to(folder).parts
+        speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
+        if few.over(speaker):
+            continue
+        own = beside[path.with_suffix("")]
+        split = label.split or (split_of(name) if len(detections) >= FEW else "train")
+        try:
+            yield _clip(path, name, own, speaker, split, label.emotion, quiet)
+        except UserError as error:
+            yield Dropped(name, str(error))
+
+
+def _clip(
+    path: Path, name: str, own: dict[str, Path], speaker: str, split: str, emotion: str | None, quiet: bool
+) -> PointClip | Dropped:
+    sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
+    if sound is None:
+        return Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
+    points, confidence, fps = load_detections(path)
+    text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own and suffix != ".json"), None)
+    speech = recording(sound, text=text, speaker=speaker, emotion=emotion, quiet=quiet)
+    if fps is None:
+        fps = min(RATES, key=lambda rate: abs(len(points) / rate - speech.seconds))
+        if abs(len(points) / fps - speech.seconds) > SLACK * speech.seconds:
+            return Dropped(
+                name, "no usual frame rate fits frames and sound; give the rate as \"fps\" in the file "
+                f"({len(points)} frames, {speech.seconds:.1f} s)"
+            )  # fmt: skip
+    reason = unlike(name, speech.seconds, len(points) / fps, quiet=quiet)
+    if reason:
+        return Dropped(name, reason)
+    return PointClip(
+        name, speaker, split, fps, POINTS, parents(POINTS), points, confidence, speech, speech.words, emotion
+    )

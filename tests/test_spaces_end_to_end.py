@@ -1,0 +1,238 @@
+"""Body and face apart, from recordings to gestures: points in a picture, and SMPL-X with expressions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+
+import cospeech
+from corpus_data import voice
+from cospeech import cli
+from cospeech.data.prepare import prepare
+from cospeech.data.store import Store
+from cospeech.errors import UserError
+from cospeech.methods.contextual.align import Alignment
+from cospeech.methods.contextual.generator import Generator
+from cospeech.methods.contextual.model import ContextualModel
+from cospeech.methods.contextual.tokenizer import Tokenizer
+from cospeech.motion.expressions import KEY
+from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
+from cospeech.motion.formats.smplx import load_smplx
+from cospeech.motion.points import POINTS
+from cospeech.motion.space import space
+from cospeech.runtime import load
+from cospeech.speech.audio import write_wav
+from cospeech.speech.speech import Speech
+from cospeech.training import presets
+from cospeech.training.contextual import export as exporting
+from cospeech.training.contextual.export import TorchNetworks, load_run
+from cospeech.training.contextual.parts import tokenizer_quality
+from cospeech.training.contextual.tokenizer import MotionWindows, fit_tokenizer
+from cospeech.training.run import export, train
+from format_data import canonical_motion
+from space_data import write_beat2, write_keypoints
+
+torch.set_num_threads(1)
+pytestmark = pytest.mark.slow
+
+SHORT = presets.TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
+
+
+@pytest.fixture(scope="module")
+def quick():
+    """The preset ``tiny`` in two steps, with as few graphs as can be."""
+    tiny = presets.PRESETS["tiny"]
+    changed = replace(
+        tiny, generator=replace(tiny.generator, residual="none"), alignment_training=SHORT,
+        tokenizer_training=SHORT, generator_training=SHORT,
+    )  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(presets.PRESETS, "tiny", changed)
+        yield
+
+
+def made(store: Path, folder: Path) -> Path:
+    """Run and model folder of all parts of a store."""
+    train(store, folder / "run", preset="tiny")
+    return export(folder / "run", folder / "model", store=store)
+
+
+@pytest.fixture(scope="module")
+def films(quick, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("points")
+    prepare([("keypoints", write_keypoints(folder / "films"))], folder / "store", quiet=True)
+    made(folder / "store", folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faces(quick, tmp_path_factory) -> Path:
+    """The graphs are left out: writing them takes longest, and those of points have been through it."""
+    folder = tmp_path_factory.mktemp("smplx")
+    prepare([("beat2", write_beat2(folder / "beat2"))], folder / "store", space="smplx", quiet=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(exporting, "export_graph", lambda *_, **__: None)
+        made(folder / "store", folder)
+    return folder
+
+
+def with_torch(folder: Path) -> ContextualModel:
+    """The model of a folder without graphs, over the networks of its run."""
+    model = load(folder / "model")
+    assert isinstance(model, ContextualModel)
+
+    def networks(run: Path) -> TorchNetworks:
+        tokenizer, generator = (load_run(run / stage)[0] for stage in ("tokenizer", "generator"))
+        exporting.round_for_export(tokenizer, generator)
+        return TorchNetworks(tokenizer, generator)
+
+    model.networks = networks(folder / "run")
+    model.face = (model.face[0], networks(folder / "run" / "face"))
+    return model
+
+
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    return Speech(voice(3.01, seed=4)[0])
+
+
+def test_points_are_generated(films, speech):
+    model = load(films / "model")
+    points = model.generate(speech, seed=3)
+    assert isinstance(points, Keypoints)
+    assert points.points.shape == (speech.frames, 116, 2)
+    assert (points.names, points.fps) == (POINTS, 30.0)
+    np.testing.assert_array_equal(points.points, cospeech.generate(speech, model=model, seed=3).points)
+    bodies = model.generate(speech, seed=3, face=False)
+    np.testing.assert_array_equal(bodies.points, points.points[:, :48])  # the face has dice of its own
+    assert not np.array_equal(model.generate(speech, seed=4).points, points.points)
+    for person, x in (("person0", 500), ("person1", 700)):  # where the training films have them
+        own = model.generate(speech, speaker=person)
+        assert own.points[:, [0, 3]].mean() == pytest.approx((x + 300) / 2, abs=60)
+        assert own.camera["centre"][0] == pytest.approx(x, abs=5)
+
+
+def test_what_points_cannot_do(films, speech):
+    model = load(films / "model")
+    for wish in ({"seated": True}, {"start_pose": canonical_motion(1)}):
+        with pytest.raises(UserError, match=r"makes points in a picture, and the wish .* needs a body"):
+            cospeech.generate(speech, model=model, **wish)
+    with pytest.raises(UserError, match="editing needs a body"):
+        model.edit(None, speech)
+    with pytest.raises(UserError, match="unknown speaker 'nobody'; this model knows person0, person1"):
+        model.generate(speech, speaker="nobody")
+    for method in ("extractor", "emotion-classifier"):
+        with pytest.raises(UserError, match=f"holds points in a picture; {method} needs bodies"):
+            train(films / "store", films / "judge", method=method, preset="tiny")
+    with pytest.raises(UserError, match="no part 'feet' in the space 'points'; it has body, face"):
+        train(films / "store", films / "other", preset="tiny", part="feet")
+
+
+def test_points_at_the_command_line(films, speech, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_wav(tmp_path / "talk.wav", speech.samples)
+    model = str(films / "model")
+    cli.main(["generate", "talk.wav", "--model", model])
+    assert load_keypoints(tmp_path / "talk.keypoints.json").points.shape == (speech.frames, 116, 2)
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["generate", "talk.wav", "--model", model, "-o", "talk.bvh"])
+    assert caught.value.code == 2
+    assert "cannot write talk.bvh: this model makes points in a picture" in capsys.readouterr().err
+    assert not (tmp_path / "talk.bvh").exists()
+
+
+def test_faces_are_generated(faces, speech, tmp_path):
+    model = with_torch(faces)
+    motion = model.generate(speech, seed=1)
+    values = motion.extra["per_frame"][KEY]
+    assert values.shape == (speech.frames, 100)
+    assert np.ptp(values, axis=0).max() > 0.01
+    assert motion.face.shape == (speech.frames, 52)  # by rules, for the formats that know no other
+    bare = model.generate(speech, seed=1, face=False)
+    assert bare.face is None
+    assert KEY not in bare.extra.get("per_frame", {})
+    jaw = motion.skeleton.index("jaw")
+    assert np.abs(motion.rotations[:, jaw] - np.eye(3)).max() > 0.01
+    np.testing.assert_array_equal(np.delete(motion.rotations, jaw, 1), np.delete(bare.rotations, jaw, 1))
+    back = load_smplx(motion.save(tmp_path / "talk.npz"))
+    np.testing.assert_array_equal(back.extra["per_frame"][KEY], values)
+    np.testing.assert_allclose(back.rotations[:, jaw], motion.rotations[:, jaw], atol=1e-5)
+    plain = load(faces / "model")
+    plain.networks = model.networks
+    with pytest.raises(UserError, match=r"face lacks speech\.onnx; export the model again"):
+        plain.generate(speech)
+
+
+def test_tokens_of_a_face_are_its_own(faces, tmp_path):
+    """Other faces beside the same bodies: nothing of the body's training changes, all of the face's does."""
+    prepare([("beat2", write_beat2(tmp_path / "beat2", shift=0.5))], tmp_path / "store", space="smplx",
+            quiet=True)  # fmt: skip
+    config, weights = presets.PRESETS["tiny"].tokenizer, {}
+    for part in ("body", "face"):
+        for name, store in (("own", faces / "store"), ("other", tmp_path / "store")):
+            fit_tokenizer(Store(store), tmp_path / part / name, config=config, training=SHORT, part=part)
+            weights[name] = load_file(tmp_path / part / name / "model.safetensors")
+        assert weights["own"].keys() == weights["other"].keys()
+        same = [np.array_equal(weights["own"][key], weights["other"][key]) for key in weights["own"]]
+        assert all(same) if part == "body" else not all(same)
+    assert weights["own"]["mean"].shape == (106,)
+
+
+@pytest.mark.parametrize("part", ["body", "face"])
+def test_quality_has_units(films, faces, part):
+    """Nothing lost is no error; a whole shoulder width, or a whole deviation, is one."""
+
+    class Off:
+        config = presets.PRESETS["tiny"].tokenizer
+
+        def __init__(self, by: float) -> None:
+            self.by = by
+
+        def encode(self, x: torch.Tensor) -> torch.Tensor:
+            return x
+
+        def decode(self, x: torch.Tensor) -> torch.Tensor:
+            return x + self.by
+
+    for folder in (films, faces):
+        store = Store(folder / "store")
+        motions = [store.motion(item, part=part) for item in store.items[:2]]
+        perfect = tokenizer_quality(Off(0.0), motions, store.space.part(part))
+        assert perfect.pop("speed_ratio") == pytest.approx(1, abs=0.01)
+        assert perfect.pop("jerk_ratio") == pytest.approx(1, abs=0.05)
+        assert perfect == pytest.approx(dict.fromkeys(perfect, 0.0), abs=0.05)
+        if folder == films:
+            away = tokenizer_quality(Off(1.0), motions, store.space.part(part))
+            assert away["distance"] == pytest.approx(2**0.5, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", ["points", "smplx"])
+def test_the_papers_sizes(name, films, faces):
+    """Appendix D: six layers of 1024 codes, latent 128, every frame a token, 384 / 1024, 8 and 6 blocks."""
+    paper = presets.preset("paper")
+    for part in space(name).parts:
+        sizes = replace(paper.tokenizer, channels=part.channels)
+        tokenizer = Tokenizer(sizes)
+        assert (
+            part.channels
+            == {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name][part.part]
+        )
+        assert [tuple(book.vectors.shape) for book in tokenizer.quantizer.books] == [(1024, 128)] * 6
+        window = torch.zeros(1, paper.generator.window, part.channels)
+        assert window.shape[1] == 80
+        assert tokenizer.encode_latent(window).shape == (1, 80, 128)
+        basis = MotionWindows(
+            Store((films if name == "points" else faces) / "store"), part, batch_size=4
+        ).basis(1, 128)  # fmt: skip
+        assert basis.shape == (part.channels, 128)  # also where a frame has fewer numbers than the latent
+        align = replace(paper.alignment, channels=part.channels, seen=part.seen)
+        assert (align.width, align.hidden, align.depth, align.downsample) == (384, 1024, 2, 1)
+        assert Alignment(align).gesture.frames(window).shape == (1, 80, 384)
+    generator = Generator(replace(paper.generator, codes=1024, layers=6, latent=128, downsample=1))
+    assert (len(generator.masked.blocks), len(generator.residual.blocks)) == (8, 6)
+    assert (paper.generator.width, paper.generator.hidden, paper.generator.speech_depth) == (384, 1024, 2)
