@@ -17,13 +17,11 @@ from ...errors import UserError
 from ...motion.codec import Codec
 from ...motion.kinematics import global_rotations
 from ...motion.motion import Motion
-from ...motion.phases import strokes
 from ...motion.posture import distribute_spine, stand
 from ...motion.skeleton import canonical_skeleton
 from ...rotation import axis_rotation, transpose
-from ...sampling.rhythm import sample_frames, warp_times
-from ...speech.features import accents
 from ...timing import FPS, frame_times
+from ..finish import on_the_beat
 from .sample import Condition, ContextualSampling, Networks, sample_tokens
 
 CONTEXT = 24  # tokens that are read on either side of a span, where the window has room for them
@@ -76,15 +74,8 @@ def resample_spans(
             given[max(low - start, len(given) - ends[1]) :] = rest
         sampled = sample_tokens(networks, features[part], condition, rng, settings, given=given)
         new = networks.decode(sampled.latent)[first - start * step : end - start * step]
-        result[first:end] = _on_the_beat(new, features[first:end]) if settings.rhythm else new
+        result[first:end] = on_the_beat(new, features[first:end]) if settings.rhythm else new
     return result[:frames]
-
-
-def _on_the_beat(coded: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """The part of a span [T, C], warped in time within itself (see ``sampling.rhythm``)."""
-    found = np.array([stroke.time for stroke in strokes(Codec().decode(coded))])
-    times = warp_times(found, accents(features)[0], len(coded), FPS)
-    return sample_frames(coded, times * FPS)
 
 
 def in_place(motion: Motion) -> Motion:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...emotions import EMOTIONS, canonical_emotion
 from ...encoders.inputs import SpeechInputs
 from ...errors import UserError
 from ...motion.codec import Codec
@@ -18,18 +17,17 @@ from ...motion.expressions import ExpressionCodec
 from ...motion.face import face_from_speech
 from ...motion.idle import add_idle
 from ...motion.motion import Motion
-from ...motion.phases import strokes
-from ...motion.posture import plant, seat, stand
+from ...motion.posture import stand
 from ...motion.space import read_space
-from ...sampling.edit import blend, joint_indices, meet_pose, span_frames, span_weights, time_spans
+from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
-from ...sampling.rhythm import sample_frames, warp_times
-from ...speech.features import accents
 from ...speech.speech import Speech
 from ...timing import FPS
+from ..finish import embodied, on_the_beat
 from ..folder import ModelFolder
+from ..wishes import check_intensity, emotion_weights, generator, strongest, style_weights
 from .edit import facing_front, in_place, onto, pose_tokens, resample_spans
-from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, generator, rest_tokens
+from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, rest_tokens
 from .sample import Condition, ContextualSampling
 
 if TYPE_CHECKING:
@@ -122,10 +120,9 @@ class ContextualModel:
         )  # fmt: skip
         if not face:
             return motion
-        weights = self._emotion(emotion)
-        strongest = EMOTIONS[int(weights.argmax())] if weights.any() else None
+        felt = strongest(emotion_weights(emotion))
         return motion.with_face(
-            face_from_speech(speech, seed=seed, emotion=strongest, intensity=min(1.5, intensity))
+            face_from_speech(speech, seed=seed, emotion=felt, intensity=min(1.5, intensity))
         )
 
     def from_features(
@@ -187,23 +184,9 @@ class ContextualModel:
         first = rest if start is None else pose_tokens(self.networks, start)
         last = rest if end is None else pose_tokens(self.networks, end)
         coded = coded_motion(self.networks, features, condition, generator(seed), settings, (first, last))
-        motion = Codec().decode(coded)
         if settings.rhythm:
-            found = np.array([stroke.time for stroke in strokes(motion)])
-            times = warp_times(found, accents(features)[0], len(motion), motion.fps)
-            motion = Codec().decode(sample_frames(coded, times * motion.fps))
-        motion = add_idle(motion, features, seed=seed)
-        motion = seat(motion) if seated else stand(motion)
-        if start is None and end is None:
-            return motion
-        rotations, joints = motion.rotations, Codec().joints
-        longest = len(motion) if start is None or end is None else len(motion) // 2
-        for pose in (start, end):
-            if pose is not None:
-                rotations = meet_pose(
-                    rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest
-                )
-        return plant(replace(motion, rotations=rotations), seated=seated)
+            coded = on_the_beat(coded, features)
+        return embodied(coded, features, seed=seed, seated=seated, start=start, end=end)
 
     def edit(
         self,
@@ -253,35 +236,19 @@ class ContextualModel:
         self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str | None
     ) -> tuple[Condition, np.ndarray]:
         """What is asked for, as the networks take it, and the speaker's token of rest [K]."""
-        weights, style = self._emotion(emotion), self.speakers.index(self.speaker(speaker))
-        if not 0.25 <= intensity <= 2.5:
-            raise UserError(f"intensity must be from 0.25 to 2.5; got {intensity:g}")
-        one_hot = np.zeros((1, len(self.speakers)), dtype=np.float32)
-        one_hot[0, style] = 1.0
-        level = np.log(intensity) + self._levels.get(self.speakers[style], 0.0)
-        rest = self._rest_tokens[self.speakers[style]].astype(np.int64)[1]
-        return Condition(weights[None], one_hot, np.array([[level, 1.0]], dtype=np.float32)), rest
-
-    def _emotion(self, emotion: str | Mapping[str, float] | None) -> np.ndarray:
-        """[10] weights that sum to one."""
-        weights = np.zeros(len(EMOTIONS), dtype=np.float32)
-        if emotion is None:
-            emotion = "neutral"
-        mixture = {emotion: 1.0} if isinstance(emotion, str) else emotion
-        for name, weight in mixture.items():
-            if weight < 0:
-                raise UserError(f"the weight of emotion {name!r} must not be negative; got {weight:g}")
-            weights[EMOTIONS.index(canonical_emotion(name))] += weight
-        if not weights.any():
-            raise UserError("the weights of the emotions are all zero; give at least one above zero")
-        return weights / weights.sum()
+        own = self.speaker(speaker)
+        level = np.log(check_intensity(intensity)) + self._levels.get(own, 0.0)
+        wishes = Condition(
+            emotion_weights(emotion)[None], style_weights(own, self.speakers)[None],
+            np.array([[level, 1.0]], dtype=np.float32),
+        )  # fmt: skip
+        return wishes, self._rest_tokens[own].astype(np.int64)[1]
 
     def speaker(self, speaker: str | None) -> str:
         """Whose manner it will be. Raises UserError if the model does not know that speaker."""
         if speaker is None:
             speaker = str(self.config.get("default_speaker", self.speakers[0]))
-        if speaker not in self.speakers:
-            raise UserError(f"unknown speaker {speaker!r}; this model knows {', '.join(self.speakers)}")
+        style_weights(speaker, self.speakers)
         return speaker
 
     def with_sampling(self, **changes: Any) -> ContextualModel:

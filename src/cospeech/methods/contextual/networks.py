@@ -122,10 +122,3 @@ def coded_motion(
         given[-last:] = ends[1]
     sampled = sample_tokens(networks, padded, condition, rng, settings, given=given)
     return networks.decode(sampled.latent)[:frames]
-
-
-def generator(seed: int) -> np.random.Generator:
-    """The dice of a seed. Raises UserError if it is negative."""
-    if seed < 0:
-        raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
-    return np.random.default_rng(seed)

@@ -12,7 +12,8 @@ from ...motion.formats.keypoints import Keypoints
 from ...motion.points import Place, PointCodec, parents
 from ...speech.speech import Speech
 from ...timing import FPS
-from .networks import coded_motion, generator
+from ..wishes import generator
+from .networks import coded_motion
 from .sample import ContextualSampling
 
 if TYPE_CHECKING:
