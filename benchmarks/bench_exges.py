@@ -32,7 +32,6 @@ from cospeech.motion.phases import hand_speed
 from cospeech.motion.posture import stand
 from cospeech.rotation import geodesic, matrix_from_6d
 from cospeech.runtime import load
-from cospeech.sampling.diffusion import DiffusionSampling
 from cospeech.sampling.edit import joint_indices
 
 SECONDS = 10
@@ -150,7 +149,9 @@ def steps(model: ExGesModel, store: Store, items: list[Item], longest: int) -> d
     settings = [("dpm", n) for n in (5, 10, 20, 50)] + [("ddim", n) for n in (5, 10, 20, 50)]
     settings += [("ddpm", 50), ("ddpm", longest)]
     for sampler, count in settings:
-        changed = model.with_sampling(diffusion=DiffusionSampling(sampler, count))
+        changed = model.with_sampling(
+            diffusion=replace(model.sampling.diffusion, sampler=sampler, steps=count)
+        )
         distances = {k: FrechetDistance(references[k], rows=k) for k in references}
         began, jerks = time.perf_counter(), []
         for k, item in enumerate(items):

@@ -25,12 +25,17 @@ class DiffusionSampling:
     sampler: str = "dpm"  # second-order multistep (DPM-Solver++ 2M), "ddim" or ancestral "ddpm"
     steps: int = 10
     temperature: float = 1.0  # of the noise that sampling begins with; below 1 it is calmer [D]
+    bend: float = 1.0  # above 1 more of the steps are near the end, where fine motion is settled [D]
 
     def __post_init__(self) -> None:
         if self.sampler not in SAMPLERS:
             raise ValueError(f"unknown sampler {self.sampler!r}; known: {', '.join(SAMPLERS)}")
         if not 1 <= self.steps <= STEPS:
             raise ValueError(f"steps must be from 1 to {STEPS}; got {self.steps}")
+        if not 0 < self.bend <= 5 or not 0 <= self.temperature <= 2:
+            raise ValueError(
+                f"bend must be up to 5, temperature up to 2; got {self.bend}, {self.temperature}"
+            )
 
 
 def alpha_sigma(time: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +52,13 @@ def alpha_sigma(time: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     return alpha, np.sqrt(1 - alpha**2)
 
 
-def times(steps: int) -> np.ndarray:
-    """[steps + 1] shares of T from 1 down to 0, evenly spread."""
-    return np.linspace(1.0, 0.0, steps + 1)
+def times(steps: int, bend: float = 1.0) -> np.ndarray:
+    """[steps + 1] shares of T from 1 down to 0: evenly spread, or denser towards 0.
+
+    >>> times(2), times(2, bend=2.0)
+    (array([1. , 0.5, 0. ]), array([1.  , 0.25, 0.  ]))
+    """
+    return np.linspace(1.0, 0.0, steps + 1) ** bend
 
 
 def sample_diffusion(
@@ -69,7 +78,7 @@ def sample_diffusion(
     """
     keep = keep or (lambda clean: clean)
     x = (settings.temperature * rng.standard_normal(shape)).astype(np.float32)
-    grid = times(settings.steps)
+    grid = times(settings.steps, settings.bend)
     alpha, sigma = alpha_sigma(grid)
     before: np.ndarray | None = None
     for k in range(settings.steps):

@@ -16,7 +16,6 @@ from ...motion.face import face_from_speech
 from ...motion.motion import Motion
 from ...motion.posture import stand
 from ...motion.space import space
-from ...sampling.diffusion import DiffusionSampling
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.speech import Speech
 from ...timing import FPS, seconds_to_frame
@@ -361,7 +360,8 @@ def _checked(folder: ModelFolder) -> ExGesSampling:
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
     settings = dict(config.get("sampling", {}))
     try:
-        diffusion = DiffusionSampling(**settings.pop("diffusion", {}))
-        return ExGesSampling(diffusion=diffusion, **settings)
+        given = settings.pop("diffusion", {})
+        sampling = ExGesSampling(**settings)
+        return replace(sampling, diffusion=replace(sampling.diffusion, **given))
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

@@ -43,11 +43,15 @@ class Networks(Protocol):
 class ExGesSampling:
     """Settings of ``sample_latents``."""
 
-    diffusion: DiffusionSampling = field(default_factory=DiffusionSampling)
+    # Few steps near the end and calmer noise: what a denoiser of an hour of motion adds in the last steps is
+    # trembling, which real hands at rest do not have (docs/experiments.md).
+    diffusion: DiffusionSampling = field(
+        default_factory=lambda: DiffusionSampling(steps=10, temperature=0.75, bend=0.5)
+    )
     guidance: float = 1.0  # of the speech; 1: none. Costs twice the time
     window: int = 56  # steps
     overlap: int = 8  # steps handed over
-    faithfulness: float = 0.7  # share of a retrieved gesture that is kept
+    faithfulness: float = 1.0  # share of a retrieved gesture that is kept
     rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
     rule: str = "best"  # how references are chosen: "best", "random" or "none"
 
