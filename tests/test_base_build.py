@@ -297,7 +297,7 @@ def test_stores_that_do_not_fit(base, base_store, tmp_path):
         store = write_store(tmp_path / name, entries, **{name: value})
         for call, args in ((build_base, (store, tmp_path / "new")), (add_to_base, (base, store))):
             refused("of another skeleton or rate, or other speech features", call, *args, model=FAKE)
-    refused("has no motion or pair or made_pair in val", build_base, base_store, tmp_path / "new",
+    refused("has no motion or pair or made_pair or generated in val", build_base, base_store, tmp_path / "new",
             model=FAKE, split=("val",))  # fmt: skip
     refused("unknown split 'trian'; known: train, val, test", build_base, base_store, tmp_path / "new",
             model=FAKE, split=("trian",))  # fmt: skip

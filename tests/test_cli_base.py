@@ -146,7 +146,7 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
     assert "notes is no motion base and holds something else" in fails(
         "base", "build", base_store, "-o", "notes", "--model", model
     )
-    assert "has no motion or pair or made_pair in val" in fails(
+    assert "has no motion or pair or made_pair or generated in val" in fails(
         "base", "build", base_store, "-o", "new", "--model", model, "--split", "val"
     )
     asked = ("search", speech, "--base", made, "--model", model)

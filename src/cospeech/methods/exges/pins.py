@@ -12,7 +12,7 @@ from ...rotation import matrix_to_quaternion, quaternion_to_matrix, slerp, trans
 from ...sampling.edit import ease, joint_indices
 from ...timing import seconds_to_frame
 
-FADE = 0.25  # seconds over which a pinned pose is let go [D]
+FADE = 0.5  # seconds over which a pinned pose is let go, as an edit fades [D]
 
 
 @dataclass(frozen=True, eq=False)

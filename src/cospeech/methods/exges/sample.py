@@ -46,7 +46,7 @@ class ExGesSampling:
     # Few steps near the end and calmer noise: what a denoiser of an hour of motion adds in the last steps is
     # trembling, which real hands at rest do not have (docs/experiments.md).
     diffusion: DiffusionSampling = field(
-        default_factory=lambda: DiffusionSampling(steps=10, temperature=0.75, bend=0.5)
+        default_factory=lambda: DiffusionSampling(steps=5, temperature=0.75, bend=0.5)
     )
     guidance: float = 1.0  # of the speech; 1: none. Costs twice the time
     window: int = 56  # steps
