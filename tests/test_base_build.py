@@ -297,8 +297,8 @@ def test_stores_that_do_not_fit(base, base_store, tmp_path):
         store = write_store(tmp_path / name, entries, **{name: value})
         for call, args in ((build_base, (store, tmp_path / "new")), (add_to_base, (base, store))):
             refused("of another skeleton or rate, or other speech features", call, *args, model=FAKE)
-    refused("has no motion or pair or made_pair or generated in val", build_base, base_store, tmp_path / "new",
-            model=FAKE, split=("val",))  # fmt: skip
+    nothing = "has no motion or pair or made_pair or generated in val"
+    refused(nothing, build_base, base_store, tmp_path / "new", model=FAKE, split=("val",))
     refused("unknown split 'trian'; known: train, val, test", build_base, base_store, tmp_path / "new",
             model=FAKE, split=("trian",))  # fmt: skip
     refused("unknown kind 'pairs'; known: motion, pair, made_pair", add_to_base, base, base_store,

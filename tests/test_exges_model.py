@@ -319,3 +319,42 @@ def test_the_command_writes_the_explanation(folder, tmp_path, speech):
     told = json.loads((tmp_path / "talk.explain.json").read_text())
     assert told["used"]
     assert out.is_file()
+
+
+# ------------------------------------------------------------------------ the shipped model
+
+
+@pytest.fixture(scope="module")
+def shipped_model():
+    from cospeech.runtime import shipped
+
+    if "exges" not in shipped():
+        pytest.skip("exges is not shipped")
+    return load("exges")
+
+
+def test_the_shipped_one_gestures_from_its_own_base(shipped_model):
+    from pathlib import Path
+
+    from cospeech.motion.phases import hand_speed
+
+    hello = Path(__file__).parents[1] / "examples" / "hello.wav"
+    heard = cospeech.load_speech(hello)
+    for speaker in shipped_model.speakers:
+        motion = shipped_model.generate(heard, speaker=speaker, emotion="joy", face=False)
+        used = motion.extra["explain"]["used"]
+        assert len(used) >= 4
+        assert {one["kind"] for one in used} == {"generated"}
+        assert {one["speaker"] for one in used} == {speaker}
+        speed = hand_speed(motion)
+        assert 0.03 < speed.mean() < 0.6
+        assert speed.max() < 5.0
+
+
+def test_the_shipped_one_is_calm_in_silence(shipped_model):
+    from cospeech.motion.phases import hand_speed
+
+    quiet = Speech(np.zeros(16000 * 8, dtype=np.float32))
+    motion = shipped_model.generate(quiet, face=False)
+    assert motion.extra["explain"]["used"] == []
+    assert hand_speed(motion).mean() < 0.15
