@@ -91,6 +91,10 @@ def generate(
     Raises:
         UserError: anything given that cannot be used.
     """
+    if not isinstance(model, str | Path) and (base is not None or base_model is not None):
+        raise UserError(
+            "this model is loaded already; give its base to load(), as in load(NAME, base=FOLDER)"
+        )
     loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript, emotion=emotion)
@@ -222,6 +226,18 @@ def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None
     return motion.save(path)
 
 
+def check_explained(model: GestureModel, path: str | Path) -> Path:
+    """Where an explanation is to be written, before any work is done.
+
+    Raises:
+        UserError: the model explains nothing, or the folder cannot be written.
+    """
+    if not hasattr(model, "with_library"):
+        raise UserError(f"the model {model.name} explains nothing; leave --explain out, or choose exges")
+    check_folder(path)
+    return Path(path)
+
+
 def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
     """Write as JSON where the gestures of a motion come from (``motion.extra["explain"]``).
 
@@ -231,7 +247,8 @@ def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
     if isinstance(motion, Keypoints) or "explain" not in motion.extra:
         raise UserError("this motion has no explanation; only models of exges take gestures from a base")
     with atomic_path(Path(path)) as temporary:
-        temporary.write_text(json.dumps(motion.extra["explain"], indent=1, ensure_ascii=False))
+        text = json.dumps(motion.extra["explain"], indent=1, ensure_ascii=False)
+        temporary.write_text(text, encoding="utf-8")
     return Path(path)
 
 

@@ -46,7 +46,7 @@ def load(
         raise UserError(f"{folder / 'config.json'} {reason}; export the model again") from error
     if hasattr(model, "with_library"):
         return _with_library(model, folder, config.get("base"), base, base_model)
-    if base is not None:
+    if base is not None or base_model is not None:
         raise UserError(
             f"{config['method']} takes no motion base; leave --base out, or choose a model of exges"
         )

@@ -95,6 +95,9 @@ def generate(
     for target in targets:
         not_over(api.check_target(target), speech)
     loaded = load(model, base=base, base_model=base_model)
+    explanation = targets[0].with_suffix(".explain.json")
+    if explain:
+        not_over(api.check_explained(loaded, explanation), speech)
     if loaded.space.name == "points":
         targets = point_targets(out, speech)
     stage("listening")
@@ -109,7 +112,7 @@ def generate(
         stage(f"writing {target.name}")
         api.write(motion, target, speech=heard)
     if explain:
-        targets += (api.write_explanation(motion, targets[0].with_suffix(".explain.json")),)
+        targets += (api.write_explanation(motion, explanation),)
     done(targets, began, f"{motion.seconds:.1f} s of motion")
 
 
@@ -231,10 +234,11 @@ def train(
     Args:
         store: folder made by prepare.
         out: run folder.
-        method: contextual (speech to motion), alignment (which speech goes with which gesture), or what
-            measures motion: extractor, emotion-classifier.
+        method: contextual or exges (speech to motion), alignment (which speech goes with which gesture),
+            or what measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper.
-        stage: of contextual: alignment, tokenizer, generator or all.
+        stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
+            retrieval, denoiser.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.
@@ -264,7 +268,7 @@ def export(
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; contextual takes the rest poses from it.
+        store: the store it was trained on; contextual and exges take the rest poses from it.
         name: the model's name; that of the folder unless given.
     """
     _need_torch()

@@ -67,7 +67,7 @@ class Motion:
         return joint_positions(self.rotations, self.translation, self.skeleton)
 
     def __getitem__(self, span: slice) -> Motion:
-        """Frames of a slice, as a motion of its own."""
+        """Frames of a slice, as a motion of its own; an explanation, whose times are the whole's, is left."""
         if not isinstance(span, slice):
             raise TypeError("a motion is cut with a slice, as in motion[10:20]")
         return replace(
@@ -75,7 +75,10 @@ class Motion:
             rotations=self.rotations[span],
             translation=self.translation[span],
             face=None if self.face is None else self.face[span],
-            extra=_with_per_frame(self.extra, {k: v[span] for k, v in self._per_frame.items()}),
+            extra=_with_per_frame(
+                {name: value for name, value in self.extra.items() if name != "explain"},
+                {k: v[span] for k, v in self._per_frame.items()},
+            ),
         )
 
     @property

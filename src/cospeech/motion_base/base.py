@@ -79,6 +79,7 @@ class Base:
         check_header(self.header, own, self.folder)
         self._files = {(file.shard, file.role): file for file in read_files(self.catalogue)}
         self._verified: set[str] = set()
+        self._told: set[str] = set()
         self._fine: dict[int, tuple[int, np.ndarray, np.ndarray]] = {}  # shard -> first row, bounds, keys
         self._keys: dict[str, Keys] = {}
         self._approximate: dict[str, index.FaissIndex] = {}
@@ -249,7 +250,8 @@ class Base:
         if theirs != ours:
             raise UserError(
                 f"{self.folder} was made with the embedding {theirs}, this is {ours}; give the model it was "
-                f"made with as --model, or build it again with `cospeech base build STORE -o {self.folder}`"
+                "made with as --model (generate: --base-model), or build it again with "
+                f"`cospeech base build STORE -o {self.folder}`"
             )
 
     @property
@@ -283,13 +285,24 @@ class Base:
         """
         scores = []
         for hit in hits:
-            own = self.frame_keys(hit.entry)
+            try:
+                own = self.frame_keys(hit.entry)
+            except Damaged as error:
+                self.tell(error)
+                scores.append(hit.score)
+                continue
             place = (np.arange(len(frames)) + 0.5) * len(own) / len(frames) - 0.5
             near = np.abs(np.arange(len(own)) - place[:, None]) <= FINE_REACH
             scores.append(float(np.where(near, frames @ own.T, -1.0).max(1).mean()))
         both = [(hit.score + score) / 2 for hit, score in zip(hits, scores, strict=True)]
         order = np.argsort(both, kind="stable")[::-1]
         return [Hit(n, both[k], hits[k].entry) for n, k in enumerate(order.tolist(), start=1)]
+
+    def tell(self, error: Damaged) -> None:
+        """Note a damaged file, once."""
+        if str(error) not in self._told:
+            self._told.add(str(error))
+            note(f"{error}; what it holds is left out")
 
     @property
     def speeds(self) -> np.ndarray:

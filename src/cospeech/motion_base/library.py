@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import UserError
-from ..methods.exges.reference import Reference
+from ..methods.exges.reference import Reference, fitted
+from ..motion.codec import Codec
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
 from ..timing import FPS, seconds_to_frame
@@ -22,6 +23,7 @@ from .embedder import Embedder, shipped_embedder
 from .entry import Filters
 from .segments import loudness, segments, speech_breaks
 from .semantics import classes
+from .shards import Damaged
 
 NEAREST = 48  # segments that are looked at more closely
 SPOKEN = 0.15  # share of a slot that must be speech, else it asks for nothing
@@ -31,7 +33,11 @@ LIVELY = 0.15  # what twice the speed that was asked for costs
 HEARD = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
 USED = 0.3  # what it costs to come again
 LENGTH = 0.1  # what half or twice the length of the slot costs
+CLOSER = 12  # segments whose motion is looked at
 CHANCE = 0.02  # deviation of the dice that make another take of another seed
+
+
+BODY = Codec().slices["body"]
 
 
 class BaseLibrary:
@@ -79,21 +85,41 @@ class BaseLibrary:
             and LAYOUT.get(features[first:last], "speech").mean() >= SPOKEN
         ]
         speeds = liveliness * self._speeds(slots, features, filters, rng)
-        for (first, last), speed in zip(slots, speeds, strict=True):
-            part = features[first:last]
-            said = [w.text for w in words if first <= seconds_to_frame((w.start + w.end) / 2) < last]
-            hits = self._hits(part, filters, rule, rng)
-            if not hits:
-                continue
-            before = found[-1] if found and found[-1].slot[1] == first else None
-            gains = [
-                self._gain(hit, said, last - first, speed, before, used) + rng.normal(0, CHANCE)
-                for hit in hits
-            ]
-            chosen = hits[int(np.argmax(gains))] if rule == "best" else hits[0]
-            used[chosen.entry.id] = used.get(chosen.entry.id, 0) + 1
-            found.append(self._reference((first, last), chosen, said))
+        for slot, speed in zip(slots, speeds, strict=True):
+            said = [w.text for w in words if slot[0] <= seconds_to_frame((w.start + w.end) / 2) < slot[1]]
+            hits = self._hits(features[slot[0] : slot[1]], filters, rule, rng)
+            gains = [self._gain(h, said, slot, speed, used) + rng.normal(0, CHANCE) for h in hits]
+            before = found[-1] if found and found[-1].slot[1] == slot[0] else None
+            chosen = self._chosen(slot, hits, gains, said, before)
+            if chosen is not None:
+                used[chosen.id] = used.get(chosen.id, 0) + 1
+                found.append(chosen)
         return found
+
+    def _chosen(
+        self, slot: tuple[int, int], hits: list[Hit], gains: list[float], said: list[str],
+        before: Reference | None,
+    ) -> Reference | None:  # fmt: skip
+        """The best of the hits whose motion can be read; read are only the few that may win."""
+        best: tuple[float, Reference] | None = None
+        last = None if before is None else fitted(before, 1)[0][-1]
+        read = 0
+        for k in np.argsort(gains)[::-1].tolist():
+            if read == CLOSER or (best is not None and gains[k] <= best[0]):
+                break
+            try:
+                reference = self._reference(slot, hits[k], said)
+            except Damaged as error:
+                self.base.tell(error)
+                continue
+            read += 1
+            gain = gains[k]
+            if last is not None:
+                first = fitted(reference, 1)[0][0]
+                gain -= JOIN * 4 * float(np.abs(first[BODY] - last[BODY]).mean())
+            if best is None or gain > best[0]:
+                best = (gain, reference)
+        return None if best is None else best[1]
 
     def _filters(self, speaker: str | None, emotion: str | None) -> Filters:
         """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
@@ -125,31 +151,23 @@ class BaseLibrary:
 
     def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
         if rule == "random":
-            allowed = self.base.allowed(filters)
-            rows = np.flatnonzero(self.base.keys("gesture").present if allowed is None else allowed)
-            row = int(rng.choice(rows))
-            return [Hit(1, 0.0, self.base.entries([row])[0])]
+            present, allowed = self.base.keys("gesture").present, self.base.allowed(filters)
+            rows = np.flatnonzero(present if allowed is None else present & allowed)
+            return [Hit(1, 0.0, self.base.entries([int(rng.choice(rows))])[0])] if len(rows) else []
         key = self.embedder.speech(part)
         hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
         return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
 
     def _gain(
-        self,
-        hit: Hit,
-        said: list[str],
-        room: int,
-        speed: float,
-        before: Reference | None,
-        used: dict[str, int],
+        self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]
     ) -> float:
+        """How good a hit is, but for how it joins."""
         entry = hit.entry
         gain = hit.score - USED * used.get(entry.id, 0)
         gain -= LIVELY * abs(float(np.log2((entry.expressiveness.speed + 0.02) / (speed + 0.02))))
-        gain -= LENGTH * abs(float(np.log2((entry.last - entry.first) / room)))
+        gain -= LENGTH * abs(float(np.log2((entry.last - entry.first) / (slot[1] - slot[0]))))
         if said and entry.words:
             gain += WORD * bool(set(classes(said)) & set(classes(w.text for w in entry.words)))
-        if before is not None:
-            gain -= JOIN * float(np.abs(self.base.coded(entry)[0, :84] - before.coded[-1, :84]).mean()) * 4
         return gain
 
     def _reference(self, slot: tuple[int, int], hit: Hit, said: list[str]) -> Reference:

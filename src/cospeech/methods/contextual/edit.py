@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -84,7 +84,7 @@ def in_place(motion: Motion) -> Motion:
     Raises:
         UserError: the motion is on another skeleton.
     """
-    motion = _canonical(motion).resample(FPS)
+    motion = canonical(motion).resample(FPS)
     rotations = motion.rotations.copy()
     rotations[:, 0] = transpose(heading(rotations[:, 0])) @ rotations[:, 0]
     return stand(replace(motion, rotations=rotations, face=None, extra={}))
@@ -109,13 +109,19 @@ def onto(new: Motion, motion: Motion) -> np.ndarray:
     return rotations
 
 
-def _canonical(motion: Motion) -> Motion:
+def canonical(motion: Motion) -> Motion:
+    """The same motion. Raises UserError if it is on another skeleton."""
     if motion.skeleton != canonical_skeleton():
         raise UserError(
             f"expected the canonical {len(canonical_skeleton())}-joint skeleton, got another one of "
             f"{len(motion.skeleton)} joints; retarget the motion first"
         )
     return motion
+
+
+def without_origin(extra: dict[str, Any]) -> dict[str, Any]:
+    """What goes with a motion, less the tale of where its gestures are from: an edit makes it untrue."""
+    return {name: value for name, value in extra.items() if name != "explain"}
 
 
 def heading(pelvis: np.ndarray) -> np.ndarray:
@@ -133,7 +139,7 @@ def facing_front(pose: Motion) -> Motion:
     Raises:
         UserError: the pose is on another skeleton.
     """
-    pelvis = _canonical(pose).rotations[:, 0]
+    pelvis = canonical(pose).rotations[:, 0]
     if np.abs(_aside(pelvis)).max() <= TURNED:
         return pose
     rotations = pose.rotations.copy()

@@ -26,7 +26,7 @@ from ...timing import FPS
 from ..finish import embodied, on_the_beat
 from ..folder import ModelFolder
 from ..wishes import check_intensity, emotion_weights, generator, strongest, style_weights
-from .edit import facing_front, in_place, onto, pose_tokens, resample_spans
+from .edit import facing_front, in_place, onto, pose_tokens, resample_spans, without_origin
 from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, rest_tokens
 from .sample import Condition, ContextualSampling
 
@@ -230,7 +230,8 @@ class ContextualModel:
         )  # fmt: skip
         new = onto(stand(add_idle(Codec().decode(coded), features, seed=seed)), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
-        return replace(motion, rotations=blend(motion.rotations, new, weights, indices))
+        mixed = blend(motion.rotations, new, weights, indices)
+        return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
 
     def condition(
         self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str | None

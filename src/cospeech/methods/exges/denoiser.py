@@ -167,7 +167,7 @@ def _waves(angle: Tensor, width: int) -> Tensor:
 
 
 def denoiser_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-    """SmoothL1 on x_0 [R], over the steps that are not given.
+    """SmoothL1 on x_0 [R], over all steps of the windows, given ones too.
 
     Args:
         model: a Denoiser or its distributed wrapper.

@@ -19,13 +19,13 @@ from ...motion.space import space
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.speech import Speech
 from ...timing import FPS, seconds_to_frame
-from ..contextual.edit import facing_front, in_place, onto
+from ..contextual.edit import facing_front, in_place, onto, without_origin
 from ..contextual.sample import Condition
 from ..finish import embodied, on_the_beat
 from ..folder import ModelFolder
 from ..wishes import check_intensity, emotion_weights, generator, strongest, style_weights
 from .constraint import Constraint, columns_of, propose
-from .pins import Pin, joined, pinned
+from .pins import Pin, checked, joined, pinned
 from .reference import Library
 from .sample import ExGesSampling, sample_latents
 
@@ -210,6 +210,7 @@ class ExGesModel:
         constraint = Constraint.none(count * step)
         start = None if start_pose is None else facing_front(start_pose[:1])
         end = None if end_pose is None else facing_front(end_pose[-1:])
+        pins = [checked(pin, frames / FPS) for pin in pins]
         spans = [self._insist(constraint, pin, frames) for pin in pins]
         references = []
         if self.library is not None and settings.rule != "none" and share > 0:
@@ -225,8 +226,8 @@ class ExGesModel:
         if settings.rhythm:
             coded = on_the_beat(coded, features, fixed=joined(spans))
         motion = embodied(coded, features, seed=seed, seated=seated, start=start, end=end)
-        for pin, span in zip(pins, spans, strict=True):
-            motion = pinned(motion, pin, span)
+        if pins:
+            motion = pinned(motion, pins, begun=start is not None, ended=end is not None)
         told = [reference.as_dict(rate, span) for reference, span, rate in placed]
         explain = {
             "method": "exges", "model": self.name, "faithfulness": share,
@@ -252,7 +253,7 @@ class ExGesModel:
     ) -> Motion:
         """The motion with other gestures in the spans and joints that are named; all else keeps its bits.
 
-        As the contextual method's; here the kept motion is a constraint of the diffusion.
+        As the contextual method's; what lies outside the spans is given to the diffusion.
         """
         spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
         if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
@@ -270,7 +271,8 @@ class ExGesModel:
         made = self._resampled(coded, features, span_frames(spans, len(coded), FPS), condition, rng)
         new = onto(embodied(made, features, seed=seed, seated=False, start=None, end=None), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
-        return replace(motion, rotations=blend(motion.rotations, new, weights, indices))
+        mixed = blend(motion.rotations, new, weights, indices)
+        return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
 
     def _resampled(
         self, coded: np.ndarray, features: np.ndarray, spans: Sequence[tuple[int, int]],
@@ -326,11 +328,10 @@ class ExGesModel:
         return known
 
     def _insist(self, constraint: Constraint, pin: Pin, frames: int) -> tuple[int, int]:
-        """Write a pin into the constraint; its frames."""
+        """Write a checked pin into the constraint; its frames."""
         first = seconds_to_frame(pin.start)
-        last = min(frames, max(first + 1, seconds_to_frame(pin.end)))
-        coded = Codec().encode(in_place(pin.motion))
-        coded = np.repeat(coded, last - first, 0) if len(coded) == 1 else coded[: last - first]
+        last = min(frames, first + len(pin.motion))
+        coded = Codec().encode(in_place(pin.motion))[: last - first]
         constraint.insist(coded, first, columns_of(joint_indices(pin.joints)))
         return first, last
 

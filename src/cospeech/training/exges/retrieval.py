@@ -133,7 +133,10 @@ def retrieval_quality(encoders: Encoders, batches: list[Batch]) -> dict[str, flo
 def load_retrieval_run(folder: str | Path) -> tuple[Retrieval, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
     path = Path(folder) / "config.json"
-    origins = json.loads(path.read_text()).get("origins", 1) if path.is_file() else 1
+    try:
+        origins = int(json.loads(path.read_text())["origins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        origins = 1  # what is wrong with the folder is told below
 
     def made(sizes: dict[str, Any]) -> nn.Module:
         encoders = AlignConfig(**sizes.pop("encoders"))

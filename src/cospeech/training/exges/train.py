@@ -49,6 +49,11 @@ def train(
     if stage not in (*STAGES, "all"):
         raise UserError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}, all")
     chosen, opened, out = find_preset(preset), Store(store), Path(out)
+    if opened.header.get("encoders"):
+        raise UserError(
+            f"{store} has columns of encoders, which exges does not read, since a motion base has the 48 "
+            "features alone; prepare a store without encoders"
+        )
 
     def schedule(config: TrainConfig) -> TrainConfig:
         return replace(config, seed=seed, steps=config.steps if steps is None else steps)
