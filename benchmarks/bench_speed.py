@@ -44,10 +44,10 @@ def babble(seconds: float) -> np.ndarray:
     return (0.1 * envelope * (tone + 0.1 * rng.standard_normal(len(t)))).astype(np.float32)
 
 
-def warm(seconds: float, runs: int) -> list[float]:
+def warm(seconds: float, runs: int, name: str) -> list[float]:
     from cospeech import Speech, load
 
-    model = load()
+    model = load(name)
     speech = Speech(babble(seconds))
     model.generate(speech)
     times = []
@@ -58,7 +58,7 @@ def warm(seconds: float, runs: int) -> list[float]:
     return sorted(times)
 
 
-def command(runs: int) -> list[float]:
+def command(runs: int, name: str) -> list[float]:
     from cospeech.speech.audio import write_wav
 
     times = []
@@ -68,7 +68,7 @@ def command(runs: int) -> list[float]:
         for _ in range(runs):
             began = time.perf_counter()
             subprocess.run(
-                [sys.executable, "-m", "cospeech", "generate", str(wav), "-o", str(out)],
+                [sys.executable, "-m", "cospeech", "generate", str(wav), "-o", str(out), "--model", name],
                 check=True,
                 capture_output=True,
             )
@@ -76,13 +76,13 @@ def command(runs: int) -> list[float]:
     return sorted(times)
 
 
-def whole(runs: int) -> dict[str, float]:
+def whole(runs: int, name: str) -> dict[str, float]:
     """The model as it is installed."""
-    ten = warm(10.0, runs)
-    minute = warm(60.0, 2)
-    long = warm(600.0, 1)
+    ten = warm(10.0, runs, name)
+    minute = warm(60.0, 2, name)
+    long = warm(600.0, 1, name)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    bvh = command(runs)
+    bvh = command(runs, name)
     return {
         "ten_seconds_median_s": round(ten[len(ten) // 2], 4),
         "ten_seconds_min_s": round(ten[0], 4),
@@ -221,7 +221,17 @@ def main() -> None:
     parser.add_argument("--generator", type=Path, help="run folder")
     options = parser.parse_args()
     if options.formats is None:
-        print(json.dumps({"benchmark": "speed", **machine(), **whole(options.runs)}, indent=1))
+        print(
+            json.dumps(
+                {
+                    "benchmark": "speed",
+                    **machine(),
+                    **whole(options.runs, options.model),
+                    "model": options.model,
+                },
+                indent=1,
+            )
+        )
         return
     if not (options.store and options.tokenizer and options.generator):
         parser.error("--formats needs --store, --tokenizer and --generator")
