@@ -67,7 +67,7 @@ def test_the_same_seed_gives_the_same_draw(sampler):
 def test_what_is_kept_comes_out_exactly():
     wanted = np.linspace(-3, 3, 64, dtype=np.float32)
 
-    def keep(clean: np.ndarray) -> np.ndarray:
+    def keep(clean: np.ndarray, last: bool) -> np.ndarray:
         return np.where(np.arange(len(clean))[:, None] < 2, wanted, clean)
 
     got = sample_diffusion(best, (5, 64), np.random.default_rng(0), DiffusionSampling(steps=7), keep=keep)

@@ -15,7 +15,9 @@ STEPS = 1000  # T of training
 SAMPLERS = ("dpm", "ddim", "ddpm")
 
 Denoise = Callable[[np.ndarray, float], np.ndarray]  # (x_t [N, D], t of 0..1) -> x_0 [N, D]
-Keep = Callable[[np.ndarray], np.ndarray]  # x_0 [N, D] -> x_0 with what must be as it is
+Keep = Callable[
+    [np.ndarray, bool], np.ndarray
+]  # x_0 [N, D], is it the last -> x_0 with what must be as it is
 
 
 @dataclass(frozen=True)
@@ -76,13 +78,13 @@ def sample_diffusion(
         shape: of x_0.
         keep: puts what must be exact into every estimate of x_0 (hard in-painting).
     """
-    keep = keep or (lambda clean: clean)
+    keep = keep or (lambda clean, last: clean)
     x = (settings.temperature * rng.standard_normal(shape)).astype(np.float32)
     grid = times(settings.steps, settings.bend)
     alpha, sigma = alpha_sigma(grid)
     before: np.ndarray | None = None
     for k in range(settings.steps):
-        clean = keep(denoise(x, float(grid[k])))
+        clean = keep(denoise(x, float(grid[k])), k == settings.steps - 1)
         if k == settings.steps - 1:
             return np.asarray(clean, dtype=np.float32)
         if settings.sampler == "ddpm":

@@ -115,8 +115,10 @@ def _window(
         made = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, pose, mask, inputs, conditions)
         return made[1] + settings.guidance * (made[0] - made[1]) if guided else made[0]
 
-    def keep(clean: np.ndarray) -> np.ndarray:
-        if any_hard:  # x_0 <- x_0 (1 - m) + c m, in the channels of the motion
+    def keep(clean: np.ndarray, last: bool) -> np.ndarray:
+        # x_0 <- x_0 (1 - m) + c m, in the channels of the motion. The last estimate stays as the network has it:
+        # an edge in some joints would shake the others, which share the latent, and the joints are pinned later.
+        if any_hard and not last:
             decoded = networks.decode(clean)
             clean = networks.encode(np.where(hard, constraint.pose, decoded).astype(np.float32))
         return np.where(given[:, None], latent, clean)
