@@ -116,8 +116,8 @@ def _window(
         return made[1] + settings.guidance * (made[0] - made[1]) if guided else made[0]
 
     def keep(clean: np.ndarray, last: bool) -> np.ndarray:
-        # x_0 <- x_0 (1 - m) + c m, in the channels of the motion. The last estimate stays as the network has it:
-        # an edge in some joints would shake the others, which share the latent, and the joints are pinned later.
+        # x_0 <- x_0 (1 - m) + c m, in the channels of the motion. The last estimate stays as the network has
+        # it: an edge in some joints would shake the others, which share the latent; joints are pinned later.
         if any_hard and not last:
             decoded = networks.decode(clean)
             clean = networks.encode(np.where(hard, constraint.pose, decoded).astype(np.float32))
