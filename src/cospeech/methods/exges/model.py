@@ -220,6 +220,8 @@ class ExGesModel:
                 rule=settings.rule,
             )  # fmt: skip
         placed = propose(constraint, references, faithfulness=share, step=step, rng=rng)
+        if not placed:
+            settings = replace(settings, diffusion=settings.alone)
         known = self._ends(count, speaker, start, end, constraint)
         latent = sample_latents(self.networks, padded, condition, constraint, rng, settings, known=known)
         coded = self.networks.decode(latent)[:frames]
@@ -291,7 +293,7 @@ class ExGesModel:
             known[low - start : high - start] = np.nan
             latent = sample_latents(
                 self.networks, features[part], condition, Constraint.none((stop - start) * step), rng,
-                self.sampling, known=known,
+                replace(self.sampling, diffusion=self.sampling.alone), known=known,
             )  # fmt: skip
             new = self.networks.decode(latent)[first - start * step : last - start * step]
             result[first:last] = on_the_beat(new, features[first:last]) if self.sampling.rhythm else new
@@ -361,8 +363,10 @@ def _checked(folder: ModelFolder) -> ExGesSampling:
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
     settings = dict(config.get("sampling", {}))
     try:
-        given = settings.pop("diffusion", {})
+        given, alone = settings.pop("diffusion", {}), settings.pop("alone", {})
         sampling = ExGesSampling(**settings)
-        return replace(sampling, diffusion=replace(sampling.diffusion, **given))
+        return replace(
+            sampling, diffusion=replace(sampling.diffusion, **given), alone=replace(sampling.alone, **alone)
+        )
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

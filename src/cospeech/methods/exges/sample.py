@@ -48,6 +48,10 @@ class ExGesSampling:
     diffusion: DiffusionSampling = field(
         default_factory=lambda: DiffusionSampling(steps=5, temperature=0.75, bend=0.5)
     )
+    # Where no gesture was retrieved, nothing keeps the network awake but its own noise.
+    alone: DiffusionSampling = field(
+        default_factory=lambda: DiffusionSampling(steps=10, temperature=1.0, bend=0.5)
+    )
     guidance: float = 1.0  # of the speech; 1: none. Costs twice the time
     window: int = 56  # steps
     overlap: int = 8  # steps handed over
