@@ -8,8 +8,11 @@ import numpy as np
 
 from ..emotions import EMOTIONS, canonical_emotion
 from ..errors import UserError
+from ..motion.motion import Motion
+from ..speech.speech import Speech
 
 LEAST, MOST = 0.25, 2.5  # of intensity
+LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
 def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
@@ -43,6 +46,23 @@ def style_weights(speaker: str, speakers: Sequence[str]) -> np.ndarray:
     weights = np.zeros(len(speakers), dtype=np.float32)
     weights[list(speakers).index(speaker)] = 1.0
     return weights
+
+
+def wished(
+    speech: Speech, emotion: str | Mapping[str, float] | None, speaker: str | None, speakers: Sequence[str]
+) -> tuple[str | Mapping[str, float] | None, str | None]:
+    """Emotion and speaker that are asked for; what is not said is the speech's own, where it is known."""
+    own = speech.speaker if speech.speaker in speakers else None
+    return speech.emotion if emotion is None else emotion, own if speaker is None else speaker
+
+
+def check_length(motion: Motion, speech: Speech) -> None:
+    """Raises UserError if a motion to edit is not as long as its speech within ``LENGTH_SLACK``."""
+    if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
+        raise UserError(
+            f"the motion lasts {motion.seconds:.2f} s and the speech {speech.seconds:.2f} s; they must "
+            f"agree within {LENGTH_SLACK:g} s, so give the speech of this motion, or cut the longer one"
+        )
 
 
 def check_intensity(intensity: float) -> float:

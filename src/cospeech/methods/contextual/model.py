@@ -25,15 +25,21 @@ from ...speech.speech import Speech
 from ...timing import FPS
 from ..finish import embodied, on_the_beat
 from ..folder import ModelFolder
-from ..wishes import check_intensity, emotion_weights, generator, strongest, style_weights
+from ..wishes import (
+    check_intensity,
+    check_length,
+    emotion_weights,
+    generator,
+    strongest,
+    style_weights,
+    wished,
+)
 from .edit import facing_front, in_place, onto, pose_tokens, resample_spans, without_origin
 from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, rest_tokens
 from .sample import Condition, ContextualSampling
 
 if TYPE_CHECKING:
     from .points import ContextualPoints
-
-LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
 # What config.json of a model folder may hold.
@@ -111,9 +117,7 @@ class ContextualModel:
             UserError: an emotion, speaker, intensity or seed that the model does not know, or a pose on
                 another skeleton.
         """
-        emotion = emotion if emotion is not None else speech.emotion
-        if speaker is None and speech.speaker in self.speakers:
-            speaker = speech.speaker
+        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
             self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
             seated=seated, seed=seed, face=face, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
@@ -213,14 +217,8 @@ class ContextualModel:
             UserError: a span, joint or wish that cannot be, another skeleton, or lengths that differ.
         """
         spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
-        if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
-            raise UserError(
-                f"the motion lasts {motion.seconds:.2f} s and the speech {speech.seconds:.2f} s; they must "
-                f"agree within {LENGTH_SLACK:g} s, so give the speech of this motion, or cut the longer one"
-            )
-        emotion = emotion if emotion is not None else speech.emotion
-        if speaker is None and speech.speaker in self.speakers:
-            speaker = speech.speaker
+        check_length(motion, speech)
+        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         condition, rest = self.condition(emotion, intensity, speaker)
         coded = Codec().encode(in_place(motion))
         features = self.inputs(speech, len(coded))

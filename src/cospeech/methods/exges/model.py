@@ -23,13 +23,20 @@ from ..contextual.edit import facing_front, in_place, onto, without_origin
 from ..contextual.sample import Condition
 from ..finish import embodied, on_the_beat
 from ..folder import ModelFolder
-from ..wishes import check_intensity, emotion_weights, generator, strongest, style_weights
+from ..wishes import (
+    check_intensity,
+    check_length,
+    emotion_weights,
+    generator,
+    strongest,
+    style_weights,
+    wished,
+)
 from .constraint import Constraint, columns_of, propose
 from .pins import Pin, checked, joined, pinned
 from .reference import Library
 from .sample import ExGesSampling, sample_latents
 
-LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 AROUND = 24  # steps that are read on either side of an edit
 
 # What config.json of a model folder may hold.
@@ -166,9 +173,7 @@ class ExGesModel:
             UserError: an emotion, speaker, intensity, seed or faithfulness that cannot be, or a pose on
                 another skeleton.
         """
-        emotion = emotion if emotion is not None else speech.emotion
-        if speaker is None and speech.speaker in self.speakers:
-            speaker = speech.speaker
+        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
             self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
             seated=seated, seed=seed, start_pose=start_pose, end_pose=end_pose, faithfulness=faithfulness,
@@ -258,14 +263,8 @@ class ExGesModel:
         As the contextual method's; what lies outside the spans is given to the diffusion.
         """
         spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
-        if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
-            raise UserError(
-                f"the motion lasts {motion.seconds:.2f} s and the speech {speech.seconds:.2f} s; they must "
-                f"agree within {LENGTH_SLACK:g} s, so give the speech of this motion, or cut the longer one"
-            )
-        emotion = emotion if emotion is not None else speech.emotion
-        if speaker is None and speech.speaker in self.speakers:
-            speaker = speech.speaker
+        check_length(motion, speech)
+        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         speaker, rng = self._speaker(speaker), generator(seed)
         condition = self._condition(emotion, intensity, speaker)
         coded = Codec().encode(in_place(motion))
