@@ -17,6 +17,7 @@ import json
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,6 +140,28 @@ def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, wishes: 
     return float(np.rad2deg(geodesic(made, wanted)).mean())
 
 
+def plot(dial: dict[float, float]) -> str:
+    """The dial as an SVG picture: faithfulness to the right, mean angle to the retrieved pose upward."""
+    top = 1.1 * max(dial.values())
+    points = [(60 + 400 * f, 260 - 220 * v / top, v) for f, v in dial.items()]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y, _ in points)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="#2a6fdb"/>'
+        f'<text x="{x:.1f}" y="{y - 10:.1f}" text-anchor="middle">{v:.1f}°</text>'
+        for x, y, v in points
+    )
+    ticks = "".join(f'<text x="{60 + 400 * f:.1f}" y="280" text-anchor="middle">{f:g}</text>' for f in dial)
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 500 310" '
+        'font-family="sans-serif" font-size="12">'
+        '<rect width="500" height="310" fill="white"/><path d="M60 30V260H470" fill="none" stroke="#888"/>'
+        f'<polyline points="{line}" fill="none" stroke="#2a6fdb" stroke-width="2"/>{dots}{ticks}'
+        '<text x="265" y="302" text-anchor="middle">faithfulness</text>'
+        '<text x="18" y="150" text-anchor="middle" transform="rotate(-90 18 150)">'
+        "mean angle to the retrieved pose</text></svg>\n"
+    )
+
+
 def steps(model: ExGesModel, store: Store, items: list[Item], longest: int) -> dict[str, Any]:
     codec, extractors = Codec(), load_extractors("extractor")
     real = [i for i in store.select(split="train", kind="motion") if i.speaker in model.speakers][::2]
@@ -184,6 +207,7 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--longest", type=int, default=1000, help="steps of the slowest sampler")
+    parser.add_argument("--plot", type=Path, help="SVG file for the dial")
     parser.add_argument("--only", nargs="+", default=["retrieval", "control", "steps"])
     args = parser.parse_args()
     store = Store(args.store)
@@ -195,6 +219,8 @@ def main() -> None:
     items = speeches(store, args.split, args.clips)
     if "control" in args.only:
         result["control"] = control(model, store, items[:20])
+        if args.plot:
+            args.plot.write_text(plot(result["control"]["dial_degrees"]), encoding="utf-8")
     if "steps" in args.only:
         result["steps"] = steps(model, store, items, args.longest)
     print(json.dumps(result, indent=1))
