@@ -56,19 +56,9 @@ def read(
     motions = [path for path in files if path.suffix.lower() == ".bvh"]
     if not motions:
         raise UserError(f"{folder} holds no .bvh files; give a folder of BVH and sound of the same names")
-    beside: dict[Path, dict[str, Path]] = {}
-    for path in files:
-        beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
-    labels = read_labels(folder, motions)
-    few = Few(limit)
-    for path in track(motions, "folder", quiet=quiet):
-        name = path.relative_to(folder).as_posix()
-        label = labels.get(name, Label())
-        parts = path.relative_to(folder).parts
-        speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
-        if few.over(speaker):
-            continue
-        own = beside[path.with_suffix("")]
+    beside = of_one_name(files)
+    for one in named(folder, motions, limit=limit, suffix=".bvh", what="folder", quiet=quiet):
+        name, speaker, own = one.name, one.speaker, beside[one.path.with_suffix("")]
         sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
         if sound is None:
             yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
@@ -76,16 +66,54 @@ def read(
         text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
         yield paired(
             name,
-            partial(recording, sound, text=text, speaker=speaker, emotion=label.emotion, quiet=quiet),
-            partial(bvh_body, path, identity=name, emotion=label.emotion),
+            partial(recording, sound, text=text, speaker=speaker, emotion=one.emotion, quiet=quiet),
+            partial(bvh_body, one.path, identity=name, emotion=one.emotion),
             speaker=speaker,
-            split=label.split or (split_of(name) if len(motions) >= FEW else "train"),
-            emotion=label.emotion,
+            split=one.split,
+            emotion=one.emotion,
             quiet=quiet,
         )
     for stem, own in beside.items():
         if ".bvh" not in own and own.keys() & set(SUFFIXES):
             yield Dropped(stem.relative_to(folder).as_posix(), "no motion of the same name (.bvh)")
+
+
+@dataclass(frozen=True)
+class Named:
+    """A recording of a folder, with what its place and labels.csv say of it."""
+
+    path: Path
+    name: str  # beneath the folder
+    speaker: str
+    split: str
+    emotion: str | None
+
+
+def named(
+    folder: Path, paths: list[Path], *, limit: int | None, suffix: str, what: str, quiet: bool
+) -> Iterator[Named]:
+    """The recordings of a folder, no more than ``limit`` of a speaker.
+
+    Raises:
+        UserError: labels.csv is broken.
+    """
+    labels, few = read_labels(folder, paths, suffix=suffix), Few(limit)
+    for path in track(paths, what, quiet=quiet):
+        name = path.relative_to(folder).as_posix()
+        label, parts = labels.get(name, Label()), path.relative_to(folder).parts
+        speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
+        if few.over(speaker):
+            continue
+        split = label.split or (split_of(name) if len(paths) >= FEW else "train")
+        yield Named(path, name, speaker, split, label.emotion)
+
+
+def of_one_name(files: list[Path]) -> dict[Path, dict[str, Path]]:
+    """Path without suffix -> suffix -> file."""
+    beside: dict[Path, dict[str, Path]] = {}
+    for path in files:
+        beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
+    return beside
 
 
 def read_labels(folder: Path, motions: list[Path], *, suffix: str = ".bvh") -> dict[str, Label]:

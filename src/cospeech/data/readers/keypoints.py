@@ -12,13 +12,12 @@ from pathlib import Path
 
 from ...errors import UserError
 from ...motion.points import POINTS, parents
-from ...progress import track
 from ..clips import Dropped
 from ..points import PointClip
 from .detections import load_detections
-from .folder import FEW, TRANSCRIPTS, Label, read_labels
-from .together import Few, recording, unlike
-from .voices import SUFFIXES, split_of
+from .folder import TRANSCRIPTS, named, of_one_name
+from .together import recording, unlike
+from .voices import SUFFIXES
 
 RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)
 SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told
@@ -43,24 +42,13 @@ def read(
     detections = [path for path in files if path.suffix.lower() == ".json"]
     if not detections:
         raise UserError(f"{folder} holds no .json files; give a folder of detected points and sound")
-    beside: dict[Path, dict[str, Path]] = {}
-    for path in files:
-        beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
-    labels = read_labels(folder, detections, suffix=".json")
-    few = Few(limit)
-    for path in track(detections, "keypoints", quiet=quiet):
-        name = path.relative_to(folder).as_posix()
-        label = labels.get(name, Label())
-        parts = path.relative_to(folder).parts
-        speaker = label.speaker or (parts[0] if len(parts) > 1 else folder.resolve().name)
-        if few.over(speaker):
-            continue
-        own = beside[path.with_suffix("")]
-        split = label.split or (split_of(name) if len(detections) >= FEW else "train")
+    beside = of_one_name(files)
+    for one in named(folder, detections, limit=limit, suffix=".json", what="keypoints", quiet=quiet):
+        own = beside[one.path.with_suffix("")]
         try:
-            yield _clip(path, name, own, speaker, split, label.emotion, quiet)
+            yield _clip(one.path, one.name, own, one.speaker, one.split, one.emotion, quiet)
         except UserError as error:
-            yield Dropped(name, str(error))
+            yield Dropped(one.name, str(error))
 
 
 def _clip(

@@ -280,6 +280,22 @@ def load_alignment_run(folder: str | Path) -> tuple[Alignment, dict[str, Any]]:
     return network, described
 
 
+def export_sides(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig, out: Path) -> None:
+    """Write speech.onnx and gesture.onnx, each with the outputs frames and embedding, weights as int8.
+
+    Args:
+        speech: takes features [B, T, F], and words [B, T, W] if ``sizes`` has any.
+        gesture: takes coded motion [B, T, C].
+    """
+    heard = {"features": sizes.features} | ({"words": sizes.words} if sizes.words else {})
+    for name, graph, inputs in (("speech", speech, heard), ("gesture", gesture, {"motion": sizes.channels})):
+        example = [torch.zeros(1, 8 * sizes.downsample, columns) for columns in inputs.values()]
+        dynamic = {label: {1: "frames"} for label in inputs}
+        export_graph(
+            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{name}.onnx", store="int8"
+        )
+
+
 def export_alignment(
     run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
@@ -295,19 +311,7 @@ def export_alignment(
     config, out = network.config, Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(network, "int8")
-    frames = 8 * config.downsample
-    sides: list[tuple[str, nn.Module, dict[str, int]]] = [
-        ("speech", network.speech, {"features": config.features}),
-        ("gesture", network.gesture, {"motion": config.channels}),
-    ]
-    if config.words:
-        sides[0][2]["words"] = config.words
-    for side, graph, inputs in sides:
-        example = [torch.zeros(1, frames, columns) for columns in inputs.values()]
-        dynamic = {label: {1: "frames"} for label in inputs}
-        export_graph(
-            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8"
-        )
+    export_sides(network.speech, network.gesture, config, out)
     written: dict[str, Any] = {"codec": {"body": list(Codec().body), "hands": list(Codec().hands)}}
     if described.get("part", "body") != "body" or config.channels != Codec().channels:
         written = {"space": described["space"]}

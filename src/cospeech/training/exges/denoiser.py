@@ -15,6 +15,7 @@ from ...emotions import EMOTIONS
 from ...errors import UserError
 from ...methods.contextual.align import Alignment
 from ...methods.contextual.tokenizer import Tokenizer
+from ...methods.exges.constraint import owner
 from ...methods.exges.denoiser import Denoiser, DenoiserConfig, TrainedDenoiser, denoiser_loss
 from ...methods.exges.masks import MaskConfig, constraint_masks
 from ...motion.codec import Codec
@@ -129,12 +130,6 @@ def encode_latents(tokenizer: Tokenizer, motion: np.ndarray) -> np.ndarray:
     return z.numpy().astype(np.float16)
 
 
-def channel_owner(codec: Codec) -> np.ndarray:
-    """[C] which joint of a constraint a channel belongs to: the coded joints in order, then the root."""
-    joints = len(codec.joints)
-    return np.array([*np.repeat(np.arange(joints), 6), *[joints] * 3])
-
-
 def fit_denoiser(
     store: Store,
     tokenizer: Tokenizer,
@@ -171,7 +166,7 @@ def fit_denoiser(
     torch.manual_seed(training.seed)
     model = Denoiser(
         config, latents=windows.statistics(), poses=(tokenizer.mean, tokenizer.std),
-        owner=torch.from_numpy(channel_owner(codec)),
+        owner=torch.from_numpy(owner()),
     )  # fmt: skip
     if config.aligned:
         _begin(model, alignment)

@@ -23,8 +23,8 @@ from ...methods.exges.retrieval import (
     retrieval_loss,
 )
 from ...motion.codec import Codec
-from ..contextual.align import RANKS, AlignmentWindows, input_sizes, recording_of, sources_of
-from ..export import export_graph, round_weights
+from ..contextual.align import RANKS, AlignmentWindows, export_sides, input_sizes, recording_of, sources_of
+from ..export import round_weights
 from ..loop import Batch, Place, TrainConfig, fit, saved_run
 
 METHOD = "retrieval"
@@ -184,19 +184,7 @@ def export_retrieval(
     encoders, sizes, out = network.encoders, network.config.encoders, Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(encoders, "int8")
-    frames = 8 * sizes.downsample
-    sides: list[tuple[str, nn.Module, dict[str, int]]] = [
-        ("speech", _Speech(encoders), {"features": sizes.features}),
-        ("gesture", _Gesture(encoders), {"motion": sizes.channels}),
-    ]
-    if sizes.words:
-        sides[0][2]["words"] = sizes.words
-    for side, graph, inputs in sides:
-        example = [torch.zeros(1, frames, columns) for columns in inputs.values()]
-        dynamic = {label: {1: "frames"} for label in inputs}
-        export_graph(
-            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{side}.onnx", store="int8"
-        )
+    export_sides(_Speech(encoders), _Gesture(encoders), sizes, out)
     text = {
         "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
         "config": {**asdict(sizes), "fine": network.config.fine}, "part": "body",
