@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import UserError
 from .files import atomic_path, check_folder
+from .given import AUTO, hear_emotion, mood, pin, pose
 from .methods.base import GestureModel
+from .methods.emotion.track import Mood, read_track
 from .methods.exges.pins import Pin
+from .methods.wishes import heard_mixture
 from .metrics.groups import GROUPS
 from .motion.formats.keypoints import Keypoints
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
 from .runtime import load
-from .sampling.edit import joint_indices, time_spans
 from .speech.speech import Speech, load_speech
-from .timing import FPS, seconds_to_frame
 
 if TYPE_CHECKING:
     from .metrics.report import Report
@@ -52,7 +53,9 @@ def __getattr__(name: str) -> Any:
 def generate(
     speech: str | Path | Speech,
     *,
-    emotion: str | None = None,
+    emotion: str | Mapping[str, float] | None = None,
+    emotion_track: str | Path | Sequence[Mood] | None = None,
+    variety: float | None = None,
     intensity: float = 1.0,
     speaker: str | None = None,
     transcript: str | Path | None = None,
@@ -72,7 +75,11 @@ def generate(
 
     Args:
         speech: a sound or video file, or a loaded ``Speech``.
-        emotion: one of ``emotions.EMOTIONS`` or an alias; neutral if not given.
+        emotion: one of ``emotions.EMOTIONS`` or an alias; a mixture as weights by name or as in
+            "joy:0.7,surprise:0.3", what it lacks to one is neutral; "auto" for what the voice sounds like;
+            neutral if not given.
+        emotion_track: of emotion: moods over time, or a JSON or CSV file of start, emotion, strength.
+        variety: of emotion: 0 for the most usual motion, 1 as people differ, up to 2.
         intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
         speaker: whose manner, a name that the model knows.
         transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
@@ -80,7 +87,8 @@ def generate(
         seated: sit instead of stand.
         start_pose: the pose to begin in, the first frame of a motion or motion file, or with
             "FILE@SECONDS" that moment of it; rest if not given. A pose that faces more than 45 degrees
-            aside is turned to the front.
+            aside is turned to the front. A model of emotion goes on from what led to that moment, too, and
+            from the end of a motion that is given as such.
         end_pose: the pose to end in, likewise; the last frame.
         faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
         constraint: of exges: motion that must be met exactly, "FILE@START:END" or "FILE@START:END:JOINTS"
@@ -95,68 +103,34 @@ def generate(
         raise UserError(
             "this model is loaded already; give its base to load(), as in load(NAME, base=FOLDER)"
         )
+    emotion = mood(emotion)
+    track = read_track(emotion_track) if isinstance(emotion_track, str | Path) else emotion_track or ()
     loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
     if not isinstance(speech, Speech):
-        speech = load_speech(speech, transcript=transcript, emotion=emotion)
+        speech = load_speech(speech, transcript=transcript)
+    if emotion == AUTO:
+        emotion = heard_mixture(hear_emotion(speech, model=loaded))
     more: dict[str, Any] = {}
     if hasattr(loaded, "with_library"):
-        pins = tuple(pin if isinstance(pin, Pin) else _pin(pin, speech.seconds) for pin in constraint)
+        pins = tuple(p if isinstance(p, Pin) else pin(p, speech.seconds) for p in constraint)
         more = {"faithfulness": faithfulness, "pins": pins}
     elif faithfulness is not None or constraint:
         raise UserError(
             f"the model {loaded.name} knows no faithfulness and no constraint; choose --model exges, "
             "or leave them out"
         )
+    if hasattr(loaded, "hear"):
+        more = {"emotion_track": track, "variety": variety}
+    elif variety is not None or track:
+        raise UserError(
+            f"the model {loaded.name} knows no variety and no track of emotions; choose --model emotion, "
+            "or leave them out"
+        )
+    before = loaded.history if hasattr(loaded, "history") else 0
     return loaded.generate(
         speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
-        start_pose=_pose(start_pose, last=False), end_pose=_pose(end_pose, last=True), **more,
+        start_pose=pose(start_pose, before=before), end_pose=pose(end_pose, last=True), **more,
     )  # fmt: skip
-
-
-def _pin(text: str, seconds: float) -> Pin:
-    """FILE@START:END[:JOINTS] with its motion, cut to the span."""
-    name, sign, rest = text.rpartition("@")
-    start, end, joints = (*rest.split(":", 2), "", "", "")[:3]
-    if not sign or not end:
-        raise UserError(
-            "a constraint is FILE@START:END or FILE@START:END:JOINTS, as in wave.bvh@2.0:3.5:hands; "
-            f"got {text!r}"
-        )
-    ((first, last),) = time_spans([f"{start}:{end}"], seconds)
-    motion = on_canonical(load_motion(name)).resample(FPS)
-    wanted = seconds_to_frame(last) - seconds_to_frame(first)
-    if len(motion) > 1:
-        if len(motion) < wanted:
-            raise UserError(
-                f"{name} lasts {motion.seconds:.2f} s, less than the {last - first:.2f} s from {start} to "
-                f"{end}; give a shorter span, or a file of one frame to hold a pose"
-            )
-        motion = motion[:wanted]
-    groups = tuple(part for part in joints.split(",") if part)
-    joint_indices(groups)
-    return Pin(motion, first, last, groups, Path(name).name)
-
-
-def _pose(source: str | Path | Motion | None, *, last: bool) -> Motion | None:
-    """One frame, canonical: of a motion, of a file, or of FILE@SECONDS."""
-    if source is None:
-        return None
-    if isinstance(source, Motion):
-        motion = source
-    else:
-        name, sign, moment = str(source).rpartition("@")
-        if sign and not Path(source).exists():
-            motion = load_motion(name)
-            try:
-                frame = seconds_to_frame(float(moment), fps=motion.fps)
-            except (ValueError, OverflowError):
-                raise UserError(f"a pose is FILE or FILE@SECONDS, as in talk.bvh@2.5; got {source}") from None
-            if not 0 <= frame <= len(motion):
-                raise UserError(f"{name} lasts {motion.seconds:.2f} s; it has no pose at {moment} s")
-            motion = motion[min(frame, len(motion) - 1) :][:1]
-        else:
-            motion = load_motion(source)
-    return on_canonical(motion[-1:] if last else motion[:1])
 
 
 def edit(
@@ -165,7 +139,7 @@ def edit(
     speech: str | Path | Speech,
     span: Sequence[str | tuple[float, float]] = (),
     joints: Sequence[str] = (),
-    emotion: str | None = None,
+    emotion: str | Mapping[str, float] | None = None,
     intensity: float = 1.0,
     speaker: str | None = None,
     seed: int = 0,
@@ -180,7 +154,7 @@ def edit(
         speech: the sound that goes with it, as long as it within 0.1 s.
         span: what to make anew, "START:END" or (START, END) in seconds; everything if none is given.
         joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso; all if none.
-        emotion: of the new gestures, one of ``emotions.EMOTIONS`` or an alias; neutral if not given.
+        emotion: of the new gestures, as in ``generate``.
         intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
         speaker: whose manner, a name that the model knows.
         seed: another one gives another take.
@@ -188,10 +162,13 @@ def edit(
     Raises:
         UserError: anything given that cannot be used.
     """
+    emotion = mood(emotion)
     loaded = load(model) if isinstance(model, str | Path) else model
     moved = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
     if not isinstance(speech, Speech):
-        speech = load_speech(speech, emotion=emotion)
+        speech = load_speech(speech)
+    if emotion == AUTO:
+        emotion = heard_mixture(hear_emotion(speech, model=loaded))
     return loaded.edit(
         moved, speech, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
         seed=seed,

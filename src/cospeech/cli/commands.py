@@ -8,163 +8,29 @@ import sys
 import time
 from typing import Annotated, Any
 
-from tyro.conf import FlagCreatePairsOff, Positional, arg
+from tyro.conf import Positional, arg
 
 from ..errors import UserError
 from ..metrics.groups import GROUPS
-from ..progress import note, stage
+from ..progress import note
 from .annotations import (
-    Constraints,
     Corpora,
     Count,
     DataFolder,
-    Joints,
     Layer,
     MaybeCount,
     MaybeEncoder,
-    MaybeFigure,
-    MaybeFile,
     MaybeFolder,
-    MaybeModel,
     MaybeName,
-    MaybePose,
     Metrics,
-    Model,
-    MotionFile,
-    Out,
     OutFolder,
-    Recording,
     RunFolder,
-    Spans,
     StoreFolder,
     Systems,
 )
 from .base import BASE_COMMANDS
 from .formats import convert, render
-from .outputs import default_targets, done, not_over, point_targets, some
-
-
-def generate(
-    speech: Positional[Recording],
-    /,
-    *,
-    out: Out = (),
-    emotion: MaybeName = None,
-    intensity: Annotated[float, arg(metavar="X")] = 1.0,
-    speaker: MaybeName = None,
-    transcript: MaybeFile = None,
-    seed: Count = 0,
-    seated: FlagCreatePairsOff[bool] = False,
-    start_pose: MaybePose = None,
-    end_pose: MaybePose = None,
-    faithfulness: MaybeFigure = None,
-    constraint: Constraints = (),
-    base: MaybeFolder = None,
-    base_model: MaybeModel = None,
-    explain: FlagCreatePairsOff[bool] = False,
-    model: Model = "contextual",
-) -> None:
-    """Turn a recording into a person who moves and speaks.
-
-    Args:
-        speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
-        out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json).
-            Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
-            points in a picture .keypoints.json.
-        emotion: neutral (default), amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise.
-        intensity: liveliness, 0.25 to 2.5; 1.0 is usual.
-        speaker: whose manner of gesturing; a wrong name lists the right ones.
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text.
-        seed: another one gives another take.
-        seated: sit instead of stand.
-        start_pose: a motion file whose first frame is the pose to begin in; FILE@SECONDS picks a moment.
-        end_pose: a motion file whose last frame is the pose to end in; FILE@SECONDS picks a moment.
-        faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
-        constraint: of exges: motion or a pose that must be met, as in wave.bvh@2.0:3.5:hands. Takes several.
-        base: of exges: the motion base that gestures are taken from; the model's own unless given.
-        base_model: of exges: what the base's keys were made with, if that is no shipped model.
-        explain: write beside the first file which gesture of the base stands where, and why.
-        model: a shipped model (contextual, exges) or a model folder.
-    """
-    began = time.monotonic()
-    from .. import api
-    from ..runtime import load
-    from ..speech.speech import load_speech
-
-    targets = out or default_targets(speech)
-    for target in targets:
-        not_over(api.check_target(target), speech)
-    loaded = load(model, base=base, base_model=base_model)
-    explanation = targets[0].with_suffix(".explain.json")
-    if explain:
-        not_over(api.check_explained(loaded, explanation), speech)
-    if loaded.space.name == "points":
-        targets = point_targets(out, speech)
-    stage("listening")
-    heard = load_speech(speech, transcript=transcript, emotion=emotion)
-    stage("gesturing")
-    motion = api.generate(
-        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
-        start_pose=start_pose, end_pose=end_pose, faithfulness=faithfulness, constraint=constraint,
-        model=loaded,
-    )  # fmt: skip
-    for target in targets:
-        stage(f"writing {target.name}")
-        api.write(motion, target, speech=heard)
-    if explain:
-        targets += (api.write_explanation(motion, explanation),)
-    done(targets, began, f"{motion.seconds:.1f} s of motion")
-
-
-def edit(
-    motion: Positional[MotionFile],
-    /,
-    *,
-    speech: Recording,
-    out: Out,
-    span: Spans = (),
-    joints: Joints = (),
-    emotion: MaybeName = None,
-    intensity: Annotated[float, arg(metavar="X")] = 1.0,
-    speaker: MaybeName = None,
-    seed: Count = 0,
-    model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
-) -> None:
-    """Give a part of a motion other gestures; all else stays exactly as it is.
-
-    Args:
-        motion: a motion file (.bvh .npz .glb .vrma).
-        speech: the sound that goes with it, as long as it within 0.1 s.
-        out: where to write; the suffix chooses the format. Takes several.
-        span: what to make anew, as in 2.0:4.5, in seconds; everything unless given. Takes several.
-        joints: hands, arms, left-arm, right-arm, head, torso or names of joints; all unless given.
-            Takes several. Pelvis, legs, place and face are always kept.
-        emotion: of the new gestures; the names are those of generate.
-        intensity: liveliness of the new gestures, 0.25 to 2.5; 1.0 is usual.
-        speaker: whose manner of gesturing; a wrong name lists the right ones.
-        seed: another one gives another take.
-        model: a shipped model or a model folder.
-    """
-    began = time.monotonic()
-    from .. import api
-    from ..motion.motion import load_motion
-    from ..runtime import load
-    from ..speech.speech import load_speech
-
-    for target in some(out):
-        not_over(api.check_target(target), motion, speech)
-    loaded, moved = load(model), load_motion(motion)
-    stage("listening")
-    heard = load_speech(speech, emotion=emotion)
-    stage("gesturing")
-    edited = api.edit(
-        moved, speech=heard, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
-        seed=seed, model=loaded,
-    )  # fmt: skip
-    for target in out:
-        stage(f"writing {target.name}")
-        api.write(edited, target, speech=heard)
-    done(out, began, f"{edited.seconds:.1f} s of motion")
+from .gesture import edit, generate
 
 
 def prepare(
@@ -234,11 +100,11 @@ def train(
     Args:
         store: folder made by prepare.
         out: run folder.
-        method: contextual or exges (speech to motion), alignment (which speech goes with which gesture),
-            or what measures motion: extractor, emotion-classifier.
+        method: contextual, exges or emotion (speech to motion), alignment (which speech goes with which
+            gesture), or what measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper.
         stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser.
+            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.
@@ -268,7 +134,7 @@ def export(
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; contextual and exges take the rest poses from it.
+        store: the store it was trained on; what gestures takes its rest poses from it.
         name: the model's name; that of the folder unless given.
     """
     _need_torch()

@@ -41,6 +41,26 @@ def default_targets(speech: Path) -> tuple[Path, ...]:
     return targets
 
 
+def numbered(targets: Sequence[Path], variants: int, take: int | None = None) -> tuple[Path, ...]:
+    """Files of one take, or of all: as they are named if there is one, else talk.1.bvh, talk.2.bvh ...
+
+    Raises:
+        UserError: less than one variant.
+    """
+    if variants < 1:
+        raise UserError(f"variants must be a whole number from 1 on; got {variants}")
+    if variants == 1:
+        return tuple(targets)
+    takes = range(variants) if take is None else (take,)
+    return tuple(
+        target.with_name(f"{target.name.split('.')[0]}.{k + 1}.{'.'.join(target.name.split('.')[1:])}")
+        if target.suffix.lower() == ".json"
+        else target.with_name(f"{target.stem}.{k + 1}{target.suffix}")
+        for k in takes
+        for target in targets
+    )
+
+
 def point_targets(out: Sequence[Path], speech: Path) -> tuple[Path, ...]:
     """Where a model of points in a picture writes: the files that are named, or one after the speech.
 

@@ -13,6 +13,7 @@ from ..motion.expressions import KEY, ExpressionCodec
 from ..motion.phases import hand_speed
 from ..motion.space import Space, space
 from ..progress import note
+from ..speech.acoustics import acoustics
 from ..speech.features import speech_features
 from .clips import Dropped, GestureClip
 from .hearing import Hearing, said
@@ -97,11 +98,13 @@ def recorded(clip: GestureClip | PlacedClip, space: Space, hearing: Hearing | No
             parts.append(ExpressionCodec().encode(clip.motion))
         info = {"speed": float(hand_speed(clip.motion).mean())}
     coded = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
-    features, extra = None, {}
+    features: np.ndarray | None = None
+    extra: dict[str, np.ndarray] = {}
     if clip.speech is not None:
         features = _fit(speech_features(clip.speech.samples), len(coded))
         info |= said(clip.speech, len(coded))
-        extra = {} if hearing is None else hearing.recorded(clip.speech, len(coded))
+        extra = {"acoustics": _fit(acoustics(clip.speech.samples), len(coded))}
+        extra |= {} if hearing is None else hearing.recorded(clip.speech, len(coded))
     kind = "motion" if features is None else "pair"
     return Entry(clip.id, kind, clip.split, clip.speaker, clip.emotion, coded, features, info, extra)
 

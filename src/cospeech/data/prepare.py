@@ -15,6 +15,8 @@ from ..encoders.settings import WORDS, Encoder, describe
 from ..errors import UserError
 from ..motion.codec import Codec
 from ..progress import note, track
+from ..speech.acoustics import DIM as ACOUSTICS
+from ..speech.acoustics import acoustics
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .balance import Balance, Tally
@@ -163,7 +165,9 @@ def prepare(
     report.pairs, report.pair_seconds = len(paired), sum(seconds_of(clip) for clip in paired)
     report.seconds = sum(seconds_of(clip) for clip in [*moving, *paired])
     hearing, coded = Hearing(encoders, out / "heard"), space_of(space, paired, quiet=quiet)
-    writer = _Writer(out, LAYOUT.dim, hearing.widths, None if space == "body" else coded.reach)
+    writer = _Writer(
+        out, LAYOUT.dim, {"acoustics": ACOUSTICS, **hearing.widths}, None if space == "body" else coded.reach
+    )
     for own in track([*moving, *paired], "coding", quiet=quiet):
         writer.add(recorded(own, coded, None if writer.done() else hearing))
     writer.flush()
@@ -173,6 +177,7 @@ def prepare(
         **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if space != "points" else {}),
         **({"space": coded.describe()} if space != "body" else {}),
         "feature_dim": LAYOUT.dim,
+        "acoustics": ACOUSTICS,
         "made_pairs": bool(moving and speaking),
         **({"encoders": describe(encoders)} if encoders else {}),
     }
@@ -299,7 +304,8 @@ def _pair(
     speaker, emotion = keys[int(rng.choice(len(keys), p=weight / weight.sum()))]
     # A second of silence on both sides teaches how gesturing begins and ends.
     before, after = (int(16_000 * rng.uniform(0.3, SILENCE)) for _ in range(2))
-    features = speech_features(np.pad(voice.speech.samples, (before, after)))
+    samples = np.pad(voice.speech.samples, (before, after))
+    features = speech_features(samples)
     drawn = [matchers[speaker, emotion].make(features, rng) for _ in range(DRAWS)]
     tallies = [Tally.of(codec.decode(pair.motion)) for pair in drawn]
     choice = balances[speaker, emotion].choose(tallies)
@@ -310,7 +316,8 @@ def _pair(
         {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
          "sources": list(made.sources), "tally": vars(tally),
          **said(voice.speech, len(made.motion), before=before / 16_000)},
-        hearing.between_silences(voice.speech, len(made.motion), before=before),
+        {"acoustics": acoustics(samples),
+         **hearing.between_silences(voice.speech, len(made.motion), before=before)},
     )  # fmt: skip
 
 

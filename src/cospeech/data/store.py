@@ -8,7 +8,8 @@ whole or not at all, so an interrupted ``prepare`` goes on where it stopped. In 
 each group of channels has a reach of its own in the place of 1.
 
 A store that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
-of their own (``encoders.settings.KINDS``), as float16; its header says which encoders they are.
+of their own (``encoders.settings.KINDS``), as float16; its header says which encoders they are. How the
+voice sounds in absolute numbers (``speech.acoustics``) is kept likewise.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from ..encoders.settings import KINDS, EncoderSettings, input_slices, read_encod
 from ..errors import UserError
 from ..files import atomic_path
 from ..motion.space import Space, read_space
+from ..speech.acoustics import DIM as ACOUSTICS
 
 FORMAT = 1
 _SCALE = 32767.0
@@ -71,7 +73,8 @@ class Entry:
     motion: np.ndarray  # [T, C] float32, coded
     features: np.ndarray | None  # [T, F] float32, or None
     info: dict[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, np.ndarray] = field(default_factory=dict)  # columns of encoders by kind, [T, W] each
+    # "acoustics" and columns of encoders by kind, [T, W] each
+    extra: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def write_shard(
@@ -86,7 +89,7 @@ def write_shard(
     """Write one shard and its description, atomically; an existing one is replaced.
 
     Args:
-        widths: columns of encoders by kind; an entry that lacks them has zeros.
+        widths: columns by name, of encoders and "acoustics"; an entry that lacks them has zeros.
         reach: [C] the largest value of every column (``Space.reach``); 1 for all if None.
     """
     from safetensors.numpy import save_file
@@ -228,6 +231,19 @@ class Store:
             )
         return self._cut(name, item, start, end).astype(np.float32)
 
+    def acoustics(self, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
+        """How the voice sounds (``speech.acoustics``), [T, 42] float32; zeros where there is no speech.
+
+        Raises:
+            UserError: the store is from a version that kept none.
+        """
+        if self.header.get("acoustics") != ACOUSTICS:
+            raise UserError(
+                f"{self.folder} does not keep how the voices sound, which emotion is heard by; "
+                "run `cospeech prepare` again in a new folder"
+            )
+        return self._cut("acoustics", item, start, end).astype(np.float32)
+
     @cached_property
     def slices(self) -> Mapping[str, slice]:
         """Named columns of ``inputs``: "features", then those of the encoders that there are."""
@@ -296,7 +312,7 @@ def _map_shard(path: Path) -> dict[str, np.ndarray]:
             header = json.loads(file.read(size))
         raw = np.memmap(path, mode="r", dtype=np.uint8)
         result = {}
-        for name in ("motion", "features", *(kind for kind in KINDS if kind in header)):
+        for name in ("motion", "features", *(kind for kind in ("acoustics", *KINDS) if kind in header)):
             low, high = header[name]["data_offsets"]
             values = raw[8 + size + low : 8 + size + high].view(types[header[name]["dtype"]])
             result[name] = values.reshape(header[name]["shape"])

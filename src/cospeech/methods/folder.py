@@ -16,6 +16,7 @@ FORMAT = 1
 METHODS = {
     "contextual": "cospeech.methods.contextual.model:open_model",
     "exges": "cospeech.methods.exges.model:ExGesModel",
+    "emotion": "cospeech.methods.emotion.model:EmotionModel",
 }
 JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
 

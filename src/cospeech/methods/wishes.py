@@ -18,6 +18,8 @@ LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may diffe
 def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
     """[10] weights that sum to one; neutral if None.
 
+    What weights lack to one is neutral, so {"joy": 0.5} is half of it; more than one is shared out. [D]
+
     Raises:
         UserError: an unknown emotion, a negative weight, or none above zero.
     """
@@ -28,10 +30,38 @@ def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
     for name, weight in mixture.items():
         if weight < 0:
             raise UserError(f"the weight of emotion {name!r} must not be negative; got {weight:g}")
+        if not np.isfinite(weight):
+            raise UserError(f"the weight of emotion {name!r} must be a number; got {weight:g}")
         weights[EMOTIONS.index(canonical_emotion(name))] += weight
     if not weights.any():
         raise UserError("the weights of the emotions are all zero; give at least one above zero")
+    weights[0] += max(0.0, 1.0 - float(weights.sum()))
     return weights / weights.sum()
+
+
+def parse_emotion(text: str) -> dict[str, float]:
+    """A name, or a mixture as in "joy:0.7,surprise:0.3", as weights by canonical name.
+
+    >>> parse_emotion("Happy"), parse_emotion("joy:0.7, surprise:0.3")
+    ({'joy': 1.0}, {'joy': 0.7, 'surprise': 0.3})
+
+    Raises:
+        UserError: an unknown emotion (the message lists the known ones), or a weight that is no number.
+    """
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, sign, weight = part.partition(":")
+        canonical = canonical_emotion(name)
+        try:
+            value = float(weight) if sign else 1.0
+        except ValueError:
+            raise UserError(
+                f"the weight of emotion {name.strip()!r} must be a number, as in joy:0.7,surprise:0.3; "
+                f"got {weight.strip()!r}"
+            ) from None
+        weights[canonical] = weights.get(canonical, 0.0) + value
+    emotion_weights(weights)
+    return weights
 
 
 def strongest(weights: np.ndarray) -> str | None:
@@ -77,3 +107,17 @@ def generator(seed: int) -> np.random.Generator:
     if seed < 0:
         raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
     return np.random.default_rng(seed)
+
+
+def told(weights: Mapping[str, float]) -> str:
+    """Weights in words, the largest first: "joy 62 %, surprise 20 %"."""
+    order = sorted(weights.items(), key=lambda entry: -entry[1])
+    return ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in order if weight >= 0.05)
+
+
+def heard_mixture(heard: Mapping[str, float], *, least: float = 0.15) -> dict[str, float]:
+    """How likely a voice is in each emotion as weights; what is less likely than ``least`` is neutral. [D]"""
+    kept = {name: share for name, share in heard.items() if share >= least}
+    rest = 1.0 - sum(kept.values())
+    kept["neutral"] = kept.get("neutral", 0.0) + max(0.0, rest)
+    return kept

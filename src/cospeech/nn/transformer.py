@@ -96,8 +96,10 @@ class ConditionedBlock(nn.Module):
         nn.init.zeros_(self.modulation.bias)
 
     def forward(self, x: Tensor, speech: Tensor, condition: Tensor) -> Tensor:
-        """x, speech: [B, N, D]; condition: [B, D]."""
-        s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition)))[:, None].chunk(6, -1)
+        """x, speech: [B, N, D]; condition: [B, D], or [B, N, D] where it changes on the way."""
+        if condition.ndim == 2:
+            condition = condition[:, None]
+        s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition))).chunk(6, -1)
         if self.speech is not None:
             x = x + self.speech(speech)
         x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))

@@ -8,6 +8,8 @@ from ..errors import UserError
 from ..methods.contextual.align import AlignConfig
 from ..methods.contextual.generator import GeneratorConfig
 from ..methods.contextual.tokenizer import TokenizerConfig
+from ..methods.emotion.generator import EmotionConfig
+from ..methods.emotion.mining import MiningConfig
 from ..methods.exges.denoiser import DenoiserConfig
 from ..methods.exges.retrieval import RetrievalConfig
 from ..nn.judges import EmotionNetConfig, ExtractorConfig
@@ -32,6 +34,10 @@ class Preset:
     retrieval_training: TrainConfig = field(default_factory=TrainConfig)
     denoiser: DenoiserConfig = field(default_factory=DenoiserConfig)
     denoiser_training: TrainConfig = field(default_factory=TrainConfig)
+    mining: MiningConfig = field(default_factory=MiningConfig)
+    mining_training: TrainConfig = field(default_factory=TrainConfig)
+    emotion: EmotionConfig = field(default_factory=EmotionConfig)
+    emotion_training: TrainConfig = field(default_factory=TrainConfig)
 
 
 # What measures motion is small, and the same in every preset that is meant to be used.
@@ -50,6 +56,14 @@ _RETRIEVAL = TrainConfig(
 _DENOISER = TrainConfig(
     steps=3000, batch_size=48, learning_rate=6e-4, warmup=100, bf16=True, validate_every=500, save_every=250
 )
+_MINING = TrainConfig(
+    steps=1500, batch_size=32, learning_rate=1e-3, warmup=50, weight_decay=0.05, bf16=True,
+    validate_every=250, save_every=100,
+)  # fmt: skip
+_EMOTION = TrainConfig(
+    steps=2000, batch_size=40, learning_rate=8e-4, warmup=80, bf16=True, validate_every=250, save_every=100
+)
+_LARGE_MINING = MiningConfig(filters=(32, 64, 128), blocks=(3, 4, 6), embedding=512)  # [R]
 _LARGE_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384)
 
 PRESETS = {
@@ -87,6 +101,10 @@ PRESETS = {
             speech_heads=2,
         ),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=16),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        EmotionConfig(width=32, heads=2, hidden=64, depth=1, window=24, size=8),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
     # An hour on two cores: what is shipped.
     "default": Preset(
@@ -99,6 +117,9 @@ PRESETS = {
         alignment_training=_ALIGNMENT,
         retrieval_training=_RETRIEVAL,
         denoiser_training=_DENOISER,
+        mining_training=_MINING,
+        emotion=EmotionConfig(smooth=20.0),
+        emotion_training=_EMOTION,
     ),
     # For a GPU: the design of "default" in the sizes of the paper.
     "large": Preset(
@@ -116,6 +137,10 @@ PRESETS = {
         retrieval_training=replace(_RETRIEVAL, steps=10_000, batch_size=128, warmup=500),
         denoiser=DenoiserConfig(width=384, heads=6, depth=8, speech_width=384, speech_heads=6),
         denoiser_training=replace(_DENOISER, steps=100_000, batch_size=128, learning_rate=2e-4, warmup=1000),
+        mining=_LARGE_MINING,
+        mining_training=replace(_MINING, steps=20_000, batch_size=128, warmup=500),
+        emotion=EmotionConfig(width=384, heads=6, depth=4, smooth=20.0),
+        emotion_training=replace(_EMOTION, steps=60_000, batch_size=128, learning_rate=3e-4, warmup=1000),
     ),
     # For a GPU: Contextual Gesture as its paper has it (appendices D and E), frame by frame and with a
     # residual generator of codes. Its text gives latent, layers, codes, the two blocks, 384 / 1024, the
@@ -173,6 +198,13 @@ PRESETS = {
             suffix=0.0,
         ),
         denoiser_training=replace(_DENOISER, steps=200_000, batch_size=128, learning_rate=3e-5, warmup=1000),
+        # EmotionGesture [R]: sizes of its encoder, width 512, 8 heads, feed-forward 2048, 60 frames at 15 a
+        # second with 10 given, one latent of 32 for a window, batches of 128 at 2e-4, 100 epochs. Adam's
+        # first beta (0.5) and the stepped decay are not taken over. [D]
+        mining=replace(_LARGE_MINING, downsample=1),
+        mining_training=replace(_MINING, steps=30_000, batch_size=128, warmup=500, learning_rate=2e-4),
+        emotion=EmotionConfig(width=512, heads=8, hidden=2048, window=50, chunk=50, squared=False),
+        emotion_training=replace(_EMOTION, steps=100_000, batch_size=128, learning_rate=2e-4, warmup=1000),
     ),
 }
 

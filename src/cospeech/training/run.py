@@ -9,7 +9,8 @@ from ..errors import UserError
 from .presets import preset as find_preset
 
 JUDGES = ("extractor", "emotion-classifier")
-METHODS = ("contextual", "exges", *JUDGES, "alignment")
+LAST = ("generator", "denoiser", "emotion")  # the last stage of each method that gestures
+METHODS = ("contextual", "exges", "emotion", *JUDGES, "alignment")
 
 
 def train(
@@ -29,11 +30,11 @@ def train(
     Args:
         store: folder made by ``prepare``.
         out: run folder; stages have folders of their own in it.
-        method: contextual or exges (speech to motion), alignment (of speech and gesture), or what
+        method: contextual, exges or emotion (speech to motion), alignment (of speech and gesture), or what
             measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper; sizes and schedules.
         stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser.
+            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on; the test split stays out unless you name it.
@@ -57,6 +58,11 @@ def train(
 
         Store(store).need_bodies(method)
         return run_exges(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+    if method == "emotion":
+        from .emotion.train import train as run_emotion
+
+        Store(store).need_bodies(method)
+        return run_emotion(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     from .judges import fit_classifier, fit_extractor, quick
 
     if stage != "all":
@@ -89,7 +95,7 @@ def export(
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; needed for contextual and exges, whose rest poses come from it.
+        store: the store it was trained on; needed for what gestures, whose rest poses come from it.
         name: the model's name; that of the folder unless given.
     """
     described = Path(run) / "config.json"
@@ -104,15 +110,20 @@ def export(
         return export_judge(run, out, name=name)
     if store is None:
         raise UserError("the rest poses come from the store; name it with --store")
-    if (Path(run) / "denoiser").is_dir():
-        if (Path(run) / "generator").is_dir():
-            raise UserError(
-                f"{run} holds runs of two methods; move its generator or its denoiser to another folder, "
-                "with copies of alignment and tokenizer"
-            )
+    found = [stage for stage in LAST if (Path(run) / stage).is_dir()]
+    if len(found) > 1:
+        raise UserError(
+            f"{run} holds runs of several methods ({', '.join(found)}); move all but one of these to other "
+            "folders, with copies of alignment and tokenizer"
+        )
+    if found == ["denoiser"]:
         from .exges.train import export as write_exges
 
         return write_exges(run, store, out, name=name)
+    if found == ["emotion"]:
+        from .emotion.train import export as write_emotion
+
+        return write_emotion(run, store, out, name=name)
     from .contextual.train import export as write
 
     return write(run, store, out, name=name)

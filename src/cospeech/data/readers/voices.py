@@ -1,6 +1,7 @@
 """A folder of speech alone: sound files, with an optional ``manifest.csv`` that names the speakers.
 
-``talk.wav`` may have a transcript ``talk.TextGrid`` (.srt, .vtt, .json, .txt) beside it.
+``talk.wav`` may have a transcript ``talk.TextGrid`` (.srt, .vtt, .json, .txt) beside it, or what is said
+in it, in English, in the column ``transcript`` of the manifest (``language``, if there is one, must be en).
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import csv
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from ...errors import UserError
-from ...progress import track
+from ...progress import note, track
+from ...speech.align import align
+from ...speech.speech import Speech
 from ..clips import Dropped, GestureClip
 from .together import recording
 
@@ -28,10 +32,10 @@ def read(
         UserError: the folder holds no sound files.
     """
     folder = Path(folder)
-    speakers: dict[str, str] = {}
+    rows: dict[str, dict[str, str]] = {}
     if (folder / "manifest.csv").is_file():
         with open(folder / "manifest.csv", newline="") as file:
-            speakers = {row["file"]: row.get("speaker") or row["file"] for row in csv.DictReader(file)}
+            rows = {row["file"]: row for row in csv.DictReader(file)}
     files = sorted(folder.rglob("*"))
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
     texts = {
@@ -43,11 +47,14 @@ def read(
         raise UserError(f"{folder} holds no sound files ({', '.join(SUFFIXES)})")
     for path in track(paths[:limit], "speech", quiet=quiet):
         name = path.relative_to(folder).as_posix()
-        speaker = speakers.get(name, name)
+        row = rows.get(name, {})
+        speaker = row.get("speaker") or name
         try:
             own = (texts.get((path.with_suffix(""), suffix)) for suffix in TRANSCRIPTS)
             text = next(filter(None, own), None)
             speech = recording(path, text=text, speaker=speaker, emotion=None, quiet=quiet)
+            if text is None and row.get("transcript") and row.get("language", "en") == "en":
+                speech = _with_words(speech, row["transcript"], path, quiet=quiet)
         except UserError as error:
             yield Dropped(name, str(error))
             continue
@@ -55,6 +62,16 @@ def read(
             yield Dropped(name, f"shorter than two seconds ({speech.seconds:.1f} s)")
             continue
         yield GestureClip(name, speaker, split_of(speaker), None, speech, None)
+
+
+def _with_words(speech: Speech, text: str, path: Path, *, quiet: bool) -> Speech:
+    """The same speech with the words of a text; without them, and that is told, if they cannot be found."""
+    try:
+        return replace(speech, words=align(speech, text=text))
+    except UserError as error:
+        if not quiet:
+            note(f"{path.stem}: read without words: {error}")
+        return speech
 
 
 def split_of(speaker: str) -> str:

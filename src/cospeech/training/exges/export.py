@@ -16,6 +16,7 @@ from ...errors import UserError
 from ...files import atomic_path
 from ...methods.contextual.sample import Condition
 from ...methods.contextual.tokenizer import Tokenizer
+from ...methods.emotion.generator import Generator
 from ...methods.exges.denoiser import Denoiser
 from ...motion.codec import Codec
 from ..contextual.export import load_run, rest_poses
@@ -54,30 +55,34 @@ class TorchNetworks:
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Coded motion -> scaled latents."""
-        return _Encoder(self.tokenizer, self.denoiser)(torch.from_numpy(motion[None]).float())[0].numpy()  # type: ignore[no-any-return]
+        return LatentEncoder(self.tokenizer, self.denoiser)(torch.from_numpy(motion[None]).float())[0].numpy()  # type: ignore[no-any-return]
 
     @torch.no_grad()
     def decode(self, latent: np.ndarray) -> np.ndarray:
         """Scaled latents -> coded motion."""
-        return _Decoder(self.tokenizer, self.denoiser)(torch.from_numpy(latent[None]).float())[0].numpy()  # type: ignore[no-any-return]
+        return LatentDecoder(self.tokenizer, self.denoiser)(torch.from_numpy(latent[None]).float())[0].numpy()  # type: ignore[no-any-return]
 
 
-class _Encoder(nn.Module):
-    def __init__(self, tokenizer: Tokenizer, denoiser: Denoiser) -> None:
+class LatentEncoder(nn.Module):
+    """Coded motion [B, T, C] -> the latents [B, N, D] of a network that scales them (``scaled``)."""
+
+    def __init__(self, tokenizer: Tokenizer, network: Denoiser | Generator) -> None:
         super().__init__()
-        self.tokenizer, self.denoiser = tokenizer, denoiser
+        self.tokenizer, self.network = tokenizer, network
 
     def forward(self, motion: Tensor) -> Tensor:
-        return self.denoiser.scaled(self.tokenizer.encode_latent(motion))
+        return self.network.scaled(self.tokenizer.encode_latent(motion))
 
 
-class _Decoder(nn.Module):
-    def __init__(self, tokenizer: Tokenizer, denoiser: Denoiser) -> None:
+class LatentDecoder(nn.Module):
+    """The way back."""
+
+    def __init__(self, tokenizer: Tokenizer, network: Denoiser | Generator) -> None:
         super().__init__()
-        self.tokenizer, self.denoiser = tokenizer, denoiser
+        self.tokenizer, self.network = tokenizer, network
 
     def forward(self, latent: Tensor) -> Tensor:
-        return self.tokenizer.smoothed(self.tokenizer.decode_latent(self.denoiser.unscaled(latent)))
+        return self.tokenizer.smoothed(self.tokenizer.decode_latent(self.network.unscaled(latent)))
 
 
 def export_exges(
@@ -138,11 +143,11 @@ def export_exges(
         denoiser, list(inputs.values()), list(inputs), ["clean"], dynamic, out / "denoiser.onnx", store="int8"
     )
     export_graph(
-        _Encoder(tokenizer, denoiser), (torch.zeros(1, frames, config.channels),), ["motion"], ["latent"],
-        {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
+        LatentEncoder(tokenizer, denoiser), (torch.zeros(1, frames, config.channels),), ["motion"],
+        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
     )  # fmt: skip
     export_graph(
-        _Decoder(tokenizer, denoiser), (torch.zeros(1, steps, config.latent),), ["latent"], ["motion"],
+        LatentDecoder(tokenizer, denoiser), (torch.zeros(1, steps, config.latent),), ["latent"], ["motion"],
         {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
     )  # fmt: skip
     styles = described["styles"]

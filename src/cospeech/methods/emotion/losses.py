@@ -1,0 +1,166 @@
+"""What the generator of EmotionGesture is trained for."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from .generator import Discriminator, EmotionConfig, Generator
+from .vae import divergence
+
+
+def motion_smooth(made: Tensor, real: Tensor, *, temperature: float = 10.0, squared: bool = False) -> Tensor:
+    """The motion-smooth loss (EmotionGesture, section 3.4): KL of softened motion offsets.
+
+    With m_t = g_t+1 - g_t: mean over t of KL(softmax(m_t / G) || softmax(m^_t / G)) over the dimensions.
+
+    What it does: for offsets that are small beside G it is the variance over dimensions of m - m^, halved
+    and divided by G^2; so it compares velocities and softens nothing. Where an offset is as large as G, as
+    jitter is in degrees or pixels, the softmax bounds it.
+
+    Args:
+        made, real: poses [B, T, C].
+        temperature: G.
+        squared: times G^2, so that the temperature does not change the loss's weight. [D]
+    """
+    p = torch.log_softmax(real.diff(dim=1) / temperature, -1)
+    q = torch.log_softmax(made.diff(dim=1) / temperature, -1)
+    loss = (p.exp() * (p - q)).sum(-1).mean()
+    return loss * temperature**2 if squared else loss
+
+
+class TrainedEmotion(nn.Module):
+    """Generator and discriminator as the training loop sees them: a batch in, all terms out.
+
+    One optimizer trains both. What teaches the generator passes through the discriminator's weights as
+    constants, and what teaches the discriminator has no way back into the generator.
+    """
+
+    synthesis: Tensor
+    bias: Tensor
+
+    def __init__(
+        self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None,
+        synthesis: nn.Conv1d | None = None,
+    ) -> None:  # fmt: skip
+        """synthesis: the tokenizer's linear decoder, through which poses are compared; None: not at all."""
+        super().__init__()
+        self.config = c = config
+        self.generator = Generator(config, latents=latents)
+        if c.discriminator:
+            self.discriminator = Discriminator(c.latent, c.emotions + c.styles)
+        self.linear = [synthesis] if synthesis is not None else []  # a list: its weights are not trained
+
+    def poses(self, x: Tensor) -> Tensor:
+        """Scaled latents [B, N, D] -> poses [B, T, C] in deviations, by the linear decoder alone."""
+        z = self.generator.unscaled(x).transpose(1, 2)
+        return self.linear[0](z).transpose(1, 2).reshape(len(x), -1, self.config.channels)
+
+    def forward(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Named terms, see ``emotion_loss``."""
+        c, net = self.config, self.generator
+        x, size = net.scaled(batch["latent"]), len(batch["latent"])
+        target = x[:, c.given :]
+        given = x[:, : c.given] + c.prompt_noise * torch.randn_like(x[:, : c.given]) * self.training
+        wishes = [batch["emotion"], batch["style"], batch["intensity"]]
+        if self.training:
+            wishes = [v * (torch.rand(size, 1, device=x.device) >= c.drop_condition) for v in wishes]
+        emotion = wishes[0][:, None].expand(-1, x.shape[1], -1)
+        arguments = (emotion, wishes[1], wishes[2])
+        drawn = round(size * c.drawn) if c.vae and self.training else 0
+        terms: dict[str, Tensor] = {}
+        mood = batch["mood"]
+        if c.vae:
+            heard, kinds = batch["mood"][:, c.given :], emotion[:, c.given :]
+            mean, log = net.vae.posterior(target, heard, kinds)
+            z = mean + log.exp() * torch.randn_like(mean) * (1.0 if self.training else 0.0)
+            context = net.chunks(net.context(batch["beat"], *arguments))
+            before = F.pad(z, (0, 0, 1, 0))[:, :-1]
+            expected, spread, _ = net.vae.prior(before, context, net.vae.start(given[:, -1]))
+            own = divergence(mean.float(), log.float(), expected.float(), spread.float())
+            terms["kl"] = own.mean()
+            if drawn:
+                noise = torch.randn_like(z[:drawn])
+                z = torch.cat([net.draw(given[:drawn], context[:drawn], noise), z[drawn:]])
+            mood = z
+        made = net(given, batch["beat"], mood, *arguments).float()
+        kept, there = made[drawn:], batch["valid"][drawn:, c.given :, None].float()
+        terms |= self._told(kept, target[drawn:], given[drawn:], there, batch, drawn)
+        if c.discriminator:
+            terms |= self._judged(made, given, target, batch)
+            if made.requires_grad:
+                told = terms["regression"] + terms["velocity"]
+                terms["adversarial"] = terms["adversarial"] * _balance(told, terms["adversarial"], made)
+        return terms
+
+    def _told(
+        self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, batch: dict[str, Tensor],
+        drawn: int,
+    ) -> dict[str, Tensor]:  # fmt: skip
+        c, total = self.config, there.sum().clamp_min(1) * made.shape[-1]
+        with torch.autocast(made.device.type, enabled=False):
+            last = given[:, -1:].float()
+            u = torch.cat([last, target], 1).diff(dim=1)
+            v = torch.cat([last, made], 1).diff(dim=1)
+            terms = {
+                "regression": (F.smooth_l1_loss(made, target, reduction="none", beta=0.5) * there).sum()
+                / total,
+                "velocity": (F.smooth_l1_loss(v, u, reduction="none", beta=0.2) * there).sum() / total,
+            }
+            if c.smooth and self.linear:
+                terms["smooth"] = motion_smooth(
+                    self.poses(made), batch["pose"][drawn:], temperature=c.temperature, squared=c.squared
+                )
+        return terms
+
+    def _judged(
+        self, made: Tensor, given: Tensor, target: Tensor, batch: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Hinge losses of both sides [D]; the step from the prompt to the first new pose is seen too."""
+        condition = torch.cat([batch["emotion"], batch["style"]], -1)
+        last = given[:, -1:]
+        real = torch.cat([last, target], 1).diff(dim=1)
+        fake = torch.cat([last, made], 1).diff(dim=1)
+        constants = {name: p.detach() for name, p in self.discriminator.named_parameters()}
+        convinced = functional_call(self.discriminator, constants, (fake, condition)).float()
+        right = self.discriminator(real, condition).float()
+        wrong = self.discriminator(fake.detach(), condition).float()
+        return {
+            "adversarial": -convinced.mean(),
+            "discriminator": F.relu(1 - right).mean() + F.relu(1 + wrong).mean(),
+        }
+
+
+def emotion_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+    """All terms, weighted.
+
+    Args:
+        model: a TrainedEmotion or its distributed wrapper.
+        batch: latent [B, L + N, D] of the tokenizer, pose [B, 4 N, C] in deviations, beat and mood
+            [B, L + N, E], emotion [B, 10], style [B, S], intensity [B, 2], valid [B, L + N] bool, warm [] the
+            share of the weights of KL and discriminator that counts by now.
+    """
+    terms = model(batch)
+    c: EmotionConfig = getattr(model, "module", model).config  # type: ignore[assignment]
+    warm = batch["warm"]
+    loss = c.regression * terms["regression"] + c.velocity * terms["velocity"]
+    if "kl" in terms:
+        loss = loss + warm * c.kl * terms["kl"]
+    if "smooth" in terms:
+        loss = loss + c.smooth * terms["smooth"]
+    if "adversarial" in terms:
+        # The discriminator's own weight says nothing to Adam; a small one keeps it out of the clipping.
+        loss = loss + warm * c.adversarial * terms["adversarial"] + 0.01 * terms["discriminator"]
+    return loss, terms
+
+
+def _balance(told: Tensor, judged: Tensor, made: Tensor) -> Tensor:
+    """How much weaker the slope of one loss is than that of the other, where both reach what was made.
+
+    Esser et al. 2021 (VQGAN), equation 7: then a weight of 1 lets both pull alike, whatever the
+    discriminator's mood.
+    """
+    one, other = (torch.autograd.grad(v, made, retain_graph=True)[0].norm() for v in (told, judged))
+    return (one / (other + 1e-8)).detach().clamp(max=1e3)

@@ -1,0 +1,76 @@
+"""The exported graphs of the EmotionGesture method, as sampling wants them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..folder import ModelFolder
+
+
+class OnnxNetworks:
+    """Graphs of a model folder; each is opened when first used."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+        sizes = folder.config["config"]
+        self.latent: int = sizes["latent"]
+        self.downsample: int = sizes["downsample"]
+        self.given: int = sizes["given"]
+        self.window: int = sizes["window"]
+        self.chunk: int = sizes["chunk"]
+        self.size: int = sizes.get("size", 0)
+        self._sound: int = sizes.get("features", 48)
+        self._graphs: dict[str, Any] = {}
+
+    def _graph(self, name: str) -> Any:
+        if name not in self._graphs:
+            self._graphs[name] = self._folder.graph(name)
+        return self._graphs[name]
+
+    def beats(self, features: np.ndarray) -> np.ndarray:
+        """[T, F] -> [T / downsample, E]."""
+        made: np.ndarray = self._graph("beats")(np.ascontiguousarray(features[None, :, : self._sound]))[0]
+        return made
+
+    def moods(self, sound: np.ndarray) -> np.ndarray:
+        """Acoustics [T, 42] -> logits [10] of the emotions; the last frame fills the last step."""
+        fill = -len(sound) % self.downsample
+        padded = np.pad(sound, ((0, fill), (0, 0)), mode="edge")[None].astype(np.float32)
+        made: np.ndarray = self._graph("moods")(padded)[0]
+        return made
+
+    def context(
+        self, given: np.ndarray, beat: np.ndarray, emotion: np.ndarray, style: np.ndarray,
+        intensity: np.ndarray,
+    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+        """See ``sample.Networks``."""
+        chunks, state = self._graph("context").all(given, beat, emotion, style, intensity)
+        return chunks, state
+
+    def prior(
+        self, before: np.ndarray, context: np.ndarray, state: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """See ``sample.Networks``."""
+        mean, log, state = self._graph("prior").all(before, context, state)
+        return mean, log, state
+
+    def make(
+        self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,
+        intensity: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """See ``sample.Networks``."""
+        inputs = (given, beat, mood, emotion, style, intensity)
+        made: np.ndarray = self._graph("generator")(*(inputs if self.size else (*inputs[:2], *inputs[3:])))
+        return made
+
+    def encode(self, motion: np.ndarray) -> np.ndarray:
+        """Coded motion [T, C] -> scaled latents."""
+        made: np.ndarray = self._graph("encoder")(np.ascontiguousarray(motion[None]))[0]
+        return made
+
+    def decode(self, latent: np.ndarray) -> np.ndarray:
+        """Scaled latents -> coded motion [T, C]."""
+        made: np.ndarray = self._graph("decoder")(np.ascontiguousarray(latent[None]))[0]
+        return made

@@ -1,0 +1,198 @@
+"""A trained mining, generator and tokenizer -> a model folder that needs no torch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...data.store import Store
+from ...errors import UserError
+from ...files import atomic_path
+from ...methods.contextual.tokenizer import Tokenizer
+from ...methods.emotion.generator import Generator
+from ...methods.emotion.mining import Mining
+from ...motion.codec import Codec
+from ...speech.acoustics import DIM
+from ..contextual.export import load_run, rest_poses
+from ..exges.export import LatentDecoder, LatentEncoder
+from ..export import export_graph, round_weights
+from .generator import load_generator_run
+from .mining import load_mining_run
+
+
+class _Beats(nn.Module):
+    def __init__(self, mining: Mining) -> None:
+        super().__init__()
+        self.mining = mining
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.mining.beats(features)
+
+
+class _Moods(nn.Module):
+    def __init__(self, mining: Mining) -> None:
+        super().__init__()
+        self.mining = mining
+
+    def forward(self, acoustics: Tensor) -> Tensor:
+        return self.mining.emotions(acoustics)[1]
+
+
+class _Context(nn.Module):
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(
+        self, given: Tensor, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        net = self.generator
+        return net.chunks(net.context(beat, emotion, style, intensity)), net.vae.start(given[:, -1])
+
+
+class _Prior(nn.Module):
+    def __init__(self, generator: Generator) -> None:
+        super().__init__()
+        self.vae = generator.vae
+
+    def forward(self, before: Tensor, context: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, log, after = self.vae.prior(before, context, state)
+        return mean, log, after
+
+
+class _Still(nn.Module):
+    """A generator without a VAE: the wanted emotion's mean feature stands for the voice's own."""
+
+    table: Tensor
+
+    def __init__(self, generator: Generator, table: Tensor) -> None:
+        super().__init__()
+        self.generator = generator
+        self.register_buffer("table", table.float())
+
+    def forward(
+        self, given: Tensor, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> Tensor:
+        y: Tensor = self.generator(given, beat, emotion @ self.table, emotion, style, intensity)
+        return y
+
+
+def export_emotion(
+    tokenizer_run: str | Path,
+    mining_run: str | Path,
+    generator_run: str | Path,
+    store: Store,
+    out: str | Path,
+    *,
+    name: str = "emotion",
+    credits: list[str] | None = None,
+    default_speaker: str | None = None,
+    sampling: dict[str, Any] | None = None,
+    calibration: dict[str, Any] | None = None,
+    results: dict[str, Any] | None = None,
+) -> Path:
+    """Write a model folder from finished runs; the store gives every style's rest pose.
+
+    Raises:
+        UserError: a folder is no such run, or they do not belong together.
+    """
+    from safetensors.numpy import save_file
+
+    from ... import __version__
+
+    tokenizer, _ = load_run(tokenizer_run)
+    mining, _ = load_mining_run(mining_run)
+    generator, described = load_generator_run(generator_run)
+    assert isinstance(tokenizer, Tokenizer)
+    config, out = generator.config, Path(out)
+    if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
+        raise UserError(
+            f"{generator_run} was trained on another tokenizer than {tokenizer_run}; give that one"
+        )
+    if mining.config.embedding != config.embedding:
+        raise UserError(f"{generator_run} was trained on another mining than {mining_run}; give that one")
+    out.mkdir(parents=True, exist_ok=True)
+    for part in (mining, generator, tokenizer.encoder, tokenizer.decoder):
+        round_weights(part, "int8")
+    round_weights(tokenizer.synthesis, "float16")
+    with torch.no_grad():
+        tokenizer.analysis.copy_(tokenizer.analysis.half().float())
+    step, steps = config.downsample, config.given + config.window
+    features = int(store.header["feature_dim"])
+    frames: dict[str, dict[int, str]] = {"features": {1: "frames"}, "acoustics": {1: "frames"}}
+    for graph, network, columns, label in (
+        ("beats", _Beats(mining), features, "features"), ("moods", _Moods(mining), DIM, "acoustics"),
+    ):  # fmt: skip
+        export_graph(
+            network, (torch.zeros(1, 16 * step, columns),), [label], [graph], {label: frames[label]},
+            out / f"{graph}.onnx", store="int8",
+        )  # fmt: skip
+    inputs = {
+        "given": torch.zeros(1, config.given, config.latent),
+        "beat": torch.zeros(1, steps, config.embedding),
+        "mood": torch.zeros(1, config.window // config.chunk, config.size),
+        "emotion": torch.zeros(1, steps, config.emotions), "style": torch.zeros(1, config.styles),
+        "intensity": torch.zeros(1, 2),
+    }  # fmt: skip
+    own = {label: value for label, value in inputs.items() if config.vae or label != "mood"}
+    made: nn.Module = generator if config.vae else _Still(generator, mean_moods(mining, store))
+    export_graph(made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", store="int8")
+    if config.vae:
+        own = {label: value for label, value in inputs.items() if label != "mood"}
+        export_graph(
+            _Context(generator), list(own.values()), list(own), ["chunks", "state"], {},
+            out / "context.onnx", store="int8",
+        )  # fmt: skip
+        own = {"before": torch.zeros(1, 1, config.size), "context": torch.zeros(1, 1, config.width),
+               "state": torch.zeros(1, 1, config.width)}  # fmt: skip
+        export_graph(
+            _Prior(generator), list(own.values()), list(own), ["mean", "log", "after"], {},
+            out / "prior.onnx", store="int8",
+        )  # fmt: skip
+    export_graph(
+        LatentEncoder(tokenizer, generator), (torch.zeros(1, 16 * step, config.channels),), ["motion"],
+        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
+    )  # fmt: skip
+    export_graph(
+        LatentDecoder(tokenizer, generator), (torch.zeros(1, 16, config.latent),), ["latent"], ["motion"],
+        {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
+    )  # fmt: skip
+    styles = described["styles"]
+    with atomic_path(out / "rest.safetensors") as path:
+        save_file(rest_poses(store, styles), path)
+    sizes = {key: asdict(config)[key] for key in ("latent", "downsample", "given", "window", "chunk")}
+    made_pairs = store.header.get("made_pairs", False)
+    text = {
+        "format": 1, "method": "emotion", "name": name, "package_version": __version__,
+        "config": {**sizes, "size": config.size if config.vae else 0, "features": features},
+        "styles": styles, "default_speaker": default_speaker or styles[0],
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
+        "trained_on": described["splits"], "made_pairs": made_pairs, "made_voices": made_pairs,
+        "credits": credits or [], "sampling": sampling or {}, "calibration": calibration or {},
+        "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out
+
+
+@torch.no_grad()
+def mean_moods(mining: Mining, store: Store, *, most: int = 40) -> Tensor:
+    """[10, E] mean emotion feature of the voices of each emotion in a store; zeros for those not in it."""
+    from ...emotions import EMOTIONS
+    from .generator import hear
+    from .mining import PAIRS
+
+    table = torch.zeros(len(EMOTIONS), mining.config.embedding)
+    for row, emotion in enumerate(EMOTIONS):
+        own = [item for item in store.select(split="train", kind=PAIRS) if item.emotion == emotion][:most]
+        if own:
+            table[row] = torch.stack(
+                [torch.from_numpy(hear(mining, store, item)[0]).float().mean(0) for item in own]
+            ).mean(0)
+    return table
