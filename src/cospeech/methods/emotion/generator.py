@@ -50,7 +50,7 @@ class EmotionConfig:
     # Weights of the losses. [R] has 100 for the regression and does not tell the others. [D]
     regression: float = 1.0
     velocity: float = 1.0  # of the latents
-    kl: float = 2e-4
+    kl: float = 5e-4
     smooth: float = 1.0
     temperature: float = 10.0  # G of the motion-smooth loss [P]
     squared: bool = True  # times G^2, so that a temperature does not change the loss's weight
@@ -97,6 +97,7 @@ class Generator(nn.Module):
         )  # fmt: skip
         self.norm = nn.LayerNorm(w)
         self.head = nn.Linear(w, d)
+        self.straight = nn.Linear(w, d)  # what was drawn is heard at once, and by the layers later
 
     def scaled(self, latent: Tensor) -> Tensor:
         """The tokenizer's latents [..., D] as they are made."""
@@ -147,7 +148,7 @@ class Generator(nn.Module):
         for block in self.decoder:
             y = block(y, memory, condition)
         made: Tensor = sketch + self.head(self.norm(y[:, self.config.given :]))
-        return made
+        return made + self.straight(features[:, self.config.given :])
 
     def draw(self, given: Tensor, context: Tensor, noise: Tensor) -> Tensor:
         """Latents [B, K, Z] of the prior, one after the other, from noise [B, K, Z]."""

@@ -11,6 +11,9 @@ from .generator import Discriminator, EmotionConfig, Generator
 from .vae import divergence
 
 
+SMOOTHED = 8  # samples of a batch whose poses are compared: decoding costs as much as the generator [D]
+
+
 def motion_smooth(made: Tensor, real: Tensor, *, temperature: float = 10.0, squared: bool = False) -> Tensor:
     """The motion-smooth loss (EmotionGesture, section 3.4): KL of softened motion offsets.
 
@@ -111,7 +114,8 @@ class TrainedEmotion(nn.Module):
             }
             if c.smooth and self.linear:
                 terms["smooth"] = motion_smooth(
-                    self.poses(made), batch["pose"][drawn:], temperature=c.temperature, squared=c.squared
+                    self.poses(made[:SMOOTHED]), batch["pose"][drawn:][:SMOOTHED],
+                    temperature=c.temperature, squared=c.squared,
                 )
         return terms
 

@@ -44,8 +44,8 @@ class PromptedWindows:
 
         Args:
             grow: steps of training in which the weights of KL and discriminator come to their own.
-            jitter: deviation of noise that is added to every frame of the training motion, in the
-                channels' own deviations: to learn what jittering data do.
+            jitter: degrees (deviation) of noise that is added to every joint in every frame of the training
+                motion, each for itself: to learn what jittering data do.
         Raises:
             UserError: the store has no speech with motion there, or keeps not how it sounds.
         """
@@ -110,7 +110,8 @@ class PromptedWindows:
         motion = self.store.motion(item)
         if self.jitter:
             rng = np.random.default_rng(zlib.crc32(item.id.encode()))
-            motion = motion + self.jitter * self.std * rng.standard_normal(motion.shape, dtype=np.float32)
+            noise = rng.standard_normal((len(motion), motion.shape[1] - 3), dtype=np.float32)
+            motion[:, :-3] += np.deg2rad(self.jitter) * noise  # the last three say where the root is
         return motion
 
 

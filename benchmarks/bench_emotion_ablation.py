@@ -1,0 +1,198 @@
+"""EmotionGesture's ablations on our corpus, in a size that two cores can train: one JSON object.
+
+    python benchmarks/bench_emotion_ablation.py STORE TOKENIZER RUNS [--only NAME ...] [--split test]
+
+TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
+interrupted benchmark goes on when it is called again. Generators are half as wide as the preset
+``default`` and train for 300 steps, so the figures compare with each other and with no other table:
+
+- full; no contrast of the beat, no prompter (zeros), its two halves alone, no motion-smooth loss, no VAE, no
+  discriminator;
+- prompts of 1, 5 and 20 steps instead of 10;
+- motion-smooth loss: 0.5, 1 and 2 degrees of jitter in the training motion, with it and without; with 1
+  degree temperatures of 1, 5 and 20 instead of 10, and the paper's weights;
+- words of the transcripts moved by 0.1, 0.2 and 0.5 s while the mining learns.
+
+Measured by the figures of ``evaluate`` without the warp of time, which would hide what the network does to
+the beat, and at the hand-over from recorded motion to made motion: mean acceleration and jerk of the
+wrists over the eight frames around it, beside the recording's own there. All pairs are made ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bench_ablation import Part, Rows, finished, mark
+from cospeech.data.store import Store
+from cospeech.methods.contextual.tokenizer import Tokenizer
+from cospeech.methods.emotion.generator import EmotionConfig
+from cospeech.methods.emotion.model import EmotionModel
+from cospeech.methods.emotion.sample import Wishes, sample_latents
+from cospeech.methods.folder import judge_folder
+from cospeech.methods.wishes import emotion_weights, style_weights
+from cospeech.metrics.asked import asked_for
+from cospeech.metrics.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.metrics.measures import Measures
+from cospeech.metrics.report import Kind
+from cospeech.metrics.systems import ModelSystem
+from cospeech.motion.codec import Codec
+from cospeech.progress import track
+from cospeech.runtime import load
+from cospeech.training.contextual.export import load_run
+from cospeech.training.emotion.export import export_emotion
+from cospeech.training.emotion.generator import fit_generator
+from cospeech.training.emotion.mining import fit_mining, load_mining_run
+from cospeech.training.presets import PRESETS
+
+SMALL = EmotionConfig(width=128, hidden=512, depth=2, smooth=20.0)
+TRAINING = replace(
+    PRESETS["default"].emotion_training, steps=300, batch_size=32, learning_rate=1e-3, warmup=40,
+    validate_every=300, save_every=150,
+)  # fmt: skip
+MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
+METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats", "emotion")
+NEAR = 4  # frames on either side of a hand-over
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row: how the words are moved (None: left out), the jitter, and what is other than in the full."""
+
+    changes: dict[str, Any] = field(default_factory=dict)
+    shift: float | None = 0.0
+    jitter: float = 0.0
+
+
+OFF = {"smooth": 0.0}
+VARIANTS = {
+    "full": Variant(),
+    "no-contrast": Variant(shift=None),
+    "no-prompter": Variant({"spatial": False, "temporal": False}),
+    "spatial-only": Variant({"temporal": False}),
+    "temporal-only": Variant({"spatial": False}),
+    "no-smooth-loss": Variant(OFF),
+    "no-vae": Variant({"vae": False}),
+    "no-discriminator": Variant({"discriminator": False}),
+    **{f"prompt-{steps}": Variant({"given": steps}) for steps in (1, 5, 20)},
+    **{f"jitter-{size}": Variant(jitter=size) for size in (0.5, 1.0, 2.0)},
+    **{f"jitter-{size}-no-smooth-loss": Variant(OFF, jitter=size) for size in (0.5, 1.0, 2.0)},
+    **{f"jitter-1.0-temperature-{g}": Variant({"temperature": g}, jitter=1.0) for g in (1.0, 5.0, 20.0)},
+    "jitter-1.0-paper": Variant({"smooth": 0.01, "squared": False}, jitter=1.0),  # 1 beside 100
+    **{f"words-{shift}": Variant(shift=shift) for shift in (0.1, 0.2, 0.5)},
+}  # fmt: skip
+
+
+def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
+    """Train what a variant needs, as far as it is not there; returns its model folder."""
+    variant = VARIANTS[name]
+    heard = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
+    if not finished(heard, MINING.steps):
+        fit_mining(store, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
+    if not finished(runs / name, TRAINING.steps):
+        tokenizer, _ = load_run(tokens)
+        assert isinstance(tokenizer, Tokenizer)
+        fit_generator(
+            store, tokenizer, load_mining_run(heard)[0], runs / name,
+            config=replace(SMALL, **variant.changes), training=TRAINING, jitter=variant.jitter,
+        )  # fmt: skip
+    out = runs / f"{name}-model"
+    if not (out / "config.json").is_file():
+        export_emotion(tokens, heard, runs / name, store, out, name=name, sampling={"rhythm": False})
+    return out
+
+
+def hand_over(store: Store, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:
+    """Acceleration (m/s^2) and jerk (m/s^3) of the wrists where recorded motion becomes made motion."""
+    net, codec = model.networks, Codec()
+    speech = store.select(split=split, kind=("pair", "made_pair"))[0]
+    features = store.features(speech)[: net.window * net.downsample]
+    features = np.pad(features, ((0, net.window * net.downsample - len(features)), (0, 0)), mode="edge")
+    items = [i for i in store.select(split=split, kind=("motion", "pair")) if i.frames >= 120][:count]
+    found: dict[str, list[float]] = {}
+    for number, item in enumerate(items):
+        coded = store.motion(item)[: item.frames // 4 * 4]
+        at = len(coded) // 8 * 4
+        latents = net.encode(coded[:at])
+        given = np.pad(latents, ((max(0, net.given - len(latents)), 0), (0, 0)), mode="edge")[-net.given :]
+        speaker = model.speakers[number % len(model.speakers)]
+        emotion = np.repeat(emotion_weights(item.emotion)[None], net.window, 0)
+        wishes = Wishes(emotion, style_weights(speaker, model.speakers), np.array([0, 1], np.float32))
+        made = sample_latents(
+            net, features, wishes, given, np.random.default_rng(number), model.sampling
+        )  # fmt: skip
+        both = net.decode(np.concatenate([latents[-8:], made[:8]]))
+        kept = min(8, len(latents)) * net.downsample
+        for name, motion, seam in (("made", both, kept), ("recorded", coded, at)):
+            part = codec.decode(motion[max(0, seam - 12) : seam + 12]).positions[:, [20, 21]]
+            middle = min(seam, 12)
+            for figure, order in (("acceleration", 2), ("jerk", 3)):
+                size = np.linalg.norm(np.diff(part, n=order, axis=0), axis=-1).mean(-1) * 30**order
+                near = size[max(0, middle - NEAR - order // 2) : middle + NEAR - order // 2]
+                found.setdefault(f"{figure}_{name}", []).append(float(near.mean()))
+    return {name: float(np.mean(values)) for name, values in found.items()}
+
+
+def measure(store: Store, tokens: Path, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
+    """Figures of all rows; those that are not known yet are trained and measured, one after another."""
+    split, clips = rows.settings["split"], rows.settings["clips"]
+    material, body = choose(store, split, clips=clips, seed=0), Recordings(store)
+    speech = speech_of(material, body)
+    asked = asked_for(store, split, [], speech, 0)
+    ground = None
+
+    def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
+        nonlocal ground
+        if ground is None:
+            ground = ground_of(material, METRICS, asked=asked)
+        measures = Measures(ground, METRICS)
+        for clip, motion in track(parts, name, total=count):
+            measures.update(clip, motion)
+        rows.keep(measures.row(name, kind), model)
+
+    found: dict[str, Any] = {}
+    for name, count, parts in real_rows(material, asked, speech, body, clips=clips, seed=0):
+        if rows.known(name, None) is None:
+            row(name, "real", None, parts, count)
+        found[name] = rows.known(name, None)
+    for name in names:
+        folder = train(store, tokens, runs, name)
+        model = mark(folder)
+        opened = load(folder)
+        assert isinstance(opened, EmotionModel)
+        if rows.known(name, model) is None:
+            system = ModelSystem(opened, name=name)
+            row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
+        found[name] = {**(rows.known(name, model) or {}), "hand_over": hand_over(store, opened, split)}
+    return {"made_pairs": material.made_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("store")
+    parser.add_argument("tokenizer", type=Path)
+    parser.add_argument("runs", type=Path)
+    parser.add_argument("--only", nargs="+", default=[*VARIANTS], choices=[*VARIANTS])
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--clips", type=int, default=60)
+    options = parser.parse_args()
+    store = Store(options.store)
+    settings = {
+        "store": store.fingerprint, "split": options.split, "clips": options.clips, "metrics": list(METRICS),
+        "steps": TRAINING.steps, "extractor": mark(judge_folder("extractor", "extractor").folder),
+        "classifier": mark(judge_folder("emotion-classifier", "emotion-classifier").folder),
+    }  # fmt: skip
+    rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
+    text = measure(store, options.tokenizer, options.runs, options.only, rows)
+    sys.stdout.write(json.dumps({**settings, **text}) + "\n")
+
+
+if __name__ == "__main__":
+    main()
