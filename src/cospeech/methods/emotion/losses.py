@@ -10,7 +10,6 @@ from torch.func import functional_call
 from .generator import Discriminator, EmotionConfig, Generator
 from .vae import divergence
 
-
 SMOOTHED = 8  # samples of a batch whose poses are compared: decoding costs as much as the generator [D]
 
 
@@ -114,8 +113,10 @@ class TrainedEmotion(nn.Module):
             }
             if c.smooth and self.linear:
                 terms["smooth"] = motion_smooth(
-                    self.poses(made[:SMOOTHED]), batch["pose"][drawn:][:SMOOTHED],
-                    temperature=c.temperature, squared=c.squared,
+                    self.poses(made[:SMOOTHED]),
+                    batch["pose"][drawn:][:SMOOTHED],
+                    temperature=c.temperature,
+                    squared=c.squared,
                 )
         return terms
 
