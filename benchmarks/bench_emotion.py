@@ -1,13 +1,13 @@
 """EmotionGesture on a store: emotions read and heard, variety. One JSON object.
 
-    python benchmarks/bench_emotion.py STORE [--model NAME|FOLDER] [--split test] [--takes 8] [--part NAME ...]
+    python benchmarks/bench_emotion.py STORE [--model NAME|FOLDER] [--split test] [--takes 8] [--part ...]
 
 - ``accuracy``: confusion matrices of the frozen classifier, side by side: real motion of people it knows
   (clips that it did not learn from), real motion of people it does not know, and motion that the model made
   in every emotion and in the manner of everyone it knows, for speeches of the split.
 - ``heard``: what the model hears in made voices of the split (``data.prosody``), and in the calm ones.
-- ``variety``: mean distance between windows of several takes of one speech, in the features of windows, beside
-  that between real takes of one emotion by one person; by ``--variety``, with the emotion accuracy there.
+- ``variety``: mean distance between windows of several takes of one speech, in the features of windows,
+  beside that between real takes of one emotion by one person; by ``--variety``, with the emotion accuracy.
 
 Speech is that of made pairs, of voices that no training heard.
 """

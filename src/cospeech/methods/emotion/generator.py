@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ...nn.condition import Conditioner
+from ...nn.latents import ScaledLatents
 from ...nn.transformer import Block, ConditionedBlock
 from .prompter import Prompter
 from .vae import EmotionVae
@@ -57,22 +58,14 @@ class EmotionConfig:
     adversarial: float = 0.2  # of the slope of regression and velocity together
 
 
-class Generator(nn.Module):
+class Generator(ScaledLatents):
     """Latents of the next ``window`` steps, from the given ones, the audio, and the VAE's draws."""
-
-    mean: Tensor
-    scale: Tensor
 
     def __init__(self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None) -> None:
         """latents: mean and deviation [D] of the tokenizer's latents."""
-        super().__init__()
+        super().__init__(config.latent, config.scale_power, latents)
         self.config = config
         d, w = config.latent, config.width
-        mean, deviation = latents or (torch.zeros(d), torch.ones(d))
-        scale = deviation**config.scale_power
-        scale = scale * (deviation / scale).square().mean().sqrt()
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("scale", scale.float())
         self.condition = Conditioner(config.emotions, config.styles, w)
         self.rhythm = nn.Linear(config.embedding, w)
         self.prompter = Prompter(
@@ -98,14 +91,6 @@ class Generator(nn.Module):
         self.norm = nn.LayerNorm(w)
         self.head = nn.Linear(w, d)
         self.straight = nn.Linear(w, d)  # what was drawn is heard at once, and by the layers later
-
-    def scaled(self, latent: Tensor) -> Tensor:
-        """The tokenizer's latents [..., D] as they are made."""
-        return (latent - self.mean) / self.scale
-
-    def unscaled(self, x: Tensor) -> Tensor:
-        """The way back."""
-        return x * self.scale + self.mean
 
     def context(self, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
         """Condition and rhythm of every step [B, L + N, W].

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...nn.condition import Conditioner
+from ...nn.latents import ScaledLatents
 from ...nn.transformer import ConditionedBlock
 from ..contextual.align import AlignConfig
 from ..contextual.generator import SpeechEncoder
@@ -50,21 +51,15 @@ class DenoiserConfig:
     dropout: float = 0.1
     drop_speech: float = 0.1  # [R] for guidance
     drop_condition: float = 0.1
-    scale_power: float = 0.5  # latents are divided by their deviation to this power, see ``Denoiser``
+    scale_power: float = 0.5  # latents are divided by their deviation to this power, see ``ScaledLatents``
     prefix: float = 0.5  # chance that the window's first steps are given, as the window before hands them
     suffix: float = 0.15  # chance that its last ones are
     masks: MaskConfig = field(default_factory=MaskConfig)
 
 
-class Denoiser(nn.Module):
-    """x_t [B, N, D] and its conditions -> x_0, in scaled latents.
+class Denoiser(ScaledLatents):
+    """x_t [B, N, D] and its conditions -> x_0, in scaled latents."""
 
-    ``scale`` [D] is deviation ** scale_power: at 0 noise drowns the small directions until the last steps,
-    at 1 all directions count alike, though most of them are a millimetre.
-    """
-
-    mean: Tensor
-    scale: Tensor
     spread: Tensor
     pose_mean: Tensor
     pose_std: Tensor
@@ -81,15 +76,11 @@ class Denoiser(nn.Module):
             poses: mean and deviation [C] of coded motion.
             owner: [C] which of the J joints a channel belongs to.
         """
-        super().__init__()
+        super().__init__(config.latent, config.scale_power, latents)
         self.config = config
         c, d, w = config.channels, config.latent, config.width
-        mean, deviation = latents or (torch.zeros(d), torch.ones(d))
-        scale = deviation**config.scale_power
-        scale = scale * (deviation / scale).square().mean().sqrt()  # so that x_0 has variance one
-        self.register_buffer("mean", mean.float())
-        self.register_buffer("scale", scale.float())
-        self.register_buffer("spread", (deviation / scale).float())  # [D] of a scaled latent
+        deviation = torch.ones(d) if latents is None else latents[1]
+        self.register_buffer("spread", (deviation / self.scale).float())  # [D] of a scaled latent
         pose_mean, pose_std = poses or (torch.zeros(c), torch.ones(c))
         self.register_buffer("pose_mean", pose_mean.float())
         self.register_buffer("pose_std", pose_std.float())
@@ -114,14 +105,6 @@ class Denoiser(nn.Module):
         self.head = nn.Linear(w, d)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
-
-    def scaled(self, latent: Tensor) -> Tensor:
-        """The tokenizer's latents [..., D] as they are diffused."""
-        return (latent - self.mean) / self.scale
-
-    def unscaled(self, x: Tensor) -> Tensor:
-        """The way back."""
-        return x * self.scale + self.mean
 
     def forward(
         self, x: Tensor, alpha: Tensor, sigma: Tensor, pose: Tensor, mask: Tensor, speech: Tensor,

@@ -16,9 +16,9 @@ from ...errors import UserError
 from ...files import atomic_path
 from ...methods.contextual.sample import Condition
 from ...methods.contextual.tokenizer import Tokenizer
-from ...methods.emotion.generator import Generator
 from ...methods.exges.denoiser import Denoiser
 from ...motion.codec import Codec
+from ...nn.latents import ScaledLatents
 from ..contextual.export import load_run, rest_poses
 from ..export import export_graph, round_weights
 from .denoiser import load_denoiser_run
@@ -66,7 +66,7 @@ class TorchNetworks:
 class LatentEncoder(nn.Module):
     """Coded motion [B, T, C] -> the latents [B, N, D] of a network that scales them (``scaled``)."""
 
-    def __init__(self, tokenizer: Tokenizer, network: Denoiser | Generator) -> None:
+    def __init__(self, tokenizer: Tokenizer, network: ScaledLatents) -> None:
         super().__init__()
         self.tokenizer, self.network = tokenizer, network
 
@@ -77,7 +77,7 @@ class LatentEncoder(nn.Module):
 class LatentDecoder(nn.Module):
     """The way back."""
 
-    def __init__(self, tokenizer: Tokenizer, network: Denoiser | Generator) -> None:
+    def __init__(self, tokenizer: Tokenizer, network: ScaledLatents) -> None:
         super().__init__()
         self.tokenizer, self.network = tokenizer, network
 
