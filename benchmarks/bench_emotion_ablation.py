@@ -4,7 +4,7 @@
 
 TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
 interrupted benchmark goes on when it is called again. Generators are half as wide as the preset
-``default`` and train for 300 steps, so the figures compare with each other and with no other table:
+``default`` and train for 250 steps, so the figures compare with each other and with no other table:
 
 - full; no contrast of the beat, no prompter (zeros), its two halves alone, no motion-smooth loss, no VAE, no
   discriminator;
@@ -34,6 +34,7 @@ from bench_ablation import Part, Rows, finished, mark
 from cospeech.data.store import Store
 from cospeech.methods.contextual.tokenizer import Tokenizer
 from cospeech.methods.emotion.generator import EmotionConfig
+from cospeech.methods.emotion.mining import Mining
 from cospeech.methods.emotion.model import EmotionModel
 from cospeech.methods.emotion.sample import Wishes, sample_latents
 from cospeech.methods.folder import judge_folder
@@ -48,14 +49,14 @@ from cospeech.progress import track
 from cospeech.runtime import load
 from cospeech.training.contextual.export import load_run
 from cospeech.training.emotion.export import export_emotion
-from cospeech.training.emotion.generator import fit_generator
-from cospeech.training.emotion.mining import fit_mining, load_mining_run
+from cospeech.training.emotion.generator import PromptedWindows, fit_generator
+from cospeech.training.emotion.mining import PAIRS, fit_mining, load_mining_run
 from cospeech.training.presets import PRESETS
 
 SMALL = EmotionConfig(width=128, hidden=512, depth=2, smooth=20.0)
 TRAINING = replace(
-    PRESETS["default"].emotion_training, steps=300, batch_size=32, learning_rate=1e-3, warmup=40,
-    validate_every=300, save_every=150,
+    PRESETS["default"].emotion_training, steps=250, batch_size=32, learning_rate=1e-3, warmup=40,
+    validate_every=250, save_every=125,
 )  # fmt: skip
 MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats", "emotion")
@@ -90,6 +91,20 @@ VARIANTS = {
 }  # fmt: skip
 
 
+_encoded: dict[tuple[str, float], PromptedWindows] = {}
+
+
+def encoded(store: Store, tokenizer: Tokenizer, mining: Mining, heard: str, jitter: float) -> PromptedWindows:
+    """Training windows, encoded once for all rows that share them."""
+    if (heard, jitter) not in _encoded:
+        styles = tuple(sorted({item.speaker for item in store.select(split="train", kind=PAIRS)}))
+        _encoded[heard, jitter] = PromptedWindows(
+            store, tokenizer, mining, styles, SMALL, batch_size=TRAINING.batch_size, jitter=jitter,
+            grow=TRAINING.steps // 10,
+        )  # fmt: skip
+    return _encoded[heard, jitter]
+
+
 def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
     variant = VARIANTS[name]
@@ -99,9 +114,12 @@ def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
     if not finished(runs / name, TRAINING.steps):
         tokenizer, _ = load_run(tokens)
         assert isinstance(tokenizer, Tokenizer)
+        mining = load_mining_run(heard)[0].eval().requires_grad_(False)
+        tokenizer.eval().requires_grad_(False)
         fit_generator(
-            store, tokenizer, load_mining_run(heard)[0], runs / name,
+            store, tokenizer, mining, runs / name,
             config=replace(SMALL, **variant.changes), training=TRAINING, jitter=variant.jitter,
+            windows=encoded(store, tokenizer, mining, heard.name, variant.jitter),
         )  # fmt: skip
     out = runs / f"{name}-model"
     if not (out / "config.json").is_file():
@@ -181,7 +199,7 @@ def main() -> None:
     parser.add_argument("runs", type=Path)
     parser.add_argument("--only", nargs="+", default=[*VARIANTS], choices=[*VARIANTS])
     parser.add_argument("--split", default="test")
-    parser.add_argument("--clips", type=int, default=60)
+    parser.add_argument("--clips", type=int, default=48)
     options = parser.parse_args()
     store = Store(options.store)
     settings = {

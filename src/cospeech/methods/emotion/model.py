@@ -34,7 +34,8 @@ LISTEN = 60.0  # seconds of a voice that are listened to at once
 # What config.json of a model folder may hold.
 KEYS = {
     "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "trained_on", "made_pairs", "made_voices", "credits", "sampling", "calibration", "results", "encoders",
+    "emotions", "trained_on", "made_pairs", "made_voices", "credits", "sampling", "calibration", "results",
+    "encoders",
 }  # fmt: skip
 
 
@@ -48,6 +49,7 @@ class EmotionModel:
         self.folder = folder.folder
         self.name: str = folder.config.get("name", folder.folder.name)
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
+        self.emotions: tuple[str, ...] = tuple(folder.config.get("emotions", EMOTIONS))  # that it has seen
         self.networks = OnnxNetworks(folder)
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
         self.space = space("body")
@@ -106,8 +108,8 @@ class EmotionModel:
             end_pose: canonical motion whose last frame is the pose to end in; rest if None.
             variety: 0 gives the most usual motion, 1 as people differ, up to 2; the model's own if None.
         Raises:
-            UserError: an emotion, track, speaker, intensity, seed or variety that cannot be, or a pose on
-                another skeleton.
+            UserError: an emotion, track, speaker, intensity, seed or variety that cannot be, an emotion that
+                was not in what the model learned from, or a pose on another skeleton.
         """
         emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
@@ -220,9 +222,18 @@ class EmotionModel:
 
     def _wishes(self, emotion: np.ndarray, intensity: float, speaker: str) -> Wishes:
         level = np.log(check_intensity(intensity)) + self._levels.get(speaker, 0.0)
+        seen = np.array([name in self.emotions for name in EMOTIONS])
+        strange = [EMOTIONS[k] for k in np.flatnonzero(emotion.any(0) & ~seen) if k]
+        if strange:
+            raise UserError(
+                f"the model {self.name} has not learned {', '.join(strange)}; it knows "
+                f"{', '.join(self.emotions) or 'no emotions, since its corpus names none'}"
+            )
         neutral, far = emotion_weights(None), self.sampling.sharpen
+        # Where nobody was called neutral, nothing in particular stands for it: all zeros.
+        asked = np.where(seen, neutral + far * (emotion - neutral), 0.0)
         return Wishes(
-            (neutral + far * (emotion - neutral)).astype(np.float32), style_weights(speaker, self.speakers),
+            asked.astype(np.float32), style_weights(speaker, self.speakers),
             np.array([level, 1.0], dtype=np.float32),
         )  # fmt: skip
 
@@ -284,6 +295,9 @@ def _checked(folder: ModelFolder) -> EmotionSampling:
     for key in ("latent", "downsample", "given", "window", "chunk"):
         if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
             raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
+    emotions = config.get("emotions", EMOTIONS)
+    if not set(emotions) <= set(EMOTIONS):
+        raise UserError(f"{path}: emotions must be of {', '.join(EMOTIONS)}; got {emotions}")
     styles = config.get("styles")
     if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")

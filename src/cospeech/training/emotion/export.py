@@ -171,6 +171,7 @@ def export_emotion(
         "format": 1, "method": "emotion", "name": name, "package_version": __version__,
         "config": {**sizes, "size": config.size if config.vae else 0, "features": features},
         "styles": styles, "default_speaker": default_speaker or styles[0],
+        "emotions": described["emotions"],
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
         "trained_on": described["splits"], "made_pairs": made_pairs, "made_voices": made_pairs,
         "credits": credits or [], "sampling": sampling or {}, "calibration": calibration or {},

@@ -140,11 +140,13 @@ def fit_generator(
     training: TrainConfig | None = None,
     splits: tuple[str, ...] = ("train",),
     jitter: float = 0.0,
+    windows: PromptedWindows | None = None,
 ) -> Generator:
     """Train the generator, its VAE and its discriminator; continues a run found in ``folder``.
 
     Args:
         jitter: see ``PromptedWindows``.
+        windows: encoded already, for many runs on the same data; then nothing is validated.
     Raises:
         UserError: no speech with motion, or a mining whose steps are not the tokenizer's.
     """
@@ -161,14 +163,16 @@ def fit_generator(
         config or EmotionConfig(), channels=codec.channels, latent=tokenizer.config.latent,
         downsample=tokenizer.config.downsample, embedding=mining.config.embedding, styles=len(styles),
     )  # fmt: skip
-    windows = PromptedWindows(
+    validated = windows is None and "val" not in splits and bool(store.select(split="val", kind=PAIRS))
+    windows = windows or PromptedWindows(
         store, tokenizer, mining, styles, config, splits=splits, batch_size=training.batch_size,
         seed=training.seed, jitter=jitter, grow=max(1, training.steps // 10),
     )  # fmt: skip
+    windows.config = config
     torch.manual_seed(training.seed)
     model = TrainedEmotion(config, latents=windows.statistics(), synthesis=tokenizer.synthesis)
     held_out = None
-    if "val" not in splits and store.select(split="val", kind=PAIRS):
+    if validated:
         held_out = PromptedWindows(
             store, tokenizer, mining, styles, config, splits=("val",), batch_size=48, seed=1
         )
@@ -185,6 +189,7 @@ def fit_generator(
     fit(
         model, emotion_loss, windows, folder, training, validate=validate if held_out else None,
         describe={"method": METHOD, "config": asdict(config), "styles": list(styles), "jitter": jitter,
+                  "emotions": [e for e in EMOTIONS if any(item.emotion == e for item in windows.items)],
                   "splits": list(splits), "store": store.fingerprint},
     )  # fmt: skip
     return model.generator
