@@ -34,8 +34,8 @@ LISTEN = 60.0  # seconds of a voice that are listened to at once
 # What config.json of a model folder may hold.
 KEYS = {
     "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "emotions", "trained_on", "made_pairs", "made_voices", "credits", "sampling", "calibration", "results",
-    "encoders",
+    "emotions", "latents_of", "trained_on", "made_pairs", "made_voices", "credits", "sampling",
+    "calibration", "results", "encoders",
 }  # fmt: skip
 
 

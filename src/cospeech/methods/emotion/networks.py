@@ -1,4 +1,9 @@
-"""The exported graphs of the EmotionGesture method, as sampling wants them."""
+"""The exported graphs of the EmotionGesture method, as sampling wants them.
+
+Models that come with the package may share the motion tokenizer of a folder beside them (``latents_of`` in
+config.json): then its graphs are used, and ``latents.safetensors`` says how its latents become one's own,
+own = factor * theirs + offset.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..folder import ModelFolder
+from ..folder import ModelFolder, read_config
 
 
 class OnnxNetworks:
@@ -23,10 +28,20 @@ class OnnxNetworks:
         self.size: int = sizes.get("size", 0)
         self._sound: int = sizes.get("features", 48)
         self._graphs: dict[str, Any] = {}
+        self._factor: np.ndarray | float = 1.0
+        self._offset: np.ndarray | float = 0.0
+        self._tokenizer = folder
+        beside = folder.config.get("latents_of")
+        if beside is not None:
+            place = folder.folder.parent / str(beside)
+            self._tokenizer = ModelFolder(place, read_config(place))
+            turn = folder.arrays("latents")
+            self._factor, self._offset = turn["factor"], turn["offset"]
 
     def _graph(self, name: str) -> Any:
         if name not in self._graphs:
-            self._graphs[name] = self._folder.graph(name)
+            folder = self._tokenizer if name in ("encoder", "decoder") else self._folder
+            self._graphs[name] = folder.graph(name)
         return self._graphs[name]
 
     def beats(self, features: np.ndarray) -> np.ndarray:
@@ -68,9 +83,10 @@ class OnnxNetworks:
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Coded motion [T, C] -> scaled latents."""
         made: np.ndarray = self._graph("encoder")(np.ascontiguousarray(motion[None]))[0]
-        return made
+        return made * self._factor + self._offset
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
         """Scaled latents -> coded motion [T, C]."""
-        made: np.ndarray = self._graph("decoder")(np.ascontiguousarray(latent[None]))[0]
+        own = ((latent - self._offset) / self._factor).astype(np.float32)
+        made: np.ndarray = self._graph("decoder")(np.ascontiguousarray(own[None]))[0]
         return made

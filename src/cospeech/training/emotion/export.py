@@ -17,6 +17,7 @@ from ...methods.contextual.tokenizer import Tokenizer
 from ...methods.emotion.generator import Generator
 from ...methods.emotion.mining import Mining
 from ...motion.codec import Codec
+from ...nn.latents import ScaledLatents
 from ...speech.acoustics import DIM
 from ..contextual.export import load_run, rest_poses
 from ..exges.export import LatentDecoder, LatentEncoder
@@ -95,8 +96,13 @@ def export_emotion(
     sampling: dict[str, Any] | None = None,
     calibration: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
+    beside: tuple[str, ScaledLatents] | None = None,
 ) -> Path:
     """Write a model folder from finished runs; the store gives every style's rest pose.
+
+    Args:
+        beside: a model folder that will lie beside this one and has graphs of the same tokenizer, with its
+            network; then none are written here (see ``methods.emotion.networks``).
 
     Raises:
         UserError: a folder is no such run, or they do not belong together.
@@ -154,14 +160,13 @@ def export_emotion(
             _Prior(generator), list(own.values()), list(own), ["mean", "log", "after"], {},
             out / "prior.onnx", store="int8",
         )  # fmt: skip
-    export_graph(
-        LatentEncoder(tokenizer, generator), (torch.zeros(1, 16 * step, config.channels),), ["motion"],
-        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
-    )  # fmt: skip
-    export_graph(
-        LatentDecoder(tokenizer, generator), (torch.zeros(1, 16, config.latent),), ["latent"], ["motion"],
-        {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
-    )  # fmt: skip
+    if beside is not None:
+        theirs, factor = beside[1], beside[1].scale / generator.scale
+        offset = (theirs.mean - generator.mean) / generator.scale
+        with atomic_path(out / "latents.safetensors") as path:
+            save_file({"factor": factor.numpy(), "offset": offset.numpy()}, path)
+    else:
+        _export_tokenizer(tokenizer, generator, out)
     styles = described["styles"]
     with atomic_path(out / "rest.safetensors") as path:
         save_file(rest_poses(store, styles), path)
@@ -171,7 +176,7 @@ def export_emotion(
         "format": 1, "method": "emotion", "name": name, "package_version": __version__,
         "config": {**sizes, "size": config.size if config.vae else 0, "features": features},
         "styles": styles, "default_speaker": default_speaker or styles[0],
-        "emotions": described["emotions"],
+        "emotions": described["emotions"], **({"latents_of": beside[0]} if beside else {}),
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
         "trained_on": described["splits"], "made_pairs": made_pairs, "made_voices": made_pairs,
         "credits": credits or [], "sampling": sampling or {}, "calibration": calibration or {},
@@ -180,6 +185,19 @@ def export_emotion(
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out
+
+
+def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> None:
+    """The graphs to the generator's latents and back."""
+    config, step = generator.config, generator.config.downsample
+    export_graph(
+        LatentEncoder(tokenizer, generator), (torch.zeros(1, 16 * step, config.channels),), ["motion"],
+        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
+    )  # fmt: skip
+    export_graph(
+        LatentDecoder(tokenizer, generator), (torch.zeros(1, 16, config.latent),), ["latent"], ["motion"],
+        {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
+    )  # fmt: skip
 
 
 @torch.no_grad()
