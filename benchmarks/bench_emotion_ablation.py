@@ -4,7 +4,7 @@
 
 TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
 interrupted benchmark goes on when it is called again. Generators are half as wide as the preset
-``default`` and train for 250 steps, so the figures compare with each other and with no other table:
+``default`` and train for 250 steps, priors for 500, so the figures compare with each other and with no other table:
 
 - full; no contrast of the beat, no prompter (zeros), its two halves alone, no motion-smooth loss, no VAE, no
   discriminator;
@@ -36,6 +36,7 @@ from cospeech.methods.contextual.tokenizer import Tokenizer
 from cospeech.methods.emotion.generator import EmotionConfig
 from cospeech.methods.emotion.mining import Mining
 from cospeech.methods.emotion.model import EmotionModel
+from cospeech.methods.emotion.prior import PriorConfig
 from cospeech.methods.emotion.sample import Wishes, sample_latents
 from cospeech.methods.folder import judge_folder
 from cospeech.methods.wishes import emotion_weights, style_weights
@@ -49,8 +50,9 @@ from cospeech.progress import track
 from cospeech.runtime import load
 from cospeech.training.contextual.export import load_run
 from cospeech.training.emotion.export import export_emotion
-from cospeech.training.emotion.generator import PromptedWindows, fit_generator
+from cospeech.training.emotion.generator import PromptedWindows, fit_generator, load_generator_run
 from cospeech.training.emotion.mining import PAIRS, fit_mining, load_mining_run
+from cospeech.training.emotion.prior import fit_prior
 from cospeech.training.presets import PRESETS
 
 SMALL = EmotionConfig(width=128, hidden=512, depth=2, smooth=20.0)
@@ -59,6 +61,8 @@ TRAINING = replace(
     validate_every=250, save_every=125,
 )  # fmt: skip
 MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
+SMALL_PRIOR = PriorConfig(width=128, hidden=512, depth=3)
+PRIOR = replace(PRESETS["default"].prior_training, steps=500, warmup=50, validate_every=500, save_every=250)
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats", "emotion")
 NEAR = 4  # frames on either side of a hand-over
 
@@ -107,24 +111,36 @@ def encoded(store: Store, tokenizer: Tokenizer, mining: Mining, heard: str, jitt
 
 def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
-    variant = VARIANTS[name]
+    variant, out = VARIANTS[name], runs / f"{name}-model"
+    if (out / "config.json").is_file():
+        return out
     heard = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
     if not finished(heard, MINING.steps):
         fit_mining(store, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
+    tokenizer, mining = load_run(tokens)[0].eval(), load_mining_run(heard)[0].eval()
+    assert isinstance(tokenizer, Tokenizer)
+    for network in (tokenizer, mining):
+        network.requires_grad_(False)
+    windows = encoded(store, tokenizer, mining, heard.name, variant.jitter)
     if not finished(runs / name, TRAINING.steps):
-        tokenizer, _ = load_run(tokens)
-        assert isinstance(tokenizer, Tokenizer)
-        mining = load_mining_run(heard)[0].eval().requires_grad_(False)
-        tokenizer.eval().requires_grad_(False)
+        windows.batch_size, windows.poses = TRAINING.batch_size, True
         fit_generator(
-            store, tokenizer, mining, runs / name,
-            config=replace(SMALL, **variant.changes), training=TRAINING, jitter=variant.jitter,
-            windows=encoded(store, tokenizer, mining, heard.name, variant.jitter),
+            store, tokenizer, mining, runs / name, config=replace(SMALL, **variant.changes),
+            training=TRAINING, jitter=variant.jitter, windows=windows,
         )  # fmt: skip
-    out = runs / f"{name}-model"
-    if not (out / "config.json").is_file():
-        export_emotion(tokens, heard, runs / name, store, out, name=name, sampling={"rhythm": False})
-    return out
+    generator, described = load_generator_run(runs / name)
+    prior = None
+    if generator.config.vae:
+        prior = runs / f"{name}-prior"
+        if not finished(prior, PRIOR.steps):
+            windows.batch_size, windows.poses = PRIOR.batch_size, False
+            fit_prior(
+                store, tokenizer, mining, generator, tuple(described["styles"]), prior, config=SMALL_PRIOR,
+                training=PRIOR, windows=windows,
+            )  # fmt: skip
+    return export_emotion(
+        tokens, heard, runs / name, prior, store, out, name=name, sampling={"rhythm": False}
+    )
 
 
 def hand_over(store: Store, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:

@@ -104,7 +104,7 @@ def train(
             gesture), or what measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper.
         stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion.
+            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion, prior.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.

@@ -1,7 +1,10 @@
-"""The global condition of every generator: emotion, whose manner, how lively."""
+"""The global condition of every generator - emotion, whose manner, how lively - and the time of diffusion."""
 
 from __future__ import annotations
 
+import math
+
+import torch
 from torch import Tensor, nn
 
 
@@ -23,3 +26,10 @@ class Conditioner(nn.Module):
         joined = self.emotion(emotion) + self.style(style) + self.intensity(intensity)
         y: Tensor = joined + self.mix(joined)
         return y
+
+
+def waves(angle: Tensor, width: int) -> Tensor:
+    """Sines and cosines [B, width] of angles [B] from 0 (clean) to pi / 2 (noise)."""
+    rate = torch.exp(torch.linspace(0.0, math.log(200.0), width // 2, device=angle.device))
+    phase = angle[:, None] * rate
+    return torch.cat([phase.sin(), phase.cos()], -1)

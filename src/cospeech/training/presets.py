@@ -10,6 +10,7 @@ from ..methods.contextual.generator import GeneratorConfig
 from ..methods.contextual.tokenizer import TokenizerConfig
 from ..methods.emotion.generator import EmotionConfig
 from ..methods.emotion.mining import MiningConfig
+from ..methods.emotion.prior import PriorConfig
 from ..methods.exges.denoiser import DenoiserConfig
 from ..methods.exges.retrieval import RetrievalConfig
 from ..nn.judges import EmotionNetConfig, ExtractorConfig
@@ -38,6 +39,8 @@ class Preset:
     mining_training: TrainConfig = field(default_factory=TrainConfig)
     emotion: EmotionConfig = field(default_factory=EmotionConfig)
     emotion_training: TrainConfig = field(default_factory=TrainConfig)
+    prior: PriorConfig = field(default_factory=PriorConfig)
+    prior_training: TrainConfig = field(default_factory=TrainConfig)
 
 
 # What measures motion is small, and the same in every preset that is meant to be used.
@@ -61,7 +64,10 @@ _MINING = TrainConfig(
     validate_every=250, save_every=100,
 )  # fmt: skip
 _EMOTION = TrainConfig(
-    steps=2000, batch_size=40, learning_rate=8e-4, warmup=80, bf16=True, validate_every=250, save_every=100
+    steps=1400, batch_size=40, learning_rate=8e-4, warmup=80, bf16=True, validate_every=250, save_every=100
+)
+_PRIOR = TrainConfig(
+    steps=3000, batch_size=96, learning_rate=1e-3, warmup=100, bf16=True, validate_every=500, save_every=250
 )
 _LARGE_MINING = MiningConfig(filters=(32, 64, 128), blocks=(3, 4, 6), embedding=512)  # [R]
 _LARGE_ALIGNMENT = AlignConfig(width=384, heads=6, embedding=384)
@@ -105,6 +111,8 @@ PRESETS = {
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         EmotionConfig(width=32, heads=2, hidden=64, depth=1, window=24, size=8),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
+        PriorConfig(width=32, heads=2, hidden=64, depth=1),
+        TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
     ),
     # An hour on two cores: what is shipped.
     "default": Preset(
@@ -120,6 +128,7 @@ PRESETS = {
         mining_training=_MINING,
         emotion=EmotionConfig(smooth=20.0),
         emotion_training=_EMOTION,
+        prior_training=_PRIOR,
     ),
     # For a GPU: the design of "default" in the sizes of the paper.
     "large": Preset(
@@ -141,6 +150,8 @@ PRESETS = {
         mining_training=replace(_MINING, steps=20_000, batch_size=128, warmup=500),
         emotion=EmotionConfig(width=384, heads=6, depth=4, smooth=20.0),
         emotion_training=replace(_EMOTION, steps=60_000, batch_size=128, learning_rate=3e-4, warmup=1000),
+        prior=PriorConfig(width=384, heads=6, hidden=1536, depth=6),
+        prior_training=replace(_PRIOR, steps=100_000, batch_size=256, learning_rate=3e-4, warmup=1000),
     ),
     # For a GPU: Contextual Gesture as its paper has it (appendices D and E), frame by frame and with a
     # residual generator of codes. Its text gives latent, layers, codes, the two blocks, 384 / 1024, the
@@ -205,6 +216,8 @@ PRESETS = {
         mining_training=replace(_MINING, steps=30_000, batch_size=128, warmup=500, learning_rate=2e-4),
         emotion=EmotionConfig(width=512, heads=8, hidden=2048, window=50, chunk=50, squared=False),
         emotion_training=replace(_EMOTION, steps=100_000, batch_size=128, learning_rate=2e-4, warmup=1000),
+        prior=PriorConfig(width=384, heads=6, hidden=1536, depth=6),
+        prior_training=replace(_PRIOR, steps=100_000, batch_size=256, learning_rate=3e-4, warmup=1000),
     ),
 }
 

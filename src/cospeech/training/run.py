@@ -34,7 +34,7 @@ def train(
             measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper; sizes and schedules.
         stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion.
+            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion, prior.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on; the test split stays out unless you name it.

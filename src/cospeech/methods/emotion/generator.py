@@ -47,7 +47,6 @@ class EmotionConfig:
     scale_power: float = 0.5  # as of the denoiser of ExGes
     drop_condition: float = 0.05
     prompt_noise: float = 0.05  # of a scaled latent's deviation, so that own mistakes do not add up
-    drawn: float = 0.25  # share of a batch that is made from draws of the prior
     # Weights of the losses. [R] has 100 for the regression and does not tell the others. [D]
     regression: float = 1.0
     velocity: float = 1.0  # of the latents
@@ -92,22 +91,6 @@ class Generator(ScaledLatents):
         self.head = nn.Linear(w, d)
         self.straight = nn.Linear(w, d)  # what was drawn is heard at once, and by the layers later
 
-    def context(self, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
-        """Condition and rhythm of every step [B, L + N, W].
-
-        Args:
-            beat: [B, L + N, E] of the mining.
-            emotion: [B, L + N, 10] weights.
-            style, intensity: [B, S] and [B, 2], see ``nn.condition.Conditioner``.
-        """
-        y: Tensor = self.condition(emotion, style[:, None], intensity[:, None]) + self.rhythm(beat)
-        return y
-
-    def chunks(self, context: Tensor) -> Tensor:
-        """The mean context [B, K, W] of every chunk of what is to be made."""
-        own = context[:, self.config.given :]
-        return own.reshape(len(own), -1, self.config.chunk, own.shape[-1]).mean(2)
-
     def forward(
         self, given: Tensor, beat: Tensor, mood: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
     ) -> Tensor:
@@ -117,7 +100,8 @@ class Generator(ScaledLatents):
             given: [B, L, D] scaled latents of the prompt.
             beat: [B, L + N, E].
             mood: [B, K, Z] the VAE's latents; without one the audio's emotion features [B, L + N, E].
-            emotion, style, intensity: see ``context``.
+            emotion: [B, L + N, 10] weights.
+            style, intensity: [B, S] and [B, 2], see ``nn.condition.Conditioner``.
         """
         condition = self.condition(emotion, style[:, None], intensity[:, None])
         if self.config.vae:
@@ -134,15 +118,6 @@ class Generator(ScaledLatents):
             y = block(y, memory, condition)
         made: Tensor = sketch + self.head(self.norm(y[:, self.config.given :]))
         return made + self.straight(features[:, self.config.given :])
-
-    def draw(self, given: Tensor, context: Tensor, noise: Tensor) -> Tensor:
-        """Latents [B, K, Z] of the prior, one after the other, from noise [B, K, Z]."""
-        state, before, drawn = self.vae.start(given[:, -1]), torch.zeros_like(noise[:, :1]), []
-        for k in range(noise.shape[1]):
-            mean, log, state = self.vae.prior(before, context[:, k : k + 1], state)
-            before = mean + log.exp() * noise[:, k : k + 1]
-            drawn.append(before)
-        return torch.cat(drawn, 1)
 
 
 class Discriminator(nn.Module):

@@ -71,25 +71,16 @@ class TrainedEmotion(nn.Module):
             wishes = [v * (torch.rand(size, 1, device=x.device) >= c.drop_condition) for v in wishes]
         emotion = wishes[0][:, None].expand(-1, x.shape[1], -1)
         arguments = (emotion, wishes[1], wishes[2])
-        drawn = round(size * c.drawn) if c.vae and self.training else 0
         terms: dict[str, Tensor] = {}
         mood = batch["mood"]
         if c.vae:
             heard, kinds = batch["mood"][:, c.given :], emotion[:, c.given :]
             mean, log = net.vae.posterior(target, heard, kinds)
-            z = mean + log.exp() * torch.randn_like(mean) * (1.0 if self.training else 0.0)
-            context = net.chunks(net.context(batch["beat"], *arguments))
-            before = F.pad(z, (0, 0, 1, 0))[:, :-1]
-            expected, spread, _ = net.vae.prior(before, context, net.vae.start(given[:, -1]))
-            own = divergence(mean.float(), log.float(), expected.float(), spread.float())
-            terms["kl"] = own.mean()
-            if drawn:
-                noise = torch.randn_like(z[:drawn])
-                z = torch.cat([net.draw(given[:drawn], context[:drawn], noise), z[drawn:]])
-            mood = z
+            mood = mean + log.exp() * torch.randn_like(mean) * (1.0 if self.training else 0.0)
+            terms["kl"] = divergence(mean.float(), log.float()).mean()
         made = net(given, batch["beat"], mood, *arguments).float()
-        kept, there = made[drawn:], batch["valid"][drawn:, c.given :, None].float()
-        terms |= self._told(kept, target[drawn:], given[drawn:], there, batch, drawn)
+        there = batch["valid"][:, c.given :, None].float()
+        terms |= self._told(made, target, given, there, batch["pose"])
         if c.discriminator:
             terms |= self._judged(made, given, target, batch)
             if made.requires_grad:
@@ -98,9 +89,8 @@ class TrainedEmotion(nn.Module):
         return terms
 
     def _told(
-        self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, batch: dict[str, Tensor],
-        drawn: int,
-    ) -> dict[str, Tensor]:  # fmt: skip
+        self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, pose: Tensor
+    ) -> dict[str, Tensor]:
         c, total = self.config, there.sum().clamp_min(1) * made.shape[-1]
         with torch.autocast(made.device.type, enabled=False):
             last = given[:, -1:].float()
@@ -114,7 +104,7 @@ class TrainedEmotion(nn.Module):
             if c.smooth and self.linear:
                 terms["smooth"] = motion_smooth(
                     self.poses(made[:SMOOTHED]),
-                    batch["pose"][drawn:][:SMOOTHED],
+                    pose[:SMOOTHED],
                     temperature=c.temperature,
                     squared=c.squared,
                 )

@@ -229,9 +229,7 @@ class EmotionModel:
                 f"the model {self.name} has not learned {', '.join(strange)}; it knows "
                 f"{', '.join(self.emotions) or 'no emotions, since its corpus names none'}"
             )
-        neutral, far = emotion_weights(None), self.sampling.sharpen
-        # Where nobody was called neutral, nothing in particular stands for it: all zeros.
-        asked = np.where(seen, neutral + far * (emotion - neutral), 0.0)
+        asked = np.where(seen, emotion, 0.0)  # where nobody was called neutral, all zeros stand for it
         return Wishes(
             asked.astype(np.float32), style_weights(speaker, self.speakers),
             np.array([level, 1.0], dtype=np.float32),
@@ -302,6 +300,8 @@ def _checked(folder: ModelFolder) -> EmotionSampling:
     if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
     try:
-        return EmotionSampling(**config.get("sampling", {}))
-    except (TypeError, ValueError) as error:
+        settings = dict(config.get("sampling", {}))
+        diffusion = replace(EmotionSampling().diffusion, **settings.pop("diffusion", {}))
+        return EmotionSampling(diffusion=diffusion, **settings)
+    except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

@@ -56,20 +56,13 @@ class OnnxNetworks:
         made: np.ndarray = self._graph("moods")(padded)[0]
         return made
 
-    def context(
-        self, given: np.ndarray, beat: np.ndarray, emotion: np.ndarray, style: np.ndarray,
-        intensity: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    def denoise(
+        self, z: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, given: np.ndarray, beat: np.ndarray,
+        emotion: np.ndarray, style: np.ndarray, intensity: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
         """See ``sample.Networks``."""
-        chunks, state = self._graph("context").all(given, beat, emotion, style, intensity)
-        return chunks, state
-
-    def prior(
-        self, before: np.ndarray, context: np.ndarray, state: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """See ``sample.Networks``."""
-        mean, log, state = self._graph("prior").all(before, context, state)
-        return mean, log, state
+        made: np.ndarray = self._graph("prior")(z, alpha, sigma, given, beat, emotion, style, intensity)
+        return made
 
     def make(
         self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,

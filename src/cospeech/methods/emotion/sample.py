@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
+
+from ...sampling.diffusion import DiffusionSampling, alpha_sigma, sample_diffusion
 
 
 class Networks(Protocol):
@@ -22,24 +24,18 @@ class Networks(Protocol):
         """[T, F] -> [T / downsample, E]."""
         ...
 
-    def context(
-        self, given: np.ndarray, beat: np.ndarray, emotion: np.ndarray, style: np.ndarray,
-        intensity: np.ndarray,
-    ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
-        """Prompt [B, L, D], beat [B, L + N, E] and wishes -> chunks [B, K, W] and a state."""
-        ...
-
-    def prior(
-        self, before: np.ndarray, context: np.ndarray, state: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of one chunk: [B, 1, Z], [B, 1, W], [1, B, W] -> mean and log deviation [B, 1, Z], state."""
+    def denoise(
+        self, z: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, given: np.ndarray, beat: np.ndarray,
+        emotion: np.ndarray, style: np.ndarray, intensity: np.ndarray,
+    ) -> np.ndarray:  # fmt: skip
+        """Noisy latents of the VAE [B, K, Z], prompt [B, L, D], beat [B, L + N, E], wishes -> x_0."""
         ...
 
     def make(
         self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,
         intensity: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
-        """Scaled latents [B, N, D]; mood [B, K, Z] (of no account without a VAE)."""
+        """Scaled latents [B, N, D]; mood [B, K, Z] as it was diffused (of no account without a VAE)."""
         ...
 
     def encode(self, motion: np.ndarray) -> np.ndarray:
@@ -55,9 +51,10 @@ class Networks(Protocol):
 class EmotionSampling:
     """Settings of ``sample_latents`` and of what follows it."""
 
+    diffusion: DiffusionSampling = field(default_factory=lambda: DiffusionSampling(steps=10))
+    guidance: float = 1.0  # of mood, manner and liveliness; 1: none. Above 1 they show more
     variety: float = 1.0  # of the VAE's draws: 0 the most usual motion, above 1 further afield
     rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
-    sharpen: float = 1.0  # how far the wanted emotion is from neutral, 1: as it was learned
 
 
 @dataclass(frozen=True)
@@ -89,25 +86,28 @@ def sample_latents(
         part = slice(start, start + before + size)
         prompt = done[start : start + before][None]
         own = (emotion[part][None], style, intensity)
-        mood = draw(networks, prompt, beat[part][None], own, rng, settings.variety)
+        mood = draw(networks, prompt, beat[part][None], own, rng, settings)
         done[start + before : start + before + size] = networks.make(prompt, beat[part][None], mood, *own)[0]
     return done[before : before + length]
 
 
 def draw(
     networks: Networks, given: np.ndarray, beat: np.ndarray,
-    wishes: tuple[np.ndarray, np.ndarray, np.ndarray], rng: np.random.Generator, variety: float,
+    wishes: tuple[np.ndarray, np.ndarray, np.ndarray], rng: np.random.Generator, settings: EmotionSampling,
 ) -> np.ndarray:  # fmt: skip
-    """Latents [1, K, Z] of the VAE for a window, one after the other out of its prior."""
-    count = networks.window // networks.chunk
-    drawn = np.zeros((1, count, networks.size), dtype=np.float32)
+    """Latents [1, K, Z] of the VAE for a window, out of noise."""
+    shape = (networks.window // networks.chunk, networks.size)
     if not networks.size:
-        return drawn
-    context, state = networks.context(given, beat, *wishes)
-    noise = rng.standard_normal(drawn.shape).astype(np.float32) * np.float32(variety)
-    before = drawn[:, :1] * 0
-    for k in range(count):
-        mean, log, state = networks.prior(before, context[:, k : k + 1], state)
-        before = mean + np.exp(log) * noise[:, k : k + 1]
-        drawn[:, k] = before[:, 0]
-    return drawn
+        return np.zeros((1, *shape), dtype=np.float32)
+    guided = settings.guidance != 1.0
+    batch = 2 if guided else 1
+    own = [np.concatenate([v, np.zeros_like(v)]) if guided else v for v in wishes]
+    given, beat = np.repeat(given, batch, 0), np.repeat(beat, batch, 0)
+
+    def denoise(x: np.ndarray, time: float) -> np.ndarray:
+        alpha, sigma = (np.full(batch, v, dtype=np.float32) for v in alpha_sigma(time))
+        made = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, given, beat, *own)
+        return made[1] + np.float32(settings.guidance) * (made[0] - made[1]) if guided else made[0]
+
+    steps = replace(settings.diffusion, temperature=settings.diffusion.temperature * settings.variety)
+    return sample_diffusion(denoise, shape, rng, steps)[None]

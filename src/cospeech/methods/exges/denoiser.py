@@ -10,14 +10,13 @@ adds to the best estimate that looks at each number alone (``preconditioned``), 
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...nn.condition import Conditioner
+from ...nn.condition import Conditioner, waves
 from ...nn.latents import ScaledLatents
 from ...nn.transformer import ConditionedBlock
 from ..contextual.align import AlignConfig
@@ -124,7 +123,7 @@ class Denoiser(ScaledLatents):
         seen = torch.cat([given, mask], -1).reshape(x.shape[0], x.shape[1], self.constraint.in_features)
         y = self.input(x) + self.constraint(seen)
         angle = torch.atan2(sigma, alpha)
-        condition = self.condition(emotion, style, intensity) + self.time(_waves(angle, y.shape[-1]))
+        condition = self.condition(emotion, style, intensity) + self.time(waves(angle, y.shape[-1]))
         for block in self.blocks:
             y = block(y, speech, condition)
         return self.preconditioned(x, self.head(self.norm(y)), alpha, sigma)
@@ -140,13 +139,6 @@ class Denoiser(ScaledLatents):
         variance = a**2 * self.spread**2 + n**2
         y: Tensor = a * self.spread**2 / variance * x + n * self.spread * variance.rsqrt() * made
         return y
-
-
-def _waves(angle: Tensor, width: int) -> Tensor:
-    """Sines and cosines [B, width] of angles [B] from 0 (clean) to pi / 2 (noise)."""
-    rate = torch.exp(torch.linspace(0.0, math.log(200.0), width // 2, device=angle.device))
-    phase = angle[:, None] * rate
-    return torch.cat([phase.sin(), phase.cos()], -1)
 
 
 def denoiser_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -16,6 +16,7 @@ from ...files import atomic_path
 from ...methods.contextual.tokenizer import Tokenizer
 from ...methods.emotion.generator import Generator
 from ...methods.emotion.mining import Mining
+from ...methods.emotion.prior import Prior
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...speech.acoustics import DIM
@@ -24,6 +25,7 @@ from ..exges.export import LatentDecoder, LatentEncoder
 from ..export import export_graph, round_weights
 from .generator import load_generator_run
 from .mining import load_mining_run
+from .prior import load_prior_run
 
 
 class _Beats(nn.Module):
@@ -44,26 +46,23 @@ class _Moods(nn.Module):
         return self.mining.emotions(acoustics)[1]
 
 
-class _Context(nn.Module):
-    def __init__(self, generator: Generator) -> None:
+class _Made(nn.Module):
+    """The generator, fed with latents of the VAE as they were diffused."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, generator: Generator, prior: Prior) -> None:
         super().__init__()
         self.generator = generator
+        self.register_buffer("mean", prior.mean)
+        self.register_buffer("std", prior.std)
 
     def forward(
-        self, given: Tensor, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        net = self.generator
-        return net.chunks(net.context(beat, emotion, style, intensity)), net.vae.start(given[:, -1])
-
-
-class _Prior(nn.Module):
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.vae = generator.vae
-
-    def forward(self, before: Tensor, context: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        mean, log, after = self.vae.prior(before, context, state)
-        return mean, log, after
+        self, given: Tensor, beat: Tensor, mood: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> Tensor:
+        y: Tensor = self.generator(given, beat, mood * self.std + self.mean, emotion, style, intensity)
+        return y
 
 
 class _Still(nn.Module):
@@ -87,6 +86,7 @@ def export_emotion(
     tokenizer_run: str | Path,
     mining_run: str | Path,
     generator_run: str | Path,
+    prior_run: str | Path | None,
     store: Store,
     out: str | Path,
     *,
@@ -101,6 +101,7 @@ def export_emotion(
     """Write a model folder from finished runs; the store gives every style's rest pose.
 
     Args:
+        prior_run: of the VAE; None if the generator has none.
         beside: a model folder that will lie beside this one and has graphs of the same tokenizer, with its
             network; then none are written here (see ``methods.emotion.networks``).
 
@@ -123,8 +124,12 @@ def export_emotion(
     if mining.config.embedding != config.embedding:
         raise UserError(f"{generator_run} was trained on another mining than {mining_run}; give that one")
     out.mkdir(parents=True, exist_ok=True)
-    for part in (mining, generator, tokenizer.encoder, tokenizer.decoder):
-        round_weights(part, "int8")
+    prior = None if prior_run is None else load_prior_run(prior_run)[0]
+    if config.vae and prior is None:
+        raise UserError(f"{generator_run} has a VAE; train its prior, or name the run of one")
+    for part in (mining, generator, prior, tokenizer.encoder, tokenizer.decoder):
+        if part is not None:
+            round_weights(part, "int8")
     round_weights(tokenizer.synthesis, "float16")
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
@@ -145,21 +150,19 @@ def export_emotion(
         "emotion": torch.zeros(1, steps, config.emotions), "style": torch.zeros(1, config.styles),
         "intensity": torch.zeros(1, 2),
     }  # fmt: skip
-    own = {label: value for label, value in inputs.items() if config.vae or label != "mood"}
-    made: nn.Module = generator if config.vae else _Still(generator, mean_moods(mining, store))
-    export_graph(made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", store="int8")
     if config.vae:
+        assert prior is not None
+        made: nn.Module = _Made(generator, prior)
+        export_graph(
+            made, list(inputs.values()), list(inputs), ["latent"], {}, out / "generator.onnx", store="int8"
+        )
+        _export_prior(prior, inputs, out)
+    else:
+        made = _Still(generator, mean_moods(mining, store))
         own = {label: value for label, value in inputs.items() if label != "mood"}
         export_graph(
-            _Context(generator), list(own.values()), list(own), ["chunks", "state"], {},
-            out / "context.onnx", store="int8",
-        )  # fmt: skip
-        own = {"before": torch.zeros(1, 1, config.size), "context": torch.zeros(1, 1, config.width),
-               "state": torch.zeros(1, 1, config.width)}  # fmt: skip
-        export_graph(
-            _Prior(generator), list(own.values()), list(own), ["mean", "log", "after"], {},
-            out / "prior.onnx", store="int8",
-        )  # fmt: skip
+            made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", store="int8"
+        )
     if beside is not None:
         theirs, factor = beside[1], beside[1].scale / generator.scale
         offset = (theirs.mean - generator.mean) / generator.scale
@@ -185,6 +188,17 @@ def export_emotion(
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out
+
+
+def _export_prior(prior: Prior, inputs: dict[str, Tensor], out: Path) -> None:
+    """The prior, for one sample or two (with and without wishes)."""
+    twice = {label: value.repeat(2, *[1] * (value.ndim - 1)) for label, value in inputs.items()}
+    z = twice.pop("mood")
+    own = {"z": z, "alpha": torch.full((2,), 0.6), "sigma": torch.full((2,), 0.8), **twice}
+    export_graph(
+        prior, list(own.values()), list(own), ["clean"], {label: {0: "batch"} for label in own},
+        out / "prior.onnx", store="int8",
+    )  # fmt: skip
 
 
 def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> None:

@@ -39,6 +39,7 @@ class PromptedWindows:
         self, store: Store, tokenizer: Tokenizer, mining: Mining, styles: tuple[str, ...],
         config: EmotionConfig, *, splits: tuple[str, ...] = ("train",), batch_size: int = 48, seed: int = 0,
         jitter: float = 0.0, grow: int = 1,
+        poses: bool = True,
     ) -> None:  # fmt: skip
         """Encode all motion and hear all speech, once.
 
@@ -46,11 +47,13 @@ class PromptedWindows:
             grow: steps of training in which the weights of KL and discriminator come to their own.
             jitter: degrees (deviation) of noise that is added to every joint in every frame of the training
                 motion, each for itself: to learn what jittering data do.
+            poses: whether batches have poses, which only the motion-smooth loss reads.
         Raises:
             UserError: the store has no speech with motion there, or keeps not how it sounds.
         """
         self.store, self.styles, self.config = store, styles, config
         self.batch_size, self.seed, self.jitter, self.grow = batch_size, seed, jitter, grow
+        self.poses = poses
         self.mean, self.std = tokenizer.mean.numpy(), tokenizer.std.numpy()
         self.items = store.select(split=splits, kind=PAIRS)
         if not self.items:
@@ -91,9 +94,10 @@ class PromptedWindows:
             within = places.clip(0, length - 1)
             latent[row] = self.latents[choice][within]
             mood[row], beat[row] = self.heard[choice][0][within], self.heard[choice][1][within]
-            first = (start + c.given) * c.downsample
-            frames = np.arange(first, first + len(pose[row])).clip(0, length * c.downsample - 1)
-            pose[row] = (self._motion(item)[frames] - self.mean) / self.std
+            if self.poses:
+                first = (start + c.given) * c.downsample
+                frames = np.arange(first, first + len(pose[row])).clip(0, length * c.downsample - 1)
+                pose[row] = (self._motion(item)[frames] - self.mean) / self.std
             if item.emotion in EMOTIONS:
                 emotion[row, EMOTIONS.index(item.emotion)] = 1.0
             if item.speaker in self.styles:

@@ -14,10 +14,11 @@ from ..contextual.train import train as train_contextual
 from ..loop import TrainConfig
 from ..presets import preset as find_preset
 from .export import export_emotion
-from .generator import fit_generator
+from .generator import fit_generator, load_generator_run
 from .mining import fit_mining, load_mining_run
+from .prior import fit_prior
 
-STAGES = (*GROUND[:2], "mining", "emotion")
+STAGES = (*GROUND[:2], "mining", "emotion", "prior")
 
 
 def train(
@@ -30,14 +31,14 @@ def train(
     seed: int = 0,
     splits: tuple[str, ...] = ("train",),
 ) -> Path:
-    """Train the alignment and the tokenizer of the contextual method, then the mining and the generator.
+    """Train the alignment and the tokenizer of the contextual method, then mining, generator and prior.
 
     A run found in ``out`` is continued; one of the contextual method or of ExGes lends its first two stages.
 
     Args:
         store: folder made by ``prepare``.
         out: run folder; the stages have folders of their own in it.
-        stage: alignment, tokenizer, mining, emotion (the generator) or all.
+        stage: alignment, tokenizer, mining, emotion (the generator), prior or all.
         steps: of each stage, instead of the preset's.
         splits: what to train on; the test split stays out unless you name it.
     Raises:
@@ -70,6 +71,16 @@ def train(
             opened, tokenizer, load_mining_run(out / "mining")[0], out / "emotion", config=chosen.emotion,
             training=schedule(chosen.emotion_training), splits=splits,
         )  # fmt: skip
+    if stage in ("prior", "all"):
+        tokenizer, _ = load_run(out / "tokenizer")
+        assert isinstance(tokenizer, Tokenizer)
+        generator, described = load_generator_run(out / "emotion")
+        if generator.config.vae:
+            fit_prior(
+                opened, tokenizer, load_mining_run(out / "mining")[0], generator,
+                tuple(described["styles"]), out / "prior", config=chosen.prior,
+                training=schedule(chosen.prior_training), splits=splits,
+            )  # fmt: skip
     return out
 
 
@@ -77,5 +88,11 @@ def export(run: str | Path, store: str | Path, out: str | Path, *, name: str | N
     """Write the model folder of a finished run."""
     run, out = Path(run), Path(out)
     return export_emotion(
-        run / "tokenizer", run / "mining", run / "emotion", Store(store), out, name=name or out.name
+        run / "tokenizer",
+        run / "mining",
+        run / "emotion",
+        run / "prior" if (run / "prior").is_dir() else None,
+        Store(store),
+        out,
+        name=name or out.name,
     )
