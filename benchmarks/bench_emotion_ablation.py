@@ -4,7 +4,7 @@
 
 TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
 interrupted benchmark goes on when it is called again. Generators are half as wide as the preset
-``default`` and train for 250 steps, priors for 500, so the figures compare with each other and with no other table:
+``default`` and train for 250 steps, priors for 500, so the figures compare with each other alone:
 
 - full; no contrast of the beat, no prompter (zeros), its two halves alone, no motion-smooth loss, no VAE, no
   discriminator;

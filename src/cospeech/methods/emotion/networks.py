@@ -60,9 +60,10 @@ class OnnxNetworks:
         self, z: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, given: np.ndarray, beat: np.ndarray,
         emotion: np.ndarray, style: np.ndarray, intensity: np.ndarray,
     ) -> np.ndarray:  # fmt: skip
-        """See ``sample.Networks``."""
-        made: np.ndarray = self._graph("prior")(z, alpha, sigma, given, beat, emotion, style, intensity)
-        return made
+        """See ``sample.Networks``; the graph is of one sample, so samples go one by one."""
+        inputs = (z, alpha, sigma, given, beat, emotion, style, intensity)
+        graph = self._graph("prior")
+        return np.concatenate([graph(*(v[k : k + 1] for v in inputs)) for k in range(len(z))])
 
     def make(
         self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,

@@ -191,14 +191,10 @@ def export_emotion(
 
 
 def _export_prior(prior: Prior, inputs: dict[str, Tensor], out: Path) -> None:
-    """The prior, for one sample or two (with and without wishes)."""
-    twice = {label: value.repeat(2, *[1] * (value.ndim - 1)) for label, value in inputs.items()}
-    z = twice.pop("mood")
-    own = {"z": z, "alpha": torch.full((2,), 0.6), "sigma": torch.full((2,), 0.8), **twice}
-    export_graph(
-        prior, list(own.values()), list(own), ["clean"], {label: {0: "batch"} for label in own},
-        out / "prior.onnx", store="int8",
-    )  # fmt: skip
+    """The prior, for one sample."""
+    rest = {label: value for label, value in inputs.items() if label != "mood"}
+    own = {"z": inputs["mood"], "alpha": torch.full((1,), 0.6), "sigma": torch.full((1,), 0.8), **rest}
+    export_graph(prior, list(own.values()), list(own), ["clean"], {}, out / "prior.onnx", store="int8")
 
 
 def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> None:

@@ -24,8 +24,11 @@ METHOD = "emotion prior"
 class DrawWindows:
     """Windows of latents of the VAE, as its posterior draws them, with noise."""
 
-    def __init__(self, windows: PromptedWindows, generator: Generator, *, seed: int = 0) -> None:
-        self.windows, self.generator, self.seed = windows, generator, seed
+    def __init__(
+        self, windows: PromptedWindows, generator: Generator, *, seed: int = 0, bf16: bool = False
+    ) -> None:
+        """bf16: whether the posterior is computed in bfloat16."""
+        self.windows, self.generator, self.seed, self.bf16 = windows, generator, seed, bf16
 
     @torch.no_grad()
     def __call__(self, step: int, place: Place) -> Batch:
@@ -35,8 +38,9 @@ class DrawWindows:
         x = net.scaled(batch["latent"])
         heard = batch["mood"][:, c.given :]
         emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
-        mean, log = net.vae.posterior(x[:, c.given :], heard, emotion)
-        size = len(x)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            mean, log = net.vae.posterior(x[:, c.given :], heard, emotion)
+        mean, log, size = mean.float(), log.float(), len(x)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self.seed, step, place.rank)) % 2**31)
             time = (torch.arange(size) + torch.rand(size)) / size  # evenly spread over the batch
@@ -77,8 +81,8 @@ def fit_prior(
         seed=training.seed, poses=False,
     )  # fmt: skip
     windows.config = generator.config
-    made = DrawWindows(windows, generator, seed=training.seed)
-    z = torch.cat([made(-1 - k, Place())["z"] for k in range(8)]).flatten(0, 1)
+    made = DrawWindows(windows, generator, seed=training.seed, bf16=training.bf16)
+    z = torch.cat([made(10**9 + k, Place())["z"] for k in range(8)]).flatten(0, 1)
     torch.manual_seed(training.seed)
     model = TrainedPrior(Prior(config, generator.config, (z.mean(0), z.std(0).clamp_min(1e-3))))
     held_out = None
