@@ -147,6 +147,24 @@ def test_features_of_a_latent_are_of_its_chunk_and_the_mood():
     assert not torch.allclose(net.decode(z, emotion.roll(1, 2)), made)
 
 
+@pytest.mark.parametrize("chunk", [2, 4, 10])
+def test_a_latent_for_every_chunk(chunk):
+    torch.manual_seed(0)
+    net = EmotionVae(latent=5, heard=12, emotions=10, width=16, heads=2, size=4, chunk=chunk, dropout=0.0)
+    for count in (1, 3):
+        steps = count * chunk
+        mean, _ = net.posterior(dice(2, steps, 5), dice(2, steps, 12), torch.rand(2, steps, 10))
+        assert mean.shape == (2, count, 4)
+        assert net.decode(mean, torch.rand(2, steps, 10)).shape == (2, steps, 16)
+
+
+def test_chunks_that_cannot_be_are_told():
+    with pytest.raises(ValueError, match="an even number of steps; got 5"):
+        Generator(replace(SMALL, window=10, chunk=5))
+    with pytest.raises(ValueError, match="no whole chunks of 4"):
+        Generator(replace(SMALL, window=10))
+
+
 # ------------------------------------------------------------------------ generator
 
 
