@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from corpus_data import ACTORS, ebmdb_rig, gesturing, voice, write_ebmdb, write_speech
+from corpus_data import ACTORS, ebmdb_rig, gesturing, voice, write_ebmdb
 from cospeech.data.clips import Dropped, GestureClip
 from cospeech.data.prepare import reader
 from cospeech.data.readers import beat2, ebmdb, folder, voices

@@ -69,7 +69,7 @@ class Generator(nn.Module):
         Raises ValueError for a window that is no multiple of the chunk.
         """
         super().__init__()
-        if config.window % config.chunk:
+        if config.vae and config.window % config.chunk:
             raise ValueError(f"a window of {config.window} steps has no whole chunks of {config.chunk}")
         self.config = config
         d, w = config.latent, config.width
