@@ -231,6 +231,32 @@ def test_looking_needs_no_slopes():
         torch.testing.assert_close(value, again[name])  # and rolls no dice
 
 
+def test_the_divergence_teaches_posterior_and_prior():
+    net = trained()
+    net.zero_grad()
+    terms_of(net, batch())["kl"].backward()
+    for part in (net.generator.vae.guess, net.generator.vae.expect):
+        mean, log = part.weight.grad.chunk(2)
+        assert mean.any()
+        assert log.any()
+    assert net.generator.vae.begin.weight.grad is not None
+
+
+def test_what_is_drawn_has_not_seen_the_motion():
+    """Of a batch of eight two come out of the prior: their target does not reach what is made."""
+    net = trained(drawn=0.25)
+    given, other = batch(), batch()
+    other["latent"][:, SMALL.given :] += 1.0
+    caught: list[torch.Tensor] = []
+    forward = net.generator.forward
+    net.generator.forward = lambda *args: caught.append(forward(*args)) or caught[-1]
+    terms_of(net, given)
+    terms_of(net, other)
+    torch.testing.assert_close(caught[1][:2], caught[0][:2])
+    for row in range(2, 8):
+        assert not torch.allclose(caught[1][row], caught[0][row])
+
+
 def test_draws_of_the_prior_are_judged_and_not_corrected():
     """A quarter of a batch is made from draws: nothing says which motion it should have been."""
     net = trained(drawn=0.25)

@@ -204,6 +204,18 @@ def test_the_generator_listens_to_everything(name, with_vae):
     torch.testing.assert_close(changed[0], whole[0])  # and each sample to its own
 
 
+@pytest.mark.parametrize("name", ["beat", "emotion", "style", "intensity"])
+def test_the_prior_is_asked_with_everything(name):
+    net = made()
+    whole = inputs(net)
+    given = {key: whole[key] for key in ("beat", "emotion", "style", "intensity")}
+    moved = given[name].clone()
+    moved[1] += 0.5
+    before, after = (net.context(*asked.values()) for asked in (given, {**given, name: moved}))
+    assert not torch.allclose(after[1], before[1])
+    torch.testing.assert_close(after[0], before[0])
+
+
 def test_a_mood_that_changes_late_moves_what_is_late_most():
     net = made()
     given = inputs(net, 1)
@@ -247,4 +259,6 @@ def test_a_condition_step_by_step_is_the_global_one_where_it_is_constant(fusion)
     course = condition[:, None].expand(-1, 7, -1)
     torch.testing.assert_close(block(x, speech, course), whole)
     turned = torch.cat([course[:, :6], -course[:, 6:]], 1)
-    assert not torch.allclose(block(x, speech, turned), whole)
+    changed = block(x, speech, turned)
+    assert not torch.allclose(changed, whole)
+    assert not torch.allclose(changed, block(x, speech, turned.mean(1)))
