@@ -5,6 +5,7 @@ Each is made once a run, when the first test asks for it.
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,28 @@ def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
     from cospeech.training.contextual.train import export
 
     return export(tiny_run, mini_store, tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
+    """A run of EmotionGesture on the tokenizer of the tiny run, with shaken weights."""
+    from cospeech.training.emotion.train import train
+
+    run = tmp_path_factory.mktemp("emotion") / "run"
+    for stage in ("alignment", "tokenizer"):
+        shutil.copytree(tiny_run / stage, run / stage)
+    for stage in ("mining", "emotion"):
+        train(mini_store, run, preset="tiny", stage=stage)
+        shake(run, stages=(stage,))
+    return run
+
+
+@pytest.fixture(scope="session")
+def emotion_model(emotion_run, mini_store, tmp_path_factory) -> Path:
+    """The model folder of that run."""
+    from cospeech.training.emotion.train import export
+
+    return export(emotion_run, mini_store, tmp_path_factory.mktemp("models") / "moody")
 
 
 @pytest.fixture(scope="session")

@@ -193,12 +193,12 @@ def write_speech(folder: Path, *, train: int = 4, others: int = 1, seconds: floa
     return folder
 
 
-def shake(run: Path, *, size: float = 0.08) -> None:
-    """Add noise to the weights of a finished run, both stages."""
+def shake(run: Path, *, stages: tuple[str, ...] = ("tokenizer", "generator"), size: float = 0.08) -> None:
+    """Add noise to the weights of stages of a finished run."""
     import torch
     from safetensors.torch import load_file, save_file
 
-    for stage in ("tokenizer", "generator"):
+    for stage in stages:
         path = run / stage / "model.safetensors"
         noise = torch.Generator().manual_seed(0)
         weights = {

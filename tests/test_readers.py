@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from corpus_data import ACTORS, ebmdb_rig, gesturing, voice, write_ebmdb, write_speech
+from corpus_data import ACTORS, ebmdb_rig, gesturing, voice, write_ebmdb
 from cospeech.data.clips import Dropped, GestureClip
 from cospeech.data.prepare import reader
 from cospeech.data.readers import beat2, ebmdb, folder, voices
@@ -336,31 +336,6 @@ class TestEbmdb:
         jumping.rotations[30, canonical_skeleton().index("left_shoulder")] = np.eye(3)
         assert "m/s (allowed 8)" in ebmdb.implausible(jumping)
         assert ebmdb.implausible(gesturing(2.0, seed=0)) is None
-
-
-class TestVoices:
-    """Speech alone."""
-
-    def test_speakers_keep_to_one_split(self, tmp_path):
-        write_speech(tmp_path, train=2, others=1, seconds=4.5)
-        write_wav(tmp_path / "short.wav", voice(1.5, seed=0)[0])
-        (tmp_path / "noise.mp3").write_bytes(b"no sound")
-        clips = by_id(voices.read(tmp_path, quiet=True))
-        assert "shorter than two seconds" in clips.pop("short.wav").reason
-        assert isinstance(clips.pop("noise.mp3"), Dropped)
-        assert sorted(clip.split for clip in clips.values()) == ["test", "train", "train", "val"]
-        for clip in clips.values():
-            assert clip.motion is None
-            assert clip.split == voices.split_of(clip.speaker)
-
-    def test_the_hash_keeps_about_a_tenth_each(self):
-        splits = [voices.split_of(f"speaker {k}") for k in range(3000)]
-        assert splits.count("val") == pytest.approx(300, abs=60)
-        assert splits.count("test") == pytest.approx(300, abs=60)
-
-    def test_no_sound(self, tmp_path):
-        with pytest.raises(UserError, match="holds no sound files"):
-            list(voices.read(tmp_path))
 
 
 def test_readers_by_name():

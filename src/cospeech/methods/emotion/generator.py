@@ -42,7 +42,7 @@ class EmotionConfig:
     temporal: bool = True
     vae: bool = True
     size: int = 32  # Z [R]
-    chunk: int = 4  # steps of a latent
+    chunk: int = 4  # steps of a latent, even
     discriminator: bool = True
     scale_power: float = 0.5  # as of the denoiser of ExGes
     drop_condition: float = 0.05
@@ -61,8 +61,13 @@ class Generator(ScaledLatents):
     """Latents of the next ``window`` steps, from the given ones, the audio, and the VAE's draws."""
 
     def __init__(self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None) -> None:
-        """latents: mean and deviation [D] of the tokenizer's latents."""
+        """latents: mean and deviation [D] of the tokenizer's latents.
+
+        Raises ValueError for a window that is no multiple of the chunk.
+        """
         super().__init__(config.latent, config.scale_power, latents)
+        if config.vae and config.window % config.chunk:
+            raise ValueError(f"a window of {config.window} steps has no whole chunks of {config.chunk}")
         self.config = config
         d, w = config.latent, config.width
         self.condition = Conditioner(config.emotions, config.styles, w)

@@ -29,6 +29,7 @@ from .sample import EmotionSampling, Wishes, sample_latents
 from .track import Mood, checked, track_weights
 
 MOST = 2.0  # of variety
+FAINT = 0.05  # weight below which an emotion does not show in the face
 LISTEN = 60.0  # seconds of a voice that are listened to at once
 
 # What config.json of a model folder may hold.
@@ -267,14 +268,12 @@ def _course(
 
 
 def _face(speech: Speech, weights: np.ndarray, *, seed: int, intensity: float) -> np.ndarray:
-    """A face that speaks, [T, 52], in the strongest emotion of every moment, faded like the emotions."""
-    order = weights.argmax(1)
-    present = sorted(set(order.tolist()))
+    """A face that speaks, [T, 52], in the moods of every moment by their weights [T, 10]."""
+    present = np.flatnonzero(weights.max(0) >= FAINT)
     faces = [face_from_speech(speech, seed=seed, emotion=EMOTIONS[k], intensity=intensity) for k in present]
-    if len(present) == 1:
+    if len(faces) == 1:
         return faces[0]
-    share = weights[:, present]
-    share = share / share.sum(1, keepdims=True)
+    share = weights[:, present] / weights[:, present].sum(1, keepdims=True)
     mixed: np.ndarray = np.einsum("tk,ktc->tc", share, np.stack(faces)[:, : len(share)]).astype(np.float32)
     return mixed
 

@@ -22,8 +22,13 @@ class EmotionVae(nn.Module):
         self, *, latent: int, heard: int, emotions: int, width: int, heads: int, size: int, chunk: int,
         dropout: float,
     ) -> None:  # fmt: skip
-        """latent: D of motion; heard: E of the audio's emotion features; size: Z."""
+        """latent: D of motion; heard: E of the audio's emotion features; size: Z.
+
+        Raises ValueError for an odd chunk, whose convolutions would not give a latent for each.
+        """
         super().__init__()
+        if chunk % 2:
+            raise ValueError(f"a chunk must be an even number of steps; got {chunk}")
         self.size, self.chunk, self.width = size, chunk, width
         self.code = nn.Sequential(  # one-hot 8 -> 16 -> 32 [R]
             nn.Linear(emotions, 8), nn.GELU(), nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 32)

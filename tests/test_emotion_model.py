@@ -1,0 +1,393 @@
+"""EmotionGesture in use: moods, mixtures, courses, takes, poses to go on from, edits."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cospeech
+from corpus_data import voice
+from cospeech import api
+from cospeech.data.store import Store
+from cospeech.emotions import EMOTIONS
+from cospeech.errors import UserError
+from cospeech.given import hear_emotion
+from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
+from cospeech.methods.emotion.track import FADE, Mood
+from cospeech.methods.wishes import emotion_weights
+from cospeech.motion.codec import Codec
+from cospeech.motion.motion import Motion, load_motion
+from cospeech.motion.posture import stand
+from cospeech.motion.skeleton import canonical_skeleton
+from cospeech.rotation import geodesic
+from cospeech.runtime import load
+from cospeech.sampling.edit import joint_indices
+from cospeech.speech.speech import Speech
+
+torch = pytest.importorskip("torch")
+pytestmark = pytest.mark.slow  # a tiny model is trained
+
+CODED = Codec().joints
+# Joints that breath and glances, which have a chance of their own, do not move.
+FREE = canonical_skeleton().indices(["left_elbow", "right_elbow", "left_wrist", "right_wrist"])
+
+
+@pytest.fixture(scope="module")
+def model(emotion_model):
+    return load(emotion_model)
+
+
+@pytest.fixture(scope="module")
+def speech() -> Speech:
+    return Speech(voice(6.01, seed=4)[0])
+
+
+@pytest.fixture(scope="module")
+def clip(mini_store) -> Motion:
+    """Real motion of the store, standing."""
+    opened = Store(mini_store)
+    return stand(Codec().decode(opened.motion(opened.select(kind="motion")[0])[:120]))
+
+
+def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.rad2deg(geodesic(a, b))
+
+
+def wishes(steps: int, emotion: str = "joy") -> Wishes:
+    weights = np.repeat(emotion_weights(emotion)[None], steps, 0)
+    return Wishes(weights, np.array([1, 0], np.float32), np.array([0.0, 1.0], np.float32))
+
+
+# ------------------------------------------------------------------------ takes
+
+
+def test_motion_is_as_long_as_the_speech_and_the_seed_decides(model, speech):
+    first = model.generate(speech, seed=3)
+    assert first.frames == speech.frames
+    assert first.face.shape == (speech.frames, 52)
+    again, other = model.generate(speech, seed=3), model.generate(speech, seed=4)
+    assert first.rotations.tobytes() == again.rotations.tobytes()
+    assert first.face.tobytes() == again.face.tobytes()
+    assert degrees(first.rotations[:, FREE], other.rotations[:, FREE]).max() > 0.1
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.2, 1.0, 7.43, 16.0])
+def test_any_length(model, seconds):
+    heard = Speech(np.tile(voice(8.0, seed=2)[0], 2)[: int(seconds * 16000)])
+    motion = model.generate(heard, face=False)
+    assert motion.frames == heard.frames
+    assert motion.face is None
+    r = motion.rotations.astype(np.float64)
+    np.testing.assert_allclose(r @ r.swapaxes(-1, -2), np.broadcast_to(np.eye(3), r.shape), atol=1e-4)
+
+
+def test_without_variety_all_takes_are_one(model, speech):
+    still = [model.generate(speech, seed=k, face=False, variety=0.0).rotations for k in (1, 2)]
+    assert still[0][:, FREE].tobytes() == still[1][:, FREE].tobytes()
+    assert still[0].tobytes() != still[1].tobytes()  # they breathe and look around all the same
+
+
+def test_takes_differ_more_with_more_variety(model):
+    features = np.random.default_rng(0).normal(size=(400, 48)).astype(np.float32)
+    given = np.random.default_rng(1).normal(size=(10, model.networks.latent)).astype(np.float32)
+
+    def apart(variety: float) -> float:
+        settings = EmotionSampling(variety=variety)
+        takes = [
+            sample_latents(model.networks, features, wishes(100), given, np.random.default_rng(k), settings)
+            for k in range(5)
+        ]
+        assert takes[0].shape == (100, model.networks.latent)
+        return float(np.ptp(takes, axis=0).mean())
+
+    none, half, whole, double = (apart(variety) for variety in (0.0, 0.5, 1.0, 2.0))
+    assert none == 0.0
+    assert 0.001 < half < whole < double
+
+
+def test_every_window_goes_on_from_the_one_before(model, monkeypatch):
+    """The first is prompted with what is given, each other with the last steps that were made."""
+    prompts, results = [], []
+    make = type(model.networks).make
+
+    def watched(self, given, *others):
+        prompts.append(given.copy())
+        results.append(make(self, given, *others))
+        return results[-1]
+
+    monkeypatch.setattr(type(model.networks), "make", watched)
+    features = np.zeros((4 * 60, 48), dtype=np.float32)
+    given = np.random.default_rng(1).normal(size=(10, model.networks.latent)).astype(np.float32)
+    done = sample_latents(
+        model.networks, features, wishes(60), given, np.random.default_rng(0), EmotionSampling()
+    )
+    assert len(prompts) == 3  # of 24 steps each
+    np.testing.assert_array_equal(prompts[0][0], given)
+    for prompt, before in zip(prompts[1:], results[:-1], strict=True):
+        np.testing.assert_array_equal(prompt[0], before[0, -10:])
+    np.testing.assert_array_equal(done, np.concatenate([made[0] for made in results])[:60])
+
+
+def test_sampler_settings_can_be_changed(model, speech):
+    plain = model.generate(speech, seed=1, face=False)
+    calm = model.with_sampling(variety=0.0)
+    assert calm.generate(speech, seed=1, face=False).extra["explain"]["variety"] == 0.0
+    assert plain.extra["explain"] == {"method": "emotion", "model": "moody", "variety": 1.0}
+    unwarped = model.with_sampling(rhythm=False).generate(speech, seed=1, face=False)
+    assert unwarped.rotations.tobytes() != plain.rotations.tobytes()
+    assert model.sampling == EmotionSampling()
+
+
+# ------------------------------------------------------------------------ moods
+
+
+@pytest.mark.parametrize("emotion", EMOTIONS[1:])
+def test_every_emotion_moves_otherwise(model, speech, emotion):
+    plain, moved = (model.generate(speech, seed=1, face=False, emotion=k) for k in (None, emotion))
+    assert degrees(plain.rotations[:, FREE], moved.rotations[:, FREE]).mean() > 0.1
+
+
+def test_the_speechs_own_emotion_counts_where_none_is_asked_for(model, speech):
+    own = replace(speech, emotion="fear")
+    wanted = model.generate(speech, seed=1, emotion="fear")
+    assert model.generate(own, seed=1).rotations.tobytes() == wanted.rotations.tobytes()
+    other = model.generate(own, seed=1, emotion="joy")
+    assert other.rotations.tobytes() != wanted.rotations.tobytes()
+
+
+def test_a_track_of_one_mood_is_that_emotion(model, speech):
+    plain = model.generate(speech, seed=1, emotion="joy")
+    for track in ([Mood(0.0, "joy")], [Mood(3.0, "happy")]):
+        course = model.generate(speech, seed=1, emotion_track=track)
+        assert course.rotations.tobytes() == plain.rotations.tobytes()
+        assert course.face.tobytes() == plain.face.tobytes()
+    half = model.generate(speech, seed=1, emotion_track=[Mood(0.0, "joy", 0.5)])
+    mixed = model.generate(speech, seed=1, emotion={"joy": 0.5})
+    assert half.rotations.tobytes() == mixed.rotations.tobytes()
+    assert half.rotations.tobytes() != plain.rotations.tobytes()
+
+
+def test_what_was_before_a_change_of_mood_stays(model):
+    """Windows that are over when the mood begins to change know nothing of it."""
+    speech = Speech(voice(12.0, seed=4)[0])
+    still = model.with_sampling(rhythm=False)
+    joy = still.generate(speech, seed=1, face=False, emotion="joy")
+    turned = still.generate(speech, seed=1, face=False, emotion_track=[Mood(0, "joy"), Mood(7.5, "fear")])
+    same = slice(0, 2 * 24 * 4 - 40)  # two windows, less what the decoder looks ahead
+    np.testing.assert_allclose(turned.rotations[same], joy.rotations[same], atol=1e-5)
+    late = slice(240, None)
+    assert degrees(turned.rotations[late][:, FREE], joy.rotations[late][:, FREE]).mean() > 0.5
+
+
+def test_the_face_fades_from_mood_to_mood(model, speech):
+    joy, sad = (model.generate(speech, seed=1, emotion=name).face for name in ("joy", "sadness"))
+    mixed = model.generate(speech, seed=1, emotion_track=[Mood(0, "joy"), Mood(3.0, "sadness")]).face
+    half = round(FADE / 2 * 30) + 1
+    np.testing.assert_allclose(mixed[: 90 - half], joy[: 90 - half], atol=1e-6)
+    np.testing.assert_allclose(mixed[90 + half :], sad[90 + half :], atol=1e-6)
+    np.testing.assert_allclose(mixed[90], (joy[90] + sad[90]) / 2, atol=1e-5)
+    assert np.abs(joy[90] - sad[90]).max() > 0.1
+    own = np.maximum(np.abs(np.diff(joy, axis=0)), np.abs(np.diff(sad, axis=0))).max()
+    assert np.abs(np.diff(mixed, axis=0)).max() < own + 0.08  # no jump but what the lips do anyway
+
+
+def test_the_face_of_a_mixture_is_that_of_its_strongest(model, speech):
+    mixed = model.generate(speech, seed=1, emotion={"joy": 0.6, "fear": 0.4})
+    assert mixed.face.tobytes() == model.generate(speech, seed=1, emotion="joy").face.tobytes()
+    assert mixed.rotations.tobytes() != model.generate(speech, seed=1, emotion="joy").rotations.tobytes()
+
+
+def test_hearing(model, speech):
+    heard = model.hear(speech)
+    assert tuple(heard) == EMOTIONS
+    assert sum(heard.values()) == pytest.approx(1.0)
+    assert min(heard.values()) > 0
+    assert hear_emotion(speech, model=model) == heard
+    other = model.hear(Speech(np.float32(0.05) * speech.samples))
+    assert max(abs(other[name] - heard[name]) for name in EMOTIONS) > 0.005  # loudness is heard
+
+
+def test_long_voices_are_heard_in_parts(model):
+    """Seventy seconds: the last ten count a seventh."""
+    first, rest = voice(60.0, seed=1)[0], 0.03 * voice(10.0, seed=2)[0]
+    whole, one, two = (
+        np.log(list(model.hear(Speech(part)).values()))
+        for part in (np.concatenate([first, rest]), first, rest)
+    )
+    mean = (6 * one + two) / 7
+    np.testing.assert_allclose(whole - whole.mean(), mean - mean.mean(), atol=0.02)
+    assert np.abs(two - one).max() > 0.05
+
+
+def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeypatch):
+    heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.6, "fear": 0.3, "shame": 0.1}
+    monkeypatch.setattr(type(model), "hear", lambda self, speech: heard)
+    made = cospeech.generate(speech, emotion="auto", model=model, seed=1)
+    wanted = cospeech.generate(speech, emotion={"joy": 0.6, "fear": 0.3, "neutral": 0.1}, model=model, seed=1)
+    assert made.rotations.tobytes() == wanted.rotations.tobytes()
+    edited = cospeech.edit(made, speech=speech, emotion="auto", span=["2:4"], model=model)
+    assert edited.frames == made.frames
+
+
+# ------------------------------------------------------------------------ poses
+
+
+@pytest.mark.parametrize("seated", [False, True])
+def test_it_begins_and_ends_in_the_poses(model, speech, clip, seated):
+    made = model.generate(
+        speech, seed=2, face=False, start_pose=clip[:60], end_pose=clip[90:100], seated=seated
+    )
+    assert made.frames == speech.frames
+    assert degrees(made.rotations[0], clip.rotations[59])[CODED].max() < 0.01
+    assert degrees(made.rotations[-1], clip.rotations[99])[CODED].max() < 0.01
+
+
+def test_the_hand_over_has_no_jump(model, speech, clip, monkeypatch):
+    """What is turned to meet the pose is let go of slowly."""
+    met = model.generate(speech, seed=2, face=False, start_pose=clip[:60])
+    monkeypatch.setattr("cospeech.methods.finish.meet_pose", lambda rotations, *_, **__: rotations)
+    free = model.generate(speech, seed=2, face=False, start_pose=clip[:60])
+    turned = met.rotations[:, CODED] @ np.swapaxes(free.rotations[:, CODED], -1, -2)
+    away = degrees(turned, np.broadcast_to(np.eye(3), turned.shape)).max(1)
+    assert away[0] > 5.0
+    assert away[30:].max() < 0.1
+    assert degrees(turned[1:], turned[:-1]).max() < 0.15 * away[0]
+
+
+def test_what_led_to_the_pose_is_gone_on_from(model, speech, clip):
+    """Not its last pose alone: another way to the same pose has another future."""
+    long, short = (
+        model.generate(speech, seed=2, face=False, start_pose=pose) for pose in (clip[:60], clip[59:60])
+    )
+    assert degrees(long.rotations[0], short.rotations[0])[CODED].max() < 0.01
+    assert degrees(long.rotations[40:][:, FREE], short.rotations[40:][:, FREE]).max() > 0.5
+    # So far it looks back and hardly further: the pelvis alone is balanced over a few frames.
+    recent = model.generate(speech, seed=2, face=False, start_pose=clip[60 - model.history : 60])
+    assert degrees(recent.rotations, long.rotations).max() < 0.1
+
+
+def test_the_prompt_is_the_clip(model, clip):
+    """Decoded again, the prompt is what was given, as well as the tokenizer can say it."""
+    coded = Codec().encode(clip[:60])
+    whole = model.networks.encode(coded)
+    prompt = model._prompt(clip[:60], model.speakers[0])
+    assert prompt.shape == (10, model.networks.latent)
+    np.testing.assert_allclose(prompt[4:-2], whole[9:-2], atol=0.15 * whole.std())
+    held = model._prompt(clip[59:60], model.speakers[0])
+    np.testing.assert_allclose(held[:-2], np.repeat(held[4:5], 8, 0), atol=1e-3)
+
+
+def test_a_moment_of_a_file_is_gone_on_from(model, speech, clip, tmp_path):
+    path = api.write(clip, tmp_path / "clip.npz")
+    moment = cospeech.generate(speech, model=model, start_pose=f"{path}@2.0", seed=2)
+    led = load_motion(path)[60 - model.history : 61]
+    motion = cospeech.generate(speech, model=model, start_pose=led, seed=2)
+    assert moment.rotations.tobytes() == motion.rotations.tobytes()
+    held = cospeech.generate(speech, model=model, start_pose=led[-1:], seed=2)
+    assert held.rotations[40:].tobytes() != motion.rotations[40:].tobytes()
+    first = cospeech.generate(speech, model=model, start_pose=path, seed=2)
+    assert degrees(first.rotations[0], clip.rotations[0])[CODED].max() < 0.05
+
+
+# ------------------------------------------------------------------------ edits
+
+
+@pytest.mark.parametrize("fps", [30.0, 60.0])
+def test_edits_keep_everything_else(model, speech, clip, fps):
+    motion = model.generate(speech).resample(fps)
+    changed = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="fear", seed=9)
+    assert changed.frames == motion.frames
+    arms = joint_indices(["arms"])
+    others = [j for j in range(55) if j not in arms]
+    assert changed.rotations[:, others].tobytes() == motion.rotations[:, others].tobytes()
+    edge = round(2 * fps)
+    for part in (slice(0, edge), slice(2 * edge, None)):
+        assert changed.rotations[part].tobytes() == motion.rotations[part].tobytes()
+    assert changed.face.tobytes() == motion.face.tobytes()
+    assert changed.translation.tobytes() == motion.translation.tobytes()
+    middle = round(3 * fps)
+    assert degrees(changed.rotations[middle, arms], motion.rotations[middle, arms]).max() > 0.5
+    assert "explain" not in changed.extra
+    again = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="fear", seed=9)
+    assert again.rotations.tobytes() == changed.rotations.tobytes()
+    other = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="joy", seed=9)
+    assert other.rotations.tobytes() != changed.rotations.tobytes()
+
+
+def test_an_edit_goes_on_from_what_is_before_it(model, speech, clip):
+    """The same span after another past comes out otherwise."""
+    motion = model.generate(speech, face=False)
+    past = motion.rotations.copy()
+    past[:60] = clip.rotations[:60]
+    other = replace(motion, rotations=past)
+    made = [model.edit(m, speech, span=["2:4"], seed=9).rotations[75:105, FREE] for m in (motion, other)]
+    assert degrees(*made).max() > 0.01
+
+
+# ------------------------------------------------------------------------ what cannot be
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"emotion": "bored"}, f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
+        ({"emotion": {"joy": -1.0}}, "must not be negative"),
+        ({"emotion_track": [Mood(0, "bored")]}, "unknown emotion 'bored'"),
+        ({"emotion_track": [Mood(1, "joy"), Mood(1, "fear")]}, "after the one before"),
+        ({"emotion_track": "none.csv"}, "no such file: none.csv"),
+        ({"variety": -0.1}, "variety must be from 0 to 2; got -0.1"),
+        ({"variety": 2.1}, "variety must be from 0 to 2; got 2.1"),
+        ({"variety": float("nan")}, "variety must be from 0 to 2; got nan"),
+        ({"speaker": "Nobody"}, "unknown speaker 'Nobody'; this model knows AnBh, HeGa"),
+        ({"intensity": 9.0}, "0.25 to 2.5"),
+        ({"seed": -1}, "whole number"),
+        ({"faithfulness": 0.5}, "no faithfulness and no constraint"),
+        ({"start_pose": "none.bvh"}, "none.bvh"),
+    ],
+)
+def test_wishes_that_cannot_be(emotion_model, speech, options, message):
+    with pytest.raises(UserError) as error:
+        cospeech.generate(speech, model=emotion_model, **options)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("options", [{"variety": 1.0}, {"emotion_track": [Mood(0, "joy")]}])
+def test_other_methods_know_no_variety_and_no_track(tiny_model, speech, options):
+    with pytest.raises(UserError, match="the model tiny knows no variety and no track") as error:
+        cospeech.generate(speech, model=tiny_model, **options)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"colour": "red"}, "has the unknown key 'colour'"),
+        ({"config": {"latent": 16, "downsample": 4, "given": 10, "window": 24}}, "config.chunk"),
+        ({"config": 7}, "lacks the whole number config.latent"),
+        ({"styles": []}, "lacks styles"),
+        ({"styles": [1]}, "lacks styles"),
+        ({"sampling": {"speed": 3}}, "has sampling settings that are not known"),
+    ],
+)
+def test_a_damaged_config_is_told(emotion_model, tmp_path, change, message):
+    shutil.copytree(emotion_model, tmp_path / "mine")
+    path: Path = tmp_path / "mine" / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError) as error:
+        load(tmp_path / "mine")
+    assert message in str(error.value)
+    assert "config.json" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["beats", "context", "prior", "generator", "decoder", "encoder"])
+def test_a_missing_graph_is_told(emotion_model, tmp_path, speech, name):
+    shutil.copytree(emotion_model, tmp_path / "mine")
+    (tmp_path / "mine" / f"{name}.onnx").unlink()
+    with pytest.raises(UserError, match=rf"lacks {name}\.onnx; export the model again"):
+        load(tmp_path / "mine").generate(speech)

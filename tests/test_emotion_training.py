@@ -1,0 +1,340 @@
+"""From a store to a model of EmotionGesture: what is learned from, and that the export says the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cospeech
+from corpus_data import gesturing, voice
+from cospeech.data.clips import GestureClip
+from cospeech.data.coding import recorded
+from cospeech.data.store import Store
+from cospeech.emotions import EMOTIONS
+from cospeech.errors import UserError
+from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
+from cospeech.methods.wishes import emotion_weights
+from cospeech.motion.space import space
+from cospeech.runtime import load
+from cospeech.speech.acoustics import acoustics
+from cospeech.speech.speech import Speech
+
+torch = pytest.importorskip("torch")
+
+from cospeech.methods.emotion.mining import MiningConfig  # noqa: E402
+from cospeech.training.contextual.export import load_run  # noqa: E402
+from cospeech.training.emotion import train as emotion_train  # noqa: E402
+from cospeech.training.emotion.generator import PromptedWindows, hear, load_generator_run  # noqa: E402
+from cospeech.training.emotion.mining import VoiceWindows, load_mining_run  # noqa: E402
+from cospeech.training.export import round_weights  # noqa: E402
+from cospeech.training.loop import Place, TrainConfig  # noqa: E402
+
+pytestmark = pytest.mark.slow  # a tiny model is trained
+HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=16)
+
+
+@pytest.fixture(scope="module")
+def store(mini_store) -> Store:
+    return Store(mini_store)
+
+
+def old_store(mini_store: Path, folder: Path) -> Path:
+    """The store as an older version wrote it."""
+    shutil.copytree(mini_store, folder)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["acoustics"]
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+# ------------------------------------------------------------------------ what the store keeps
+
+
+def test_the_store_keeps_how_voices_sound(store):
+    """Beside the features, moment by moment, and silent where the made pairs are."""
+    pairs = store.select(kind="made_pair")
+    assert pairs
+    for item in pairs:
+        kept, features = store.acoustics(item), store.features(item)
+        assert kept.shape == (item.frames, 42)
+        np.testing.assert_array_equal(store.acoustics(item, 7, 31), kept[7:31])
+        np.testing.assert_allclose(kept[0, :40], -5.75, atol=0.01)  # digital silence goes before
+        voiced = kept[:, 41] > 0.6
+        assert 0.2 < voiced.mean() < 0.9
+        assert 0.2 < np.median(kept[voiced, 40]) < 1.2  # syllables of 140 to 190 Hz
+        level, heard = kept[:, :40].mean(1)[10:-10], features[:, :40].mean(1)
+        fits = [np.corrcoef(level, heard[10 + lag : len(heard) - 10 + lag])[0, 1] for lag in range(-5, 6)]
+        assert int(np.argmax(fits)) == 5  # at no lag
+        assert fits[5] > 0.8
+    assert not store.acoustics(store.select(kind="motion")[0]).any()
+
+
+@pytest.mark.parametrize("seconds", [3.6, 4.0, 4.3])
+def test_recordings_keep_it_as_long_as_their_motion(seconds):
+    samples, motion = voice(seconds, seed=1)[0], gesturing(4.0, seed=1)
+    clip = GestureClip("talk", "Ada", "train", "joy", Speech(samples), motion)
+    kept, expected = recorded(clip, space("body"), None).extra["acoustics"], acoustics(samples)
+    assert kept.shape == (120, 42)
+    count = min(120, len(expected))
+    np.testing.assert_array_equal(kept[:count], expected[:count])
+    np.testing.assert_array_equal(kept[count:], np.repeat(expected[-1:], 120 - count, 0))
+
+
+def test_older_stores_are_told(mini_store, tmp_path):
+    folder = old_store(mini_store, tmp_path / "old")
+    opened = Store(folder)
+    message = r"old does not keep how the voices sound, .* run `cospeech prepare` again in a new folder"
+    with pytest.raises(UserError, match=message):
+        opened.acoustics(opened.select(kind="made_pair")[0])
+    with pytest.raises(UserError, match=message):
+        cospeech.train(folder, tmp_path / "run", method="emotion", preset="tiny", stage="mining")
+    assert not (tmp_path / "run" / "mining" / "model.safetensors").exists()
+
+
+# ------------------------------------------------------------------------ voices
+
+
+def test_windows_of_voices_depend_on_the_step_alone(store):
+    windows = VoiceWindows(store, HEARING, frames=60, batch_size=12, vary=True)
+    first, again, other = windows(3, Place()), windows(3, Place()), windows(4, Place())
+    assert first["features"].shape == (12, 60, 48)
+    assert first["acoustics"].shape == (12, 60, 42)
+    for name, value in first.items():
+        torch.testing.assert_close(again[name], value)
+    assert not torch.equal(other["acoustics"], first["acoustics"])
+    assert windows(3, Place(1, 2))["features"].shape == (6, 60, 48)
+
+
+def test_each_voice_of_made_pairs_is_heard_in_every_mood(store):
+    windows = VoiceWindows(store, HEARING, frames=60, batch_size=300)
+    names = [item.id.split("#")[0] for item in windows.items]
+    assert len(set(names)) == len(names) == 4  # two rounds of four voices
+    batch = windows(0, Place())
+    assert set(batch["emotion"].tolist()) == set(range(len(EMOTIONS)))
+    loud = batch["acoustics"][..., :40].amax(1).mean(-1)
+    kinds = batch["emotion"]
+    anger, shame = (loud[kinds == EMOTIONS.index(name)].mean() for name in ("anger", "shame"))
+    assert anger > shame + 0.2
+
+
+def test_what_has_no_speech_is_told(store):
+    with pytest.raises(UserError, match="no speech with motion in nowhere"):
+        VoiceWindows(store, HEARING, splits=("nowhere",))
+
+
+# ------------------------------------------------------------------------ prompted windows
+
+
+@pytest.fixture(scope="module")
+def windows(store, emotion_run) -> PromptedWindows:
+    tokenizer, _ = load_run(emotion_run / "tokenizer")
+    mining, _ = load_mining_run(emotion_run / "mining")
+    generator, described = load_generator_run(emotion_run / "emotion")
+    styles = tuple(described["styles"])
+    return PromptedWindows(store, tokenizer, mining, styles, generator.config, batch_size=40, grow=10)
+
+
+def test_prompted_windows(windows):
+    batch = windows(5, Place())
+    assert batch["latent"].shape == (40, 34, 16)
+    assert batch["pose"].shape == (40, 96, 267)
+    assert batch["beat"].shape == batch["mood"].shape == (40, 34, 16)
+    assert (batch["emotion"].sum(1) == 1).all()
+    assert (batch["style"].sum(1) == 1).all()
+    assert float(batch["warm"]) == pytest.approx(0.6)
+    assert float(windows(99, Place())["warm"]) == 1.0
+    for name, value in batch.items():
+        assert value.isfinite().all(), name
+        torch.testing.assert_close(windows(5, Place())[name], value)
+
+
+def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
+    """Every window is found again in its recording: all of it at the same place."""
+    batch, config = windows(2, Place()), windows.config
+    begun = 0
+    for row in range(12):
+        latent = batch["latent"][row].numpy()
+        found = []
+        for number, whole in enumerate(windows.latents):
+            for start in range(-config.given, len(whole)):
+                places = np.arange(start, start + len(latent)).clip(0, len(whole) - 1)
+                if np.array_equal(whole[places].astype(np.float32), latent):
+                    found.append((number, start, places))
+        ((number, start, places),) = found
+        begun += start < 0
+        mood, beat = windows.heard[number]
+        np.testing.assert_array_equal(batch["mood"][row], mood[places].astype(np.float32))
+        np.testing.assert_array_equal(batch["beat"][row], beat[places].astype(np.float32))
+        length = len(windows.latents[number])
+        np.testing.assert_array_equal(batch["valid"][row], start + np.arange(len(latent)) < length)
+        item = windows.items[number]
+        frames = np.arange(4 * (start + config.given), 4 * (start + len(latent))).clip(0, 4 * length - 1)
+        pose = (windows.store.motion(item)[frames] - windows.mean) / windows.std
+        np.testing.assert_allclose(batch["pose"][row], pose, atol=1e-5)
+        assert EMOTIONS[int(batch["emotion"][row].argmax())] == item.emotion
+        assert windows.styles[int(batch["style"][row].argmax())] == item.speaker
+    assert begun  # some begin before their recording does, as generated motion begins
+
+
+def test_a_calm_voice_is_heard_in_the_mood_of_its_motion(store, emotion_run):
+    mining, _ = load_mining_run(emotion_run / "mining")
+    item = next(item for item in store.select(kind="made_pair") if item.emotion != "neutral")
+    mood, beat = hear(mining, store, item)
+    assert len(mood) == len(beat) == item.frames // 4
+    calm, same = hear(mining, store, replace(item, emotion="neutral"))
+    np.testing.assert_array_equal(same, beat)  # the strokes stay on their accents
+    assert np.abs(mood - calm).max() > 0.01
+
+
+def test_jitter_is_added_to_all_that_is_learned_from(windows, store, emotion_run):
+    tokenizer, _ = load_run(emotion_run / "tokenizer")
+    mining, _ = load_mining_run(emotion_run / "mining")
+    shaken = PromptedWindows(
+        store, tokenizer, mining, windows.styles, windows.config, batch_size=40, jitter=0.2, grow=10
+    )
+    calm, batch = windows(5, Place()), shaken(5, Place())
+    away = (batch["pose"] - calm["pose"]).std()
+    assert float(away) == pytest.approx(0.2, rel=0.02)
+    assert not torch.allclose(batch["latent"], calm["latent"])
+    torch.testing.assert_close(batch["beat"], calm["beat"])
+
+
+# ------------------------------------------------------------------------ export
+
+
+class TorchNetworks:
+    """The networks of a run with the weights as they are exported."""
+
+    @torch.no_grad()
+    def __init__(self, run: Path) -> None:
+        self.tokenizer, _ = load_run(run / "tokenizer")
+        self.mining, _ = load_mining_run(run / "mining")
+        self.generator, _ = load_generator_run(run / "emotion")
+        for part in (self.mining, self.generator, self.tokenizer.encoder, self.tokenizer.decoder):
+            round_weights(part, "int8")
+        round_weights(self.tokenizer.synthesis, "float16")
+        self.tokenizer.analysis.copy_(self.tokenizer.analysis.half().float())
+        c = self.generator.config
+        self.downsample, self.given, self.window = c.downsample, c.given, c.window
+        self.chunk, self.size, self.latent = c.chunk, c.size, c.latent
+
+    @torch.no_grad()
+    def _called(self, function, *arrays):
+        return function(*(torch.from_numpy(np.asarray(array, dtype=np.float32)) for array in arrays))
+
+    def beats(self, features):
+        return self._called(self.mining.beats, features[None])[0].numpy()
+
+    def moods(self, sound):
+        return self._called(self.mining.emotions, sound[None])[1][0].numpy()
+
+    def context(self, given, beat, emotion, style, intensity):
+        net = self.generator
+        chunks = net.chunks(self._called(net.context, beat, emotion, style, intensity)).detach().numpy()
+        return chunks, self._called(net.vae.start, given[:, -1]).numpy()
+
+    def prior(self, before, context, state):
+        return tuple(
+            value.numpy() for value in self._called(self.generator.vae.prior, before, context, state)
+        )
+
+    def make(self, *inputs):
+        return self._called(self.generator, *inputs).numpy()
+
+    def encode(self, motion):
+        latent = self._called(self.tokenizer.encode_latent, motion[None])
+        return self.generator.scaled(latent)[0].detach().numpy()
+
+    def decode(self, latent):
+        z = self.generator.unscaled(torch.from_numpy(latent[None]))
+        with torch.no_grad():
+            return self.tokenizer.smoothed(self.tokenizer.decode_latent(z))[0].numpy()
+
+
+@pytest.mark.parametrize("steps", [1, 7, 61])
+def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, store, steps):
+    original, exported = TorchNetworks(emotion_run), load(emotion_model).networks
+    rng = np.random.default_rng(steps)
+    features = rng.normal(size=(4 * steps, 48)).astype(np.float32)
+    emotion = rng.dirichlet(np.ones(10), steps).astype(np.float32)
+    wishes = Wishes(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
+    motion = np.tile(store.motion(store.select(kind="motion")[0]), (3, 1))[: 4 * steps]
+    sound = rng.normal(size=(4 * steps, 42)).astype(np.float32)
+    given = rng.normal(size=(10, 16)).astype(np.float32)
+    made = [
+        (
+            networks.beats(features), networks.moods(sound), networks.encode(motion),
+            latent := sample_latents(
+                networks, features, wishes, given, np.random.default_rng(0), EmotionSampling()
+            ),
+            networks.decode(latent),
+        )
+        for networks in (original, exported)
+    ]  # fmt: skip
+    for one, other in zip(*made, strict=True):
+        assert one.shape == other.shape
+        assert one.std() > 1e-2
+        np.testing.assert_allclose(other, one, atol=2e-3 * max(1.0, float(one.std())), rtol=0)
+
+
+def test_runs_that_do_not_belong_together_are_told(emotion_run, store, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(emotion_run, run)
+    for stage in ("mining", "emotion"):
+        path = run / stage / "config.json"
+        text = json.loads(path.read_text())
+        path.write_text(json.dumps({**text, "method": "magic"}))
+        with pytest.raises(UserError, match="is a run of 'magic'; a run of emotion"):
+            emotion_train.export(run, store.folder, tmp_path / "out")
+        path.write_text(json.dumps(text))
+
+
+def test_unknown_stages_and_those_that_lack_others_are_told(mini_store, tmp_path):
+    with pytest.raises(UserError, match="unknown stage 'half'; known: alignment, tokenizer, mining, emotion"):
+        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", stage="half")
+    with pytest.raises(UserError, match="holds no trained weights yet"):
+        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", stage="emotion")
+    with pytest.raises(UserError, match="emotion sees bodies only"):
+        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", part="face")
+
+
+def test_frame_by_frame_and_without_a_vae(mini_store, tmp_path, monkeypatch):
+    """Two steps of every stage in the step of the paper; then emotion alone decides, and no dice."""
+    from cospeech.training import presets
+
+    short = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
+    tiny = presets.PRESETS["tiny"]
+    changed = replace(
+        tiny, alignment=replace(tiny.alignment, downsample=1),
+        tokenizer=replace(tiny.tokenizer, downsample=1), mining=replace(tiny.mining, downsample=1),
+        emotion=replace(tiny.emotion, window=30, chunk=30, vae=False, discriminator=False, spatial=False),
+        alignment_training=short, tokenizer_training=short, mining_training=short, emotion_training=short,
+    )  # fmt: skip
+    monkeypatch.setitem(presets.PRESETS, "tiny", changed)
+    run = cospeech.train(mini_store, tmp_path / "run", method="emotion", preset="tiny")
+    model = load(cospeech.export(run, tmp_path / "mine", store=mini_store))
+    assert (model.networks.downsample, model.networks.size) == (1, 0)
+    assert not (tmp_path / "mine" / "prior.onnx").exists()
+    speech = Speech(voice(2.5, seed=2)[0])
+    takes = [model.generate(speech, face=False, seed=k, emotion="joy") for k in (1, 2)]
+    assert len(takes[0]) == speech.frames
+    elbow = takes[0].skeleton.index("left_elbow")
+    assert takes[0].rotations[:, elbow].tobytes() == takes[1].rotations[:, elbow].tobytes()
+    assert sum(model.hear(speech).values()) == pytest.approx(1.0)
+    steps = np.zeros((60, 48), dtype=np.float32)
+    given = np.zeros((10, model.networks.latent), dtype=np.float32)
+    style = np.array([1, 0], np.float32)
+    joy, fear = (
+        sample_latents(
+            model.networks, steps,
+            Wishes(np.repeat(emotion_weights(name)[None], 60, 0), style, np.array([0, 1], np.float32)),
+            given, np.random.default_rng(0), EmotionSampling(),
+        )
+        for name in ("joy", "fear")
+    )  # fmt: skip
+    assert np.abs(joy - fear).max() > 1e-4
