@@ -3,8 +3,8 @@
     python benchmarks/bench_emotion_ablation.py STORE TOKENIZER RUNS [--only NAME ...] [--split test]
 
 TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
-interrupted benchmark goes on when it is called again. Generators are half as wide as the preset
-``default`` and train for 250 steps, priors for 500, so the figures compare with each other alone:
+interrupted benchmark goes on when it is called again. Generators are narrower than in the preset
+``default`` and train for 300 steps, priors for 600, so the figures compare with each other alone:
 
 - full; no contrast of the beat, no prompter (zeros), its two halves alone, no motion-smooth loss, no VAE, no
   discriminator;
@@ -55,14 +55,14 @@ from cospeech.training.emotion.mining import PAIRS, fit_mining, load_mining_run
 from cospeech.training.emotion.prior import fit_prior
 from cospeech.training.presets import PRESETS
 
-SMALL = EmotionConfig(width=128, hidden=512, depth=2, smooth=20.0)
+SMALL = EmotionConfig(width=160, hidden=640, depth=2, smooth=20.0)
 TRAINING = replace(
-    PRESETS["default"].emotion_training, steps=250, batch_size=32, learning_rate=1e-3, warmup=40,
-    validate_every=250, save_every=125,
+    PRESETS["default"].emotion_training, steps=300, batch_size=32, learning_rate=1e-3, warmup=40,
+    validate_every=300, save_every=150,
 )  # fmt: skip
 MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
 SMALL_PRIOR = PriorConfig(width=128, hidden=512, depth=3)
-PRIOR = replace(PRESETS["default"].prior_training, steps=500, warmup=50, validate_every=500, save_every=250)
+PRIOR = replace(PRESETS["default"].prior_training, steps=600, warmup=50, validate_every=600, save_every=300)
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats", "emotion")
 NEAR = 4  # frames on either side of a hand-over
 
