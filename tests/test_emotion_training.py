@@ -1,4 +1,4 @@
-"""From a store to a model of EmotionGesture: what is learned from, and that the export says the same."""
+"""From a store to a run of EmotionGesture: what is kept, what is learned from, and the stages."""
 
 from __future__ import annotations
 
