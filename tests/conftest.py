@@ -61,7 +61,7 @@ def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
     run = tmp_path_factory.mktemp("emotion") / "run"
     for stage in ("alignment", "tokenizer"):
         shutil.copytree(tiny_run / stage, run / stage)
-    for stage in ("mining", "emotion"):
+    for stage in ("mining", "emotion", "prior"):
         train(mini_store, run, preset="tiny", stage=stage)
         shake(run, stages=(stage,))
     return run

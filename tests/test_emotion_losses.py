@@ -13,13 +13,19 @@ import torch.nn.functional as F  # noqa: E402
 
 from cospeech.methods.contextual.tokenizer import Tokenizer, TokenizerConfig  # noqa: E402
 from cospeech.methods.emotion.generator import EmotionConfig  # noqa: E402
-from cospeech.methods.emotion.losses import TrainedEmotion, emotion_loss, motion_smooth  # noqa: E402
+from cospeech.methods.emotion.losses import (  # noqa: E402
+    SMOOTHED,
+    TrainedEmotion,
+    emotion_loss,
+    motion_smooth,
+)
 from cospeech.methods.emotion.mining import (  # noqa: E402
     GRAMS,
     MiningConfig,
     TrainedMining,
     mining_loss,
 )
+from cospeech.methods.emotion.vae import divergence  # noqa: E402
 from cospeech.motion.codec import Codec  # noqa: E402
 from cospeech.speech.acoustics import DIM  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig, fit  # noqa: E402
@@ -197,7 +203,7 @@ def test_the_adversarial_slope_is_as_steep_as_that_of_regression_and_velocity():
 
 
 def test_the_discriminator_is_taught_by_hinges():
-    net = trained(drawn=0.0)
+    net = trained()
     given = batch()
     net.eval()  # no noise: then what is made can be made again
     terms = terms_of(net, given)
@@ -231,44 +237,47 @@ def test_looking_needs_no_slopes():
         torch.testing.assert_close(value, again[name])  # and rolls no dice
 
 
-def test_the_divergence_teaches_posterior_and_prior():
+def test_the_divergence_is_that_of_the_posterior_and_teaches_it():
     net = trained()
+    given = batch()
+    x = net.generator.scaled(given["latent"])[:, SMALL.given :]
+    emotion = given["emotion"][:, None].expand(-1, SMALL.window, -1)
+    mean, log = net.generator.vae.posterior(x, given["mood"][:, SMALL.given :], emotion)
+    kl = terms_of(net, given)["kl"]
+    torch.testing.assert_close(kl, divergence(mean, log).mean())
     net.zero_grad()
-    terms_of(net, batch())["kl"].backward()
-    for part in (net.generator.vae.guess, net.generator.vae.expect):
-        mean, log = part.weight.grad.chunk(2)
-        assert mean.any()
-        assert log.any()
-    assert net.generator.vae.begin.weight.grad is not None
+    kl.backward()
+    for part in net.generator.vae.guess.weight.grad.chunk(2):
+        assert part.any()
+    assert net.generator.vae.scatter.weight.grad is None  # and nobody else
 
 
-def test_what_is_drawn_has_not_seen_the_motion():
-    """Of a batch of eight two come out of the prior: their target does not reach what is made."""
-    net = trained(drawn=0.25)
-    given, other = batch(), batch()
-    other["latent"][:, SMALL.given :] += 1.0
-    caught: list[torch.Tensor] = []
-    forward = net.generator.forward
-    net.generator.forward = lambda *args: caught.append(forward(*args)) or caught[-1]
+def test_the_decoder_is_told_what_the_posterior_saw():
+    """With noise in training, without when it is looked at: then two looks are the same."""
+    net, given = trained(), batch()
+    x = net.generator.scaled(given["latent"])[:, SMALL.given :]
+    emotion = given["emotion"][:, None].expand(-1, SMALL.window, -1)
+    told: list[torch.Tensor] = []
+    decode = net.generator.vae.decode
+    net.generator.vae.decode = lambda z, kinds: told.append(z) or decode(z, kinds)
+    net.eval()
     terms_of(net, given)
-    terms_of(net, other)
-    torch.testing.assert_close(caught[1][:2], caught[0][:2])
-    for row in range(2, 8):
-        assert not torch.allclose(caught[1][row], caught[0][row])
+    mean, log = net.generator.vae.posterior(x, given["mood"][:, SMALL.given :], emotion)
+    torch.testing.assert_close(told.pop(), mean)
+    net.train()
+    terms_of(net, given)
+    away = ((told.pop() - mean) / log.exp()).detach()
+    assert float(away.mean()) == pytest.approx(0.0, abs=0.4)
+    assert float(away.std()) == pytest.approx(1.0, abs=0.3)
 
 
-def test_draws_of_the_prior_are_judged_and_not_corrected():
-    """A quarter of a batch is made from draws: nothing says which motion it should have been."""
-    net = trained(drawn=0.25)
-    given, other = batch(), batch()
-    other["latent"][:2, SMALL.given :] += 1.0
-    other["pose"][:2] += dice(2, 16, 6, seed=9)
-    first, second = terms_of(net, given), terms_of(net, other)
-    for name in ("regression", "velocity", "smooth"):
-        torch.testing.assert_close(second[name], first[name])
-    assert not torch.allclose(second["kl"], first["kl"])
-    other["latent"][2:, SMALL.given :] += 1.0
-    assert not torch.allclose(terms_of(net, other)["regression"], first["regression"])
+def test_poses_are_compared_in_the_first_samples_of_a_batch():
+    net, given, other = trained(), batch(12), batch(12)
+    other["pose"][SMOOTHED:] += dice(12 - SMOOTHED, 16, 6, seed=9)
+    first = terms_of(net, given)["smooth"]
+    torch.testing.assert_close(terms_of(net, other)["smooth"], first)
+    other["pose"][SMOOTHED - 1] += dice(16, 6, seed=9)
+    assert not torch.allclose(terms_of(net, other)["smooth"], first)
 
 
 def test_what_is_behind_the_end_of_a_recording_teaches_nothing():

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,7 +12,6 @@ from corpus_data import voice
 from cospeech import api
 from cospeech.data.store import Store
 from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
 from cospeech.given import hear_emotion
 from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
 from cospeech.methods.emotion.track import FADE, Mood
@@ -140,21 +136,23 @@ def test_sampler_settings_can_be_changed(model, speech):
     assert plain.extra["explain"] == {"method": "emotion", "model": "moody", "variety": 1.0}
     unwarped = model.with_sampling(rhythm=False).generate(speech, seed=1, face=False)
     assert unwarped.rotations.tobytes() != plain.rotations.tobytes()
+    guided = model.with_sampling(guidance=3.0).generate(speech, seed=1, face=False)
+    assert guided.rotations.tobytes() != plain.rotations.tobytes()
     assert model.sampling == EmotionSampling()
 
 
 # ------------------------------------------------------------------------ moods
 
 
-@pytest.mark.parametrize("emotion", EMOTIONS[1:])
+@pytest.mark.parametrize("emotion", ["anger", "joy"])
 def test_every_emotion_moves_otherwise(model, speech, emotion):
     plain, moved = (model.generate(speech, seed=1, face=False, emotion=k) for k in (None, emotion))
     assert degrees(plain.rotations[:, FREE], moved.rotations[:, FREE]).mean() > 0.1
 
 
 def test_the_speechs_own_emotion_counts_where_none_is_asked_for(model, speech):
-    own = replace(speech, emotion="fear")
-    wanted = model.generate(speech, seed=1, emotion="fear")
+    own = replace(speech, emotion="anger")
+    wanted = model.generate(speech, seed=1, emotion="anger")
     assert model.generate(own, seed=1).rotations.tobytes() == wanted.rotations.tobytes()
     other = model.generate(own, seed=1, emotion="joy")
     assert other.rotations.tobytes() != wanted.rotations.tobytes()
@@ -177,7 +175,7 @@ def test_what_was_before_a_change_of_mood_stays(model):
     speech = Speech(voice(12.0, seed=4)[0])
     still = model.with_sampling(rhythm=False)
     joy = still.generate(speech, seed=1, face=False, emotion="joy")
-    turned = still.generate(speech, seed=1, face=False, emotion_track=[Mood(0, "joy"), Mood(7.5, "fear")])
+    turned = still.generate(speech, seed=1, face=False, emotion_track=[Mood(0, "joy"), Mood(7.5, "anger")])
     same = slice(0, 2 * 24 * 4 - 40)  # two windows, less what the decoder looks ahead
     np.testing.assert_allclose(turned.rotations[same], joy.rotations[same], atol=1e-5)
     late = slice(240, None)
@@ -185,8 +183,8 @@ def test_what_was_before_a_change_of_mood_stays(model):
 
 
 def test_the_face_fades_from_mood_to_mood(model, speech):
-    joy, sad = (model.generate(speech, seed=1, emotion=name).face for name in ("joy", "sadness"))
-    mixed = model.generate(speech, seed=1, emotion_track=[Mood(0, "joy"), Mood(3.0, "sadness")]).face
+    joy, sad = (model.generate(speech, seed=1, emotion=name).face for name in ("joy", "anger"))
+    mixed = model.generate(speech, seed=1, emotion_track=[Mood(0, "joy"), Mood(3.0, "anger")]).face
     half = round(FADE / 2 * 30) + 1
     np.testing.assert_allclose(mixed[: 90 - half], joy[: 90 - half], atol=1e-6)
     np.testing.assert_allclose(mixed[90 + half :], sad[90 + half :], atol=1e-6)
@@ -196,10 +194,19 @@ def test_the_face_fades_from_mood_to_mood(model, speech):
     assert np.abs(np.diff(mixed, axis=0)).max() < own + 0.08  # no jump but what the lips do anyway
 
 
-def test_the_face_of_a_mixture_is_that_of_its_strongest(model, speech):
-    mixed = model.generate(speech, seed=1, emotion={"joy": 0.6, "fear": 0.4})
-    assert mixed.face.tobytes() == model.generate(speech, seed=1, emotion="joy").face.tobytes()
-    assert mixed.rotations.tobytes() != model.generate(speech, seed=1, emotion="joy").rotations.tobytes()
+def test_the_face_of_a_mixture_is_as_mixed_as_it(model, speech):
+    def face(emotion) -> np.ndarray:
+        return model.generate(speech, seed=1, emotion=emotion).face
+
+    joy, anger, neutral = (face(name) for name in ("joy", "anger", "neutral"))
+    assert np.abs(joy - anger).max() > 0.1
+    assert np.abs(joy - neutral).max() > 0.1
+    np.testing.assert_allclose(face({"joy": 0.6, "anger": 0.4}), 0.6 * joy + 0.4 * anger, atol=1e-5)
+    np.testing.assert_allclose(face({"joy": 0.6}), 0.6 * joy + 0.4 * neutral, atol=1e-5)
+    np.testing.assert_array_equal(face({"joy": 0.97, "anger": 0.03}), joy)  # too faint to show
+
+
+# ------------------------------------------------------------------------ hearing
 
 
 def test_hearing(model, speech):
@@ -225,10 +232,13 @@ def test_long_voices_are_heard_in_parts(model):
 
 
 def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeypatch):
-    heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.6, "fear": 0.3, "shame": 0.1}
+    """What the model has not learned nobody wished for: it counts as neutral."""
+    heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.4, "anger": 0.2, "fear": 0.3, "shame": 0.1}
     monkeypatch.setattr(type(model), "hear", lambda self, speech: heard)
     made = cospeech.generate(speech, emotion="auto", model=model, seed=1)
-    wanted = cospeech.generate(speech, emotion={"joy": 0.6, "fear": 0.3, "neutral": 0.1}, model=model, seed=1)
+    wanted = cospeech.generate(
+        speech, emotion={"joy": 0.4, "anger": 0.2, "neutral": 0.4}, model=model, seed=1
+    )
     assert made.rotations.tobytes() == wanted.rotations.tobytes()
     edited = cospeech.edit(made, speech=speech, emotion="auto", span=["2:4"], model=model)
     assert edited.frames == made.frames
@@ -300,7 +310,7 @@ def test_a_moment_of_a_file_is_gone_on_from(model, speech, clip, tmp_path):
 @pytest.mark.parametrize("fps", [30.0, 60.0])
 def test_edits_keep_everything_else(model, speech, clip, fps):
     motion = model.generate(speech).resample(fps)
-    changed = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="fear", seed=9)
+    changed = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="anger", seed=9)
     assert changed.frames == motion.frames
     arms = joint_indices(["arms"])
     others = [j for j in range(55) if j not in arms]
@@ -313,7 +323,7 @@ def test_edits_keep_everything_else(model, speech, clip, fps):
     middle = round(3 * fps)
     assert degrees(changed.rotations[middle, arms], motion.rotations[middle, arms]).max() > 0.5
     assert "explain" not in changed.extra
-    again = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="fear", seed=9)
+    again = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="anger", seed=9)
     assert again.rotations.tobytes() == changed.rotations.tobytes()
     other = model.edit(motion, speech, span=["2:4"], joints=["arms"], emotion="joy", seed=9)
     assert other.rotations.tobytes() != changed.rotations.tobytes()
@@ -327,67 +337,3 @@ def test_an_edit_goes_on_from_what_is_before_it(model, speech, clip):
     other = replace(motion, rotations=past)
     made = [model.edit(m, speech, span=["2:4"], seed=9).rotations[75:105, FREE] for m in (motion, other)]
     assert degrees(*made).max() > 0.01
-
-
-# ------------------------------------------------------------------------ what cannot be
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"emotion": "bored"}, f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
-        ({"emotion": {"joy": -1.0}}, "must not be negative"),
-        ({"emotion_track": [Mood(0, "bored")]}, "unknown emotion 'bored'"),
-        ({"emotion_track": [Mood(1, "joy"), Mood(1, "fear")]}, "after the one before"),
-        ({"emotion_track": "none.csv"}, "no such file: none.csv"),
-        ({"variety": -0.1}, "variety must be from 0 to 2; got -0.1"),
-        ({"variety": 2.1}, "variety must be from 0 to 2; got 2.1"),
-        ({"variety": float("nan")}, "variety must be from 0 to 2; got nan"),
-        ({"speaker": "Nobody"}, "unknown speaker 'Nobody'; this model knows AnBh, HeGa"),
-        ({"intensity": 9.0}, "0.25 to 2.5"),
-        ({"seed": -1}, "whole number"),
-        ({"faithfulness": 0.5}, "no faithfulness and no constraint"),
-        ({"start_pose": "none.bvh"}, "none.bvh"),
-    ],
-)
-def test_wishes_that_cannot_be(emotion_model, speech, options, message):
-    with pytest.raises(UserError) as error:
-        cospeech.generate(speech, model=emotion_model, **options)
-    assert message in str(error.value)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("options", [{"variety": 1.0}, {"emotion_track": [Mood(0, "joy")]}])
-def test_other_methods_know_no_variety_and_no_track(tiny_model, speech, options):
-    with pytest.raises(UserError, match="the model tiny knows no variety and no track") as error:
-        cospeech.generate(speech, model=tiny_model, **options)
-    assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"colour": "red"}, "has the unknown key 'colour'"),
-        ({"config": {"latent": 16, "downsample": 4, "given": 10, "window": 24}}, "config.chunk"),
-        ({"config": 7}, "lacks the whole number config.latent"),
-        ({"styles": []}, "lacks styles"),
-        ({"styles": [1]}, "lacks styles"),
-        ({"sampling": {"speed": 3}}, "has sampling settings that are not known"),
-    ],
-)
-def test_a_damaged_config_is_told(emotion_model, tmp_path, change, message):
-    shutil.copytree(emotion_model, tmp_path / "mine")
-    path: Path = tmp_path / "mine" / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
-    with pytest.raises(UserError) as error:
-        load(tmp_path / "mine")
-    assert message in str(error.value)
-    assert "config.json" in str(error.value)
-
-
-@pytest.mark.parametrize("name", ["beats", "context", "prior", "generator", "decoder", "encoder"])
-def test_a_missing_graph_is_told(emotion_model, tmp_path, speech, name):
-    shutil.copytree(emotion_model, tmp_path / "mine")
-    (tmp_path / "mine" / f"{name}.onnx").unlink()
-    with pytest.raises(UserError, match=rf"lacks {name}\.onnx; export the model again"):
-        load(tmp_path / "mine").generate(speech)

@@ -254,6 +254,7 @@ def test_what_was_heard_becomes_a_mixture():
     mixture = heard_mixture(heard)
     assert mixture == pytest.approx({"joy": 0.5, "surprise": 0.25, "neutral": 0.25})
     assert heard_mixture({"neutral": 0.3, "joy": 0.7}) == pytest.approx({"neutral": 0.3, "joy": 0.7})
+    assert heard_mixture(heard, known=("neutral", "joy")) == pytest.approx({"joy": 0.5, "neutral": 0.5})
     even = dict.fromkeys(EMOTIONS, 0.1)
     assert heard_mixture(even) == pytest.approx({"neutral": 1.0})
     assert set(heard_mixture(even, least=0.05)) == set(EMOTIONS)

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .emotions import EMOTIONS
 from .errors import UserError
 from .files import atomic_path, check_folder
 from .given import AUTO, hear_emotion, mood, pin, pose
@@ -109,7 +110,8 @@ def generate(
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript)
     if emotion == AUTO:
-        emotion = heard_mixture(hear_emotion(speech, model=loaded))
+        known = getattr(loaded, "emotions", EMOTIONS)
+        emotion = heard_mixture(hear_emotion(speech, model=loaded), known=known)
     more: dict[str, Any] = {}
     if hasattr(loaded, "with_library"):
         pins = tuple(p if isinstance(p, Pin) else pin(p, speech.seconds) for p in constraint)
@@ -168,7 +170,8 @@ def edit(
     if not isinstance(speech, Speech):
         speech = load_speech(speech)
     if emotion == AUTO:
-        emotion = heard_mixture(hear_emotion(speech, model=loaded))
+        known = getattr(loaded, "emotions", EMOTIONS)
+        emotion = heard_mixture(hear_emotion(speech, model=loaded), known=known)
     return loaded.edit(
         moved, speech, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
         seed=seed,

@@ -179,9 +179,10 @@ def edit(
 
 def listened(speech: Speech, model: GestureModel) -> dict[str, float]:
     """The mixture of emotions that a voice sounds like; says so, with how sure it is."""
+    from ..emotions import EMOTIONS
     from ..given import hear_emotion
     from ..methods.wishes import heard_mixture, told
 
     found = hear_emotion(speech, model=model)
     note(f"the voice sounds like {told(found)} (a guess; name an emotion with --emotion to overrule it)")
-    return heard_mixture(found)
+    return heard_mixture(found, known=getattr(model, "emotions", EMOTIONS))

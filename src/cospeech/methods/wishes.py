@@ -115,9 +115,14 @@ def told(weights: Mapping[str, float]) -> str:
     return ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in order if weight >= 0.05)
 
 
-def heard_mixture(heard: Mapping[str, float], *, least: float = 0.15) -> dict[str, float]:
-    """How likely a voice is in each emotion as weights; what is less likely than ``least`` is neutral. [D]"""
-    kept = {name: share for name, share in heard.items() if share >= least}
+def heard_mixture(
+    heard: Mapping[str, float], *, least: float = 0.15, known: Sequence[str] = EMOTIONS
+) -> dict[str, float]:
+    """How likely a voice is in each emotion as weights; what is less likely than ``least`` is neutral. [D]
+
+    So is what the model that is asked has not learned: nobody wished for it.
+    """
+    kept = {name: share for name, share in heard.items() if share >= least and name in known}
     rest = 1.0 - sum(kept.values())
     kept["neutral"] = kept.get("neutral", 0.0) + max(0.0, rest)
     return kept

@@ -13,6 +13,7 @@ import numpy as np
 
 STEPS = 1000  # T of training
 SAMPLERS = ("dpm", "ddim", "ddpm")
+WILDEST = 2.0  # temperature
 
 Denoise = Callable[[np.ndarray, float], np.ndarray]  # (x_t [N, D], t of 0..1) -> x_0 [N, D]
 Keep = Callable[
@@ -34,9 +35,9 @@ class DiffusionSampling:
             raise ValueError(f"unknown sampler {self.sampler!r}; known: {', '.join(SAMPLERS)}")
         if not 1 <= self.steps <= STEPS:
             raise ValueError(f"steps must be from 1 to {STEPS}; got {self.steps}")
-        if not 0 < self.bend <= 5 or not 0 <= self.temperature <= 2:
+        if not 0 < self.bend <= 5 or not 0 <= self.temperature <= WILDEST:
             raise ValueError(
-                f"bend must be up to 5, temperature up to 2; got {self.bend}, {self.temperature}"
+                f"bend must be up to 5, temperature up to {WILDEST:g}; got {self.bend}, {self.temperature}"
             )
 
 

@@ -293,7 +293,7 @@ def _checked(folder: ModelFolder) -> EmotionSampling:
         if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
             raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
     emotions = config.get("emotions", EMOTIONS)
-    if not set(emotions) <= set(EMOTIONS):
+    if not isinstance(emotions, list | tuple) or any(name not in EMOTIONS for name in emotions):
         raise UserError(f"{path}: emotions must be of {', '.join(EMOTIONS)}; got {emotions}")
     styles = config.get("styles")
     if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):

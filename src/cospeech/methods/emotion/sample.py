@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from ...sampling.diffusion import DiffusionSampling, alpha_sigma, sample_diffusion
+from ...sampling.diffusion import WILDEST, DiffusionSampling, alpha_sigma, sample_diffusion
 
 
 class Networks(Protocol):
@@ -109,5 +109,5 @@ def draw(
         made = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, given, beat, *own)
         return made[1] + np.float32(settings.guidance) * (made[0] - made[1]) if guided else made[0]
 
-    steps = replace(settings.diffusion, temperature=settings.diffusion.temperature * settings.variety)
-    return sample_diffusion(denoise, shape, rng, steps)[None]
+    noise = min(WILDEST, settings.diffusion.temperature * settings.variety)
+    return sample_diffusion(denoise, shape, rng, replace(settings.diffusion, temperature=noise))[None]
