@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "__main__"),
     ("cli",),
     ("api",),
+    ("given",),
     ("avatar", "video", "runtime", "training", "metrics"),
     ("motion_base",),
     ("methods",),
