@@ -101,7 +101,9 @@ def spread(takes: np.ndarray) -> float:
     return float(gaps[np.triu_indices(len(takes), 1)].mean())
 
 
-def variety(store: Store, model: Any, split: str, count: int, takes: int) -> dict[str, Any]:
+def variety(
+    store: Store, model: Any, split: str, count: int, takes: int, levels: list[float]
+) -> dict[str, Any]:
     body, window, classifier = Recordings(store), load_extractors()["window"], load_classifier()
     real: dict[tuple[str, str], list[np.ndarray]] = {}
     for item in store.select(split="train", kind=("motion", "pair")):
@@ -111,7 +113,7 @@ def variety(store: Store, model: Any, split: str, count: int, takes: int) -> dic
     found = [spread(np.stack(rows)) for rows in real.values() if len(rows) >= 4]
     result: dict[str, Any] = {"takes": takes, "real": float(np.mean(found)), "made": {}}
     spoken = speeches(store, split, count)
-    for level in (0.0, 0.5, 1.0, 1.5):
+    for level in levels:
         more = {"variety": level} if hasattr(model, "hear") else {}
         judge, gaps = EmotionAccuracy(classifier), []
         for number, item in enumerate(spoken):
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--speeches", type=int, default=10)
     parser.add_argument("--takes", type=int, default=8)
+    parser.add_argument("--levels", nargs="+", type=float, default=[0.0, 0.5, 1.0, 1.5])
     parser.add_argument("--part", nargs="+", default=parts, choices=parts)
     options = parser.parse_args()
     store, model = Store(options.store), load(options.model)
@@ -150,7 +153,9 @@ def main() -> None:
     if "heard" in options.part and isinstance(model, EmotionModel):
         text["heard"] = heard(store, model, options.split)
     if "variety" in options.part:
-        text["variety"] = variety(store, model, options.split, 2 * options.speeches, options.takes)
+        text["variety"] = variety(
+            store, model, options.split, 2 * options.speeches, options.takes, options.levels
+        )
     sys.stdout.write(json.dumps(text) + "\n")
 
 

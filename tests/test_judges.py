@@ -167,7 +167,9 @@ def test_an_extractor_of_somebody_else_sees_all_joints(tmp_path, motion):
 
 
 def test_what_cannot_be_trained_is_told(runs, mini_store, tmp_path):
-    with pytest.raises(UserError, match="unknown method 'dance'; known: contextual, exges, extractor,"):
+    with pytest.raises(
+        UserError, match="unknown method 'dance'; known: contextual, exges, emotion, extractor,"
+    ):
         train(mini_store, tmp_path, method="dance")
     with pytest.raises(UserError, match="has one stage only"):
         train(mini_store, tmp_path, method="extractor", stage="generator")
