@@ -86,13 +86,18 @@ def heard(store: Store, model: EmotionModel, split: str) -> dict[str, Any]:
     counts, calm = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int), np.zeros(len(EMOTIONS), dtype=int)
     for number, item in enumerate(speeches(store, split, 40)):
         sound = store.acoustics(item)
-        calm[int(model.networks.moods(sound).argmax())] += 1
+        calm[EMOTIONS.index(strongest(model.moods(sound)))] += 1
         for row, emotion in enumerate(EMOTIONS):
             changed, rate = made_voice(sound, emotion, np.random.default_rng([number, row]))
-            counts[row, int(model.networks.moods(with_rate(changed, rate)).argmax())] += 1
+            counts[row, EMOTIONS.index(strongest(model.moods(with_rate(changed, rate))))] += 1
     right = counts.diagonal().sum() / counts.sum()
     return {"made_voices": True, "accuracy": 100 * float(right), "confusion": counts.tolist(),
             "calm voices are heard as": dict(zip(EMOTIONS, calm.tolist(), strict=True))}  # fmt: skip
+
+
+def strongest(heard: dict[str, float]) -> str:
+    """The likeliest emotion."""
+    return max(heard, key=lambda name: heard[name])
 
 
 def spread(takes: np.ndarray) -> float:

@@ -17,7 +17,7 @@ from ...motion.motion import Motion
 from ...motion.posture import stand
 from ...motion.space import space
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
-from ...speech.acoustics import acoustics
+from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
 from ...timing import FPS
 from ..contextual.edit import facing_front, in_place, onto, without_origin
@@ -30,6 +30,8 @@ from .track import Mood, checked, track_weights
 
 MOST = 2.0  # of variety
 FAINT = 0.05  # weight below which an emotion does not show in the face
+GAIN = -5.0  # dB by which the voices of training were softer on the mean (``data.prosody.other_voice``)
+CALM = 0.5  # log odds for neutral: people are mostly calm, made voices are not [D]
 LISTEN = 60.0  # seconds of a voice that are listened to at once
 
 # What config.json of a model folder may hold.
@@ -71,12 +73,18 @@ class EmotionModel:
 
         It learned from made voices (``data.prosody``): what it gives is a guess, and users see it.
         """
-        sound = acoustics(speech.resampled().samples)
+        return self.moods(acoustics(speech.resampled().samples))
+
+    def moods(self, sound: np.ndarray) -> dict[str, float]:
+        """The same of acoustics [T, 42] (``speech.acoustics``)."""
+        sound = sound.copy()
+        sound[:, MEL] += GAIN / DECIBELS
         size = int(LISTEN * FPS)
         parts = [sound[start : start + size] for start in range(0, len(sound), size)]
         logits = np.stack([self.networks.moods(part) for part in parts])
         share = np.array([len(part) for part in parts], dtype=np.float64)[:, None] / len(sound)
         mean = (logits * share).sum(0)
+        mean[0] += CALM
         odds = np.exp(mean - mean.max())
         return dict(zip(EMOTIONS, (odds / odds.sum()).tolist(), strict=True))
 
