@@ -28,7 +28,12 @@ torch = pytest.importorskip("torch")
 
 from cospeech.methods.emotion.mining import MiningConfig  # noqa: E402
 from cospeech.training.contextual.export import load_run  # noqa: E402
-from cospeech.training.emotion.generator import PromptedWindows, hear, load_generator_run  # noqa: E402
+from cospeech.training.emotion.generator import (  # noqa: E402
+    PromptedWindows,
+    drawn,
+    hear,
+    load_generator_run,
+)
 from cospeech.training.emotion.mining import VoiceWindows, load_mining_run  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig  # noqa: E402
 
@@ -254,3 +259,18 @@ def test_frame_by_frame_and_without_a_vae(mini_store, tmp_path, monkeypatch):
         for name in ("joy", "fear")
     )  # fmt: skip
     assert np.abs(joy - fear).max() > 1e-4
+
+
+def test_rare_moods_are_drawn_by_the_root_of_their_share(store):
+    """In any order of the items alike: processes must agree on the dice."""
+    first = store.select(kind="made_pair")[0]
+    moods = ["joy"] * 8 + ["shame"] * 2 + [None] * 6
+    items = [replace(first, emotion=mood) for mood in moods]
+    lengths = np.array([10.0] * 8 + [5.0, 15.0] + [10.0] * 6)
+    chance = drawn(items, lengths)
+    wanted = np.sqrt([80 / 160, 20 / 160, 60 / 160])
+    groups = [chance[:8].sum(), chance[8:10].sum(), chance[10:].sum()]
+    np.testing.assert_allclose(groups, wanted / wanted.sum())
+    np.testing.assert_allclose(chance[9], 3 * chance[8])  # within a mood by length
+    turned = drawn(items[::-1], lengths[::-1])
+    np.testing.assert_array_equal(turned[::-1], chance)

@@ -65,10 +65,7 @@ class PromptedWindows:
         self.latents = [encode_latents(tokenizer, self._motion(item)) for item in self.items]
         self.heard = [hear(mining, store, item) for item in self.items]
         lengths = np.array([len(z) for z in self.latents], dtype=np.float64)
-        for name in {item.emotion for item in self.items}:
-            own = np.array([item.emotion == name for item in self.items])
-            lengths[own] *= (lengths[own].sum() / lengths.sum()) ** (RARE - 1)
-        self._chance = lengths / lengths.sum()
+        self._chance = drawn(self.items, lengths)
 
     def statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and deviation [D] of the latents."""
@@ -117,6 +114,15 @@ class PromptedWindows:
             noise = rng.standard_normal((len(motion), motion.shape[1] - 3), dtype=np.float32)
             motion[:, :-3] += np.deg2rad(self.jitter) * noise  # the last three say where the root is
         return motion
+
+
+def drawn(items: list[Item], lengths: np.ndarray) -> np.ndarray:
+    """[I] chance of each item: its length, by the share of its emotion to the power ``RARE``."""
+    kinds = np.array([str(item.emotion) for item in items])
+    share = {name: lengths[kinds == name].sum() / lengths.sum() for name in np.unique(kinds)}
+    weights = lengths * np.array([share[name] ** (RARE - 1) for name in kinds])
+    chance: np.ndarray = weights / weights.sum()
+    return chance
 
 
 @torch.no_grad()
