@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -135,3 +135,38 @@ def read_config(folder: Path) -> dict[str, Any]:
     if config["method"] not in (*METHODS, *JUDGES):
         raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
     return dict(config)
+
+
+def check_sizes(sizes: object, path: Path, where: str, keys: Sequence[str]) -> None:
+    """Raises UserError unless ``sizes``, the entry ``where`` of a config.json, has whole numbers above 0."""
+    for key in keys:
+        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
+            raise UserError(f"{path} lacks the whole number {where}.{key}; export the model again")
+
+
+def check_gesturing(folder: ModelFolder, known: Collection[str], sizes: Sequence[str]) -> None:
+    """What every method asks of the config.json of its models, beside its own settings.
+
+    Args:
+        known: keys that it may hold.
+        sizes: whole numbers that ``config`` must give.
+    Raises:
+        UserError: something is missing, unknown or of the wrong kind; the message names it.
+    """
+    config, path = folder.config, folder.folder / "config.json"
+    strange = sorted(set(config) - set(known))
+    if strange:
+        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(known))}")
+    check_sizes(config["config"], path, "config", sizes)
+    styles = config.get("styles")
+    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
+        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
+    if config.get("default_speaker", styles[0]) not in styles:
+        raise UserError(
+            f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
+        )
+    levels = config.get("calibration", {}).get("intensity", {})
+    if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
+        raise UserError(
+            f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}"
+        )

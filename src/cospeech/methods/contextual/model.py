@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,7 @@ from ...sampling.masked import MaskedSampling
 from ...speech.speech import Speech
 from ...timing import FPS
 from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder
+from ..folder import ModelFolder, check_gesturing, check_sizes
 from ..wishes import (
     check_intensity,
     check_length,
@@ -48,6 +47,7 @@ KEYS = {
     "trained_on", "made_pairs", "credits", "sampling", "calibration", "results", "encoders",
     "space", "face", "places",
 }  # fmt: skip
+SIZES = ("codes", "layers", "downsample")  # whole numbers of its entry config
 
 
 def open_model(folder: ModelFolder) -> ContextualModel | ContextualPoints:
@@ -264,15 +264,9 @@ def _face(folder: ModelFolder) -> tuple[ModelFolder, OnnxNetworks]:
     path = folder.folder / "config.json"
     if not isinstance(described, dict):
         raise UserError(f"{path} names a face and lacks its sizes (face); export the model again")
-    _check_sizes(described.get("config"), path, "face.config")
+    check_sizes(described.get("config"), path, "face.config", SIZES)
     own = ModelFolder(folder.folder / "face", described)
     return own, OnnxNetworks(own)
-
-
-def _check_sizes(sizes: object, path: Path, where: str) -> None:
-    for key in ("codes", "layers", "downsample"):
-        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
-            raise UserError(f"{path} lacks the whole number {where}.{key}; export the model again")
 
 
 def _checked(folder: ModelFolder) -> ContextualSampling:
@@ -282,22 +276,7 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
         UserError: something is missing or of the wrong kind; the message names it.
     """
     config, path = folder.config, folder.folder / "config.json"
-    strange = sorted(set(config) - KEYS)
-    if strange:
-        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(KEYS))}")
-    _check_sizes(config["config"], path, "config")
-    styles = config.get("styles")
-    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
-        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
-    if config.get("default_speaker", styles[0]) not in styles:
-        raise UserError(
-            f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
-        )
-    levels = config.get("calibration", {}).get("intensity", {})
-    if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
-        raise UserError(
-            f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}"
-        )
+    check_gesturing(folder, KEYS, SIZES)
     settings = config.get("sampling", {})
     try:
         masked = MaskedSampling(**settings.get("masked", {}))

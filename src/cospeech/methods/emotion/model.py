@@ -22,7 +22,7 @@ from ...speech.speech import Speech
 from ...timing import FPS
 from ..contextual.edit import facing_front, in_place, onto, without_origin
 from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder
+from ..folder import ModelFolder, check_gesturing
 from ..wishes import check_intensity, check_length, emotion_weights, generator, style_weights, wished
 from .networks import OnnxNetworks
 from .sample import EmotionSampling, Wishes, sample_latents
@@ -293,19 +293,10 @@ def _checked(folder: ModelFolder) -> EmotionSampling:
         UserError: something is missing or of the wrong kind; the message names it.
     """
     config, path = folder.config, folder.folder / "config.json"
-    strange = sorted(set(config) - KEYS)
-    if strange:
-        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(KEYS))}")
-    sizes = config["config"]
-    for key in ("latent", "downsample", "given", "window", "chunk"):
-        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
-            raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
+    check_gesturing(folder, KEYS, ("latent", "downsample", "given", "window", "chunk"))
     emotions = config.get("emotions", EMOTIONS)
     if not isinstance(emotions, list | tuple) or any(name not in EMOTIONS for name in emotions):
         raise UserError(f"{path}: emotions must be of {', '.join(EMOTIONS)}; got {emotions}")
-    styles = config.get("styles")
-    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
-        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
     try:
         settings = dict(config.get("sampling", {}))
         diffusion = replace(EmotionSampling().diffusion, **settings.pop("diffusion", {}))

@@ -22,7 +22,7 @@ from ...timing import FPS, seconds_to_frame
 from ..contextual.edit import facing_front, in_place, onto, without_origin
 from ..contextual.sample import Condition
 from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder
+from ..folder import ModelFolder, check_gesturing
 from ..wishes import (
     check_intensity,
     check_length,
@@ -350,16 +350,7 @@ def _checked(folder: ModelFolder) -> ExGesSampling:
         UserError: something is missing or of the wrong kind; the message names it.
     """
     config, path = folder.config, folder.folder / "config.json"
-    strange = sorted(set(config) - KEYS)
-    if strange:
-        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(KEYS))}")
-    sizes = config["config"]
-    for key in ("latent", "downsample"):
-        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
-            raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
-    styles = config.get("styles")
-    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
-        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
+    check_gesturing(folder, KEYS, ("latent", "downsample"))
     settings = dict(config.get("sampling", {}))
     try:
         given, alone = settings.pop("diffusion", {}), settings.pop("alone", {})
