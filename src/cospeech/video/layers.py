@@ -1,0 +1,240 @@
+"""A portrait cut into layers that can move: body, upper arms, lower arms, hands, and what is behind.
+
+A decision of ours: the paper's warp has one flow for all pixels, which tears where an arm passes in front of
+the body. Here every part has pixels, a soft mask and a map of its own; what a part hides is filled from what
+is round it. The cut is by rules from the 116 points, the person's mask and the colours, so it needs no
+network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..motion.points import FINGERS, POINTS, SHOULDERS
+from .matte import box, filled, rows_filled, snapped
+
+SIDES = ("left", "right")
+PARTS = ("body", *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES))  # back to front
+INDEX = {name: k for k, name in enumerate(POINTS)}
+# Half widths of sleeves and arms in shoulder widths, at the two ends of a bone.
+_WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
+_FINGER, _PALM = 0.038, 0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Pictures of all parts, as large as the portrait; colours are not multiplied with the masks."""
+
+    background: np.ndarray  # [H, W, 3] float32 in 0 .. 1, the person filled away
+    colours: np.ndarray  # [7, H, W, 3] float32, filled beyond the masks
+    masks: np.ndarray  # [7, H, W] float32 in 0 .. 1, in the order of PARTS
+    points: np.ndarray  # [116, 2] pixels of this picture
+    person: np.ndarray  # [H, W] float32: where the person was
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.person.shape[1], self.person.shape[0]
+
+
+def unit(points: np.ndarray) -> float:
+    """Shoulder width of [116, 2], at least 1.4 face heights for somebody who stands sideways, pixels."""
+    left, right = points[SHOULDERS[0]], points[SHOULDERS[1]]
+    face = points[48:]
+    height = float(np.ptp(face[:, 1]))
+    return max(float(np.linalg.norm(left - right)), 1.4 * height, 1.0)
+
+
+def bones(points: np.ndarray, side: str) -> dict[str, np.ndarray]:
+    """Upper and lower arm, [2, 2] pixels: from shoulder to elbow, and from elbow to wrist."""
+    shoulder, elbow, wrist = (points[INDEX[f"{side}_{name}"]] for name in ("shoulder", "elbow", "wrist"))
+    return {"upper": np.stack([shoulder, elbow]), "lower": np.stack([elbow, wrist])}
+
+
+def hand(points: np.ndarray, side: str) -> np.ndarray:
+    """The 21 points of a hand [..., 21, 2]."""
+    first = INDEX[f"{side}_hand"]
+    return points[..., first : first + 21, :]
+
+
+def along(bone: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Share of the way along a bone at every pixel (not cut), and distance to the bone in pixels; [H, W]."""
+    width, height = size
+    y, x = np.mgrid[0:height, 0:width] + 0.5
+    start, way = bone[0], bone[1] - bone[0]
+    share = ((x - start[0]) * way[0] + (y - start[1]) * way[1]) / max(float(way @ way), 1e-6)
+    near = np.clip(share, 0.0, 1.0)
+    distance = np.hypot(x - start[0] - near * way[0], y - start[1] - near * way[1])
+    return share, distance
+
+
+def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
+    """Cut a portrait.
+
+    Args:
+        picture: [H, W, 3] uint8 sRGB.
+        points: [116, 2] pixels, complete.
+        person: [H, W] soft mask of the person in 0 .. 1.
+    """
+    image = picture.astype(np.float64) / 255
+    size = picture.shape[1], picture.shape[0]
+    scale = unit(points)
+    radius = max(2, round(scale / 40))
+    person = snapped(np.clip(person, 0, 1), image, radius, 1e-4)
+    person = np.maximum(np.clip((person - 0.1) / 0.8, 0, 1), _sure(points, size, scale))
+    masks, own = np.zeros((2, len(PARTS), size[1], size[0]))
+    rim = np.zeros(person.shape)
+    for side in SIDES:
+        for part, (mask, sure, edge) in _arm(image, points, person, side, size, scale, radius).items():
+            k = PARTS.index(f"{side}_{part}")
+            masks[k], own[k] = mask, sure
+            rim = np.maximum(rim, edge)
+    limbs = masks[1:].max(0)
+    # Behind the arms the body goes on as far as the trunk reaches; the rim of an arm is none of it.
+    masks[0] = person * np.maximum(1 - rim, _trunk(points, person, limbs, size, scale))
+    # Gaps between fingers are arm as well.
+    closed = np.clip((box(np.clip(box(limbs, radius) * 3, 0, 1), radius) - 0.66) * 3, 0, 1)
+    closed = np.maximum(limbs, closed)
+    own[0] = person * (1 - np.clip(box(limbs, radius) * 2, 0, 1))
+    colours = np.empty((len(PARTS), *image.shape))
+    for k, part in enumerate(PARTS):
+        trusted = own[k]
+        if part.endswith(("upper", "lower")):  # what is hidden at the elbow is like what is near it
+            trusted = np.maximum(own[k], own[k + (2 if part.endswith("upper") else -2)])
+        far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
+        keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - np.clip((closed - 0.5) * 2, 0, 1))[..., None]
+        colours[k] = image * keep + far * (1 - keep)
+    grown = np.clip(box(person, 2 * radius) * 6, 0, 1)
+    known = grown < 0.01
+    # Half of what lies beside it, so that lines go on, and half of what lies all round it.
+    calm = box(image * known[..., None], 2) / np.maximum(box(known[..., None].astype(float), 2), 0.2)
+    behind = 0.5 * box(rows_filled(calm, known), 1) + 0.5 * filled(image, known.astype(float))
+    background = image * (1 - grown[..., None]) + behind * grown[..., None]
+    return Layers(
+        background.astype(np.float32), colours.astype(np.float32), masks.astype(np.float32),
+        np.asarray(points, np.float64), person.astype(np.float32),
+    )  # fmt: skip
+
+
+def _trunk(
+    points: np.ndarray, person: np.ndarray, limbs: np.ndarray, size: tuple[int, int], scale: float
+) -> np.ndarray:
+    """[H, W]: what the body surely has behind the arms, from the shoulders down.
+
+    Its sides are those of the person where no arm is near them, and straight lines between such rows.
+    """
+    x, y = _grid(size)
+    ends = points[SHOULDERS[0]], points[SHOULDERS[1]]
+    middle = (ends[0] + ends[1]) / 2
+    inside = np.ones(person.shape)
+    for sign in (-1.0, 1.0):
+        away = sign * (x - middle[0])
+        free = ((limbs > 0.1) & (away > 0)).sum(1) == 0
+        reach = np.where((person > 0.5) & (away > 0), away, 0).max(1)
+        rows = y[:, 0]
+        known = free & (rows > middle[1] + 0.4 * scale) & (reach > 0.25 * scale) & (reach < 0.8 * scale)
+        at, wide = [middle[1], middle[1] + 0.6 * scale], [0.52 * scale, 0.46 * scale]
+        if known.any():
+            first = int(np.flatnonzero(known)[0])
+            at, wide = [at[0], *rows[known]], [wide[0], *reach[known]]
+            if rows[first] > middle[1] + scale:  # a long way behind the arms: rather slim than wide
+                at, wide = [at[0], rows[first] - 0.3 * scale, *at[1:]], [wide[0], 0.46 * scale, *wide[1:]]
+        half = np.interp(rows, at, wide)
+        inside = np.minimum(inside, np.clip((half[:, None] - away) / (0.02 * scale) + 0.5, 0, 1))
+    return inside * np.clip((y - middle[1]) / (0.05 * scale) + 1.0, 0, 1)
+
+
+def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
+    """[H, W]: the face, the neck and the middle of the trunk, which a mask of the person may have lost."""
+    x, y = _grid(size)
+    face = points[48:]
+    low, high = face.min(0), face.max(0)
+    middle, half = (low + high) / 2, (high - low) / 2
+    oval = ((x - middle[0]) / half[0]) ** 2 + ((y - middle[1]) / half[1]) ** 2
+    shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
+    neck = (np.abs(x - middle[0]) < 0.6 * half[0]) & (y > middle[1]) & (y < shoulders[1])
+    core = (np.abs(x - shoulders[0]) < 0.33 * scale) & (y > shoulders[1]) & (y < shoulders[1] + scale)
+    hands = [_hand_distance(hand(points, side), size, scale) < 0.8 for side in SIDES]
+    return np.maximum.reduce([oval < 0.9, neck, core, *hands]).astype(float)
+
+
+def _arm(
+    image: np.ndarray, points: np.ndarray, person: np.ndarray, side: str, size: tuple[int, int],
+    scale: float, radius: int,
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
+    """Of hand, lower and upper arm, [H, W] each: soft mask, where its own colour is seen, and its wide rim."""
+    result, reach = {}, {}
+    for part, bone in bones(points, side).items():
+        share, distance = along(bone, size)
+        first, last = _WIDTHS[part]
+        result[part] = distance / (scale * (first + (last - first) * np.clip(share, 0, 1)))
+        reach[part] = share
+    shape = hand(points, side)
+    result["hand"] = _hand_distance(shape, size, scale)
+    # A bare arm under a sleeve: colours are compared for each part by itself.
+    front = np.minimum(result["lower"], result["hand"])
+    whole = np.zeros_like(front)
+    for own, other in ((result["upper"], front), (front, result["upper"])):
+        alike = _like(image, own, np.minimum(own, other), person)
+        whole = np.maximum(whole, 1 / (1 + np.exp(-(9 * (1 - own) + alike))))
+    whole = snapped(whole, image, radius, 1e-4)
+    whole = np.clip((whole - 0.15) / 0.7, 0, 1) * person
+    # What is in front keeps its pixels; the part behind it goes on under it as a round cap at the joint.
+    bone = bones(points, side)
+    # The top of the arm fades into the body, which moves nearly alike there.
+    fade = np.clip((reach["upper"] + 0.05) / 0.3, 0, 1)
+    masks = {"hand": whole * np.clip((1.25 - result["hand"]) / 0.2, 0, 1)}
+    covers = {"hand": np.zeros_like(whole)}
+    for part, front, cap in (("lower", ("hand",), 0.9), ("upper", ("hand", "lower"), 1.6)):
+        covers[part] = np.max([masks[other] for other in front], axis=0)
+        reached = np.hypot(*(_grid(size) - bone[part][1][:, None, None])) / (scale * _WIDTHS[part][1])
+        stem = (0.85 - result[part]) * (reach[part] < 1.0)  # what is foreshortened is solid as well
+        round_end = np.clip(np.maximum(cap - reached, stem) * 8, 0, 1)
+        own = np.clip((1.35 - result[part]) / 0.2, 0, 1)
+        masks[part] = whole * own * np.maximum(1 - covers[part], round_end)
+        if part == "upper":
+            masks[part] = masks[part] * np.clip(fade * 1.5, 0, 1)
+    edges = {part: np.clip((1.9 - result[part]) / 0.3, 0, 1) for part in masks}
+    edges["upper"] = edges["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
+    sure = {part: whole * np.clip((1.35 - result[part]) / 0.2, 0, 1) * (1 - covers[part]) for part in masks}
+    return {part: (masks[part], sure[part], edges[part]) for part in masks}
+
+
+def _grid(size: tuple[int, int]) -> np.ndarray:
+    """[2, H, W]: x and y of the middle of every pixel."""
+    y, x = np.mgrid[0 : size[1], 0 : size[0]] + 0.5
+    return np.stack([x, y])
+
+
+def _hand_distance(shape: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
+    """[H, W] distance to a hand of [21, 2], 1 at its border: fingers as lines, the palm as a fan of lines."""
+    lines = []
+    for finger in range(len(FINGERS)):
+        chain = [0, *range(1 + 4 * finger, 5 + 4 * finger)]
+        lines += [(chain[k], chain[k + 1], _PALM if k == 0 else _FINGER) for k in range(4)]
+    lines += [(a, b, _PALM) for a, b in ((5, 9), (9, 13), (13, 17), (2, 5), (1, 17), (2, 9))]
+    best = np.full((size[1], size[0]), np.inf)
+    for a, b, wide in lines:
+        best = np.minimum(best, along(np.stack([shape[a], shape[b]]), size)[1] / (wide * scale))
+    return best
+
+
+def _like(image: np.ndarray, own: np.ndarray, nearest: np.ndarray, person: np.ndarray) -> np.ndarray:
+    """[H, W] log ratio, cut to +-4, of a colour inside a part and outside of the arm near by (histograms)."""
+    bins = np.minimum((image * 12).astype(int), 11)
+    code = (bins[..., 0] * 12 + bins[..., 1]) * 12 + bins[..., 2]
+    inside = np.bincount(code[(own < 0.6) & (person > 0.5)], minlength=1728).astype(float)
+    outside = np.bincount(code[(nearest > 1.3) & (nearest < 4.0)], minlength=1728).astype(float)
+    blurred = []
+    for counts in (inside, outside):
+        grid = counts.reshape(12, 12, 12)
+        for axis in range(3):
+            padded = np.pad(grid, [(1, 1) if k == axis else (0, 0) for k in range(3)])
+            size = grid.shape[axis]
+            grid = sum(padded.take(range(k, k + size), axis) * w for k, w in ((0, 0.25), (1, 0.5), (2, 0.25)))  # type: ignore[assignment]
+        blurred.append(grid / max(grid.sum(), 1e-9) + 1e-5)
+    ratio = np.log(blurred[0] / blurred[1]).ravel()
+    result: np.ndarray = np.clip(ratio, -4, 4)[code]
+    return result

@@ -1,0 +1,94 @@
+"""Soft masks and filling, in NumPy: what cutting a portrait into layers needs.
+
+Guided filtering after He, Sun and Tang (TPAMI 2013); filling by pull and push over a pyramid after
+Gortler et al. (SIGGRAPH 1996).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def box(values: np.ndarray, radius: int) -> np.ndarray:
+    """Mean over a square of side 2 radius + 1, cut at the borders; [H, W, ...] float."""
+    for axis in (0, 1):
+        size = values.shape[axis]
+        total = np.concatenate([np.zeros_like(values.take([0], axis)), np.cumsum(values, axis)], axis)
+        high = np.minimum(np.arange(size) + radius + 1, size)
+        low = np.maximum(np.arange(size) - radius, 0)
+        count = (high - low).reshape([-1 if k == axis else 1 for k in range(values.ndim)])
+        values = (total.take(high, axis) - total.take(low, axis)) / count
+    return values
+
+
+def snapped(mask: np.ndarray, picture: np.ndarray, radius: int, smooth: float = 1e-3) -> np.ndarray:
+    """A mask [H, W] in 0 .. 1 whose border follows the edges of a picture [H, W, 3] in 0 .. 1."""
+    guide = picture.astype(np.float64)
+    mean, target = box(guide, radius), box(mask.astype(np.float64), radius)
+    cross = box(guide * mask[..., None], radius) - mean * target[..., None]
+    pairs = guide[..., :, None] * guide[..., None, :]
+    variance = box(pairs, radius) - mean[..., :, None] * mean[..., None, :] + smooth * np.eye(3)
+    slope = np.linalg.solve(variance, cross[..., None])[..., 0]
+    offset = target - (slope * mean).sum(-1)
+    result: np.ndarray = (box(slope, radius) * guide).sum(-1) + box(offset, radius)
+    return np.clip(result, 0.0, 1.0)
+
+
+def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Unknown places from what is round them: smooth, exact where fully known.
+
+    Args:
+        picture: [H, W, C] float.
+        known: [H, W] trust in 0 .. 1.
+    """
+    weight = np.clip(known, 0.0, 1.0)[..., None].astype(np.float64)
+    return _filled(picture * weight, weight)
+
+
+def rows_filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Unknown places of every row from the known ones to its left and right: boards and tables go on.
+
+    Args:
+        picture: [H, W, C] float.
+        known: [H, W] bool.
+    """
+    result = filled(picture, known.astype(float))
+    places = np.arange(picture.shape[1])
+    for y, row in enumerate(known):
+        if not row.all() and row.sum() >= 8:
+            at = places[row]
+            for channel in range(picture.shape[2]):
+                result[y, ~row, channel] = np.interp(places[~row], at, picture[y, row, channel])
+    return result
+
+
+def _filled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pull: halve until a place is left; push: fill what is unknown from the coarser picture."""
+    mean = weighted / np.maximum(weight, 1e-6)
+    height, width = weight.shape[:2]
+    if min(height, width) <= 1 or weight.min() >= 1.0:
+        return mean
+    above = _halved(weighted), _halved(weight)
+    scale = np.maximum(above[1], 1e-6)
+    # Trust saturates, so that a hole is filled by what is near and not by what is large.
+    trust = np.minimum(above[1] * 4.0, 1.0)
+    coarse = _filled(above[0] / scale * trust, trust)
+    back = _doubled(coarse, height, width)
+    return mean * weight + back * (1.0 - weight)
+
+
+def _halved(values: np.ndarray) -> np.ndarray:
+    height, width = values.shape[:2]
+    values = np.pad(values, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+    return 0.25 * (values[::2, ::2] + values[1::2, ::2] + values[::2, 1::2] + values[1::2, 1::2])
+
+
+def _doubled(values: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Bilinear, twice as large."""
+    for axis, size in ((0, height), (1, width)):
+        place = (np.arange(size) + 0.5) / 2 - 0.5
+        low = np.clip(np.floor(place).astype(int), 0, values.shape[axis] - 1)
+        high = np.minimum(low + 1, values.shape[axis] - 1)
+        share = np.clip(place - low, 0.0, 1.0).reshape([-1 if k == axis else 1 for k in range(3)])
+        values = values.take(low, axis) * (1 - share) + values.take(high, axis) * share
+    return values

@@ -1,0 +1,235 @@
+"""Layers of a portrait moved to other points: one smooth map a part, laid over one another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..motion.points import SHOULDERS
+from .layers import INDEX, PARTS, SIDES, Layers, bones, hand, unit
+from .splines import Spline, fit_spline
+
+MOUTH = range(60, 68)  # inner lips among the 68 points of the face
+SHORTEST = 0.3  # of a bone's length in the portrait: nothing is squeezed further
+
+
+@dataclass(frozen=True, eq=False)
+class Bone:
+    """A backward map: along a bone it stretches, across it keeps the width. Pixels."""
+
+    driven: np.ndarray  # [2, 2]
+    source: np.ndarray  # [2, 2]
+
+    @property
+    def affine(self) -> tuple[np.ndarray, np.ndarray]:
+        """Matrix [2, 2] and offset [2] of source = matrix @ driven + offset."""
+        frames, lengths = [], []
+        for bone in (self.driven, self.source):
+            way = bone[1] - bone[0]
+            length = max(float(np.linalg.norm(way)), 1e-6)
+            axis = way / length
+            frames.append(np.stack([axis, [-axis[1], axis[0]]]))
+            lengths.append(length)
+        stretch = lengths[1] / max(lengths[0], SHORTEST * lengths[1])
+        matrix = frames[1].T @ np.diag([stretch, 1.0]) @ frames[0]
+        return matrix, self.source[0] - matrix @ self.driven[0]
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        """Driven pixels [..., 2] -> source pixels."""
+        matrix, offset = self.affine
+        return places @ matrix.T + offset
+
+
+@dataclass(frozen=True, eq=False)
+class Plate:
+    """A thin-plate spline between pixels."""
+
+    spline: Spline
+    size: tuple[int, int]
+
+    def __call__(self, places: np.ndarray) -> np.ndarray:
+        """Driven pixels [M, 2] -> source pixels."""
+        return from_unit(self.spline(to_unit(places, self.size)), self.size)
+
+
+def to_unit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Pixels -> the plane where the picture's longer side is -1 .. 1 (both axes in one scale)."""
+    result: np.ndarray = (pixels - np.array(size) / 2) / (max(size) / 2)
+    return result
+
+
+def from_unit(places: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """The way back."""
+    result: np.ndarray = places * (max(size) / 2) + np.array(size) / 2
+    return result
+
+
+def anchors(points: np.ndarray, source: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """[9, 2]: places of body and hair that no point tells of, as they move with those that do.
+
+    The trunk follows the shoulders, less and less downwards; crown and sides of the head are turned and
+    moved as the face is.
+    """
+    scale = unit(source)
+    old, new = (p[list(SHOULDERS)].mean(0) for p in (source, points))
+    move = new - old
+    trunk = []
+    for down, share in ((0.05, 0.9), (0.7, 0.5), (1.5, 0.15)):
+        for side in (-0.5, 0.5):
+            if down > 0.1:
+                trunk.append(old + [side * 0.9 * scale, down * scale] + share * move)
+            elif side < 0:
+                trunk.append(old + [0.0, down * scale] + share * move)
+    matrix, offset = similarity(source[48:], points[48:])
+    face = source[48:]
+    low, high = face.min(0), face.max(0)
+    middle, half = (low + high) / 2, (high - low) / 2
+    head = middle + half * np.array([[-1.5, -1.0], [0.0, -2.2], [1.5, -1.0], [-1.5, -2.0], [1.5, -2.0]])
+    return np.concatenate([np.array(trunk), head @ matrix.T + offset])
+
+
+def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Turn, scale and move (matrix [2, 2], offset [2]) that take points [N, 2] nearest to others."""
+    a, b = source - source.mean(0), target - target.mean(0)
+    power = max(float((a * a).sum()), 1e-9)
+    real, imaginary = (a * b).sum() / power, (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / power
+    matrix = np.array([[real, -imaginary], [imaginary, real]])
+    return matrix, target.mean(0) - matrix @ source.mean(0)
+
+
+def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[Plate | Bone]:
+    """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
+    result: dict[str, Plate | Bone] = {}
+    base = [
+        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)
+    ]
+    result["body"] = _plate(base[0], base[1], size, 1e-5)
+    for side in SIDES:
+        new, old = bones(driven, side), bones(source, side)
+        for part in ("upper", "lower"):
+            result[f"{side}_{part}"] = Bone(new[part], old[part])
+        result[f"{side}_hand"] = _plate(hand(driven, side), hand(source, side), size, 2e-3)
+    return [result[part] for part in PARTS]
+
+
+def _plate(driven: np.ndarray, source: np.ndarray, size: tuple[int, int], ridge: float) -> Plate:
+    return Plate(fit_spline(to_unit(driven, size), to_unit(source, size), ridge=ridge), size)
+
+
+def draw(layers: Layers, driven: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The portrait with its points at others.
+
+    Args:
+        layers: from ``cut``.
+        driven: [116, 2] pixels.
+
+    Returns:
+        Picture [H, W, 3] float32 in 0 .. 1, and which part is seen, masks [7, H, W] float32.
+    """
+    width, height = layers.size
+    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
+    picture = layers.background.copy()
+    seen = np.zeros((len(PARTS), height, width), np.float32)
+    for k, move in enumerate(maps(layers.points, driven, layers.size)):
+        window = _window(layers.masks[k], move, layers.size, grid)
+        if window is None:
+            continue
+        places = grid[window].reshape(-1, 2)
+        came = move(places)
+        stacked = np.concatenate([layers.colours[k], layers.masks[k][..., None]], -1)
+        got = sample(stacked, came).reshape(*grid[window].shape[:2], 4)
+        share = got[..., 3:]
+        if k == 0:
+            got[..., :3] = _mouth(got[..., :3], driven, layers, places).reshape(got[..., :3].shape)
+        picture[window] = got[..., :3] * share + picture[window] * (1 - share)
+        seen[(slice(None), *window)] *= 1 - share[None, ..., 0]
+        seen[(k, *window)] = share[..., 0]
+    return picture, seen
+
+
+def _window(
+    mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray
+) -> tuple[slice, slice] | None:
+    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel."""
+    step = 8
+    coarse = grid[step // 2 :: step, step // 2 :: step]
+    came = move(coarse.reshape(-1, 2))
+    spread = np.pad(mask, step)
+    hit = np.zeros(len(came), bool)
+    near = spread.reshape(spread.shape)
+    x = np.clip(came[:, 0].astype(int) + step, 0, spread.shape[1] - 1)
+    y = np.clip(came[:, 1].astype(int) + step, 0, spread.shape[0] - 1)
+    for dx in (-step + 1, 0, step - 1):
+        for dy in (-step + 1, 0, step - 1):
+            hit |= near[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
+    hit = hit.reshape(coarse.shape[:2])
+    if not hit.any():
+        return None
+    rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
+    return (
+        slice(max(0, (rows[0] - 1) * step), min(size[1], (rows[-1] + 2) * step)),
+        slice(max(0, (columns[0] - 1) * step), min(size[0], (columns[-1] + 2) * step)),
+    )
+
+
+def sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Bilinear values of [H, W, C] at pixels [M, 2]; beyond the border the mask is 0 and colours go on."""
+    height, width = picture.shape[:2]
+    x, y = places[:, 0] - 0.5, places[:, 1] - 0.5
+    # The portrait is cut off at its own border, so what lies below it is thought to go on.
+    x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
+    i, j = x.astype(int), y.astype(int)
+    u, v = (x - i)[:, None].astype(np.float32), (y - j)[:, None].astype(np.float32)
+    flat = picture.reshape(-1, picture.shape[2])
+    at = j * width + i
+    top = flat[at] * (1 - u) + flat[at + 1] * u
+    low = flat[at + width] * (1 - u) + flat[at + width + 1] * u
+    result: np.ndarray = top * (1 - v) + low * v
+    return result
+
+
+def _mouth(colours: np.ndarray, driven: np.ndarray, layers: Layers, places: np.ndarray) -> np.ndarray:
+    """Inside of the mouth, as far as the lips open further than in the portrait: dark, with teeth above."""
+    inner, before = driven[48:][list(MOUTH)], layers.points[48:][list(MOUTH)]
+    flat = colours.reshape(-1, 3).copy()
+    gap = np.linalg.norm(inner[[1, 2, 3]] - inner[[7, 6, 5]], axis=1).mean()
+    own = np.linalg.norm(before[[1, 2, 3]] - before[[7, 6, 5]], axis=1).mean()
+    wide = float(np.linalg.norm(inner[4] - inner[0]))
+    opened = (gap - own) / max(wide, 1e-6)
+    if opened <= 0.02:
+        return flat
+    low, high = inner.min(0) - 2, inner.max(0) + 2
+    near = np.flatnonzero(((places > low) & (places < high)).all(1))
+    if not len(near):
+        return flat
+    share = _inside(places[near], inner) * min(1.0, (opened - 0.02) / 0.06)
+    upper = np.interp(places[near, 0], *_sorted(inner[[0, 1, 2, 3, 4]]))
+    lower = np.interp(places[near, 0], *_sorted(inner[[0, 7, 6, 5, 4]]))
+    depth = (places[near, 1] - upper) / np.maximum(lower - upper, 1e-6)
+    across = np.abs(places[near, 0] - inner[[0, 4], 0].mean()) / (wide / 2)
+    teeth = np.clip((0.42 - depth) / 0.12, 0, 1) * np.clip((0.85 - across) / 0.3, 0, 1)
+    teeth *= np.clip((opened - 0.08) / 0.1, 0, 1)
+    dark, bone = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])
+    inside = dark + (bone - dark) * teeth[:, None]
+    flat[near] = flat[near] * (1 - share[:, None]) + inside * share[:, None]
+    return flat
+
+
+def _sorted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(points[:, 0])
+    return points[order, 0], points[order, 1]
+
+
+def _inside(places: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """[M] 1 within a closed outline [N, 2], 0 outside, soft over a pixel."""
+    after = np.roll(outline, -1, axis=0)
+    way = after - outline
+    offset = places[:, None] - outline[None]
+    share = np.clip((offset * way).sum(-1) / np.maximum((way * way).sum(-1), 1e-9), 0, 1)
+    distance = np.linalg.norm(offset - share[..., None] * way, axis=-1).min(1)
+    between = (outline[None, :, 1] > places[:, None, 1]) != (after[None, :, 1] > places[:, None, 1])
+    slope = np.where(np.abs(way[:, 1]) < 1e-9, 1e-9, way[:, 1])
+    cross = outline[None, :, 0] + (places[:, None, 1] - outline[None, :, 1]) * way[:, 0] / slope
+    within = (between & (places[:, None, 0] < cross)).sum(1) % 2 == 1
+    return np.clip(np.where(within, distance, -distance) + 0.5, 0, 1)
