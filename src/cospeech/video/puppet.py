@@ -117,35 +117,86 @@ def _plate(driven: np.ndarray, source: np.ndarray, size: tuple[int, int], ridge:
     return Plate(fit_spline(to_unit(driven, size), to_unit(source, size), ridge=ridge), size)
 
 
-def draw(layers: Layers, driven: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The portrait with its points at others.
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """A portrait whose points are at other places."""
 
-    Args:
-        layers: from ``cut``.
-        driven: [116, 2] pixels.
+    picture: np.ndarray  # [H, W, 3] float32 in 0 .. 1
+    seen: np.ndarray  # [7, H, W] float32: how much of each pixel each part of PARTS is; the rest is background
+    source: np.ndarray  # [H, W, 2] float32 pixels of the portrait that each pixel came from
 
-    Returns:
-        Picture [H, W, 3] float32 in 0 .. 1, and which part is seen, masks [7, H, W] float32.
-    """
+
+def draw(layers: Layers, driven: np.ndarray) -> Drawn:
+    """The portrait with its points [116, 2] pixels at other places (``layers`` is from ``cut``)."""
     width, height = layers.size
-    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1)
-    picture = layers.background.copy()
+    grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
+    picture, source = layers.background.copy(), grid.copy()
     seen = np.zeros((len(PARTS), height, width), np.float32)
     for k, move in enumerate(maps(layers.points, driven, layers.size)):
         window = _window(layers.masks[k], move, layers.size, grid)
         if window is None:
             continue
         places = grid[window].reshape(-1, 2)
-        came = move(places)
+        came = places_from(move, window, _face(driven) if k == 0 else None).reshape(-1, 2)
         stacked = np.concatenate([layers.colours[k], layers.masks[k][..., None]], -1)
         got = sample(stacked, came).reshape(*grid[window].shape[:2], 4)
         share = got[..., 3:]
+        if k:  # an arm ends where the portrait cut it off; the body goes on below
+            beyond = np.maximum(np.maximum(-came, came - [width, height]).max(-1), 0).reshape(share.shape)
+            share = share * np.clip(1 - beyond.astype(np.float32) / 2, 0, 1)
         if k == 0:
             got[..., :3] = _mouth(got[..., :3], driven, layers, places).reshape(got[..., :3].shape)
         picture[window] = got[..., :3] * share + picture[window] * (1 - share)
+        source[window] = np.where(share > 0.5, came.reshape(source[window].shape), source[window])
         seen[(slice(None), *window)] *= 1 - share[None, ..., 0]
         seen[(k, *window)] = share[..., 0]
-    return picture, seen
+    return Drawn(picture, seen, source)
+
+
+def places_from(
+    move: Plate | Bone, window: tuple[slice, slice], fine: tuple[slice, slice] | None = None
+) -> np.ndarray:
+    """Source pixels [h, w, 2] float32 of a window of the driven picture.
+
+    Splines are computed on every 4th pixel and in between bilinearly; within ``fine`` on every 2nd.
+    """
+    rows, columns = window
+    if isinstance(move, Bone):
+        grid = np.stack(np.meshgrid(_centres(columns), _centres(rows)), -1)
+        return move(grid).astype(np.float32)
+    result = _coarse(move, window, 4)
+    if fine is not None:
+        top, low = max(rows.start, fine[0].start), min(rows.stop, fine[0].stop)
+        left, right = max(columns.start, fine[1].start), min(columns.stop, fine[1].stop)
+        if low > top and right > left:
+            part = _coarse(move, (slice(top, low), slice(left, right)), 2)
+            result[top - rows.start : low - rows.start, left - columns.start : right - columns.start] = part
+    return result
+
+
+def _centres(span: slice) -> np.ndarray:
+    return np.arange(span.start, span.stop) + 0.5
+
+
+def _coarse(move: Plate, window: tuple[slice, slice], step: int) -> np.ndarray:
+    knots = []
+    for span in window:
+        count = max(2, -(-(span.stop - span.start) // step) + 1)
+        knots.append(span.start + 0.5 + step * np.arange(count))
+    y, x = np.meshgrid(*knots, indexing="ij")
+    values = move(np.stack([x, y], -1).reshape(-1, 2)).reshape(*x.shape, 2).astype(np.float32)
+    for axis, span in enumerate(window):
+        place = np.arange(span.stop - span.start) / step
+        low = np.minimum(place.astype(int), values.shape[axis] - 2)
+        share = (place - low).astype(np.float32).reshape([-1 if k == axis else 1 for k in range(3)])
+        values = values.take(low, axis) * (1 - share) + values.take(low + 1, axis) * share
+    return values
+
+
+def _face(points: np.ndarray) -> tuple[slice, slice]:
+    """Rows and columns round the face of [116, 2]."""
+    low, high = np.floor(points[48:].min(0)).astype(int) - 3, np.ceil(points[48:].max(0)).astype(int) + 3
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _window(
@@ -157,12 +208,11 @@ def _window(
     came = move(coarse.reshape(-1, 2))
     spread = np.pad(mask, step)
     hit = np.zeros(len(came), bool)
-    near = spread.reshape(spread.shape)
     x = np.clip(came[:, 0].astype(int) + step, 0, spread.shape[1] - 1)
     y = np.clip(came[:, 1].astype(int) + step, 0, spread.shape[0] - 1)
     for dx in (-step + 1, 0, step - 1):
         for dy in (-step + 1, 0, step - 1):
-            hit |= near[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
+            hit |= spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
     hit = hit.reshape(coarse.shape[:2])
     if not hit.any():
         return None

@@ -1,0 +1,252 @@
+"""Training the refinement of warped portraits, and the encoder that judges it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ...motion.points import POINTS
+from ...nn.looks import Looks, LooksConfig, looks_loss
+from ...nn.portrait import PortraitConfig, PortraitGenerator
+from ..loop import Batch, Place, TrainConfig, fit, saved_run
+from .pairs import Pairs
+
+METHOD, LOOKS = "video generator", "picture encoder"
+_MIRROR = [POINTS.index(f"{'right' if name.startswith('left') else 'left'}_{name.partition('_')[2]}")
+           for name in POINTS[:48]]  # fmt: skip
+_SWAP = [0, 2, 1, 4, 3, 6, 5]  # parts, left for right
+Perceptual = Callable[[Tensor], list[Tensor]]  # pictures [B, 3, S, S] in -1 .. 1 -> activations
+
+
+@dataclass(frozen=True)
+class VideoLoss:
+    """Weights of the loss (equation 8, and the crops and terms that are ours)."""
+
+    pixel: float = 4.0
+    perceptual: float = 1.0
+    adversarial: float = 0.02
+    body: float = 4.0  # how much more a pixel of a hand or face counts
+
+
+class PairBatches:
+    """Random pairs as tensors; half of them mirrored."""
+
+    def __init__(self, pairs: Pairs, *, batch_size: int, seed: int = 0, mirror: bool = True) -> None:
+        self.pairs, self.batch_size, self.seed, self.mirror = pairs, batch_size, seed, mirror
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        """This process' share of a step's batch."""
+        rng = np.random.default_rng([self.seed, step, place.rank])
+        found = self.pairs.batch(rng.integers(len(self.pairs), size=max(1, self.batch_size // place.world)))
+        batch = tensors(found)
+        if self.mirror and rng.random() < 0.5:
+            batch = mirrored(batch)
+        return batch
+
+
+def tensors(pair: Any) -> Batch:
+    """A stacked ``Pair`` as what the networks take."""
+    def picture(values: np.ndarray) -> Tensor:
+        return torch.from_numpy(values).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+    points = torch.from_numpy(pair.points)
+    return {
+        "source": picture(pair.source), "warped": picture(pair.warped), "target": picture(pair.target),
+        "masks": torch.from_numpy(pair.masks).float() / 255, "seen": torch.from_numpy(pair.seen).float() / 255,
+        "flow": torch.from_numpy(pair.flow.astype(np.float32)), "from": points[:, 0], "points": points[:, 1],
+    }  # fmt: skip
+
+
+def mirrored(batch: Batch) -> Batch:
+    """Everything left for right."""
+    from ...motion.points import _FACE_MIRROR
+
+    order = torch.tensor([*_MIRROR, *(48 + k for k in _FACE_MIRROR)])
+    result = {name: value.flip(-1) for name, value in batch.items() if name in ("source", "warped", "target")}
+    for name in ("masks", "seen"):
+        result[name] = batch[name][:, _SWAP].flip(-1)
+    result["flow"] = batch["flow"].flip(2) * torch.tensor([-1.0, 1.0])
+    for name in ("from", "points"):
+        result[name] = batch[name][:, order] * torch.tensor([-1.0, 1.0])
+    return result
+
+
+class PatchCritic(nn.Module):
+    """Tells real from made patches of 64 x 64 round hands and face, seeing the edges too (equation 8)."""
+
+    def __init__(self, width: int = 32) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        before = 6
+        for channels in (width, 2 * width, 4 * width):
+            layers += [nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            before = channels
+        self.body = nn.Sequential(*layers, nn.Conv2d(before, 1, 3, padding=1))
+
+    def forward(self, patches: Tensor) -> Tensor:
+        result: Tensor = self.body(patches)
+        return result
+
+
+class TrainedVideo(nn.Module):
+    """The generator with what only its training needs."""
+
+    def __init__(self, config: PortraitConfig, weights: VideoLoss) -> None:
+        super().__init__()
+        self.generator, self.weights = PortraitGenerator(config), weights
+        self.critic = PatchCritic() if weights.adversarial else None
+
+    def forward(self, batch: Batch) -> Tensor:
+        picture: Tensor = self.generator(
+            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points"))
+        )
+        return picture
+
+
+def weight_map(points: Tensor, more: float) -> Tensor:
+    """[B, 1, 64, 64]: 1, and 1 + more on hands and face of points [B, 116, 2] in -1 .. 1."""
+    at = (torch.arange(64, device=points.device) + 0.5) / 32 - 1
+    result = torch.zeros(len(points), 1, 64, 64, device=points.device)
+    for span in (slice(6, 27), slice(27, 48), slice(48, 116)):
+        low, high = points[:, span].amin(1) - 0.04, points[:, span].amax(1) + 0.04
+        x = (at > low[:, :1]) & (at < high[:, :1])
+        y = (at > low[:, 1:]) & (at < high[:, 1:])
+        result = torch.maximum(result, (y[:, None, :, None] & x[:, None, None, :]).float())
+    return 1 + more * result
+
+
+def patches(values: Tensor, points: Tensor, side: int = 64) -> Tensor:
+    """Crops [3 B, C, side, side] of pictures round both hands and the face."""
+    size = values.shape[-1]
+    result = []
+    for row, own in enumerate(points):
+        for span in (slice(6, 27), slice(27, 48), slice(48, 116)):
+            middle = ((own[span].mean(0) + 1) / 2 * size).round().long() - side // 2
+            x, y = (int(v.clamp(0, size - side)) for v in middle)
+            result.append(values[row, :, y : y + side, x : x + side])
+    return torch.stack(result)
+
+
+def video_loss(
+    network: nn.Module, batch: Batch, perceptual: Perceptual | None, weights: VideoLoss
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Pixels, activations, and the critic's view (equation 8)."""
+    made = network(batch).float()
+    target = batch["target"]
+    focus = functional.interpolate(weight_map(batch["points"], weights.body), size=made.shape[-1], mode="nearest")
+    terms = {"pixel": ((made - target).abs() * focus).sum() / (3 * focus.sum())}
+    value = weights.pixel * terms["pixel"]
+    if perceptual is not None and weights.perceptual:
+        near = functional.interpolate(focus, size=64, mode="nearest")
+        total = made.new_zeros(())
+        for a, b in zip(perceptual(made), perceptual(target), strict=True):
+            share = functional.interpolate(near, size=a.shape[-1], mode="area")
+            total = total + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum() / share.sum()
+        terms["perceptual"] = total
+        value = value + weights.perceptual * total
+    inner: TrainedVideo = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network  # type: ignore[assignment]
+    if inner.critic is not None and inner.generator.refiner.edges is not None:
+        with torch.no_grad():
+            heat = functional.interpolate(inner.generator.refiner.edges(batch["points"]), size=made.shape[-1])
+        seen_made = patches(torch.cat([made, heat], 1), batch["points"])
+        seen_real = patches(torch.cat([target, heat], 1), batch["points"])
+        fixed = {name: p.detach() for name, p in inner.critic.named_parameters()}
+        terms["adversarial"] = -torch.func.functional_call(inner.critic, fixed, (seen_made,)).float().mean()
+        real, fake = inner.critic(seen_real).float(), inner.critic(seen_made.detach()).float()
+        terms["critic"] = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
+        value = value + weights.adversarial * terms["adversarial"] + terms["critic"]
+    return value, terms
+
+
+def _unit(values: Tensor) -> Tensor:
+    return values / (values.norm(dim=1, keepdim=True) + 1e-3)
+
+
+def fit_video(
+    pairs: Pairs, folder: str | Path, *, config: PortraitConfig | None = None, weights: VideoLoss | None = None,
+    training: TrainConfig | None = None, perceptual: Perceptual | None = None, held_out: Pairs | None = None,
+    start: PortraitGenerator | None = None,
+) -> PortraitGenerator:  # fmt: skip
+    """Train the refinement; continues a run found in ``folder``.
+
+    Args:
+        perceptual: activations of a frozen network, such as VGG or ``Looks``; without it the term is left out.
+        held_out: pairs to validate on.
+        start: weights to begin with, for the looks of one person.
+    """
+    config, weights, training = config or PortraitConfig(), weights or VideoLoss(), training or TrainConfig()
+    torch.manual_seed(training.seed)
+    model = TrainedVideo(config, weights)
+    if start is not None:
+        model.generator.load_state_dict(start.state_dict())
+    batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed)
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return video_loss(network, batch, perceptual, weights)
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert held_out is not None and isinstance(network, TrainedVideo)
+        return quality(network.generator, held_out)
+
+    fit(
+        model, loss, batches, folder, training, validate=validate if held_out else None,
+        describe={"method": METHOD, "config": asdict(config), "loss": asdict(weights)},
+    )  # fmt: skip
+    return model.generator
+
+
+@torch.no_grad()
+def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[str, float]:
+    """PSNR in dB of the made and of the warped pictures, whole and on hands and faces."""
+    sums: dict[str, list[float]] = {}
+    chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
+    for begin in range(0, len(chosen), 8):
+        batch = tensors(pairs.batch(chosen[begin : begin + 8]))
+        made = generator(*(batch[n] for n in ("source", "masks", "warped", "seen", "flow", "points")))
+        focus = functional.interpolate(weight_map(batch["points"], 1.0), size=made.shape[-1]) - 1
+        for name, picture in (("made", made.float()), ("warped", batch["warped"])):
+            error = ((picture - batch["target"]) / 2) ** 2
+            near = (error * focus).sum((1, 2, 3)) / (3 * focus.sum((1, 2, 3)).clamp_min(1))
+            sums.setdefault(f"psnr_{name}", []).extend((-10 * error.mean((1, 2, 3)).log10()).tolist())
+            sums.setdefault(f"near_{name}", []).extend((-10 * near.log10()).tolist())
+    return {name: float(np.mean(values)) for name, values in sums.items()}
+
+
+def fit_looks(
+    pairs: Pairs, folder: str | Path, *, config: LooksConfig | None = None, training: TrainConfig | None = None
+) -> Looks:
+    """Train the own encoder of pictures on the sources of pairs; continues a run found in ``folder``."""
+    config, training = config or LooksConfig(), training or TrainConfig()
+    torch.manual_seed(training.seed)
+    model = Looks(config)
+    batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed)
+    fit(model, looks_loss, batches, folder, training, describe={"method": LOOKS, "config": asdict(config)})
+    return model
+
+
+def load_looks(folder: str | Path) -> Looks:
+    """The frozen encoder of a run folder. Raises UserError if it is none."""
+    made = {LOOKS: lambda sizes: Looks(LooksConfig(**{**sizes, "channels": tuple(sizes["channels"])}))}
+    network, _ = saved_run(folder, made)
+    assert isinstance(network, Looks)
+    return network.requires_grad_(False)
+
+
+def load_video_run(folder: str | Path) -> tuple[PortraitGenerator, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+
+    def make(sizes: dict[str, Any]) -> nn.Module:
+        return TrainedVideo(PortraitConfig(**{**sizes, "channels": tuple(sizes["channels"])}), VideoLoss())
+
+    network, described = saved_run(folder, {METHOD: make})
+    assert isinstance(network, TrainedVideo)
+    return network.generator, described
+
+

@@ -1,0 +1,186 @@
+"""Pairs to learn refinement from: a person warped to the pose of another picture of them, and that picture.
+
+Two kinds (a decision of ours, as no films are at hand that may be used):
+
+- rendered people, whose pictures in two poses are both true;
+- portraits. One is moved by its layers to a random pose, and this picture is the source; the portrait itself,
+  which is real, is the target. So what has to be painted is always true, only the source is made.
+
+A folder of pairs has shards, safetensors files of which single pairs are read, and pairs.json.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from ...errors import UserError
+from ...files import atomic_path
+from ...motion.points import SHOULDERS
+from ...video.layers import INDEX, SIDES, Layers, cut, unit
+from ...video.puppet import draw
+
+SHARD = 32  # pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """What the generator learns from; S is the side of the pictures, H half of it. Also a batch of them."""
+
+    source: np.ndarray  # [S, S, 3] uint8 sRGB
+    masks: np.ndarray  # [7, H, H] uint8: parts of the source
+    warped: np.ndarray  # [S, S, 3] uint8
+    seen: np.ndarray  # [7, H, H] uint8: parts of the warped picture
+    flow: np.ndarray  # [H, H, 2] float16: where in the source each pixel came from, -1 .. 1
+    target: np.ndarray  # [S, S, 3] uint8
+    points: np.ndarray  # [2, 116, 2] float32: of source and target, -1 .. 1
+
+
+def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np.ndarray) -> Pair:
+    """Warp a cut picture to the points [116, 2] pixels of another one of the same person, both [S, S, 3]."""
+    drawn = draw(layers, points)
+    side = len(source)
+    flow = (drawn.source[1::2, 1::2] - 0.5) / (side / 2) - 1
+    both = np.stack([layers.points, points]) / (side / 2) - 1
+    return Pair(
+        source, _bytes(_halved(layers.masks)), _bytes(drawn.picture), _bytes(_halved(drawn.seen)),
+        flow.astype(np.float16), target, both.astype(np.float32),
+    )  # fmt: skip
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
+
+
+def _halved(masks: np.ndarray) -> np.ndarray:
+    part, height, width = masks.shape
+    result: np.ndarray = masks.reshape(part, height // 2, 2, width // 2, 2).mean((2, 4))
+    return result
+
+
+def random_pose(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Points [116, 2] pixels of a person who moves as speakers do: arms, hands, head, lips, shoulders."""
+    result = points.astype(np.float64).copy()
+    scale = unit(points)
+    for side, sign in zip(SIDES, (-1.0, 1.0), strict=True):
+        shoulder, elbow, wrist = (INDEX[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist"))
+        first = INDEX[f"{side}_hand"]
+        hand = list(range(first, first + 21))
+        for joint, moved, spread in (
+            (shoulder, [elbow, wrist, *hand], 0.35), (elbow, [wrist, *hand], 0.8), (wrist, hand, 0.35),
+        ):  # fmt: skip
+            turn = sign * rng.normal(0.1, spread)
+            result[moved] = _turned(result[moved], result[joint], turn)
+        # Lengths in the picture change as arms point to the viewer.
+        for start, end, moved in ((shoulder, elbow, [elbow, wrist, *hand]), (elbow, wrist, [wrist, *hand])):
+            way = result[end] - result[start]
+            wanted = np.clip(np.exp(rng.normal(0, 0.25)), 0.5, 1.7)
+            longest = 0.85 * scale / max(float(np.linalg.norm(way)), 1e-6)
+            result[moved] += way * (min(wanted, max(longest, 1.0)) - 1)
+        result[hand] = _turned(result[hand], result[hand[0]], 0.0, np.exp(rng.normal(0, 0.06)))
+    shift = rng.normal(0, 0.02, 2) * scale
+    result[:48] += shift * [1.0, 0.5]
+    result[list(SHOULDERS)] += rng.normal(0, 0.01, (2, 2)) * scale
+    face = slice(48, 116)
+    base = result[face].mean(0) + [0.0, 0.35 * scale]
+    result[face] = _turned(result[face] + shift * 1.5, base, rng.normal(0, 0.07))
+    result[face] += rng.normal(0, 0.012, 2) * scale
+    _speak(result[face], rng)
+    return result
+
+
+def _speak(face: np.ndarray, rng: np.random.Generator) -> None:
+    """Open or close mouth and eyes of [68, 2] in place."""
+    wide = float(np.linalg.norm(face[54] - face[48]))
+    down = face[8] - face[27]
+    down /= max(float(np.linalg.norm(down)), 1e-6)
+    opened = max(0.0, rng.normal(0.12, 0.15)) * wide
+    for point, share in zip((55, 56, 57, 58, 59, 65, 66, 67), (0.6, 0.9, 1, 0.9, 0.6, 0.9, 1, 0.9), strict=True):
+        face[point] += down * opened * share
+    for point in range(3, 14):
+        face[point] += down * opened * max(0.0, 1 - abs(point - 8) / 5.5)
+    if rng.random() < 0.25:  # a blink
+        for upper, lower in ((37, 41), (38, 40), (43, 47), (44, 46)):
+            face[upper] += (face[lower] - face[upper]) * 0.8
+
+
+def _turned(points: np.ndarray, centre: np.ndarray, angle: float, size: float = 1.0) -> np.ndarray:
+    c, s = np.cos(angle) * size, np.sin(angle) * size
+    result: np.ndarray = (points - centre) @ np.array([[c, s], [-s, c]]) + centre
+    return result
+
+
+def portrait_pairs(
+    picture: np.ndarray, points: np.ndarray, person: np.ndarray, count: int, seed: int
+) -> Iterator[Pair]:
+    """Pairs of one portrait [S, S, 3] uint8 with points [116, 2] pixels and mask [S, S] in 0 .. 1."""
+    rng = np.random.default_rng(seed)
+    layers = cut(picture, points, person)
+    for _ in range(count):
+        pose = random_pose(points, rng)
+        drawn = draw(layers, pose)
+        source = _bytes(drawn.picture)
+        again = cut(source, pose, np.clip(drawn.seen.sum(0), 0, 1))
+        yield make_pair(again, source, picture, points)
+
+
+def person_pairs(
+    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int
+) -> Iterator[Pair]:
+    """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1."""
+    rng = np.random.default_rng(seed)
+    number = len(pictures)
+    for first in rng.permutation(number)[: max(1, count // 2)]:
+        layers = cut(pictures[first], points[first], persons[first])
+        others = rng.permutation([k for k in range(number) if k != first])
+        for second in others[: -(-count // max(1, min(number, count // 2)))]:
+            yield make_pair(layers, pictures[first], pictures[second], points[second])
+
+
+def write_shard(folder: Path, number: int, pairs: list[Pair]) -> Path:
+    """Write pairs as one shard; it appears whole or not at all."""
+    from safetensors.numpy import save_file
+
+    path = folder / f"shard-{number:05d}.safetensors"
+    stacked = {field.name: np.stack([getattr(pair, field.name) for pair in pairs]) for field in fields(Pair)}
+    with atomic_path(path) as temporary:
+        save_file(stacked, temporary)
+    return path
+
+
+class Pairs:
+    """All shards of one or several folders, as one sequence of pairs."""
+
+    def __init__(self, *folders: Path) -> None:
+        """Raises UserError if there are none."""
+        from safetensors import safe_open
+
+        paths = [path for folder in folders for path in sorted(Path(folder).glob("shard-*.safetensors"))]
+        if not paths:
+            raise UserError(f"no pairs in {', '.join(map(str, folders))}; make them first")
+        self._at = []
+        for path in paths:
+            shard = safe_open(path, "np")
+            columns = {field.name: shard.get_slice(field.name) for field in fields(Pair)}
+            count = columns["points"].get_shape()[0]
+            self._at += [(columns, k) for k in range(count)]
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def batch(self, numbers: np.ndarray) -> Pair:
+        """The pairs of these numbers, stacked."""
+        rows = [self._at[int(number)] for number in numbers]
+        return Pair(
+            *(np.stack([shard[field.name][k : k + 1][0] for shard, k in rows]) for field in fields(Pair))
+        )
+
+
+def write_settings(folder: Path, settings: dict[str, object]) -> None:
+    """pairs.json of a folder."""
+    with atomic_path(folder / "pairs.json") as temporary:
+        temporary.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
