@@ -288,9 +288,7 @@ def main() -> None:
         faces, shares = fit(wanted, described(body)[own])
         found = np.einsum("pk,pkd->pd", shares, described(body)[own[faces]])
         far = np.linalg.norm(found - wanted, axis=1)
-        print(
-            f"level {level}: off by {far.mean() * 1000:.2f} mm, at most {far.max() * 1000:.2f} ({far.argmax()})"
-        )
+        print(f"level {level}: off by {far.mean() * 1000:.2f} mm, at most {far.max() * 1000:.2f}")
         table[f"level{level}"] = {"vertices": own[faces].tolist(), "shares": np.round(shares, 4).tolist()}
     OUT.parent.mkdir(exist_ok=True)
     OUT.write_text(json.dumps(table) + "\n")
