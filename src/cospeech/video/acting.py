@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..errors import UserError
 from ..motion.kinematics import global_rotations, joint_positions
 from ..motion.motion import Motion
 from ..motion.points import FINGERS, SIDES
@@ -36,7 +37,9 @@ class Acting:
 
 
 def act(motion: Motion) -> Acting:
-    """What a canonical motion does."""
+    """What a canonical motion does; raises UserError if it has no frames."""
+    if not len(motion):
+        raise UserError("the motion has no frames; give one with at least one")
     skeleton = motion.skeleton
     at = skeleton.indices
     rotations = motion.rotations.astype(np.float64)

@@ -98,8 +98,6 @@ def _assemble(
     if not ease >= 0.0:
         raise UserError(f"ease is a time in seconds, 0 or more; got {ease}")
     frames = len(acting.arms)
-    if not frames:
-        raise UserError("the motion has no frames; give one with at least one")
     share = strength * _rise(np.arange(frames) / FPS / max(ease, 1e-9))
 
     points = np.empty((frames, len(POINTS), 2))
