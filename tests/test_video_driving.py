@@ -1,5 +1,6 @@
 """Driving: a film begins as the portrait, keeps its measures, and does what the motion does."""
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -13,10 +14,12 @@ from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, PointCodec,
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.rotation import axis_angle_to_matrix
 from cospeech.speech.speech import Speech
+from cospeech.video.acting import act
 from cospeech.video.driving import drive, drive_points
 from cospeech.video.fit import ELBOWS, HANDS, fit
 from cospeech.video.heads import INNER
 from cospeech.video.landmarks import landmarks_of
+from cospeech.video.limbs import Limbs
 from cospeech.video.lips import lips
 from cospeech.video.preview import preview
 
@@ -304,3 +307,27 @@ def test_refusals(call, says):
     with pytest.raises(UserError, match=says) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_hands_keep_off_the_face():
+    """The left hand goes up before the face and down again; the right one is not held back."""
+    acting = act(motion(90, size=0.0))
+    up = np.exp(-(((np.arange(90) - 45) / 12.0) ** 2))[:, None]
+    arms = acting.arms.copy()
+    arms[:, 0, 0] += up * ([-0.2, -0.1, 0.97] - arms[:, 0, 0])
+    arms[:, 0, 1] += up * ([-0.45, -0.88, 0.1] - arms[:, 0, 1])
+    arms /= np.linalg.norm(arms, axis=-1, keepdims=True)
+    limbs = Limbs(fit(portrait(), SEEN, SIZE), replace(acting, arms=arms), 0.0)
+    face, still = np.tile(portrait()[48:], (90, 1, 1)), np.zeros((90, 2, 2))
+    low, high = face[0].min(0), face[0].max(0)
+
+    def before(share):
+        places = (limbs.at(still, share)[:, 6:27] - (low + high) / 2) / ((high - low) / 2)
+        return ((places**2).sum(-1) < 1).mean(-1).max()
+
+    left, right = limbs.clear(still, np.ones(90), face).T
+    np.testing.assert_allclose(right, 1.0, atol=1e-12)
+    np.testing.assert_allclose(left[[0, 1, -2, -1]], 1.0, atol=0.01)
+    assert abs(np.diff(left)).max() < 0.15
+    assert before(np.ones((90, 2))) > 0.5
+    assert before(np.stack([left, right], 1)) < 0.1

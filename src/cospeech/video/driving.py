@@ -13,15 +13,14 @@ import numpy as np
 from ..errors import UserError
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
-from ..motion.points import POINTS, SHOULDERS, WRISTS
+from ..motion.points import POINTS
 from ..motion.retarget import on_canonical
-from ..rotation import align_vectors
 from ..timing import FPS
 from . import speakers
 from .acting import Acting, act
-from .fit import ELBOWS, FACE, HANDS, Fit, fit
-from .hands import carry, turns
+from .fit import FACE, Fit, fit
 from .heads import expressions, turned
+from .limbs import Limbs, leaning
 
 _NECK = 0.8  # share of the way of the shoulders' middle that the head goes along
 
@@ -90,7 +89,7 @@ def drive_points(
 def _assemble(
     person: Fit, acting: Acting, expression: np.ndarray | None, strength: float, ease: float, own: float
 ) -> np.ndarray:
-    """[T, 116, 2] pixels: arms, then hands that hang on them, then the face over the shoulders."""
+    """[T, 116, 2] pixels: the face over the shoulders, then arms that keep off it."""
     if not 0.0 <= strength <= 1.0:
         raise UserError(f"strength goes from 0 (still) to 1 (as the motion); got {strength}")
     if not 0.0 <= own <= 1.0:
@@ -99,60 +98,17 @@ def _assemble(
         raise UserError(f"ease is a time in seconds, 0 or more; got {ease}")
     frames = len(acting.arms)
     share = strength * _rise(np.arange(frames) / FPS / max(ease, 1e-9))
-
+    upright = leaning(person)
+    shoulders = share[:, None, None] * person.width * (acting.shoulders @ upright)
+    neck = person.width * (acting.neck @ upright)
     points = np.empty((frames, len(POINTS), 2))
-    c, s = np.cos(person.lean), np.sin(person.lean)
-    leaning = np.array([[c, s], [-s, c]])  # rows [x, y] @ leaning
-    moved = share[:, None, None] * person.width * (acting.shoulders @ leaning)
-    arms = acting.arms.copy()
-    arms[..., :2] = arms[..., :2] @ leaning
-    arms = _about(arms, person, own)
-    start = _faced(person.arms, arms)
-    arms = toward(start, arms, share[:, None, None])
-    shoulders = person.points[list(SHOULDERS)] + moved
-    elbows = shoulders + person.bones[:, :1] * arms[:, :, 0, :2]
-    wrists = elbows + person.bones[:, 1:] * arms[:, :, 1, :2]
-    points[:, list(SHOULDERS)], points[:, list(ELBOWS)], points[:, list(WRISTS)] = shoulders, elbows, wrists
-
-    nearer = (((arms - start)[..., 2] * person.bones).sum(-1)) / person.scale
-    turn = share[:, None] * turns(person, acting.hands @ leaning, arms[:, :, 1, :2], own)
-    hands = carry(person, wrists, turn, nearer, share[:, None, None] * acting.curl)
-    for side, part in enumerate(HANDS):
-        points[:, part] = hands[:, side]
-
     face = turned(person, acting.turn, expression)
-    neck = person.width * (acting.neck @ leaning)
     points[:, FACE] = person.face + share[:, None, None] * (face - person.face + neck[:, None])
-    points[:, FACE] += _NECK * moved.mean(1)[:, None]
+    points[:, FACE] += _NECK * shoulders.mean(1)[:, None]
+    poses = Limbs(person, acting, own)
+    points[:, :48] = poses.at(shoulders, share[:, None] * poses.clear(shoulders, share, points[:, FACE]))
     points[share == 0.0] = person.points
     return points
-
-
-def toward(start: np.ndarray, end: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Unit vectors [..., 3] on the short way from one to another, at a share [...] of it."""
-    cosine = np.clip((start * end).sum(-1), -1.0, 1.0)
-    angle = np.arccos(cosine)
-    sine = np.sin(angle)
-    near = sine < 1e-6
-    safe = np.where(near, 1.0, sine)
-    before = np.where(near, 1.0 - share, np.sin((1.0 - share) * angle) / safe)
-    after = np.where(near, share, np.sin(share * angle) / safe)
-    return before[..., None] * start + after[..., None] * end
-
-
-def _about(arms: np.ndarray, person: Fit, own: float) -> np.ndarray:
-    """The same movements [T, 2, 2, 3] about a pose that is the portrait's by the share ``own``."""
-    mean = arms.mean(0)
-    mean /= np.linalg.norm(mean, axis=-1, keepdims=True) + 1e-12
-    middle = toward(mean, _faced(person.arms, arms), np.full(mean.shape[:-1], own))
-    return (align_vectors(mean, middle) @ arms[..., None])[..., 0]
-
-
-def _faced(own: np.ndarray, arms: np.ndarray) -> np.ndarray:
-    """The portrait's arms [2, 2, 3]: forearms come to the viewer, upper arms go where the motion's do."""
-    result = own.copy()
-    result[:, 0, 2] *= np.where(arms[:, :, 0, 2].mean(0) < 0.0, -1.0, 1.0)
-    return result
 
 
 def _rise(time: np.ndarray) -> np.ndarray:
