@@ -238,6 +238,16 @@ def test_unseen_arms_have_the_lengths_of_the_default_person():
     assert np.isfinite(points).all()
 
 
+def test_an_arm_without_a_hand_moves_little():
+    unseen = SEEN.copy()
+    unseen[6:27] = 0.0
+    lively = motion(size=2.0)
+    whole, half = (drive(lively, portrait(), confidence, SIZE) for confidence in (SEEN, unseen))
+    assert np.ptp(half[:, 2], axis=0).max() < 0.6 * np.ptp(whole[:, 2], axis=0).max()
+    assert np.ptp(half[:, 2], axis=0).max() > 2
+    np.testing.assert_array_equal(half[:, 27:48], whole[:, 27:48])
+
+
 def keypoints(film, names=POINTS, *, fps=30.0, at=(100.0, 40.0), size=0.7):
     """The points of a motion as a model of points gives them: another place and size in the picture."""
     points = project(landmarks_of(film).astype(float), camera=(0.0, 1.3, 2.2)) * size + at

@@ -39,7 +39,7 @@ def drive(
         strength: 0, the portrait stays as it is, to 1, the motion's own poses.
         ease: seconds from the portrait's pose, in which the film begins, into the motion.
         own: 0, arms and hands are where the motion has them on average, to 1, where the portrait has them;
-            they move by as much about that.
+            they move by as much about that. Where the portrait shows no hand, an arm keeps to its pose.
 
     Returns:
         [T, 116, 2] pixels at 30 frames a second; T = motion.frames if the motion has that rate.

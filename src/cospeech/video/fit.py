@@ -39,6 +39,7 @@ class Fit:
     bones: np.ndarray  # [2, 2] upper arm and forearm of either side: as long as they can look
     arms: np.ndarray  # [2, 2, 3] upper arm and forearm in lengths of the bone, z towards the viewer
     hands: np.ndarray  # [2, 21, 2] either hand from its wrist (the arm's)
+    shown: np.ndarray  # [2] bool, whether the portrait shows the hand
     pointing: np.ndarray  # [2, 2] wrist -> middle knuckle, unit
     face_scale: float  # pixels a metre at the face
     head: np.ndarray  # [3, 3] turn of the head as the default person's face lies over it, y up
@@ -111,6 +112,7 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
     return Fit(
         points=points, scale=scale, centre=centre, width=width, lean=float(np.clip(tilt, -_LEAN, _LEAN)),
         bones=longest, arms=np.concatenate([flat, away[..., None]], -1), hands=hands,
+        shown=np.array([np.median(confidence[hand]) >= _SEEN for hand in HANDS]),
         pointing=pointing / np.linalg.norm(pointing, axis=-1, keepdims=True), face_scale=face_scale,
         head=head, pivot=np.array([*middle, 0.0]), depth=local[:, 2],
     )  # fmt: skip

@@ -25,14 +25,14 @@ _SHORTER = 0.3  # share of its length that a part of a finger loses a radian, wh
 _BEND = 0.35  # radians that a part of a curved finger turns a radian
 
 
-def turns(fit: Fit, hands: np.ndarray, forearms: np.ndarray, own: float) -> np.ndarray:
+def turns(fit: Fit, hands: np.ndarray, forearms: np.ndarray, own: np.ndarray) -> np.ndarray:
     """How far the portrait's hands turn in the picture.
 
     Args:
         fit: the person of the portrait.
         hands: [T, 2, 2] wrist -> middle knuckle as ``Acting`` has them.
         forearms: [T, 2, 2] elbow -> wrist, likewise.
-        own: 0 to 1: how much of the mean direction is the portrait's.
+        own: [2] 0 to 1: how much of the mean direction of either hand is the portrait's.
 
     Returns:
         [T, 2] radians, positive from x to y, small ones as they are seen, none beyond ``_FURTHEST``.

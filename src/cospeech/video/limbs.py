@@ -1,7 +1,8 @@
 """Arms and hands of the portrait's person: between the portrait's pose and the motion's, off the face.
 
 Contextual Gesture starts from the source frame (appendix E). That the motion keeps to the portrait's own pose
-on average, and that hands stay beside the face, which a warped picture cannot hide, are decisions of ours.
+on average, that hands stay beside the face, which a warped picture cannot hide, and that an arm whose hand
+the portrait does not show moves little, so that no hand has to be made up, are decisions of ours.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from .hands import carry, smooth, turns
 _LEVELS = 6  # shares of the motion that are tried where a hand is before the face
 _FACE = 1.05  # size of the face's oval
 _BEFORE = 0.05  # share of a hand's points that may be before the face
+_UNSEEN = 0.4  # share of the motion for an arm whose hand is not in the picture
 _AROUND = 0.12  # seconds, deviation of the filter that leads a hand past the face
 
 
@@ -34,9 +36,11 @@ class Limbs:
         self._start[:, 0, 2] *= np.where(arms[:, :, 0, 2].mean(0) < 0.0, -1.0, 1.0)
         mean = arms.mean(0)
         mean /= np.linalg.norm(mean, axis=-1, keepdims=True) + 1e-12
-        middle = toward(mean, self._start, np.full(mean.shape[:-1], own))
+        kept = np.where(person.shown, own, 1.0)
+        self._follow = np.where(person.shown, 1.0, _UNSEEN)
+        middle = toward(mean, self._start, np.repeat(kept[:, None], 2, axis=1))
         self._arms = (align_vectors(mean, middle) @ arms[..., None])[..., 0]
-        self._turns = turns(person, acting.hands @ upright, self._arms[:, :, 1, :2], own)
+        self._turns = turns(person, acting.hands @ upright, self._arms[:, :, 1, :2], kept)
 
     def at(self, moved: np.ndarray, share: np.ndarray) -> np.ndarray:
         """The points.
@@ -48,7 +52,7 @@ class Limbs:
         Returns:
             [T, 48, 2] pixels; no bone is longer than in ``Fit.bones``.
         """
-        person = self._person
+        person, share = self._person, share * self._follow
         arms = toward(self._start, self._arms, share[..., None])
         shoulders = person.points[list(SHOULDERS)] + moved
         elbows = shoulders + person.bones[:, :1] * arms[:, :, 0, :2]
