@@ -193,7 +193,10 @@ def _arm(
         stem = (0.85 - result[part]) * (reach[part] < 1.0)  # what is foreshortened is solid as well
         round_end = np.clip(np.maximum(cap - reached, stem) * 8, 0, 1)
         own = np.clip((1.35 - result[part]) / 0.2, 0, 1)
-        masks[part] = whole * own * np.maximum(1 - covers[part], round_end)
+        # What points to the viewer has hardly a direction in the picture: its core alone is turned.
+        length = float(np.linalg.norm(bone[part][1] - bone[part][0])) / scale
+        told = np.clip((length - 0.3) / 0.15, 0, 1)
+        masks[part] = whole * own * np.maximum((1 - covers[part]) * told, round_end)
         if part == "upper":
             masks[part] = masks[part] * np.clip(fade * 1.5, 0, 1)
     edges = {part: np.clip((1.9 - result[part]) / 0.3, 0, 1) for part in masks}

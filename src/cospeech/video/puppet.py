@@ -43,26 +43,18 @@ class Bone:
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """A thin-plate spline between pixels."""
+    """A similarity, and a thin-plate spline for what it leaves over. Pixels."""
 
-    spline: Spline
-    size: tuple[int, int]
+    matrix: np.ndarray  # [2, 2], of driven pixels
+    offset: np.ndarray  # [2]
+    spline: Spline  # driven places in the unit below -> what is left over, likewise
+    middle: np.ndarray  # [2] driven pixels
+    size: float  # pixels that count as 1
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         """Driven pixels [M, 2] -> source pixels."""
-        return from_unit(self.spline(to_unit(places, self.size)), self.size)
-
-
-def to_unit(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Pixels -> the plane where the picture's longer side is -1 .. 1 (both axes in one scale)."""
-    result: np.ndarray = (pixels - np.array(size) / 2) / (max(size) / 2)
-    return result
-
-
-def from_unit(places: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The way back."""
-    result: np.ndarray = places * (max(size) / 2) + np.array(size) / 2
-    return result
+        rest = self.spline((places - self.middle) / self.size)
+        return places @ self.matrix.T + self.offset + rest * self.size
 
 
 def anchors(points: np.ndarray, source: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -104,17 +96,41 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
     base = [
         np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)
     ]
-    result["body"] = _plate(base[0], base[1], size, 1e-5)
+    result["body"] = plate(*base, max(size) / 2, 1e-5)
     for side in SIDES:
         new, old = bones(driven, side), bones(source, side)
         for part in ("upper", "lower"):
             result[f"{side}_{part}"] = Bone(new[part], old[part])
-        result[f"{side}_hand"] = _plate(hand(driven, side), hand(source, side), size, 2e-3)
+        result[f"{side}_hand"] = _hand_plate(hand(driven, side), hand(source, side))
     return [result[part] for part in PARTS]
 
 
-def _plate(driven: np.ndarray, source: np.ndarray, size: tuple[int, int], ridge: float) -> Plate:
-    return Plate(fit_spline(to_unit(driven, size), to_unit(source, size), ridge=ridge), size)
+def plate(driven: np.ndarray, source: np.ndarray, unit: float, ridge: float) -> Plate:
+    """The map that takes points [N, 2] pixels to others; ``unit`` pixels count as 1 for the ridge."""
+    matrix, offset = similarity(driven, source)
+    middle = driven.mean(0)
+    left = source - (driven @ matrix.T + offset)
+    return Plate(matrix, offset, fit_spline((driven - middle) / unit, left / unit, ridge=ridge), middle, unit)
+
+
+RING = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi / 6)], -1)
+
+
+def _hand_plate(driven: np.ndarray, source: np.ndarray) -> Plate:
+    """A hand is turned and moved as a whole, its fingers bend a little; far from it nothing is bent.
+
+    One picture of a hand shows one side of it, so a map that reached any other shape would tear it (a
+    decision of ours): fingers move by at most a third of the hand's radius.
+    """
+    matrix, offset = similarity(driven, source)
+    middle = driven.mean(0)
+    radius = max(float(np.linalg.norm(driven - middle, axis=1).max()), 1.0)
+    left = (source - (driven @ matrix.T + offset)) / radius
+    size = np.linalg.norm(left, axis=1, keepdims=True)
+    left *= np.minimum(1.0, 0.33 / np.maximum(size, 1e-6))
+    control = np.concatenate([(driven - middle) / radius, 1.7 * RING])
+    rest = np.concatenate([left, np.zeros_like(RING)])
+    return Plate(matrix, offset, fit_spline(control, rest, ridge=0.05), middle, radius)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from ...errors import UserError
 from ...files import atomic_path
 from ...motion.points import SHOULDERS
 from ...video.layers import INDEX, SIDES, Layers, cut, unit
-from ...video.puppet import draw
+from ...video.puppet import draw, similarity
 
 SHARD = 32  # pairs
 
@@ -134,11 +134,30 @@ def person_pairs(
     """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1."""
     rng = np.random.default_rng(seed)
     number = len(pictures)
-    for first in rng.permutation(number)[: max(1, count // 2)]:
-        layers = cut(pictures[first], points[first], persons[first])
-        others = rng.permutation([k for k in range(number) if k != first])
-        for second in others[: -(-count // max(1, min(number, count // 2)))]:
+    found = 0
+    for first in rng.permutation(number):
+        near = [k for k in range(number) if k != first and alike(points[first], points[k])]
+        layers = cut(pictures[first], points[first], persons[first]) if near else None
+        for second in rng.permutation(near)[: max(1, -(-count // number))]:
+            assert layers is not None
             yield make_pair(layers, pictures[first], pictures[second], points[second])
+            found += 1
+            if found == count:
+                return
+
+
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one picture of a person can be warped to another: face and hands show nearly the same side.
+
+    What a turn, a scale and a move in the picture leave over of face and hands [D].
+    """
+    for span, most in ((slice(48, 116), 0.2), (slice(6, 27), 0.6), (slice(27, 48), 0.6)):
+        a, b = one[span], other[span]
+        matrix, offset = similarity(a, b)
+        radius = max(float(np.linalg.norm(b - b.mean(0), axis=1).mean()), 1.0)
+        if float(np.linalg.norm(a @ matrix.T + offset - b, axis=1).mean()) > most * radius:
+            return False
+    return True
 
 
 def write_shard(folder: Path, number: int, pairs: list[Pair]) -> Path:
