@@ -29,7 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("sampling", "nn", "encoders"),
     ("speech", "motion"),
-    ("rotation", "timing", "errors", "files", "emotions", "progress"),
+    ("rotation", "timing", "errors", "files", "emotions", "progress", "pictures"),
 )
 BASE = LAYERS[-1]
 
