@@ -32,7 +32,7 @@ def setup(*, folder: MaybeFolder = None, python: MaybePython = None) -> None:
 
     found = api.setup_video(folder, python=python)
     what = f"set {INTERPRETER}={found}" if folder else "cospeech video keypoints PICTURE -o points.json"
-    note(f"MediaPipe is ready in {found.parents[1]} after {time.monotonic() - began:.0f} s; next: {what}")
+    note(f"MediaPipe is ready in {found.parents[2]} after {time.monotonic() - began:.0f} s; next: {what}")
 
 
 def keypoints(

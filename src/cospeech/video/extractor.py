@@ -10,7 +10,8 @@ a film is goes to standard output, "FRAME TOTAL" in a line.
 
 MediaPipe Holistic (Grishchenko and Bazarevsky 2020) finds pose, hands and face at once. Its hands are missed
 where the palm is turned aside; in pictures they are looked for again, in a part around the wrist that is
-made larger [D].
+made larger [D]. Where a hand is found its root is the wrist, too: that of the pose lies up to a fifth of the
+shoulders' width off [D].
 """
 
 from __future__ import annotations
@@ -119,7 +120,7 @@ def _points(result, width, height):
         if hand is not None:
             hand = _pixels(hand, width, height)
             if np.linalg.norm(hand[0] - pose[around[0]]) < ASTRAY * reach:
-                points[first : first + 21], confidence[first : first + 21] = hand, 1.0
+                _put(hand, points, confidence, first)
     if result.face_landmarks is not None:
         points[FACE:], confidence[FACE:] = _pixels(result.face_landmarks, width, height)[list(MESH)], 1.0
     return points, confidence
@@ -149,7 +150,14 @@ def _look_again(hands, picture, points, confidence, first, wrist):
         if away < near and np.linalg.norm(spots[0] - taken) > 0.15 * reach:
             best, near = spots, away
     if best is not None:
-        points[first : first + 21], confidence[first : first + 21] = best, 1.0
+        _put(best, points, confidence, first)
+
+
+def _put(hand, points, confidence, first):
+    """A hand that was found, from point ``first`` on, and its root as wrist."""
+    points[first : first + 21], confidence[first : first + 21] = hand, 1.0
+    wrist = 2 if first == HANDS[0][0] else 5
+    points[wrist], confidence[wrist] = hand[0], 1.0
 
 
 def _people(result):

@@ -82,9 +82,7 @@ def find_points(path: str | Path, *, points: str | Path | None = None, cache: bo
         if points is not None:
             return _given(Path(points), path, size, picture_size(path), None)
         found = detect(picture, name=path.name, cache=cache)
-        return Seen(
-            found["points"], found["confidence"], None, size, found.get("mask"), int(found["people"][0])
-        )
+        return _seen(found, None, int(found["people"][0]))
     size, fps = _film(path)
     if points is not None:
         return _given(Path(points), path, size, size, fps)
@@ -124,7 +122,7 @@ def check_person(seen: Seen, what: str) -> tuple[str, ...]:
             notes.append(f"{what}: the {side} hand {where}; it moves as the wrist does")
         elif share < _MOSTLY:
             notes.append(
-                f"{what}: the {side} hand is seen in {share:.0%} of the frames; the rest is filled in"
+                f"{what}: the {side} hand is seen in {share:.0%} of the frames; others are filled in"
             )
         lost = [name for name, point in (("elbow", elbow), ("wrist", wrist)) if not found[:, point].any()]
         if lost and (share == 0.0 or lost == ["elbow"]):

@@ -42,8 +42,8 @@ def complete(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) 
 
     What is found in some frames of a film goes in a straight line from one to the next, hands in step with
     their wrist. What is found in none follows from proportions: a point of which the detector is unsure stays
-    if it makes a bone of a plausible length; else an elbow hangs below its shoulder or, when the wrist is
-    known, bends outwards, a wrist hangs below its elbow, and a relaxed hand continues the forearm. Single
+    if it makes a bone of a plausible length; else an elbow hangs below its shoulder, as far as a wrist that
+    is known lets it, a wrist hangs below its elbow, and a relaxed hand continues the forearm. Single
     points of a hand are fitted to the same relaxed hand, of a face taken from their neighbours.
 
     Args:
@@ -149,7 +149,7 @@ def _fill_arm(whole: np.ndarray, unsure: np.ndarray, ever: np.ndarray, side: str
     if not have_elbow and _plausible(unsure[:, elbow], top, UPPER_ARM * unit):
         whole[:, elbow], have_elbow = unsure[:, elbow], True
     if not have_elbow and have_wrist:
-        whole[:, elbow] = _bent(top, whole[:, wrist], outward, unit)
+        whole[:, elbow] = _bent(top, whole[:, wrist], hanging, unit)
     elif not have_elbow:
         whole[:, elbow] = top + UPPER_ARM * unit * hanging
     if have_wrist:
@@ -167,19 +167,24 @@ def _plausible(track: np.ndarray, start: np.ndarray, length: float) -> bool:
     return bool(np.isfinite(away).all() and (away > _PLAUSIBLE[0]).all() and (away < _PLAUSIBLE[1]).all())
 
 
-def _bent(shoulder: np.ndarray, wrist: np.ndarray, outward: float, unit: float) -> np.ndarray:
-    """The elbow of an arm of usual lengths, [T, 2]: of two places the outer and lower one."""
+def _bent(shoulder: np.ndarray, wrist: np.ndarray, hanging: np.ndarray, unit: float) -> np.ndarray:
+    """The elbow [T, 2] of a known wrist: as near to where it hangs as the lengths of the arm allow.
+
+    Seen from the front an arm may look shorter than it is and never longer, so the elbow lies in two
+    circles, around the shoulder and around the wrist.
+    """
     upper, fore = UPPER_ARM * unit, FOREARM * unit
+    rest = shoulder + upper * hanging
     reach = wrist - shoulder
     away = np.maximum(np.linalg.norm(reach, axis=-1, keepdims=True), 1e-6)
+    pulled = wrist + _direction(rest - wrist) * np.minimum(_length(rest - wrist), fore)
     along = reach / away
-    straight = away >= upper + fore
-    part = np.where(straight, away * upper / (upper + fore), (upper**2 - fore**2 + away**2) / (2 * away))
-    part = np.clip(part, -upper, None)
-    aside = np.where(straight, 0.0, np.sqrt(np.maximum(upper**2 - part**2, 0.0)))
+    part = (upper**2 - fore**2 + away**2) / (2 * away)
     across = np.stack([-along[:, 1], along[:, 0]], axis=-1)
-    outer = np.sign(across @ np.array([outward, 0.5]))[:, None]
-    return shoulder + part * along + aside * across * np.where(outer == 0, 1.0, outer)
+    across *= np.where(((rest - shoulder) * across).sum(-1, keepdims=True) < 0, -1.0, 1.0)
+    corner = shoulder + part * along + np.sqrt(np.maximum(upper**2 - part**2, 0.0)) * across
+    elbow = np.where(_length(pulled - shoulder) <= upper * 1.000001, pulled, corner)
+    return np.where(away >= upper + fore, shoulder + reach * upper / (upper + fore), elbow)
 
 
 def _fill_hand(whole: np.ndarray, found: np.ndarray, seen: np.ndarray, side: str, unit: float) -> None:
@@ -219,5 +224,10 @@ def _fitted(hand: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 def _direction(vector: np.ndarray) -> np.ndarray:
     """Of length one; straight down where there is none."""
-    length = np.linalg.norm(vector, axis=-1, keepdims=True)
+    length = _length(vector)
     return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), [0.0, 1.0])
+
+
+def _length(vector: np.ndarray) -> np.ndarray:
+    """[..., 1]"""
+    return np.linalg.norm(vector, axis=-1, keepdims=True)

@@ -45,7 +45,7 @@ def load_picture(path: str | Path, *, most: int = 2048) -> np.ndarray:
 
     path = Path(path)
     with _opened(path) as image:
-        size, turn = image.size, image.getexif().get(_ORIENTATION, 1)
+        size, turn = image.size, _orientation(image, path)
         if min(size) < LEAST:
             raise UserError(
                 f"{path} is {size[0]} x {size[1]} pixels; give a picture of at least {LEAST} x {LEAST}"
@@ -77,7 +77,7 @@ def picture_size(path: str | Path) -> tuple[int, int]:
     """
     with _opened(Path(path)) as image:
         width, height = image.size
-        return (height, width) if image.getexif().get(_ORIENTATION, 1) >= 5 else (width, height)
+        return (height, width) if _orientation(image, Path(path)) >= 5 else (width, height)
 
 
 def is_picture(path: str | Path) -> bool:
@@ -142,6 +142,13 @@ def _readable(path: Path) -> Iterator[None]:
         yield
     except (OSError, ValueError, SyntaxError, EOFError) as error:
         raise UserError(f"{path} is damaged or cut off ({_line(error)}); export it again") from None
+
+
+def _orientation(image: Image, path: Path) -> int:
+    """Of EXIF, 1 to 8; 1 if it says none that is known."""
+    with _readable(path):
+        turn = image.getexif().get(_ORIENTATION, 1)
+        return turn if turn in range(1, 9) else 1
 
 
 def _there(path: Path) -> Path:
