@@ -252,7 +252,7 @@ def test_what_is_missing_is_said():
     )
     assert check_person(seen_with(confidence=without(left, 2)), "a") == (
         "a: the left hand is not in the picture; it moves as the wrist does",
-        "a: the left wrist is not found; the arm is taken to hang",
+        "a: the left wrist is not found, where the arm goes is a guess",
     )
     assert check_person(seen_with(confidence=without(2)), "a") == ()  # the hand tells where it is
     many = {"points": np.repeat(person()[None], 10, 0), "confidence": np.ones((10, 116)), "fps": 30.0}

@@ -80,6 +80,7 @@ def _film(source):
     film = cv2.VideoCapture(source)
     total, fps = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), float(film.get(cv2.CAP_PROP_FPS))
     found, people, size = [], [], (0, 0)
+    wrists: tuple[list, list] = ([], [])  # of the pose
     with solutions.holistic.Holistic(
         model_complexity=1, refine_face_landmarks=True
     ) as holistic, solutions.face_detection.FaceDetection(
@@ -91,18 +92,36 @@ def _film(source):
                 break
             picture = np.ascontiguousarray(frame[..., ::-1])
             size = (picture.shape[1], picture.shape[0])
-            found.append(_points(holistic.process(picture), *size))
+            result = holistic.process(picture)
+            found.append(_points(result, *size))
+            for side, (_, wrist, _) in enumerate(HANDS):
+                pose = result.pose_landmarks
+                wrists[side].append((0.0, 0.0) if pose is None else _pixels(pose, *size)[wrist])
             people.append(_people(faces.process(picture)))
             if len(found) % 10 == 0:
                 sys.stdout.write(f"{len(found)} {total}\n")
                 sys.stdout.flush()
     if not found:
         raise SystemExit("it holds no pictures that OpenCV can read")
+    points = np.stack([points for points, _ in found])
+    confidence = np.stack([confidence for _, confidence in found])
+    for (first, _, _), wrist, poses in ((HANDS[0], 2, wrists[0]), (HANDS[1], 5, wrists[1])):
+        _even(points, confidence, first, wrist, np.array(poses))
     return {
-        "points": np.stack([points for points, _ in found]),
-        "confidence": np.stack([confidence for _, confidence in found]),
+        "points": points, "confidence": confidence,
         "people": np.array(people), "fps": fps, "size": np.array(size),
     }  # fmt: skip
+
+
+def _even(points, confidence, first, wrist, poses):
+    """Where a hand is lost its wrist is that of the pose, moved as far as beside it in time: no jumps."""
+    seen = confidence[:, first] > 0
+    there = confidence[:, wrist] > 0
+    if seen.any():
+        frames, known = np.arange(len(points)), np.flatnonzero(seen)
+        off = points[:, wrist] - poses
+        moved = np.stack([np.interp(frames, known, off[known, axis]) for axis in range(2)], axis=-1)
+        points[there, wrist] = (poses + moved)[there]
 
 
 def _points(result, width, height):

@@ -127,8 +127,8 @@ def check_person(seen: Seen, what: str) -> tuple[str, ...]:
         lost = [name for name, point in (("elbow", elbow), ("wrist", wrist)) if not found[:, point].any()]
         if lost and (share == 0.0 or lost == ["elbow"]):
             notes.append(
-                f"{what}: the {side} {' and '.join(lost)} {'are' if len(lost) > 1 else 'is'} not found; "
-                "the arm is taken to hang"
+                f"{what}: the {side} {' and '.join(lost)} {'are' if len(lost) > 1 else 'is'} not found, "
+                "where the arm goes is a guess"
             )
     return tuple(notes)
 
