@@ -41,11 +41,14 @@ MIRROR = {
     "base add": ("cospeech.motion_base.build", {}, set(), {"quiet"}),
     "base check": ("cospeech.motion_base.check", {}, set(), set()),
     "base merge": ("cospeech.motion_base.merge", {}, set(), {"quiet"}),
+    "video setup": ("cospeech.video.setup", {}, set(), set()),
+    "video keypoints": ("cospeech.video.keypoints", {}, {"out"}, set()),
 }
 # Commands whose functions have another name.
 NAMES = {
     "base build": "build_base", "base info": "base_info", "base add": "add_to_base",
-    "base check": "check_base", "base merge": "merge_bases",
+    "base check": "check_base", "base merge": "merge_bases", "video setup": "setup_video",
+    "video keypoints": "video_keypoints",
 }  # fmt: skip
 
 

@@ -45,7 +45,7 @@ EXCEPTIONS = {
 LIGHT = (
     "__init__", "__main__", "cli", "api", "runtime", "avatar", "sampling", "speech", "motion", "data",
     "rotation", "timing", "errors", "files", "emotions", "progress", "methods.base", "methods.folder",
-    "motion_base",
+    "motion_base", "video",
     "encoders.settings", "encoders.frames", "encoders.inputs",
 )  # fmt: skip
 LIGHT_IN_METHODS = ("model", "sample", "edit", "aligned", "networks", "points")

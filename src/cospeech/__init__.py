@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
     from .training.run import export, train
+    from .video.keypoints import video_keypoints
+    from .video.setup import setup_video
 
 __version__ = "0.1.0"
 
@@ -54,7 +56,9 @@ _WHERE = {
     "prepare": "data.prepare",
     "render": "api",
     "search": "motion_base.search",
+    "setup_video": "video.setup",
     "train": "training.run",
+    "video_keypoints": "video.keypoints",
 }
 
 __all__ = [
@@ -83,7 +87,9 @@ __all__ = [
     "prepare",
     "render",
     "search",
+    "setup_video",
     "train",
+    "video_keypoints",
 ]
 
 

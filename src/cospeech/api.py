@@ -31,24 +31,28 @@ if TYPE_CHECKING:
     from .motion_base.check import check_base as check_base
     from .motion_base.merge import merge_bases as merge_bases
     from .motion_base.search import search as search
+    from .video.keypoints import video_keypoints as video_keypoints
+    from .video.setup import setup_video as setup_video
 
 PICTURES = (".mp4", ".html")
 
-# The gesture library, imported when it is asked for: who generates needs none of it.
-_LIBRARY = {
-    "add_to_base": "build",
-    "base_info": "check",
-    "build_base": "build",
-    "check_base": "check",
-    "merge_bases": "merge",
-    "search": "search",
+# The gesture library and portrait video, imported when asked for: who generates needs none of them.
+_ON_REQUEST = {
+    "add_to_base": "motion_base.build",
+    "base_info": "motion_base.check",
+    "build_base": "motion_base.build",
+    "check_base": "motion_base.check",
+    "merge_bases": "motion_base.merge",
+    "search": "motion_base.search",
+    "setup_video": "video.setup",
+    "video_keypoints": "video.keypoints",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LIBRARY:
+    if name not in _ON_REQUEST:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".motion_base.{_LIBRARY[name]}", __package__), name)
+    return getattr(import_module(f".{_ON_REQUEST[name]}", __package__), name)
 
 
 def generate(

@@ -15,8 +15,11 @@ import tyro
 from ..errors import UserError
 
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
-# Words that are no command, but begin several ("base build", "base info").
-_GROUPS = {"base": "Motion bases: gestures to search. Start with: cospeech base build STORE -o FOLDER"}
+# Words that are no command, but begin several ("base build", "video setup").
+_GROUPS = {
+    "base": "Motion bases: gestures to search. Start with: cospeech base build STORE -o FOLDER",
+    "video": "Portraits that move. Start with: cospeech video setup",
+}
 
 
 def parsed(

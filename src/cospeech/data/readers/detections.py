@@ -7,11 +7,12 @@ Layouts, told apart by what is in them:
   object, as the demos do. The 133 points are those of COCO-WholeBody (Jin et al., ECCV 2020): 17 of the
   body, 6 of the feet, 68 of the face, 21 of either hand.
 - plain: ``{"fps": 25, "keypoints": [T, 133, 2], "keypoint_scores": [T, 133]}``; scores may be left out, or
-  stand as a third number in each point.
+  stand as a third number in each point. One picture may be ``[133, 2]``.
 - OpenPose: a list of ``{"people": [{"pose_keypoints_2d": ..., "face_keypoints_2d": ...,
   "hand_left_keypoints_2d": ..., "hand_right_keypoints_2d": ...}]}``, x, y, score each; BODY_25 or COCO.
 
-An object may say ``fps``. Coordinates are pixels, y down.
+An object may say ``fps``. Coordinates are pixels, y down. One frame may stand without the list around it, and
+of one picture MMPose writes the list of people alone.
 """
 
 from __future__ import annotations
@@ -55,14 +56,19 @@ def load_detections(path: Path) -> tuple[np.ndarray, np.ndarray, float | None]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is no JSON that can be read ({' '.join(str(error).split())})") from None
+    return read_detections(document, path.name)
+
+
+def read_detections(document: Any, name: str) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """``load_detections`` of what stands in a file called ``name``."""
     try:
         people, fps = _people(document)
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
-            f"{path.name} is not laid out as MMPose or OpenPose write it ({' '.join(str(error).split())})"
+            f"{name} is not laid out as MMPose or OpenPose write it ({' '.join(str(error).split())})"
         ) from None
     if not people:
-        raise UserError(f"{path.name} holds no frames")
+        raise UserError(f"{name} holds no frames")
     chosen = _followed(people)
     points = np.where(np.isfinite(chosen[..., :2]), chosen[..., :2], 0.0)
     confidence = np.where(np.isfinite(chosen).all(-1), np.clip(chosen[..., 2], 0.0, 1.0), 0.0)
@@ -78,9 +84,13 @@ def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
             raise ValueError(f"fps must be positive; got {fps:g}")
         if "keypoints" in document:
             return [[frame] for frame in _plain(document)], fps
-        document = document["instance_info"]
+        document = [document] if {"people", "instances"} & set(document) else document["instance_info"]
     if not isinstance(document, list):
         raise TypeError("no list of frames")
+    if document and not isinstance(document[0], list) and "keypoints" in document[0]:
+        document = [document]
+    if document and isinstance(document[0], list):
+        return [[_mmpose(one) for one in frame] for frame in document], fps
     frames = [[_openpose(one) for one in frame["people"]] if "people" in frame else
               [_mmpose(one) for one in frame["instances"]] for frame in document]  # fmt: skip
     numbers = [frame.get("frame_id") for frame in document]
@@ -97,11 +107,14 @@ def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
 
 def _plain(document: dict[str, Any]) -> np.ndarray:
     points = np.asarray(document["keypoints"], dtype=np.float64)
+    if points.ndim == 2:
+        points = points[None]
     if points.ndim != 3 or points.shape[1] != WHOLE_BODY or points.shape[2] not in (2, 3):
         raise ValueError(f"keypoints must be [T, {WHOLE_BODY}, 2 or 3]; got {list(points.shape)}")
     if points.shape[2] == 2:
         scores = document.get("keypoint_scores", np.ones(points.shape[:2]))
-        points = np.concatenate([points, np.asarray(scores, dtype=np.float64)[..., None]], axis=2)
+        scores = np.asarray(scores, dtype=np.float64).reshape(points.shape[:2])
+        points = np.concatenate([points, scores[..., None]], axis=2)
     return points[:, _COLUMNS]
 
 

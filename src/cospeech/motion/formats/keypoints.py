@@ -9,7 +9,9 @@ right of the image; ``f = height / 2 / tan(fov / 2)``, ``x = width / 2 + f (X - 
 ``y = height / 2 - f (Y - cy) / (cz - Z)``.
 
 Points that a model made in a picture have no depth; their "camera" tells where the person is: "centre", the
-pixel in the middle between the shoulders, and "shoulder_width" in pixels.
+pixel in the middle between the shoulders, and "shoulder_width" in pixels. Points that were found in a picture
+or film have a "confidence" beside, 0 to 1 for each, 0 where a point is made up; their "camera" tells the
+"size" of the picture.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ class Keypoints:
     fps: float
     points: np.ndarray  # [T, J, 3] metres, y up, or [T, J, 2] pixels, y down
     camera: dict[str, Any] | None = None  # of a projection, or where the person is in the picture
+    confidence: np.ndarray | None = None  # [T, J] 0 to 1, of points that were found in a picture
 
     def __len__(self) -> int:
         return len(self.points)
@@ -110,6 +113,8 @@ def _write(keypoints: Keypoints, path: Path) -> Path:
     }
     if keypoints.camera is not None:
         document["camera"] = keypoints.camera
+    if keypoints.confidence is not None:
+        document["confidence"] = np.round(keypoints.confidence, 3).tolist()
     document["points"] = np.round(keypoints.points, 5 if dimensions == 3 else 2).tolist()
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(document, separators=(",", ":")), encoding="utf-8")
@@ -137,9 +142,11 @@ def load_keypoints(path: str | Path) -> Keypoints:
         names, parents = tuple(map(str, document["names"])), tuple(map(int, document["parents"]))
         points = np.asarray(document["points"], dtype=np.float64)
         fps, dimensions = float(document["fps"]), int(document["dimensions"])
+        sure = document.get("confidence")
+        confidence = None if sure is None else np.clip(np.asarray(sure, dtype=np.float64), 0.0, 1.0)
     except (LookupError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path}: names, parents, fps, dimensions or points are missing or damaged"
+            f"{path}: names, parents, fps, dimensions, points or confidence are missing or damaged"
         ) from error
     if (
         points.shape[1:] != (len(names), dimensions)
@@ -149,9 +156,13 @@ def load_keypoints(path: str | Path) -> Keypoints:
         raise UserError(
             f"{path}: points must be [frames, {len(names)}, {dimensions}]; got {list(points.shape)}"
         )
+    if confidence is not None and not (
+        confidence.shape == points.shape[:2] and np.isfinite(confidence).all()
+    ):
+        raise UserError(f"{path}: confidence must be [frames, {len(names)}]; got {list(confidence.shape)}")
     if not 0 < fps < 1e5:
         raise UserError(f"{path}: fps must be positive; got {fps}")
-    return Keypoints(names, parents, fps, points, document.get("camera"))
+    return Keypoints(names, parents, fps, points, document.get("camera"), confidence)
 
 
 def project(

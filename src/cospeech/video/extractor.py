@@ -1,0 +1,196 @@
+"""Finds a person's points in a picture or a film with MediaPipe; a program of its own.
+
+The isolated environment of ``cospeech video setup`` runs this file, as MediaPipe and what it needs do not go
+with the package: ``python extractor.py picture|film INPUT OUTPUT.npz``. Nothing of cospeech is imported, and
+Python 3.9 is enough. A picture is an .npy file [H, W, 3] uint8 sRGB, a film any file that OpenCV opens.
+
+Written are points [T, 116, 2] in pixels, confidence [T, 116], people [T] (large faces, see ``_people``), fps
+(0 of a picture), size (width, height) and, of a picture, mask [H, W] uint8 (255 where the person is). How far
+a film is goes to standard output, "FRAME TOTAL" in a line.
+
+MediaPipe Holistic (Grishchenko and Bazarevsky 2020) finds pose, hands and face at once. Its hands are missed
+where the palm is turned aside; in pictures they are looked for again, in a part around the wrist that is
+made larger [D]. Where a hand is found its root is the wrist, too: that of the pose lies up to a fifth of the
+shoulders' width off [D].
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+POINTS = 116  # arms 6, hands 21 and 21, face 68; the order is that of cospeech.motion.points
+ARMS = (11, 13, 15, 12, 14, 16)  # of the pose: shoulder, elbow, wrist, left and right
+HANDS = ((6, 15, (15, 17, 19, 21)), (27, 16, (16, 18, 20, 22)))  # first point; wrist, knuckles of the pose
+FACE = 48
+# The 68 points of iBUG 300-W among the 468 of the mesh.
+MESH = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
+    71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+SURE_FACE = 0.6  # score from which something is a face
+LARGE = 0.5  # of the widest face: faces below do not count as people
+ASTRAY = 0.45  # shoulder widths that a hand may lie off the wrist of the pose
+AROUND = 0.65  # shoulder widths from the wrist to the edge of where a hand is looked for again
+LOOKED_AT = 384  # pixels, width of that part when it is looked at
+
+
+def main(arguments):
+    """Run as the module says; exit status 1 with the reason in the last line of standard error."""
+    kind, source, target = arguments
+    found = _picture(np.load(source)) if kind == "picture" else _film(source)
+    np.savez_compressed(target, **found)
+
+
+def _picture(picture):
+    from mediapipe import solutions
+
+    height, width = picture.shape[:2]
+    with solutions.holistic.Holistic(
+        static_image_mode=True, model_complexity=1, refine_face_landmarks=True
+    ) as holistic:
+        points, confidence = _points(holistic.process(picture), width, height)
+    with solutions.hands.Hands(
+        static_image_mode=True, max_num_hands=2, min_detection_confidence=0.4
+    ) as hands:
+        for first, wrist, _ in HANDS:
+            if confidence[first] == 0:
+                _look_again(hands, picture, points, confidence, first, wrist)
+    with solutions.face_detection.FaceDetection(
+        model_selection=1, min_detection_confidence=SURE_FACE
+    ) as faces:
+        people = _people(faces.process(picture))
+    with solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmentation:
+        mask = segmentation.process(picture).segmentation_mask
+    return {
+        "points": points[None], "confidence": confidence[None], "people": np.array([people]),
+        "fps": 0.0, "size": np.array([width, height]),
+        "mask": np.round(np.clip(mask, 0.0, 1.0) * 255).astype(np.uint8),
+    }  # fmt: skip
+
+
+def _film(source):
+    import cv2
+    from mediapipe import solutions
+
+    film = cv2.VideoCapture(source)
+    total, fps = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), float(film.get(cv2.CAP_PROP_FPS))
+    found, people, size = [], [], (0, 0)
+    wrists: tuple[list, list] = ([], [])  # of the pose
+    with solutions.holistic.Holistic(
+        model_complexity=1, refine_face_landmarks=True
+    ) as holistic, solutions.face_detection.FaceDetection(
+        model_selection=1, min_detection_confidence=SURE_FACE
+    ) as faces:  # fmt: skip
+        while True:
+            there, frame = film.read()
+            if not there:
+                break
+            picture = np.ascontiguousarray(frame[..., ::-1])
+            size = (picture.shape[1], picture.shape[0])
+            result = holistic.process(picture)
+            found.append(_points(result, *size))
+            for side, (_, wrist, _) in enumerate(HANDS):
+                pose = result.pose_landmarks
+                wrists[side].append((0.0, 0.0) if pose is None else _pixels(pose, *size)[wrist])
+            people.append(_people(faces.process(picture)))
+            if len(found) % 10 == 0:
+                sys.stdout.write(f"{len(found)} {total}\n")
+                sys.stdout.flush()
+    if not found:
+        raise SystemExit("it holds no pictures that OpenCV can read")
+    points = np.stack([points for points, _ in found])
+    confidence = np.stack([confidence for _, confidence in found])
+    for (first, _, _), wrist, poses in ((HANDS[0], 2, wrists[0]), (HANDS[1], 5, wrists[1])):
+        _even(points, confidence, first, wrist, np.array(poses))
+    return {
+        "points": points, "confidence": confidence,
+        "people": np.array(people), "fps": fps, "size": np.array(size),
+    }  # fmt: skip
+
+
+def _even(points, confidence, first, wrist, poses):
+    """Where a hand is lost its wrist is that of the pose, moved as far as beside it in time: no jumps."""
+    seen = confidence[:, first] > 0
+    there = confidence[:, wrist] > 0
+    if seen.any():
+        frames, known = np.arange(len(points)), np.flatnonzero(seen)
+        off = points[:, wrist] - poses
+        moved = np.stack([np.interp(frames, known, off[known, axis]) for axis in range(2)], axis=-1)
+        points[there, wrist] = (poses + moved)[there]
+
+
+def _points(result, width, height):
+    """Points [116, 2] in pixels and confidence [116] of what Holistic found; what it did not find is 0."""
+    points, confidence = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
+    if result.pose_landmarks is None:
+        return points, confidence
+    pose = _pixels(result.pose_landmarks, width, height)
+    points[:6] = pose[list(ARMS)]
+    confidence[:6] = [result.pose_landmarks.landmark[k].visibility for k in ARMS]
+    reach = np.linalg.norm(points[0] - points[3])
+    for (first, _, around), hand in (
+        (HANDS[0], result.left_hand_landmarks), (HANDS[1], result.right_hand_landmarks)
+    ):  # fmt: skip
+        if hand is not None:
+            hand = _pixels(hand, width, height)
+            if np.linalg.norm(hand[0] - pose[around[0]]) < ASTRAY * reach:
+                _put(hand, points, confidence, first)
+    if result.face_landmarks is not None:
+        points[FACE:], confidence[FACE:] = _pixels(result.face_landmarks, width, height)[list(MESH)], 1.0
+    return points, confidence
+
+
+def _look_again(hands, picture, points, confidence, first, wrist):
+    """Look for a hand around its wrist, in a part of the picture made ``LOOKED_AT`` wide."""
+    import cv2
+
+    height, width = picture.shape[:2]
+    arm = 3 * (wrist == 16)
+    reach = float(np.linalg.norm(points[0] - points[3]))
+    at = points[arm + 2]
+    if confidence[arm + 2] < 0.5 or not (0 <= at[0] < width and 0 <= at[1] < height) or reach < 16:
+        return
+    half = AROUND * reach
+    left, top = max(int(at[0] - half), 0), max(int(at[1] - half), 0)
+    part = picture[top : int(at[1] + half) + 1, left : int(at[0] + half) + 1]
+    scale = LOOKED_AT / (2 * half)
+    shown = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    result = hands.process(np.ascontiguousarray(shown))
+    taken = points[27 if first == 6 else 6]
+    best, near = None, ASTRAY * reach
+    for hand in result.multi_hand_landmarks or ():
+        spots = _pixels(hand, shown.shape[1], shown.shape[0]) / scale + [left, top]
+        away = float(np.linalg.norm(spots[0] - at))
+        if away < near and np.linalg.norm(spots[0] - taken) > 0.15 * reach:
+            best, near = spots, away
+    if best is not None:
+        _put(best, points, confidence, first)
+
+
+def _put(hand, points, confidence, first):
+    """A hand that was found, from point ``first`` on, and its root as wrist."""
+    points[first : first + 21], confidence[first : first + 21] = hand, 1.0
+    wrist = 2 if first == HANDS[0][0] else 5
+    points[wrist], confidence[wrist] = hand[0], 1.0
+
+
+def _people(result):
+    """How many faces are at least ``LARGE`` times as wide as the widest."""
+    widths = [face.location_data.relative_bounding_box.width for face in result.detections or ()]
+    return sum(width >= LARGE * max(widths) for width in widths)
+
+
+def _pixels(landmarks, width, height):
+    """[N, 2]"""
+    return np.array([[one.x * width, one.y * height] for one in landmarks.landmark], np.float32)
+
+
+if __name__ == "__main__":
+    if not Path(sys.argv[2]).is_file():
+        raise SystemExit("no such file: " + sys.argv[2])
+    main(sys.argv[1:])

@@ -1,0 +1,116 @@
+"""What the tests of portrait video share: a made-up person, pictures, and a stand-in for MediaPipe."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+SIZE = (512, 512)
+COLUMNS = (5, 7, 9, 6, 8, 10, *range(91, 112), *range(112, 133), *range(23, 91))  # of COCO-WholeBody
+
+
+def person() -> np.ndarray:
+    """[116, 2] pixels: shoulders 200 wide at height 220, bent arms, open hands, a face of two circles."""
+    points = np.zeros((116, 2))
+    points[:6] = [(356, 220), (380, 380), (330, 440), (156, 220), (132, 380), (182, 440)]
+    fingers = np.array([(0, 0), *((12 + 14 * k, 16 * f - 32) for f in range(5) for k in range(4))], float)
+    points[6:27] = points[2] + fingers * [-1, 1]
+    points[27:48] = points[5] + fingers
+    angle = np.linspace(np.pi, 0, 17)
+    points[48:65] = np.stack([256 + 45 * np.cos(angle), 130 + 55 * np.sin(angle)], axis=-1)
+    around = np.linspace(0, 2 * np.pi, 51, endpoint=False)
+    points[65:] = np.stack([256 + 30 * np.cos(around), 130 + 25 * np.sin(around)], axis=-1)
+    points[48 + 27] = (256, 105)
+    return points
+
+
+def whole_body(points: np.ndarray, scores: np.ndarray) -> tuple[list, list]:
+    """The 133 points and scores of COCO-WholeBody."""
+    all_points, all_scores = np.zeros((133, 2)), np.zeros(133)
+    all_points[list(COLUMNS)], all_scores[list(COLUMNS)] = points, scores
+    return all_points.tolist(), all_scores.tolist()
+
+
+def openpose(points: np.ndarray, scores: np.ndarray) -> dict:
+    """A person as OpenPose writes it (COCO order of 18 points)."""
+    rows = np.concatenate([points, scores[:, None]], axis=1)
+    pose = np.zeros((18, 3))
+    pose[[5, 6, 7, 2, 3, 4]] = rows[:6]
+    parts = {
+        "pose_keypoints_2d": pose, "face_keypoints_2d": rows[48:], "hand_left_keypoints_2d": rows[6:27],
+        "hand_right_keypoints_2d": rows[27:48],
+    }  # fmt: skip
+    return {name: part.ravel().tolist() for name, part in parts.items()}
+
+
+def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
+    """A picture that differs at every corner: red grows to the right, green downwards."""
+    width, height = size
+    red, green = np.meshgrid(np.linspace(0, 255, width), np.linspace(0, 255, height))
+    Image.fromarray(np.stack([red, green, np.full_like(red, 40)], axis=-1).astype(np.uint8)).save(path)
+    return path
+
+
+STAND_IN = """#!{python}
+import os, sys, time
+import numpy as np
+mode, calls = os.environ["STAND_IN"], os.environ["STAND_IN_CALLS"]
+with open(calls, "a") as file:
+    file.write(" ".join(sys.argv[1:]) + "\\n")
+assert not [name for name in os.environ if name.startswith("PYTHON")]
+flag, program, kind, source, target = sys.argv[1:]
+assert flag == "-I" and program.endswith("extractor.py")
+if mode == "fails":
+    sys.stderr.write("W0000 something harmless\\nImportError: no wheels today\\n\\n")
+    raise SystemExit(1)
+if mode == "silent":
+    raise SystemExit(0)
+points, confidence = np.load({points!r}), np.ones(116)
+people = np.array([1])
+if mode == "two":
+    people = np.array([2])
+if mode == "nobody":
+    points, confidence, people = points * 0, confidence * 0, np.array([0])
+if mode == "faceless":
+    people = np.array([0])
+size = np.array([512, 512])
+found = dict(points=points[None], confidence=confidence[None], people=people, fps=0.0, size=size)
+if kind == "picture":
+    picture = np.load(source)
+    assert picture.dtype == np.uint8 and picture.ndim == 3
+    found.update(size=np.array(picture.shape[1::-1]), mask=np.full(picture.shape[:2], 255, np.uint8))
+else:
+    sys.stdout.write("10 12\\nnot a number\\n")
+    found.update(points=np.stack([points] * 12), confidence=np.stack([confidence] * 12),
+                 people=np.array([2, 2] + [1] * 10), fps=99.0, size=np.array([64, 48]))
+if mode == "shapes":
+    found["points"] = found["points"][:, :7]
+np.savez(target, **found)
+"""
+
+
+def stand_in(folder: Path) -> Path:
+    """An interpreter that answers for the environment with MediaPipe, as $STAND_IN says."""
+    points = folder / "points.npy"
+    np.save(points, person())
+    path = folder / "python-stand-in"
+    path.write_text(STAND_IN.format(python=sys.executable, points=str(points)))
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def asked(tmp_path, monkeypatch):
+    """A stand-in for MediaPipe; returns the calls so far. $STAND_IN says how it behaves."""
+    calls = tmp_path / "calls.txt"
+    calls.touch()
+    monkeypatch.setenv("COSPEECH_KEYPOINTS_PYTHON", str(stand_in(tmp_path)))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("STAND_IN", "works")
+    monkeypatch.setenv("STAND_IN_CALLS", str(calls))
+    monkeypatch.setenv("PYTHONPATH", "must not reach it")
+    return lambda: calls.read_text().splitlines()
