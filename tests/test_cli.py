@@ -28,6 +28,7 @@ __all__ = ["place", "works"]  # fixtures
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, set()),
     "edit": ("cospeech.api", {}, {"out"}, set()),
+    "animate": ("cospeech.api", {}, set(), set()),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import compare, convert, edit, evaluate, generate, render
+    from .api import animate, compare, convert, edit, evaluate, generate, render
     from .data.clips import GestureClip
     from .data.prepare import prepare
     from .errors import UserError
@@ -38,6 +38,7 @@ _WHERE = {
     "UserError": "errors",
     "Word": "speech.speech",
     "add_to_base": "motion_base.build",
+    "animate": "api",
     "base_info": "motion_base.check",
     "build_base": "motion_base.build",
     "canonical_skeleton": "motion.skeleton",
@@ -69,6 +70,7 @@ __all__ = [
     "UserError",
     "Word",
     "add_to_base",
+    "animate",
     "base_info",
     "build_base",
     "canonical_skeleton",

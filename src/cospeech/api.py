@@ -25,6 +25,7 @@ from .speech.speech import Speech, load_speech
 
 if TYPE_CHECKING:
     from .metrics.report import Report
+    from .video.portrait import Portrait
     from .motion_base.build import add_to_base as add_to_base
     from .motion_base.build import build_base as build_base
     from .motion_base.check import base_info as base_info
@@ -344,3 +345,55 @@ def compare(
         systems, data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
         classifier=classifier, seed=seed,
     )  # fmt: skip
+
+
+def animate(
+    portrait: str | Path | Portrait,
+    speech: str | Path | Speech,
+    out: str | Path,
+    *,
+    motion: str | Path | Motion | Keypoints | None = None,
+    points: str | Path | None = None,
+    emotion: str | Mapping[str, float] | None = None,
+    intensity: float = 1.0,
+    speaker: str | None = None,
+    transcript: str | Path | None = None,
+    seed: int = 0,
+    model: str | Path | GestureModel = "contextual",
+    size: int = 512,
+    strength: float = 1.0,
+    refine: str | Path = "portrait",
+    mark: bool = True,
+) -> Path:
+    """A film in which a portrait gestures and speaks, exactly as long as the recording, with its sound.
+
+    Args:
+        portrait: a picture of one person from head to waist, facing the camera, or an opened one.
+        speech: a sound or video file, or a loaded ``Speech``.
+        out: the film, *.mp4; it appears whole or not at all.
+        motion: what to move as, a motion file or points in a picture, instead of generating.
+        points: JSON of the portrait's points from another detector, instead of looking for them.
+        emotion, intensity, speaker, transcript, seed, model: as of ``generate``.
+        size: of the longer side, pixels.
+        strength: 0 (still) to 1 of the gestures.
+        refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
+        mark: carry the watermark and the record that tell it is made.
+    Raises:
+        UserError: anything given that cannot be used, or a portrait without a face or shoulders.
+    """
+    from .video.animate import animate_portrait, check_film, open_driver
+    from .video.portrait import open_portrait
+
+    check_film(out)
+    if not isinstance(speech, Speech):
+        speech = load_speech(speech, transcript=transcript)
+    shown = portrait
+    if isinstance(shown, str | Path):
+        shown = open_portrait(shown, points=points, size=size)
+    if motion is None:
+        motion = generate(
+            speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
+        )
+    elif isinstance(motion, str | Path):
+        motion = open_driver(motion)
+    return animate_portrait(shown, motion, out, speech=speech, strength=strength, refine=refine, mark=mark)

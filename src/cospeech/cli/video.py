@@ -10,7 +10,15 @@ from tyro.conf import Positional, arg
 
 from ..errors import UserError
 from ..progress import note
-from .annotations import MaybeFile, MaybeFolder
+from .annotations import (
+    Count,
+    MaybeEmotion,
+    MaybeFile,
+    MaybeFolder,
+    MaybeName,
+    Model,
+    Recording,
+)
 from .outputs import done, not_over
 
 PictureOrFilm = Annotated[Path, arg(metavar="PICTURE|FILM")]
@@ -64,7 +72,62 @@ def keypoints(
     done((out,), began, f"{found.frames} frame{'s' if found.frames > 1 else ''} of {len(found.names)} points")
 
 
+def animate(
+    portrait: Positional[Annotated[Path, arg(metavar="PORTRAIT")]],
+    speech: Positional[Recording],
+    /,
+    *,
+    out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE.mp4", help_behavior_hint="")] = None,
+    motion: MaybeFile = None,
+    points: MaybeFile = None,
+    emotion: MaybeEmotion = None,
+    intensity: Annotated[float, arg(metavar="X")] = 1.0,
+    speaker: MaybeName = None,
+    transcript: MaybeFile = None,
+    seed: Count = 0,
+    model: Model = "contextual",
+    size: Annotated[int, arg(metavar="PIXELS")] = 512,
+    strength: Annotated[float, arg(metavar="X")] = 1.0,
+    refine: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
+    mark: Annotated[bool, arg(help_behavior_hint="")] = True,
+) -> None:
+    """Turn a portrait and a recording into a film of that person who gestures and speaks.
+
+    Args:
+        portrait: a picture of one person from head to waist, facing the camera (PNG, JPEG, WebP).
+        speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
+        out: the film to write, *.mp4; named after the speech unless given.
+        motion: what to move as, a motion file or points in a picture (.json), instead of generating.
+        points: JSON of the portrait's points from another detector (MMPose, DWPose, OpenPose).
+        emotion: as of generate: a name, a mixture, or auto, for what the voice sounds like.
+        intensity: liveliness, 0.25 to 2.5; 1.0 is usual.
+        speaker: whose manner of gesturing; a wrong name lists the right ones.
+        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; it helps the lips.
+        seed: another one gives another take.
+        model: a shipped model (contextual, emotion, exges) or a model folder.
+        size: of the longer side, pixels.
+        strength: 0 (still) to 1 of the gestures.
+        refine: the network that paints what warping cannot: a shipped one, a model folder, or none.
+        mark: carry the watermark and the record that tell it is made; --no-mark to leave them out.
+    """
+    began = time.monotonic()
+    from .. import api
+    from ..speech.speech import load_speech
+
+    target = out or Path(f"{speech.stem}.mp4")
+    if out is None and target.exists() and target.samefile(speech):
+        target = Path(f"{speech.stem}-animated.mp4")
+    not_over(target, portrait, speech, motion, points)
+    heard = load_speech(speech, transcript=transcript)
+    api.animate(
+        portrait, heard, target, motion=motion, points=points, emotion=emotion, intensity=intensity,
+        speaker=speaker, seed=seed, model=model, size=size, strength=strength, refine=refine, mark=mark,
+    )  # fmt: skip
+    done((target,), began, f"{heard.seconds:.1f} s of film")
+
+
 VIDEO_COMMANDS: dict[str, Any] = {
+    "animate": animate,
     "video setup": setup,
     "video keypoints": keypoints,
 }

@@ -20,6 +20,8 @@ METHODS = {
 }
 JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
 
+PICTURES = ("portrait", "looks")  # they refine and measure pictures of people
+
 _REQUIRED = ("format", "method", "config", "package_version")
 
 
@@ -86,12 +88,12 @@ def shipped_folders() -> list[Path]:
 
 
 def judge_folder(name: str | Path, *methods: str) -> ModelFolder:
-    """The folder of a model that measures motion: a shipped one by name, or any.
+    """The folder of a model that makes no motion: a shipped one by name, or any.
 
     Args:
         methods: one of which it must be of.
     Raises:
-        UserError: there is none, it is broken, or it measures something else.
+        UserError: there is none, it is broken, or it does something else.
     """
     folder = find_folder(
         name,
@@ -132,7 +134,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(
             f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again"
         )
-    if config["method"] not in (*METHODS, *JUDGES):
+    if config["method"] not in (*METHODS, *JUDGES, *PICTURES):
         raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
     return dict(config)
 

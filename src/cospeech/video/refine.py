@@ -1,0 +1,104 @@
+"""The exported network that refines a warped portrait, as a film wants it.
+
+It works on a square of 256 pixels. For larger pictures what it changes is made larger and added to the warped
+picture, which keeps the portrait's own sharpness (a decision of ours).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..methods.folder import ModelFolder, judge_folder
+from .layers import Layers
+from .puppet import Drawn
+
+SIDE = 256
+METHOD = "portrait"
+
+
+class Refiner:
+    """A model folder with the graphs ``encoder`` and ``refiner``."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        """Raises UserError if the folder lacks a graph."""
+        self._encoder, self._refiner = folder.graph("encoder"), folder.graph("refiner")
+        self._features: list[np.ndarray] | None = None
+
+    def see(self, layers: Layers, picture: np.ndarray) -> None:
+        """Look at the portrait [H, W, 3] uint8, once for a film."""
+        source = small(picture.astype(np.float32) / 127.5 - 1)
+        masks = small(layers.masks.transpose(1, 2, 0), SIDE // 2)
+        self._features = self._encoder.all(planes(source), planes(masks))
+
+    def __call__(self, drawn: Drawn, points: np.ndarray) -> np.ndarray:
+        """The refined picture [H, W, 3] float32 in 0 .. 1; points [116, 2] pixels are those wanted."""
+        assert self._features is not None, "see() comes first"
+        height, width = drawn.picture.shape[:2]
+        side = max(width, height)
+        warped = small(drawn.picture * 2 - 1)
+        seen = small(drawn.seen.transpose(1, 2, 0), SIDE // 2)
+        flow = small(drawn.source / (side / 2) - 1, SIDE // 2, picture=False)
+        place = (points / (side / 2) - 1).astype(np.float32)[None]
+        made = self._refiner(*self._features, planes(warped), planes(seen), flow[None], place)
+        change = (made[0].transpose(1, 2, 0) - warped) / 2
+        result: np.ndarray = np.clip(drawn.picture + enlarged(change, side)[:height, :width], 0, 1)
+        return result
+
+
+def planes(values: np.ndarray) -> np.ndarray:
+    """[H, W, C] -> [1, C, H, W] float32."""
+    return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
+
+
+def small(values: np.ndarray, side: int = SIDE, *, picture: bool = True) -> np.ndarray:
+    """[H, W, C] laid at the top left of a square and made ``side`` pixels large, [side, side, C] float32.
+
+    Args:
+        picture: average the pixels that become one; else take one of them, as of places in the source.
+    """
+    height, width, channels = values.shape
+    whole = max(height, width)
+    if height != width:
+        values = np.pad(values, ((0, whole - height), (0, whole - width), (0, 0)), mode="edge")
+    if whole == side:
+        return values.astype(np.float32)
+    if whole % side == 0 and picture:
+        step = whole // side
+        cut = values.reshape(side, step, side, step, channels)
+        return cut.mean((1, 3), dtype=np.float32)
+    if not picture:
+        at = np.minimum(((np.arange(side) + 0.5) * whole / side).astype(int), whole - 1)
+        return values[at][:, at].astype(np.float32)
+    return enlarged(_blurred(values, whole / side), side)
+
+
+def _blurred(values: np.ndarray, step: float) -> np.ndarray:
+    """Averaged over about ``step`` pixels, before every step-th one is taken."""
+    from .matte import box
+
+    radius = int(step // 2)
+    return box(values.astype(np.float32), radius) if radius else values
+
+
+def enlarged(values: np.ndarray, side: int) -> np.ndarray:
+    """[S, S, C] -> [side, side, C], bilinear."""
+    size = len(values)
+    if size == side:
+        return values
+    place = np.clip((np.arange(side) + 0.5) * size / side - 0.5, 0, size - 1)
+    low = np.minimum(place.astype(int), size - 2)
+    share = (place - low).astype(np.float32)
+    values = values[low] * (1 - share)[:, None, None] + values[low + 1] * share[:, None, None]
+    result: np.ndarray = values[:, low] * (1 - share)[:, None] + values[:, low + 1] * share[:, None]
+    return result
+
+
+def open_refiner(model: str | Path = METHOD) -> Refiner | None:
+    """The shipped network, that of another model folder, or none for "none".
+
+    Raises:
+        UserError: no such folder, or one of another kind.
+    """
+    return None if str(model) == "none" else Refiner(judge_folder(model, METHOD))
