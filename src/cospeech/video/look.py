@@ -208,7 +208,7 @@ def random_cloth(rng: np.random.Generator, *, plain: float) -> Cloth:
     if kind < 0.4:  # greys, black, white
         value = _between(rng, 0.06, 0.95)
         colour = _hue(_between(rng, 0, 1), _between(rng, 0.0, 0.1), value)
-    elif kind < 0.75:  # muted
+    elif kind < 0.85:  # muted
         colour = _hue(_between(rng, 0, 1), _between(rng, 0.15, 0.55), _between(rng, 0.2, 0.9))
     else:
         colour = _hue(_between(rng, 0, 1), _between(rng, 0.55, 0.95), _between(rng, 0.3, 0.95))
@@ -269,10 +269,11 @@ def _random_lamps(rng: np.random.Generator) -> Lamps:
 def random_look(rng: np.random.Generator) -> Look:
     """A person by lot: body, face, skin, hair, clothes, light, background and camera."""
     female = float(np.clip(_about(rng, 1.0 if rng.random() < 0.5 else 0.0, 0.12), 0, 1))
-    tone = int(rng.integers(len(MONK) - 1))
+    tone = int(rng.choice(len(MONK) - 1, p=[0.1, 0.12, 0.14, 0.15, 0.15, 0.12, 0.09, 0.07, 0.06]))
     skin = _mix(_colour(MONK[tone]), _colour(MONK[tone + 1]), _between(rng, 0, 1) if tone < 8 else 0.0)
-    skin = _mix(skin, (0.75, 0.42, 0.36), _between(rng, 0.08, 0.2))  # blood under the skin
-    skin = _mix(skin, (0.0, 0.0, 0.0), 0.10 * max(0.0, 1 - tone / 4))  # paler ones would be blown out
+    if tone < 5:  # the lightest would be blown out, and chalky without blood under the skin
+        skin = _mix(skin, Look.skin, _between(rng, 0.35, 0.95))
+    skin = _mix(skin, (0.75, 0.42, 0.36), _between(rng, 0.03, 0.16))
     rosy = (0.72, 0.22, 0.24) if rng.random() < 0.25 * female else (0.62, 0.34, 0.32)
     irises = ((86, 116, 112), (70, 96, 130), (96, 84, 50), (70, 46, 30), (48, 32, 24), (104, 128, 96))
     return Look(
