@@ -60,11 +60,14 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
                 column = ARKIT_NAMES.index(name + side)
                 face[:, column] = np.maximum(face[:, column], line)
 
-    talking = _line(rng, frames, 1.6, 0.75)
+    moved = np.minimum(1, 2 * _line(rng, frames, 1.2, 0.7))  # else a mouth at rest
+    talking = moved * _line(rng, frames, 1.6, 0.8)
     put("jawOpen", talking * _line(rng, frames, 0.11, 0.75) * rng.uniform(0.5, 1.0))
     for names, most, at_work in _MOVES:
         quick = names[0].startswith(("mouthFunnel", "mouthPucker", "mouthStretch", "mouthPress", "mouthRoll"))
         line = most * _line(rng, frames, 0.16 if quick else 0.7, at_work)
+        if names[0].startswith(("mouth", "jaw")):
+            line = line * moved
         for name in names:
             put(name, line)
     across = _line(rng, frames, 0.8, 0.6) - _line(rng, frames, 0.9, 0.6)

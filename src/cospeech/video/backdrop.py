@@ -36,9 +36,8 @@ def backdrop(seed: int, size: int, pictures: Sequence[np.ndarray] = ()) -> np.nd
             piece = (_board, _shelf, _window, _blobs, _boxes, _desk, _plant)[int(rng.integers(7))]
             piece(rng, canvas)
     blur = float(rng.choice([0.0, 0.004, 0.010, 0.022, 0.05], p=[0.1, 0.2, 0.3, 0.25, 0.15]))
-    canvas = _soften(canvas, round(blur * SCALE * size))
-    canvas *= _falloff(rng, SCALE * size)
-    small = canvas.reshape(size, SCALE, size, SCALE, 3).mean((1, 3))
+    small = np.stack([canvas[y::SCALE, x::SCALE] for y in range(SCALE) for x in range(SCALE)]).mean(0)
+    small = _soften(small, round(blur * size)) * _falloff(rng, size)
     grain = rng.standard_normal((size, size, 1)) * rng.uniform(0, 1.6)
     return np.clip(small * 255 + grain, 0, 255).astype(np.float32)
 
@@ -209,7 +208,7 @@ def _soften(canvas: np.ndarray, radius: int) -> np.ndarray:
         for axis in (0, 1):
             pad = [(0, 0)] * 3
             pad[axis] = (radius + 1, radius)
-            total = np.cumsum(np.pad(canvas, pad, mode="edge"), axis=axis, dtype=np.float64)
+            total = np.cumsum(np.pad(canvas, pad, mode="edge"), axis=axis, dtype=np.float32)
             high = np.take(total, np.arange(2 * radius + 1, total.shape[axis]), axis=axis)
             low = np.take(total, np.arange(total.shape[axis] - 2 * radius - 1), axis=axis)
             canvas = ((high - low) / (2 * radius + 1)).astype(np.float32)

@@ -21,11 +21,12 @@ from ..data.store import Item, Store
 from ..errors import UserError
 from ..files import atomic_path
 from ..motion.motion import Motion
-from ..motion.points import BODY_POINTS
+from ..motion.points import FINGERS, SIDES
+from ..motion.skeleton import CANONICAL_NAMES
 from ..progress import track
 from .acting import actors_of, far_apart, moments, stretch
 from .figure import make_figure
-from .landmarks import landmarks_of, project
+from .landmarks import joint_places, project
 from .look import Look
 from .people import PersonFilm, frame_person, random_look, render_person
 
@@ -34,8 +35,13 @@ SHARD = 20  # people
 ARRAYS = ("frames", "points", "confidence", "mask", "parts")
 CANDIDATES = 96  # moments that a person's pictures are chosen from
 APART = 5  # times as many are looked at as are taken; more, and only the wildest poses would be taken
-INSIDE = 0.75  # share of a hand's points that should be in the picture
-_HANDS = np.array([k for k, name in enumerate(BODY_POINTS) if not name.endswith(("_shoulder", "_elbow"))])
+INSIDE = 0.75  # share of a hand's joints that should be in the picture
+_ARMS = [CANONICAL_NAMES.index(f"{side}_{n}") for n in ("shoulder", "elbow", "wrist") for side in SIDES]
+_ARMS.append(CANONICAL_NAMES.index("head"))
+_HAND = ("wrist", *(f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3)))
+_HANDS = [[CANONICAL_NAMES.index(f"{side}_{name}") for name in _HAND] for side in SIDES]
+# Weights of fingers (metres from the wrist) and of face shapes against the arms' places in metres.
+_FINGERS, _FACE = 0.5, 0.08
 
 
 @dataclass(frozen=True)
@@ -139,19 +145,21 @@ def _draw(
 
 
 def _seen(look: Look, motion: Motion, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """[T] the smaller share of a hand's points in the picture, and [T, D] the pose for telling apart."""
+    """[T] the smaller share of a hand's joints in the picture, and [T, D] the pose for telling apart."""
     figure = make_figure(look)
     camera = frame_person(figure, motion, look.view)
-    places = landmarks_of(motion)
-    pixels = project(places[:, _HANDS], camera, size, size)
-    within: np.ndarray = np.all((pixels >= 0) & (pixels < size), axis=-1)
-    left = np.array([BODY_POINTS[k].startswith("left") for k in _HANDS])
-    share = np.minimum(within[:, left].mean(1), within[:, ~left].mean(1))
-    points = places - places[:, [0, 3]].mean(1, keepdims=True)
-    body = points[:, :48].copy()
-    body[:, 6:] *= 0.35  # the 42 points of the hands move with the wrists
-    face = 3.0 * (points[:, 48:] - points[:, 48:].mean(1, keepdims=True))
-    return share, np.concatenate([body, 0.35 * face], 1).reshape(len(points), -1)
+    places = joint_places(figure.body, motion)
+    shares = []
+    for hand in _HANDS:
+        pixels = project(places[:, hand], camera, size, size)
+        within: np.ndarray = np.all((pixels >= 0) & (pixels < size), axis=-1)
+        shares.append(within.mean(1))
+    body = places[:, _ARMS] - places[:, _ARMS[:2]].mean(1, keepdims=True)
+    fingers = [_FINGERS * (places[:, hand[1:]] - places[:, hand[:1]]) for hand in _HANDS]
+    rows = [part.reshape(len(places), -1) for part in (body, *fingers)]
+    if motion.face is not None:
+        rows.append(_FACE * motion.face)
+    return np.minimum(*shares), np.concatenate(rows, 1)
 
 
 def _write(folder: Path, number: int, films: list[PersonFilm], people: list[Person]) -> None:

@@ -36,7 +36,7 @@ _LIP_RED = 0.235  # red - green of a lip on the default person
 
 
 def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
-    """[V, 4] float32: sRGB of skin, hair and eyes, and 1 where lips are."""
+    """[V, 5] float32: sRGB of skin, hair and eyes, 1 where lips are, and smooth noise of unit size."""
     base = figure.body.colours.astype(np.float64)
     region = np.full(len(base), OTHER)
     region[figure.body.triangles] = figure.region[:, None]
@@ -62,7 +62,8 @@ def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
     result[brow] = (np.array(look.hair.brows) * (1 - share) + tone * share)[brow]
     iris = (region == EYE) & (figure.body.shine > 0.95) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
     result[iris] *= np.array(look.iris) / _IRIS
-    return np.concatenate([np.clip(result, 0, 1), lip[:, None]], 1).astype(np.float32)
+    noise = waves(v, look.dress.top.seed + 1, 0.045)
+    return np.concatenate([np.clip(result, 0, 1), lip[:, None], noise[:, None]], 1).astype(np.float32)
 
 
 def waves(places: np.ndarray, seed: int, size: float, count: int = 5) -> np.ndarray:
@@ -76,8 +77,19 @@ def waves(places: np.ndarray, seed: int, size: float, count: int = 5) -> np.ndar
     return total * np.float32((2 / count) ** 0.5)
 
 
-def _woven(places: np.ndarray, cloth: Cloth) -> np.ndarray:
-    """sRGB [N, 3] of cloth at places [N, 3] on the default person."""
+def _woven(places: np.ndarray, cloth: Cloth, noise: np.ndarray) -> np.ndarray:
+    """sRGB [N, 3] of cloth at places [N, 3] on the default person; ``noise`` [N] stains it a little."""
+    colour = np.array(cloth.colour, np.float32)
+    if cloth.pattern != "plain":
+        share = _drawn(places, cloth)[:, None].astype(np.float32)
+        colour = colour + share * (np.array(cloth.second, np.float32) - colour)
+    x, y, z = places.T
+    stain = 0.7 * noise + 0.4 * np.sin(210 * x + 90 * z) * np.sin(240 * y - 60 * x)
+    return colour * (1 + cloth.rough * stain)[:, None]
+
+
+def _drawn(places: np.ndarray, cloth: Cloth) -> np.ndarray:
+    """[N] 0 to 1: how much of the second colour there is in the pattern."""
     x, y, z = places.T
     sleeve = np.abs(x) > 0.205
     around = np.where(sleeve, np.arctan2(y - 1.40, z - 0.02) * 0.05, x)
@@ -85,24 +97,17 @@ def _woven(places: np.ndarray, cloth: Cloth) -> np.ndarray:
     cos, sin = np.float32(np.cos(cloth.turn * 0.35)), np.float32(np.sin(cloth.turn * 0.35))
     u, v = (around * cos + along * sin) / cloth.scale, (along * cos - around * sin) / cloth.scale
     if cloth.pattern == "stripes":
-        share = ((u % 1) < 0.38).astype(np.float32)
-    elif cloth.pattern == "hoops":
-        share = ((v % 1) < 0.42).astype(np.float32)
-    elif cloth.pattern == "checks":
-        share = 0.5 * ((u % 1) < 0.4) + 0.5 * ((v % 1) < 0.4)
-    elif cloth.pattern == "dots":
+        return (u % 1) < 0.38
+    if cloth.pattern == "hoops":
+        return (v % 1) < 0.42
+    if cloth.pattern == "checks":
+        return 0.5 * ((u % 1) < 0.4) + 0.5 * ((v % 1) < 0.4)
+    if cloth.pattern == "dots":
         shifted = u + 0.5 * (np.floor(v) % 2)
-        share = (((shifted % 1) - 0.5) ** 2 + ((v % 1) - 0.5) ** 2 < 0.075).astype(np.float32)
-    elif cloth.pattern == "blotches":
-        share = step(waves(places, cloth.seed, 0.5 * cloth.scale + 0.012), 0.1, 0.5)
-    elif cloth.pattern == "panel":
-        share = _panel(places, cloth)
-    else:
-        share = np.zeros(len(places), np.float32)
-    first, second = np.array(cloth.colour, np.float32), np.array(cloth.second, np.float32)
-    colour = first + share[:, None].astype(np.float32) * (second - first)
-    worn = 0.7 * waves(places, cloth.seed + 1, 0.05) + 0.4 * waves(places, cloth.seed + 2, 0.014)
-    return colour * (1 + cloth.rough * worn[:, None])
+        return ((shifted % 1) - 0.5) ** 2 + ((v % 1) - 0.5) ** 2 < 0.075
+    if cloth.pattern == "blotches":
+        return step(waves(places, cloth.seed, 0.5 * cloth.scale + 0.012), 0.1, 0.5)
+    return _panel(places, cloth)
 
 
 def _panel(places: np.ndarray, cloth: Cloth) -> np.ndarray:
@@ -152,7 +157,7 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     Args:
         region: [N] of the samples' triangles.
         places: [N, 3] on the default person, metres.
-        base: [N, 4] from ``vertex_colours``, interpolated.
+        base: [N, 5] from ``vertex_colours``, interpolated.
         look: colours and clothes.
 
     Returns:
@@ -165,9 +170,8 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     arm = (region == TOP) & (reach > hem_of(dress.sleeve)) & (places[:, 1] > 1.3)
     if not dress.jacket:
         region[region == INNER] = TOP
-        region[(region == TROUSERS) & (places[:, 1] > 0.87) & (reach < 0.3)] = (
-            TOP  # what the open front shows
-        )
+        waist = (region == TROUSERS) & (places[:, 1] > 0.87) & (reach < 0.3)
+        region[waist] = TOP  # what the open front shows
         arm |= (region == TOP) & open_neck(places, dress.neck)
     else:
         deep = "crew" if dress.neck == "collar" else dress.neck
@@ -182,10 +186,10 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     ):  # fmt: skip
         at = np.flatnonzero(region == number)
         if len(at):
-            result[at] = _woven(places[at], cloth) * np.float32(bright)
+            result[at] = _woven(places[at], cloth, base[at, 4]) * np.float32(bright)
     at = np.flatnonzero(region == SKIN)
     here = places[at]
-    mottled = 1 + 0.02 * waves(here, 11, 0.03)[:, None] * np.array([0.6, 1.0, 1.0], np.float32)
+    mottled = 1 + base[at, 4:] * np.array([0.012, 0.02, 0.02], np.float32)
     if look.freckles:
         spots = step(waves(here, 12, 0.0035), 0.9, 1.4) * (here[:, 2] > 0.05)
         mottled = mottled * (1 - look.freckles * 0.5 * spots[:, None] * np.array([0.4, 0.8, 1.0], np.float32))
@@ -199,7 +203,7 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     if len(at):
         here = places[at]
         turn = np.arctan2(here[:, 0], here[:, 2] - 0.03)
-        lines = np.sin(turn * 47 + 9 * waves(here, 3, 0.09)) + np.sin(turn * 83 + 40 * here[:, 1])
+        lines = np.sin(turn * 47 + 5 * base[at, 4]) + np.sin(turn * 83 + 40 * here[:, 1])
         result[at] *= (1 + 0.10 * lines)[:, None]
     result[region == FRAME] = _frame_colour(look)
     return _linear(result)
