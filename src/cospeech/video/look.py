@@ -284,7 +284,7 @@ def random_look(rng: np.random.Generator) -> Look:
         hair=_random_hair(rng, female, tone), dress=_random_dress(rng, female), lamps=_random_lamps(rng),
         view=View(
             yaw=_about(rng, 0.0, 8.0, 2.4), pitch=_about(rng, 2.0, 3.0), distance=_between(rng, 1.8, 4.5),
-            shoulders=_between(rng, 0.31, 0.43), across=_about(rng, 0.0, 0.035),
+            shoulders=_between(rng, 0.33, 0.44), across=_about(rng, 0.0, 0.035),
             shoulder_line=_about(rng, 0.47, 0.03),
         ),
         backdrop=int(rng.integers(1 << 31)),

@@ -31,7 +31,7 @@ __all__ = ["Look", "PersonFilm", "frame_person", "light_of", "random_look", "ren
 
 SAMPLES = 2  # per pixel and axis
 CHUNK = 16  # frames posed at once
-HEAD_TOP = 0.215  # metres of hair above the joint of the head, and of the air above that
+HEAD_TOP = 0.185  # metres of hair above the joint of the head
 SIZES = (64, 1024)
 
 
@@ -83,9 +83,9 @@ def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
     yaw = float(np.degrees(np.arctan2(facing[0], facing[2]))) + view.yaw
     wide = float(np.linalg.norm(np.subtract(*body.joint_positions[shoulders])))
     size = float(body.joint_positions[head, 1] - body.joint_positions[shoulders[0], 1])
-    rise = float(np.quantile(places[:, head, 1], 0.9) - middle[1])
+    rise = float(np.quantile(places[:, head, 1], 0.7) - middle[1])
     top = max(rise, 0.8 * size) + HEAD_TOP * _head_size(figure)
-    height = max(wide / view.shoulders, top / max(view.shoulder_line - 0.02, 0.2))
+    height = max(wide / view.shoulders, top / max(view.shoulder_line - 0.012, 0.2))
     axes = Camera((0.0, 0.0, 0.0), 1.0, 1.0, yaw, view.pitch).axes
     target = middle - axes[0] * view.across * height - axes[1] * (0.5 - view.shoulder_line) * height
     x, y, z = (float(v) for v in target)
