@@ -25,7 +25,6 @@ from .speech.speech import Speech, load_speech
 
 if TYPE_CHECKING:
     from .metrics.report import Report
-    from .video.portrait import Portrait
     from .motion_base.build import add_to_base as add_to_base
     from .motion_base.build import build_base as build_base
     from .motion_base.check import base_info as base_info
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from .motion_base.merge import merge_bases as merge_bases
     from .motion_base.search import search as search
     from .video.keypoints import video_keypoints as video_keypoints
+    from .video.portrait import Portrait
     from .video.setup import setup_video as setup_video
 
 PICTURES = (".mp4", ".html")

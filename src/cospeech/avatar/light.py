@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -10,15 +11,26 @@ from .body import Body
 from .camera import Camera
 from .raster import visibility
 
-# Directions to the lights as (right, up, towards the viewer), and their linear colours.
-KEY = (np.array([-0.55, 0.62, 0.66]), np.array([1.62, 1.52, 1.40]))
-FILL = (np.array([0.85, 0.10, 0.52]), np.array([0.30, 0.34, 0.40]))
-RIMS = (
-    (np.array([0.75, 0.45, -0.62]), np.array([0.85, 0.92, 1.05])),
-    (np.array([-0.80, 0.30, -0.60]), np.array([0.45, 0.44, 0.42])),
-)
-SKY = np.array([0.56, 0.60, 0.66])
-GROUND = np.array([0.30, 0.27, 0.25])
+
+@dataclass(frozen=True, eq=False)
+class Light:
+    """A studio: directions to the lights as (right, up, towards the viewer), and their linear colours."""
+
+    key: np.ndarray = field(default_factory=lambda: np.array([-0.55, 0.62, 0.66]))
+    key_colour: np.ndarray = field(default_factory=lambda: np.array([1.62, 1.52, 1.40]))
+    fill: np.ndarray = field(default_factory=lambda: np.array([0.85, 0.10, 0.52]))
+    fill_colour: np.ndarray = field(default_factory=lambda: np.array([0.30, 0.34, 0.40]))
+    rims: np.ndarray = field(default_factory=lambda: np.array([[0.75, 0.45, -0.62], [-0.80, 0.30, -0.60]]))
+    rim_colours: np.ndarray = field(
+        default_factory=lambda: np.array([[0.85, 0.92, 1.05], [0.45, 0.44, 0.42]])
+    )
+    sky: np.ndarray = field(default_factory=lambda: np.array([0.56, 0.60, 0.66]))
+    ground: np.ndarray = field(default_factory=lambda: np.array([0.30, 0.27, 0.25]))
+    shadow: float = 0.82  # share of the key light that is lost in a cast shadow
+
+
+STUDIO = Light()
+EXPOSURE = np.float32(0.72)
 
 SHADOW_CELL = 0.0125  # metres
 SHADOW_SIZE = 176
@@ -46,7 +58,36 @@ def _albedo(body: Body) -> np.ndarray:
     return srgb_to_linear(body.colours.astype(np.float64)).astype(np.float32)
 
 
-def light_vertices(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera) -> np.ndarray:
+@dataclass(frozen=True, eq=False)
+class Shading:
+    """What light does to each vertex; ``colour`` joins it with what the vertex is made of."""
+
+    diffuse: np.ndarray  # [V, 3] float32, light that the surface scatters
+    gloss: np.ndarray  # [V] float32, highlights, white
+    rims: tuple[np.ndarray, ...]  # [V] float32, each rim light's share
+    light: Light
+
+    def colour(self, albedo: np.ndarray) -> np.ndarray:
+        """Linear [V, 3] albedo -> [V, 3] float32 sRGB, 0 to 1."""
+        colour = albedo * self.diffuse * EXPOSURE
+        colour += self.gloss[:, None]
+        for amount, strength in zip(self.rims, self.light.rim_colours, strict=True):
+            colour += amount[:, None] * (strength.astype(np.float32) * (0.03 + 0.55 * albedo))
+        return tone(colour)
+
+    def terms(self) -> tuple[np.ndarray, np.ndarray]:
+        """(factor, added), [V, 3] each, so that ``colour`` is ``tone(factor * albedo + added)``."""
+        factor, added = self.diffuse * EXPOSURE, np.repeat(self.gloss[:, None], 3, 1)
+        for amount, strength in zip(self.rims, self.light.rim_colours, strict=True):
+            share = amount[:, None] * strength.astype(np.float32)
+            factor = factor + np.float32(0.55) * share
+            added = added + np.float32(0.03) * share
+        return factor, added
+
+
+def light_vertices(
+    body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera, light: Light = STUDIO
+) -> np.ndarray:
     """Lit colours of a posed mesh.
 
     Args:
@@ -54,15 +95,20 @@ def light_vertices(body: Body, points: np.ndarray, normals: np.ndarray, camera: 
         points: [V, 3] metres.
         normals: [V, 3] unit.
         camera: the lights turn with it.
+        light: the studio's, if no other.
 
     Returns:
         [V, 3] float32 sRGB, 0 to 1.
     """
+    return shade(body, points, normals, camera, light).colour(_albedo(body))
+
+
+def shade(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera, light: Light) -> Shading:
+    """The light on a posed mesh, whatever its colours; arguments as ``light_vertices`` has them."""
     axes = camera.axes
-    albedo = _albedo(body)
     occlusion = body.occlusion
-    key = _direction(KEY[0], axes)
-    shadow = 1 - 0.82 * cast_shadow(body.triangles, points, normals, key)
+    key = _direction(light.key, axes)
+    shadow = 1 - light.shadow * cast_shadow(body.triangles, points, normals, key)
     view = camera.position.astype(np.float32) - points
     view /= np.sqrt((view * view).sum(1, keepdims=True))
     facing = np.einsum("va,va->v", normals, view)
@@ -72,25 +118,29 @@ def light_vertices(body: Body, points: np.ndarray, normals: np.ndarray, camera: 
     wrap = np.float32(0.08) + body.softness[:, None] * np.array([0.28, 0.10, 0.05], np.float32)
     diffuse = np.clip((lambert[:, None] + wrap) / (1 + wrap), 0, None) ** 1.1
     ambient = 0.35 + 0.65 * occlusion
-    light = diffuse * (KEY[1].astype(np.float32) * (shadow * (0.4 + 0.6 * occlusion))[:, None])
-    fill = np.clip(normals @ _direction(FILL[0], axes) * 0.7 + 0.3, 0, None) * ambient
-    light += fill[:, None] * FILL[1].astype(np.float32)
+    total = diffuse * (light.key_colour.astype(np.float32) * (shadow * (0.4 + 0.6 * occlusion))[:, None])
+    fill = np.clip(normals @ _direction(light.fill, axes) * 0.7 + 0.3, 0, None) * ambient
+    total += fill[:, None] * light.fill_colour.astype(np.float32)
     up = 0.5 + 0.5 * normals[:, 1:2]
-    light += (GROUND + up * (SKY - GROUND)).astype(np.float32) * (occlusion * occlusion)[:, None]
-    colour = albedo * light * np.float32(0.72)
+    total += (light.ground + up * (light.sky - light.ground)).astype(np.float32) * (occlusion * occlusion)[
+        :, None
+    ]
 
     # Highlights: Blinn-Phong, a broad one on skin and hair, and the rims against the backdrop.
     half = view + key
     half /= np.sqrt((half * half).sum(1, keepdims=True))
     gloss = np.clip(np.einsum("va,va->v", normals, half), 0, 1)
     gloss = 0.30 * gloss**18 + 0.35 * gloss**60
-    colour += (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion)[:, None] * np.float32(
-        0.8
-    )
+    gloss = (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion) * np.float32(0.8)
     edge = (1 - np.clip(facing, 0, 1)) ** 2
-    for direction, strength in RIMS:
-        amount = np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion
-        colour += amount[:, None] * (strength.astype(np.float32) * (0.03 + 0.55 * albedo))
+    rims = tuple(
+        np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion for direction in light.rims
+    )
+    return Shading(total, gloss, rims, light)
+
+
+def tone(colour: np.ndarray) -> np.ndarray:
+    """Linear light [..., 3] of any strength -> sRGB, 0 to 1, highlights rolled off."""
     return linear_to_srgb(_shoulder(colour))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,7 @@ def write_video(
     *,
     speech: Speech | None = None,
     quality: int = 20,
+    metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Encode pictures [H, W, 3] uint8 sRGB and a sound into a file, in step.
 
@@ -97,12 +98,14 @@ def write_video(
         size: (width, height) of the pictures, even.
         speech: the sound, cut or filled to ``count / fps`` seconds.
         quality: x264's constant rate factor.
+        metadata: tags of the container by name, such as comment.
     """
     import av
     from av.video.reformatter import Colorspace
 
     rate = rate_fraction(fps)
-    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
+    with av.open(str(path), "w", options={"movflags": "+faststart+use_metadata_tags"}) as container:
+        container.metadata.update(metadata or {})
         video: Any = container.add_stream(
             "libx264" if "libx264" in av.codecs_available else "h264", rate=rate
         )

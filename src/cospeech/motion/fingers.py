@@ -19,14 +19,14 @@ from .phases import hand_speed
 from .skeleton import FINGERS, canonical_skeleton
 
 # Resting flexion of the three joints, degrees.
-_REST_CURL = {
+REST_CURL = {
     "index": (16.0, 26.0, 14.0),
     "middle": (22.0, 30.0, 16.0),
     "ring": (27.0, 34.0, 18.0),
     "pinky": (28.0, 36.0, 18.0),
     "thumb": (8.0, 10.0, 14.0),
 }
-_FIST = {  # fully closed, degrees
+FIST = {  # fully closed, degrees
     "index": (82.0, 95.0, 55.0),
     "middle": (84.0, 98.0, 55.0),
     "ring": (84.0, 98.0, 55.0),
@@ -58,18 +58,18 @@ def add_fingers(motion: Motion, *, emotion: str | None = None, seed: int = 0) ->
             own = 0.22 * _drift(rng, frames, motion.fps, period=2.2) + 0.12 * shared
             open_now = np.clip(opening + own, -0.3, 1.0)
             for joint in range(3):
-                rest, fist = _REST_CURL[finger][joint], _FIST[finger][joint]
+                rest, fist = REST_CURL[finger][joint], FIST[finger][joint]
                 curl = rest * (1 - 0.75 * open_now) + (fist - rest) * np.clip(
                     closing * (1 - 0.6 * open_now), 0, 1
                 )
                 curl = curl + np.clip(swing * 0.035, -9, 9) * (joint + 1) / 3
                 spread = _SPREAD[finger] * np.clip(open_now, 0, 1) if joint == 0 else np.zeros(frames)
                 index = skeleton.index(f"{side}_{finger}{joint + 1}")
-                rotations[:, index] = _finger_rotation(side, finger, index, np.maximum(curl, -4.0), spread)
+                rotations[:, index] = finger_rotation(side, finger, index, np.maximum(curl, -4.0), spread)
     return replace(motion, rotations=rotations)
 
 
-def _finger_rotation(side: str, finger: str, index: int, curl: np.ndarray, spread: np.ndarray) -> np.ndarray:
+def finger_rotation(side: str, finger: str, index: int, curl: np.ndarray, spread: np.ndarray) -> np.ndarray:
     """Local rotation [T, 3, 3]: flexion by ``curl`` and abduction by ``spread`` degrees."""
     offsets = canonical_skeleton().offsets
     # The finger's direction: from its first joint to its second.

@@ -72,6 +72,8 @@ def looks_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, di
     wanted = wanted / wanted.sum(1, keepdim=True).clamp_min(1e-3)
     terms = {
         "parts": functional.cross_entropy(parts.float(), wanted),
-        "edges": functional.binary_cross_entropy_with_logits(edges.float(), model.edges(batch["from"]).detach()),
+        "edges": functional.binary_cross_entropy_with_logits(
+            edges.float(), model.edges(batch["from"]).detach()
+        ),
     }
     return terms["parts"] + terms["edges"], terms

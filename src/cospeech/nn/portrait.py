@@ -26,8 +26,8 @@ HEAT = 128  # side of the heatmaps that the coarser ones are made from
 class PortraitConfig:
     """Sizes of the refining network."""
 
-    channels: tuple[int, int, int] = (32, 64, 96)  # at 128, 64, 32
-    render: int = 48  # of the U-Net's last blocks
+    channels: tuple[int, int, int] = (24, 48, 64)  # at 128, 64, 32
+    render: int = 32  # of the U-Net's last blocks
     refine: str = "edges"
     reach: int = 9  # pixels round the person (of 256) within which pixels may change
 
@@ -166,7 +166,14 @@ class PortraitRefiner(nn.Module):
         nn.init.constant_(self.paint.bias, 0.0)
 
     def forward(
-        self, f128: Tensor, f64: Tensor, f32: Tensor, warped: Tensor, seen: Tensor, flow: Tensor, points: Tensor
+        self,
+        f128: Tensor,
+        f64: Tensor,
+        f32: Tensor,
+        warped: Tensor,
+        seen: Tensor,
+        flow: Tensor,
+        points: Tensor,
     ) -> Tensor:
         """The picture [B, 3, 256, 256] in -1 .. 1.
 

@@ -16,7 +16,10 @@ from ..motion.points import FINGERS, POINTS, SHOULDERS
 from .matte import box, filled, rows_filled, snapped
 
 SIDES = ("left", "right")
-PARTS = ("body", *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES))  # back to front
+PARTS = (
+    "body",
+    *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES),
+)  # back to front
 INDEX = {name: k for k, name in enumerate(POINTS)}
 # Half widths of sleeves and arms in shoulder widths, at the two ends of a bone.
 _WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
@@ -104,7 +107,9 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
         if part.endswith(("upper", "lower")):  # what is hidden at the elbow is like what is near it
             trusted = np.maximum(own[k], own[k + (2 if part.endswith("upper") else -2)])
         far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
-        keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - np.clip((closed - 0.5) * 2, 0, 1))[..., None]
+        keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - np.clip((closed - 0.5) * 2, 0, 1))[
+            ..., None
+        ]
         colours[k] = image * keep + far * (1 - keep)
     grown = np.clip(box(person, 2 * radius) * 6, 0, 1)
     known = grown < 0.01

@@ -76,5 +76,3 @@ def _smooth(counts: np.ndarray) -> np.ndarray:
     grid = box(grid.transpose(2, 0, 1).reshape(BINS, BINS * BINS, 1), 1).reshape(BINS, BINS, BINS)
     result: np.ndarray = grid.transpose(1, 2, 0) / grid.sum() + 1e-5
     return result
-
-

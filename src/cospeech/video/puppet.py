@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..motion.points import SHOULDERS
-from .layers import INDEX, PARTS, SIDES, Layers, bones, hand, unit
+from .layers import PARTS, SIDES, Layers, bones, hand, unit
 from .splines import Spline, fit_spline
 
 MOUTH = range(60, 68)  # inner lips among the 68 points of the face
@@ -93,9 +93,7 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[Plate | Bone]:
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
-    base = [
-        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)
-    ]
+    base = [np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)]
     result["body"] = plate(*base, max(size) / 2, 1e-5)
     for side in SIDES:
         new, old = bones(driven, side), bones(source, side)
@@ -138,7 +136,9 @@ class Drawn:
     """A portrait whose points are at other places."""
 
     picture: np.ndarray  # [H, W, 3] float32 in 0 .. 1
-    seen: np.ndarray  # [7, H, W] float32: how much of each pixel each part of PARTS is; the rest is background
+    seen: (
+        np.ndarray
+    )  # [7, H, W] float32: how much of each pixel each part of PARTS is; the rest is background
     source: np.ndarray  # [H, W, 2] float32 pixels of the portrait that each pixel came from
 
 
@@ -228,7 +228,10 @@ def _window(
     y = np.clip(came[:, 1].astype(int) + step, 0, spread.shape[0] - 1)
     for dx in (-step + 1, 0, step - 1):
         for dy in (-step + 1, 0, step - 1):
-            hit |= spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
+            hit |= (
+                spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)]
+                > 0.004
+            )
     hit = hit.reshape(coarse.shape[:2])
     if not hit.any():
         return None

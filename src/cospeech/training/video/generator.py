@@ -53,6 +53,7 @@ class PairBatches:
 
 def tensors(pair: Any) -> Batch:
     """A stacked ``Pair`` as what the networks take."""
+
     def picture(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).permute(0, 3, 1, 2).float() / 127.5 - 1
 
@@ -86,7 +87,10 @@ class PatchCritic(nn.Module):
         layers: list[nn.Module] = []
         before = 6
         for channels in (width, 2 * width, 4 * width):
-            layers += [nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            layers += [
+                nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)),
+                nn.LeakyReLU(0.2),
+            ]
             before = channels
         self.body = nn.Sequential(*layers, nn.Conv2d(before, 1, 3, padding=1))
 
@@ -140,7 +144,9 @@ def video_loss(
     """Pixels, activations, and the critic's view (equation 8)."""
     made = network(batch).float()
     target = batch["target"]
-    focus = functional.interpolate(weight_map(batch["points"], weights.body), size=made.shape[-1], mode="nearest")
+    focus = functional.interpolate(
+        weight_map(batch["points"], weights.body), size=made.shape[-1], mode="nearest"
+    )
     terms = {"pixel": ((made - target).abs() * focus).sum() / (3 * focus.sum())}
     value = weights.pixel * terms["pixel"]
     if perceptual is not None and weights.perceptual:
@@ -148,10 +154,16 @@ def video_loss(
         total = made.new_zeros(())
         for a, b in zip(perceptual(made), perceptual(target), strict=True):
             share = functional.interpolate(near, size=a.shape[-1], mode="area")
-            total = total + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum() / share.sum()
+            total = (
+                total
+                + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum()
+                / share.sum()
+            )
         terms["perceptual"] = total
         value = value + weights.perceptual * total
-    inner: TrainedVideo = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network  # type: ignore[assignment]
+    inner: TrainedVideo = (
+        network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    )  # type: ignore[assignment]
     if inner.critic is not None and inner.generator.refiner.edges is not None:
         with torch.no_grad():
             heat = functional.interpolate(inner.generator.refiner.edges(batch["points"]), size=made.shape[-1])
@@ -220,7 +232,11 @@ def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[
 
 
 def fit_looks(
-    pairs: Pairs, folder: str | Path, *, config: LooksConfig | None = None, training: TrainConfig | None = None
+    pairs: Pairs,
+    folder: str | Path,
+    *,
+    config: LooksConfig | None = None,
+    training: TrainConfig | None = None,
 ) -> Looks:
     """Train the own encoder of pictures on the sources of pairs; continues a run found in ``folder``."""
     config, training = config or LooksConfig(), training or TrainConfig()
@@ -248,5 +264,3 @@ def load_video_run(folder: str | Path) -> tuple[PortraitGenerator, dict[str, Any
     network, described = saved_run(folder, {METHOD: make})
     assert isinstance(network, TrainedVideo)
     return network.generator, described
-
-

@@ -99,7 +99,9 @@ def _speak(face: np.ndarray, rng: np.random.Generator) -> None:
     down = face[8] - face[27]
     down /= max(float(np.linalg.norm(down)), 1e-6)
     opened = max(0.0, rng.normal(0.12, 0.15)) * wide
-    for point, share in zip((55, 56, 57, 58, 59, 65, 66, 67), (0.6, 0.9, 1, 0.9, 0.6, 0.9, 1, 0.9), strict=True):
+    for point, share in zip(
+        (55, 56, 57, 58, 59, 65, 66, 67), (0.6, 0.9, 1, 0.9, 0.6, 0.9, 1, 0.9), strict=True
+    ):
         face[point] += down * opened * share
     for point in range(3, 14):
         face[point] += down * opened * max(0.0, 1 - abs(point - 8) / 5.5)
