@@ -15,9 +15,9 @@ from cospeech.motion.motion import Motion
 from cospeech.motion.points import POINTS
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.rotation import axis_angle_to_matrix
-from cospeech.video.moments import far_apart, random_face, random_fingers
 from cospeech.video.figure import HAIR, make_figure, regions
 from cospeech.video.look import STYLES, Dress, Hair, Look, View
+from cospeech.video.moments import far_apart, random_face, random_fingers
 from cospeech.video.people import light_of, random_look, render_person
 
 

@@ -8,6 +8,7 @@ each other alone, not with LPIPS in papers.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,7 +36,7 @@ class Looks(nn.Module):
                 nn.Conv2d(a, b, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
                 nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.1),
             )
-            for a, b in zip(widths, widths[1:], strict=False)
+            for a, b in pairwise(widths)
         )  # fmt: skip
         self.rise = nn.ModuleList(
             nn.Conv2d(a + b, b, 3, padding=1)

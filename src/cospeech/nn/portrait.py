@@ -65,7 +65,7 @@ class EdgeMaps(nn.Module):
         """Points [B, 116, 2] in -1 .. 1 -> [B, 3, 128, 128] in 0 .. 1."""
         maps = []
         for group, sigma in enumerate(self.sigma.exp()):
-            edges = getattr(self, f"edges{group}")
+            edges: Tensor = getattr(self, f"edges{group}")
             with torch.no_grad():
                 squared = self._squared(points[:, edges[:, 0]], points[:, edges[:, 1]])
             maps.append(torch.exp(-squared / sigma**2))
@@ -75,8 +75,9 @@ class EdgeMaps(nn.Module):
         """Least squared distance of every place to edges [B, E, 2] (equations 5 and 6): [B, places]."""
         way = end - start
         size = (way * way).sum(-1, keepdim=True).clamp_min(1e-9)  # [B, E, 1]
-        x = self.places[..., 0] - start[..., :1]
-        y = self.places[..., 1] - start[..., 1:]
+        places: Tensor = self.places  # type: ignore[assignment]
+        x = places[..., 0] - start[..., :1]
+        y = places[..., 1] - start[..., 1:]
         t = ((x * way[..., :1] + y * way[..., 1:]) / size).clamp(0, 1)
         x, y = x - t * way[..., :1], y - t * way[..., 1:]
         return (x * x + y * y).amin(1)
@@ -163,7 +164,8 @@ class PortraitRefiner(nn.Module):
         # Of 2 x 2 pixels: residual, and the fourth occlusion mask, its gate.
         self.paint = nn.Conv2d(config.render, 16, 3, padding=1)
         nn.init.zeros_(self.paint.weight)
-        nn.init.constant_(self.paint.bias, 0.0)
+        assert self.paint.bias is not None
+        nn.init.zeros_(self.paint.bias)
 
     def forward(
         self,

@@ -24,10 +24,10 @@ from ..motion.motion import Motion
 from ..motion.points import FINGERS, SIDES
 from ..motion.skeleton import CANONICAL_NAMES
 from ..progress import track
-from .moments import actors_of, far_apart, moments, stretch
 from .figure import make_figure
 from .landmarks import joint_places, project
 from .look import Look
+from .moments import actors_of, far_apart, moments, stretch
 from .people import PersonFilm, frame_person, random_look, render_person
 
 FORMAT = 1

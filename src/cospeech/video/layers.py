@@ -169,7 +169,7 @@ def _arm(
     image: np.ndarray, points: np.ndarray, person: np.ndarray, side: str, size: tuple[int, int],
     scale: float, radius: int,
 ) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
-    """Of hand, lower and upper arm, [H, W] each: soft mask, where its own colour is seen, and its wide rim."""
+    """Of hand, lower and upper arm, [H, W] each: soft mask, where its colour is seen, and its wide rim."""
     result, reach = {}, {}
     for part, bone in bones(points, side).items():
         share, distance = along(bone, size)
@@ -179,27 +179,27 @@ def _arm(
     shape = hand(points, side)
     result["hand"] = _hand_distance(shape, size, scale)
     # A bare arm under a sleeve: colours are compared for each part by itself.
-    front = np.minimum(result["lower"], result["hand"])
-    whole = np.zeros_like(front)
-    for own, other in ((result["upper"], front), (front, result["upper"])):
+    ahead = np.minimum(result["lower"], result["hand"])
+    whole = np.zeros_like(ahead)
+    for own, other in ((result["upper"], ahead), (ahead, result["upper"])):
         alike = _like(image, own, np.minimum(own, other), person)
         whole = np.maximum(whole, 1 / (1 + np.exp(-(9 * (1 - own) + alike))))
     whole = snapped(whole, image, radius, 1e-4)
     whole = np.clip((whole - 0.15) / 0.7, 0, 1) * person
     # What is in front keeps its pixels; the part behind it goes on under it as a round cap at the joint.
-    bone = bones(points, side)
+    arm = bones(points, side)
     # The top of the arm fades into the body, which moves nearly alike there.
     fade = np.clip((reach["upper"] + 0.05) / 0.3, 0, 1)
     masks = {"hand": whole * np.clip((1.25 - result["hand"]) / 0.2, 0, 1)}
     covers = {"hand": np.zeros_like(whole)}
     for part, front, cap in (("lower", ("hand",), 0.9), ("upper", ("hand", "lower"), 1.6)):
         covers[part] = np.max([masks[other] for other in front], axis=0)
-        reached = np.hypot(*(_grid(size) - bone[part][1][:, None, None])) / (scale * _WIDTHS[part][1])
+        reached = np.hypot(*(_grid(size) - arm[part][1][:, None, None])) / (scale * _WIDTHS[part][1])
         stem = (0.85 - result[part]) * (reach[part] < 1.0)  # what is foreshortened is solid as well
         round_end = np.clip(np.maximum(cap - reached, stem) * 8, 0, 1)
         own = np.clip((1.35 - result[part]) / 0.2, 0, 1)
         # What points to the viewer has hardly a direction in the picture: its core alone is turned.
-        length = float(np.linalg.norm(bone[part][1] - bone[part][0])) / scale
+        length = float(np.linalg.norm(arm[part][1] - arm[part][0])) / scale
         told = np.clip((length - 0.3) / 0.15, 0, 1)
         masks[part] = whole * own * np.maximum((1 - covers[part]) * told, round_end)
         if part == "upper":

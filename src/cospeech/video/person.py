@@ -1,10 +1,12 @@
 """Where a person is in a picture, from their points and the colours, where no detector gave a mask.
 
-A decision of ours: what lies on the points is sure to be person, what lies far from them is sure not to be, and
-colours of both decide about the rest, twice, with borders that follow the picture's edges.
+A decision of ours: what lies on the points is sure to be person, what lies far from them is sure not to
+be, and colours of both decide about the rest, twice, with borders that follow the picture's edges.
 """
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 
@@ -16,7 +18,7 @@ BINS = 16
 
 
 def person_mask(picture: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Soft mask [H, W] float32 in 0 .. 1 of a picture [H, W, 3] uint8 with complete points [116, 2] pixels."""
+    """Soft mask [H, W] float32 of a picture [H, W, 3] uint8 with complete points [116, 2] pixels."""
     size = picture.shape[1], picture.shape[0]
     scale = unit(points)
     near = _distance(points, size, scale)
@@ -55,7 +57,7 @@ def _distance(points: np.ndarray, size: tuple[int, int], scale: float) -> np.nda
         shape = hand(points, side)
         for finger in range(5):
             chain = [0, *range(1 + 4 * finger, 5 + 4 * finger)]
-            lines += [(shape[a], shape[b], 0.05, 0.04) for a, b in zip(chain, chain[1:], strict=False)]
+            lines += [(shape[a], shape[b], 0.05, 0.04) for a, b in pairwise(chain)]
     for start, end, first, last in lines:
         share, distance = along(np.stack([start, end]), size)
         wide = scale * (first + (last - first) * np.clip(share, 0, 1))

@@ -93,12 +93,14 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
 def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[Plate | Bone]:
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
-    base = [np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)]
-    result["body"] = plate(*base, max(size) / 2, 1e-5)
+    new, old = (
+        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)
+    )
+    result["body"] = plate(new, old, max(size) / 2, 1e-5)
     for side in SIDES:
-        new, old = bones(driven, side), bones(source, side)
+        after, before = bones(driven, side), bones(source, side)
         for part in ("upper", "lower"):
-            result[f"{side}_{part}"] = Bone(new[part], old[part])
+            result[f"{side}_{part}"] = Bone(after[part], before[part])
         result[f"{side}_hand"] = _hand_plate(hand(driven, side), hand(source, side))
     return [result[part] for part in PARTS]
 
@@ -232,10 +234,10 @@ def _window(
                 spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)]
                 > 0.004
             )
-    hit = hit.reshape(coarse.shape[:2])
-    if not hit.any():
+    found = hit.reshape(coarse.shape[:2])
+    if not found.any():
         return None
-    rows, columns = np.flatnonzero(hit.any(1)), np.flatnonzero(hit.any(0))
+    rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
     return (
         slice(max(0, (rows[0] - 1) * step), min(size[1], (rows[-1] + 2) * step)),
         slice(max(0, (columns[0] - 1) * step), min(size[0], (columns[-1] + 2) * step)),

@@ -60,7 +60,8 @@ def tensors(pair: Any) -> Batch:
     points = torch.from_numpy(pair.points)
     return {
         "source": picture(pair.source), "warped": picture(pair.warped), "target": picture(pair.target),
-        "masks": torch.from_numpy(pair.masks).float() / 255, "seen": torch.from_numpy(pair.seen).float() / 255,
+        "masks": torch.from_numpy(pair.masks).float() / 255,
+        "seen": torch.from_numpy(pair.seen).float() / 255,
         "flow": torch.from_numpy(pair.flow.astype(np.float32)), "from": points[:, 0], "points": points[:, 1],
     }  # fmt: skip
 
@@ -161,9 +162,8 @@ def video_loss(
             )
         terms["perceptual"] = total
         value = value + weights.perceptual * total
-    inner: TrainedVideo = (
-        network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-    )  # type: ignore[assignment]
+    inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    assert isinstance(inner, TrainedVideo)
     if inner.critic is not None and inner.generator.refiner.edges is not None:
         with torch.no_grad():
             heat = functional.interpolate(inner.generator.refiner.edges(batch["points"]), size=made.shape[-1])
@@ -182,14 +182,15 @@ def _unit(values: Tensor) -> Tensor:
 
 
 def fit_video(
-    pairs: Pairs, folder: str | Path, *, config: PortraitConfig | None = None, weights: VideoLoss | None = None,
-    training: TrainConfig | None = None, perceptual: Perceptual | None = None, held_out: Pairs | None = None,
+    pairs: Pairs, folder: str | Path, *, config: PortraitConfig | None = None,
+    weights: VideoLoss | None = None, training: TrainConfig | None = None,
+    perceptual: Perceptual | None = None, held_out: Pairs | None = None,
     start: PortraitGenerator | None = None,
 ) -> PortraitGenerator:  # fmt: skip
     """Train the refinement; continues a run found in ``folder``.
 
     Args:
-        perceptual: activations of a frozen network, such as VGG or ``Looks``; without it the term is left out.
+        perceptual: activations of a frozen network, such as VGG or ``Looks``; without it that term is 0.
         held_out: pairs to validate on.
         start: weights to begin with, for the looks of one person.
     """
@@ -204,7 +205,8 @@ def fit_video(
         return video_loss(network, batch, perceptual, weights)
 
     def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None and isinstance(network, TrainedVideo)
+        assert held_out is not None
+        assert isinstance(network, TrainedVideo)
         return quality(network.generator, held_out)
 
     fit(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -105,15 +106,14 @@ def train_video(
     begin = None if str(start) == "none" else generator_of(judge_folder(start, "portrait"))
     made: list[Path] = []
     for path in video:
-        made.append(
-            _collect(out / "pairs" / f"film-{Path(path).stem}", lambda p=path: film_pairs(p, seed=seed))
-        )  # type: ignore[misc]
+        folder = out / "pairs" / f"film-{Path(path).stem}"
+        made.append(_collect(folder, partial(film_pairs, path, seed=seed)))
     for path in pictures_of(portraits):
         folder = out / "pairs" / f"portrait-{path.stem}"
-        made.append(_collect(folder, lambda p=path: _of_portrait(p, chosen.poses, seed)))  # type: ignore[misc]
+        made.append(_collect(folder, partial(_of_portrait, path, chosen.poses, seed)))
     for path in people:
         folder = out / "pairs" / f"people-{Path(path).name}"
-        made.append(_collect(folder, lambda p=path: people_pairs(p, chosen.pairs, seed=seed)))  # type: ignore[misc]
+        made.append(_collect(folder, partial(people_pairs, path, chosen.pairs, seed=seed)))
     pairs = Pairs(*made)
     training = replace(chosen.training, seed=seed, steps=steps or chosen.training.steps)
     stage("learning to see people")
@@ -164,13 +164,9 @@ def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
 
 
 def _of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
-    portrait = square(*_opened(path))
-    return portrait_pairs(*portrait, poses, seed)
-
-
-def _opened(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     portrait = open_portrait(path, size=SIDE)
-    return portrait.picture, portrait.points, portrait.person
+    picture, points, person = square(portrait.picture, portrait.points, portrait.person)
+    return portrait_pairs(picture, points, person, poses, seed)
 
 
 def square(
@@ -207,8 +203,10 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator
     each = max(1, count // max(1, len(groups)))
     for number, group in enumerate(groups):
         if len(group) > 1:
-            stacked = [np.stack([values[k] for k in group]) for values in (pictures, places, masks)]
-            yield from person_pairs(*stacked, each, seed + number)
+            shown, points, persons = (
+                np.stack([values[k] for k in group]) for values in (pictures, places, masks)
+            )
+            yield from person_pairs(shown, points, persons, each, seed + number)
 
 
 def _frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
