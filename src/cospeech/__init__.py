@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
     from .training.run import export, train
+    from .training.video.train import train_video
+    from .video.corpus import build_people
     from .video.keypoints import video_keypoints
     from .video.setup import setup_video
 
@@ -41,6 +43,7 @@ _WHERE = {
     "animate": "api",
     "base_info": "motion_base.check",
     "build_base": "motion_base.build",
+    "build_people": "video.corpus",
     "canonical_skeleton": "motion.skeleton",
     "check_base": "motion_base.check",
     "compare": "api",
@@ -59,6 +62,7 @@ _WHERE = {
     "search": "motion_base.search",
     "setup_video": "video.setup",
     "train": "training.run",
+    "train_video": "training.video.train",
     "video_keypoints": "video.keypoints",
 }
 
@@ -73,6 +77,7 @@ __all__ = [
     "animate",
     "base_info",
     "build_base",
+    "build_people",
     "canonical_skeleton",
     "check_base",
     "compare",
@@ -91,6 +96,7 @@ __all__ = [
     "search",
     "setup_video",
     "train",
+    "train_video",
     "video_keypoints",
 ]
 

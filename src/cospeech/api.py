@@ -42,6 +42,7 @@ _ON_REQUEST = {
     "add_to_base": "motion_base.build",
     "base_info": "motion_base.check",
     "build_base": "motion_base.build",
+    "build_people": "video.corpus",
     "check_base": "motion_base.check",
     "merge_bases": "motion_base.merge",
     "search": "motion_base.search",

@@ -111,7 +111,7 @@ def train(
         splits: what to train on.
         part: of a store with faces: body, face or all.
     """
-    _need_torch()
+    need_torch()
     from ..training.run import train as run
 
     run(
@@ -138,7 +138,7 @@ def export(
         store: the store it was trained on; what gestures takes its rest poses from it.
         name: the model's name; that of the folder unless given.
     """
-    _need_torch()
+    need_torch()
     from ..training.run import export as write
 
     write(run, out, store=store, name=name)
@@ -235,7 +235,8 @@ COMMANDS: dict[str, Any] = {
 }
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Raises UserError where torch is not installed."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None:
