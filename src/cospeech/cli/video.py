@@ -158,7 +158,7 @@ def train_video(
     from .commands import need_torch
 
     need_torch()
-    from .. import train_video as run
+    from ..training.video.train import train_video as run
 
     model = run(
         out, video=video, portraits=portraits, people=people, preset=preset, steps=steps, start=start,
