@@ -41,6 +41,7 @@ MIRROR = {
     "base add": ("cospeech.motion_base.build", {}, set(), {"quiet"}),
     "base check": ("cospeech.motion_base.check", {}, set(), set()),
     "base merge": ("cospeech.motion_base.merge", {}, set(), {"quiet"}),
+    "verify": ("cospeech.video.provenance", {}, set(), set()),
 }
 # Commands whose functions have another name.
 NAMES = {

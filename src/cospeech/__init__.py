@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
     from .training.run import export, train
+    from .video.provenance import verify
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _WHERE = {
     "render": "api",
     "search": "motion_base.search",
     "train": "training.run",
+    "verify": "video.provenance",
 }
 
 __all__ = [
@@ -84,6 +86,7 @@ __all__ = [
     "render",
     "search",
     "train",
+    "verify",
 ]
 
 

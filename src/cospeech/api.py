@@ -31,24 +31,26 @@ if TYPE_CHECKING:
     from .motion_base.check import check_base as check_base
     from .motion_base.merge import merge_bases as merge_bases
     from .motion_base.search import search as search
+    from .video.provenance import verify as verify
 
 PICTURES = (".mp4", ".html")
 
-# The gesture library, imported when it is asked for: who generates needs none of it.
-_LIBRARY = {
-    "add_to_base": "build",
-    "base_info": "check",
-    "build_base": "build",
-    "check_base": "check",
-    "merge_bases": "merge",
-    "search": "search",
+# The gesture library and what videos need, imported when asked for: who generates needs none of it.
+_LATER = {
+    "add_to_base": "motion_base.build",
+    "base_info": "motion_base.check",
+    "build_base": "motion_base.build",
+    "check_base": "motion_base.check",
+    "merge_bases": "motion_base.merge",
+    "search": "motion_base.search",
+    "verify": "video.provenance",
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LIBRARY:
+    if name not in _LATER:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".motion_base.{_LIBRARY[name]}", __package__), name)
+    return getattr(import_module(f".{_LATER[name]}", __package__), name)
 
 
 def generate(

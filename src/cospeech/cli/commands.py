@@ -31,6 +31,7 @@ from .annotations import (
 from .base import BASE_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
+from .verify import VERIFY_COMMANDS
 
 
 def prepare(
@@ -230,6 +231,7 @@ COMMANDS: dict[str, Any] = {
     "evaluate": evaluate,
     "compare": compare,
     **BASE_COMMANDS,
+    **VERIFY_COMMANDS,
 }
 
 
