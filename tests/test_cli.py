@@ -46,6 +46,7 @@ MIRROR = {
     "base merge": ("cospeech.motion_base.merge", {}, set(), {"quiet"}),
     "video setup": ("cospeech.video.setup", {}, set(), set()),
     "video keypoints": ("cospeech.video.keypoints", {}, {"out"}, set()),
+    "verify": ("cospeech.video.provenance", {}, set(), set()),
 }
 # Commands whose functions have another name.
 NAMES = {

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .training.video.train import train_video
     from .video.corpus import build_people
     from .video.keypoints import video_keypoints
+    from .video.provenance import verify
     from .video.setup import setup_video
 
 __version__ = "0.1.0"
@@ -64,6 +65,7 @@ _WHERE = {
     "train": "training.run",
     "train_video": "training.video.train",
     "video_keypoints": "video.keypoints",
+    "verify": "video.provenance",
 }
 
 __all__ = [
@@ -97,6 +99,7 @@ __all__ = [
     "setup_video",
     "train",
     "train_video",
+    "verify",
     "video_keypoints",
 ]
 

@@ -31,6 +31,7 @@ from .annotations import (
 from .base import BASE_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
+from .verify import VERIFY_COMMANDS
 from .video import VIDEO_COMMANDS
 
 
@@ -232,6 +233,7 @@ COMMANDS: dict[str, Any] = {
     "compare": compare,
     **BASE_COMMANDS,
     **VIDEO_COMMANDS,
+    **VERIFY_COMMANDS,
 }
 
 
