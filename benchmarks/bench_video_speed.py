@@ -3,19 +3,19 @@
     python benchmarks/bench_video_speed.py PORTRAIT SOUND --points POINTS.json [--refine portrait none]
         [--sizes 256 512] [--seconds 5 10 20 40] [--cores 2] [--no-mark] [--checks speed background face]
 
-``speed``: ``python -m cospeech animate`` as a process, for sounds made by repeating SOUND. Wall seconds of the
-median run; "line" is the straight line through them (seconds = intercept + slope x length) and its greatest
-residual. Memory is the greatest sum over the process and its children, sampled every 50 ms: of resident pages
-("rss", which counts pages that they share several times) and of proportional ones ("pss"). Frames are counted
-by decoding the film; the sound's lag is where its correlation with the speech is greatest. One more run gives
-no points, so that MediaPipe looks for them and nothing is remembered ("cold"), where it is set up.
+``speed``: ``python -m cospeech animate`` as a process, for sounds made by repeating SOUND. Wall seconds of
+the median run; "line" is the straight line through them (seconds = intercept + slope x length) and its
+greatest residual. Memory is the greatest sum over the process and its children, sampled every 50 ms: of
+resident pages ("rss", where shared pages count several times) and of proportional ones ("pss"). Frames are
+counted by decoding the film; the sound's lag is where its correlation with the speech is greatest. One more
+run gives no points, so that MediaPipe looks for them and nothing is remembered ("cold"), if it is set up.
 
 ``background``: pixels that no part of the person comes nearer than ``--reach`` (pixels of 256) in any frame;
 how far they are from the first frame, on average, in 1/255, before encoding and in the decoded film.
 
-``face``: a minute of strength 0, whose frames must not change, and a minute of gestures: frames of the last ten
-seconds beside those of the first ten whose points are nearly the same, and, as what the small differences of
-pose alone make, frames of the first ten seconds beside one another, as near in pose.
+``face``: a minute of strength 0, whose frames must not change, and a minute of gestures: frames of the last
+ten seconds beside those of the first ten whose points are nearly the same, and, as what small differences
+of pose alone make, frames of the first ten seconds beside one another, as near in pose.
 """
 
 from __future__ import annotations
@@ -98,8 +98,10 @@ class Memory(threading.Thread):
             time.sleep(0.05)
 
 
-def animated(options: argparse.Namespace, sound: Path, film: Path, size: int, refine: str, *,
-             points: bool = True, env: dict[str, str] | None = None, more: tuple[str, ...] = ()) -> dict[str, Any]:  # fmt: skip
+def animated(
+    options: argparse.Namespace, sound: Path, film: Path, size: int, refine: str, *, points: bool = True,
+    env: dict[str, str] | None = None, more: tuple[str, ...] = (),
+) -> dict[str, Any]:  # fmt: skip
     """One run of the command: seconds of the clock and of processors, and MiB."""
     command = [
         sys.executable,
@@ -299,11 +301,11 @@ def face(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[s
     (x, y) = corners[0]
     window = slice(y, y + side), slice(x, x + side)
     held = np.repeat(own, 13, 0)  # as many as are drawn by several processes
-    drawn = list(film_frames(scene.portrait, held, refine=scene.refine))
+    drawn = [one.astype(int) for one in film_frames(scene.portrait, held, refine=scene.refine)]
     result: dict[str, Any] = {
         "seconds": options.minute,
         "still": {
-            "greatest_change_before_encoding": max(int(np.abs(drawn[0].astype(int) - one).max()) for one in drawn),
+            "greatest_change_before_encoding": max(int(np.abs(drawn[0] - one).max()) for one in drawn),
             "film_ssim_of_face_first_last": round(alike(still[FPS][window], still[-1][window])[0], 5),
             "film_colour_of_face_first_last": round(alike(still[FPS][window], still[-1][window])[1], 4),
         },
@@ -384,7 +386,7 @@ def main() -> None:
         found = {name: CHECKS[name](options, sound, Path(folder)) for name in options.checks}
     head = {
         "benchmark": "video speed", "machine": platform.processor() or platform.machine(),
-        "cores": len(cores), "load_before": round(os.getloadavg()[2], 2), "mark": options.mark,
+        "cores": len(cores), "load_of_15_minutes": round(os.getloadavg()[2], 2), "mark": options.mark,
         "refine": options.refine,
     }  # fmt: skip
     print(json.dumps({**head, **found}, indent=1))

@@ -3,8 +3,8 @@
 Contextual Gesture, section 3.3 and appendix J: 116 points in 29 groups of four, a thin-plate spline for each,
 and the identity for the background; a network weighs them at every pixel. Here the weights are fixed: a
 soft-max of squared distances of the pixel to the groups' nearest points. Spread and background are those of
-twelve tried that came nearest to held-out pictures. So it stands for the design, not for what a trained network
-would make of it. Films are drawn by ``puppet``.
+twelve tried that came nearest to held-out pictures. So it stands for the design, not for what a trained
+network would make of it. Films are drawn by ``puppet``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ def mixture_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]
     old, new = (points[chosen] / half - 1 for points in (source, driven))  # [29, 4, 2]
     places = _grid(size) / half - 1
     flat = places.reshape(-1, 2)
-    maps = fit_spline(new, old)(np.broadcast_to(flat, (len(chosen), *flat.shape)))
+    # Moves and not places: across a line of points, where nothing is told, the smallest answer is none.
+    maps = flat + fit_spline(new, old - new)(np.broadcast_to(flat, (len(chosen), *flat.shape)))
     squared = ((flat[None, :, None] - new[:, None]) ** 2).sum(-1).min(-1)  # [29, M]
     logits = -0.5 * np.concatenate([squared / SPREAD**2, np.full((1, len(flat)), BACKGROUND**2)])
     weights = np.exp(logits - logits.max(0))
@@ -63,7 +64,8 @@ def spline_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int])
     )
     old, new = (np.concatenate([points, border]) / half - 1 for points in (source, driven))
     places = _grid(size) / half - 1
-    came = fit_spline(new, old)(places.reshape(-1, 2))
+    flat = places.reshape(-1, 2)
+    came = flat + fit_spline(new, old - new)(flat)
     return _whole(((came + 1) * half).reshape(places.shape), size)
 
 
