@@ -61,10 +61,15 @@ class PSNR(MeanMetric):
 
     def update(self, made: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides."""
-        a, b = _pair(made, real, clip)
-        error = ((a - b) ** 2).mean(axis=(1, 2, 3))
-        ratio = np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), SAME)
+        ratio = psnr(*_pair(made, real, clip))
         self.add(float(ratio.sum()), len(ratio), clip=clip)
+
+
+def psnr(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """[T] dB of frames [T, H, W, C] in 0 .. 1, 100 at most."""
+    error = ((a - b) ** 2).mean(axis=(1, 2, 3))
+    ratio: np.ndarray = np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), SAME)
+    return ratio
 
 
 def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
