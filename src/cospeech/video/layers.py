@@ -156,7 +156,7 @@ def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray
     x, y = _grid(size)
     face = points[48:]
     low, high = face.min(0), face.max(0)
-    middle, half = (low + high) / 2, (high - low) / 2
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
     oval = ((x - middle[0]) / half[0]) ** 2 + ((y - middle[1]) / half[1]) ** 2
     shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
     neck = (np.abs(x - middle[0]) < 0.6 * half[0]) & (y > middle[1]) & (y < shoulders[1])

@@ -43,7 +43,7 @@ def _distance(points: np.ndarray, size: tuple[int, int], scale: float) -> np.nda
     middle = (left + right) / 2
     face = points[48:]
     low, high = face.min(0), face.max(0)
-    centre, half = (low + high) / 2, (high - low) / 2
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
     y, x = np.mgrid[0 : size[1], 0 : size[0]] + 0.5
     crown = centre - [0.0, 0.55 * half[1]]
     best = np.hypot((x - crown[0]) / (1.25 * half[0]), (y - crown[1]) / (1.65 * half[1]))
