@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from cospeech.video.portrait import Portrait
@@ -115,6 +117,7 @@ def draw_figure(points: np.ndarray, width: int = SIDE, height: int = SIDE) -> tu
     return np.round(picture).astype(np.uint8), person
 
 
+@cache
 def drawn_portrait(pose: str = "down", *, size: tuple[int, int] = (SIDE, SIDE)) -> Portrait:
     """A portrait whose width and height are ``size``, the person at its top left."""
     points = figure_points(pose)

@@ -73,8 +73,8 @@ def _codes(image: np.ndarray) -> np.ndarray:
 
 def _smooth(counts: np.ndarray) -> np.ndarray:
     """Share of every colour, spread to those next to it."""
-    grid = counts.reshape(BINS, BINS * BINS, 1).astype(float)
-    grid = box(grid, 1).reshape(BINS, BINS, BINS)
-    grid = box(grid.transpose(2, 0, 1).reshape(BINS, BINS * BINS, 1), 1).reshape(BINS, BINS, BINS)
-    result: np.ndarray = grid.transpose(1, 2, 0) / grid.sum() + 1e-5
+    grid = box(counts.reshape(BINS, BINS, BINS).astype(float), 1)
+    grid = box(grid.transpose(2, 0, 1).reshape(BINS, BINS * BINS)[:, None], 1)
+    grid = grid.reshape(BINS, BINS, BINS).transpose(1, 2, 0)
+    result: np.ndarray = grid / grid.sum() + 1e-5
     return result

@@ -170,7 +170,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     picture, source = layers.background.copy(), grid.copy()
     seen = np.zeros((len(PARTS), height, width), np.float32)
     for k, move in enumerate(maps(layers.points, driven, layers.size)):
-        window = _window(layers.masks[k], move, layers.size, grid)
+        window = _window(layers.masks[k], move, layers.size, grid, goes_on=not k)
         if window is None:
             continue
         places = grid[window].reshape(-1, 2)
@@ -237,12 +237,18 @@ def _face(points: np.ndarray) -> tuple[slice, slice]:
 
 
 def _window(
-    mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray
+    mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray, *, goes_on: bool
 ) -> tuple[slice, slice] | None:
-    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel."""
+    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel.
+
+    Args:
+        goes_on: the part is thought to go on where the portrait cut it off (``sample``).
+    """
     step = 8
     coarse = grid[step // 2 :: step, step // 2 :: step]
     came = move(coarse.reshape(-1, 2))
+    if goes_on:
+        came = np.clip(came, 0, np.array(size) - 1)
     spread = np.pad(mask, step)
     hit = np.zeros(len(came), bool)
     x = np.clip(came[:, 0].astype(int) + step, 0, spread.shape[1] - 1)
