@@ -9,9 +9,22 @@ from cospeech.video.layers import PARTS, cut, unit
 from cospeech.video.matte import box, filled, rows_filled, snapped
 from cospeech.video.puppet import draw
 from portrait_data import (
-    ARMS, FACE, HANDS, POSES, SHIRT, SKIN, SLEEVE, capsule, draw_figure, drawn_portrait, figure_points, grid,
-    like, moved_arm, shapes,
-)  # fmt: skip
+    ARMS,
+    FACE,
+    HANDS,
+    POSES,
+    SHIRT,
+    SKIN,
+    SLEEVE,
+    capsule,
+    draw_figure,
+    drawn_portrait,
+    figure_points,
+    grid,
+    like,
+    moved_arm,
+    shapes,
+)
 
 
 def far_from(person: np.ndarray, pixels: int) -> np.ndarray:
