@@ -386,8 +386,10 @@ def animate(
     """
     from .video.animate import animate_portrait, check_film, open_driver
     from .video.portrait import open_portrait
+    from .video.refine import open_refiner
 
     check_film(out)
+    open_refiner(refine)  # a wrong name is told before anything is made
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript)
     shown = portrait

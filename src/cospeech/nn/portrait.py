@@ -29,7 +29,7 @@ class PortraitConfig:
     channels: tuple[int, int, int] = (24, 48, 64)  # at 128, 64, 32
     render: int = 32  # of the U-Net's last blocks
     refine: str = "edges"
-    reach: int = 9  # pixels round the person (of 256) within which pixels may change
+    reach: int = 9  # pixels round the person (of 256) that may change; over the next 5 less and less
 
     def __post_init__(self) -> None:
         if self.refine not in REFINERS:
@@ -213,7 +213,7 @@ class PortraitRefiner(nn.Module):
         return (maps > 0.5).to(maps.dtype) if self.config.refine == "skeleton" else maps
 
     def _near(self, seen: Tensor) -> Tensor:
-        """1 on the person and round it, falling to 0 at ``reach`` pixels; [B, 1, 256, 256]."""
+        """1 on the person and round it, falling to 0 in 5 pixels from ``reach`` on; [B, 1, 256, 256]."""
         side = self.config.reach // 2 * 2 + 1
         person = seen.sum(1, keepdim=True).clamp(0, 1)
         grown = functional.max_pool2d(person, side, 1, side // 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,11 @@ from ..errors import UserError
 from ..files import atomic_path, check_folder
 from ..motion.formats.keypoints import Keypoints, load_keypoints
 from ..motion.motion import Motion, load_motion
+from ..motion.points import FACE_POINTS
 from ..motion.retarget import on_canonical
 from ..progress import stage, track
 from ..speech.speech import Speech
-from ..timing import FPS
+from ..timing import FPS, seconds_to_frame
 from .driving import drive, drive_points
 from .film import film_frames
 from .lips import lips
@@ -54,10 +56,13 @@ def portrait_points(
         UserError: a motion that cannot drive a portrait.
     """
     if isinstance(motion, Motion):
+        motion = on_canonical(motion).resample(FPS)
+        if motion.face is None and speech is not None:
+            motion = replace(motion, face=lips(speech, motion.frames))
         return drive(motion, portrait.points, portrait.confidence, portrait.size, strength=strength)
     face = None
-    if speech is not None and len(motion.names) == 48:
-        face = lips(speech, motion.frames)
+    if speech is not None and not set(FACE_POINTS) <= set(motion.names):
+        face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
     return drive_points(
         motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength
     )
@@ -77,13 +82,13 @@ def animate_portrait(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Write a film in which a portrait moves, exactly as long as the motion.
+    """Write a film in which a portrait moves, exactly as long as the speech, or else as the motion.
 
     Args:
         portrait: from ``open_portrait``.
         motion: of a body, or of points in a picture.
         path: the film, *.mp4; it appears whole or not at all.
-        speech: its sound goes along.
+        speech: its sound goes along; a motion of a few frames more or less is cut, or stands still.
         strength: 0 (still) to 1 of the gestures.
         refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
         mark: carry the watermark and the record that tell it is made (docs/responsible-use.md).
@@ -101,6 +106,8 @@ def animate_portrait(
             "of the same speech"
         )
     points = portrait_points(portrait, motion, speech, strength=strength)
+    if speech is not None:
+        points = points[np.minimum(np.arange(speech.frames), len(points) - 1)]
     frames = film_frames(portrait, points, refine=refine, workers=workers)
     metadata: dict[str, str] = {}
     if mark:

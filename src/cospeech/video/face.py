@@ -128,7 +128,7 @@ def _mouth(flat: np.ndarray, driven: np.ndarray, layers: Layers, places: np.ndar
     upper = np.interp(places[near, 0], *_sorted(inner[[0, 1, 2, 3, 4]]))
     lower = np.interp(places[near, 0], *_sorted(inner[[0, 7, 6, 5, 4]]))
     depth = (places[near, 1] - upper) / np.maximum(lower - upper, 1e-6)
-    across = np.abs(places[near, 0] - inner[[0, 4], 0].mean()) / (wide / 2)
+    across = np.abs(places[near, 0] - inner[[0, 4], 0].mean()) / max(wide / 2, 1e-6)
     teeth = np.clip((0.42 - depth) / 0.12, 0, 1) * np.clip((0.85 - across) / 0.3, 0, 1)
     teeth *= np.clip((opened - 0.08) / 0.1, 0, 1)
     dark, bone = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])

@@ -88,18 +88,21 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
     person = snapped(np.clip(person, 0, 1), image, radius, 1e-4)
     person = np.maximum(np.clip((person - 0.1) / 0.8, 0, 1), _sure(points, size, scale))
     masks, own = np.zeros((2, len(PARTS), size[1], size[0]))
-    rim = np.zeros(person.shape)
+    rim, hidden = np.zeros((2, *person.shape))
     for side in SIDES:
-        for part, (mask, sure, edge) in _arm(image, points, person, side, size, scale, radius).items():
+        for part, (mask, sure, edge, hide) in _arm(image, points, person, side, size, scale, radius).items():
             k = PARTS.index(f"{side}_{part}")
             masks[k], own[k] = mask, sure
-            rim = np.maximum(rim, edge)
+            rim, hidden = np.maximum(rim, edge), np.maximum(hidden, hide)
     limbs = masks[1:].max(0)
     # Behind the arms the body goes on as far as the trunk reaches; the rim of an arm is none of it.
     masks[0] = person * np.maximum(1 - rim, _trunk(points, person, limbs, size, scale))
     # Gaps between fingers are arm as well.
     closed = np.clip((box(np.clip(box(limbs, radius) * 3, 0, 1), radius) - 0.66) * 3, 0, 1)
-    closed = np.maximum(limbs, closed)
+    # The body's own colours begin a little away from them, else their outlines would stay on the shirt.
+    hidden = np.maximum(
+        np.clip((np.maximum(limbs, closed) - 0.5) * 2, 0, 1), hidden * box(limbs, radius).clip(0, 0.2) * 5
+    )
     own[0] = person * (1 - np.clip(box(limbs, radius) * 2, 0, 1))
     colours = np.empty((len(PARTS), *image.shape))
     for k, part in enumerate(PARTS):
@@ -107,9 +110,7 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
         if part.endswith(("upper", "lower")):  # what is hidden at the elbow is like what is near it
             trusted = np.maximum(own[k], own[k + (2 if part.endswith("upper") else -2)])
         far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
-        keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - np.clip((closed - 0.5) * 2, 0, 1))[
-            ..., None
-        ]
+        keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
     grown = np.clip(box(person, 2 * radius) * 6, 0, 1)
     known = grown < 0.01
@@ -156,7 +157,7 @@ def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray
     x, y = _grid(size)
     face = points[48:]
     low, high = face.min(0), face.max(0)
-    middle, half = (low + high) / 2, (high - low) / 2
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
     oval = ((x - middle[0]) / half[0]) ** 2 + ((y - middle[1]) / half[1]) ** 2
     shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
     neck = (np.abs(x - middle[0]) < 0.6 * half[0]) & (y > middle[1]) & (y < shoulders[1])
@@ -168,8 +169,8 @@ def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray
 def _arm(
     image: np.ndarray, points: np.ndarray, person: np.ndarray, side: str, size: tuple[int, int],
     scale: float, radius: int,
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
-    """Of hand, lower and upper arm, [H, W] each: soft mask, where its colour is seen, and its wide rim."""
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
+    """Of hand, lower and upper arm, [H, W] each: soft mask, where its colour is seen, wide rim, rim."""
     result, reach = {}, {}
     for part, bone in bones(points, side).items():
         share, distance = along(bone, size)
@@ -211,7 +212,9 @@ def _arm(
     edges["upper"] = edges["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
     sure = {part: whole * np.clip((1.35 - result[part]) / 0.2, 0, 1) * (1 - covers[part]) for part in masks}
     sure["hand"] = masks["hand"]
-    return {part: (masks[part], sure[part], edges[part]) for part in masks}
+    hides = {part: np.clip((1.6 - result[part]) / 0.2, 0, 1) for part in masks}
+    hides["upper"] = hides["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
+    return {part: (masks[part], sure[part], edges[part], hides[part]) for part in masks}
 
 
 def _grid(size: tuple[int, int]) -> np.ndarray:

@@ -66,7 +66,7 @@ def _filled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Pull: halve until a place is left; push: fill what is unknown from the coarser picture."""
     mean = weighted / np.maximum(weight, 1e-6)
     height, width = weight.shape[:2]
-    if min(height, width) <= 1 or weight.min() >= 1.0:
+    if max(height, width) <= 1 or weight.min() >= 1.0:
         return mean
     above = _halved(weighted), _halved(weight)
     scale = np.maximum(above[1], 1e-6)

@@ -43,7 +43,7 @@ def _distance(points: np.ndarray, size: tuple[int, int], scale: float) -> np.nda
     middle = (left + right) / 2
     face = points[48:]
     low, high = face.min(0), face.max(0)
-    centre, half = (low + high) / 2, (high - low) / 2
+    centre, half = (low + high) / 2, np.maximum((high - low) / 2, 1.0)
     y, x = np.mgrid[0 : size[1], 0 : size[0]] + 0.5
     crown = centre - [0.0, 0.55 * half[1]]
     best = np.hypot((x - crown[0]) / (1.25 * half[0]), (y - crown[1]) / (1.65 * half[1]))
@@ -73,8 +73,8 @@ def _codes(image: np.ndarray) -> np.ndarray:
 
 def _smooth(counts: np.ndarray) -> np.ndarray:
     """Share of every colour, spread to those next to it."""
-    grid = counts.reshape(BINS, BINS * BINS, 1).astype(float)
-    grid = box(grid, 1).reshape(BINS, BINS, BINS)
-    grid = box(grid.transpose(2, 0, 1).reshape(BINS, BINS * BINS, 1), 1).reshape(BINS, BINS, BINS)
-    result: np.ndarray = grid.transpose(1, 2, 0) / grid.sum() + 1e-5
+    grid = box(counts.reshape(BINS, BINS, BINS).astype(float), 1)
+    grid = box(grid.transpose(2, 0, 1).reshape(BINS, BINS * BINS)[:, None], 1)
+    grid = grid.reshape(BINS, BINS, BINS).transpose(1, 2, 0)
+    result: np.ndarray = grid / grid.sum() + 1e-5
     return result

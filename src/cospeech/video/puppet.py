@@ -12,33 +12,37 @@ from .layers import PARTS, SIDES, Layers, bones, hand, unit
 from .splines import Spline, fit_spline
 
 SHORTEST = 0.3  # of a bone's length in the portrait: nothing is squeezed further
+_LEAST = 0.6  # of the ratio of their sizes, by which shapes of a hand are laid on one another
 
 
 @dataclass(frozen=True, eq=False)
 class Bone:
-    """A backward map: along a bone it stretches, across it keeps the width. Pixels."""
+    """A backward map: along a bone it stretches, across it and beyond its ends it keeps the size. Pixels."""
 
     driven: np.ndarray  # [2, 2]
     source: np.ndarray  # [2, 2]
 
-    @property
-    def affine(self) -> tuple[np.ndarray, np.ndarray]:
-        """Matrix [2, 2] and offset [2] of source = matrix @ driven + offset."""
-        frames, lengths = [], []
-        for bone in (self.driven, self.source):
-            way = bone[1] - bone[0]
-            length = max(float(np.linalg.norm(way)), 1e-6)
-            axis = way / length
-            frames.append(np.stack([axis, [-axis[1], axis[0]]]))
-            lengths.append(length)
-        stretch = lengths[1] / max(lengths[0], SHORTEST * lengths[1])
-        matrix = frames[1].T @ np.diag([stretch, 1.0]) @ frames[0]
-        return matrix, self.source[0] - matrix @ self.driven[0]
-
     def __call__(self, places: np.ndarray) -> np.ndarray:
         """Driven pixels [..., 2] -> source pixels."""
-        matrix, offset = self.affine
-        return places @ matrix.T + offset
+        ways = [bone[1] - bone[0] for bone in (self.driven, self.source)]
+        new, old = (float(np.linalg.norm(way)) for way in ways)
+        # What has no length has no direction either, and is not turned.
+        axes = [way / length for way, length in zip(ways, (new, old), strict=True) if length > 1e-6]
+        first, last = (axes[0], axes[-1]) if axes else (np.array([1.0, 0.0]),) * 2
+        turn = np.outer(last, first) + np.outer(_aside(last), _aside(first))
+        end = max(new, SHORTEST * old)  # place of the source's end along the driven bone
+        offset = places - self.driven[0]
+        # Only between the ends: a cap stretched as a bone that points to the viewer is would be a spike.
+        more = (old / max(end, 1e-6) - 1.0) * np.clip(offset @ first, 0.0, end)
+        result: np.ndarray = offset @ turn.T
+        result += self.source[0]
+        result += more[..., None] * last
+        return result
+
+
+def _aside(way: np.ndarray) -> np.ndarray:
+    """A quarter turn of [2]."""
+    return np.array([-way[1], way[0]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,23 @@ def anchors(points: np.ndarray, source: np.ndarray, size: tuple[int, int]) -> np
     return np.concatenate([np.array(trunk), head @ matrix.T + offset])
 
 
+def _backward(driven: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``similarity`` whose size stays within reason where shapes differ or are points.
+
+    The nearest map of unlike shapes, as of a palm and its mirror image, makes nearly a point of the source,
+    which as a backward map fills the picture with one colour.
+    """
+    matrix, _ = similarity(driven, source)
+    spread = [float(np.linalg.norm(points - points.mean(0))) for points in (driven, source)]
+    ratio = np.clip(spread[1] / max(spread[0], 1e-6), SHORTEST, 1 / SHORTEST)
+    size = float(np.hypot(*matrix[0]))
+    if size < 1e-6:
+        matrix = ratio * np.eye(2)
+    else:
+        matrix = matrix * (np.clip(size, _LEAST * ratio, ratio) / size)
+    return matrix, source.mean(0) - matrix @ driven.mean(0)
+
+
 def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[Plate | Bone]:
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
@@ -99,7 +120,7 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
 
 def plate(driven: np.ndarray, source: np.ndarray, unit: float, ridge: float) -> Plate:
     """The map that takes points [N, 2] pixels to others; ``unit`` pixels count as 1 for the ridge."""
-    matrix, offset = similarity(driven, source)
+    matrix, offset = _backward(driven, source)
     middle = driven.mean(0)
     left = source - (driven @ matrix.T + offset)
     return Plate(matrix, offset, fit_spline((driven - middle) / unit, left / unit, ridge=ridge), middle, unit)
@@ -114,7 +135,7 @@ def _hand_plate(driven: np.ndarray, source: np.ndarray) -> Plate:
     One picture of a hand shows one side of it, so a map that reached any other shape would tear it (a
     decision of ours): fingers move by at most a third of the hand's radius.
     """
-    matrix, offset = similarity(driven, source)
+    matrix, offset = _backward(driven, source)
     middle = driven.mean(0)
     radius = max(float(np.linalg.norm(driven - middle, axis=1).max()), 1.0)
     left = (source - (driven @ matrix.T + offset)) / radius
@@ -130,9 +151,7 @@ class Drawn:
     """A portrait whose points are at other places."""
 
     picture: np.ndarray  # [H, W, 3] float32 in 0 .. 1
-    seen: (
-        np.ndarray
-    )  # [7, H, W] float32: how much of each pixel each part of PARTS is; the rest is background
+    seen: np.ndarray  # [7, H, W] float32: share of each part of PARTS in each pixel; the rest is background
     source: np.ndarray  # [H, W, 2] float32 pixels of the portrait that each pixel came from
 
 
@@ -143,7 +162,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     picture, source = layers.background.copy(), grid.copy()
     seen = np.zeros((len(PARTS), height, width), np.float32)
     for k, move in enumerate(maps(layers.points, driven, layers.size)):
-        window = _window(layers.masks[k], move, layers.size, grid)
+        window = _window(layers.masks[k], move, layers.size, grid, goes_on=not k)
         if window is None:
             continue
         came = places_from(move, window, _face(driven) if k == 0 else None).reshape(-1, 2)
@@ -209,12 +228,18 @@ def _face(points: np.ndarray) -> tuple[slice, slice]:
 
 
 def _window(
-    mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray
+    mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray, *, goes_on: bool
 ) -> tuple[slice, slice] | None:
-    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel."""
+    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel.
+
+    Args:
+        goes_on: the part is thought to go on where the portrait cut it off (``sample``).
+    """
     step = 8
     coarse = grid[step // 2 :: step, step // 2 :: step]
     came = move(coarse.reshape(-1, 2))
+    if goes_on:
+        came = np.clip(came, 0, np.array(size) - 1)
     spread = np.pad(mask, step)
     hit = np.zeros(len(came), bool)
     x = np.clip(came[:, 0].astype(int) + step, 0, spread.shape[1] - 1)

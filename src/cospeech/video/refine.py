@@ -39,7 +39,7 @@ class Refiner:
         side = max(width, height)
         warped = small(drawn.picture * 2 - 1)
         seen = small(drawn.seen.transpose(1, 2, 0), SIDE // 2)
-        flow = small(drawn.source / (side / 2) - 1, SIDE // 2, picture=False)
+        flow = flow_of(drawn.source)
         place = (points / (side / 2) - 1).astype(np.float32)[None]
         made = self._refiner(*self._features, planes(warped), planes(seen), flow[None], place)
         change = (made[0].transpose(1, 2, 0) - warped) / 2
@@ -52,25 +52,33 @@ def planes(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None], dtype=np.float32)
 
 
-def small(values: np.ndarray, side: int = SIDE, *, picture: bool = True) -> np.ndarray:
-    """[H, W, C] laid at the top left of a square and made ``side`` pixels large, [side, side, C] float32.
+def flow_of(source: np.ndarray) -> np.ndarray:
+    """Places [H, W, 2] pixels where pixels came from, as the network sees them: [128, 128, 2], -1 .. 1.
 
-    Args:
-        picture: average the pixels that become one; else take one of them, as of places in the source.
+    What lies beyond the picture, in the square that it is laid in, moves as its border does.
     """
+    height, width = source.shape[:2]
+    side = max(height, width)
+    middles = (np.arange(SIDE // 2) + 0.5) * side / (SIDE // 2)
+    rows, columns = (np.minimum(middles.astype(int), size - 1) for size in (height, width))
+    # One pixel is taken of those that become one, and its place moved to the middle of them all.
+    beside = np.stack(np.meshgrid(middles - columns - 0.5, middles - rows - 0.5), -1)
+    result: np.ndarray = ((source[rows][:, columns] + beside) / (side / 2) - 1).astype(np.float32)
+    return result
+
+
+def small(values: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """[H, W, C] laid at the top left of a square and made ``side`` pixels large, [side, side, C] float32."""
     height, width, channels = values.shape
     whole = max(height, width)
     if height != width:
         values = np.pad(values, ((0, whole - height), (0, whole - width), (0, 0)), mode="edge")
     if whole == side:
         return values.astype(np.float32)
-    if whole % side == 0 and picture:
+    if whole % side == 0:
         step = whole // side
         cut = values.reshape(side, step, side, step, channels)
         return cut.mean((1, 3), dtype=np.float32)
-    if not picture:
-        at = np.minimum(((np.arange(side) + 0.5) * whole / side).astype(int), whole - 1)
-        return values[at][:, at].astype(np.float32)
     return enlarged(_blurred(values, whole / side), side)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...errors import UserError
 from ...motion.points import POINTS
 from ...nn.looks import Looks, LooksConfig, looks_loss
 from ...nn.portrait import PortraitConfig, PortraitGenerator
@@ -193,10 +195,16 @@ def fit_video(
         perceptual: activations of a frozen network, such as VGG or ``Looks``; without it that term is 0.
         held_out: pairs to validate on.
         start: weights to begin with, for the looks of one person.
+    Raises:
+        UserError: a config that refines nothing, or a run of other sizes in ``folder``.
     """
     config, weights, training = config or PortraitConfig(), weights or VideoLoss(), training or TrainConfig()
+    if config.refine == "none":
+        raise UserError("refine 'none' leaves pictures as they are warped; there is nothing to train")
     torch.manual_seed(training.seed)
     model = TrainedVideo(config, weights)
+    if isinstance(perceptual, nn.Module):  # where ``fit`` trains
+        perceptual.to("cuda" if torch.cuda.is_available() else "cpu")
     if start is not None:
         model.generator.load_state_dict(start.state_dict())
     batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed)
@@ -220,16 +228,18 @@ def fit_video(
 def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[str, float]:
     """PSNR in dB of the made and of the warped pictures, whole and on hands and faces."""
     sums: dict[str, list[float]] = {}
+    device = next(generator.parameters()).device
     chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
     for begin in range(0, len(chosen), 8):
-        batch = tensors(pairs.batch(chosen[begin : begin + 8]))
+        batch = {n: v.to(device) for n, v in tensors(pairs.batch(chosen[begin : begin + 8])).items()}
         made = generator(*(batch[n] for n in ("source", "masks", "warped", "seen", "flow", "points")))
         focus = functional.interpolate(weight_map(batch["points"], 1.0), size=made.shape[-1]) - 1
         for name, picture in (("made", made.float()), ("warped", batch["warped"])):
             error = ((picture - batch["target"]) / 2) ** 2
             near = (error * focus).sum((1, 2, 3)) / (3 * focus.sum((1, 2, 3)).clamp_min(1))
-            sums.setdefault(f"psnr_{name}", []).extend((-10 * error.mean((1, 2, 3)).log10()).tolist())
-            sums.setdefault(f"near_{name}", []).extend((-10 * near.log10()).tolist())
+            for part, value in (("psnr", error.mean((1, 2, 3))), ("near", near)):
+                decibels = -10 * value.clamp_min(1e-10).log10()
+                sums.setdefault(f"{part}_{name}", []).extend(decibels.tolist())
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
@@ -261,7 +271,8 @@ def load_video_run(folder: str | Path) -> tuple[PortraitGenerator, dict[str, Any
     """The network of a run folder with its description. Raises UserError if it is none."""
 
     def make(sizes: dict[str, Any]) -> nn.Module:
-        return TrainedVideo(PortraitConfig(**{**sizes, "channels": tuple(sizes["channels"])}), VideoLoss())
+        weights = VideoLoss(**json.loads((Path(folder) / "config.json").read_text()).get("loss", {}))
+        return TrainedVideo(PortraitConfig(**{**sizes, "channels": tuple(sizes["channels"])}), weights)
 
     network, described = saved_run(folder, {METHOD: make})
     assert isinstance(network, TrainedVideo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -104,21 +105,23 @@ def train_video(
     chosen, out = PRESETS[preset], Path(out)
     check_folder(out)
     begin = None if str(start) == "none" else generator_of(judge_folder(start, "portrait"))
-    made: list[Path] = []
+    sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = []
     for path in video:
-        folder = out / "pairs" / f"film-{Path(path).stem}"
-        made.append(_collect(folder, partial(film_pairs, path, seed=seed)))
+        sources.append((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)))
     for path in pictures_of(portraits):
-        folder = out / "pairs" / f"portrait-{path.stem}"
-        made.append(_collect(folder, partial(_of_portrait, path, chosen.poses, seed)))
+        sources.append((f"portrait-{path.stem}", partial(_of_portrait, path, chosen.poses, seed)))
     for path in people:
-        folder = out / "pairs" / f"people-{Path(path).name}"
-        made.append(_collect(folder, partial(people_pairs, path, chosen.pairs, seed=seed)))
+        sources.append((f"people-{Path(path).name}", partial(people_pairs, path, chosen.pairs, seed=seed)))
+    made: list[Path] = []
+    seen: Counter[str] = Counter()
+    for label, make in sources:
+        seen[label] += 1  # files of other folders may have the same name
+        made.append(_collect(out / "pairs" / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
     pairs = Pairs(*made)
     training = replace(chosen.training, seed=seed, steps=steps or chosen.training.steps)
     stage("learning to see people")
     looks_training = replace(chosen.looks_training, seed=seed)
-    if not (out / "looks" / "model.safetensors").is_file():
+    if _steps_done(out / "looks") < looks_training.steps:
         fit_looks(pairs, out / "looks", config=chosen.looks, training=looks_training)
     stage("learning to paint people")
     config = begin.config if begin is not None else chosen.config
@@ -126,15 +129,27 @@ def train_video(
         pairs, out / "generator", config=config, weights=VideoLoss(), training=training,
         perceptual=load_looks(out / "looks"), start=begin,
     )  # fmt: skip
-    sources = [Path(path).name for path in (*video, *portraits, *people)]
-    return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=sources)
+    names = [Path(path).name for path in (*video, *portraits, *people)]
+    return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=names)
+
+
+def _steps_done(run: Path) -> int:
+    """How far a run has been saved; 0 if there is none."""
+    from safetensors import safe_open
+
+    if not (run / "model.safetensors").is_file():
+        return 0
+    with safe_open(run / "model.safetensors", "np") as saved:
+        return int((saved.metadata() or {}).get("step", 0))
 
 
 def pictures_of(places: Sequence[str | Path]) -> list[Path]:
     """Pictures, and those in folders. Raises UserError for a folder without any."""
     result: list[Path] = []
     for place in map(Path, places):
-        found = sorted(p for p in place.iterdir() if is_picture(p)) if place.is_dir() else [place]
+        found = [place]
+        if place.is_dir():
+            found = sorted(path for path in place.iterdir() if path.is_file() and is_picture(path))
         if not found:
             raise UserError(f"no picture in {place}; give PNG, JPEG or WebP")
         result += found
@@ -146,6 +161,8 @@ def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
     if (folder / "pairs.json").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
+    for left in folder.glob("shard-*.safetensors"):  # of a run that was stopped
+        left.unlink()
     stage(f"making pairs of {folder.name}")
     buffer: list[Pair] = []
     count = shard = 0
@@ -184,6 +201,8 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator
         UserError: no film, or nobody in it.
     """
     path = Path(path)
+    if is_picture(path):
+        raise UserError(f"{path.name} is a picture; give it as a portrait, or a film")
     seen = find_points(path)
     for line in check_person(seen, path.name):
         note(line)
@@ -215,7 +234,12 @@ def _frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
     with av.open(str(path)) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number in chosen:
-                yield number, frame.to_ndarray(format="rgb24")
+                yield number, upright(frame.to_ndarray(format="rgb24"), getattr(frame, "rotation", 0))
+
+
+def upright(picture: np.ndarray, rotation: float) -> np.ndarray:
+    """A frame [H, W, 3] as it is meant to be seen; a film says how many degrees to the left it is turned."""
+    return np.ascontiguousarray(np.rot90(picture, round(rotation / 90) % 4))
 
 
 def _resized(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

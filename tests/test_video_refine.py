@@ -1,0 +1,221 @@
+"""The network that refines: its heatmaps are the paper's, and it leaves alone what it should."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from importlib import import_module
+
+import numpy as np
+import pytest
+
+from cospeech.motion.points import POINTS, parents
+from cospeech.video.matte import box
+from cospeech.video.puppet import draw
+from cospeech.video.refine import enlarged, flow_of, small
+from portrait_data import drawn_portrait, figure_points, grid, moved_arm
+
+torch = pytest.importorskip("torch")
+nets, judge = import_module("cospeech.nn.portrait"), import_module("cospeech.nn.looks")
+pairs, training = (import_module(f"cospeech.training.video.{name}") for name in ("pairs", "generator"))
+
+HEAT, PARTS = nets.HEAT, nets.PARTS
+TINY = nets.PortraitConfig(channels=(8, 8, 8), render=8)
+
+
+def shaken(network, size: float = 0.1):
+    """With all weights other than they begin, as the last layer begins at 0."""
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for value in network.parameters():
+            value += size * torch.randn(value.shape, generator=noise)
+    return network.eval()
+
+
+def given(portrait, points) -> list:
+    """What the generator takes for one picture of 256, from a pair."""
+    pair = pairs.make_pair(portrait.layers, portrait.picture, portrait.picture, points)
+    one = replace(pair, **{name: value[None] for name, value in vars(pair).items()})
+    batch = training.tensors(one)
+    return [batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points")]
+
+
+# ---------------------------------------------------------------------------- heatmaps
+
+
+def slow_map(points: np.ndarray, edges: list[tuple[int, int]], sigma: float, place: np.ndarray) -> float:
+    """Equations 4 to 7 as the paper writes them, at one place."""
+    best = 0.0
+    for i, j in edges:
+        start, end = points[i], points[j]
+        length = float(((end - start) ** 2).sum())
+        t = float((place - start) @ (end - start)) / length if length else 0.0  # (6)
+        if t <= 0:  # (5)
+            distance = np.linalg.norm(place - start)
+        elif t >= 1:
+            distance = np.linalg.norm(place - end)
+        else:
+            distance = np.linalg.norm(place - ((1 - t) * start + t * end))
+        best = max(best, float(np.exp(-(distance**2) / sigma**2)))  # (4), (7)
+    return best
+
+
+def test_heatmaps_are_those_of_the_paper():
+    points = figure_points("up") / 128 - 1
+    points[20] = points[19]  # an edge without length
+    network = nets.EdgeMaps()
+    with torch.no_grad():
+        network.sigma += torch.tensor([0.1, 0.7, -0.2])
+        maps = network(torch.tensor(points, dtype=torch.float32)[None])[0].numpy()
+    assert maps.shape == (3, HEAT, HEAT)
+    assert maps.max() > 0.95
+    sigma = network.sigma.exp().tolist()
+    rng = np.random.default_rng(0)
+    for group in range(3):
+        edges = [(a, b) for a, b, own in nets.edge_list() if own == group]
+        near = np.argwhere(maps[group] > 0.02)
+        for y, x in [*rng.permutation(near)[:40], *rng.integers(0, HEAT, (10, 2))]:
+            place = (np.array([x, y]) + 0.5) / (HEAT / 2) - 1
+            assert maps[group, y, x] == pytest.approx(slow_map(points, edges, sigma[group], place), abs=1e-4)
+
+
+def test_thickness_is_learned_and_only_where_it_should():
+    points = torch.tensor(figure_points() / 128 - 1, dtype=torch.float32)[None]
+    learned = nets.EdgeMaps()
+    learned(points).sum().backward()
+    assert (learned.sigma.grad > 0).all()  # thicker edges are larger
+    assert not nets.EdgeMaps(learned=False).sigma.requires_grad
+    for name, count in (("edges", 1), ("skeleton", 0), ("unet", 0)):
+        network = nets.PortraitGenerator(replace(TINY, refine=name))
+        parameters = [key for key, p in network.named_parameters() if "sigma" in key and p.requires_grad]
+        assert len(parameters) == count
+
+
+def test_edges_are_those_of_joints():
+    edges = nets.edge_list()
+    assert {(a, b) for a, b, _ in edges} == {(k, p) for k, p in enumerate(parents(POINTS)) if p >= 0}
+    named = {(POINTS[a], POINTS[b]): group for a, b, group in edges}
+    assert named["left_wrist", "left_elbow"] == 0
+    assert named["left_index2", "left_index1"] == 1
+    assert named["face_1", "face_0"] == 2
+    assert len(named) == 5 + 2 * 21 + 68 - 9  # of the face every run begins anew
+
+
+# ---------------------------------------------------------------------------- what it may change
+
+
+@pytest.mark.parametrize("refine", ["unet", "skeleton", "edges"])
+def test_background_beyond_reach_keeps_its_bits(refine):
+    portrait = drawn_portrait("up")
+    moved = moved_arm(portrait.points, "left", (-8.0, 10.0))
+    inputs = given(portrait, moved)
+    network = shaken(nets.PortraitGenerator(replace(TINY, refine=refine)), 0.3)
+    with torch.no_grad():
+        made, warped, seen = network(*inputs)[0].numpy(), inputs[2][0].numpy(), inputs[3][0].numpy()
+    person = (seen.sum(0) > 0).repeat(2, 0).repeat(2, 1).astype(float)
+    # The gate begins to fall at ``reach`` and has fallen five pixels further.
+    away = box(person, TINY.reach + 5) < 1e-9
+    assert away.mean() > 0.15
+    np.testing.assert_array_equal(made[:, away], warped[:, away])
+    assert (made != warped)[:, person > 0].mean() > 0.1
+    assert (made != warped)[:, (person == 0) & ~away].mean() > 0.02
+
+
+def test_a_new_network_changes_nothing():
+    portrait = drawn_portrait()
+    inputs = given(portrait, moved_arm(portrait.points, "left", (5.0, -5.0)))
+    with torch.no_grad():
+        for name in ("none", "unet", "skeleton", "edges"):
+            made = nets.PortraitGenerator(replace(TINY, refine=name))(*inputs)
+            torch.testing.assert_close(made, inputs[2], rtol=0, atol=0)
+
+
+def test_points_matter_where_edges_are_seen():
+    portrait = drawn_portrait()
+    inputs = given(portrait, portrait.points)
+    for name, sees in (("unet", False), ("edges", True), ("skeleton", True)):
+        network = shaken(nets.PortraitGenerator(replace(TINY, refine=name)), 0.3)
+        with torch.no_grad():
+            one, other = network(*inputs), network(*inputs[:-1], inputs[-1] + 0.1)
+        assert (not torch.equal(one, other)) is sees
+
+
+def test_an_unknown_kind_of_refinement_is_told():
+    with pytest.raises(ValueError, match="none, unet, skeleton, edges; got 'best'"):
+        nets.PortraitConfig(refine="best")
+
+
+# ---------------------------------------------------------------------------- sizes
+
+
+@pytest.mark.parametrize("factor", [1, 2, 3, 4])
+def test_flow_is_the_same_at_every_size(factor):
+    """In use as in training, whatever the portrait's size: the middle of four pixels, or of 64."""
+    side = 256 * factor
+    places = grid(side, side)
+    moved = places * [0.9, 1.1] + [10.0 * factor, -6.0 * factor] + 0.05 * places[..., ::-1]
+    middles = (grid(128, 128) * 2 * factor) @ np.array([[0.9, 0.05], [0.05, 1.1]])
+    wanted = (middles + [10.0 * factor, -6.0 * factor]) / (side / 2) - 1
+    np.testing.assert_allclose(flow_of(moved), wanted, atol=0.3 / 128)
+    still = grid(128, 128) / 64 - 1
+    np.testing.assert_allclose(flow_of(places), still, atol=1e-6)
+
+
+def test_flow_in_use_is_that_of_training():
+    portrait = drawn_portrait()
+    moved = moved_arm(portrait.points, "left", (9.0, -12.0))
+    pair = pairs.make_pair(portrait.layers, portrait.picture, portrait.picture, moved)
+    np.testing.assert_allclose(flow_of(draw(portrait.layers, moved).source), pair.flow, atol=1e-3)
+
+
+def test_flow_of_a_picture_that_is_no_square():
+    for size in ((200, 256), (256, 180), (130, 90)):
+        still = flow_of(grid(*size))
+        assert still.shape == (128, 128, 2)
+        np.testing.assert_allclose(still, grid(128, 128) / 64 - 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("side", [128, 200, 256, 384, 512, 1000])
+def test_pictures_are_made_small_in_place(side):
+    """A slope stays a slope: nothing is moved by half a pixel."""
+    slope = grid(side, side) / side
+    np.testing.assert_allclose(small(slope), grid(256, 256) / 256, atol=0.6 / 128)
+    middle = (slice(4, -4), slice(4, -4))
+    np.testing.assert_allclose(small(slope)[middle], (grid(256, 256) / 256)[middle], atol=1e-4)
+    back = enlarged(small(slope), side)
+    np.testing.assert_allclose(back[8:-8, 8:-8], slope[8:-8, 8:-8], atol=1e-4)
+
+
+def test_what_is_no_square_lies_at_the_top_left():
+    picture = np.random.default_rng(0).random((180, 256, 3)).astype(np.float32)
+    found = small(picture)
+    np.testing.assert_array_equal(found[:180], picture)
+    np.testing.assert_array_equal(found[180:], picture[-1:].repeat(76, 0))
+
+
+# ---------------------------------------------------------------------------- the encoder that judges
+
+
+def test_the_judge_learns_where_parts_and_edges_are():
+    torch.manual_seed(0)
+    portrait = drawn_portrait("up")
+    source, masks, *_ = given(portrait, portrait.points)
+    points = torch.tensor(portrait.points / 128 - 1, dtype=torch.float32)[None]
+    network = judge.Looks(judge.LooksConfig(channels=(4, 4, 8, 8, 8)))
+    batch = {"source": source, "masks": masks, "from": points}
+    levels = network(source)
+    assert [tuple(level.shape[1:]) for level in levels] == [
+        (4, 128, 128), (4, 64, 64), (8, 32, 32), (8, 16, 16), (8, 8, 8)
+    ]  # fmt: skip
+    parts, edges = network.told(source)
+    assert parts.shape[1:] == (PARTS + 1, 128, 128)
+    assert edges.shape[1:] == (3, 128, 128)
+    optimizer = torch.optim.Adam(network.parameters(), 2e-2)
+    first = None
+    for _ in range(12):
+        value, terms = judge.looks_loss(network, batch)
+        assert set(terms) == {"parts", "edges"}
+        first = first if first is not None else float(value.detach())
+        optimizer.zero_grad()
+        value.backward()
+        optimizer.step()
+    assert float(value.detach()) < 0.8 * first
