@@ -29,6 +29,8 @@ MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, set()),
     "edit": ("cospeech.api", {}, {"out"}, set()),
     "animate": ("cospeech.api", {}, set(), set()),
+    "train video": ("cospeech.training.video.train", {}, set(), set()),
+    "video people": ("cospeech.video.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
@@ -44,12 +46,13 @@ MIRROR = {
     "base merge": ("cospeech.motion_base.merge", {}, set(), {"quiet"}),
     "video setup": ("cospeech.video.setup", {}, set(), set()),
     "video keypoints": ("cospeech.video.keypoints", {}, {"out"}, set()),
+    "verify": ("cospeech.video.provenance", {}, set(), set()),
 }
 # Commands whose functions have another name.
 NAMES = {
     "base build": "build_base", "base info": "base_info", "base add": "add_to_base",
     "base check": "check_base", "base merge": "merge_bases", "video setup": "setup_video",
-    "video keypoints": "video_keypoints",
+    "video keypoints": "video_keypoints", "train video": "train_video", "video people": "build_people",
 }  # fmt: skip
 
 

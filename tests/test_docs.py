@@ -67,7 +67,7 @@ def test_commands_exist():
         if words[0].startswith("-"):
             assert words[0] in ("--help", "--version"), f"{name}: {words}"
             continue
-        command = " ".join(words[:2]) if words[0] in ("base", "video") else words[0]
+        command = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
         assert command in cli.COMMANDS, f"{name}: {words}"
         known = inspect.signature(cli.COMMANDS[command]).parameters
         for word in words[1:]:

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from .runtime import load
     from .speech.speech import Speech, Word, load_speech
     from .training.run import export, train
+    from .training.video.train import train_video
+    from .video.corpus import build_people
     from .video.keypoints import video_keypoints
+    from .video.provenance import verify
     from .video.setup import setup_video
 
 __version__ = "0.1.0"
@@ -41,6 +44,7 @@ _WHERE = {
     "animate": "api",
     "base_info": "motion_base.check",
     "build_base": "motion_base.build",
+    "build_people": "video.corpus",
     "canonical_skeleton": "motion.skeleton",
     "check_base": "motion_base.check",
     "compare": "api",
@@ -59,7 +63,9 @@ _WHERE = {
     "search": "motion_base.search",
     "setup_video": "video.setup",
     "train": "training.run",
+    "train_video": "training.video.train",
     "video_keypoints": "video.keypoints",
+    "verify": "video.provenance",
 }
 
 __all__ = [
@@ -73,6 +79,7 @@ __all__ = [
     "animate",
     "base_info",
     "build_base",
+    "build_people",
     "canonical_skeleton",
     "check_base",
     "compare",
@@ -91,6 +98,8 @@ __all__ = [
     "search",
     "setup_video",
     "train",
+    "train_video",
+    "verify",
     "video_keypoints",
 ]
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from .motion_base.search import search as search
     from .video.keypoints import video_keypoints as video_keypoints
     from .video.portrait import Portrait
+    from .video.provenance import verify as verify
     from .video.setup import setup_video as setup_video
 
 PICTURES = (".mp4", ".html")
@@ -42,10 +43,12 @@ _ON_REQUEST = {
     "add_to_base": "motion_base.build",
     "base_info": "motion_base.check",
     "build_base": "motion_base.build",
+    "build_people": "video.corpus",
     "check_base": "motion_base.check",
     "merge_bases": "motion_base.merge",
     "search": "motion_base.search",
     "setup_video": "video.setup",
+    "verify": "video.provenance",
     "video_keypoints": "video.keypoints",
 }
 
@@ -390,10 +393,14 @@ def animate(
     shown = portrait
     if isinstance(shown, str | Path):
         shown = open_portrait(shown, points=points, size=size)
+    maker = "motion"
     if motion is None:
+        maker = str(model) if isinstance(model, str | Path) else model.name
         motion = generate(
             speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
         )
     elif isinstance(motion, str | Path):
         motion = open_driver(motion)
-    return animate_portrait(shown, motion, out, speech=speech, strength=strength, refine=refine, mark=mark)
+    return animate_portrait(
+        shown, motion, out, speech=speech, strength=strength, refine=refine, mark=mark, model=maker
+    )

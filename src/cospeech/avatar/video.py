@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,7 @@ def render_video(
 
 def write_video(
     path: Path,
-    frames: Iterator[np.ndarray],
+    frames: Iterable[np.ndarray],
     count: int,
     fps: float,
     size: tuple[int, int],
@@ -98,13 +98,14 @@ def write_video(
         size: (width, height) of the pictures, even.
         speech: the sound, cut or filled to ``count / fps`` seconds.
         quality: x264's constant rate factor.
-        metadata: tags of the container by name, such as comment.
+        metadata: what the container says of the video: title, comment, description ...; names that mp4 does
+            not know are lost.
     """
     import av
     from av.video.reformatter import Colorspace
 
     rate = rate_fraction(fps)
-    with av.open(str(path), "w", options={"movflags": "+faststart+use_metadata_tags"}) as container:
+    with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         container.metadata.update(metadata or {})
         video: Any = container.add_stream(
             "libx264" if "libx264" in av.codecs_available else "h264", rate=rate

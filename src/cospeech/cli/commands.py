@@ -31,6 +31,7 @@ from .annotations import (
 from .base import BASE_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
+from .verify import VERIFY_COMMANDS
 from .video import VIDEO_COMMANDS
 
 
@@ -111,7 +112,7 @@ def train(
         splits: what to train on.
         part: of a store with faces: body, face or all.
     """
-    _need_torch()
+    need_torch()
     from ..training.run import train as run
 
     run(
@@ -138,7 +139,7 @@ def export(
         store: the store it was trained on; what gestures takes its rest poses from it.
         name: the model's name; that of the folder unless given.
     """
-    _need_torch()
+    need_torch()
     from ..training.run import export as write
 
     write(run, out, store=store, name=name)
@@ -232,10 +233,12 @@ COMMANDS: dict[str, Any] = {
     "compare": compare,
     **BASE_COMMANDS,
     **VIDEO_COMMANDS,
+    **VERIFY_COMMANDS,
 }
 
 
-def _need_torch() -> None:
+def need_torch() -> None:
+    """Raises UserError where torch is not installed."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None:

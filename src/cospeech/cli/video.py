@@ -6,21 +6,25 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
-from tyro.conf import Positional, arg
+from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 from ..errors import UserError
 from ..progress import note
 from .annotations import (
     Count,
+    MaybeCount,
     MaybeEmotion,
     MaybeFile,
     MaybeFolder,
     MaybeName,
     Model,
+    OutFolder,
     Recording,
+    StoreFolder,
 )
 from .outputs import done, not_over
 
+Files = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE|FOLDER", help_behavior_hint="")]]
 PictureOrFilm = Annotated[Path, arg(metavar="PICTURE|FILM")]
 PointsFile = Annotated[Path, arg(aliases=["-o"], metavar="FILE.json")]
 MaybePython = Annotated[str | None, arg(metavar="PYTHON", help_behavior_hint="")]
@@ -126,8 +130,79 @@ def animate(
     done((target,), began, f"{heard.seconds:.1f} s of film")
 
 
+def train_video(
+    *,
+    out: OutFolder,
+    video: Files = (),
+    portraits: Files = (),
+    people: Files = (),
+    preset: str = "default",
+    steps: MaybeCount = None,
+    start: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
+    seed: Count = 0,
+    name: MaybeName = None,
+) -> None:
+    """Learn the looks of a person from films of them, or those of many (needs the extra [train]).
+
+    Args:
+        out: run folder; the model folder is OUT/model, for animate with --refine OUT/model.
+        video: films of one person before a still camera. Takes several.
+        portraits: pictures, or folders of them; they are moved by their layers. Takes several.
+        people: folders of drawn people, made by video people. Takes several.
+        preset: tiny, default or large (for a GPU).
+        steps: instead of the preset's.
+        start: weights to begin with: the shipped model, a model folder, or none for new ones.
+        seed: of weights, poses and batches.
+        name: the model's name; that of the folder unless given.
+    """
+    from .commands import need_torch
+
+    need_torch()
+    from ..training.video.train import train_video as run
+
+    model = run(
+        out, video=video, portraits=portraits, people=people, preset=preset, steps=steps, start=start,
+        seed=seed, name=name,
+    )  # fmt: skip
+    note(f"wrote {model}; next: cospeech animate PORTRAIT SPEECH --refine {model}")
+
+
+def people(
+    store: Positional[StoreFolder],
+    /,
+    *,
+    out: OutFolder,
+    count: Count = 500,
+    frames_each: Count = 6,
+    size: Annotated[int, arg(metavar="PIXELS")] = 256,
+    seed: Count = 0,
+    split: str = "train",
+    film: FlagCreatePairsOff[bool] = False,
+) -> None:
+    """Draw people of many looks who move as in a store, to train portrait video on.
+
+    Args:
+        store: folder made by prepare, with recorded motion.
+        out: folder of the corpus; goes on where it was interrupted.
+        count: how many people.
+        frames_each: pictures of each.
+        size: pixels of their sides.
+        seed: of looks and moments.
+        split: of the store, whose actors move.
+        film: consecutive pictures at 30 a second instead of poses far apart.
+    """
+    from ..video.corpus import build_people
+
+    build_people(
+        store, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film
+    )
+    note(f"wrote {out}; next: cospeech train video --people {out} -o RUN")
+
+
 VIDEO_COMMANDS: dict[str, Any] = {
     "animate": animate,
+    "train video": train_video,
+    "video people": people,
     "video setup": setup,
     "video keypoints": keypoints,
 }

@@ -38,6 +38,8 @@ def parsed(
             name.split(" ")[1]: command for name, command in commands.items() if name.startswith(f"{group} ")
         }
         return parsed(words[1:], own, f"{program} {group}")
+    if words and " ".join(words[:2]) in commands and words[0] in commands:  # "train video" beside "train"
+        return parsed(words[1:], {words[1]: commands[" ".join(words[:2])]}, f"{program} {words[0]}")
     commands = _grouped(commands)
     chosen: list[Callable[[], None]] = []
 
@@ -68,6 +70,8 @@ def _grouped(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[
     result: dict[str, Callable[..., None]] = {}
     for name, command in commands.items():
         group = name.partition(" ")[0]
+        if group in commands and group != name:
+            continue
         if group != name and group not in result:
 
             def listed() -> None: ...

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,9 @@ from .driving import drive, drive_points
 from .film import film_frames
 from .lips import lips
 from .portrait import Portrait
+from .provenance import Record, fingerprint
 from .refine import METHOD
+from .watermark import Marker
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 
@@ -71,7 +72,7 @@ def animate_portrait(
     strength: float = 1.0,
     refine: str | Path = METHOD,
     mark: bool = True,
-    about: Mapping[str, str] | None = None,
+    model: str = "motion",
     quality: int = 20,
     workers: int | None = None,
     quiet: bool = False,
@@ -86,7 +87,7 @@ def animate_portrait(
         strength: 0 (still) to 1 of the gestures.
         refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
         mark: carry the watermark and the record that tell it is made (docs/responsible-use.md).
-        about: what the record tells beside.
+        model: what made the motion, for the record.
         quality: x264's constant rate factor, 0 to 51.
         workers: processes that draw; by default one a processor.
         quiet: no progress bar.
@@ -103,9 +104,12 @@ def animate_portrait(
     frames = film_frames(portrait, points, refine=refine, workers=workers)
     metadata: dict[str, str] = {}
     if mark:
-        from .provenance import marked
-
-        frames, metadata = marked(frames, portrait.size, about or {})
+        inputs = {"portrait": fingerprint(portrait.picture)}
+        if speech is not None:
+            inputs["speech"] = fingerprint(speech.samples)
+        record = Record("portrait", inputs, model)
+        marker, metadata = Marker(record.id, portrait.size), record.metadata()
+        frames = (marker.mark(frame) for frame in frames)
     stage(f"drawing {len(points)} frames of {portrait.size[0]} x {portrait.size[1]}")
     with atomic_path(path) as temporary:
         shown = track(frames, "drawing", total=len(points), quiet=quiet)

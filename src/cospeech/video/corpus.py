@@ -59,7 +59,7 @@ def build_people(
     store: str | Path | Store,
     out: str | Path,
     *,
-    count: int,
+    count: int = 500,
     frames_each: int = 6,
     size: int = 256,
     seed: int = 0,

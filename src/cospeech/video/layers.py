@@ -180,17 +180,20 @@ def _arm(
     result["hand"] = _hand_distance(shape, size, scale)
     # A bare arm under a sleeve: colours are compared for each part by itself.
     ahead = np.minimum(result["lower"], result["hand"])
-    whole = np.zeros_like(ahead)
-    for own, other in ((result["upper"], ahead), (ahead, result["upper"])):
-        alike = _like(image, own, np.minimum(own, other), person)
-        whole = np.maximum(whole, 1 / (1 + np.exp(-(9 * (1 - own) + alike))))
-    whole = snapped(whole, image, radius, 1e-4)
-    whole = np.clip((whole - 0.15) / 0.7, 0, 1) * person
+    alone = {}
+    for name, own, other in (
+        ("upper", result["upper"], ahead), ("lower", ahead, result["upper"]), ("hand", result["hand"], None),
+    ):  # fmt: skip
+        near = own if other is None else np.minimum(own, other)
+        alike = _like(image, own, near, person)
+        likely = snapped(1 / (1 + np.exp(-(9 * (1 - own) + alike))), image, radius, 1e-4)
+        alone[name] = np.clip((likely - 0.15) / 0.7, 0, 1) * person
+    whole = np.maximum.reduce(list(alone.values()))
     # What is in front keeps its pixels; the part behind it goes on under it as a round cap at the joint.
     arm = bones(points, side)
     # The top of the arm fades into the body, which moves nearly alike there.
     fade = np.clip((reach["upper"] + 0.05) / 0.3, 0, 1)
-    masks = {"hand": whole * np.clip((1.25 - result["hand"]) / 0.2, 0, 1)}
+    masks = {"hand": alone["hand"] * np.clip((1.25 - result["hand"]) / 0.2, 0, 1)}
     covers = {"hand": np.zeros_like(whole)}
     for part, front, cap in (("lower", ("hand",), 0.9), ("upper", ("hand", "lower"), 1.6)):
         covers[part] = np.max([masks[other] for other in front], axis=0)
@@ -207,6 +210,7 @@ def _arm(
     edges = {part: np.clip((1.9 - result[part]) / 0.3, 0, 1) for part in masks}
     edges["upper"] = edges["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
     sure = {part: whole * np.clip((1.35 - result[part]) / 0.2, 0, 1) * (1 - covers[part]) for part in masks}
+    sure["hand"] = masks["hand"]
     return {part: (masks[part], sure[part], edges[part]) for part in masks}
 
 
@@ -230,7 +234,7 @@ def _hand_distance(shape: np.ndarray, size: tuple[int, int], scale: float) -> np
 
 
 def _like(image: np.ndarray, own: np.ndarray, nearest: np.ndarray, person: np.ndarray) -> np.ndarray:
-    """[H, W] log ratio, cut to +-4, of a colour inside a part and outside of the arm near by (histograms)."""
+    """[H, W] log ratio, cut to +-4, of a colour inside a part and outside of it near by (histograms)."""
     bins = np.minimum((image * 12).astype(int), 11)
     code = (bins[..., 0] * 12 + bins[..., 1]) * 12 + bins[..., 2]
     inside = np.bincount(code[(own < 0.6) & (person > 0.5)], minlength=1728).astype(float)

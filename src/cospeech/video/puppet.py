@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..motion.points import SHOULDERS
+from .face import eyes_open, paint_face, similarity
 from .layers import PARTS, SIDES, Layers, bones, hand, unit
 from .splines import Spline, fit_spline
 
-MOUTH = range(60, 68)  # inner lips among the 68 points of the face
 SHORTEST = 0.3  # of a bone's length in the portrait: nothing is squeezed further
 
 
@@ -81,20 +81,12 @@ def anchors(points: np.ndarray, source: np.ndarray, size: tuple[int, int]) -> np
     return np.concatenate([np.array(trunk), head @ matrix.T + offset])
 
 
-def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn, scale and move (matrix [2, 2], offset [2]) that take points [N, 2] nearest to others."""
-    a, b = source - source.mean(0), target - target.mean(0)
-    power = max(float((a * a).sum()), 1e-9)
-    real, imaginary = (a * b).sum() / power, (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / power
-    matrix = np.array([[real, -imaginary], [imaginary, real]])
-    return matrix, target.mean(0) - matrix @ source.mean(0)
-
-
 def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[Plate | Bone]:
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
+    awake = eyes_open(source, driven)
     new, old = (
-        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (driven, source)
+        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (awake, source)
     )
     result["body"] = plate(new, old, max(size) / 2, 1e-5)
     for side in SIDES:
@@ -154,7 +146,6 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
         window = _window(layers.masks[k], move, layers.size, grid)
         if window is None:
             continue
-        places = grid[window].reshape(-1, 2)
         came = places_from(move, window, _face(driven) if k == 0 else None).reshape(-1, 2)
         stacked = np.concatenate([layers.colours[k], layers.masks[k][..., None]], -1)
         got = sample(stacked, came).reshape(*grid[window].shape[:2], 4)
@@ -163,7 +154,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
             beyond = np.maximum(np.maximum(-came, came - [width, height]).max(-1), 0).reshape(share.shape)
             share = share * np.clip(1 - beyond.astype(np.float32) / 2, 0, 1)
         if k == 0:
-            got[..., :3] = _mouth(got[..., :3], driven, layers, places).reshape(got[..., :3].shape)
+            paint_face(got[..., :3], layers, driven, window)
         picture[window] = got[..., :3] * share + picture[window] * (1 - share)
         source[window] = np.where(share > 0.5, came.reshape(source[window].shape), source[window])
         seen[(slice(None), *window)] *= 1 - share[None, ..., 0]
@@ -258,49 +249,3 @@ def sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     low = flat[at + width] * (1 - u) + flat[at + width + 1] * u
     result: np.ndarray = top * (1 - v) + low * v
     return result
-
-
-def _mouth(colours: np.ndarray, driven: np.ndarray, layers: Layers, places: np.ndarray) -> np.ndarray:
-    """Inside of the mouth, as far as the lips open further than in the portrait: dark, with teeth above."""
-    inner, before = driven[48:][list(MOUTH)], layers.points[48:][list(MOUTH)]
-    flat = colours.reshape(-1, 3).copy()
-    gap = np.linalg.norm(inner[[1, 2, 3]] - inner[[7, 6, 5]], axis=1).mean()
-    own = np.linalg.norm(before[[1, 2, 3]] - before[[7, 6, 5]], axis=1).mean()
-    wide = float(np.linalg.norm(inner[4] - inner[0]))
-    opened = (gap - own) / max(wide, 1e-6)
-    if opened <= 0.02:
-        return flat
-    low, high = inner.min(0) - 2, inner.max(0) + 2
-    near = np.flatnonzero(((places > low) & (places < high)).all(1))
-    if not len(near):
-        return flat
-    share = _inside(places[near], inner) * min(1.0, (opened - 0.02) / 0.06)
-    upper = np.interp(places[near, 0], *_sorted(inner[[0, 1, 2, 3, 4]]))
-    lower = np.interp(places[near, 0], *_sorted(inner[[0, 7, 6, 5, 4]]))
-    depth = (places[near, 1] - upper) / np.maximum(lower - upper, 1e-6)
-    across = np.abs(places[near, 0] - inner[[0, 4], 0].mean()) / (wide / 2)
-    teeth = np.clip((0.42 - depth) / 0.12, 0, 1) * np.clip((0.85 - across) / 0.3, 0, 1)
-    teeth *= np.clip((opened - 0.08) / 0.1, 0, 1)
-    dark, bone = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])
-    inside = dark + (bone - dark) * teeth[:, None]
-    flat[near] = flat[near] * (1 - share[:, None]) + inside * share[:, None]
-    return flat
-
-
-def _sorted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(points[:, 0])
-    return points[order, 0], points[order, 1]
-
-
-def _inside(places: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """[M] 1 within a closed outline [N, 2], 0 outside, soft over a pixel."""
-    after = np.roll(outline, -1, axis=0)
-    way = after - outline
-    offset = places[:, None] - outline[None]
-    share = np.clip((offset * way).sum(-1) / np.maximum((way * way).sum(-1), 1e-9), 0, 1)
-    distance = np.linalg.norm(offset - share[..., None] * way, axis=-1).min(1)
-    between = (outline[None, :, 1] > places[:, None, 1]) != (after[None, :, 1] > places[:, None, 1])
-    slope = np.where(np.abs(way[:, 1]) < 1e-9, 1e-9, way[:, 1])
-    cross = outline[None, :, 0] + (places[:, None, 1] - outline[None, :, 1]) * way[:, 0] / slope
-    within = (between & (places[:, None, 0] < cross)).sum(1) % 2 == 1
-    return np.clip(np.where(within, distance, -distance) + 0.5, 0, 1)

@@ -106,7 +106,7 @@ class TrainedVideo(nn.Module):
     def __init__(self, config: PortraitConfig, weights: VideoLoss) -> None:
         super().__init__()
         self.generator, self.weights = PortraitGenerator(config), weights
-        self.critic = PatchCritic() if weights.adversarial else None
+        self.critic = PatchCritic()
 
     def forward(self, batch: Batch) -> Tensor:
         picture: Tensor = self.generator(
@@ -164,7 +164,7 @@ def video_loss(
         value = value + weights.perceptual * total
     inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     assert isinstance(inner, TrainedVideo)
-    if inner.critic is not None and inner.generator.refiner.edges is not None:
+    if weights.adversarial and inner.generator.refiner.edges is not None:
         with torch.no_grad():
             heat = functional.interpolate(inner.generator.refiner.edges(batch["points"]), size=made.shape[-1])
         seen_made = patches(torch.cat([made, heat], 1), batch["points"])

@@ -21,8 +21,9 @@ import numpy as np
 from ...errors import UserError
 from ...files import atomic_path
 from ...motion.points import SHOULDERS
+from ...video.face import similarity
 from ...video.layers import INDEX, SIDES, Layers, cut, unit
-from ...video.puppet import draw, similarity
+from ...video.puppet import draw
 
 SHARD = 32  # pairs
 

@@ -1,0 +1,26 @@
+"""The command that reads the marks of generated videos."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+from tyro.conf import Positional, arg
+
+
+def verify(video: Positional[Annotated[Path, arg(metavar="VIDEO")]], /) -> None:
+    """Say whether a video is marked as generated; status 0 if it is, 1 if no mark can be read.
+
+    Args:
+        video: a video file, as it was written or encoded again.
+    """
+    from .. import api
+
+    verdict = api.verify(video)
+    sys.stdout.write("\n".join(verdict.lines()) + "\n")
+    if not verdict.marked:
+        raise SystemExit(1)
+
+
+VERIFY_COMMANDS: dict[str, Any] = {"verify": verify}
