@@ -141,10 +141,11 @@ def animated(
 def film_pictures(film: Path) -> Iterator[np.ndarray]:
     """[H, W, 3] uint8 of every frame of a film."""
     import av
+    from av.video.reformatter import Colorspace
 
     with av.open(str(film)) as container:
         for frame in container.decode(video=0):
-            yield frame.to_ndarray(format="rgb24")
+            yield frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709).to_ndarray()
 
 
 def checked(film: Path, samples: np.ndarray) -> dict[str, Any]:
@@ -210,6 +211,9 @@ def speed(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[
             entry: dict[str, Any] = {"runs": rows}
             if len(walls) > 1:
                 entry["line"] = line(options.seconds, walls)
+                spent = [rows[f"{seconds:g}"]["cpu_s"] for seconds in options.seconds]
+                slope = line(options.seconds, spent)["slope_s_per_s"]
+                entry["cpu_ms_per_frame_of_slope"] = round(1000 * slope / FPS, 1)
             result[f"{size} {Path(refine).name}"] = entry
     if options.cold and os.environ.get(INTERPRETER):
         write_wav(folder / "talk.wav", repeated(sound, options.seconds[0]))
@@ -340,12 +344,12 @@ def compared(
     rows = []
     for i, j in chosen:
         both = points[[i, j]]
-        corners, side, _ = boxes(both, "face", scene.portrait.size)
+        corners, side, _ = boxes(both.mean(0)[None], "face", scene.portrait.size)
+        x, y = corners[0]
         drawn = list(film_frames(scene.portrait, both, refine=scene.refine, workers=1))
-        cuts = []
+        cuts: list[float] = []
         for pair in (drawn, [pictures[i], pictures[j]]):
-            cut = [one[y : y + side, x : x + side] for one, (x, y) in zip(pair, corners, strict=True)]
-            cuts += alike(*cut)
+            cuts += alike(*(one[y : y + side, x : x + side] for one in pair))
         rows.append([float(np.linalg.norm(both[0, 48:] - both[1, 48:], axis=-1).mean()), *cuts])
     names = ("points_apart_px", "drawn_ssim", "drawn_colour", "film_ssim", "film_colour")
     means = np.mean(rows, axis=0)
