@@ -195,10 +195,9 @@ def verify(video: str | Path) -> Verdict:
         if not moving or container.format.name.endswith(("_pipe", "image2")):
             raise UserError(f"{path} is no video; give an mp4, mov, mkv or webm file")
         record = _record(container.metadata)
-        try:
-            reading = read(_frames(container, moving[0]))
-        except av.FFmpegError as error:
-            raise UserError(f"{path} is damaged and cannot be decoded; give a whole video") from error
+        reading = read(_frames(container, moving[0]))
+    if record is None and not reading.frames:
+        raise UserError(f"{path} is damaged: no frame of the video can be decoded; give a whole one")
     return Verdict(path, record, reading)
 
 
@@ -213,10 +212,15 @@ def _record(metadata: Mapping[str, str]) -> Record | None:
 
 
 def _frames(container: Any, stream: Any) -> Iterator[np.ndarray]:
+    """Frames of a video up to its end or to where it is damaged; of a long one not all."""
+    from av.error import FFmpegError
     from av.video.reformatter import Colorspace
 
     stream.thread_type = "AUTO"
     step = max(1, (stream.frames or 0) // LOOKED_AT)
-    for index, frame in enumerate(container.decode(stream)):
-        if index % step == 0:
-            yield frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709)
+    try:
+        for index, frame in enumerate(container.decode(stream)):
+            if index % step == 0:
+                yield frame.to_ndarray(format="rgb24", src_colorspace=Colorspace.ITU709)
+    except FFmpegError:
+        return

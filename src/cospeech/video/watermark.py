@@ -147,7 +147,7 @@ def read(frames: Iterable[np.ndarray]) -> Reading:
         total += _flattened(grey, 9, 9, 0.6), _flattened(small[..., 2] - grey, 17, 17, 0.8)
         count += 1
     score, payload = 0.0, 0
-    if np.ptp(total) > 1e-6:
+    if np.ptp(total) > 1e-3:  # more than rounding
         projections = _projections(total)
         payload = int(np.argmax(projections))
         score = float(projections[payload])
