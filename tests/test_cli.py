@@ -27,7 +27,7 @@ __all__ = ["place", "works"]  # fixtures
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, set()),
-    "edit": ("cospeech.api", {}, {"out"}, set()),
+    "edit": ("cospeech.editing", {}, set(), set()),
     "animate": ("cospeech.api", {}, set(), set()),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
