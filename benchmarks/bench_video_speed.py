@@ -1,6 +1,6 @@
 """Time, memory, length and sound of the whole animate command, and what stays still: one JSON object.
 
-    python benchmarks/bench_video_speed.py PORTRAIT SOUND --points POINTS.json [--refine portrait none]
+    python benchmarks/bench_video_speed.py PORTRAIT SOUND --points POINTS.json [--refine MODEL none]
         [--sizes 256 512] [--seconds 5 10 20 40] [--cores 2] [--no-mark] [--checks speed background face]
 
 ``speed``: ``python -m cospeech animate`` as a process, for sounds made by repeating SOUND. Wall seconds of
@@ -370,7 +370,7 @@ def main() -> None:
     parser.add_argument("portrait", type=Path)
     parser.add_argument("sound", type=Path)
     parser.add_argument("--points", type=Path, required=True, help="of `cospeech video keypoints`")
-    parser.add_argument("--refine", nargs="+", default=["portrait", "none"], help="the checks use the first")
+    parser.add_argument("--refine", nargs="+", default=["none"], help="the checks use the first")
     parser.add_argument("--model", default="contextual", help="of gestures")
     parser.add_argument("--sizes", nargs="+", type=int, default=[256, 512], help="the checks use the first")
     parser.add_argument("--seconds", nargs="+", type=float, default=[5.0, 10.0, 20.0, 40.0])

@@ -27,7 +27,7 @@ __all__ = ["place", "works"]  # fixtures
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, set()),
-    "edit": ("cospeech.api", {}, {"out"}, set()),
+    "edit": ("cospeech.editing", {}, set(), set()),
     "animate": ("cospeech.api", {}, set(), set()),
     "train video": ("cospeech.training.video.train", {}, set(), set()),
     "video people": ("cospeech.video.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),

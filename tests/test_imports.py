@@ -21,6 +21,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("__init__", "__main__"),
     ("cli",),
     ("api",),
+    ("editing",),
     ("given",),
     ("training",),
     ("video",),
@@ -44,8 +45,8 @@ EXCEPTIONS = {
 
 # What runs when somebody generates, edits, converts or renders. Importing torch takes seconds.
 LIGHT = (
-    "__init__", "__main__", "cli", "api", "runtime", "avatar", "sampling", "speech", "motion", "data",
-    "rotation", "timing", "errors", "files", "emotions", "progress", "methods.base", "methods.folder",
+    "__init__", "__main__", "cli", "api", "editing", "runtime", "avatar", "sampling", "speech", "motion",
+    "data", "rotation", "timing", "errors", "files", "emotions", "progress", "methods.base", "methods.folder",
     "motion_base", "video",
     "encoders.settings", "encoders.frames", "encoders.inputs",
 )  # fmt: skip

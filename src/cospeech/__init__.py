@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api import animate, compare, convert, edit, evaluate, generate, render
+    from .api import animate, compare, convert, evaluate, generate, render
     from .data.clips import GestureClip
     from .data.prepare import prepare
+    from .editing import edit
     from .errors import UserError
     from .motion.motion import Motion, load_motion
     from .motion.skeleton import Skeleton, canonical_skeleton
@@ -49,7 +50,7 @@ _WHERE = {
     "check_base": "motion_base.check",
     "compare": "api",
     "convert": "api",
-    "edit": "api",
+    "edit": "editing",
     "evaluate": "api",
     "export": "training.run",
     "generate": "api",

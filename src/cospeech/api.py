@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .editing import edit as edit
 from .emotions import EMOTIONS
 from .errors import UserError
 from .files import atomic_path, check_folder
@@ -140,49 +141,6 @@ def generate(
     return loaded.generate(
         speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
         start_pose=pose(start_pose, before=before), end_pose=pose(end_pose, last=True), **more,
-    )  # fmt: skip
-
-
-def edit(
-    motion: str | Path | Motion,
-    *,
-    speech: str | Path | Speech,
-    span: Sequence[str | tuple[float, float]] = (),
-    joints: Sequence[str] = (),
-    emotion: str | Mapping[str, float] | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
-    seed: int = 0,
-    model: str | Path | GestureModel = "contextual",
-) -> Motion:
-    """Other gestures in a part of a motion; every frame and joint that is not named keeps its bits.
-
-    Motion of a known rig is retargeted first. Pelvis, legs, place and face are always kept.
-
-    Args:
-        motion: a motion file, or a loaded ``Motion``.
-        speech: the sound that goes with it, as long as it within 0.1 s.
-        span: what to make anew, "START:END" or (START, END) in seconds; everything if none is given.
-        joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso; all if none.
-        emotion: of the new gestures, as in ``generate``.
-        intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
-        speaker: whose manner, a name that the model knows.
-        seed: another one gives another take.
-        model: a shipped model's name, a model folder or a loaded model.
-    Raises:
-        UserError: anything given that cannot be used.
-    """
-    emotion = mood(emotion)
-    loaded = load(model) if isinstance(model, str | Path) else model
-    moved = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    if not isinstance(speech, Speech):
-        speech = load_speech(speech)
-    if emotion == AUTO:
-        known = getattr(loaded, "emotions", EMOTIONS)
-        emotion = heard_mixture(hear_emotion(speech, model=loaded), known=known)
-    return loaded.edit(
-        moved, speech, span=span, joints=joints, emotion=emotion, intensity=intensity, speaker=speaker,
-        seed=seed,
     )  # fmt: skip
 
 
@@ -365,7 +323,7 @@ def animate(
     model: str | Path | GestureModel = "contextual",
     size: int = 512,
     strength: float = 1.0,
-    refine: str | Path = "portrait",
+    refine: str | Path = "none",
     mark: bool = True,
 ) -> Path:
     """A film in which a portrait gestures and speaks, exactly as long as the recording, with its sound.
@@ -379,7 +337,7 @@ def animate(
         emotion, intensity, speaker, transcript, seed, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
-        refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
+        refine: a network that paints what warping cannot (a model folder), or "none".
         mark: carry the watermark and the record that tell it is made.
     Raises:
         UserError: anything given that cannot be used, or a portrait without a face or shoulders.

@@ -19,6 +19,7 @@ from .frames import picture_size, render_frames
 
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AAC_FRAME = 1024  # samples
+BT709 = (1, 1, 1)  # colour space, primaries, curve
 
 
 def render_video(
@@ -87,12 +88,14 @@ def write_video(
     speech: Speech | None = None,
     quality: int = 20,
     metadata: Mapping[str, str] | None = None,
+    colours: tuple[int, int, int] = BT709,
 ) -> None:
-    """Encode pictures [H, W, 3] uint8 sRGB and a sound into a file, in step.
+    """Encode pictures and a sound into a file, in step.
 
     Args:
         path: the file; its suffix chooses the container.
-        frames: the pictures, ``count`` of them.
+        frames: the pictures, ``count`` of them: [H, W, 3] uint8 sRGB, or [3 H / 2, W] uint8 planes of YUV
+            4:2:0 (Y, U, V), which go to the encoder as they are.
         count: how many.
         fps: frames a second.
         size: (width, height) of the pictures, even.
@@ -100,6 +103,7 @@ def write_video(
         quality: x264's constant rate factor.
         metadata: what the container says of the video: title, comment, description ...; names that mp4 does
             not know are lost.
+        colours: colour space, primaries and curve of planes, by their numbers in H.264.
     """
     import av
     from av.video.reformatter import Colorspace
@@ -115,16 +119,19 @@ def write_video(
         video.codec_context.time_base = 1 / rate
         video.options = {"crf": str(quality), "preset": "veryfast"}
         # BT.709, and said so, else players guess and skin turns greenish.
-        video.codec_context.colorspace = 1
-        video.codec_context.color_primaries = 1
-        video.codec_context.color_trc = 1
+        context = video.codec_context
+        context.colorspace, context.color_primaries, context.color_trc = colours
         sound = None
         if speech is not None:
             samples, sample_rate = _sound(speech, count, fps)
             sound = _Sound(container, samples, sample_rate)
         for index, picture in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-            frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
+            planes = picture.ndim == 2
+            frame = av.VideoFrame.from_ndarray(
+                np.ascontiguousarray(picture), format="yuv420p" if planes else "rgb24"
+            )
+            if not planes:
+                frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
             frame.pts, frame.time_base = index, 1 / rate
             container.mux(video.encode(frame))
             if sound is not None:

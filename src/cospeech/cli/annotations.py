@@ -8,6 +8,7 @@ from typing import Annotated
 from tyro.conf import UseAppendAction, arg
 
 Recording = Annotated[Path, arg(metavar="SPEECH")]
+MaybeRecording = Annotated[Path | None, arg(metavar="SPEECH", help_behavior_hint="")]
 MotionFile = Annotated[Path, arg(metavar="MOTION")]
 StoreFolder = Annotated[Path, arg(metavar="STORE")]
 RunFolder = Annotated[Path, arg(metavar="RUN")]

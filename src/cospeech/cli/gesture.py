@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
+from ..errors import UserError
 from ..progress import note, stage
 from .annotations import (
     Constraints,
@@ -20,6 +21,7 @@ from .annotations import (
     MaybeModel,
     MaybeName,
     MaybePose,
+    MaybeRecording,
     Model,
     MotionFile,
     Out,
@@ -127,8 +129,8 @@ def edit(
     motion: Positional[MotionFile],
     /,
     *,
-    speech: Recording,
     out: Out,
+    speech: MaybeRecording = None,
     span: Spans = (),
     joints: Joints = (),
     emotion: MaybeEmotion = None,
@@ -136,41 +138,57 @@ def edit(
     speaker: MaybeName = None,
     seed: Count = 0,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
+    points: MaybeFile = None,
+    refine: Annotated[str, arg(metavar="FOLDER|none")] = "none",
+    mark: Annotated[bool, arg(help_behavior_hint="")] = True,
 ) -> None:
-    """Give a part of a motion other gestures; all else stays exactly as it is.
+    """Give a part of a motion, or of a film, other gestures; all else stays as it is.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .vrma).
-        speech: the sound that goes with it, as long as it within 0.1 s.
-        out: where to write; the suffix chooses the format. Takes several.
+        motion: a motion file (.bvh .npz .glb .vrma), or a film of one person (.mp4 .mov .webm .mkv .avi).
+        out: where to write; the suffix chooses the format. Takes several of a motion; of a film one .mp4.
+        speech: the sound that goes with it, as long as it within 0.1 s. A film needs none; another speech is
+            heard within the spans, and the face follows it.
         span: what to make anew, as in 2.0:4.5, in seconds; everything unless given. Takes several.
-        joints: hands, arms, left-arm, right-arm, head, torso or names of joints; all unless given.
-            Takes several. Pelvis, legs, place and face are always kept.
+        joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
+            all of a motion, whose pelvis, legs, place and face are always kept; of a film the arms.
         emotion: of the new gestures; the names are those of generate.
         intensity: liveliness of the new gestures, 0.25 to 2.5; 1.0 is usual.
         speaker: whose manner of gesturing; a wrong name lists the right ones.
         seed: another one gives another take.
         model: a shipped model or a model folder.
+        points: of a film: JSON of its points from another detector (MMPose, DWPose, OpenPose).
+        refine: of a film: a network that paints what warping cannot, from train video, or none.
+        mark: of a film: carry the watermark and the record that tell it is made; --no-mark to leave them out.
     """
     began = time.monotonic()
     from .. import api
-    from ..motion.motion import load_motion
+    from ..editing import is_film
+    from ..motion.motion import Motion, load_motion
     from ..runtime import load
     from ..speech.speech import load_speech
 
+    film = is_film(motion)
+    if film and len(out) > 1:
+        raise UserError(f"the edit of a film is written to one file; got {len(out)}, name one .mp4")
     for target in some(out):
-        not_over(api.check_target(target), motion, speech)
-    wished = api.mood(emotion)
-    loaded, moved = load(model), load_motion(motion)
+        not_over(api.check_target(target), motion, speech, points)
+    wished, heard = api.mood(emotion), None
+    loaded, moved = load(model), motion if film else load_motion(motion)
     stage("listening")
-    heard = load_speech(speech)
-    if wished == api.AUTO:
+    if speech is not None or (film and wished == api.AUTO):
+        heard = load_speech(speech or motion)
+    if wished == api.AUTO and heard is not None:
         wished = listened(heard, loaded)
     stage("gesturing")
     edited = api.edit(
-        moved, speech=heard, span=span, joints=joints, emotion=wished, intensity=intensity, speaker=speaker,
-        seed=seed, model=loaded,
+        moved, speech=None if speech is None else heard, out=out[0] if film else None, span=span,
+        joints=joints, emotion=wished, intensity=intensity, speaker=speaker, seed=seed, model=loaded,
+        points=points, refine=refine, mark=mark,
     )  # fmt: skip
+    if not isinstance(edited, Motion):
+        done(out, began, f"{motion.name} edited")
+        return
     for target in out:
         stage(f"writing {target.name}")
         api.write(edited, target, speech=heard)

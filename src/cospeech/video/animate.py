@@ -21,9 +21,8 @@ from .driving import drive, drive_points
 from .film import film_frames
 from .lips import lips
 from .portrait import Portrait
-from .provenance import Record, fingerprint
-from .refine import METHOD
-from .watermark import Marker
+from .provenance import Record, fingerprint, marked
+from .refine import NONE
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 
@@ -75,7 +74,7 @@ def animate_portrait(
     *,
     speech: Speech | None = None,
     strength: float = 1.0,
-    refine: str | Path = METHOD,
+    refine: str | Path = NONE,
     mark: bool = True,
     model: str = "motion",
     quality: int = 20,
@@ -90,7 +89,7 @@ def animate_portrait(
         path: the film, *.mp4; it appears whole or not at all.
         speech: its sound goes along; a motion of a few frames more or less is cut, or stands still.
         strength: 0 (still) to 1 of the gestures.
-        refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
+        refine: a network that paints what warping cannot (a model folder), or "none".
         mark: carry the watermark and the record that tell it is made (docs/responsible-use.md).
         model: what made the motion, for the record.
         quality: x264's constant rate factor, 0 to 51.
@@ -114,9 +113,7 @@ def animate_portrait(
         inputs = {"portrait": fingerprint(portrait.picture)}
         if speech is not None:
             inputs["speech"] = fingerprint(speech.samples)
-        record = Record("portrait", inputs, model)
-        marker, metadata = Marker(record.id, portrait.size), record.metadata()
-        frames = (marker.mark(frame) for frame in frames)
+        frames, metadata = marked(frames, portrait.size, Record("portrait", inputs, model))
     stage(f"drawing {len(points)} frames of {portrait.size[0]} x {portrait.size[1]}")
     with atomic_path(path) as temporary:
         shown = track(frames, "drawing", total=len(points), quiet=quiet)

@@ -12,7 +12,7 @@ from ..errors import UserError
 from ..pictures import draw_together, processors
 from .portrait import Portrait
 from .puppet import draw
-from .refine import METHOD, open_refiner
+from .refine import NONE, open_refiner
 
 ALONE = 12  # films of fewer frames are drawn here, without other processes
 
@@ -43,14 +43,14 @@ class _Job:
 
 
 def film_frames(
-    portrait: Portrait, points: np.ndarray, *, refine: str | Path = METHOD, workers: int | None = None
+    portrait: Portrait, points: np.ndarray, *, refine: str | Path = NONE, workers: int | None = None
 ) -> Iterator[np.ndarray]:
     """The portrait with its points at given places, one picture a frame.
 
     Args:
         portrait: from ``open_portrait``.
         points: [T, 116, 2] pixels of the portrait.
-        refine: the network that paints what warping cannot: a shipped model, a model folder, or "none".
+        refine: a network that paints what warping cannot (a model folder), or "none".
         workers: processes that draw; by default one a processor.
 
     Returns:

@@ -162,7 +162,7 @@ def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray
     shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
     neck = (np.abs(x - middle[0]) < 0.6 * half[0]) & (y > middle[1]) & (y < shoulders[1])
     core = (np.abs(x - shoulders[0]) < 0.33 * scale) & (y > shoulders[1]) & (y < shoulders[1] + scale)
-    hands = [_hand_distance(hand(points, side), size, scale) < 0.8 for side in SIDES]
+    hands = [hand_distance(hand(points, side), size, scale) < 0.8 for side in SIDES]
     return np.maximum.reduce([oval < 0.9, neck, core, *hands]).astype(float)
 
 
@@ -178,7 +178,7 @@ def _arm(
         result[part] = distance / (scale * (first + (last - first) * np.clip(share, 0, 1)))
         reach[part] = share
     shape = hand(points, side)
-    result["hand"] = _hand_distance(shape, size, scale)
+    result["hand"] = hand_distance(shape, size, scale)
     # A bare arm under a sleeve: colours are compared for each part by itself.
     ahead = np.minimum(result["lower"], result["hand"])
     alone = {}
@@ -223,7 +223,7 @@ def _grid(size: tuple[int, int]) -> np.ndarray:
     return np.stack([x, y])
 
 
-def _hand_distance(shape: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
+def hand_distance(shape: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
     """[H, W] distance to a hand of [21, 2], 1 at its border: fingers as lines, the palm as a fan of lines."""
     lines = []
     for finger in range(len(FINGERS)):

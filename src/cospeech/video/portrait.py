@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -26,6 +26,7 @@ class Portrait:
     points: np.ndarray  # [116, 2] float64 pixels, in the order of motion.points.POINTS, complete
     confidence: np.ndarray  # [116] 0 (made up) to 1
     person: np.ndarray  # [H, W] float32 in 0 .. 1, soft
+    behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: what was seen behind, and how surely
 
     @property
     def size(self) -> tuple[int, int]:
@@ -35,7 +36,11 @@ class Portrait:
     @cached_property
     def layers(self) -> Layers:
         """The portrait cut into what can move by itself."""
-        return cut(self.picture, self.points, self.person)
+        layers = cut(self.picture, self.points, self.person)
+        if self.behind is None:
+            return layers
+        sure = self.behind[..., 3:]
+        return replace(layers, background=layers.background * (1 - sure) + self.behind[..., :3] * sure)
 
 
 def open_portrait(

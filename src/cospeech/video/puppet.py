@@ -11,6 +11,8 @@ from .face import eyes_open, paint_face, similarity
 from .layers import PARTS, SIDES, Layers, bones, hand, unit
 from .splines import Spline, fit_spline
 
+_END = 0.12  # shoulder widths: radius of a part of an arm that is seen from its end
+_FORESHORTENED = 0.15  # shoulder widths: parts of arms shorter than that are seen from their end
 SHORTEST = 0.3  # of a bone's length in the portrait: nothing is squeezed further
 _LEAST = 0.6  # of the ratio of their sizes, by which shapes of a hand are laid on one another
 
@@ -110,12 +112,26 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
         np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (awake, source)
     )
     result["body"] = plate(new, old, max(size) / 2, 1e-5)
+    scale = unit(source)
     for side in SIDES:
         after, before = bones(driven, side), bones(source, side)
         for part in ("upper", "lower"):
-            result[f"{side}_{part}"] = Bone(after[part], before[part])
+            result[f"{side}_{part}"] = _limb(after[part], before[part], scale)
         result[f"{side}_hand"] = _hand_plate(hand(driven, side), hand(source, side))
     return [result[part] for part in PARTS]
+
+
+def _limb(driven: np.ndarray, source: np.ndarray, scale: float) -> Bone:
+    """The map of a part of an arm. One that points to the viewer in the portrait shows its end, which is
+    stretched as a whole: by its few pixels of length it would be drawn out without end."""
+    length = float(np.linalg.norm(source[1] - source[0])) / scale
+    beyond = _END * scale * float(np.clip(2.0 - length / _FORESHORTENED, 0, 1))
+    ends = []
+    for bone in (driven, source):
+        way = bone[1] - bone[0]
+        step = way / max(float(np.linalg.norm(way)), 1e-6) * beyond
+        ends.append(np.stack([bone[0] - step, bone[1] + step]))
+    return Bone(*ends)
 
 
 def plate(driven: np.ndarray, source: np.ndarray, unit: float, ridge: float) -> Plate:

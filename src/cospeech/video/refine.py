@@ -16,6 +16,7 @@ from .puppet import Drawn
 
 SIDE = 256
 METHOD = "portrait"
+NONE = "none"
 
 
 class Refiner:
@@ -103,10 +104,10 @@ def enlarged(values: np.ndarray, side: int) -> np.ndarray:
     return result
 
 
-def open_refiner(model: str | Path = METHOD) -> Refiner | None:
-    """The shipped network, that of another model folder, or none for "none".
+def open_refiner(model: str | Path = NONE) -> Refiner | None:
+    """The network of a model folder, or none for "none".
 
     Raises:
         UserError: no such folder, or one of another kind.
     """
-    return None if str(model) == "none" else Refiner(judge_folder(model, METHOD))
+    return None if str(model) == NONE else Refiner(judge_folder(model, METHOD))

@@ -77,7 +77,7 @@ def train_video(
     people: Sequence[str | Path] = (),
     preset: str = "default",
     steps: int | None = None,
-    start: str | Path = "portrait",
+    start: str | Path = "none",
     seed: int = 0,
     name: str | None = None,
 ) -> Path:
@@ -92,7 +92,7 @@ def train_video(
         people: folders of drawn people (``video.corpus.build_people``).
         preset: tiny, default or large.
         steps: instead of the preset's.
-        start: weights to begin with: the shipped model, a model folder, or "none" for new ones.
+        start: weights to begin with: a model folder, or "none" for new ones.
         seed: of weights, poses and batches.
         name: the model's name; that of the folder unless given.
     Raises:
