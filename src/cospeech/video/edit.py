@@ -125,7 +125,7 @@ def edit_film(
         made = _gestures(loaded, sound.speech, footage, first, end, wishes)
         patches.append((first, _patch(sides, made, whole[first:end], parts, refine, footage, first)))
     stage(f"drawing {sum(patch.frames for _, patch in patches)} of {footage.frames} frames")
-    frames, metadata = _frames(footage, patches, spans, workers, model.name if mark else None)
+    frames, metadata = _frames(footage, patches, spans, workers, loaded.name if mark else None)
     with atomic_path(out) as temporary:
         shown = track(frames, "writing", total=footage.frames, quiet=quiet)
         _write(temporary, shown, footage, sound, quality, {**footage.about, **metadata})
@@ -279,7 +279,8 @@ def _frames(
             ):
                 yield mixed(planes, picture, share, footage.matrix)
 
-    new, record = made(), {}
+    new = made()
+    record: dict[str, str] = {}
     if marked_by is not None:
         edited = ", ".join(f"{start:.2f}:{end:.2f}" for start, end in spans)
         about = Record(f"edit of {edited}", {"film": fingerprint(footage.path)}, marked_by)
