@@ -39,9 +39,7 @@ def turned_by_a_tag(path: Path) -> Path:
 
 def test_a_film_gives_pairs_of_its_frames(tmp_path, monkeypatch):
     """256 x 192, and made so of a film twice as large: points come along."""
-    points = np.stack(
-        [moved_arm(figure_points("up"), "left", (x, y)) for x, y in ((0, 0), (-6, 9), (4, 26))]
-    )
+    points = np.stack([moved_arm(figure_points("up"), "left", (x, y)) for x, y in ((0, 0), (-6, 9), (4, 26))])
     frames = [draw_figure(one * 2, 512, 384)[0] for one in points]
     path = write_film(tmp_path / "ann.mp4", frames)
     seen = Seen(points * 2, np.ones(points.shape[:2]), 2.0, (512, 384))
