@@ -350,17 +350,16 @@ def animate(
     open_refiner(refine)  # a wrong name is told before anything is made
     if not isinstance(speech, Speech):
         speech = load_speech(speech, transcript=transcript)
-    shown = portrait
-    if isinstance(shown, str | Path):
-        shown = open_portrait(shown, points=points, size=size)
+    if isinstance(portrait, str | Path):
+        portrait = open_portrait(portrait, points=points, size=size)
     maker = "motion"
     if motion is None:
-        maker = str(model) if isinstance(model, str | Path) else model.name
+        maker = Path(model).name if isinstance(model, str | Path) else model.name
         motion = generate(
             speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
         )
     elif isinstance(motion, str | Path):
         motion = open_driver(motion)
     return animate_portrait(
-        shown, motion, out, speech=speech, strength=strength, refine=refine, mark=mark, model=maker
+        portrait, motion, out, speech=speech, strength=strength, refine=refine, mark=mark, model=maker
     )

@@ -60,10 +60,16 @@ def export_portrait(
         generator.refiner, (*features, *rest), [*names, "warped", "seen", "flow", "points"], ["picture"], {},
         out / "refiner.onnx",
     )  # fmt: skip
-    weights = {key: value.half().contiguous() for key, value in generator.state_dict().items()}
+    weights = {key: _smallest(value) for key, value in generator.state_dict().items()}
     with atomic_path(out / "weights.safetensors") as path:
         save_file(weights, path)
     return _described(out, "portrait", name, described["config"], credits, results, trained_on)
+
+
+def _smallest(values: Tensor) -> Tensor:
+    """In half precision where that loses nothing: what the graphs have, to the bit."""
+    half = values.half()
+    return (half if torch.equal(half.float(), values) else values).contiguous()
 
 
 def export_looks(

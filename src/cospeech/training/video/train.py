@@ -103,7 +103,7 @@ def train_video(
     if not (video or portraits or people):
         raise UserError("nothing to learn from is named; give films, portraits or folders of drawn people")
     chosen, out = PRESETS[preset], Path(out)
-    check_folder(out)
+    check_folder(out / "pairs.json" if out.is_dir() else out)
     begin = None if str(start) == "none" else generator_of(judge_folder(start, "portrait"))
     sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = []
     for path in video:

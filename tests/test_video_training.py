@@ -1,0 +1,271 @@
+"""Training of portrait video: from pictures and films to a model folder that draws what torch draws."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from corpus_data import shake
+from cospeech.errors import UserError
+from cospeech.methods.folder import judge_folder
+from cospeech.video.puppet import draw
+from cospeech.video.refine import Refiner, open_refiner
+from portrait_data import draw_figure, drawn_portrait, figure_points, moved_arm
+
+torch = pytest.importorskip("torch")
+train, generator, export, pairs, nets = (
+    import_module(f"cospeech.{name}")
+    for name in (
+        "training.video.train",
+        "training.video.generator",
+        "training.video.export",
+        "training.video.pairs",
+        "nn.portrait",
+    )
+)
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """Two pictures with a folder beside them; their points are known by their name."""
+    folder = tmp_path_factory.mktemp("pictures")
+    for pose in ("down", "up"):
+        Image.fromarray(drawn_portrait(pose).picture).save(folder / f"{pose}.png")
+    (folder / "more").mkdir()
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Portraits are opened by name; returns the names so far."""
+    opened = []
+
+    def open_portrait(path, *, size):
+        assert size == 256
+        opened.append(Path(path).name)
+        return drawn_portrait(Path(path).stem)
+
+    monkeypatch.setattr(train, "open_portrait", open_portrait)
+    return opened
+
+
+@pytest.fixture(scope="module")
+def run(pictures, tmp_path_factory) -> Path:
+    """A run of the tiny preset on two portraits."""
+    out = tmp_path_factory.mktemp("run") / "looks-of-ann"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "open_portrait", lambda path, size: drawn_portrait(Path(path).stem))
+        assert train.train_video(out, portraits=[pictures], preset="tiny", start="none") == out / "model"
+    return out
+
+
+@pytest.fixture(scope="module")
+def model(run, tmp_path_factory) -> Path:
+    """The run's model folder, its weights shaken: two steps leave the last layer as good as zero."""
+    other = tmp_path_factory.mktemp("shaken") / "run"
+    shutil.copytree(run, other)
+    shake(other, stages=("generator",))
+    return export.export_portrait(other / "generator", other / "model", name="shaken")
+
+
+def log(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_run_leaves_pairs_curves_and_a_model_folder(run):
+    assert sorted(path.name for path in (run / "pairs").iterdir()) == ["portrait-down", "portrait-up"]
+    assert len(pairs.Pairs(*(run / "pairs").iterdir())) == 4
+    assert [entry["step"] for entry in log(run / "generator")] == [1, 2]
+    assert {"pixel", "perceptual", "adversarial", "critic"} < set(log(run / "generator")[0])
+    assert {path.name for path in (run / "model").iterdir()} == {
+        "config.json", "encoder.onnx", "refiner.onnx", "weights.safetensors"
+    }  # fmt: skip
+    described = json.loads((run / "model" / "config.json").read_text())
+    assert (described["method"], described["name"]) == ("portrait", "looks-of-ann")
+    assert described["config"]["channels"] == [8, 8, 8]
+
+
+@pytest.mark.parametrize("size", [256, 512])
+def test_the_model_folder_draws_what_torch_draws(model, size):
+    folder = judge_folder(model, "portrait")
+    portrait = drawn_portrait("up")
+    points = moved_arm(portrait.points, "left", (-8.0, 14.0))
+    layers, picture = portrait.layers, portrait.picture
+    drawn = draw(layers, points)
+    if size == 512:  # every pixel four times: what the network sees is the same
+        layers = replace(layers, masks=layers.masks.repeat(2, 1).repeat(2, 2), points=layers.points * 2)
+        fine = [values.repeat(2, 0).repeat(2, 1) for values in (drawn.picture, drawn.source)]
+        seen = drawn.seen.repeat(2, 1).repeat(2, 2)
+        within = (np.indices((512, 512)) % 2)[::-1].transpose(1, 2, 0) - 0.5
+        drawn, large = replace(drawn, picture=fine[0], source=2 * fine[1] + within, seen=seen), drawn
+        picture = picture.repeat(2, 0).repeat(2, 1)
+    else:
+        large = drawn
+    refiner = Refiner(folder)
+    refiner.see(layers, picture)
+    found = refiner(drawn, points * size / 256)
+    assert found.shape == (size, size, 3)
+
+    def planes(values):
+        return torch.from_numpy(np.ascontiguousarray(values, np.float32))[None]
+
+    def halved(masks):
+        return masks.reshape(7, 128, 2, 128, 2).mean((2, 4))
+
+    network = export.generator_of(folder).eval()
+    with torch.no_grad():
+        wanted = network(
+            planes(portrait.picture.transpose(2, 0, 1) / 127.5 - 1),
+            planes(halved(portrait.layers.masks)),
+            planes(large.picture.transpose(2, 0, 1) * 2 - 1),
+            planes(halved(large.seen)),
+            planes((large.source[1::2, 1::2] - 0.5) / 128 - 1),
+            planes(points / 128 - 1),
+        )[0].numpy()
+    wanted = wanted.transpose(1, 2, 0) / 2 + 0.5
+    assert np.abs(wanted - large.picture).mean() > 0.01  # it does something
+    change = [Image.fromarray(plane) for plane in (wanted - large.picture).transpose(2, 0, 1)]
+    change = np.stack([plane.resize((size, size), Image.Resampling.BILINEAR) for plane in change], -1)
+    np.testing.assert_allclose(found, np.clip(drawn.picture + change, 0, 1), atol=1e-4)
+
+
+def test_weights_beside_the_graphs_are_those_of_the_run(model):
+    network = export.generator_of(judge_folder(model, "portrait"))
+    trained, _ = generator.load_video_run(model.parent / "generator")
+    assert network.config == trained.config
+    for name, value in trained.state_dict().items():
+        wanted = value.half().float() if value.numel() >= 4096 else value  # as graphs store them
+        torch.testing.assert_close(network.state_dict()[name], wanted, rtol=0, atol=0)
+
+
+def test_a_run_is_continued_and_pairs_are_not_made_again(run, pictures, tmp_path, known, monkeypatch):
+    out = tmp_path / "run"
+    shutil.copytree(run, out)
+    before = log(out / "looks")
+    monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: out)
+    train.train_video(out, portraits=[pictures], preset="tiny", start="none", steps=4)
+    assert not known
+    assert [entry["step"] for entry in log(out / "generator")] == [1, 2, 3, 4]
+    assert log(out / "looks") == before
+
+
+def test_a_model_folder_is_a_beginning(run, model, pictures, tmp_path, known, monkeypatch):
+    """Its sizes count, not the preset's, and two small steps lead not far from it."""
+    out = tmp_path / "next"
+    for name in ("pairs", "looks"):
+        shutil.copytree(run / name, out / name)
+    told = {}
+    monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: told.update(options))
+    train.train_video(out, portraits=[pictures / "up.png"], preset="tiny", start=model, name="ann")
+    begin = export.generator_of(judge_folder(model, "portrait"))
+    end, _ = generator.load_video_run(out / "generator")
+    change = [(value - end.state_dict()[name]).abs().max() for name, value in begin.state_dict().items()]
+    assert 0 < max(change) < 0.01
+    assert told == {"name": "ann", "trained_on": ["up.png"]}
+
+
+def test_quality_tells_what_is_better(run):
+    read = pairs.Pairs(*(run / "pairs").iterdir())
+    new = nets.PortraitGenerator(nets.PortraitConfig(channels=(8, 8, 8), render=8))
+    figures = generator.quality(new, read)
+    assert set(figures) == {"psnr_made", "psnr_warped", "near_made", "near_warped"}
+    assert figures["psnr_made"] == pytest.approx(figures["psnr_warped"], abs=1e-3)
+    assert 10 < figures["psnr_warped"] < 60
+
+    def perfect(source, masks, warped, seen, flow, points):
+        return targets.pop(0)
+
+    targets = [generator.tensors(read.batch(np.arange(4)))["target"]]
+    new.forward = perfect
+    figures = generator.quality(new, read)
+    assert figures["psnr_made"] == figures["near_made"] == pytest.approx(100)
+    assert figures["near_warped"] < 60
+
+
+def test_a_run_without_a_critic_is_opened_too(run, tmp_path):
+    read = pairs.Pairs(*(run / "pairs").iterdir())
+    tiny = train.PRESETS["tiny"]
+    weights = generator.VideoLoss(adversarial=0.0)
+    generator.fit_video(read, tmp_path, config=tiny.config, weights=weights, training=tiny.training)
+    network, described = generator.load_video_run(tmp_path)
+    assert described["loss"]["adversarial"] == 0
+    assert network.config == tiny.config
+    assert "critic" not in log(tmp_path)[0]
+
+
+def test_hands_and_faces_count_more_and_are_cut_out():
+    points = torch.tensor(figure_points() / 128 - 1, dtype=torch.float32)[None]
+    weight = generator.weight_map(points, 4.0)[0, 0].numpy()
+    assert set(np.unique(weight)) == {1.0, 5.0}
+    for x, y in ((128, 62), (185, 222), (71, 222)):
+        assert weight[y // 4, x // 4] == 5
+    assert weight[160 // 4, 128 // 4] == weight[2, 2] == 1
+    places = torch.stack(torch.meshgrid(*[torch.arange(256.0)] * 2, indexing="xy"))[None]
+    cut = generator.patches(places, points)
+    assert cut.shape == (3, 2, 64, 64)
+    middles = cut.mean((2, 3)).numpy()
+    for middle, span in zip(middles, (slice(6, 27), slice(27, 48), slice(48, 116)), strict=True):
+        wanted = np.clip(figure_points()[span].mean(0), 32, 224)
+        assert np.abs(middle - wanted).max() < 1.5
+
+
+# ---------------------------------------------------------------------------- what is refused
+
+
+def test_what_cannot_be_learned_from_is_told(run, pictures, tmp_path):
+    cases = {
+        "nothing to learn from": {},
+        "unknown preset 'huge'; known: tiny, default, large": {"portraits": [pictures], "preset": "huge"},
+        "no model 'nobody'": {"portraits": [pictures], "start": "nobody"},
+        "no picture in": {"portraits": [pictures / "more"], "start": "none"},
+        "is a picture; give it as a portrait": {"video": [pictures / "up.png"], "start": "none"},
+    }
+    for message, options in cases.items():
+        with pytest.raises(UserError, match=message) as caught:
+            train.train_video(tmp_path / "run", **{"preset": "tiny", **options})
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="nothing to train"):
+        generator.fit_video(None, tmp_path, config=nets.PortraitConfig(refine="none"))
+    for opened, folder in ((generator.load_looks, "generator"), (generator.load_video_run, "looks")):
+        with pytest.raises(UserError, match="is a run of"):
+            opened(run / folder)
+
+
+def test_a_refiner_is_a_model_folder_of_its_kind(run, tmp_path):
+    assert open_refiner("none") is None
+    assert open_refiner(run / "model") is not None
+    with pytest.raises(UserError, match="no model 'nobody'"):
+        open_refiner("nobody")
+    with pytest.raises(UserError, match="a model of 'portrait' is needed"):
+        open_refiner("extractor")
+    shutil.copytree(run / "model", tmp_path / "cut")
+    (tmp_path / "cut" / "refiner.onnx").unlink()
+    with pytest.raises(UserError, match=r"lacks refiner\.onnx"):
+        open_refiner(tmp_path / "cut")
+
+
+def test_points_of_a_portrait_that_are_no_square(run):
+    portrait = drawn_portrait("down", size=(256, 220))
+    refiner = open_refiner(run / "model")
+    refiner.see(portrait.layers, portrait.picture)
+    drawn = draw(portrait.layers, portrait.points)
+    found = refiner(drawn, portrait.points)
+    assert found.shape == (220, 256, 3)
+    assert np.abs(found - drawn.picture).max() < 0.2
+
+
+def test_a_picture_is_laid_at_the_top_left_of_a_square():
+    picture, person = draw_figure(figure_points(), 256, 200)
+    padded, _, mask = train.square(picture, figure_points(), person)
+    assert padded.shape == (256, 256, 3)
+    np.testing.assert_array_equal(padded[:200], picture)
+    np.testing.assert_array_equal(padded[230], picture[199])
+    np.testing.assert_array_equal(mask[255], person[199])
