@@ -22,12 +22,14 @@ HEAT, PARTS = nets.HEAT, nets.PARTS
 TINY = nets.PortraitConfig(channels=(8, 8, 8), render=8)
 
 
-def shaken(network, size: float = 0.1):
-    """With all weights other than they begin, as the last layer begins at 0."""
+def shaken(refine: str):
+    """A network with all weights other than they begin, as the last layer begins at 0."""
+    torch.manual_seed(0)
+    network = nets.PortraitGenerator(replace(TINY, refine=refine))
     noise = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for value in network.parameters():
-            value += size * torch.randn(value.shape, generator=noise)
+            value += 0.1 * torch.randn(value.shape, generator=noise)
     return network.eval()
 
 
@@ -108,7 +110,7 @@ def test_background_beyond_reach_keeps_its_bits(refine):
     portrait = drawn_portrait("up")
     moved = moved_arm(portrait.points, "left", (-8.0, 10.0))
     inputs = given(portrait, moved)
-    network = shaken(nets.PortraitGenerator(replace(TINY, refine=refine)), 0.3)
+    network = shaken(refine)
     with torch.no_grad():
         made, warped, seen = network(*inputs)[0].numpy(), inputs[2][0].numpy(), inputs[3][0].numpy()
     person = (seen.sum(0) > 0).repeat(2, 0).repeat(2, 1).astype(float)
@@ -116,8 +118,8 @@ def test_background_beyond_reach_keeps_its_bits(refine):
     away = box(person, TINY.reach + 5) < 1e-9
     assert away.mean() > 0.15
     np.testing.assert_array_equal(made[:, away], warped[:, away])
-    assert (made != warped)[:, person > 0].mean() > 0.1
-    assert (made != warped)[:, (person == 0) & ~away].mean() > 0.02
+    assert (made != warped)[:, person > 0].mean() > 0.2
+    assert (made != warped)[:, (person == 0) & ~away].mean() > 0.1
 
 
 def test_a_new_network_changes_nothing():
@@ -133,7 +135,7 @@ def test_points_matter_where_edges_are_seen():
     portrait = drawn_portrait()
     inputs = given(portrait, portrait.points)
     for name, sees in (("unet", False), ("edges", True), ("skeleton", True)):
-        network = shaken(nets.PortraitGenerator(replace(TINY, refine=name)), 0.3)
+        network = shaken(name)
         with torch.no_grad():
             one, other = network(*inputs), network(*inputs[:-1], inputs[-1] + 0.1)
         assert (not torch.equal(one, other)) is sees
