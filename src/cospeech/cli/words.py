@@ -38,7 +38,9 @@ def parsed(
             name.split(" ")[1]: command for name, command in commands.items() if name.startswith(f"{group} ")
         }
         return parsed(words[1:], own, f"{program} {group}")
-    if words and " ".join(words[:2]) in commands and words[0] in commands:  # "train video" beside "train"
+    if (
+        len(words) > 1 and " ".join(words[:2]) in commands and words[0] in commands
+    ):  # "train video" beside "train"
         return parsed(words[1:], {words[1]: commands[" ".join(words[:2])]}, f"{program} {words[0]}")
     commands = _grouped(commands)
     chosen: list[Callable[[], None]] = []
