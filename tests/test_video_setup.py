@@ -156,7 +156,7 @@ def test_commands_that_fail(place, fails, asked, monkeypatch):
         "video keypoints ann.png -o missing/ann.json": "folder missing does not exist",
         "video keypoints missing.png -o ann.json": "no such file: missing.png",
         "video keypoints ann.png": "missing from cospeech video keypoints: -o FILE.json",
-        "video animat": "known: setup, keypoints",
+        "video animat": "known: people, setup, keypoints",
         "video setup --python no-such-python": "no-such-python is no Python that runs; MediaPipe needs",
     }.items():
         monkeypatch.setenv("COSPEECH_HOME", str(place / "home"))
