@@ -117,13 +117,37 @@ def test_points_are_generated(films, speech):
         assert own.camera["centre"][0] == pytest.approx(x, abs=5)
 
 
+def test_points_are_edited_by_their_tokens(films, speech):
+    model = load(films / "model")
+    points = model.generate(speech, seed=3)
+    edited = model.edit(points, speech, span=["1:2"], seed=8)
+    np.testing.assert_array_equal(edited.points[:30], points.points[:30])
+    np.testing.assert_array_equal(edited.points[60:], points.points[60:])
+    np.testing.assert_array_equal(edited.points[:, 48:], points.points[:, 48:])
+    moved = np.linalg.norm(edited.points - points.points, axis=-1)[30:60, :48]
+    assert moved.max() > 1.0
+    assert moved[[0, -1]].max() < 0.1 * moved.max()
+    again = model.edit(points, speech, span=["1:2"], seed=8)
+    np.testing.assert_array_equal(edited.points, again.points)
+    assert not np.array_equal(edited.points, model.edit(points, speech, span=["1:2"], seed=9).points)
+    whole = model.edit(points, speech, seed=8).points[:, :48]
+    assert not np.array_equal(whole, points.points[:, :48])
+
+
 def test_what_points_cannot_do(films, speech):
     model = load(films / "model")
     for wish in ({"seated": True}, {"start_pose": canonical_motion(1)}):
         with pytest.raises(UserError, match=r"makes points in a picture, and the wish .* needs a body"):
             cospeech.generate(speech, model=model, **wish)
-    with pytest.raises(UserError, match="editing needs a body"):
-        model.edit(None, speech)
+    points = model.generate(speech)
+    for given, wish, message in (
+        (points, {"joints": ["arms"]}, "editing joint by joint needs a body"),
+        (points, {"span": ["2:9"]}, "not within"),
+        (replace(points, points=points.points[:60]), {}, "agree within 0.1 s"),
+        (replace(points, fps=25.0), {}, "30 frames a second, got 116 of 2 numbers at 25"),
+    ):
+        with pytest.raises(UserError, match=message):
+            model.edit(given, speech, **wish)
     with pytest.raises(UserError, match="unknown speaker 'nobody'; this model knows person0, person1"):
         model.generate(speech, speaker="nobody")
     for method in ("extractor", "emotion-classifier"):

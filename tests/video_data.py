@@ -7,7 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
+
+from cospeech.avatar.video import write_video
+from cospeech.motion.formats.keypoints import Keypoints
+from cospeech.motion.points import POINTS, parents
+from cospeech.speech.speech import Speech
 
 SIZE = (512, 512)
 COLUMNS = (5, 7, 9, 6, 8, 10, *range(91, 112), *range(112, 133), *range(23, 91))  # of COCO-WholeBody
@@ -114,3 +119,59 @@ def asked(tmp_path, monkeypatch):
     monkeypatch.setenv("STAND_IN_CALLS", str(calls))
     monkeypatch.setenv("PYTHONPATH", "must not reach it")
     return lambda: calls.read_text().splitlines()
+
+
+def swinging(frames: int = 60, side: int = 160) -> np.ndarray:
+    """[T, 116, 2] pixels: the person, who swings both forearms once in 40 frames and nods a little."""
+    points = np.repeat(person()[None] * side / 512, frames, 0)
+    swing = np.sin(np.arange(frames) * 2 * np.pi / 40)
+    for elbow, hand, way in ((1, [2, *range(6, 27)], -1), (4, [5, *range(27, 48)], 1)):
+        turn = np.exp(0.35j * way * swing)[:, None]
+        reach = (points[:, hand] - points[:, elbow, None]) @ np.array([1, 1j]) * turn
+        points[:, hand] = points[:, elbow, None] + np.stack([reach.real, reach.imag], -1)
+    points[:, 48:, 1] += 0.6 * swing[:, None]
+    return points
+
+
+def drawn(points: np.ndarray, side: int = 160, pan: float = 0.0) -> np.ndarray:
+    """[side, side, 3] uint8: a figure with these points before a chequered wall, ``pan`` pixels aside."""
+    y, x = np.mgrid[0:side, 0:side]
+    wall = 90 + 50 * (((x + round(pan)) // 16 + y // 16) % 2)
+    image = Image.fromarray(np.stack([wall, wall, wall + 30], -1).astype(np.uint8))
+    draw = ImageDraw.Draw(image)
+    wide = side / 512
+
+    def line(chain: list[int], width: float, colour: tuple[int, int, int]) -> None:
+        spots = [tuple(points[k]) for k in chain]
+        draw.line(spots, fill=colour, width=max(1, round(width * wide)), joint="curve")
+        for a, b in spots:
+            r = width * wide / 2
+            draw.ellipse([a - r, b - r, a + r, b + r], fill=colour)
+
+    left, right = points[0], points[3]
+    draw.polygon([*map(tuple, (left, right)), (right[0], side), (left[0], side)], fill=(40, 80, 160))
+    low, high = points[48:].min(0), points[48:].max(0)
+    draw.rectangle([low[0] + 15 * wide, high[1] - 5, high[0] - 15 * wide, left[1] + 2], fill=(205, 160, 135))
+    draw.ellipse([low[0] - 5 * wide, low[1] - 40 * wide, *high], fill=(215, 170, 145))
+    line([*range(108, 116)], 4, (150, 60, 60))
+    for first, hand in ((0, 6), (3, 27)):
+        line([first, first + 1], 52, (30, 60, 130))
+        line([first + 1, first + 2], 34, (205, 160, 135))
+        for finger in range(5):
+            line([hand, *range(hand + 1 + 4 * finger, hand + 5 + 4 * finger)], 12, (215, 170, 145))
+    return np.asarray(image)
+
+
+def write_film(
+    path: Path, points: np.ndarray, *, side: int = 160, fps: float = 30.0, pan: float = 0.0,
+    sound: np.ndarray | None = None,
+) -> Path:  # fmt: skip
+    """A film of the drawn figure with a sound [N] of 16 kHz, and its points beside it as .json."""
+    frames = (drawn(places, side, pan * k) for k, places in enumerate(points))
+    speech = None if sound is None else Speech(sound)
+    write_video(path, frames, len(points), fps, (side, side), speech=speech, quality=10)
+    seen = np.ones(points.shape[:2], np.float32)
+    Keypoints(POINTS, parents(POINTS), fps, points, {"size": [side, side]}, seen).save(
+        path.with_suffix(".json")
+    )
+    return path

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..emotions import EMOTIONS, canonical_emotion
 from ..errors import UserError
+from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
 from ..speech.speech import Speech
 
@@ -86,7 +87,7 @@ def wished(
     return speech.emotion if emotion is None else emotion, own if speaker is None else speaker
 
 
-def check_length(motion: Motion, speech: Speech) -> None:
+def check_length(motion: Motion | Keypoints, speech: Speech) -> None:
     """Raises UserError if a motion to edit is not as long as its speech within ``LENGTH_SLACK``."""
     if abs(motion.seconds - speech.seconds) > LENGTH_SLACK:
         raise UserError(

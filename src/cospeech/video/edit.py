@@ -34,7 +34,7 @@ from .patch import Patch, changing, covering, drawn_patches
 from .portrait import Portrait, portrait_of
 from .provenance import Record, fingerprint, marked
 from .refine import NONE
-from .still import AROUND, MOST, looked_at, open_backdrop
+from .still import AROUND, LOOKS, MOST, looked_at, open_backdrop
 
 CONTEXT = 2.0  # seconds of speech that are heard on either side of a span
 FADE = 0.01  # seconds in which one sound gives way to another
@@ -151,6 +151,7 @@ def heard_in(footage: Footage, speech: Speech | None, spans: Sequence[tuple[floa
     own = _as_long(decode(footage.path, sample_rate=RATE), count)
     if speech is None:
         return Sound(Speech(own, sample_rate=RATE), True)
+    speech = speech.cut(end=footage.seconds)
     new = _as_long(speech.resampled(sample_rate=RATE).samples, count)
     time = np.arange(count) / RATE
     share = np.zeros(count, np.float32)
@@ -201,9 +202,9 @@ def _looks(footage: Footage, first: int, end: int) -> tuple[list[int], list[int]
     """Frames of a span, and more round it, at which it is looked for what is behind the person."""
     around = round(AROUND * footage.fps)
     inside = looked_at(max(0, first - 1), min(footage.frames, end + 1))
-    more = looked_at(max(0, first - around), first) if first else []
+    more = looked_at(max(0, first - around), first, LOOKS // 2) if first else []
     if end < footage.frames:
-        more += looked_at(end, min(footage.frames, end + around))
+        more += looked_at(end, min(footage.frames, end + around), LOOKS // 2)
     return inside, sorted(set(more) - set(inside))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from .matte import box
 from .person import person_mask
 
-SIDE = 192  # pixels of the longer side of what is looked at
+SIDE = 128  # pixels of the longer side of what is looked at
 LOOKS = 8  # frames of a span that are looked at
 AROUND = 4.0  # seconds on either side of a span in which more of what is behind may be seen
 MOST = 0.12  # share of what is behind the person that may change
@@ -19,9 +19,9 @@ _ENOUGH = 0.03  # of the picture: with less behind the person nothing can be tol
 _STRIP = 64  # rows that are worked on at once
 
 
-def looked_at(first: int, end: int) -> list[int]:
-    """Numbers of frames within [first, end) that tell enough."""
-    return sorted({round(frame) for frame in np.linspace(first, end - 1, min(LOOKS, end - first))})
+def looked_at(first: int, end: int, most: int = LOOKS) -> list[int]:
+    """Numbers of frames within [first, end), ``most`` at most, evenly spread."""
+    return sorted({round(frame) for frame in np.linspace(first, end - 1, min(most, end - first))})
 
 
 @dataclass(frozen=True, eq=False)

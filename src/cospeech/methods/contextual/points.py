@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from ...errors import UserError
 from ...motion.formats.keypoints import Keypoints
-from ...motion.points import Place, PointCodec, parents
+from ...motion.points import BODY_POINTS, Place, PointCodec, parents
+from ...sampling.edit import span_frames, span_weights, time_spans
 from ...speech.speech import Speech
 from ...timing import FPS
-from ..wishes import generator
-from .networks import coded_motion
+from ..wishes import check_length, generator, wished
+from .edit import resample_spans
+from .networks import REST_END, REST_START, coded_motion
 from .sample import ContextualSampling
 
 if TYPE_CHECKING:
@@ -98,9 +101,58 @@ class ContextualPoints:
         camera = {"centre": [place.x, place.y], "shoulder_width": place.width}
         return Keypoints(names, parents(names), float(FPS), place.pixels(points), camera)
 
-    def edit(self, *_: Any, **__: Any) -> NoReturn:
-        """Raises UserError: what is edited are the joints of a body."""
-        _no_body("editing")
+    def edit(
+        self,
+        motion: Keypoints,
+        speech: Speech,
+        *,
+        span: Sequence[str | tuple[float, float]] = (),
+        joints: Sequence[str] = (),
+        emotion: str | Mapping[str, float] | None = None,
+        intensity: float = 1.0,
+        speaker: str | None = None,
+        seed: int = 0,
+        sampling: ContextualSampling | None = None,
+    ) -> Keypoints:
+        """Points with other gestures in the spans; frames outside keep their bits, and so does a face.
+
+        Their tokens are opened in the spans and sampled again between the others (paper, "Video Gesture
+        Editing"); ``sampling.edit`` joins both.
+
+        Args:
+            motion: the 48 or 116 points in pixels, 30 frames a second, as long as the speech within 0.1 s.
+            span: "START:END" or (START, END) in seconds; all of it if none.
+            joints: none: a model of points makes all 48 together.
+            emotion, intensity, speaker, seed: of the new gestures, as in ``generate``.
+        Raises:
+            UserError: other points, another rate or length, single joints, or a wish that cannot be.
+        """
+        if joints:
+            _no_body("editing joint by joint")
+        missing = [name for name in BODY_POINTS if name not in motion.names]
+        if missing or motion.points.shape[-1] != 2 or abs(motion.fps - FPS) > 1e-6:
+            raise UserError(
+                f"points to edit are the {len(BODY_POINTS)} of the body in pixels at {FPS} frames a second, "
+                f"got {len(motion.names)} of {motion.points.shape[-1]} numbers at {motion.fps:g}"
+            )
+        check_length(motion, speech)
+        frames = span_frames(time_spans(span, motion.seconds), len(motion), FPS)
+        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
+        model = self._model
+        condition, rest = model.condition(emotion, intensity, speaker)
+        chosen = [motion.names.index(name) for name in BODY_POINTS]
+        settings = replace(sampling or model.sampling, rhythm=False)  # a warp of a body's joints
+        codec, place = PointCodec("body"), Place.of(motion.points[:, chosen])
+        coded = resample_spans(
+            model.networks, codec.encode(place.normalised(motion.points[:, chosen])),
+            model.inputs(speech, len(motion)), frames, condition, generator(seed), settings, rest,
+            ends=(REST_START, REST_END),
+        )  # fmt: skip
+        share = span_weights(frames, len(motion), FPS)[:, None, None]
+        points, new = motion.points.copy(), place.pixels(codec.decode(coded))
+        old = points[:, chosen]
+        points[:, chosen] = np.where(share > 0, (1 - share) * old + share * new, old)
+        return replace(motion, points=points, confidence=None)
 
 
 def _no_body(what: str) -> NoReturn:

@@ -1,0 +1,311 @@
+"""Editing films: what is not named goes on as it was, both ends of a span join, and sound keeps step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+
+import av
+import numpy as np
+import pytest
+
+from cli_data import SHIPPED, needs_model, place, tone, works, write_wav
+from corpus_data import voice
+from cospeech import api
+from cospeech.avatar.video import write_video
+from cospeech.editing import is_film
+from cospeech.errors import UserError
+from cospeech.motion.formats.keypoints import Keypoints
+from cospeech.motion.motion import Motion
+from cospeech.motion.points import POINTS, parents
+from cospeech.motion.skeleton import canonical_skeleton
+from cospeech.rotation import axis_angle_to_matrix
+from cospeech.runtime import load
+from cospeech.sampling.longform import windows
+from cospeech.speech.audio import decode
+from cospeech.speech.speech import Speech, Word
+from cospeech.video import edit as editing
+from cospeech.video.driving import drive
+from cospeech.video.edit import edit_film, heard_in
+from cospeech.video.footage import open_footage, rgb_of
+from video_data import person, swinging, write_film
+
+__all__ = ["place", "works"]  # fixtures
+
+FRAMES, SIDE = 60, 160
+FIRST, END = 18, 45  # frames of the span
+SPAN = (f"{FIRST / 30}:{END / 30}",)
+SKELETON = canonical_skeleton()
+
+
+class Waving:
+    """A model that lifts and lowers the forearms, whatever it hears."""
+
+    name, speakers, asked = "waving", ("Ada",), ()
+
+    def generate(self, speech: Speech, **wishes: object) -> Motion:
+        self.asked += (speech, wishes)
+        time = np.arange(speech.frames) / 30
+        turns = np.zeros((speech.frames, 55, 3))
+        for side, sign in (("left", 1), ("right", -1)):
+            turns[:, SKELETON.index(f"{side}_shoulder")] = [0, 0, -1.2 * sign]
+            bend = -1.2 - 0.8 * np.sin(2 * np.pi * 0.8 * time)
+            turns[:, SKELETON.index(f"{side}_elbow"), 1] = sign * bend
+        where = np.tile(SKELETON.offsets[0], (speech.frames, 1))
+        return Motion(SKELETON, 30, axis_angle_to_matrix(turns), where)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    """Two seconds of a drawn figure, a hum, and its points."""
+    path = tmp_path_factory.mktemp("film") / "clip.mp4"
+    return write_film(path, swinging(FRAMES, SIDE), sound=tone(2.0)[:, 0])
+
+
+def edited(film, out, **wishes):
+    options = {"span": SPAN, "model": Waving(), "refine": "none", "mark": False, "workers": 1, **wishes}
+    return edit_film(film, out, points=film.with_suffix(".json"), quiet=True, **options)
+
+
+@pytest.fixture(scope="module")
+def result(film, tmp_path_factory):
+    """The edited film, the planes that went to the encoder, and what was to be drawn."""
+    sent, patches = [], []
+
+    def keep(path, frames, *words, **more):
+        sent.extend(frames)
+        write_video(path, iter(sent), *words, **more)
+
+    patch = editing._patch
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(editing, "write_video", keep)
+        patched.setattr(editing, "_patch", lambda *words: patches.append(patch(*words)) or patches[-1])
+        out = edited(film, tmp_path_factory.mktemp("out") / "new.mp4")
+    return SimpleNamespace(path=out, sent=sent, patch=patches[0])
+
+
+def psnr(one, other):
+    return 10 * np.log10(255**2 / max(1e-9, float(np.mean((one.astype(float) - other) ** 2))))
+
+
+def test_frames_outside_go_to_the_encoder_as_they_were_decoded(film, result):
+    own = list(open_footage(film).planes())
+    assert len(result.sent) == len(own) == FRAMES
+    for frame in (*range(FIRST), *range(END, FRAMES)):
+        np.testing.assert_array_equal(result.sent[frame], own[frame])
+    written = list(open_footage(result.path).planes())
+    assert min(psnr(written[k], own[k]) for k in (*range(FIRST), *range(END, FRAMES))) > 42
+    assert open_footage(result.path).fps == 30
+
+
+def test_within_the_span_arms_move_and_the_rest_stays(film, result):
+    own = list(open_footage(film).planes())
+    face = (slice(20, 55), slice(66, 94))
+    for frame in range(FIRST, END):
+        np.testing.assert_array_equal(result.sent[frame][face], own[frame][face])
+    middle = (FIRST + END) // 2
+    changed = np.abs(result.sent[middle][:SIDE].astype(int) - own[middle][:SIDE]) > 30
+    assert changed.mean() > 0.02
+    at = result.patch.points[0][middle - FIRST, 2] - swinging(FRAMES, SIDE)[middle, 2]
+    assert np.linalg.norm(at) > 8
+
+
+def test_pictures_follow_the_points(result):
+    """Skin is where the new hands are and no longer where the old ones were."""
+    middle = 6
+    rgb = rgb_of(result.sent[FIRST + middle]).astype(int)
+    skin = (rgb[..., 0] > 170) & (rgb[..., 0] - rgb[..., 2] > 40)
+    for hand in (slice(6, 27), slice(27, 48)):
+        new, old = (p[middle, hand].mean(0) for p in (result.patch.points[0], result.patch.own))
+        assert np.linalg.norm(new - old) > 6
+        count = [skin[int(y) - 4 : int(y) + 4, int(x) - 4 : int(x) + 4].mean() for x, y in (new, old)]
+        assert count[0] > 0.4
+        assert count[0] > count[1] + 0.2
+
+
+def test_points_begin_and_end_as_the_film_with_its_speed(result):
+    whole = swinging(FRAMES, SIDE)
+    fastest = np.linalg.norm(np.diff(whole, axis=0), axis=-1).max()
+    for points, ends in zip(result.patch.points, ((0,), (-1,)), strict=True):
+        for end in ends:
+            assert np.abs(points[end] - result.patch.own[end])[[1, 2, 4, 5]].max() < 1.0
+    joined = whole.copy()
+    joined[FIRST:END, :6] = result.patch.points[0][:, :6]
+    speed = np.linalg.norm(np.diff(joined[:, :6], axis=0), axis=-1).max(1)
+    assert speed[FIRST - 3 : FIRST + 3].max() < 3 * fastest
+    assert speed[END - 4 : END + 2].max() < 3 * fastest
+
+
+def test_pictures_join_at_both_ends(film, result):
+    own = [planes[:SIDE].astype(float) for planes in open_footage(film).planes()]
+    usual = max(np.abs(b - a).mean() for a, b in pairwise(own))
+    for frame in (FIRST, END):
+        step = np.abs(result.sent[frame][:SIDE].astype(float) - result.sent[frame - 1][:SIDE]).mean()
+        assert step < 2 * usual
+    inside = [
+        np.abs(result.sent[k][:SIDE].astype(float) - result.sent[k - 1][:SIDE]).mean()
+        for k in range(FIRST, END)
+    ]
+    assert max(inside) < 6 * usual
+
+
+def test_own_sound_is_copied(film, result):
+    np.testing.assert_array_equal(decode(result.path), decode(film))
+
+
+def test_sound_changes_within_the_span_alone(film):
+    footage = open_footage(film)
+    new = Speech(np.full(32_000, 0.25, np.float32))
+    sound = heard_in(footage, new, [(0.6, 1.5)])
+    assert not sound.kept
+    samples, rate = sound.speech.samples, sound.speech.sample_rate
+    own = decode(film, sample_rate=rate)[: len(samples)]
+    time = np.arange(len(samples)) / rate
+    inside, outside = (time > 0.61) & (time < 1.49), (time < 0.59) | (time > 1.51)
+    np.testing.assert_allclose(samples[inside], 0.25, atol=1e-3)
+    np.testing.assert_allclose(samples[outside], own[outside], atol=1e-6)
+    assert sound.speech.seconds == pytest.approx(2.0, abs=1e-4)
+    worded = replace(new, samples=np.zeros(33_000, np.float32), words=(Word("end", 1.9, 2.05),))
+    assert heard_in(footage, worded, [(0.6, 1.5)]).speech.words[0].end == pytest.approx(2.0, abs=1e-3)
+    whole = heard_in(footage, new, [(0.0, 2.0)]).speech.samples
+    np.testing.assert_allclose(whole[100:-100], 0.25, atol=1e-3)
+
+
+def test_another_speech_is_heard_and_followed_by_the_face(film, tmp_path):
+    speech = Speech(tone(2.05)[::-1, 0].copy())
+    model = Waving()
+    out = edited(film, tmp_path / "new.mp4", speech=speech, model=model, speaker="Ada", seed=7)
+    heard, wishes = model.asked
+    assert wishes == {"emotion": None, "intensity": 1.0, "speaker": "Ada", "seed": 7}
+    assert heard.frames == FRAMES  # the span and two seconds round it
+    with av.open(str(out)) as container:
+        assert len(container.streams.audio) == 1
+    assert len(decode(out)) / 16_000 == pytest.approx(2.0, abs=0.07)
+    own, new = (list(open_footage(path).planes()) for path in (film, out))
+    mouth = (slice(20, 60), slice(60, 100))
+    assert max(np.abs(new[k][mouth].astype(int) - own[k][mouth]).max() for k in range(FIRST, END)) > 20
+
+
+@pytest.mark.parametrize("span", [("0:0.5",), ("1.5:2", "0.3:0.7", "0.6:1"), ()])
+def test_spans_anywhere(film, tmp_path, span):
+    """At the beginning; at the end, with two that overlap and become one; all of it."""
+    out = edited(film, tmp_path / "new.mp4", span=span)
+    own, new = (list(open_footage(path).planes()) for path in (film, out))
+    assert len(new) == FRAMES
+    differs = np.array([psnr(a, b) < 38 for a, b in zip(own, new, strict=True)])
+    inside = np.zeros(FRAMES, bool)
+    for text in span or ("0:2",):
+        first, end = (round(float(part) * 30) for part in text.split(":"))
+        inside[first:end] = True
+    assert not differs[~inside].any()
+    assert differs[inside].mean() > 0.3
+
+
+def test_other_rates(tmp_path):
+    film = write_film(tmp_path / "slow.mp4", swinging(50, SIDE), fps=25.0, sound=tone(2.0)[:, 0])
+    out = edited(film, tmp_path / "new.mp4", span=("0.4:0.8",))
+    footage = open_footage(out)
+    assert (footage.frames, footage.fps) == (50, 25.0)
+
+
+def one_line(error):
+    return "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "message"),
+    [
+        ({"span": ["1:3"]}, "not within"),
+        ({"span": ["1.5:1"]}, "ends before"),
+        ({"span": ["1:1.1"]}, "at least 0.3 s"),
+        ({"joints": ["left_elbow"]}, "known: hands, arms"),
+        ({"speech": Speech(tone(1.5)[:, 0])}, "lasts 2.00 s and the speech 1.50 s"),
+        ({"refine": "/no/such/folder"}, "no model"),
+    ],
+)
+def test_wishes_that_cannot_be(film, tmp_path, wishes, message):
+    with pytest.raises(UserError, match=message) as error:
+        edited(film, tmp_path / "new.mp4", **wishes)
+    assert one_line(error)
+    assert not list(tmp_path.iterdir())
+
+
+def test_films_that_cannot_be(film, tmp_path):
+    swing = swinging(FRAMES, SIDE)
+    cases = {
+        "camera": (
+            write_film(tmp_path / "camera.mp4", swing, pan=1.0, sound=tone(2.0)[:, 0]),
+            "still camera",
+        ),
+        "mute": (write_film(tmp_path / "mute.mp4", swing), "has no sound"),
+        "wide": (write_film(tmp_path / "wide.mp4", swing / 2, side=80, sound=tone(2.0)[:, 0]), "longer side"),
+        "nobody": (write_film(tmp_path / "nobody.mp4", swing, sound=tone(2.0)[:, 0]), "no person"),
+        "short": (write_film(tmp_path / "short.mp4", swing[:50], sound=tone(1.67)[:, 0]), "has 50 frames"),
+    }
+    none = np.zeros(swing.shape[:2], np.float32)
+    camera = {"size": [SIDE, SIDE]}
+    Keypoints(POINTS, parents(POINTS), 30.0, swing, camera, none).save(tmp_path / "nobody.json")
+    Keypoints(POINTS, parents(POINTS), 30.0, swing, camera, none + 1).save(tmp_path / "short.json")
+    for path, message in cases.values():
+        with pytest.raises(UserError, match=message) as error:
+            edited(path, tmp_path / "new.mp4")
+        assert one_line(error)
+    (tmp_path / "text.mp4").write_text("no film")
+    for path, message in ((tmp_path / "text.mp4", "no film"), (tmp_path / "none.mp4", "no such film")):
+        with pytest.raises(UserError, match=message) as error:
+            edited(path, tmp_path / "new.mp4")
+        assert one_line(error)
+    with pytest.raises(UserError, match="it is the film that is read"):
+        edited(film, film)
+    with pytest.raises(UserError, match="mp4"):
+        edited(film, tmp_path / "new.gif")
+    assert not (tmp_path / "new.mp4").exists()
+
+
+def test_edit_tells_films_from_motion(film, tmp_path):
+    assert is_film("talk.MOV")
+    assert not is_film("talk.bvh")
+    with pytest.raises(UserError, match="name the film with out"):
+        api.edit(film)
+    with pytest.raises(UserError, match="are for films"):
+        api.edit("talk.bvh", speech="talk.wav", out="new.mp4")
+    with pytest.raises(UserError, match="--speech"):
+        api.edit("talk.bvh")
+
+
+@needs_model
+def test_the_command_with_the_shipped_model(film, place, works):
+    speech = write_wav(place / "new.wav", tone(2.0)[::-1])
+    line = works(
+        "edit", film, "--points", film.with_suffix(".json"), "--speech", speech, "--span", SPAN[0], "-o",
+        "new.mp4", "--refine", "none", "--no-mark", "--model", SHIPPED, "--seed", "3",
+    )  # fmt: skip
+    assert line.startswith("wrote new.mp4 (clip.mp4 edited) in ")
+    assert sorted(path.name for path in place.iterdir()) == ["new.mp4", "new.wav"]
+    own, new = (list(open_footage(path).planes()) for path in (film, place / "new.mp4"))
+    assert len(new) == FRAMES
+    assert min(psnr(a, b) for a, b in zip(own[:FIRST], new[:FIRST], strict=True)) > 40
+    assert psnr(own[30], new[30]) < 36
+    steps = [np.abs(b.astype(float) - a).mean() for a, b in pairwise(new)]
+    usual = max(np.abs(b.astype(float) - a).mean() for a, b in pairwise(own))
+    assert max(steps[FIRST - 1], steps[END - 1]) < 3 * usual
+
+
+@needs_model
+@pytest.mark.slow
+def test_a_minute_has_no_jumps_where_windows_meet():
+    """Points that are driven for 60 s: acceleration within four frames of a hand-over, and elsewhere."""
+    model = load(SHIPPED)
+    motion = model.generate(Speech(voice(60.0, seed=2)[0]), seed=1, face=False)
+    points = drive(motion, person(), np.ones(116), (512, 512))[:, :6]
+    step, settings = model.networks.downsample, model.sampling
+    parts = windows(-(-len(motion) // step), settings.window, settings.overlap)[1:]
+    assert len(parts) >= 8
+    acceleration = np.linalg.norm(np.diff(points, 2, axis=0), axis=-1).max(1)
+    near = np.zeros(len(acceleration), bool)
+    for part in parts:
+        near[part.fresh * step - 5 : part.fresh * step + 3] = True
+    elsewhere = acceleration[30:][~near[30:]]
+    assert acceleration[near].max() <= elsewhere.max()
+    assert acceleration[near].mean() < 1.5 * elsewhere.mean()
