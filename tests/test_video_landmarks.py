@@ -1,5 +1,7 @@
 """The 116 points on the default person: on the right features, on the right side, moving with the face."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,6 +108,6 @@ def test_projected_to_pixels():
 
 def test_other_bodies_are_refused():
     body = load_body(1)
-    short = type(body)(**{**body.__dict__, "vertices": body.vertices[:-1]})
+    short = replace(body, vertices=body.vertices[:-1])
     with pytest.raises(UserError, match=f"one of {len(body) - 1}"):
         landmarks_3d(short, body.vertices[None], body.joint_positions[None])
