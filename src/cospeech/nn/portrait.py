@@ -61,21 +61,25 @@ class EdgeMaps(nn.Module):
         y, x = torch.meshgrid(at, at, indexing="ij")
         self.register_buffer("places", torch.stack([x, y], -1).reshape(1, 1, -1, 2), persistent=False)
 
-    def forward(self, points: Tensor) -> Tensor:
-        """Points [B, 116, 2] in -1 .. 1 -> [B, 3, 128, 128] in 0 .. 1."""
+    def forward(self, points: Tensor, window: Tensor | None = None) -> Tensor:
+        """Points [B, 116, 2] in -1 .. 1 -> [B, 3, 128, 128] in 0 .. 1, or as large as a window.
+
+        ``window`` [B, h, w, 2] has the places of its pixels in -1 .. 1.
+        """
+        at: Tensor = self.places if window is None else window.flatten(1, 2)[:, None]  # type: ignore[assignment]
+        size = (HEAT, HEAT) if window is None else window.shape[1:3]
         maps = []
         for group, sigma in enumerate(self.sigma.exp()):
             edges: Tensor = getattr(self, f"edges{group}")
             with torch.no_grad():
-                squared = self._squared(points[:, edges[:, 0]], points[:, edges[:, 1]])
+                squared = self._squared(points[:, edges[:, 0]], points[:, edges[:, 1]], at)
             maps.append(torch.exp(-squared / sigma**2))
-        return torch.stack(maps, 1).reshape(len(points), len(GROUPS), HEAT, HEAT)
+        return torch.stack(maps, 1).reshape(len(points), len(GROUPS), *size)
 
-    def _squared(self, start: Tensor, end: Tensor) -> Tensor:
-        """Least squared distance of every place to edges [B, E, 2] (equations 5 and 6): [B, places]."""
+    def _squared(self, start: Tensor, end: Tensor, places: Tensor) -> Tensor:
+        """Least squared distance of places to edges [B, E, 2] (equations 5 and 6): [B, places]."""
         way = end - start
         size = (way * way).sum(-1, keepdim=True).clamp_min(1e-9)  # [B, E, 1]
-        places: Tensor = self.places  # type: ignore[assignment]
         x = places[..., 0] - start[..., :1]
         y = places[..., 1] - start[..., 1:]
         t = ((x * way[..., :1] + y * way[..., 1:]) / size).clamp(0, 1)
@@ -84,17 +88,20 @@ class EdgeMaps(nn.Module):
 
 
 class Spade(nn.Module):
-    """Instance norm whose scale and shift are pictures made from heatmaps."""
+    """Features brought to one size at every place, with scale and shift that heatmaps tell.
+
+    Not over the whole picture, as the paper's, so that a window of it is painted as the picture is [D].
+    """
 
     def __init__(self, channels: int, heat: int, hidden: int = 32) -> None:
         super().__init__()
-        self.norm = nn.InstanceNorm2d(channels)
         self.see = nn.Conv2d(heat, hidden, 3, padding=1)
         self.scale = nn.Conv2d(hidden, 2 * channels, 1)
 
     def forward(self, features: Tensor, heat: Tensor) -> Tensor:
         scale, shift = self.scale(functional.relu(self.see(heat))).chunk(2, 1)
-        return self.norm(features) * (1 + scale) + shift
+        size = features.float().square().mean(1, keepdim=True)
+        return features * torch.rsqrt(size + 1e-4) * (1 + scale) + shift
 
 
 class Fusion(nn.Module):
@@ -176,8 +183,9 @@ class PortraitRefiner(nn.Module):
         seen: Tensor,
         flow: Tensor,
         points: Tensor,
+        window: Tensor | None = None,
     ) -> Tensor:
-        """The picture [B, 3, 256, 256] in -1 .. 1.
+        """The picture [B, 3, 256, 256] in -1 .. 1, or a window of it, which training makes do with.
 
         Args:
             f128, f64, f32: features of the source.
@@ -185,9 +193,10 @@ class PortraitRefiner(nn.Module):
             seen: [B, 7, 128, 128] in 0 .. 1, parts of the warped picture.
             flow: [B, 128, 128, 2] in -1 .. 1, where in the source each pixel came from.
             points: [B, 116, 2] in -1 .. 1, of the wanted picture.
+            window: [B, h, w, 2] places of half the window's pixels; ``warped``, ``seen``, ``flow`` are its own.
         """
         half = functional.avg_pool2d(warped, 2)
-        h128 = self._heat(points)
+        h128 = self._heat(points, window)
         known = torch.cat([half, seen] + ([h128] if h128 is not None else []), 1)
         l128 = self.look128(known)
         l64 = self.look64(l128)
@@ -206,10 +215,10 @@ class PortraitRefiner(nn.Module):
         gate = torch.sigmoid(painted[:, 3:]) * self._near(seen)
         return (warped + 2 * gate * torch.tanh(painted[:, :3])).clamp(-1, 1)
 
-    def _heat(self, points: Tensor) -> Tensor | None:
+    def _heat(self, points: Tensor, window: Tensor | None) -> Tensor | None:
         if self.edges is None:
             return None
-        maps: Tensor = self.edges(points)
+        maps: Tensor = self.edges(points, window)
         return (maps > 0.5).to(maps.dtype) if self.config.refine == "skeleton" else maps
 
     def _near(self, seen: Tensor) -> Tensor:
@@ -234,10 +243,11 @@ class PortraitGenerator(nn.Module):
         self.encoder, self.refiner = PortraitEncoder(config), PortraitRefiner(config)
 
     def forward(
-        self, source: Tensor, masks: Tensor, warped: Tensor, seen: Tensor, flow: Tensor, points: Tensor
-    ) -> Tensor:
+        self, source: Tensor, masks: Tensor, warped: Tensor, seen: Tensor, flow: Tensor, points: Tensor,
+        window: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """See ``PortraitRefiner``; without refinement what was warped."""
         if self.config.refine == "none":
             return warped
-        picture: Tensor = self.refiner(*self.encoder(source, masks), warped, seen, flow, points)
+        picture: Tensor = self.refiner(*self.encoder(source, masks), warped, seen, flow, points, window)
         return picture

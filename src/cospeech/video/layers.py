@@ -24,6 +24,8 @@ INDEX = {name: k for k, name in enumerate(POINTS)}
 # Half widths of sleeves and arms in shoulder widths, at the two ends of a bone.
 _WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
 _FINGER, _PALM = 0.038, 0.05
+_ROUND = 0.2  # shoulder widths: radius of the shoulder, within which the body keeps what is outward
+_SEEN = 0.06  # shoulder widths: side of the square that has to be seen of a part to tell its colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +109,10 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
     colours = np.empty((len(PARTS), *image.shape))
     for k, part in enumerate(PARTS):
         trusted = own[k]
-        if part.endswith(("upper", "lower")):  # what is hidden at the elbow is like what is near it
-            trusted = np.maximum(own[k], own[k + (2 if part.endswith("upper") else -2)])
+        if part.endswith("lower"):
+            trusted = _of_forearm(image, own[k - 2], own[k], own[k + 2], (_SEEN * scale) ** 2)
+        elif part.endswith("upper") and (trusted > 0.9).sum() < (_SEEN * scale) ** 2:
+            trusted = np.maximum(own[k], own[k + 2])
         far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
         keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
@@ -194,9 +198,11 @@ def _arm(
     arm = bones(points, side)
     # The top of the arm fades into the body, which moves nearly alike there.
     fade = np.clip((reach["upper"] + 0.05) / 0.3, 0, 1)
+    aside, beyond = _shoulder(arm["upper"], points, size, scale)
+    inner = np.clip((1.05 + aside / (scale * _WIDTHS["upper"][0])) / 0.2, 0, 1)
     masks = {"hand": alone["hand"] * np.clip((1.25 - result["hand"]) / 0.2, 0, 1)}
     covers = {"hand": np.zeros_like(whole)}
-    for part, front, cap in (("lower", ("hand",), 0.9), ("upper", ("hand", "lower"), 1.6)):
+    for part, front, cap in (("lower", ("hand",), 0.9), ("upper", ("hand", "lower"), 1.1)):
         covers[part] = np.max([masks[other] for other in front], axis=0)
         reached = np.hypot(*(_grid(size) - arm[part][1][:, None, None])) / (scale * _WIDTHS[part][1])
         stem = (0.85 - result[part]) * (reach[part] < 1.0)  # what is foreshortened is solid as well
@@ -207,14 +213,52 @@ def _arm(
         told = np.clip((length - 0.3) / 0.15, 0, 1)
         masks[part] = whole * own * np.maximum((1 - covers[part]) * told, round_end)
         if part == "upper":
-            masks[part] = masks[part] * np.clip(fade * 1.5, 0, 1)
+            masks[part] = masks[part] * np.maximum(np.clip(fade * 1.5, 0, 1), beyond) * inner
     edges = {part: np.clip((1.9 - result[part]) / 0.3, 0, 1) for part in masks}
-    edges["upper"] = edges["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
+    edges["upper"] = edges["upper"] * np.maximum(np.clip((fade - 0.8) * 5, 0, 1), beyond)
     sure = {part: whole * np.clip((1.35 - result[part]) / 0.2, 0, 1) * (1 - covers[part]) for part in masks}
     sure["hand"] = masks["hand"]
     hides = {part: np.clip((1.6 - result[part]) / 0.2, 0, 1) for part in masks}
     hides["upper"] = hides["upper"] * np.clip((fade - 0.8) * 5, 0, 1)
     return {part: (masks[part], sure[part], edges[part], hides[part]) for part in masks}
+
+
+def _of_forearm(
+    image: np.ndarray, upper: np.ndarray, lower: np.ndarray, palm: np.ndarray, least: float
+) -> np.ndarray:
+    """[H, W] where the colours of a lower arm are seen, to fill what its hand hides.
+
+    A bare arm is like the hand, a sleeve like the upper arm; ``least`` pixels have to be seen of it to tell.
+    """
+    sure = [mask > 0.9 for mask in (upper, lower, palm)]
+    if sure[1].sum() < least or not (sure[0].any() and sure[2].any()):
+        return np.maximum(lower, upper)
+    means = [np.median(image[mask], 0) for mask in (sure[0], sure[2])]
+    to_sleeve, to_skin = (np.linalg.norm(image - mean, axis=-1) for mean in means)
+    skin = to_skin < to_sleeve
+    bare = skin[sure[1]].mean() > 0.5
+    alike = lower * (skin if bare else ~skin)
+    result: np.ndarray = alike if (alike > 0.9).sum() >= least else np.maximum(lower, palm if bare else upper)
+    return result
+
+
+def _shoulder(
+    bone: np.ndarray, points: np.ndarray, size: tuple[int, int], scale: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels outward of an upper arm that hangs (0 where it does not), and what of it no round shoulder covers.
+
+    The body keeps a disc at the shoulder, which looks alike whichever way the arm turns; both [H, W].
+    """
+    x, y = _grid(size)
+    way = bone[1] - bone[0]
+    way = way / max(float(np.linalg.norm(way)), 1e-6)
+    middle = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
+    outward = np.array([way[1], -way[0]]) * (1.0 if bone[0][0] > middle[0] else -1.0)
+    hangs = float(np.clip((way[1] - 0.5) * 4, 0, 1))
+    aside = hangs * ((x - bone[0][0]) * outward[0] + (y - bone[0][1]) * outward[1])
+    far = np.hypot(x - bone[0][0], y - bone[0][1]) / (_ROUND * scale)
+    below = (x - bone[0][0]) * way[0] + (y - bone[0][1]) * way[1]
+    return aside, np.clip((far - 1) / 0.15, 0, 1) * (aside > 0) * np.clip(below / (0.03 * scale), 0, 1)
 
 
 def _grid(size: tuple[int, int]) -> np.ndarray:

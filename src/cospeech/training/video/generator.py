@@ -21,6 +21,7 @@ from ..loop import Batch, Place, TrainConfig, fit, saved_run
 from .pairs import Pairs
 
 METHOD, LOOKS = "video generator", "picture encoder"
+WINDOW = 128  # pixels
 _MIRROR = [POINTS.index(f"{'right' if name.startswith('left') else 'left'}_{name.partition('_')[2]}")
            for name in POINTS[:48]]  # fmt: skip
 _SWAP = [0, 2, 1, 4, 3, 6, 5]  # parts, left for right
@@ -31,17 +32,24 @@ Perceptual = Callable[[Tensor], list[Tensor]]  # pictures [B, 3, S, S] in -1 .. 
 class VideoLoss:
     """Weights of the loss (equation 8, and the crops and terms that are ours)."""
 
-    pixel: float = 4.0
+    pixel: float = 20.0
     perceptual: float = 1.0
-    adversarial: float = 0.02
+    adversarial: float = 0.0
     body: float = 4.0  # how much more a pixel of a hand or face counts
 
 
 class PairBatches:
-    """Random pairs as tensors; half of them mirrored."""
+    """Random pairs as tensors; half of them mirrored, in lights of many colours.
 
-    def __init__(self, pairs: Pairs, *, batch_size: int, seed: int = 0, mirror: bool = True) -> None:
+    With ``window``, of the target alone a window of so many pixels, mostly round a hand, an elbow, a shoulder or
+    the face: a quarter of the work, where the work is [D].
+    """
+
+    def __init__(
+        self, pairs: Pairs, *, batch_size: int, seed: int = 0, mirror: bool = True, window: int | None = None
+    ) -> None:
         self.pairs, self.batch_size, self.seed, self.mirror = pairs, batch_size, seed, mirror
+        self.window = window
 
     def __call__(self, step: int, place: Place) -> Batch:
         """This process' share of a step's batch."""
@@ -50,6 +58,8 @@ class PairBatches:
         batch = tensors(found)
         if self.mirror and rng.random() < 0.5:
             batch = mirrored(batch)
+        if self.window is not None:
+            batch = windowed(lit(batch, rng), self.window, rng)
         return batch
 
 
@@ -82,6 +92,38 @@ def mirrored(batch: Batch) -> Batch:
     return result
 
 
+def lit(batch: Batch, rng: np.random.Generator) -> Batch:
+    """Pictures in another light: each channel of a pair brighter or darker, the same in all three pictures."""
+    count = len(batch["points"])
+    gain = rng.normal(0, 0.12, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 3, 1, 1))
+    power = torch.from_numpy(np.exp(gain)).float()
+    result = dict(batch)
+    for name in ("source", "warped", "target"):
+        result[name] = ((batch[name] + 1) / 2).clamp(1e-6, 1).pow(power) * 2 - 1
+    return result
+
+
+def windowed(batch: Batch, side: int, rng: np.random.Generator) -> Batch:
+    """What is made and wanted, cut to windows of ``side`` pixels; the source stays whole."""
+    whole = batch["warped"].shape[-1]
+    result: Batch = {name: [] for name in ("warped", "target", "seen", "flow", "window")}  # type: ignore[misc]
+    half = (torch.arange(whole // 2) + 0.5) / (whole / 4) - 1
+    y, x = torch.meshgrid(half, half, indexing="ij")
+    places = torch.stack([x, y], -1)
+    for row, points in enumerate(batch["points"]):
+        middle = points[rng.integers(len(points))] if rng.random() < 0.8 else torch.zeros(2)
+        middle = (middle.numpy() + 1) / 2 * whole + rng.normal(0, side / 5, 2)
+        left, top = (int(v) for v in np.clip(np.round((middle - side / 2) / 8), 0, (whole - side) // 8) * 8)
+        rows, columns = slice(top, top + side), slice(left, left + side)
+        small = slice(top // 2, (top + side) // 2), slice(left // 2, (left + side) // 2)
+        for name in ("warped", "target"):
+            result[name].append(batch[name][row, :, rows, columns])  # type: ignore[attr-defined]
+        result["seen"].append(batch["seen"][row, :, small[0], small[1]])  # type: ignore[attr-defined]
+        result["flow"].append(batch["flow"][row][small])  # type: ignore[attr-defined]
+        result["window"].append(places[small])  # type: ignore[attr-defined]
+    return batch | {name: torch.stack(values) for name, values in result.items()}  # type: ignore[arg-type]
+
+
 class PatchCritic(nn.Module):
     """Tells real from made patches of 64 x 64 round hands and face, seeing the edges too (equation 8)."""
 
@@ -112,20 +154,25 @@ class TrainedVideo(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         picture: Tensor = self.generator(
-            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points"))
+            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points")),
+            batch.get("window"),
         )
         return picture
 
 
-def weight_map(points: Tensor, more: float) -> Tensor:
-    """[B, 1, 64, 64]: 1, and 1 + more on hands and face of points [B, 116, 2] in -1 .. 1."""
-    at = (torch.arange(64, device=points.device) + 0.5) / 32 - 1
-    result = torch.zeros(len(points), 1, 64, 64, device=points.device)
+def weight_map(points: Tensor, more: float, window: Tensor | None = None) -> Tensor:
+    """[B, 1, 64, 64]: 1, and 1 + more on hands and face of points [B, 116, 2] in -1 .. 1.
+
+    Of a window [B, h, w, 2] of places, [B, 1, h, w].
+    """
+    if window is None:
+        at = (torch.arange(64, device=points.device) + 0.5) / 32 - 1
+        window = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
+    result = torch.zeros(len(points), 1, *window.shape[1:3], device=points.device)
     for span in (slice(6, 27), slice(27, 48), slice(48, 116)):
         low, high = points[:, span].amin(1) - 0.04, points[:, span].amax(1) + 0.04
-        x = (at > low[:, :1]) & (at < high[:, :1])
-        y = (at > low[:, 1:]) & (at < high[:, 1:])
-        result = torch.maximum(result, (y[:, None, :, None] & x[:, None, None, :]).float())
+        inside = (window > low[:, None, None]) & (window < high[:, None, None])
+        result = torch.maximum(result, inside.all(-1)[:, None].float())
     return 1 + more * result
 
 
@@ -147,13 +194,14 @@ def video_loss(
     """Pixels, activations, and the critic's view (equation 8)."""
     made = network(batch).float()
     target = batch["target"]
+    window = batch.get("window")
     focus = functional.interpolate(
-        weight_map(batch["points"], weights.body), size=made.shape[-1], mode="nearest"
+        weight_map(batch["points"], weights.body, window), size=made.shape[-1], mode="nearest"
     )
     terms = {"pixel": ((made - target).abs() * focus).sum() / (3 * focus.sum())}
     value = weights.pixel * terms["pixel"]
     if perceptual is not None and weights.perceptual:
-        near = functional.interpolate(focus, size=64, mode="nearest")
+        near = functional.interpolate(focus, size=made.shape[-1] // 4, mode="nearest")
         total = made.new_zeros(())
         for a, b in zip(perceptual(made), perceptual(target), strict=True):
             share = functional.interpolate(near, size=a.shape[-1], mode="area")
@@ -168,9 +216,11 @@ def video_loss(
     assert isinstance(inner, TrainedVideo)
     if weights.adversarial and inner.generator.refiner.edges is not None:
         with torch.no_grad():
-            heat = functional.interpolate(inner.generator.refiner.edges(batch["points"]), size=made.shape[-1])
-        seen_made = patches(torch.cat([made, heat], 1), batch["points"])
-        seen_real = patches(torch.cat([target, heat], 1), batch["points"])
+            heat = inner.generator.refiner.edges(batch["points"], window)
+            heat = functional.interpolate(heat, size=made.shape[-1])
+        seen_made, seen_real = torch.cat([made, heat], 1), torch.cat([target, heat], 1)
+        if window is None:
+            seen_made, seen_real = (patches(seen, batch["points"]) for seen in (seen_made, seen_real))
         fixed = {name: p.detach() for name, p in inner.critic.named_parameters()}
         terms["adversarial"] = -torch.func.functional_call(inner.critic, fixed, (seen_made,)).float().mean()
         real, fake = inner.critic(seen_real).float(), inner.critic(seen_made.detach()).float()
@@ -187,7 +237,7 @@ def fit_video(
     pairs: Pairs, folder: str | Path, *, config: PortraitConfig | None = None,
     weights: VideoLoss | None = None, training: TrainConfig | None = None,
     perceptual: Perceptual | None = None, held_out: Pairs | None = None,
-    start: PortraitGenerator | None = None,
+    start: PortraitGenerator | None = None, window: int | None = WINDOW,
 ) -> PortraitGenerator:  # fmt: skip
     """Train the refinement; continues a run found in ``folder``.
 
@@ -195,6 +245,7 @@ def fit_video(
         perceptual: activations of a frozen network, such as VGG or ``Looks``; without it that term is 0.
         held_out: pairs to validate on.
         start: weights to begin with, for the looks of one person.
+        window: pixels of the windows that are learned from; None for whole pictures.
     Raises:
         UserError: a config that refines nothing, or a run of other sizes in ``folder``.
     """
@@ -207,7 +258,7 @@ def fit_video(
         perceptual.to("cuda" if torch.cuda.is_available() else "cpu")
     if start is not None:
         model.generator.load_state_dict(start.state_dict())
-    batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed)
+    batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed, window=window)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         return video_loss(network, batch, perceptual, weights)

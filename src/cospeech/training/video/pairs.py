@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -118,9 +118,13 @@ def _turned(points: np.ndarray, centre: np.ndarray, angle: float, size: float = 
 
 
 def portrait_pairs(
-    picture: np.ndarray, points: np.ndarray, person: np.ndarray, count: int, seed: int
+    picture: np.ndarray, points: np.ndarray, person: np.ndarray, count: int, seed: int, *, room: bool = True
 ) -> Iterator[Pair]:
-    """Pairs of one portrait [S, S, 3] uint8 with points [116, 2] pixels and mask [S, S] in 0 .. 1."""
+    """Pairs of one portrait [S, S, 3] uint8 with points [116, 2] pixels and mask [S, S] in 0 .. 1.
+
+    With ``room``, what is behind the person in the target is known to the warped picture: painting people is
+    learned, not what a made source has lost of the room. Figures are measured without.
+    """
     rng = np.random.default_rng(seed)
     layers = cut(picture, points, person)
     for _ in range(count):
@@ -128,19 +132,31 @@ def portrait_pairs(
         drawn = draw(layers, pose)
         source = _bytes(drawn.picture)
         again = cut(source, pose, np.clip(drawn.seen.sum(0), 0, 1))
+        if room:
+            again = replace(again, background=layers.background)
         yield make_pair(again, source, picture, points)
 
 
 def person_pairs(
-    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int
+    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int, *, room: bool = True
 ) -> Iterator[Pair]:
-    """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1."""
+    """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1.
+
+    With ``room``, what any picture shows of what is behind the person is known to all of them.
+    """
     rng = np.random.default_rng(seed)
+    free = (persons < 0.02).astype(np.float32)[..., None]
+    shown = (pictures * free).sum(0) / np.maximum(free.sum(0), 1) / 255
     number = len(pictures)
     found = 0
     for first in rng.permutation(number):
         near = [k for k in range(number) if k != first and alike(points[first], points[k])]
         layers = cut(pictures[first], points[first], persons[first]) if near else None
+        if layers is not None and room:
+            known = np.minimum(free.sum(0), 1)
+            layers = replace(
+                layers, background=(shown * known + layers.background * (1 - known)).astype(np.float32)
+            )
         for second in rng.permutation(near)[: max(1, -(-count // number))]:
             assert layers is not None
             yield make_pair(layers, pictures[first], pictures[second], points[second])
