@@ -193,7 +193,7 @@ class PortraitRefiner(nn.Module):
             seen: [B, 7, 128, 128] in 0 .. 1, parts of the warped picture.
             flow: [B, 128, 128, 2] in -1 .. 1, where in the source each pixel came from.
             points: [B, 116, 2] in -1 .. 1, of the wanted picture.
-            window: [B, h, w, 2] places of half the window's pixels; ``warped``, ``seen``, ``flow`` are its own.
+            window: [B, h, w, 2] its places at half the side; ``warped``, ``seen`` and ``flow`` are of it.
         """
         half = functional.avg_pool2d(warped, 2)
         h128 = self._heat(points, window)

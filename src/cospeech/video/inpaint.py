@@ -1,9 +1,9 @@
 """What a person hid is put together from patches of what is seen.
 
-Patches that overlap vote for every hidden pixel (Wexler, Shechtman and Irani, TPAMI 2007), the most alike seen
-patch of each is found by random search and by asking neighbours (PatchMatch: Barnes et al., SIGGRAPH 2009), from
-coarse to fine. All places are searched at once instead of one after the other, which is what NumPy can do well
-[D]. Not known: what things are; half a chair may be put beside another.
+Patches that overlap vote for every hidden pixel (Wexler, Shechtman and Irani, TPAMI 2007); the most alike
+seen patch of each is found by random tries and by asking neighbours (PatchMatch: Barnes et al., SIGGRAPH
+2009), from coarse to fine. All places are searched at once and not one after the other, as suits NumPy [D].
+It does not know what things are: half a chair may be put beside another.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import numpy as np
 
 from .matte import rows_filled
 
-SIDE = 256  # pixels of the longer side in which patches are compared
+SIDES = (32, 64, 128, 256)  # pixels of the longer side in which patches are compared
 RADIUS = 3  # of a patch
-COARSEST = 32
-# What a patch from the other end of the picture costs more, across and up or down: squared difference a pixel and
+_SIDE = 2 * RADIUS + 1
+_ROUNDS = ((6, 3), (3, 3), (2, 3), (1, 4))  # votes, and searches before each, for each of SIDES
+# What a patch from the other end of the picture costs more, across and up or down: squared difference a
 # channel. Rooms are level, so what is beside a place tells more of it than what is above it [D].
 _ACROSS, _UP = 0.05, 2.0
 _FADE = 0.9  # of a patch's say for every place that it is further from what is seen
-_ROUNDS = ((6, 3), (3, 3), (2, 3), (1, 4))  # of votes, and of searches before each; coarse to fine
-_STEPS = ((0, 1), (0, -1), (1, 0), (-1, 0))
+_FEW = 8  # patches, with fewer than which nothing is put together
 
 
 def inpainted(picture: np.ndarray, known: np.ndarray, *, seed: int = 0) -> np.ndarray:
@@ -34,149 +34,170 @@ def inpainted(picture: np.ndarray, known: np.ndarray, *, seed: int = 0) -> np.nd
     Returns:
         [H, W, 3] float32; known places are as they were.
     """
-    height, width = known.shape
-    smooth = rows_filled(picture, known)
-    scales = [max(height, width) / side for side in (COARSEST, 64, 128, SIDE) if side <= max(height, width)]
-    if known.all() or not scales:
-        return np.where(known[..., None], picture, smooth).astype(np.float32)
+    smooth = np.where(known[..., None], picture, rows_filled(picture, known)).astype(np.float32)
+    longest = max(known.shape)
     rng = np.random.default_rng(seed)
-    field: np.ndarray | None = None
-    guess: np.ndarray | None = None
-    for scale, rounds in zip(scales, _ROUNDS, strict=False):
-        small, seen = _reduced(picture, known, scale)
-        before = _reduced(smooth, np.ones_like(known), scale)[0] if guess is None else _larger(guess, seen.shape)
-        found = _level(np.where(seen[..., None], small, before).astype(np.float32), seen, field, rounds, rng)
-        if found is None:  # too little is seen to take patches from
-            return np.where(known[..., None], picture, smooth).astype(np.float32)
-        guess, field = found
-    assert field is not None
-    return _copied(picture, known, smooth, field)
+    level: _Level | None = None
+    for side, (votes, searches) in zip(SIDES, _ROUNDS, strict=True):
+        if side > longest or known.all():
+            break
+        small, seen = _reduced(picture, known, longest / side)
+        guess = _reduced(smooth, np.ones_like(known), longest / side)[0] if level is None else level.picture
+        start = np.where(seen[..., None], small, _resized(guess, seen.shape)).astype(np.float32)
+        finer = _Level(start, seen, None if level is None else level.offsets(), rng)
+        if len(finer.sources) < _FEW:
+            return smooth
+        for vote in range(votes):
+            finer.search(searches, wide=vote == 0)
+            finer.vote()
+        level = finer
+    return smooth if level is None else _copied(smooth, known, level.offsets())
+
+
+class _Level:
+    """One scale: places whose patch holds something hidden, and the seen patch that is taken for each."""
+
+    def __init__(
+        self, picture: np.ndarray, seen: np.ndarray, offsets: np.ndarray | None, rng: np.random.Generator
+    ) -> None:
+        self.picture, self.seen, self._rng = picture, seen, rng
+        height, width = self.shape = seen.shape
+        covered = _any_near(~seen)
+        whole = np.zeros_like(seen)
+        whole[RADIUS : height - RADIUS, RADIUS : width - RADIUS] = True
+        self._usable = (~covered & whole).ravel()
+        self.sources = np.flatnonzero(self._usable)
+        self.targets = np.flatnonzero(covered.ravel())
+        self._number = np.full(height * width, -1)
+        self._number[self.targets] = np.arange(len(self.targets))
+        self._y, self._x = np.divmod(self.targets, width)
+        self._far = np.array([_UP / height**2, _ACROSS / width**2])
+        self._say = _FADE ** _depth(seen).ravel()[self.targets]
+        self.best = np.full(len(self.targets), -1)
+        if offsets is not None:
+            own = _resized(offsets, self.shape)[self._y, self._x] * [height, width]
+            self.best = self._place(self._y + own[:, 0], self._x + own[:, 1])
+        lost = self.best < 0
+        if len(self.sources):
+            self.best[lost] = self.sources[rng.integers(len(self.sources), size=int(lost.sum()))]
+        self._patches = _patches(picture)
+        self._error = np.zeros(len(self.targets))
+
+    def _place(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Numbers of places, -1 where no patch may be taken."""
+        rows, columns = np.round(y).astype(int), np.round(x).astype(int)
+        within = (rows >= 0) & (rows < self.shape[0]) & (columns >= 0) & (columns < self.shape[1])
+        number = np.where(within, rows * self.shape[1] + columns, 0)
+        return np.where(within & self._usable[number], number, -1)
+
+    def _cost(self, places: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+        """Of taking the patches at places for some of the targets: squared difference a channel."""
+        difference = self._patches[places] - self._patches[self.targets[chosen]]
+        apart = np.stack(np.divmod(places, self.shape[1]), -1) - np.stack(
+            [self._y[chosen], self._x[chosen]], -1
+        )
+        alike = np.einsum("nk,nk->n", difference, difference) / difference.shape[1]
+        result: np.ndarray = alike + (apart * apart) @ self._far
+        return result
+
+    def _offer(self, places: np.ndarray) -> None:
+        chosen = np.flatnonzero((places >= 0) & (places != self.best))
+        found = self._cost(places[chosen], chosen)
+        better = found < self._error[chosen]
+        self.best[chosen[better]] = places[chosen[better]]
+        self._error[chosen[better]] = found[better]
+
+    def search(self, turns: int, *, wide: bool) -> None:
+        """Ask neighbours, and try places at random round the best; far from it as well if ``wide``."""
+        self._patches = _patches(self.picture)
+        self._error = self._cost(self.best, np.arange(len(self.targets)))
+        for turn in range(turns):
+            for reach in (1, 4) if turn == 0 else (1 + turn % 2,):
+                for dy, dx in ((0, reach), (0, -reach), (reach, 0), (-reach, 0)):
+                    self._ask(dy, dx)
+            reach = max(self.shape) / (2 if wide else 8)
+            while reach >= 1:
+                y, x = np.divmod(self.best, self.shape[1])
+                jump = self._rng.uniform(-reach, reach, (2, len(self.best)))
+                self._offer(self._place(y + jump[0], x + jump[1]))
+                reach /= 3
+
+    def _ask(self, dy: int, dx: int) -> None:
+        """What the neighbour so far away has found, moved back as far."""
+        y, x = self._y + dy, self._x + dx
+        within = (y >= 0) & (y < self.shape[0]) & (x >= 0) & (x < self.shape[1])
+        neighbour = np.where(within, self._number[np.where(within, y * self.shape[1] + x, 0)], -1)
+        rows, columns = np.divmod(self.best[np.maximum(neighbour, 0)], self.shape[1])
+        self._offer(np.where(neighbour >= 0, self._place(rows - dy, columns - dx), -1))
+
+    def vote(self) -> None:
+        """Hidden places become the mean of what all patches over them say; alike patches count more."""
+        height, width = self.shape
+        typical = max(float(np.median(self._error)), 1e-5)
+        trust = self._say * np.exp(-self._error / (2 * typical))
+        sums = np.zeros((height + 2 * RADIUS, width + 2 * RADIUS, 4))
+        told = self._patches[self.best].reshape(len(self.best), 3, _SIDE, _SIDE)
+        weighted = np.concatenate([told * trust[:, None, None, None], np.ones_like(told[:, :1])], 1)
+        weighted[:, 3] *= trust[:, None, None]
+        for dy in range(_SIDE):
+            for dx in range(_SIDE):  # a place is a target once only, so that plain indexing adds all
+                sums[self._y + dy, self._x + dx] += weighted[:, :, dy, dx]
+        sums = sums[RADIUS : RADIUS + height, RADIUS : RADIUS + width]
+        mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-9)
+        self.picture = np.where(self.seen[..., None], self.picture, mean).astype(np.float32)
+
+    def offsets(self) -> np.ndarray:
+        """[H, W, 2] rows and columns from each place to where it is taken from, in heights and widths."""
+        height, width = self.shape
+        result = np.zeros((height, width, 2), np.float32)
+        rows, columns = np.divmod(self.best, width)
+        result[self._y, self._x, 0] = (rows - self._y) / height
+        result[self._y, self._x, 1] = (columns - self._x) / width
+        return result
 
 
 def _reduced(picture: np.ndarray, known: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """A picture at 1 / scale, by means of what is known; a place is known if most of it is."""
-    height, width = (max(2 * RADIUS + 2, round(side / scale)) for side in known.shape)
+    """A picture at 1 / scale, means of what is known; a place is seen if all of it is known."""
+    height, width = (max(_SIDE + 1, round(side / scale)) for side in known.shape)
     rows, columns = (
-        np.minimum((np.arange(old) * new) // old, new - 1)
-        for old, new in zip(known.shape, (height, width), strict=True)
+        np.arange(old) * new // old for old, new in zip(known.shape, (height, width), strict=True)
     )
     place = (rows[:, None] * width + columns).ravel()
     weight = known.ravel().astype(float)
-    count = np.bincount(place, minlength=height * width)
     sure = np.bincount(place, weight, height * width)
     sums = [np.bincount(place, picture[..., c].ravel() * weight, height * width) for c in range(3)]
-    mean = np.stack(sums, -1) / np.maximum(sure, 1e-9)[:, None]
-    return (
-        mean.reshape(height, width, 3).astype(np.float32),
-        (sure >= 0.99 * np.maximum(count, 1)).reshape(height, width),
+    mean = (np.stack(sums, -1) / np.maximum(sure, 1e-9)[:, None]).reshape(height, width, 3)
+    count = np.bincount(place, minlength=height * width)
+    return mean.astype(np.float32), ((count > 0) & (sure >= 0.99 * count)).reshape(height, width)
+
+
+def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The nearest of [h, w, C] for every place of a larger shape."""
+    rows, columns = (
+        np.arange(new) * old // new for new, old in zip(shape[:2], values.shape[:2], strict=True)
     )
-
-
-def _larger(picture: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    rows, columns = (np.minimum(np.arange(n) * o // n, o - 1) for n, o in zip(shape, picture.shape, strict=False))
-    result: np.ndarray = picture[rows][:, columns]
+    result: np.ndarray = values[rows][:, columns]
     return result
 
 
 def _patches(picture: np.ndarray) -> np.ndarray:
-    """[H, W, 3] -> [H W, (2 RADIUS + 1)^2 3]: the patch round each place, borders repeated."""
+    """[H, W, 3] -> [H W, 3 _SIDE^2]: the patch round each place, borders repeated."""
     padded = np.pad(picture, ((RADIUS, RADIUS), (RADIUS, RADIUS), (0, 0)), mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * RADIUS + 1,) * 2, (0, 1))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIDE, _SIDE), (0, 1))
     return np.ascontiguousarray(windows.reshape(picture.shape[0] * picture.shape[1], -1))
-
-
-def _level(
-    picture: np.ndarray, seen: np.ndarray, field: np.ndarray | None, rounds: tuple[int, int],
-    rng: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray] | None:  # fmt: skip
-    """One scale: the picture with its hidden places filled, and for each place [H, W, 2] where it is taken from."""
-    height, width = seen.shape
-    covered = _any_near(~seen)
-    inside = np.zeros_like(seen)
-    inside[RADIUS : height - RADIUS, RADIUS : width - RADIUS] = True
-    sources = np.flatnonzero((~covered & inside).ravel())
-    if len(sources) < 8:
-        return None
-    targets = np.flatnonzero(covered.ravel())
-    number = np.full(height * width, -1)
-    number[targets] = np.arange(len(targets))
-    usable = np.zeros(height * width, bool)
-    usable[sources] = True
-    y, x = np.divmod(targets, width)
-    if field is None:
-        best = sources[rng.integers(len(sources), size=len(targets))]
-    else:
-        coarse = _larger(field, (height, width))  # offsets in units of the side
-        best = _usable(y + coarse[y, x, 0] * height, x + coarse[y, x, 1] * width, usable, (height, width))
-        lost = best < 0
-        best[lost] = sources[rng.integers(len(sources), size=int(lost.sum()))]
-    far = np.array([_UP / height**2, _ACROSS / width**2])
-    depth = _depth(seen)
-
-    for vote in range(rounds[0]):
-        patches = _patches(picture)
-        own = patches[targets]
-
-        def cost(places: np.ndarray, chosen: np.ndarray, patches: np.ndarray = patches, own: np.ndarray = own) -> np.ndarray:
-            difference = patches[places] - own[chosen]
-            apart = np.stack(np.divmod(places, width), -1) - np.stack([y[chosen], x[chosen]], -1)
-            result: np.ndarray = np.einsum("nk,nk->n", difference, difference) / difference.shape[1]
-            return result + (apart * apart) @ far
-
-        everyone = np.arange(len(targets))
-        error = cost(best, everyone)
-
-        def offer(places: np.ndarray, error: np.ndarray = error, cost=cost) -> None:  # type: ignore[no-untyped-def]
-            chosen = np.flatnonzero((places >= 0) & (places != best))
-            found = cost(places[chosen], chosen)
-            better = found < error[chosen]
-            best[chosen[better]], error[chosen[better]] = places[chosen[better]], found[better]
-
-        for turn in range(rounds[1]):
-            for dy, dx in _STEPS:
-                for reach in (1, 4) if turn == 0 else (1 + turn % 2,):
-                    ny, nx = y + dy * reach, x + dx * reach
-                    within = (ny >= 0) & (ny < height) & (nx >= 0) & (nx < width)
-                    neighbour = np.where(within, number[np.where(within, ny * width + nx, 0)], -1)
-                    there = best[np.maximum(neighbour, 0)]
-                    there = np.where(neighbour >= 0, there, -1)
-                    by, bx = np.divmod(np.maximum(there, 0), width)
-                    moved = _usable(by - dy * reach, bx - dx * reach, usable, (height, width))
-                    offer(np.where(there >= 0, moved, -1))
-            reach = max(height, width) / 2 if vote == 0 else max(height, width) / 8
-            while reach >= 1:
-                by, bx = np.divmod(best, width)
-                jump = rng.uniform(-reach, reach, (2, len(best)))
-                offer(_usable(by + jump[0], bx + jump[1], usable, (height, width)))
-                reach /= 3
-        picture = _voted(picture, seen, patches, targets, best, error, _FADE ** depth.ravel()[targets])
-    offsets = np.zeros((height, width, 2), np.float32)
-    by, bx = np.divmod(best, width)
-    offsets[y, x, 0], offsets[y, x, 1] = (by - y) / height, (bx - x) / width
-    return picture, offsets
-
-
-def _usable(y: np.ndarray, x: np.ndarray, usable: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Numbers of places, -1 where no patch may be taken."""
-    rows, columns = np.round(y).astype(int), np.round(x).astype(int)
-    within = (rows >= 0) & (rows < shape[0]) & (columns >= 0) & (columns < shape[1])
-    number = np.where(within, rows * shape[1] + columns, 0)
-    result: np.ndarray = np.where(within & usable[number], number, -1)
-    return result
 
 
 def _any_near(mask: np.ndarray) -> np.ndarray:
     """Whether a patch round each place holds any place of a mask."""
     padded = np.pad(mask, RADIUS)
-    rows = np.lib.stride_tricks.sliding_window_view(padded, 2 * RADIUS + 1, 0).any(-1)
-    result: np.ndarray = np.lib.stride_tricks.sliding_window_view(rows, 2 * RADIUS + 1, 1).any(-1)
-    return result
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (_SIDE, _SIDE))
+    return np.asarray(windows.any((2, 3)))
 
 
 def _depth(seen: np.ndarray) -> np.ndarray:
-    """[H, W] int: how many places every hidden one is away from what is seen, in square rings."""
+    """[H, W] int: how many places every hidden one is away from what is seen."""
     depth = np.zeros(seen.shape, int)
-    left = ~seen
+    left = np.logical_not(seen)
     while left.any() and not left.all():
         depth += left
         padded = np.pad(left, 1, mode="edge")
@@ -184,47 +205,22 @@ def _depth(seen: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _voted(
-    picture: np.ndarray, seen: np.ndarray, patches: np.ndarray, targets: np.ndarray, best: np.ndarray,
-    error: np.ndarray, say: np.ndarray,
-) -> np.ndarray:  # fmt: skip
-    """Hidden places as the mean of what all patches over them say; alike patches count more."""
-    height, width = seen.shape
-    side = 2 * RADIUS + 1
-    sums, weights = np.zeros((height + 2 * RADIUS, width + 2 * RADIUS, 3)), np.zeros((height + 2 * RADIUS, width + 2 * RADIUS))
-    trust = say * np.exp(-error / (2 * max(float(np.median(error)), 1e-5)))
-    y, x = np.divmod(targets, width)
-    told = patches[best].reshape(len(best), 3, side, side)
-    for dy in range(side):
-        for dx in range(side):
-            # A target is there once only, so that plain indexing adds all.
-            sums[y + dy, x + dx] += told[:, :, dy, dx] * trust[:, None]
-            weights[y + dy, x + dx] += trust
-    inner = slice(RADIUS, RADIUS + height), slice(RADIUS, RADIUS + width)
-    mean = sums[inner] / np.maximum(weights[inner], 1e-9)[..., None]
-    return np.where(seen[..., None], picture, mean).astype(np.float32)
-
-
-def _copied(picture: np.ndarray, known: np.ndarray, smooth: np.ndarray, field: np.ndarray) -> np.ndarray:
-    """Hidden places in full size: the mean of what the nine nearest places of the field point to."""
-    height, width = known.shape
-    y, x = np.nonzero(~known)
-    sums, weights = np.zeros((len(y), 3)), np.zeros(len(y))
-    rows, columns = y * field.shape[0] // height, x * field.shape[1] // width
+def _copied(smooth: np.ndarray, known: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Hidden places in full size: the mean of what the nine nearest places of the offsets point to."""
+    size = np.array(known.shape)
+    places = np.argwhere(~known)
+    coarse = places * offsets.shape[:2] // size
+    sums, weights = np.zeros((len(places), 3)), np.zeros(len(places))
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
-            r, c = np.clip(rows + dy, 0, field.shape[0] - 1), np.clip(columns + dx, 0, field.shape[1] - 1)
-            offset = field[r, c]
-            from_y, from_x = (
-                np.round(place + share * side).astype(int)
-                for place, share, side in ((y, offset[:, 0], height), (x, offset[:, 1], width))
-            )
-            within = (from_y >= 0) & (from_y < height) & (from_x >= 0) & (from_x < width)
-            from_y, from_x = np.where(within, from_y, 0), np.where(within, from_x, 0)
-            weight = within * known[from_y, from_x] * (2.0 if dy == dx == 0 else 1.0)
-            sums += picture[from_y, from_x] * weight[:, None]
+            y, x = np.clip(coarse + [dy, dx], 0, np.array(offsets.shape[:2]) - 1).T
+            come = np.round(places + offsets[y, x] * size).astype(int)
+            within = ((come >= 0) & (come < size)).all(1)
+            rows, columns = np.where(within[:, None], come, 0).T
+            weight = within * known[rows, columns] * (2.0 if dy == dx == 0 else 1.0)
+            sums += smooth[rows, columns] * weight[:, None]
             weights += weight
-    result = np.where(known[..., None], picture, smooth)
+    result = smooth.copy()
     told = weights > 0
-    result[y[told], x[told]] = sums[told] / weights[told, None]
-    return result.astype(np.float32)
+    result[tuple(places[told].T)] = sums[told] / weights[told, None]
+    return result

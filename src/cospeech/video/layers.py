@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..motion.points import FINGERS, POINTS, SHOULDERS
-from .matte import box, filled, rows_filled, snapped
+from .inpaint import inpainted
+from .matte import box, filled, snapped
 
 SIDES = ("left", "right")
 PARTS = (
@@ -75,13 +76,14 @@ def along(bone: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
     return share, distance
 
 
-def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
+def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bool = True) -> Layers:
     """Cut a portrait.
 
     Args:
         picture: [H, W, 3] uint8 sRGB.
         points: [116, 2] pixels, complete.
         person: [H, W] soft mask of the person in 0 .. 1.
+        room: False for a quicker cut, where what is behind the person comes from elsewhere.
     """
     image = picture.astype(np.float64) / 255
     size = picture.shape[1], picture.shape[0]
@@ -116,11 +118,9 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> Layers:
         far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
         keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
-    grown = np.clip(box(person, 2 * radius) * 6, 0, 1)
+    grown = np.clip(box(person, round(1.3 * radius)) * 6, 0, 1)
     known = grown < 0.01
-    # Half of what lies beside it, so that lines go on, and half of what lies all round it.
-    calm = box(image * known[..., None], 2) / np.maximum(box(known[..., None].astype(float), 2), 0.2)
-    behind = 0.5 * box(rows_filled(calm, known), 1) + 0.5 * filled(image, known.astype(float))
+    behind = inpainted(image, known) if room else filled(image, known.astype(float))
     background = image * (1 - grown[..., None]) + behind * grown[..., None]
     return Layers(
         background.astype(np.float32), colours.astype(np.float32), masks.astype(np.float32),
@@ -245,7 +245,7 @@ def _of_forearm(
 def _shoulder(
     bone: np.ndarray, points: np.ndarray, size: tuple[int, int], scale: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels outward of an upper arm that hangs (0 where it does not), and what of it no round shoulder covers.
+    """Pixels outward of an upper arm that hangs (else 0), and what of it no round shoulder covers.
 
     The body keeps a disc at the shoulder, which looks alike whichever way the arm turns; both [H, W].
     """

@@ -41,8 +41,8 @@ class VideoLoss:
 class PairBatches:
     """Random pairs as tensors; half of them mirrored, in lights of many colours.
 
-    With ``window``, of the target alone a window of so many pixels, mostly round a hand, an elbow, a shoulder or
-    the face: a quarter of the work, where the work is [D].
+    With ``window``, only so many pixels of the target, mostly round a hand, an elbow, a shoulder or the face:
+    a quarter of the work, where the work is [D].
     """
 
     def __init__(
@@ -93,7 +93,7 @@ def mirrored(batch: Batch) -> Batch:
 
 
 def lit(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Pictures in another light: each channel of a pair brighter or darker, the same in all three pictures."""
+    """Pictures in another light: each channel of a pair brighter or darker, alike in its three pictures."""
     count = len(batch["points"])
     gain = rng.normal(0, 0.12, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 3, 1, 1))
     power = torch.from_numpy(np.exp(gain)).float()

@@ -131,7 +131,7 @@ def portrait_pairs(
         pose = random_pose(points, rng)
         drawn = draw(layers, pose)
         source = _bytes(drawn.picture)
-        again = cut(source, pose, np.clip(drawn.seen.sum(0), 0, 1))
+        again = cut(source, pose, np.clip(drawn.seen.sum(0), 0, 1), room=not room)
         if room:
             again = replace(again, background=layers.background)
         yield make_pair(again, source, picture, points)
@@ -151,7 +151,7 @@ def person_pairs(
     found = 0
     for first in rng.permutation(number):
         near = [k for k in range(number) if k != first and alike(points[first], points[k])]
-        layers = cut(pictures[first], points[first], persons[first]) if near else None
+        layers = cut(pictures[first], points[first], persons[first], room=not room) if near else None
         if layers is not None and room:
             known = np.minimum(free.sum(0), 1)
             layers = replace(
