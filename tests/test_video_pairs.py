@@ -12,7 +12,7 @@ from cospeech.errors import UserError
 from cospeech.motion.points import _FACE_MIRROR, POINTS
 from cospeech.video.layers import cut, unit
 from cospeech.video.puppet import draw
-from portrait_data import HANDS, draw_figure, drawn_portrait, figure_points, grid, moved_arm
+from portrait_data import HANDS, doubled, draw_figure, drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
 pairs, training = (import_module(f"cospeech.training.video.{name}") for name in ("pairs", "generator"))
@@ -166,8 +166,8 @@ def test_alike_is_what_a_picture_can_be_warped_to():
 
 
 def test_portraits_are_the_truth_of_their_pairs():
-    portrait = drawn_portrait()
-    made = list(pairs.portrait_pairs(portrait.picture, portrait.points, portrait.person, 2, 1))
+    portrait, large = drawn_portrait(), doubled(drawn_portrait())
+    made = list(pairs.portrait_pairs(large.picture, large.points, large.person, 2, 1, real=True))
     assert len(made) == 2
     for pair in made:
         np.testing.assert_array_equal(pair.target, portrait.picture)
@@ -175,6 +175,28 @@ def test_portraits_are_the_truth_of_their_pairs():
         still = np.abs(pair.source.astype(float) - pair.target).mean()
         assert np.abs(pair.warped.astype(float) - pair.target).mean() < 0.8 * still
     assert not np.array_equal(made[0].source, made[1].source)
+
+
+def test_pairs_to_learn_from_know_the_room():
+    large = doubled(drawn_portrait())
+    layers = large.layers
+    room = layers.background.reshape(256, 2, 256, 2, 3).mean((1, 3)) * 255
+    for pair in pairs.portrait_pairs(large.picture, large.points, large.person, 2, 1):
+        # The portrait, but for the outlines that its layers have.
+        assert np.abs(pair.target.astype(float) - drawn_portrait().picture).mean() < 3.0
+        free = pair.seen.sum(0).repeat(2, 0).repeat(2, 1) == 0
+        assert free.mean() > 0.2
+        assert np.abs(pair.warped - room)[free].max() <= 2.0
+
+
+def test_pairs_that_warping_misses_by_far_are_left_out(monkeypatch):
+    points = figure_points("down")
+    poses = np.stack([points, moved_arm(points, "left", (8.0, -8.0))])
+    pictures, masks = (np.stack(values) for values in zip(*map(draw_figure, poses), strict=True))
+    made = list(pairs.person_pairs(pictures, poses, masks, 10, 0))
+    assert len(made) == 2
+    monkeypatch.setattr(pairs, "LEAST", 60.0)
+    assert not list(pairs.person_pairs(pictures, poses, masks, 10, 0))
 
 
 def test_people_are_paired_with_what_is_alike():

@@ -26,6 +26,7 @@ from ...video.layers import INDEX, SIDES, Layers, cut, unit
 from ...video.puppet import draw
 
 SHARD = 32  # pairs
+LEAST = 23.0  # dB by which warping has to reach another picture of a person
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,31 +119,47 @@ def _turned(points: np.ndarray, centre: np.ndarray, angle: float, size: float = 
 
 
 def portrait_pairs(
-    picture: np.ndarray, points: np.ndarray, person: np.ndarray, count: int, seed: int, *, room: bool = True
+    picture: np.ndarray, points: np.ndarray, person: np.ndarray, count: int, seed: int, *, real: bool = False
 ) -> Iterator[Pair]:
-    """Pairs of one portrait [S, S, 3] uint8 with points [116, 2] pixels and mask [S, S] in 0 .. 1.
+    """Pairs of side S of one portrait [2 S, 2 S, 3] uint8 with points [116, 2] pixels and mask [2 S, 2 S].
 
-    With ``room``, what is behind the person in the target is known to the warped picture: painting people is
-    learned, not what a made source has lost of the room. Figures are measured without.
+    Drawn in twice the size, so that a source that is made is as sharp as one that is not. To learn from, the
+    target is the portrait as its layers show it, and what is behind the person is known to the warped
+    picture: else the network would paint again and again what making a source loses of outlines and room.
+
+    Args:
+        real: the target is the portrait itself and the room is not known: to measure.
     """
     rng = np.random.default_rng(seed)
     layers = cut(picture, points, person)
+    target = _half(picture / 255.0 if real else draw(layers, points).picture)
+    behind = _half(layers.background)
     for _ in range(count):
         pose = random_pose(points, rng)
         drawn = draw(layers, pose)
-        source = _bytes(drawn.picture)
-        again = cut(source, pose, np.clip(drawn.seen.sum(0), 0, 1), room=not room)
-        if room:
-            again = replace(again, background=layers.background)
-        yield make_pair(again, source, picture, points)
+        source, seen = _bytes(_half(drawn.picture)), _half(drawn.seen.sum(0)[..., None])[..., 0]
+        again = cut(source, pose / 2, np.clip(seen, 0, 1), room=real)
+        if not real:
+            again = replace(again, background=behind)
+        yield make_pair(again, source, _bytes(target), points / 2)
+
+
+def _half(picture: np.ndarray) -> np.ndarray:
+    """[2 H, 2 W, C] -> [H, W, C]: means of 2 x 2 pixels."""
+    height, width, channels = picture.shape
+    result: np.ndarray = picture.reshape(height // 2, 2, width // 2, 2, channels).mean(
+        (1, 3), dtype=np.float32
+    )
+    return result
 
 
 def person_pairs(
-    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int, *, room: bool = True
+    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int
 ) -> Iterator[Pair]:
     """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1.
 
-    With ``room``, what any picture shows of what is behind the person is known to all of them.
+    What any picture shows of what is behind the person is known to all of them. Pairs that warping misses by
+    far are left out, as nothing can be learned from them but to blur.
     """
     rng = np.random.default_rng(seed)
     free = (persons < 0.02).astype(np.float32)[..., None]
@@ -151,18 +168,27 @@ def person_pairs(
     found = 0
     for first in rng.permutation(number):
         near = [k for k in range(number) if k != first and alike(points[first], points[k])]
-        layers = cut(pictures[first], points[first], persons[first], room=not room) if near else None
-        if layers is not None and room:
+        layers = cut(pictures[first], points[first], persons[first], room=False) if near else None
+        if layers is not None:
             known = np.minimum(free.sum(0), 1)
             layers = replace(
                 layers, background=(shown * known + layers.background * (1 - known)).astype(np.float32)
             )
         for second in rng.permutation(near)[: max(1, -(-count // number))]:
             assert layers is not None
-            yield make_pair(layers, pictures[first], pictures[second], points[second])
+            pair = make_pair(layers, pictures[first], pictures[second], points[second])
+            if _decibels(pair) < LEAST:
+                continue
+            yield pair
             found += 1
             if found == count:
                 return
+
+
+def _decibels(pair: Pair) -> float:
+    """PSNR of what warping alone makes."""
+    error = (pair.warped.astype(np.float32) - pair.target) / 255
+    return float(-10 * np.log10(max(float((error * error).mean()), 1e-10)))
 
 
 def alike(one: np.ndarray, other: np.ndarray) -> bool:

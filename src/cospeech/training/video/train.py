@@ -181,7 +181,7 @@ def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
 
 
 def _of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
-    portrait = open_portrait(path, size=SIDE)
+    portrait = open_portrait(path, size=2 * SIDE)
     picture, points, person = square(portrait.picture, portrait.points, portrait.person)
     return portrait_pairs(picture, points, person, poses, seed)
 
@@ -189,8 +189,9 @@ def _of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
 def square(
     picture: np.ndarray, points: np.ndarray, person: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A picture whose longer side is 256 laid at the top left of a square, its border going on."""
-    wide = ((0, SIDE - picture.shape[0]), (0, SIDE - picture.shape[1]))
+    """A picture [H, W, 3] at the top left of a square of its longer side, its border going on."""
+    side = max(picture.shape[:2])
+    wide = ((0, side - picture.shape[0]), (0, side - picture.shape[1]))
     return np.pad(picture, (*wide, (0, 0)), mode="edge"), points, np.pad(person, wide, mode="edge")
 
 
