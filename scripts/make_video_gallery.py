@@ -1,0 +1,68 @@
+"""Makes docs/media/portraits.jpg: drawn people as portraits, and frames of the films that they become.
+
+The first picture of a row is the portrait; the others are drawn by ``cospeech animate``'s own steps. The
+upper rows are portraits as docs/video.md asks for, the lower ones such as it warns of. People are drawn, since
+no picture of a person may be in the repository.
+
+    python scripts/make_video_gallery.py [--out docs/media/portraits.jpg] [--refine none]
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+import cospeech
+from cospeech.motion.motion import Motion
+from cospeech.motion.points import WRISTS
+from cospeech.video.animate import portrait_points
+from cospeech.video.film import film_frames
+from cospeech.video.layers import unit
+from cospeech.video.look import View
+from cospeech.video.people import random_look, render_person
+from cospeech.video.portrait import Portrait
+
+ROOT = Path(__file__).resolve().parents[1]
+SIZE = 256
+FRAMES = (40, 110, 180, 250, 330)
+GOOD, BAD = (3, 11, 23, 31), (7, 15)  # seeds of people
+
+
+def portrait_at(seed: int, motion: Motion, *, folded: bool) -> Portrait:
+    """A drawn person at the moment of a motion at which the hands are furthest apart, or nearest."""
+    look = random_look(np.random.default_rng(seed))
+    look = replace(look, view=View(yaw=0.0))
+    some = np.arange(15, motion.frames - 15, 6)
+    film = render_person(look, motion, size=SIZE, frames=some)
+    apart = np.array([np.linalg.norm(p[WRISTS[0]] - p[WRISTS[1]]) / unit(p) for p in film.points])
+    inside = film.confidence[:, 6:48].mean(1)
+    best = int(np.argmin(apart) if folded else np.argmax(inside - 0.2 * np.abs(apart - 1.2)))
+    return Portrait(
+        film.frames[best], film.points[best].astype(float), film.confidence[best],
+        film.mask[best].astype(np.float32) / 255,
+    )  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "media" / "portraits.jpg")
+    parser.add_argument("--refine", default="none")
+    options = parser.parse_args()
+    speech = cospeech.load_speech(ROOT / "examples" / "hello.wav")
+    model = cospeech.load("contextual")
+    rows = []
+    for seed in (*GOOD, *BAD):
+        posing, moving = (model.generate(speech, seed=seed + more) for more in (0, 100))
+        portrait = portrait_at(seed, posing, folded=seed in BAD)
+        points = portrait_points(portrait, moving, speech)[list(FRAMES)]
+        frames = film_frames(portrait, points, refine=options.refine, workers=1)
+        rows.append(np.concatenate([portrait.picture, *frames], axis=1))
+    Image.fromarray(np.concatenate(rows)).save(options.out, quality=88)
+
+
+if __name__ == "__main__":
+    main()
