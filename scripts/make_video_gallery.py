@@ -1,7 +1,7 @@
 """Makes docs/media/portraits.jpg: drawn people as portraits, and frames of the films that they become.
 
 The first picture of a row is the portrait; the others are drawn by ``cospeech animate``'s own steps. The
-upper rows are portraits as docs/video.md asks for, the lower ones such as it warns of. People are drawn, since
+upper rows are portraits as docs/video.md asks for, the lower ones such as it warns of. People are drawn, for
 no picture of a person may be in the repository.
 
     python scripts/make_video_gallery.py [--out docs/media/portraits.jpg] [--refine none]

@@ -164,3 +164,18 @@ def test_pillows_own_limit_stays(tmp_path: Path):
     before = Image.MAX_IMAGE_PIXELS
     load_picture(write_picture(tmp_path / "a.png"))
     assert before == Image.MAX_IMAGE_PIXELS
+
+
+def test_a_name_that_is_none_is_told_in_plain_words(tmp_path):
+    with pytest.raises(UserError) as caught:
+        load_picture(tmp_path / "none.png")
+    assert str(caught.value) == f"no such file: {tmp_path / 'none.png'}; check the name"
+
+
+def test_notes_can_be_left_to_somebody_else(tmp_path, capsys):
+    clear = Image.new("RGBA", (300, 300), (200, 30, 30, 0))
+    clear.save(tmp_path / "clear.png")
+    quiet = load_picture(tmp_path / "clear.png", quiet=True)
+    assert not capsys.readouterr().err
+    np.testing.assert_array_equal(load_picture(tmp_path / "clear.png"), quiet)
+    assert "transparent" in capsys.readouterr().err

@@ -24,7 +24,7 @@ BACKDROP = (192, 192, 192)  # a plain light grey, which no eye rests on [D]
 _ORIENTATION = 0x0112  # the tag of EXIF
 
 
-def load_picture(path: str | Path, *, most: int = 2048) -> np.ndarray:
+def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> np.ndarray:
     """Read a picture as it is meant to be seen.
 
     It is turned as its EXIF says, brought from its colour profile to sRGB, and made smaller if it is larger
@@ -34,6 +34,7 @@ def load_picture(path: str | Path, *, most: int = 2048) -> np.ndarray:
     Args:
         path: PNG, JPEG or WebP (also GIF, BMP and TIFF).
         most: pixels of the longer side at most.
+        quiet: no notes.
 
     Returns:
         [H, W, 3] uint8 sRGB.
@@ -54,7 +55,7 @@ def load_picture(path: str | Path, *, most: int = 2048) -> np.ndarray:
             raise UserError(
                 f"{path} is {size[0]} x {size[1]} pixels, too narrow; crop it to the person's upper body"
             )
-        if image.format != "MPO" and getattr(image, "is_animated", False):
+        if not quiet and image.format != "MPO" and getattr(image, "is_animated", False):
             note(f"{path.name} moves; its first frame is used")
         profile = image.info.get("icc_profile")
         with _readable(path):
@@ -65,7 +66,7 @@ def load_picture(path: str | Path, *, most: int = 2048) -> np.ndarray:
             if factor > 1:
                 image = image.reduce(factor)
             image.thumbnail((most, most), images.Resampling.LANCZOS)
-        seen = _over_backdrop(_turned(image, turn), path)
+        seen = _over_backdrop(_turned(image, turn), None if quiet else path)
     return np.array(_in_srgb(seen, profile))
 
 
@@ -103,9 +104,10 @@ def _opened(path: Path) -> Iterator[Image]:
     """The picture, not yet decoded."""
     from PIL import Image, UnidentifiedImageError
 
+    _there(path)
     try:
         with _large_ones():
-            image = Image.open(_there(path), formats=KINDS)
+            image = Image.open(path, formats=KINDS)
     except UnidentifiedImageError:
         raise UserError(
             f"{path} is no picture that can be read; give PNG, JPEG or WebP (export others, as HEIC, to JPEG)"
@@ -188,7 +190,7 @@ def _turned(image: Image, turn: int) -> Image:
     return image.transpose(ways[turn]) if turn in ways else image
 
 
-def _over_backdrop(image: Image, path: Path) -> Image:
+def _over_backdrop(image: Image, path: Path | None) -> Image:
     from PIL import Image as images
 
     if image.mode not in ("LA", "RGBA"):
@@ -196,7 +198,8 @@ def _over_backdrop(image: Image, path: Path) -> Image:
     image = image.convert("RGBA")
     if min(image.getchannel("A").tobytes()) == 255:
         return image.convert("RGB")
-    note(f"{path.name} is transparent in parts; a plain grey backdrop is laid under it")
+    if path is not None:
+        note(f"{path.name} is transparent in parts; a plain grey backdrop is laid under it")
     ground = images.new("RGBA", image.size, (*BACKDROP, 255))
     ground.alpha_composite(image)
     return ground.convert("RGB")

@@ -59,7 +59,7 @@ def open_portrait(
         UserError: no picture, nobody or several people in it, no face or shoulders, or a wrong size.
     """
     check_size(size)
-    picture = load_picture(path)
+    picture = load_picture(path, quiet=True)  # what there is to say of it, ``find_points`` says
     seen = find_points(path, points=points, cache=cache)
     for line in check_person(seen, Path(path).name):
         note(line)
