@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.video.layers import PARTS, cut, unit
+from cospeech.video.layers import INDEX, PARTS, _forearm, cut, unit
 from cospeech.video.matte import box, filled, rows_filled, snapped
 from cospeech.video.puppet import draw
 from portrait_data import (
@@ -209,3 +209,30 @@ def test_borders_follow_the_picture():
     result = snapped(rough, picture, 8, 1e-4)
     assert rough[30, 31] == 0
     assert result[30, 31] - result[30, 28] > 0.4
+
+
+@pytest.mark.parametrize("bare", [True, False])
+@pytest.mark.parametrize("seen", [400, 30])
+def test_a_hidden_forearm_has_the_colours_that_are_seen_of_it(bare, seen):
+    sleeve, skin = np.array([0.2, 0.4, 0.8]), np.array([0.8, 0.6, 0.5])
+    image = np.zeros((80, 80, 3))
+    upper, lower, palm = np.zeros((3, 80, 80))
+    upper[5:40, 30:50], palm[50:70, 30:50] = 1, 1
+    image[5:40, 30:50], image[50:70, 30:50] = sleeve, skin
+    lower.reshape(-1)[40 * 80 + 30 : 40 * 80 + 30 + seen] = 1
+    image[lower > 0] = skin * 0.8 if bare else sleeve * 0.8
+    made = _forearm(image, upper, lower, palm, np.indices((80, 80))[0] > 39, 150.0)
+    assert made.shape == image.shape
+    hidden = made[55, 40]
+    assert np.linalg.norm(hidden - (skin if bare else sleeve)) < 0.25
+    assert np.linalg.norm(hidden - (sleeve if bare else skin)) > 0.3
+
+
+def test_the_shoulder_that_stays_is_round():
+    portrait = drawn_portrait()
+    points, body = portrait.points, layer(portrait.layers, "body")
+    shoulder = points[INDEX["left_shoulder"]]
+    y, x = np.mgrid[0:256, 0:256] + 0.5
+    outward = (x > shoulder[0] + 3) & (y > shoulder[1] + 4) & (y < shoulder[1] + 40)
+    far = np.hypot(x - shoulder[0], y - shoulder[1]) > 0.26 * unit(points)
+    assert body[outward & far].max() < 0.1

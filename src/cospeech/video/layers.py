@@ -26,6 +26,7 @@ INDEX = {name: k for k, name in enumerate(POINTS)}
 _WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
 _FINGER, _PALM = 0.038, 0.05
 _ROUND = 0.2  # shoulder widths: radius of the shoulder, within which the body keeps what is outward
+_BARE = 0.3  # share of skin in what is seen of a lower arm that is bare; the sleeve's end is often with it
 _SEEN = 0.06  # shoulder widths: side of the square that has to be seen of a part to tell its colours
 
 
@@ -110,12 +111,19 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
     own[0] = person * (1 - np.clip(box(limbs, radius) * 2, 0, 1))
     colours = np.empty((len(PARTS), *image.shape))
     for k, part in enumerate(PARTS):
-        trusted = own[k]
-        if part.endswith("lower"):
-            trusted = _of_forearm(image, own[k - 2], own[k], own[k + 2], (_SEEN * scale) ** 2)
-        elif part.endswith("upper") and (trusted > 0.9).sum() < (_SEEN * scale) ** 2:
-            trusted = np.maximum(own[k], own[k + 2])
-        far = filled(image, np.clip((trusted - 0.85) * 8, 0, 1))
+        side, _, half = part.partition("_")
+        if half in ("upper", "lower"):  # what an elbow hides is like what is near it
+            upper, lower, palm = (own[PARTS.index(f"{side}_{name}")] for name in ("upper", "lower", "hand"))
+            beyond = along(bones(points, side)["upper"], size)[0] > 1.0
+            far = _forearm(image, upper, lower, palm, beyond, (_SEEN * scale) ** 2)
+            if half == "upper":
+                sure, there = (
+                    np.clip((trust - 0.85) * 8, 0, 1)
+                    for trust in (upper, masks[PARTS.index(f"{side}_lower")])
+                )
+                far = filled(image * sure[..., None] + far * (1 - sure[..., None]), np.maximum(sure, there))
+        else:
+            far = filled(image, np.clip((own[k] - 0.85) * 8, 0, 1))
         keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
     grown = np.clip(box(person, round(1.3 * radius)) * 6, 0, 1)
@@ -223,23 +231,32 @@ def _arm(
     return {part: (masks[part], sure[part], edges[part], hides[part]) for part in masks}
 
 
-def _of_forearm(
-    image: np.ndarray, upper: np.ndarray, lower: np.ndarray, palm: np.ndarray, least: float
+def _forearm(
+    image: np.ndarray,
+    upper: np.ndarray,
+    lower: np.ndarray,
+    palm: np.ndarray,
+    beyond: np.ndarray,
+    least: float,
 ) -> np.ndarray:
-    """[H, W] where the colours of a lower arm are seen, to fill what its hand hides.
+    """[H, W, 3] colours of a lower arm, also where its hand hides it.
 
-    A bare arm is like the hand, a sleeve like the upper arm; ``least`` pixels have to be seen of it to tell.
+    A bare arm is like the hand, a sleeve like the upper arm: what is seen of it past the elbow (``beyond``)
+    tells which. If less than ``least`` pixels are seen, all of it has the hand's or the upper arm's colour.
     """
     sure = [mask > 0.9 for mask in (upper, lower, palm)]
-    if sure[1].sum() < least or not (sure[0].any() and sure[2].any()):
-        return np.maximum(lower, upper)
+    if not all(mask.any() for mask in sure):
+        return filled(image, np.clip((np.maximum(lower, upper) - 0.85) * 8, 0, 1))
     means = [np.median(image[mask], 0) for mask in (sure[0], sure[2])]
     to_sleeve, to_skin = (np.linalg.norm(image - mean, axis=-1) for mean in means)
     skin = to_skin < to_sleeve
-    bare = skin[sure[1]].mean() > 0.5
+    told = sure[1] & beyond
+    told = told if told.sum() >= least / 2 else sure[1]
+    bare = bool(skin[told].mean() > _BARE)
     alike = lower * (skin if bare else ~skin)
-    result: np.ndarray = alike if (alike > 0.9).sum() >= least else np.maximum(lower, palm if bare else upper)
-    return result
+    if (alike > 0.9).sum() < least:
+        return np.broadcast_to(means[1 if bare else 0], image.shape)
+    return filled(image, np.clip((alike - 0.85) * 8, 0, 1))
 
 
 def _shoulder(
