@@ -60,6 +60,20 @@ def test_whatever_is_known(share):
     assert made.max() <= 1
 
 
+def test_only_what_is_wanted_is_put_together():
+    picture = stripes()
+    known = hole(picture.shape[:2])
+    known[:, 100:] = False
+    wanted = ~known
+    wanted[:, 100:] = False
+    broken = np.where(known[..., None], picture, 0.5)
+    made = inpainted(broken, known, wanted)
+    np.testing.assert_array_equal(made[known], picture[known])
+    np.testing.assert_allclose(made[:, 100:], filled(broken, known.astype(float))[:, 100:], atol=1e-6)
+    apart = np.abs(made[24:52, 54:74].reshape(-1, 1, 3) - np.stack([picture[5, 0], picture[5, 4]])).max(-1)
+    assert (apart.min(1) < 0.1).mean() > 0.8
+
+
 def test_small_pictures_are_filled_smoothly():
     picture = stripes(20, 24)
     known = np.ones((20, 24), bool)

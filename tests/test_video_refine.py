@@ -11,7 +11,7 @@ import pytest
 from cospeech.motion.points import POINTS, parents
 from cospeech.video.matte import box
 from cospeech.video.puppet import draw
-from cospeech.video.refine import enlarged, flow_of, small
+from cospeech.video.refine import enlarged, flow_of, open_refiner, small
 from portrait_data import drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
@@ -221,3 +221,26 @@ def test_the_judge_learns_where_parts_and_edges_are():
         value.backward()
         optimizer.step()
     assert float(value.detach()) < 0.8 * first
+
+
+def test_the_shipped_network_paints_a_little_and_only_on_the_person():
+    refiner = open_refiner("portrait")
+    assert refiner is not None
+    portrait = drawn_portrait()
+    layers = portrait.layers
+    moved = moved_arm(portrait.points, "left", (10.0, -14.0))
+    drawn = draw(layers, moved)
+    refiner.see(layers, portrait.picture)
+    made = refiner(drawn, moved)
+    assert made.shape == drawn.picture.shape
+    assert np.isfinite(made).all()
+    change = np.abs(made - drawn.picture).max(-1)
+    assert 0.0005 < change.mean() < 0.02
+    person = drawn.seen.sum(0) > 0
+    rows, columns = np.nonzero(person)
+    far = np.ones_like(person)
+    for dy in range(-26, 27, 13):
+        for dx in range(-26, 27, 13):
+            far[np.clip(rows + dy, 0, 255), np.clip(columns + dx, 0, 255)] = False
+    assert far.mean() > 0.1
+    assert change[far].max() == 0

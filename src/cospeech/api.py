@@ -323,7 +323,7 @@ def animate(
     model: str | Path | GestureModel = "contextual",
     size: int = 512,
     strength: float = 1.0,
-    refine: str | Path = "none",
+    refine: str | Path = "portrait",
     mark: bool = True,
 ) -> Path:
     """A film in which a portrait gestures and speaks, exactly as long as the recording, with its sound.
@@ -337,7 +337,7 @@ def animate(
         emotion, intensity, speaker, transcript, seed, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
-        refine: a network that paints what warping cannot (a model folder), or "none".
+        refine: the network that paints what warping cannot: the shipped one, a model folder, or "none".
         mark: carry the watermark and the record that tell it is made.
     Raises:
         UserError: anything given that cannot be used, or a portrait without a face or shoulders.

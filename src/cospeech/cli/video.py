@@ -92,7 +92,7 @@ def animate(
     model: Model = "contextual",
     size: Annotated[int, arg(metavar="PIXELS")] = 512,
     strength: Annotated[float, arg(metavar="X")] = 1.0,
-    refine: Annotated[str, arg(metavar="FOLDER|none")] = "none",
+    refine: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
 ) -> None:
     """Turn a portrait and a recording into a film of that person who gestures and speaks.
@@ -111,7 +111,7 @@ def animate(
         model: a shipped model (contextual, emotion, exges) or a model folder.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
-        refine: a network that paints what warping cannot, from train video, or none.
+        refine: the network that paints what warping cannot: the shipped one, a folder, or none.
         mark: carry the watermark and the record that tell it is made; --no-mark to leave them out.
     """
     began = time.monotonic()
@@ -138,7 +138,7 @@ def train_video(
     people: Files = (),
     preset: str = "default",
     steps: MaybeCount = None,
-    start: Annotated[str, arg(metavar="FOLDER|none")] = "none",
+    start: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     seed: Count = 0,
     name: MaybeName = None,
 ) -> None:
@@ -151,7 +151,7 @@ def train_video(
         people: folders of drawn people, made by video people. Takes several.
         preset: tiny, default or large (for a GPU).
         steps: instead of the preset's.
-        start: weights to begin with: a model folder, or none for new ones.
+        start: weights to begin with: the shipped model, a model folder, or none for new ones.
         seed: of weights, poses and batches.
         name: the model's name; that of the folder unless given.
     """

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .matte import rows_filled
+from .matte import filled, rows_filled
 
 SIDES = (32, 64, 128, 256)  # pixels of the longer side in which patches are compared
 RADIUS = 3  # of a patch
@@ -23,49 +23,56 @@ _FADE = 0.9  # of a patch's say for every place that it is further from what is 
 _FEW = 8  # patches, with fewer than which nothing is put together
 
 
-def inpainted(picture: np.ndarray, known: np.ndarray, *, seed: int = 0) -> np.ndarray:
+def inpainted(
+    picture: np.ndarray, known: np.ndarray, wanted: np.ndarray | None = None, *, seed: int = 0
+) -> np.ndarray:
     """Fill the places of a picture that are not known.
 
     Args:
         picture: [H, W, 3] float in 0 .. 1.
         known: [H, W] bool.
+        wanted: [H, W] bool, which of the others are put together, all unless given; others are smooth.
         seed: of the search; the same picture gives the same result.
 
     Returns:
         [H, W, 3] float32; known places are as they were.
     """
-    smooth = np.where(known[..., None], picture, rows_filled(picture, known)).astype(np.float32)
+    fill = rows_filled(picture, known) if wanted is None else filled(picture, known.astype(float))
+    smooth = np.where(known[..., None], picture, fill).astype(np.float32)
+    wanted = ~known if wanted is None else wanted & ~known
     longest = max(known.shape)
     rng = np.random.default_rng(seed)
     level: _Level | None = None
     for side, (votes, searches) in zip(SIDES, _ROUNDS, strict=True):
-        if side > longest or known.all():
+        if side > longest or not wanted.any():
             break
         small, seen = _reduced(picture, known, longest / side)
         guess = _reduced(smooth, np.ones_like(known), longest / side)[0] if level is None else level.picture
         start = np.where(seen[..., None], small, _resized(guess, seen.shape)).astype(np.float32)
-        finer = _Level(start, seen, None if level is None else level.offsets(), rng)
+        hole = ~_reduced(picture, ~wanted, longest / side)[1] & ~seen
+        finer = _Level(start, seen, hole, None if level is None else level.offsets(), rng)
         if len(finer.sources) < _FEW:
             return smooth
         for vote in range(votes):
             finer.search(searches, wide=vote == 0)
             finer.vote()
         level = finer
-    return smooth if level is None else _copied(smooth, known, level.offsets())
+    return smooth if level is None else _copied(smooth, known, wanted, level.offsets())
 
 
 class _Level:
     """One scale: places whose patch holds something hidden, and the seen patch that is taken for each."""
 
     def __init__(
-        self, picture: np.ndarray, seen: np.ndarray, offsets: np.ndarray | None, rng: np.random.Generator
-    ) -> None:
-        self.picture, self.seen, self._rng = picture, seen, rng
+        self, picture: np.ndarray, seen: np.ndarray, hole: np.ndarray, offsets: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.picture, self._hole, self._rng = picture, hole, rng
         height, width = self.shape = seen.shape
-        covered = _any_near(~seen)
+        covered = _any_near(hole)
         whole = np.zeros_like(seen)
         whole[RADIUS : height - RADIUS, RADIUS : width - RADIUS] = True
-        self._usable = (~covered & whole).ravel()
+        self._usable = (~_any_near(~seen) & whole).ravel()
         self.sources = np.flatnonzero(self._usable)
         self.targets = np.flatnonzero(covered.ravel())
         self._number = np.full(height * width, -1)
@@ -144,7 +151,7 @@ class _Level:
                 sums[self._y + dy, self._x + dx] += weighted[:, :, dy, dx]
         sums = sums[RADIUS : RADIUS + height, RADIUS : RADIUS + width]
         mean = sums[..., :3] / np.maximum(sums[..., 3:], 1e-9)
-        self.picture = np.where(self.seen[..., None], self.picture, mean).astype(np.float32)
+        self.picture = np.where(self._hole[..., None], mean, self.picture).astype(np.float32)
 
     def offsets(self) -> np.ndarray:
         """[H, W, 2] rows and columns from each place to where it is taken from, in heights and widths."""
@@ -205,10 +212,10 @@ def _depth(seen: np.ndarray) -> np.ndarray:
     return depth
 
 
-def _copied(smooth: np.ndarray, known: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+def _copied(smooth: np.ndarray, known: np.ndarray, wanted: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     """Hidden places in full size: the mean of what the nine nearest places of the offsets point to."""
     size = np.array(known.shape)
-    places = np.argwhere(~known)
+    places = np.argwhere(wanted)
     coarse = places * offsets.shape[:2] // size
     sums, weights = np.zeros((len(places), 3)), np.zeros(len(places))
     for dy in (-1, 0, 1):

@@ -124,6 +124,10 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
                 far = filled(image * sure[..., None] + far * (1 - sure[..., None]), np.maximum(sure, there))
         else:
             far = filled(image, np.clip((own[k] - 0.85) * 8, 0, 1))
+        if k == 0 and room:  # a patterned shirt goes on behind the arms, but for the sleeves' tops
+            below = _grid(size)[1] > points[list(SHOULDERS), 1].max() + 0.35 * scale
+            deep = (masks[0] > 0) & (box(limbs, radius) > 0.8) & below
+            far = np.where(deep[..., None], inpainted(image, own[0] > 0.95, deep), far)
         keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
     grown = np.clip(box(person, round(1.3 * radius)) * 6, 0, 1)

@@ -33,9 +33,9 @@ class VideoLoss:
     """Weights of the loss (equation 8, and the crops and terms that are ours)."""
 
     pixel: float = 20.0
-    perceptual: float = 1.0
-    adversarial: float = 0.0
-    body: float = 4.0  # how much more a pixel of a hand or face counts
+    perceptual: float = 0.5
+    adversarial: float = 0.0  # what is learned without a critic is sharp already: sources are warped
+    body: float = 2.0  # how much more a pixel of a hand or face counts
 
 
 class PairBatches:

@@ -45,7 +45,7 @@ class VideoPreset:
 
 
 _TRAINING = TrainConfig(
-    steps=3000, batch_size=8, learning_rate=6e-4, warmup=50, weight_decay=1e-4, bf16=True, validate_every=250,
+    steps=3000, batch_size=8, learning_rate=2e-3, warmup=50, weight_decay=1e-4, bf16=True, validate_every=250,
     save_every=250,
 )  # fmt: skip
 _LOOKS = TrainConfig(
@@ -77,7 +77,7 @@ def train_video(
     people: Sequence[str | Path] = (),
     preset: str = "default",
     steps: int | None = None,
-    start: str | Path = "none",
+    start: str | Path = "portrait",
     seed: int = 0,
     name: str | None = None,
 ) -> Path:
@@ -92,7 +92,7 @@ def train_video(
         people: folders of drawn people (``video.corpus.build_people``).
         preset: tiny, default or large.
         steps: instead of the preset's.
-        start: weights to begin with: a model folder, or "none" for new ones.
+        start: weights to begin with: the shipped model, a model folder, or "none" for new ones.
         seed: of weights, poses and batches.
         name: the model's name; that of the folder unless given.
     Raises:
