@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.video.layers import INDEX, PARTS, _forearm, cut, unit
+from cospeech.video.layers import _PATTERNED, INDEX, PARTS, _contrast, _forearm, cut, unit
 from cospeech.video.matte import box, filled, rows_filled, snapped
 from cospeech.video.puppet import draw
 from portrait_data import (
@@ -236,3 +236,12 @@ def test_the_shoulder_that_stays_is_round():
     outward = (x > shoulder[0] + 3) & (y > shoulder[1] + 4) & (y < shoulder[1] + 40)
     far = np.hypot(x - shoulder[0], y - shoulder[1]) > 0.26 * unit(points)
     assert body[outward & far].max() < 0.1
+
+
+def test_patterns_are_told_from_plain_cloth():
+    y, x = np.mgrid[0:64, 0:64]
+    where = np.ones((64, 64), bool)
+    plain = 0.5 + 0.05 * np.sin(x / 9)[..., None] * np.ones(3)
+    striped = np.where((y // 5 % 2)[..., None] == 0, [0.9, 0.9, 0.8], [0.2, 0.3, 0.5])
+    assert _contrast(plain, where, 6) < _PATTERNED < _contrast(striped, where, 6)
+    assert _contrast(striped, ~where, 6) == 0

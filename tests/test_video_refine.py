@@ -243,4 +243,4 @@ def test_the_shipped_network_paints_a_little_and_only_on_the_person():
         for dx in range(-26, 27, 13):
             far[np.clip(rows + dy, 0, 255), np.clip(columns + dx, 0, 255)] = False
     assert far.mean() > 0.1
-    assert change[far].max() == 0
+    assert change[far].max() < 1e-6  # of 1/255 nothing

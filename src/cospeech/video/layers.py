@@ -27,6 +27,7 @@ _WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
 _FINGER, _PALM = 0.038, 0.05
 _ROUND = 0.2  # shoulder widths: radius of the shoulder, within which the body keeps what is outward
 _BARE = 0.3  # share of skin in what is seen of a lower arm that is bare; the sleeve's end is often with it
+_PATTERNED = 0.08  # contrast of a shirt with a pattern; folds of a plain one have less
 _SEEN = 0.06  # shoulder widths: side of the square that has to be seen of a part to tell its colours
 
 
@@ -126,8 +127,9 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
             far = filled(image, np.clip((own[k] - 0.85) * 8, 0, 1))
         if k == 0 and room:  # a patterned shirt goes on behind the arms, but for the sleeves' tops
             below = _grid(size)[1] > points[list(SHOULDERS), 1].max() + 0.35 * scale
-            deep = (masks[0] > 0) & (box(limbs, radius) > 0.8) & below
-            far = np.where(deep[..., None], inpainted(image, own[0] > 0.95, deep), far)
+            if _contrast(image, (own[0] > 0.95) & below, 3 * radius) > _PATTERNED:
+                deep = (masks[0] > 0) & (box(limbs, radius) > 0.8) & below
+                far = np.where(deep[..., None], inpainted(image, own[0] > 0.95, deep), far)
         keep = (np.clip((own[k] - 0.5) * 2.5, 0, 1) if k else 1 - hidden)[..., None]
         colours[k] = image * keep + far * (1 - keep)
     grown = np.clip(box(person, round(1.3 * radius)) * 6, 0, 1)
@@ -261,6 +263,16 @@ def _forearm(
     if (alike > 0.9).sum() < least:
         return np.broadcast_to(means[1 if bare else 0], image.shape)
     return filled(image, np.clip((alike - 0.85) * 8, 0, 1))
+
+
+def _contrast(image: np.ndarray, where: np.ndarray, radius: int) -> float:
+    """Mean standard deviation of colours in squares within a part of a picture, 0 to 1."""
+    if not where.any():
+        return 0.0
+    share = where[..., None].astype(float)
+    near = np.maximum(box(share, radius), 1e-6)
+    mean, power = box(image * share, radius) / near, box(image * image * share, radius) / near
+    return float(np.sqrt(np.maximum(power - mean * mean, 0)).mean(-1)[where].mean())
 
 
 def _shoulder(
