@@ -4,7 +4,7 @@ The first picture of a row is the portrait; the others are drawn by ``cospeech a
 upper rows are portraits as docs/video.md asks for, the lower ones such as it warns of. People are drawn, for
 no picture of a person may be in the repository.
 
-    python scripts/make_video_gallery.py [--out docs/media/portraits.jpg] [--refine none]
+    python scripts/make_video_gallery.py [--out docs/media/portraits.jpg] [--refine portrait]
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def portrait_at(seed: int, motion: Motion, *, folded: bool) -> Portrait:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "media" / "portraits.jpg")
-    parser.add_argument("--refine", default="none")
+    parser.add_argument("--refine", default="portrait")
     options = parser.parse_args()
     speech = cospeech.load_speech(ROOT / "examples" / "hello.wav")
     model = cospeech.load("contextual")
