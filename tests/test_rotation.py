@@ -223,3 +223,12 @@ def test_rotation_imports_no_torch():
 
     code = "import cospeech.rotation, cospeech.motion.formats, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_nearly_parallel_six_numbers_still_give_a_rotation():
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=(500, 3)).astype(np.float32)
+    second = first + rng.normal(size=(500, 3)).astype(np.float32) * 0.01
+    matrix = R.matrix_from_6d(np.concatenate([first, second], -1)).astype(np.float64)
+    product = matrix @ matrix.swapaxes(-1, -2)
+    np.testing.assert_allclose(product, np.broadcast_to(np.eye(3), product.shape), atol=2e-6)

@@ -69,6 +69,8 @@ def matrix_from_6d(sixd: Array) -> Array:
     x = a / (_norm(a) + _EPS)
     b = b - (x * b).sum(-1)[..., None] * x
     y = b / (_norm(b) + _EPS)
+    y = y - (x * y).sum(-1)[..., None] * x  # once more: what is left of nearly parallel vectors is rounding
+    y = y / (_norm(y) + _EPS)
     return _stack([x, y, _cross(x, y)])
 
 

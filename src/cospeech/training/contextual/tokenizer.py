@@ -66,8 +66,9 @@ class MotionWindows:
         """
         x = torch.cat([self(step, Place())["x"] for step in range(-40, 0)])
         stacked = ((x - self.mean) / self.std).reshape(-1, downsample * self.codec.channels)
-        _, vectors = torch.linalg.eigh(stacked.T @ stacked / len(stacked))
-        basis = vectors[:, -latent:].flip(-1)
+        # In float64: in float32 it does not converge on every processor.
+        _, vectors = torch.linalg.eigh((stacked.T @ stacked / len(stacked)).double())
+        basis = vectors[:, -latent:].flip(-1).float()
         return nn.functional.pad(basis, (0, latent - basis.shape[1]))
 
     def __call__(self, step: int, place: Place) -> Batch:
