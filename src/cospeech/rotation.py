@@ -235,5 +235,5 @@ def align_vectors(source: Array, target: Array) -> Array:
     v = np.cross(s, t)
     # Opposite directions: any axis square to the source will do.
     helper = np.where(np.abs(s[..., :1]) < 0.9, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
-    v = np.where(w < 1e-9, np.cross(s, helper), v)
-    return quaternion_to_matrix(np.concatenate([np.where(w < 1e-9, 0.0, w), v], -1))
+    v = np.where(w < 1e-13, np.cross(s, helper), v)
+    return quaternion_to_matrix(np.concatenate([np.where(w < 1e-13, 0.0, w), v], -1))
