@@ -111,12 +111,15 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
     )
     own[0] = person * (1 - np.clip(box(limbs, radius) * 2, 0, 1))
     colours = np.empty((len(PARTS), *image.shape))
+    forearms: dict[str, np.ndarray] = {}
     for k, part in enumerate(PARTS):
         side, _, half = part.partition("_")
         if half in ("upper", "lower"):  # what an elbow hides is like what is near it
             upper, lower, palm = (own[PARTS.index(f"{side}_{name}")] for name in ("upper", "lower", "hand"))
-            beyond = along(bones(points, side)["upper"], size)[0] > 1.0
-            far = _forearm(image, upper, lower, palm, beyond, (_SEEN * scale) ** 2)
+            if side not in forearms:
+                beyond = along(bones(points, side)["upper"], size)[0] > 1.0
+                forearms[side] = _forearm(image, upper, lower, palm, beyond, (_SEEN * scale) ** 2)
+            far = forearms[side]
             if half == "upper":
                 sure, there = (
                     np.clip((trust - 0.85) * 8, 0, 1)
