@@ -1,8 +1,9 @@
-"""What the package makes of examples/hello.wav, recorded so that a change of code can be told from a change of motion.
+"""Record what the package makes of examples/hello.wav, to tell a change of code from a change of motion.
 
-``python scripts/record_golden.py`` writes tests/golden/golden.npz (every 15th frame) and digests.json (all bits, for
-this machine's processor and libraries). ``--compare`` writes nothing, compares all bits with digests.json and ends
-with status 1 if any differ. Record anew only when a model or a method changes on purpose.
+``python scripts/record_golden.py`` writes tests/golden/golden.npz (every 15th frame) and digests.json (all
+bits, which hold for one processor and one set of libraries). ``--compare`` writes nothing, compares all bits
+with digests.json and ends with status 1 if any differ. Record again only when a model or a method changes on
+purpose.
 """
 
 from __future__ import annotations

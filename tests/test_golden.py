@@ -1,7 +1,7 @@
 """The motion, edit, search and portrait film of examples/hello.wav are those that were recorded.
 
-All bits are compared by ``scripts/record_golden.py --compare`` on the machine that recorded them; here, on any
-machine, numbers to 1e-4 and pixels to a few levels.
+``scripts/record_golden.py --compare`` compares all bits on the machine that recorded them; here, on any
+machine, numbers are compared to 1e-4 and pixels to a few levels.
 """
 
 from __future__ import annotations
