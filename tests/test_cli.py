@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_origin, get_type_hints
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ import cospeech
 from cli_data import HELLO, ROOT, SHIPPED, motion_file, needs_model, place, srt, tone, works, write_wav
 from cospeech import api, cli
 from cospeech.cli import main
-from cospeech.cli.words import spread_outputs
+from cospeech.cli.words import parsed, spread_outputs
 from cospeech.data.prepare import prepare
 from cospeech.motion.formats import FORMATS
 from cospeech.motion.motion import load_motion
@@ -117,7 +118,36 @@ def test_help_names_every_option():
     ],
 )
 def test_several_outputs(words, meant):
-    assert spread_outputs(words.split()) == meant.split()
+    assert spread_outputs(words.split(), cli.COMMANDS) == meant.split()
+
+
+def flags_before_the_input() -> list[tuple[str, str]]:
+    """Commands that write several files, with each of their options that takes no value."""
+    found = []
+    for command, function in cli.COMMANDS.items():
+        hints = get_type_hints(function)
+        if get_origin(hints.get("out")) is tuple:
+            defaults = inspect.signature(function).parameters
+            for name in (name for name, kind in hints.items() if kind is bool):
+                option = name.replace("_", "-")
+                found.append((command, f"--no-{option}" if defaults[name].default else f"--{option}"))
+    return found
+
+
+@pytest.mark.parametrize(("command", "flag"), flags_before_the_input())
+def test_a_flag_before_the_input_takes_no_value(command, flag):
+    for words in ([flag, "in.file"], ["in.file", flag]):
+        asked = parsed([command, *words, "-o", "a.html", "b.glb"], cli.COMMANDS)
+        assert asked.args == (Path("in.file"),)
+        assert asked.keywords["out"] == (Path("a.html"), Path("b.glb"))
+        name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
+        assert asked.keywords[name] is not flag.startswith("--no-")
+
+
+def test_there_are_flags_to_try():
+    assert {("generate", "--explain"), ("generate", "--seated"), ("edit", "--no-mark")} <= set(
+        flags_before_the_input()
+    )
 
 
 def test_help_and_version(capsys):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial, wraps
 from itertools import pairwise
-from typing import Any
+from typing import Any, get_origin, get_type_hints
 
 import tyro
 
@@ -57,7 +57,7 @@ def parsed(
         with contextlib.redirect_stderr(said):
             tyro.extras.subcommand_cli_from_dict(
                 {name: choosing(command) for name, command in commands.items()},
-                args=spread_outputs(words), prog=program,
+                args=spread_outputs(words, commands), prog=program,
                 description=_GROUPS.get(program.partition(" ")[2], _DESCRIPTION),
             )  # fmt: skip
     except SystemExit as end:
@@ -105,17 +105,18 @@ def _from_box(text: str, words: list[str], commands: Mapping[str, Any], program:
     return f"{complaint[:1].lower()}{complaint[1:]}; see {program} {command}--help"
 
 
-# Options that stand alone; after any other one comes its value.
-_FLAGS = ("-h", "--help", "--seated")
-
-
-def spread_outputs(words: list[str]) -> list[str]:
+def spread_outputs(words: list[str], commands: Mapping[str, Callable[..., None]]) -> list[str]:
     """``-o a b`` means ``-o a -o b``: every word after -o up to the next option is an output.
 
     ``-o a talk.wav`` with nothing else to read means that the last word is what to read.
+
+    Args:
+        commands: by name; of one that writes a single file or folder the words stay as they are.
     """
-    if words[:1] not in (["generate"], ["edit"], ["convert"], ["render"], ["search"]):
+    command = commands.get(words[0]) if words else None
+    if command is None or not _takes_several_outputs(command):
         return words
+    flags = _flags(command)
     result, outputs, given, last = words[:1], 0, False, ""
     for word, following in pairwise([*words[1:], "-"]):
         if word in ("-o", "--out"):
@@ -123,7 +124,7 @@ def spread_outputs(words: list[str]) -> list[str]:
             if following.startswith("-"):
                 result.append(word)  # it lacks its file, which the parser will say
         elif word.startswith("-") and len(word) > 1:
-            last = "" if "=" in word or word in _FLAGS else word
+            last = "" if "=" in word or word.replace("_", "-") in flags else word
             result.append(word)
         elif last == "-o":
             result += ["--out", word]
@@ -135,3 +136,21 @@ def spread_outputs(words: list[str]) -> list[str]:
     if not given and last == "-o" and outputs > 1:
         del result[-2]
     return result
+
+
+def _takes_several_outputs(command: Callable[..., None]) -> bool:
+    out = get_type_hints(command).get("out")
+    return get_origin(out) is tuple
+
+
+def _flags(command: Callable[..., None]) -> set[str]:
+    """Options of a command that stand alone; after any other one comes its value."""
+    flags = {"-h", "--help"}
+    for name, kind in get_type_hints(command, include_extras=True).items():
+        if kind is not bool and getattr(kind, "__origin__", None) is not bool:  # Annotated[bool, ...]
+            continue
+        option = name.replace("_", "-")
+        flags |= {f"--{option}", f"--no-{option}"}
+        for extra in getattr(kind, "__metadata__", ()):
+            flags |= set(getattr(extra, "aliases", None) or ())
+    return flags
