@@ -11,6 +11,16 @@ from pathlib import Path
 from .errors import UserError
 
 
+def same_file(one: str | Path, other: str | Path) -> bool:
+    """Do two paths mean one file, by name or through links, whether or not it exists?"""
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    try:
+        return os.path.samefile(one, other)  # hard links
+    except OSError:  # one of them is not there
+        return False
+
+
 def check_folder(target: str | Path) -> None:
     """See whether a file can be written, by creating one beside it and removing that again.
 

@@ -90,7 +90,7 @@ def search(
             check_folder(target)
         else:
             api.check_target(target)
-        not_over(target, query)
+        not_over(target, query, transcript, base, model)
     result = api.search(
         query, base=base, k=k, by=by, span=span, speaker=speaker, emotion=emotion, words=words,
         exclude=exclude, min_speed=min_speed, max_speed=max_speed, min_peak=min_peak, min_extent=min_extent,

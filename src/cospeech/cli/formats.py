@@ -46,7 +46,7 @@ def render(
     from ..speech.speech import load_speech
 
     for target in some(out):
-        not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio)
+        not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio, transcript)
     speech = None if audio is None else load_speech(audio, transcript=transcript)
     moved = load_motion(motion)
     for target in out:

@@ -91,18 +91,23 @@ def generate(
     from ..runtime import load
     from ..speech.speech import load_speech
 
-    targets = out or default_targets(speech)
+    others = (transcript, emotion_track, start_pose, end_pose, *constraint, base, base_model, model)
+    targets = out or default_targets(speech, *others)
+    explanation = targets[0].with_suffix(".explain.json")
     for target in numbered(targets, variants):
-        not_over(api.check_target(target), speech)
+        not_over(api.check_target(target), speech, *others)
+    for target in numbered((explanation,), variants) if explain else ():
+        not_over(target, speech, *others)
     wished = api.mood(emotion)
     track = read_track(emotion_track) if emotion_track else None
     loaded = load(model, base=base, base_model=base_model)
-    explanation = targets[0].with_suffix(".explain.json")
     if explain:
         for target in numbered((explanation,), variants):
-            not_over(api.check_explained(loaded, target), speech)
+            api.check_explained(loaded, target)
     if loaded.space.name == "points":
-        targets = point_targets(out, speech)
+        targets = point_targets(out, speech, *others)
+        for target in numbered(targets, variants):
+            not_over(api.check_target(target), speech, *others)
     stage("listening")
     heard = load_speech(speech, transcript=transcript)
     if wished == api.AUTO:
@@ -172,7 +177,7 @@ def edit(
     if film and len(out) > 1:
         raise UserError(f"the edit of a film is written to one file; got {len(out)}, name one .mp4")
     for target in some(out):
-        not_over(api.check_target(target), motion, speech, points)
+        not_over(api.check_target(target), motion, speech, points, model, refine)
     wished, heard = api.mood(emotion), None
     loaded, moved = load(model), motion if film else load_motion(motion)
     stage("listening")

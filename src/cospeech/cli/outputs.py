@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from ..errors import UserError
+from ..files import same_file
 from ..progress import note
 
 DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
@@ -33,11 +34,17 @@ def done(targets: Sequence[Path], began: float, what: str) -> None:
     note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
 
 
-def default_targets(speech: Path) -> tuple[Path, ...]:
-    """Beside the caller, named after the speech; a film given as speech is not written over."""
-    targets = tuple(Path(speech.stem + suffix) for suffix in DEFAULT_SUFFIXES)
-    if any(_same(target, speech) for target in targets):
-        return tuple(target.with_stem(f"{speech.stem}-gestures") for target in targets)
+def default_targets(
+    speech: Path, *others: str | Path | None, suffixes: Sequence[str] = DEFAULT_SUFFIXES
+) -> tuple[Path, ...]:
+    """In the working folder, named after the speech; a film given as speech is not written over.
+
+    Args:
+        others: what else is read and is not written over, as of ``not_over``.
+    """
+    targets = tuple(Path(speech.stem + suffix) for suffix in suffixes)
+    if any(_is_read(target, (speech, *others)) for target in targets):
+        return tuple(Path(f"{speech.stem}-gestures{suffix}") for suffix in suffixes)
     return targets
 
 
@@ -61,7 +68,7 @@ def numbered(targets: Sequence[Path], variants: int, take: int | None = None) ->
     )
 
 
-def point_targets(out: Sequence[Path], speech: Path) -> tuple[Path, ...]:
+def point_targets(out: Sequence[Path], speech: Path, *others: str | Path | None) -> tuple[Path, ...]:
     """Where a model of points in a picture writes: the files that are named, or one after the speech.
 
     Raises:
@@ -72,7 +79,7 @@ def point_targets(out: Sequence[Path], speech: Path) -> tuple[Path, ...]:
             raise UserError(
                 f"cannot write {target}: this model makes points in a picture, which go into .json files"
             )
-    return tuple(out) or (Path(f"{speech.stem}.keypoints.json"),)
+    return tuple(out) or default_targets(speech, *others, suffixes=(".keypoints.json",))
 
 
 def some(out: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -82,11 +89,20 @@ def some(out: tuple[Path, ...]) -> tuple[Path, ...]:
     return out
 
 
-def not_over(target: Path, *sources: Path | None) -> None:
-    """Refuse to write over what is read."""
-    if any(source is not None and _same(target, source) for source in sources):
+def not_over(target: Path, *sources: str | Path | None) -> None:
+    """Refuse to write over what is read.
+
+    Args:
+        sources: all that the command reads: files, names of models, and texts such as FILE@SECONDS or
+            FILE@START:END. Of a folder, which a model may be, its config.json counts.
+    Raises:
+        UserError: the target is one of them, also by another name or through a link.
+    """
+    if _is_read(target, sources):
         raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
 
 
-def _same(one: Path, other: Path) -> bool:
-    return one.exists() and other.exists() and one.samefile(other)
+def _is_read(target: Path, sources: Iterable[str | Path | None]) -> bool:
+    names = [str(source) for source in sources if source is not None]
+    names += [name.rpartition("@")[0] for name in names if "@" in name]
+    return any(same_file(target, path) for name in names for path in (name, Path(name) / "config.json"))

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
 from ..errors import UserError
+from ..files import check_folder, same_file
 from ..progress import note
 from .annotations import (
     Count,
@@ -65,7 +66,6 @@ def keypoints(
     """
     began = time.monotonic()
     from .. import api
-    from ..files import check_folder
 
     if out.suffix.lower() != ".json":
         raise UserError(f"points in a picture go into .json files; got {out}, name a .json file")
@@ -119,9 +119,9 @@ def animate(
     from ..speech.speech import load_speech
 
     target = out or Path(f"{speech.stem}.mp4")
-    if out is None and target.exists() and target.samefile(speech):
+    if out is None and same_file(target, speech):
         target = Path(f"{speech.stem}-animated.mp4")
-    not_over(target, portrait, speech, motion, points)
+    not_over(target, portrait, speech, motion, points, transcript, model, refine)
     heard = load_speech(speech, transcript=transcript)
     api.animate(
         portrait, heard, target, motion=motion, points=points, emotion=emotion, intensity=intensity,

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..avatar.video import write_video
 from ..errors import UserError
-from ..files import atomic_path
+from ..files import atomic_path, same_file
 from ..methods.base import GestureModel
 from ..methods.wishes import LENGTH_SLACK
 from ..motion.formats.keypoints import Keypoints
@@ -102,7 +102,7 @@ def edit_film(
             camera that moves.
     """
     out, film = check_film(out), Path(film)
-    if out.exists() and film.exists() and out.samefile(film):
+    if same_file(out, film):
         raise UserError(f"cannot write {out}: it is the film that is read; give another name")
     parts = named_parts(joints, spoken=speech is not None)
     footage = open_footage(film)
