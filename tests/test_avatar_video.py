@@ -1,5 +1,7 @@
 """Frames, framing, mp4 and contact sheets."""
 
+import os
+
 import numpy as np
 import pytest
 
@@ -50,6 +52,19 @@ def test_processes_draw_the_same_in_order():
     alone = list(render_frames(motion, size=32, backend="software", workers=1))
     together = list(render_frames(motion, size=32, backend="software", workers=2))
     np.testing.assert_array_equal(np.array(alone), np.array(together))
+
+
+@pytest.mark.parametrize("path", [None, "", os.pathsep, f"elsewhere{os.pathsep}"])
+def test_the_current_folder_is_no_place_for_modules(path, tmp_path, monkeypatch):
+    motion, ran = waving(26), tmp_path / "ran"
+    (tmp_path / "numpy.py").write_text(f"open({str(ran)!r}, 'w').close()\nraise ImportError('not NumPy')\n")
+    monkeypatch.chdir(tmp_path)
+    if path is None:
+        monkeypatch.delenv("PYTHONPATH", raising=False)
+    else:
+        monkeypatch.setenv("PYTHONPATH", path)
+    assert len(list(render_frames(motion, size=32, backend="software", workers=2))) == 26
+    assert not ran.exists()
 
 
 def test_stopping_early_ends_the_processes():

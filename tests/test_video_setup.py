@@ -71,6 +71,7 @@ def test_setting_up_is_done_once_and_whole(machine):
         extractor_python()
     bad.clear()
     python = setup_video()
+    assert all(command[1] == "-I" for command in ran), "a module in the current folder would be run"
     assert python == extractor_python() == keypoints_home() / "python" / "bin" / "python"
     assert sorted(path.name for path in keypoints_home().iterdir()) == ["python", "ready.json"]
     done = len(ran)

@@ -81,10 +81,11 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
 
 def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
     root = str(Path(__file__).resolve().parents[1])
-    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # The current folder is no place for modules: -P, and no empty element, which would name it.
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     process = subprocess.Popen(
-        [sys.executable, "-c", "from cospeech.pictures import worker; worker()"],
+        [sys.executable, "-P", "-c", "from cospeech.pictures import worker; worker()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -56,7 +56,7 @@ def setup_video(folder: str | Path | None = None, *, python: str | None = None) 
     except OSError as error:
         raise UserError(f"cannot make {home}: {error.strerror}; give another folder with --folder") from error
     stage("making an environment for MediaPipe")
-    _run([*base, "-m", "venv", "--clear", str(inside)], "make an environment",
+    _run([*base, "-I", "-m", "venv", "--clear", str(inside)], "make an environment",
          "install Python's venv module, as python3-venv, or name another Python with --python")  # fmt: skip
     own = _interpreter_in(inside)
     stage("installing MediaPipe, about 200 MB")
