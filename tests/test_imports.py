@@ -31,7 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("data",),
     ("sampling", "nn", "encoders"),
     ("speech", "motion"),
-    ("rotation", "timing", "errors", "files", "emotions", "progress", "pictures"),
+    ("rotation", "timing", "errors", "arguments", "files", "emotions", "progress", "pictures"),
 )
 BASE = LAYERS[-1]
 
@@ -46,8 +46,8 @@ EXCEPTIONS = {
 # What runs when somebody generates, edits, converts or renders. Importing torch takes seconds.
 LIGHT = (
     "__init__", "__main__", "cli", "api", "editing", "runtime", "avatar", "sampling", "speech", "motion",
-    "data", "rotation", "timing", "errors", "files", "emotions", "progress", "methods.base", "methods.folder",
-    "motion_base", "video",
+    "data", "rotation", "timing", "errors", "arguments", "files", "emotions", "progress", "methods.base",
+    "methods.folder", "motion_base", "video",
     "encoders.settings", "encoders.frames", "encoders.inputs",
 )  # fmt: skip
 LIGHT_IN_METHODS = ("model", "sample", "edit", "aligned", "networks", "points")

@@ -8,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .arguments import file_path, several
 from .editing import edit as edit
 from .emotions import EMOTIONS
 from .errors import UserError
@@ -22,7 +23,7 @@ from .motion.formats.keypoints import Keypoints
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
 from .runtime import load
-from .speech.speech import Speech, load_speech
+from .speech.speech import Speech, SpeechLike, load_speech
 
 if TYPE_CHECKING:
     from .metrics.report import Report
@@ -61,7 +62,7 @@ def __getattr__(name: str) -> Any:
 
 
 def generate(
-    speech: str | Path | Speech,
+    speech: SpeechLike,
     *,
     emotion: str | Mapping[str, float] | None = None,
     emotion_track: str | Path | Sequence[Mood] | None = None,
@@ -74,7 +75,7 @@ def generate(
     start_pose: str | Path | Motion | None = None,
     end_pose: str | Path | Motion | None = None,
     faithfulness: float | None = None,
-    constraint: Sequence[str | Pin] = (),
+    constraint: str | Pin | Sequence[str | Pin] = (),
     base: str | Path | None = None,
     base_model: str | Path | None = None,
     model: str | Path | GestureModel = "contextual",
@@ -84,7 +85,7 @@ def generate(
     A model of bodies gives ``Motion``, one of points in a picture ``Keypoints``.
 
     Args:
-        speech: a sound or video file, or a loaded ``Speech``.
+        speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
         emotion: one of ``emotions.EMOTIONS`` or an alias; a mixture as weights by name or as in
             "joy:0.7,surprise:0.3", what it lacks to one is neutral; "auto" for what the voice sounds like;
             neutral if not given.
@@ -116,14 +117,14 @@ def generate(
     emotion = mood(emotion)
     track = read_track(emotion_track) if isinstance(emotion_track, str | Path) else emotion_track or ()
     loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
-    if not isinstance(speech, Speech):
-        speech = load_speech(speech, transcript=transcript)
+    heard = load_speech(speech, transcript=transcript)
     if emotion == AUTO:
         known = getattr(loaded, "emotions", EMOTIONS)
-        emotion = heard_mixture(hear_emotion(speech, model=loaded), known=known)
+        emotion = heard_mixture(hear_emotion(heard, model=loaded), known=known)
     more: dict[str, Any] = {}
     if hasattr(loaded, "with_library"):
-        pins = tuple(p if isinstance(p, Pin) else pin(p, speech.seconds) for p in constraint)
+        pins_given = (constraint,) if isinstance(constraint, Pin) else several(constraint)
+        pins = tuple(p if isinstance(p, Pin) else pin(p, heard.seconds) for p in pins_given)
         more = {"faithfulness": faithfulness, "pins": pins}
     elif faithfulness is not None or constraint:
         raise UserError(
@@ -139,7 +140,7 @@ def generate(
         )
     before = loaded.history if hasattr(loaded, "history") else 0
     return loaded.generate(
-        speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
+        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
         start_pose=pose(start_pose, before=before), end_pose=pose(end_pose, last=True), **more,
     )  # fmt: skip
 
@@ -154,7 +155,7 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
     """
     from .motion.formats import FORMATS
 
-    path = Path(path)
+    path = file_path(path, "where to write")
     known = suffixes or (*PICTURES, *(name for name, entry in FORMATS.items() if entry.writer))
     if path.suffix.lower() not in known:
         raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; known: {', '.join(known)}")
@@ -227,11 +228,11 @@ def convert(source: str | Path, out: str | Path) -> Path:
 
 
 def evaluate(
-    systems: Sequence[str | Path | GestureModel],
+    systems: str | Path | GestureModel | Sequence[str | Path | GestureModel],
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: Sequence[str] = GROUPS,
+    metrics: str | Sequence[str] = GROUPS,
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",
@@ -241,12 +242,12 @@ def evaluate(
     """Measure models or folders of motion beside real motion and baselines (``metrics.evaluate``).
 
     Args:
-        systems: shipped models by name, model folders, loaded models, or folders of motion files named
-            after the clips; with several, every pair is compared on the same clips.
+        systems: one or several: shipped models by name, model folders, loaded models, or folders of motion
+            files named after the clips; with several, every pair is compared on the same clips.
         data: store made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
-        metrics: groups of figures. Of fgd, names in _asked are distances to the people whose manner a model
-            was asked for, where it does not know those of the split (``metrics.asked``).
+        metrics: one or several groups of figures. Of fgd, names in _asked are distances to the people whose
+            manner a model was asked for, where it does not know those of the split (``metrics.asked``).
         split: of the store.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
@@ -260,7 +261,7 @@ def evaluate(
     from .metrics.systems import FolderSystem, ModelSystem, System
 
     chosen: list[System] = []
-    for system in systems:
+    for system in several(systems):
         if not isinstance(system, str | Path):
             chosen.append(ModelSystem(system, seed=seed))
         elif Path(system).is_dir() and not (Path(system) / "config.json").is_file():
@@ -268,7 +269,7 @@ def evaluate(
         else:
             chosen.append(ModelSystem(load(system), seed=seed))
     return run(
-        chosen, data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
+        chosen, data, out=out, metrics=several(metrics), split=split, clips=clips, extractor=extractor,
         classifier=classifier, seed=seed, player=_page,
     )  # fmt: skip
 
@@ -281,11 +282,11 @@ def _page(motion: Motion, path: Path, title: str) -> Path:
 
 
 def compare(
-    systems: Sequence[str | Path | GestureModel],
+    systems: str | Path | GestureModel | Sequence[str | Path | GestureModel],
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: Sequence[str] = GROUPS,
+    metrics: str | Sequence[str] = GROUPS,
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",
@@ -300,6 +301,7 @@ def compare(
     Raises:
         UserError: fewer than two systems, and what ``evaluate`` raises.
     """
+    systems = several(systems)
     if len(systems) < 2:
         raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
     return evaluate(
@@ -310,7 +312,7 @@ def compare(
 
 def animate(
     portrait: str | Path | Portrait,
-    speech: str | Path | Speech,
+    speech: SpeechLike,
     out: str | Path,
     *,
     motion: str | Path | Motion | Keypoints | None = None,
@@ -330,7 +332,7 @@ def animate(
 
     Args:
         portrait: a picture of one person from head to waist, facing the camera, or an opened one.
-        speech: a sound or video file, or a loaded ``Speech``.
+        speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
         out: the film, *.mp4; it appears whole or not at all.
         motion: what to move as, a motion file or points in a picture, instead of generating.
         points: JSON of the portrait's points from another detector, instead of looking for them.
@@ -343,23 +345,22 @@ def animate(
         UserError: anything given that cannot be used, or a portrait without a face or shoulders.
     """
     from .video.animate import animate_portrait, check_film, open_driver
-    from .video.portrait import open_portrait
+    from .video.portrait import Portrait, open_portrait
     from .video.refine import open_refiner
 
     check_film(out)
     open_refiner(refine)  # a wrong name is told before anything is made
-    if not isinstance(speech, Speech):
-        speech = load_speech(speech, transcript=transcript)
-    if isinstance(portrait, str | Path):
+    heard = load_speech(speech, transcript=transcript)
+    if not isinstance(portrait, Portrait):
         portrait = open_portrait(portrait, points=points, size=size)
     maker = "motion"
     if motion is None:
         maker = Path(model).name if isinstance(model, str | Path) else model.name
         motion = generate(
-            speech, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
+            heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
         )
-    elif isinstance(motion, str | Path):
+    elif not isinstance(motion, Motion | Keypoints):
         motion = open_driver(motion)
     return animate_portrait(
-        portrait, motion, out, speech=speech, strength=strength, refine=refine, mark=mark, model=maker
+        portrait, motion, out, speech=heard, strength=strength, refine=refine, mark=mark, model=maker
     )

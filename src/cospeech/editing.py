@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .arguments import several
 from .emotions import EMOTIONS
 from .errors import UserError
 from .given import AUTO, hear_emotion, mood
@@ -14,7 +15,8 @@ from .methods.wishes import heard_mixture
 from .motion.motion import Motion, load_motion
 from .motion.retarget import on_canonical
 from .runtime import load
-from .speech.speech import Speech, load_speech
+from .sampling.edit import Span, listed_spans
+from .speech.speech import SpeechLike, load_speech
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
@@ -22,10 +24,10 @@ FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 def edit(
     motion: str | Path | Motion,
     *,
-    speech: str | Path | Speech | None = None,
+    speech: SpeechLike | None = None,
     out: str | Path | None = None,
-    span: Sequence[str | tuple[float, float]] = (),
-    joints: Sequence[str] = (),
+    span: Span | Sequence[Span] = (),
+    joints: str | Sequence[str] = (),
     emotion: str | Mapping[str, float] | None = None,
     intensity: float = 1.0,
     speaker: str | None = None,
@@ -43,10 +45,10 @@ def edit(
 
     Args:
         motion: a motion file, a loaded ``Motion``, or a film.
-        speech: the sound that goes with it, as long as it within 0.1 s; of a film its own sound if None, and
-            another speech is heard, and followed by the face, within the spans.
+        speech: the sound that goes with it, as of ``generate``, as long as it within 0.1 s; of a film its own
+            sound if None, and another speech is heard, and followed by the face, within the spans.
         out: where a film is written to, *.mp4; of motion nothing is written.
-        span: what to make anew, "START:END" or (START, END) in seconds; everything if none is given.
+        span: what to make anew, "START:END" or (START, END) in seconds, or several; everything if none.
         joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso. If none, all of
             a motion; of a film the arms, and with another speech all. A film knows the groups alone.
         emotion: of the new gestures, as in ``generate``.
@@ -76,15 +78,15 @@ def edit(
     moved = None
     if film is None:
         moved = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    if isinstance(speech, str | Path):
+    if speech is not None:
         speech = load_speech(speech)
     if emotion == AUTO:
         heard = speech or load_speech(film or "")
         known = getattr(loaded, "emotions", EMOTIONS)
         emotion = heard_mixture(hear_emotion(heard, model=loaded), known=known)
     wishes: dict[str, Any] = {
-        "span": span, "joints": joints, "emotion": emotion, "intensity": intensity, "speaker": speaker,
-        "seed": seed,
+        "span": listed_spans(span), "joints": several(joints), "emotion": emotion, "intensity": intensity,
+        "speaker": speaker, "seed": seed,
     }  # fmt: skip
     if film is not None and out is not None:
         from .video.edit import edit_film

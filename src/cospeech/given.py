@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from .arguments import file_path
 from .errors import UserError
 from .methods.base import GestureModel
 from .methods.exges.pins import Pin
@@ -53,7 +54,7 @@ def hear_emotion(speech: Speech, *, model: GestureModel | None = None) -> dict[s
 
 def pin(text: str, seconds: float) -> Pin:
     """FILE@START:END[:JOINTS] with its motion, cut to the span."""
-    name, sign, rest = text.rpartition("@")
+    name, sign, rest = str(text).rpartition("@")
     start, end, joints = (*rest.split(":", 2), "", "", "")[:3]
     if not sign or not end:
         raise UserError(
@@ -89,6 +90,7 @@ def pose(source: str | Path | Motion | None, *, last: bool = False, before: int 
         return None
     if isinstance(source, Motion):
         return on_canonical(source if before else source[-1:] if last else source[:1])
+    file_path(source, "a pose as a motion file or FILE@SECONDS")
     name, sign, moment = str(source).rpartition("@")
     if not sign or Path(source).exists():
         motion = load_motion(source)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 
 import numpy as np
 
+from ..arguments import number
 from ..emotions import EMOTIONS, canonical_emotion
 from ..errors import UserError
 from ..motion.formats.keypoints import Keypoints
@@ -28,7 +30,10 @@ def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
     if emotion is None:
         emotion = "neutral"
     mixture = {emotion: 1.0} if isinstance(emotion, str) else emotion
+    if not isinstance(mixture, Mapping):
+        raise UserError(f"an emotion is a name or weights by name; got {type(emotion).__name__}")
     for name, weight in mixture.items():
+        number(weight, f"the weight of emotion {name!r}")
         if weight < 0:
             raise UserError(f"the weight of emotion {name!r} must not be negative; got {weight:g}")
         if not np.isfinite(weight):
@@ -98,6 +103,7 @@ def check_length(motion: Motion | Keypoints, speech: Speech) -> None:
 
 def check_intensity(intensity: float) -> float:
     """The same number. Raises UserError if it is out of range."""
+    number(intensity, "intensity")
     if not LEAST <= intensity <= MOST:
         raise UserError(f"intensity must be from {LEAST:g} to {MOST:g}; got {intensity:g}")
     return intensity
@@ -105,7 +111,7 @@ def check_intensity(intensity: float) -> float:
 
 def generator(seed: int) -> np.random.Generator:
     """The source of chance. Raises UserError for a negative seed."""
-    if seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
         raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
     return np.random.default_rng(seed)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +17,12 @@ from ..motion.motion import Motion, load_motion
 from ..motion.phases import hand_speed
 from ..motion.retarget import on_canonical
 from ..motion.skeleton import LEFT_HAND, RIGHT_HAND
-from ..sampling.edit import time_spans
+from ..sampling.edit import Span, listed_spans, time_spans
 from ..speech.features import speech_features
-from ..speech.speech import Speech, load_speech
+from ..speech.speech import Speech, SpeechLike, load_speech
 from ..timing import FPS, seconds_to_frame
 from .embedder import Embedder
 from .segments import loudness, segments, speech_breaks
-
-Span = str | tuple[float, float]
 
 _STILL = 1e-3  # entries of a rotation: fingers that change less all through were not recorded
 
@@ -37,7 +36,7 @@ class Question:
     key: np.ndarray  # [E]
 
 
-def load_query(query: str | Path | Speech | Motion, transcript: str | Path | None = None) -> Speech | Motion:
+def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None) -> Speech | Motion:
     """What a file holds, by its suffix: motion, or else sound.
 
     Raises:
@@ -45,6 +44,8 @@ def load_query(query: str | Path | Speech | Motion, transcript: str | Path | Non
     """
     if isinstance(query, Speech | Motion):
         loaded: Speech | Motion = query
+    elif not isinstance(query, str | Path):
+        return load_speech(query, transcript=transcript)
     elif (form := FORMATS.get(Path(query).suffix.lower())) is None:
         return load_speech(query, transcript=transcript)
     elif form.reader is None or form.suffix == ".csv":
@@ -56,25 +57,28 @@ def load_query(query: str | Path | Speech | Motion, transcript: str | Path | Non
     return loaded
 
 
-def questions(query: Speech | Motion, span: Span | None, embedder: Embedder) -> list[Question]:
+def questions(
+    query: Speech | Motion, span: Span | Sequence[Span] | None, embedder: Embedder
+) -> list[Question]:
     """Keys of the segments, which are cut as those of a base; of a span in one piece.
 
     Raises:
         UserError: an impossible span, a rig that is not known, or too short.
     """
+    spans = listed_spans(span)
     if isinstance(query, Speech):
         features = speech_features(query.resampled().samples)
         pieces = (
             segments(loudness(features), speech_breaks(features, query.words))
-            if span is None
-            else [_frames(span, query.seconds)]
+            if not spans
+            else [_frames(spans, query.seconds)]
         )
         return [
             Question(first / FPS, last / FPS, embedder.speech(features[first:last])) for first, last in pieces
         ]
     motion = as_stored(query)
     coded = Codec().encode(motion)
-    pieces = segments(hand_speed(motion).max(axis=1)) if span is None else [_frames(span, motion.seconds)]
+    pieces = segments(hand_speed(motion).max(axis=1)) if not spans else [_frames(spans, motion.seconds)]
     return [Question(first / FPS, last / FPS, embedder.gesture(coded[first:last])) for first, last in pieces]
 
 
@@ -87,6 +91,8 @@ def as_stored(motion: Motion) -> Motion:
     return standing
 
 
-def _frames(span: Span, seconds: float) -> tuple[int, int]:
-    ((start, end),) = time_spans([span], seconds)
+def _frames(spans: tuple[Span, ...], seconds: float) -> tuple[int, int]:
+    if len(spans) > 1:
+        raise UserError(f"a search asks with one span; got {len(spans)}, ask once for each")
+    ((start, end),) = time_spans(spans, seconds)
     return seconds_to_frame(start), seconds_to_frame(end)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..arguments import several
 from ..errors import UserError
 from ..motion.motion import Motion
-from ..speech.speech import Speech
+from ..sampling.edit import Span
+from ..speech.speech import Speech, SpeechLike
 from .base import Base, Hit
 from .embedder import Embedder, load_embedder
 from .entry import Filters
@@ -64,16 +66,16 @@ class SearchResult:
 
 
 def search(
-    query: str | Path | Speech | Motion,
+    query: SpeechLike | Motion,
     *,
     base: str | Path | Base,
     k: int = 5,
     by: str | None = None,
-    span: str | tuple[float, float] | None = None,
+    span: Span | Sequence[Span] | None = None,
     speaker: str | None = None,
     emotion: str | None = None,
     words: str | None = None,
-    exclude: Sequence[str] = (),
+    exclude: str | Sequence[str] = (),
     min_speed: float | None = None,
     max_speed: float | None = None,
     min_peak: float | None = None,
@@ -86,8 +88,8 @@ def search(
     """Find the segments of a motion base that go with a speech or a motion.
 
     Args:
-        query: a sound or video file, a motion file (.bvh .npz .glb .vrma), or either loaded. What is longer
-            than a segment is cut as the recordings of a base are.
+        query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .vrma), or either loaded.
+            What is longer than a segment is cut as the recordings of a base are.
         base: folder of the base, or an opened one.
         k: hits for each segment at most.
         by: "motion" compares with how segments move, "speech" with what was said; the other side than
@@ -116,12 +118,13 @@ def search(
     opened = base if isinstance(base, Base) else Base(base)
     embedder = load_embedder(model)
     opened.check_embedder(embedder)
+    exclude = several(exclude)
     for name in exclude:
         if not opened.related([name]):
             raise UserError(f"the base has nothing of a recording {name!r}; there is nothing to leave out")
     filters = Filters(
         speaker=speaker, emotion=emotion, words=words, min_speed=min_speed, max_speed=max_speed,
-        min_peak=min_peak, min_extent=min_extent, min_strokes=min_strokes, exclude=tuple(exclude),
+        min_peak=min_peak, min_extent=min_extent, min_strokes=min_strokes, exclude=exclude,
     )  # fmt: skip
     present, allowed = opened.keys(ROLES[side]).present, opened.allowed(filters)
     if not present.any():

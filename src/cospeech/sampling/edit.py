@@ -7,9 +7,11 @@ they stand; the new part is faded in and out inside its span, so that all frames
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 
 import numpy as np
 
+from ..arguments import several
 from ..errors import UserError
 from ..motion.codec import BODY_JOINTS, HAND_JOINTS
 from ..motion.skeleton import canonical_skeleton
@@ -48,7 +50,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
 }
 
 
-def joint_indices(names: Sequence[str]) -> list[int]:
+def joint_indices(names: str | Sequence[str]) -> list[int]:
     """Canonical indices of joints and groups by name (several in one word: "head,hands"); all if none.
 
     >>> joint_indices(["head"]), len(joint_indices([])), len(joint_indices(["hands,torso"]))
@@ -58,32 +60,46 @@ def joint_indices(names: Sequence[str]) -> list[int]:
         UserError: an unknown name; the message lists the known ones.
     """
     wanted: list[str] = []
-    for name in (part.strip() for word in names for part in word.split(",")):
+    for name in (part.strip() for word in several(names) for part in str(word).split(",")):
         if name not in GROUPS and name not in JOINTS:
             raise UserError(f"unknown joint {name!r}; known: {', '.join(dict.fromkeys((*GROUPS, *JOINTS)))}")
         wanted += GROUPS.get(name, (name,))
     return sorted(set(canonical_skeleton().indices(wanted or list(JOINTS))))
 
 
-def time_spans(spans: Sequence[str | tuple[float, float]], seconds: float) -> list[tuple[float, float]]:
+Span = str | tuple[float, float]  # "START:END" or (START, END), seconds
+
+
+def time_spans(spans: Span | Sequence[Span], seconds: float) -> list[tuple[float, float]]:
     """(start, end) in seconds, in order and apart; those that overlap or touch become one.
 
     >>> time_spans(["4:5", (1, 2.5), "2:3"], 6.0), time_spans([], 6.0)
     ([(1.0, 3.0), (4.0, 5.0)], [(0.0, 6.0)])
 
     Args:
-        spans: "START:END" or (START, END), seconds; the whole motion if none.
+        spans: "START:END" or (START, END) in seconds, or several of them; the whole motion if none.
         seconds: how long the motion is.
     Raises:
         UserError: no such span, empty, reversed, shorter than ``SHORTEST``, or not within the motion.
     """
     found: list[tuple[float, float]] = []
-    for start, end in sorted(_span(span, seconds) for span in spans):
+    for start, end in sorted(_span(span, seconds) for span in listed_spans(spans)):
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(found[-1][1], end))
         else:
             found.append((start, end))
     return found or [(0.0, seconds)]
+
+
+def listed_spans(spans: Span | Sequence[Span] | None) -> tuple[Span, ...]:
+    """One span or several as a tuple, not yet checked; none if None.
+
+    >>> listed_spans((2, 4)), listed_spans("2:4"), listed_spans(["2:4", (5, 6)]), listed_spans(None)
+    (((2, 4),), ('2:4',), ('2:4', (5, 6)), ())
+    """
+    found = () if spans is None else several(spans)
+    one = len(found) == 2 and all(isinstance(part, Real) for part in found)
+    return (found,) if one else found
 
 
 def _span(span: str | tuple[float, float], seconds: float) -> tuple[float, float]:

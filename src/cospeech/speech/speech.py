@@ -113,9 +113,14 @@ class Speech:
         return replace(self, samples=self.samples[first:last], words=tuple(words))
 
 
+# What can be heard: a sound or video file, (samples, rate), or a loaded ``Speech``.
+SpeechLike = str | Path | tuple[np.ndarray, int] | Speech
+
+
 def load_speech(
-    path: str | Path,
+    path: SpeechLike | np.ndarray,
     *,
+    rate: int | None = None,
     transcript: str | Path | None = None,
     emotion: str | None = None,
     speaker: str | None = None,
@@ -124,7 +129,9 @@ def load_speech(
     """Read a recording, and what was said in it if a transcript is at hand.
 
     Args:
-        path: any audio or video file.
+        path: any audio or video file; samples [N] in [-1, 1] as (samples, rate), or alone beside ``rate``;
+            or a loaded ``Speech``, which keeps its rate.
+        rate: samples a second of samples that are given alone.
         transcript: TextGrid, SRT, VTT, Whisper JSON (these bring times), or plain text, which is
             aligned to the sound.
         emotion: one of emotions.EMOTIONS, or an alias.
@@ -134,12 +141,10 @@ def load_speech(
     Raises:
         UserError: a file cannot be used; the message says why and what to do.
     """
-    from .audio import decode
-
     if emotion is not None:
         emotion = canonical_emotion(emotion)  # before the work, not after
-    samples = decode(path, sample_rate=sample_rate)
-    speech = Speech(samples, sample_rate=sample_rate, emotion=emotion, speaker=speaker)
+    speech = _heard(path, rate, sample_rate)
+    speech = replace(speech, emotion=emotion or speech.emotion, speaker=speaker or speech.speaker)
     if transcript is None:
         return speech
     from .transcript import read_transcript
@@ -150,3 +155,32 @@ def load_speech(
 
         found = align(speech, text=found)
     return replace(speech, words=found)
+
+
+def _heard(source: SpeechLike | np.ndarray, rate: int | None, sample_rate: int) -> Speech:
+    """A recording without its words, whatever it is given as. Raises UserError, see ``load_speech``."""
+    from .audio import SHORTEST, decode
+
+    if isinstance(source, str | Path | Speech):
+        if rate is not None:
+            raise UserError("a rate goes with samples; a file or a Speech has its own, so leave it out")
+        if isinstance(source, Speech):
+            return source
+        return Speech(decode(source, sample_rate=sample_rate), sample_rate=sample_rate)
+    given: object = source
+    if rate is None and isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[0]):
+        given, rate = source
+    if not hasattr(given, "__array__") and not isinstance(given, tuple | list):
+        raise UserError(f"a speech is a sound file, (samples, rate) or a Speech; got {type(given).__name__}")
+    if rate is None:
+        raise UserError("samples are given without their rate; give (samples, rate), as in (samples, 16000)")
+    if np.ndim(rate) or isinstance(rate, bool | str) or not rate > 0 or rate != int(rate):
+        raise UserError(f"the rate of samples is {rate!r}; give a whole number above 0, as in 16000")
+    try:
+        samples = np.asarray(given)
+    except (TypeError, ValueError) as error:
+        raise UserError(f"samples are no array of numbers ({error}); give mono samples [N]") from None
+    speech = Speech(samples, sample_rate=int(rate))
+    if speech.seconds < SHORTEST:
+        raise UserError(f"the samples last {speech.seconds:.3f} s; give at least {SHORTEST} s of speech")
+    return speech.resampled(sample_rate=sample_rate)

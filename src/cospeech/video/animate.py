@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..arguments import file_path
 from ..avatar.video import write_video
 from ..errors import UserError
 from ..files import atomic_path, check_folder
@@ -29,7 +30,7 @@ SUFFIXES = (".mp4", ".m4v", ".mov")
 
 def check_film(path: str | Path) -> Path:
     """Where a film is written to. Raises UserError for another suffix or a folder that is not there."""
-    path = Path(path)
+    path = file_path(path, "where to write a film")
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"a film is written as {', '.join(SUFFIXES)}; got {path.name}")
     check_folder(path)
@@ -38,7 +39,7 @@ def check_film(path: str | Path) -> Path:
 
 def open_driver(path: str | Path) -> Motion | Keypoints:
     """What drives a portrait: a motion file, or points in a picture (.json). Raises UserError if neither."""
-    path = Path(path)
+    path = file_path(path, "a motion file or points in a picture")
     return load_keypoints(path) if path.suffix.lower() == ".json" else on_canonical(load_motion(path))
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..arguments import file_path
 from ..errors import UserError
 from ..progress import note
 
@@ -44,7 +45,7 @@ def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> 
     """
     from PIL import Image as images
 
-    path = Path(path)
+    path = file_path(path, "a picture")
     with _opened(path) as image:
         size, turn = image.size, _orientation(image, path)
         if min(size) < LEAST:

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...arguments import file_path
 from ...errors import UserError
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def load_motion(path: str | Path, **options: Any) -> Motion:
     Raises:
         UserError: unknown suffix or option, no such file, or a broken one.
     """
-    path = Path(path)
+    path = file_path(path, "a motion file or a Motion")
     entry = _format(path, "read")
     if entry.reader is None:
         raise UserError(
