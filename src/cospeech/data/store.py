@@ -105,8 +105,7 @@ def write_shard(
     )
     if reach is not None:
         motion = motion / reach
-    packed = np.clip(np.round(motion * _SCALE), -_SCALE, _SCALE).astype(np.int16)
-    arrays = {"motion": packed, "features": features}
+    arrays = {"motion": _packed(motion), "features": features}
     for kind, width in (widths or {}).items():
         arrays[kind] = np.zeros((len(motion), width), np.float16)
         at = 0
@@ -136,6 +135,16 @@ def write_shard(
         start += len(entry.motion)
     with atomic_path(folder / f"shard-{number:05d}.json") as path:
         path.write_text(json.dumps(items))
+
+
+def _packed(motion: np.ndarray) -> np.ndarray:
+    """Coded motion within [-1, 1] as int16."""
+    return np.clip(np.round(motion * _SCALE), -_SCALE, _SCALE).astype(np.int16)
+
+
+def rounded(motion: np.ndarray) -> np.ndarray:
+    """Coded motion [T, C] of bodies as a store gives it back after writing, float32."""
+    return _packed(motion).astype(np.float32) / np.float32(_SCALE)
 
 
 def write_manifest(folder: Path, header: dict[str, Any], shards: Iterable[int]) -> None:

@@ -8,13 +8,14 @@ paper is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import numpy as np
 
-from ..data.store import Item, Store
+from ..data.readers.together import as_stored
+from ..data.store import Item, Store, rounded
 from ..encoders.settings import EncoderSettings, read_encoders
 from ..errors import UserError
 from ..methods.base import GestureModel
@@ -22,7 +23,7 @@ from ..motion.codec import Codec
 from ..motion.formats import FORMATS
 from ..motion.motion import Motion, load_motion
 from ..motion.posture import stand
-from ..motion.retarget import on_canonical
+from ..motion.skeleton import canonical_skeleton
 from ..rotation import axis_angle_to_matrix, matrix_from_6d, matrix_to_6d
 from ..speech.features import accents
 from ..timing import FPS
@@ -102,6 +103,11 @@ class ModelSystem:
 class FolderSystem:
     """A folder of motion files named after the clips, by any program: ID.bvh, ID.npz, res_ID.npz ...
 
+    A file becomes a motion as a recording becomes part of a store (``data.readers.together.as_stored``):
+    the recorded files themselves have the figures of the recorded motion, whatever their rig, heading and
+    posture are. SMPL-X files keep their fingers; of other files, fingers that are missing or never move
+    are made by the rules of the store, from the clip's id and emotion. Jaw and eyes are not measured.
+
     Characters of an id that no file name should hold may be written as ``_``. Longer files are cut at
     the clip's end, shorter ones by up to half a second keep their last pose, and a file that is shorter
     still is an error that names both lengths.
@@ -124,10 +130,15 @@ class FolderSystem:
 
     def motion(self, clip: TestClip) -> Motion | None:
         name = file_name(clip.id)
-        path = next((self.files[n] for n in (clip.id, name, f"res_{name}") if n in self.files), None)
+        names = [clip.id, name, f"res_{name}"]
+        if Path(name).suffix.lower() in FORMATS:  # the id of a recording may end in its file's suffix
+            names.append(Path(name).stem)
+        path = next((self.files[n] for n in names if n in self.files), None)
         if path is None:
             return None
-        motion = on_canonical(load_motion(path)).resample(FPS)
+        own = True if path.suffix.lower() == ".npz" else None  # SMPL-X has fingers; others are looked at
+        taken = as_stored(load_motion(path), identity=clip.id, emotion=clip.emotion, fingers=own)
+        motion = _without_face(taken.motion)
         frames = len(clip.features)
         if len(motion) < frames - FPS // 2:
             raise UserError(
@@ -136,7 +147,18 @@ class FolderSystem:
             )
         if len(motion) < frames:  # a last window that was not filled: the last pose stays
             return motion.warp(np.minimum(np.arange(frames), len(motion) - 1) / FPS)
-        return motion[:frames]
+        if taken.posed:
+            return motion if len(motion) == frames else stand(motion[:frames])
+        # A store's rounding, too: beat constancy sees it where somebody stands still.
+        codec = Codec()
+        return stand(codec.decode(rounded(codec.encode(motion[:frames]))))
+
+
+def _without_face(motion: Motion) -> Motion:
+    """The motion with jaw and eyes at rest, as a store keeps none of them."""
+    rotations = motion.rotations.copy()
+    rotations[:, canonical_skeleton().indices(["jaw", "left_eye", "right_eye"])] = np.eye(3)
+    return replace(motion, rotations=rotations, face=None)
 
 
 def file_name(clip: str) -> str:

@@ -12,13 +12,16 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..rotation import align_vectors, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
+from ..rotation import align_vectors, geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from .kinematics import forward, global_rotations
 from .motion import Motion
 from .skeleton import canonical_skeleton
 
 # Share of the chest's turn that each joint has made when coming from below.
 _SHARE = {"pelvis": 0.12, "spine1": 0.38, "spine2": 0.68}
+_LEGS = ("pelvis", "left_hip", "left_knee", "right_hip", "right_knee")
+_SAME_TURN = np.deg2rad(0.5)  # what a file's rounding, or another frame rate, may change of a joint's turn
+_SAME_PLACE = 0.002  # metres, the same of the pelvis
 _SEAT_HEIGHT = 0.46  # metres, the pelvis' height above the floor less the seat's softness
 
 
@@ -57,6 +60,28 @@ def stand(motion: Motion) -> Motion:
 def seat(motion: Motion) -> Motion:
     """The same upper body on a seated person: still pelvis, thighs level, feet on the floor."""
     return _rebuild(motion, seated=True)
+
+
+def already_posed(motion: Motion) -> Motion | None:
+    """The motion standing, if ``stand`` or ``seat`` posed it; None for any other canonical motion.
+
+    Such a motion was given its place in the world on purpose, so its heading must not be taken out again.
+    It is recognised by pelvis, hips and knees, which follow the chest by the rules above and by no others (a
+    decision of ours; the median over frames counts, so cuts and ends do not matter). Where a rig
+    lacked a part of the spine, or its legs had other lengths, the body is stood up once more.
+    """
+    legs, spine = (canonical_skeleton().indices(list(names)) for names in (_LEGS, tuple(_SHARE)))
+    standing = stand(motion)
+    if _turned(motion, standing, legs) < _SAME_TURN:
+        moved = np.linalg.norm(motion.translation - standing.translation, axis=-1)
+        whole = _turned(motion, standing, spine) < _SAME_TURN and np.median(moved) < _SAME_PLACE
+        return motion if whole else standing
+    return standing if _turned(motion, seat(motion), legs) < _SAME_TURN else None
+
+
+def _turned(a: Motion, b: Motion, joints: list[int]) -> float:
+    """Radians: the median over frames of the joint that differs most."""
+    return float(np.median(geodesic(a.rotations[:, joints], b.rotations[:, joints]), axis=0).max())
 
 
 def plant(motion: Motion, *, seated: bool) -> Motion:

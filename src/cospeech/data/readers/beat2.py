@@ -25,7 +25,7 @@ from ...progress import track
 from ...timing import FPS
 from ..clips import Dropped, GestureClip
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
-from .together import Few, by_name, paired, recording, upright
+from .together import Few, as_stored, by_name, paired, recording
 from .voices import split_of
 
 CREDIT = "BEAT2 (Liu et al., EMAGE, CVPR 2024)"
@@ -73,7 +73,7 @@ def read(
         yield paired(
             name,
             partial(recording, own[".wav"], text=text, speaker=speaker, emotion=emotion, quiet=quiet),
-            partial(_body, own, quiet),
+            partial(_body, name, own, quiet),
             speaker=speaker,
             split=splits.get(name) or split_of(name),
             emotion=emotion,
@@ -83,9 +83,9 @@ def read(
         yield Dropped(name, "no motion of the same name (.npz)")
 
 
-def _body(own: dict[str, Path], quiet: bool) -> Motion:
+def _body(name: str, own: dict[str, Path], quiet: bool) -> Motion:
     recorded = load_smplx(own[".npz"]).resample(FPS)
-    body = upright(recorded)
+    body = as_stored(recorded, identity=name, table="canonical", emotion=None, fingers=True).motion
     face = recorded.extra["per_frame"].get(KEY)
     if face is not None:
         body = replace(body, extra={**body.extra, "per_frame": {KEY: face.astype(np.float32)}})

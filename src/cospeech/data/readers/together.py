@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from ...motion.fingers import add_fingers
 from ...motion.formats.bvh import load_bvh
 from ...motion.kinematics import global_rotations
 from ...motion.motion import Motion
-from ...motion.posture import stand
+from ...motion.posture import already_posed, stand
 from ...motion.retarget import detect_table, retarget
 from ...motion.skeleton import LEFT_HAND, RIGHT_HAND
 from ...progress import note
@@ -98,7 +98,7 @@ def words_within(entries: Iterable[tuple[str, float, float]], seconds: float) ->
 def bvh_body(
     path: Path, *, identity: str, table: str | None = None, emotion: str | None, fingers: bool | None = None
 ) -> Motion:
-    """A BVH file as a store keeps motion: canonical skeleton, 30 fps, upright (see ``upright``).
+    """A BVH file as a store keeps motion: canonical skeleton, 30 fps, upright (see ``as_stored``).
 
     Args:
         path: the file.
@@ -111,13 +111,46 @@ def bvh_body(
     Raises:
         UserError: no BVH file, broken, or of an unknown rig.
     """
-    recorded = load_bvh(path).resample(FPS)
+    recorded = load_bvh(path)
+    return as_stored(recorded, identity=identity, table=table, emotion=emotion, fingers=fingers).motion
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A file's motion as a store keeps it."""
+
+    motion: Motion  # canonical, 30 fps, standing
+    posed: bool  # this package had stood or seated the body before it was saved
+
+
+def as_stored(
+    recorded: Motion,
+    *,
+    identity: str,
+    table: str | None = None,
+    emotion: str | None,
+    fingers: bool | None = None,
+) -> Taken:
+    """A recording on any known rig as a store keeps it; the arguments are those of ``bvh_body``.
+
+    Readers and the evaluation of somebody else's files both come here, so that a recording is the same
+    motion on either side. A motion that this package has already stood up keeps its heading and, if its
+    rig has fingers, these fingers, moving or not.
+
+    Raises:
+        UserError: the rig is unknown.
+    """
+    recorded = recorded.resample(FPS)
     table = table or detect_table(recorded.skeleton)
-    motion = upright(retarget(recorded, table=table))
+    moved = retarget(recorded, table=table)
+    posed = already_posed(moved)
+    motion = upright(moved) if posed is None else posed
     if fingers is None:
         has_them = any(joint.endswith("_index1") for joint in bind(table, recorded.skeleton).joints)
-        fingers = has_them and _moves(motion)
-    return motion if fingers else add_fingers(motion, emotion=emotion, seed=seed_of(identity))
+        fingers = has_them and (posed is not None or _moves(motion))
+    if not fingers:
+        motion = add_fingers(motion, emotion=emotion, seed=seed_of(identity))
+    return Taken(motion, posed is not None)
 
 
 def _moves(motion: Motion) -> bool:
