@@ -28,25 +28,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from cospeech.data.store import Store
-from cospeech.files import atomic_path
-from cospeech.methods.contextual.align import AlignConfig
-from cospeech.methods.contextual.generator import GeneratorConfig
-from cospeech.methods.contextual.tokenizer import Tokenizer
-from cospeech.methods.folder import judge_folder
-from cospeech.metrics.asked import asked_for
-from cospeech.metrics.evaluate import Recordings, choose, ground_of, real_rows, speech_of
-from cospeech.metrics.measures import Measures
-from cospeech.metrics.report import Kind, Row
-from cospeech.metrics.systems import ModelSystem, TestClip
+from cospeech.core.files import atomic_path
+from cospeech.core.progress import note, track
+from cospeech.data.dataset import Store
+from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.evaluation.measures import Measures
+from cospeech.evaluation.report import Kind, Row
+from cospeech.evaluation.requested_speakers import asked_for
+from cospeech.evaluation.systems import ModelSystem, TestClip
+from cospeech.loading import load
+from cospeech.methods.alignment.network import AlignConfig
+from cospeech.methods.alignment.train import fit_alignment, load_alignment_run
+from cospeech.methods.contextual.export import export_contextual, load_run
+from cospeech.methods.contextual.network import GeneratorConfig
+from cospeech.methods.contextual.train_generator import fit_generator
+from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.presets import PRESETS
+from cospeech.methods.tokenizer.network import Tokenizer
+from cospeech.methods.tokenizer.train import fit_tokenizer
 from cospeech.motion.motion import Motion
-from cospeech.progress import note, track
-from cospeech.runtime import load
-from cospeech.training.contextual.align import fit_alignment, load_alignment_run
-from cospeech.training.contextual.export import export_contextual, load_run
-from cospeech.training.contextual.generator import fit_generator
-from cospeech.training.contextual.tokenizer import fit_tokenizer
-from cospeech.training.presets import PRESETS
 
 SMALL = GeneratorConfig(width=160, depth=4, residual_depth=2, hidden=640, decoded=4)
 TRAINING = replace(

@@ -22,9 +22,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cospeech.data.store import Store
-from cospeech.metrics.retrieval import retrieval_scores
-from cospeech.training.contextual.align import (
+from cospeech.data.dataset import Store
+from cospeech.methods.alignment.train import (
     WINDOW,
     AlignmentWindows,
     alignment_quality,
@@ -32,6 +31,7 @@ from cospeech.training.contextual.align import (
     load_alignment_run,
     voice_of,
 )
+from cospeech.metrics.retrieval import retrieval_scores
 from cospeech.training.loop import Place
 
 

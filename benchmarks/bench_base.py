@@ -26,21 +26,21 @@ from pathlib import Path
 
 import numpy as np
 
-from cospeech.data.store import Store
+from cospeech.data.dataset import Store
+from cospeech.gesture_library import index, writer
+from cospeech.gesture_library.build import build_base
+from cospeech.gesture_library.catalogue import FILE, Header, writing
+from cospeech.gesture_library.check import base_info, check_base
+from cospeech.gesture_library.embedder import Embedding
+from cospeech.gesture_library.expressiveness import Expressiveness, Hands
+from cospeech.gesture_library.library import Base
+from cospeech.gesture_library.sample import Filters
+from cospeech.gesture_library.segments import segments, speech_breaks, valleys
+from cospeech.gesture_library.shards import packed, unpacked
+from cospeech.gesture_library.writer import Recording, Segment, Shards
 from cospeech.metrics.retrieval import ranks
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import strokes
-from cospeech.motion_base import index, writer
-from cospeech.motion_base.base import Base
-from cospeech.motion_base.build import build_base
-from cospeech.motion_base.catalogue import FILE, Header, writing
-from cospeech.motion_base.check import base_info, check_base
-from cospeech.motion_base.embedder import Embedding
-from cospeech.motion_base.entry import Filters
-from cospeech.motion_base.expressiveness import Expressiveness, Hands
-from cospeech.motion_base.segments import segments, speech_breaks, valleys
-from cospeech.motion_base.shards import packed, unpacked
-from cospeech.motion_base.writer import Recording, Segment, Shards
 from cospeech.speech.layout import LAYOUT
 
 E = 128

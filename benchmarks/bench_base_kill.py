@@ -23,11 +23,11 @@ from collections import Counter
 from pathlib import Path
 
 from cospeech.cli import main as main_command
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
-from cospeech.motion_base import writer
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.check import check_base
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.gesture_library import writer
+from cospeech.gesture_library.check import check_base
+from cospeech.gesture_library.library import open_base
 
 MOMENTS = ("any", "shards", "commit")
 Held = frozenset[str] | None

@@ -22,15 +22,15 @@ from typing import Any
 
 import numpy as np
 
+from cospeech.core.emotions import EMOTIONS
+from cospeech.data.dataset import Item, Store, kept_out
 from cospeech.data.prosody import made_voice, with_rate
-from cospeech.data.store import Item, Store, kept_out
-from cospeech.emotions import EMOTIONS
+from cospeech.evaluation.evaluate import Recordings
+from cospeech.loading import load
 from cospeech.methods.emotion.model import EmotionModel
+from cospeech.methods.evaluators.model import load_classifier, load_extractors
 from cospeech.metrics.emotion import EmotionAccuracy
-from cospeech.metrics.evaluate import Recordings
-from cospeech.metrics.judges import load_classifier, load_extractors
 from cospeech.motion.motion import Motion
-from cospeech.runtime import load
 
 RARE = ("disgust", "shame", "amusement")
 SECONDS = 8  # of a made motion

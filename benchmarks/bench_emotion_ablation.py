@@ -31,29 +31,29 @@ from typing import Any
 import numpy as np
 
 from bench_ablation import Part, Rows, finished, mark
-from cospeech.data.store import Store
-from cospeech.methods.contextual.tokenizer import Tokenizer
-from cospeech.methods.emotion.generator import EmotionConfig
+from cospeech.core.progress import track
+from cospeech.data.dataset import Store
+from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.evaluation.measures import Measures
+from cospeech.evaluation.report import Kind
+from cospeech.evaluation.requested_speakers import asked_for
+from cospeech.evaluation.systems import ModelSystem
+from cospeech.loading import load
+from cospeech.methods.conditioning import emotion_weights, style_weights
+from cospeech.methods.contextual.export import load_run
+from cospeech.methods.emotion.export import export_emotion
 from cospeech.methods.emotion.mining import Mining
 from cospeech.methods.emotion.model import EmotionModel
+from cospeech.methods.emotion.network import EmotionConfig
 from cospeech.methods.emotion.prior import PriorConfig
-from cospeech.methods.emotion.sample import Wishes, sample_latents
-from cospeech.methods.folder import judge_folder
-from cospeech.methods.wishes import emotion_weights, style_weights
-from cospeech.metrics.asked import asked_for
-from cospeech.metrics.evaluate import Recordings, choose, ground_of, real_rows, speech_of
-from cospeech.metrics.measures import Measures
-from cospeech.metrics.report import Kind
-from cospeech.metrics.systems import ModelSystem
+from cospeech.methods.emotion.sampling import Wishes, sample_latents
+from cospeech.methods.emotion.train_generator import PromptedWindows, fit_generator, load_generator_run
+from cospeech.methods.emotion.train_mining import PAIRS, fit_mining, load_mining_run
+from cospeech.methods.emotion.train_prior import fit_prior
+from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.presets import PRESETS
+from cospeech.methods.tokenizer.network import Tokenizer
 from cospeech.motion.codec import Codec
-from cospeech.progress import track
-from cospeech.runtime import load
-from cospeech.training.contextual.export import load_run
-from cospeech.training.emotion.export import export_emotion
-from cospeech.training.emotion.generator import PromptedWindows, fit_generator, load_generator_run
-from cospeech.training.emotion.mining import PAIRS, fit_mining, load_mining_run
-from cospeech.training.emotion.prior import fit_prior
-from cospeech.training.presets import PRESETS
 
 SMALL = EmotionConfig(width=160, hidden=640, depth=2, smooth=20.0)
 TRAINING = replace(

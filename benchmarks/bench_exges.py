@@ -22,18 +22,18 @@ from typing import Any
 
 import numpy as np
 
-from cospeech.data.store import Item, Store
-from cospeech.methods.exges.constraint import Constraint, propose
+from cospeech.core.rotation import geodesic, matrix_from_6d
+from cospeech.data.dataset import Item, Store
+from cospeech.loading import load
+from cospeech.methods.evaluators.model import load_extractors
 from cospeech.methods.exges.model import ExGesModel
-from cospeech.methods.exges.pins import Pin
+from cospeech.methods.exges.motion_constraint import Pin
+from cospeech.methods.exges.pose_mask import Constraint, propose
 from cospeech.metrics.frechet import FrechetDistance, Reference
-from cospeech.metrics.judges import load_extractors
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import hand_speed
-from cospeech.motion.posture import stand
-from cospeech.rotation import geodesic, matrix_from_6d
-from cospeech.runtime import load
+from cospeech.motion.procedural.posture import stand
 from cospeech.sampling.edit import joint_indices
 
 SECONDS = 10
@@ -56,7 +56,7 @@ def jerk(motion: Motion) -> float:
 
 
 def retrieval(store: Store, runs: list[str], split: str) -> dict[str, Any]:
-    from cospeech.training.exges.retrieval import SegmentWindows, load_retrieval_run, retrieval_quality
+    from cospeech.methods.exges.train_retrieval import SegmentWindows, load_retrieval_run, retrieval_quality
     from cospeech.training.loop import Place
 
     result = {}

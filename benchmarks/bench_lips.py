@@ -18,11 +18,11 @@ from pathlib import Path
 import numpy as np
 
 import cospeech
+from cospeech.core.timing import FPS
 from cospeech.motion.points import POINTS
 from cospeech.speech.speech import Speech
-from cospeech.timing import FPS
-from cospeech.video.animate import portrait_points
-from cospeech.video.portrait import open_portrait
+from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.portrait import open_portrait
 
 LIPS = POINTS.index("face_62"), POINTS.index("face_66")  # middles of the inner lips
 QUIETEST = 40.0  # dB

@@ -19,14 +19,14 @@ from itertools import pairwise
 import numpy as np
 
 import cospeech
-from cospeech.data.store import Store
-from cospeech.metrics.evaluate import FLOOR, MADE, Recordings, choose, ground_of, speech_of
-from cospeech.metrics.groups import GROUPS
-from cospeech.metrics.measures import Measures, coded_joints
-from cospeech.metrics.report import Report, Row
-from cospeech.metrics.systems import Baselines, MeanPose, ModelSystem
+from cospeech.core.rotation import axis_angle_to_matrix
+from cospeech.data.dataset import Store
+from cospeech.evaluation.evaluate import FLOOR, MADE, Recordings, choose, ground_of, speech_of
+from cospeech.evaluation.groups import GROUPS
+from cospeech.evaluation.measures import Measures, coded_joints
+from cospeech.evaluation.report import Report, Row
+from cospeech.evaluation.systems import Baselines, MeanPose, ModelSystem
 from cospeech.motion.motion import Motion
-from cospeech.rotation import axis_angle_to_matrix
 
 NOISE = 3.0  # degrees, a frame and joint
 ORDER = ("real", "model", "noise", "shuffled", "mean pose")

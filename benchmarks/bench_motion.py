@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from cospeech import load
+from cospeech.core.emotions import EMOTIONS
 from cospeech.data.clips import Dropped
-from cospeech.data.pairing import phrases
 from cospeech.data.readers import ebmdb, voices
-from cospeech.emotions import EMOTIONS
+from cospeech.data.synthetic_pairs import phrases
 from cospeech.metrics.liveliness import JointRanges, liveliness, stroke_to_accent
 from cospeech.motion.codec import Codec
 from cospeech.motion.skeleton import canonical_skeleton

@@ -21,14 +21,14 @@ import numpy as np
 
 from cospeech.avatar.body import load_body, vertex_normals
 from cospeech.avatar.camera import frame_motion
+from cospeech.avatar.film import render_video
 from cospeech.avatar.light import light_vertices
 from cospeech.avatar.pose import pose_vertices
 from cospeech.avatar.raster import visibility
 from cospeech.avatar.scene import Studio, draw
-from cospeech.avatar.video import render_video
+from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
 
 
 def gesturing(frames: int) -> Motion:

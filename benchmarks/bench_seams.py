@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from cospeech import load
-from cospeech.data.store import Store
-from cospeech.metrics.evaluate import Recordings
+from cospeech.data.dataset import Store
+from cospeech.evaluation.evaluate import Recordings
+from cospeech.methods.evaluators.model import load_extractors
 from cospeech.metrics.frechet import FrechetDistance, Reference
-from cospeech.metrics.judges import load_extractors
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
 from cospeech.sampling.longform import windows

@@ -119,10 +119,10 @@ class Replayed:
 
 def opened(name: str, model: Any, runs: tuple[Path, Path], store: Path, scratch: Path) -> tuple[Any, float]:
     """Networks of a format and their size on disk."""
-    from cospeech.data.store import Store
+    from cospeech.data.dataset import Store
+    from cospeech.methods.contextual.export import TorchNetworks, export_contextual, load_run
     from cospeech.methods.contextual.model import OnnxNetworks
-    from cospeech.methods.folder import ModelFolder
-    from cospeech.training.contextual.export import TorchNetworks, export_contextual, load_run
+    from cospeech.methods.model_folder import ModelFolder
 
     if name == "torch":
         tokenizer, generator = (load_run(run)[0] for run in runs)
@@ -143,8 +143,8 @@ def opened(name: str, model: Any, runs: tuple[Path, Path], store: Path, scratch:
 
 def angles(made: Any, wanted: Any) -> dict[str, float]:
     """Degrees between the joints of two motions."""
-    from cospeech.metrics.measures import coded_joints
-    from cospeech.rotation import matrix_to_axis_angle
+    from cospeech.core.rotation import matrix_to_axis_angle
+    from cospeech.evaluation.measures import coded_joints
 
     joints = coded_joints()
     one, two = (motion.rotations[:, joints].astype(np.float64) for motion in (made, wanted))

@@ -11,12 +11,12 @@ import json
 import numpy as np
 
 from cospeech import load
+from cospeech.core.rotation import geodesic
 from cospeech.data.clips import Dropped
 from cospeech.data.readers import ebmdb
 from cospeech.metrics.liveliness import liveliness
 from cospeech.motion.codec import Codec
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import geodesic
 
 
 def main() -> None:

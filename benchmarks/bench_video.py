@@ -1,16 +1,16 @@
 """How near made pictures of people come to true ones: one JSON object, and Markdown tables on stderr.
 
-Sets: pairs (``training.video.pairs``; of portraits the target is a real picture and the source is made), and
+Sets: pairs (``video.training.portrait_pairs``; of portraits the target is a real picture and the source is made), and
 films of drawn people, whose first frame is the source of all frames. Systems on each:
 
 - still: the source as it is; what doing nothing gets.
 - warping: layers moved by the 116 points, nothing painted; what ``--refine none`` draws.
 - each ``--model NAME=FOLDER``: the same refined by a run folder of ``fit_video`` or an exported model folder.
 - keypoint ablation, warped only, so that points and maps alone differ: "points, mixture" is the paper's
-  design with fixed weights (``video.mixture``), "points, one spline" all 116 points in one spline, and
+  design with fixed weights (``video.warping.mixture``), "points, one spline" all 116 points in one spline, and
   "centroids, one spline" ten middles of parts, which stand for what a network finds unsupervised.
 
-Figures: PSNR, SSIM and LPIPS with our own encoder (``video.judge``) on whole pictures, hand and face crops;
+Figures: PSNR, SSIM and LPIPS with our own encoder (``video.evaluation``) on whole pictures, hand and face crops;
 on films its Frechet distance, too. "alike" has the same of those pictures alone whose hands and face show
 about the side that the source shows (``pairs.alike``), as in films that gestures drive. Intervals are over
 people (pairs that share a picture are of one person); "minus_warping" is the paired difference to warping.
@@ -32,14 +32,14 @@ from typing import Any
 
 import numpy as np
 
-from cospeech.errors import UserError
-from cospeech.methods.folder import ModelFolder, judge_folder
+from cospeech.core.errors import UserError
+from cospeech.methods.model_folder import ModelFolder, judge_folder
 from cospeech.metrics import FVD, Value, paired_difference, video_reference
-from cospeech.training.video.pairs import Pair, Pairs, alike, make_pair
-from cospeech.video.corpus import People, Person
-from cospeech.video.judge import LooksExtractor, LooksFilm, PictureScores, score
-from cospeech.video.layers import cut
-from cospeech.video.mixture import centroids, mixture_places, spline_places, warped
+from cospeech.video.evaluation import LooksExtractor, LooksFilm, PictureScores, score
+from cospeech.video.synthetic.corpus import People, Person
+from cospeech.video.training.portrait_pairs import Pair, Pairs, alike, make_pair
+from cospeech.video.warping.layers import cut
+from cospeech.video.warping.mixture import centroids, mixture_places, spline_places, warped
 
 SIDE = 256
 ORDER = ((1, 2), (3,), (6,), (4,), (7,), (5,), (8,))  # labels of a drawn person in each of layers.PARTS
@@ -159,7 +159,7 @@ class Trained:
     def __init__(self, run: Path) -> None:
         import torch
 
-        from cospeech.training.video.generator import load_video_run
+        from cospeech.video.training.refiner import load_video_run
 
         torch.set_num_threads(1)
         generator, described = load_video_run(run)

@@ -36,17 +36,17 @@ from typing import Any
 import numpy as np
 
 from cospeech import api
+from cospeech.core.timing import FPS, frames_in
 from cospeech.metrics.images import ssim
 from cospeech.motion.motion import Motion
 from cospeech.speech.audio import decode, write_wav
 from cospeech.speech.speech import Speech, load_speech
-from cospeech.timing import FPS, frames_in
-from cospeech.video.animate import portrait_points
-from cospeech.video.film import film_frames
-from cospeech.video.judge import boxes
-from cospeech.video.portrait import Portrait, open_portrait
-from cospeech.video.puppet import draw
-from cospeech.video.setup import INTERPRETER
+from cospeech.video.detection.setup import INTERPRETER
+from cospeech.video.evaluation import boxes
+from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.portrait import Portrait, open_portrait
+from cospeech.video.films.portrait_film import film_frames
+from cospeech.video.warping.layer_warp import draw
 
 RATE = 16_000
 AAC_FRAME = 1024  # samples

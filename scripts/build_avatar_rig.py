@@ -14,8 +14,8 @@ import numpy as np
 
 from build_avatar_source import Source
 from cospeech.avatar.skinning import blend_matrices, dense_weights, joint_transforms
+from cospeech.core.rotation import align_vectors, axis_rotation
 from cospeech.motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS
-from cospeech.rotation import align_vectors, axis_rotation
 
 SOLE = 0.022  # metres of shoe sole under the bare foot
 

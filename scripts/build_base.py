@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cospeech.data.store import Entry, Item, Store, write_manifest, write_shard
-from cospeech.emotions import EMOTIONS
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.progress import note, track
+from cospeech.data.dataset import Entry, Item, Store, write_manifest, write_shard
+from cospeech.loading import load
 from cospeech.methods.base import GestureModel
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import hand_speed, strokes
-from cospeech.progress import note, track
-from cospeech.runtime import load
 from cospeech.speech.layout import LAYOUT
 
 LEAST_STROKES = 25.0  # a minute

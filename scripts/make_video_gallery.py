@@ -19,12 +19,12 @@ from PIL import Image
 import cospeech
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import WRISTS
-from cospeech.video.animate import portrait_points
-from cospeech.video.film import film_frames
-from cospeech.video.layers import unit
-from cospeech.video.look import View
-from cospeech.video.people import random_look, render_person
-from cospeech.video.portrait import Portrait
+from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.portrait import Portrait
+from cospeech.video.films.portrait_film import film_frames
+from cospeech.video.synthetic.appearance import View
+from cospeech.video.synthetic.people import random_look, render_person
+from cospeech.video.warping.layers import unit
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 256

@@ -66,7 +66,7 @@ def portrait_frames() -> dict[str, np.ndarray]:
     """Frames [T, H, W, 3] uint8 of a drawn person's film, decoded."""
     import av
 
-    from cospeech.video.portrait import Portrait
+    from cospeech.video.films.portrait import Portrait
     from portrait_data import draw_figure, figure_points
 
     points = figure_points("down") / 2

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing, voice
-from cospeech.data.readers.together import upright
-from cospeech.data.store import Entry, write_manifest, write_shard
+from cospeech.data.dataset import Entry, write_manifest, write_shard
+from cospeech.data.readers.paired_files import upright
 from cospeech.motion.codec import Codec
-from cospeech.motion.fingers import add_fingers
+from cospeech.motion.procedural.fingers import add_fingers
 from cospeech.speech.features import speech_features
 from cospeech.speech.layout import FEATURE_DIM
 
@@ -112,7 +112,7 @@ def more_stores(tmp_path_factory) -> list[Path]:
 @pytest.fixture(scope="session")
 def base(base_store, tmp_path_factory) -> Path:
     """A base of the store's training part. Tests that change it copy it first."""
-    from cospeech.motion_base.build import build_base
+    from cospeech.gesture_library.build import build_base
 
     out = tmp_path_factory.mktemp("built") / "base"
     build_base(base_store, out, model=FakeEmbedder(), quiet=True)

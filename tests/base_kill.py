@@ -19,12 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from base_data import FakeEmbedder
-from cospeech.errors import UserError
-from cospeech.motion_base import writer
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.build import add_to_base, build_base
-from cospeech.motion_base.check import check_base
-from cospeech.motion_base.merge import merge_bases
+from cospeech.core.errors import UserError
+from cospeech.gesture_library import writer
+from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.check import check_base
+from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.merge import merge_bases
 
 FAKE = FakeEmbedder()
 CALLS = ("fsync", "replace", "unlink", "rmdir")

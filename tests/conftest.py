@@ -38,7 +38,7 @@ def mini_store(mini_corpus, tmp_path_factory) -> Path:
 def tiny_run(mini_store, tmp_path_factory) -> Path:
     """A training run of the tiny preset. Its weights are shaken afterwards, so that every part of the
     networks counts: twenty steps leave most of them as good as zero."""
-    from cospeech.training.contextual.train import train
+    from cospeech.methods.contextual.train import train
 
     out = train(mini_store, tmp_path_factory.mktemp("run"), preset="tiny")
     shake(out)
@@ -48,7 +48,7 @@ def tiny_run(mini_store, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
     """The model folder of the run."""
-    from cospeech.training.contextual.train import export
+    from cospeech.methods.contextual.train import export
 
     return export(tiny_run, mini_store, tmp_path_factory.mktemp("models") / "tiny")
 
@@ -56,7 +56,7 @@ def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
     """A run of EmotionGesture on the tokenizer of the tiny run, with shaken weights."""
-    from cospeech.training.emotion.train import train
+    from cospeech.methods.emotion.train import train
 
     run = tmp_path_factory.mktemp("emotion") / "run"
     for stage in ("alignment", "tokenizer"):
@@ -70,7 +70,7 @@ def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def emotion_model(emotion_run, mini_store, tmp_path_factory) -> Path:
     """The model folder of that run."""
-    from cospeech.training.emotion.train import export
+    from cospeech.methods.emotion.train import export
 
     return export(emotion_run, mini_store, tmp_path_factory.mktemp("models") / "moody")
 
@@ -78,7 +78,7 @@ def emotion_model(emotion_run, mini_store, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_judges(mini_store, tmp_path_factory) -> Path:
     """Runs and model folders (NAME-model) of the tiny extractor and emotion classifier."""
-    from cospeech.training.run import export, train
+    from cospeech.methods.training_runs import export, train
 
     folder = tmp_path_factory.mktemp("judges")
     for method in ("extractor", "emotion-classifier"):

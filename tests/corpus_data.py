@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
+from cospeech.core.rotation import axis_rotation
+from cospeech.core.timing import FPS, SAMPLE_RATE
 from cospeech.data.readers.voices import split_of
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import to_rig
 from cospeech.motion.skeleton import Skeleton, canonical_skeleton
-from cospeech.rotation import axis_rotation
 from cospeech.speech.audio import write_wav
-from cospeech.timing import FPS, SAMPLE_RATE
 
 STROKE = 0.3  # seconds that a made-up stroke lasts; it is fastest in its middle
 ACTORS = {"AnBh": "train", "HeGa": "train", "PaPi": "val", "DiMi": "test"}

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.encoders.frames import Steps, words_at_frames
-from cospeech.encoders.settings import EncoderSettings
+from cospeech.speech.encoders.frames import Steps, words_at_frames
+from cospeech.speech.encoders.settings import EncoderSettings
 from cospeech.speech.speech import Speech, Word
 
 STEPS = Steps.of((10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2))

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import Skeleton, canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
 
 SHARED = Path(os.environ.get("COSPEECH_SHARED", Path(__file__).parents[2] / "shared"))
 

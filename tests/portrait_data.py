@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from cospeech.video.portrait import Portrait
+from cospeech.video.films.portrait import Portrait
 
 SIDE = 256
 # Flat colours [3], uint8.

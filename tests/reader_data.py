@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from corpus_data import gesturing
+from cospeech.core.rotation import axis_rotation
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import limb_directions
 from cospeech.motion.skeleton import LEFT_HAND, RIGHT_HAND
-from cospeech.rotation import axis_rotation
 from format_data import smooth_rotations
 
 HANDS = [*LEFT_HAND, *RIGHT_HAND]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Histogram, Player, Report, Row
 from cospeech.metrics.base import Value
-from cospeech.metrics.report import NO_DIFFERENCE, Difference, Histogram, Player, Report, Row
 
 EVIL = "<script>alert('x')</script> & \"co\"\x00\u202e"
 LABELS = ("neutral", "joy", "anger")

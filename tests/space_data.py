@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from corpus_data import gesturing, voice
+from cospeech.core.rotation import axis_rotation
+from cospeech.core.timing import FPS
 from cospeech.motion.formats.smplx import save_smplx
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import BODY_POINTS, POINTS
-from cospeech.rotation import axis_rotation
 from cospeech.speech.audio import write_wav
-from cospeech.timing import FPS
 
 WHOLE_BODY = 133
 

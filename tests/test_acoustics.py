@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.timing import FPS, SAMPLE_RATE, frames_in
 from cospeech.data.prosody import PROFILES, Profile, made_voice, other_voice, with_prosody, with_rate
-from cospeech.emotions import EMOTIONS
 from cospeech.speech.acoustics import DIM, MEL, PITCH, VOICED, VOICING, acoustics, silence
 from cospeech.speech.spectrum import BAND_HERTZ
-from cospeech.timing import FPS, SAMPLE_RATE, frames_in
 
 INNER = slice(5, -5)  # frames whose windows lie within the recording
 

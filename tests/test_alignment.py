@@ -10,23 +10,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
-from cospeech.methods.contextual.aligned import load_aligned
-from cospeech.methods.folder import read_config
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.loading import load, shipped
+from cospeech.methods.alignment.model import load_aligned
+from cospeech.methods.model_folder import read_config
 from cospeech.motion.codec import Codec
-from cospeech.runtime import load, shipped
 from cospeech.speech.layout import FEATURE_DIM, LAYOUT
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.align import (  # noqa: E402
-    AlignConfig,
-    Alignment,
-    alignment_loss,
-    info_nce,
-)
-from cospeech.training.contextual.align import (  # noqa: E402
+from cospeech.methods.alignment.network import AlignConfig, Alignment, alignment_loss, info_nce  # noqa: E402
+from cospeech.methods.alignment.segments import EQUAL, frames_of, other_order, segments  # noqa: E402
+from cospeech.methods.alignment.train import (
     AlignmentWindows,
     alignment_quality,
     export_alignment,
@@ -35,15 +31,9 @@ from cospeech.training.contextual.align import (  # noqa: E402
     recording_of,
     voice_of,
 )
-from cospeech.training.contextual.segments import (  # noqa: E402
-    EQUAL,
-    frames_of,
-    other_order,
-    segments,
-)
-from cospeech.training.export import round_weights  # noqa: E402
+from cospeech.methods.training_runs import export, train  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig  # noqa: E402
-from cospeech.training.run import export, train  # noqa: E402
+from cospeech.training.onnx_export import round_weights  # noqa: E402
 
 TINY = AlignConfig(width=48, hidden=64, heads=2, embedding=16, dropout=0.0, temperature=0.1)
 QUICK = TrainConfig(

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from cospeech.avatar.body import ASSETS, LEVELS, load_body, vertex_normals
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import MIRROR, canonical_skeleton
 
 

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 from cospeech.avatar.body import load_body
-from cospeech.avatar.html import bundle, write_html
+from cospeech.avatar.page import bundle, write_html
 from cospeech.avatar.player.packing import INFLUENCES, MORPH_STEP, POSITION_STEP, encode_sound
 from cospeech.avatar.skinning import dense_weights
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, geodesic
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import phases as find_phases
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix, geodesic
 from cospeech.speech.speech import Speech, Word
 
 NASTY = '</script><script>alert("1")</script><!-- & {{META}} \u2028 ü'
@@ -196,7 +196,7 @@ def test_speech_without_words_and_phases_as_tuples(tmp_path: Path) -> None:
 
 
 def test_seated_speaker_gets_a_stool(tmp_path: Path) -> None:
-    from cospeech.motion.posture import seat
+    from cospeech.motion.procedural.posture import seat
 
     motion = wave(0.5, face=False)
     motion.rotations[:, 0] = np.eye(3)

@@ -6,11 +6,11 @@ import pytest
 from cospeech.avatar.body import load_body
 from cospeech.avatar.pose import pose_vertices
 from cospeech.avatar.skinning import dense_weights, joint_transforms, twist_about_x
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, axis_rotation
 from cospeech.motion.motion import Motion
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import Skeleton, canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix, axis_rotation
 
 SKELETON = canonical_skeleton()
 BODY = load_body(1)

@@ -7,13 +7,13 @@ import pytest
 
 from cospeech.avatar.body import load_body
 from cospeech.avatar.camera import frame_motion
+from cospeech.avatar.film import contact_sheet, render_video
 from cospeech.avatar.frames import render_frames
 from cospeech.avatar.pose import pose_vertices
-from cospeech.avatar.video import contact_sheet, render_video
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
 from cospeech.speech.speech import Speech
 
 SKELETON = canonical_skeleton()

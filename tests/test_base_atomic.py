@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 
 from base_data import FakeEmbedder, base, base_store, more_stores
-from cospeech.errors import UserError
-from cospeech.motion_base import build as building
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.build import add_to_base, build_base
-from cospeech.motion_base.catalogue import FILE, writing
-from cospeech.motion_base.check import check_base
-from cospeech.motion_base.merge import merge_bases
+from cospeech.core.errors import UserError
+from cospeech.gesture_library import build as building
+from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.catalogue import FILE, writing
+from cospeech.gesture_library.check import check_base
+from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.merge import merge_bases
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 
@@ -54,7 +54,7 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
     code = (
         "import sys\n"
         "from base_data import FakeEmbedder\n"
-        "from cospeech.motion_base.build import add_to_base\n"
+        "from cospeech.gesture_library.build import add_to_base\n"
         "sys.stdin.readline()\n"
         "for store in sys.argv[2:]: add_to_base(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
     )
@@ -101,7 +101,7 @@ def test_a_reader_of_a_base_that_was_replaced_is_told(base, more_stores, tmp_pat
 
 
 def test_one_process_writes_at_a_time(base, more_stores, tmp_path, monkeypatch):
-    monkeypatch.setattr("cospeech.motion_base.catalogue._WAIT_TO_WRITE", 0.05)
+    monkeypatch.setattr("cospeech.gesture_library.catalogue._WAIT_TO_WRITE", 0.05)
     place = shutil.copytree(base, tmp_path / "base")
     with writing(place):
         before = files(place)
@@ -143,7 +143,7 @@ class Failing(FakeEmbedder):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), MemoryError(), UserError("no"), OSError(28, "full")])
 def test_what_fails_leaves_everything_as_it_was(base, base_store, more_stores, tmp_path, monkeypatch, error):
-    monkeypatch.setattr("cospeech.motion_base.writer.SHARD_FRAMES", 100)  # so some shards are written
+    monkeypatch.setattr("cospeech.gesture_library.writer.SHARD_FRAMES", 100)  # so some shards are written
     place = shutil.copytree(base, tmp_path / "base")
     before = files(place)
     with pytest.raises(type(error)):

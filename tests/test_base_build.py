@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from base_data import WORDS, FakeEmbedder, OtherEmbedder, base, base_store, item, more_stores, write_store
-from cospeech.data.store import Store
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Store
+from cospeech.gesture_library import writer
+from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.catalogue import FILE
+from cospeech.gesture_library.check import base_info, check_base
+from cospeech.gesture_library.library import Base, Hit, open_base
+from cospeech.gesture_library.merge import merge_bases
+from cospeech.gesture_library.sample import Entry
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import hand_speed
-from cospeech.motion_base import writer
-from cospeech.motion_base.base import Base, Hit, open_base
-from cospeech.motion_base.build import add_to_base, build_base
-from cospeech.motion_base.catalogue import FILE
-from cospeech.motion_base.check import base_info, check_base
-from cospeech.motion_base.entry import Entry
-from cospeech.motion_base.merge import merge_bases
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from base_data import FakeEmbedder, base_store
-from cospeech.motion_base.base import Base, Hit
-from cospeech.motion_base.build import build_base
-from cospeech.motion_base.check import check_base
-from cospeech.motion_base.merge import merge_bases
+from cospeech.gesture_library.build import build_base
+from cospeech.gesture_library.check import check_base
+from cospeech.gesture_library.library import Base, Hit
+from cospeech.gesture_library.merge import merge_bases
 
 __all__ = ["base_store"]  # a fixture
 

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from base_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
 from corpus_data import gesturing, voice
-from cospeech.data.store import Store
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Store
+from cospeech.gesture_library import index
+from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.check import check_base
+from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.merge import merge_bases
+from cospeech.gesture_library.sample import Entry, Filters, plain_text
+from cospeech.gesture_library.search import search
 from cospeech.motion.codec import Codec
-from cospeech.motion_base import index
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.build import add_to_base, build_base
-from cospeech.motion_base.check import check_base
-from cospeech.motion_base.entry import Entry, Filters, plain_text
-from cospeech.motion_base.merge import merge_bases
-from cospeech.motion_base.search import search
 from cospeech.speech.speech import Speech
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
@@ -275,7 +275,7 @@ def test_what_search_refuses(base, tmp_path, more_stores):
 @pytest.fixture
 def several(base_store, tmp_path, monkeypatch):
     """A base of several shards, and one recording for each of them."""
-    monkeypatch.setattr("cospeech.motion_base.writer.SHARD_FRAMES", 350)
+    monkeypatch.setattr("cospeech.gesture_library.writer.SHARD_FRAMES", 350)
     build_base(base_store, tmp_path / "several", model=FAKE, quiet=True)
     return tmp_path / "several"
 

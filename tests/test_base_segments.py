@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus_data import arms, voice
-from cospeech.motion.phases import STILL_SPEED, hand_speed, strokes
-from cospeech.motion_base.expressiveness import Hands
-from cospeech.motion_base.segments import (
+from cospeech.core.timing import FPS
+from cospeech.gesture_library.expressiveness import Hands
+from cospeech.gesture_library.segments import (
     LONGEST,
     REACH,
     SHORTEST,
@@ -24,10 +24,10 @@ from cospeech.motion_base.segments import (
     valleys,
     word_breaks,
 )
+from cospeech.motion.phases import STILL_SPEED, hand_speed, strokes
 from cospeech.speech.features import pauses, speech_features
 from cospeech.speech.layout import FEATURE_DIM, LAYOUT
 from cospeech.speech.speech import Word
-from cospeech.timing import FPS
 
 LOW, HIGH = round(SHORTEST * FPS), round(LONGEST * FPS)
 

@@ -16,11 +16,11 @@ from cli_data import ROOT, fails, motion_file, place, srt, write_wav
 from corpus_data import voice
 from cospeech.cli import main
 from cospeech.cli.words import parsed
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.gesture_library.catalogue import FILE
+from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.search import search
 from cospeech.motion.motion import load_motion
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.catalogue import FILE
-from cospeech.motion_base.search import search
 
 __all__ = ["base_store", "fails", "more_stores", "place"]  # fixtures
 

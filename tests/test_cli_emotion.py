@@ -12,10 +12,10 @@ from cli_data import config_only, fails, motion_file, place, works, write_wav
 from corpus_data import voice
 from cospeech.cli import main
 from cospeech.cli.outputs import numbered
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.methods.emotion.track import Mood
-from cospeech.methods.wishes import heard_mixture
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.methods.conditioning import heard_mixture
+from cospeech.methods.emotion.emotion_track import Mood
 from cospeech.motion.motion import load_motion
 
 __all__ = ["fails", "place", "works"]  # fixtures

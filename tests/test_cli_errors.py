@@ -29,7 +29,7 @@ from cli_data import (
     write_wav,
 )
 from cospeech.cli import main
-from cospeech.emotions import EMOTIONS
+from cospeech.core.emotions import EMOTIONS
 
 __all__ = ["fails", "place"]  # fixtures
 

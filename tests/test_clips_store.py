@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing
+from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped, GestureClip
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
 from cospeech.motion.codec import Codec
 
 CODEC = Codec()

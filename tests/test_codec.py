@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corpus_data import ebmdb_rig
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.codec import BODY_JOINTS, HAND_JOINTS, Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton

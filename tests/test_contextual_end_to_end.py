@@ -14,17 +14,17 @@ import pytest
 
 import cospeech
 from corpus_data import voice
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.core.timing import frame_to_sample
+from cospeech.loading import load, read_config, shipped
 from cospeech.methods.contextual.model import ContextualModel
-from cospeech.methods.contextual.sample import Condition, ContextualSampling, sample_tokens
+from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.runtime import load, read_config, shipped
 from cospeech.sampling.masked import MaskedSampling
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
-from cospeech.timing import frame_to_sample
 
 pytestmark = pytest.mark.slow  # the first test trains and exports a model, unless another one has
 
@@ -323,7 +323,7 @@ def test_the_config_of_a_model_is_read_as_it_is(tiny_model):
 
 def test_the_papers_preset_trains_and_runs(mini_store, tmp_path, monkeypatch):
     """Two steps of every stage in the paper's sizes: frame by frame, residual codes, windows of 80."""
-    from cospeech.training import presets
+    from cospeech.methods import presets
 
     short = presets.TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
     paper = replace(

@@ -10,13 +10,13 @@ import pytest
 import cospeech
 from cli_data import HELLO, SHIPPED, fails, motion_file, needs_model, place, tone, works, write_wav
 from corpus_data import voice
-from cospeech.errors import UserError
-from cospeech.methods.contextual.edit import facing_front, heading, in_place, onto
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation, geodesic
+from cospeech.loading import load
+from cospeech.methods.editing import facing_front, heading, in_place, onto
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion, load_motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_rotation, geodesic
-from cospeech.runtime import load
 from cospeech.sampling.edit import (
     GROUPS,
     JOINTS,

@@ -10,23 +10,23 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
-from cospeech.data.store import Store
-from cospeech.errors import UserError
-from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
-from cospeech.rotation import geodesic
-from cospeech.runtime import load
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import geodesic
+from cospeech.data.dataset import Store
+from cospeech.loading import load
+from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
 from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.tokenizer import Tokenizer  # noqa: E402
-from cospeech.training.contextual.export import load_run  # noqa: E402
-from cospeech.training.emotion import train as emotion_train  # noqa: E402
-from cospeech.training.emotion.export import _export_tokenizer, export_emotion  # noqa: E402
-from cospeech.training.emotion.generator import load_generator_run  # noqa: E402
-from cospeech.training.emotion.mining import load_mining_run  # noqa: E402
-from cospeech.training.emotion.prior import load_prior_run  # noqa: E402
-from cospeech.training.export import round_weights  # noqa: E402
+from cospeech.methods.contextual.export import load_run  # noqa: E402
+from cospeech.methods.emotion import train as emotion_train  # noqa: E402
+from cospeech.methods.emotion.export import _export_tokenizer, export_emotion  # noqa: E402
+from cospeech.methods.emotion.train_generator import load_generator_run  # noqa: E402
+from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
+from cospeech.methods.emotion.train_prior import load_prior_run  # noqa: E402
+from cospeech.methods.tokenizer.network import Tokenizer  # noqa: E402
+from cospeech.training.onnx_export import round_weights  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
 
@@ -154,7 +154,7 @@ def neighbours(emotion_run, emotion_model, store, tmp_path_factory) -> Path:
     runs = [emotion_run / stage for stage in ("tokenizer", "mining", "emotion", "prior")]
     with pytest.MonkeyPatch.context() as patch:  # all other graphs are those of the model, which take long
         patch.setattr(
-            "cospeech.training.emotion.export.export_graph",
+            "cospeech.methods.emotion.export.export_graph",
             lambda *given, **_: shutil.copy(emotion_model / given[-1].name, given[-1]),
         )
         export_emotion(*runs, store, place / "guest", name="moody", beside=("theirs", theirs))

@@ -11,21 +11,11 @@ torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from cospeech.methods.contextual.tokenizer import Tokenizer, TokenizerConfig  # noqa: E402
-from cospeech.methods.emotion.generator import EmotionConfig  # noqa: E402
-from cospeech.methods.emotion.losses import (  # noqa: E402
-    SMOOTHED,
-    TrainedEmotion,
-    emotion_loss,
-    motion_smooth,
-)
-from cospeech.methods.emotion.mining import (  # noqa: E402
-    GRAMS,
-    MiningConfig,
-    TrainedMining,
-    mining_loss,
-)
+from cospeech.methods.emotion.losses import SMOOTHED, TrainedEmotion, emotion_loss, motion_smooth  # noqa: E402
+from cospeech.methods.emotion.mining import GRAMS, MiningConfig, TrainedMining, mining_loss  # noqa: E402
+from cospeech.methods.emotion.network import EmotionConfig  # noqa: E402
 from cospeech.methods.emotion.vae import divergence  # noqa: E402
+from cospeech.methods.tokenizer.network import Tokenizer, TokenizerConfig  # noqa: E402
 from cospeech.motion.codec import Codec  # noqa: E402
 from cospeech.speech.acoustics import DIM  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig, fit  # noqa: E402

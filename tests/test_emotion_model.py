@@ -10,18 +10,18 @@ import pytest
 import cospeech
 from corpus_data import voice
 from cospeech import api
-from cospeech.data.store import Store
-from cospeech.emotions import EMOTIONS
-from cospeech.given import hear_emotion
-from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
-from cospeech.methods.emotion.track import FADE, Mood
-from cospeech.methods.wishes import emotion_weights
+from cospeech.api.inputs import hear_emotion
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.rotation import geodesic
+from cospeech.data.dataset import Store
+from cospeech.loading import load
+from cospeech.methods.conditioning import emotion_weights
+from cospeech.methods.emotion.emotion_track import FADE, Mood
+from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion, load_motion
-from cospeech.motion.posture import stand
+from cospeech.motion.procedural.posture import stand
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import geodesic
-from cospeech.runtime import load
 from cospeech.sampling.edit import joint_indices
 from cospeech.speech.speech import Speech
 
@@ -260,7 +260,7 @@ def test_it_begins_and_ends_in_the_poses(model, speech, clip, seated):
 def test_the_hand_over_has_no_jump(model, speech, clip, monkeypatch):
     """What is turned to meet the pose is let go of slowly."""
     met = model.generate(speech, seed=2, face=False, start_pose=clip[:60])
-    monkeypatch.setattr("cospeech.methods.finish.meet_pose", lambda rotations, *_, **__: rotations)
+    monkeypatch.setattr("cospeech.methods.postprocessing.meet_pose", lambda rotations, *_, **__: rotations)
     free = model.generate(speech, seed=2, face=False, start_pose=clip[:60])
     turned = met.rotations[:, CODED] @ np.swapaxes(free.rotations[:, CODED], -1, -2)
     away = degrees(turned, np.broadcast_to(np.eye(3), turned.shape)).max(1)

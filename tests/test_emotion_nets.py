@@ -8,7 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.emotion.generator import EmotionConfig, Generator  # noqa: E402
+from cospeech.methods.emotion.network import EmotionConfig, Generator  # noqa: E402
 from cospeech.methods.emotion.prompter import Prompter  # noqa: E402
 from cospeech.methods.emotion.vae import EmotionVae, divergence  # noqa: E402
 from cospeech.nn.transformer import ConditionedBlock  # noqa: E402

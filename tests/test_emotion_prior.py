@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.methods.emotion.sample import EmotionSampling, Wishes, draw, sample_latents
+from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, draw, sample_latents
 from cospeech.sampling.diffusion import WILDEST, DiffusionSampling, alpha_sigma
 
 torch = pytest.importorskip("torch")
 
 import torch.nn.functional as F  # noqa: E402
 
-from cospeech.methods.emotion.generator import EmotionConfig  # noqa: E402
+from cospeech.methods.emotion.network import EmotionConfig  # noqa: E402
 from cospeech.methods.emotion.prior import Prior, PriorConfig, TrainedPrior, prior_loss  # noqa: E402
 from cospeech.training.loop import Batch  # noqa: E402
 

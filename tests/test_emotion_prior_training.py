@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.data.store import Store
+from cospeech.data.dataset import Store
 
 torch = pytest.importorskip("torch")
 
+from cospeech.methods.contextual.export import load_run  # noqa: E402
 from cospeech.methods.emotion.prior import Prior, PriorConfig  # noqa: E402
-from cospeech.training.contextual.export import load_run  # noqa: E402
-from cospeech.training.emotion.generator import PromptedWindows, load_generator_run  # noqa: E402
-from cospeech.training.emotion.mining import load_mining_run  # noqa: E402
-from cospeech.training.emotion.prior import DrawWindows, fit_prior, load_prior_run  # noqa: E402
+from cospeech.methods.emotion.train_generator import PromptedWindows, load_generator_run  # noqa: E402
+from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
+from cospeech.methods.emotion.train_prior import DrawWindows, fit_prior, load_prior_run  # noqa: E402
 from cospeech.training.loop import Batch, Place, TrainConfig  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained

@@ -11,11 +11,11 @@ import pytest
 
 import cospeech
 from corpus_data import voice
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.methods.emotion.sample import EmotionSampling
-from cospeech.methods.emotion.track import Mood
-from cospeech.runtime import load
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.loading import load
+from cospeech.methods.emotion.emotion_track import Mood
+from cospeech.methods.emotion.sampling import EmotionSampling
 from cospeech.sampling.diffusion import DiffusionSampling
 from cospeech.speech.speech import Speech
 

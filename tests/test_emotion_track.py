@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.given import mood
-from cospeech.methods.emotion.track import FADE, Mood, checked, read_track, track_weights
-from cospeech.methods.wishes import emotion_weights, heard_mixture, parse_emotion, told
-from cospeech.timing import FPS
+from cospeech.api.inputs import mood
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.core.timing import FPS
+from cospeech.methods.conditioning import emotion_weights, heard_mixture, parse_emotion, told
+from cospeech.methods.emotion.emotion_track import FADE, Mood, checked, read_track, track_weights
 
 KNOWN = ", ".join(EMOTIONS)
 

@@ -12,29 +12,24 @@ import pytest
 
 import cospeech
 from corpus_data import gesturing, voice
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
 from cospeech.data.clips import GestureClip
-from cospeech.data.coding import recorded
-from cospeech.data.store import Store
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.methods.emotion.sample import EmotionSampling, Wishes, sample_latents
-from cospeech.methods.wishes import emotion_weights
-from cospeech.motion.space import space
-from cospeech.runtime import load
+from cospeech.data.dataset import Store
+from cospeech.data.encoding import recorded
+from cospeech.loading import load
+from cospeech.methods.conditioning import emotion_weights
+from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
+from cospeech.motion.representation import space
 from cospeech.speech.acoustics import acoustics
 from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
 
+from cospeech.methods.contextual.export import load_run  # noqa: E402
 from cospeech.methods.emotion.mining import MiningConfig  # noqa: E402
-from cospeech.training.contextual.export import load_run  # noqa: E402
-from cospeech.training.emotion.generator import (  # noqa: E402
-    PromptedWindows,
-    drawn,
-    hear,
-    load_generator_run,
-)
-from cospeech.training.emotion.mining import VoiceWindows, load_mining_run  # noqa: E402
+from cospeech.methods.emotion.train_generator import PromptedWindows, drawn, hear, load_generator_run  # noqa: E402
+from cospeech.methods.emotion.train_mining import VoiceWindows, load_mining_run  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
@@ -225,7 +220,7 @@ def test_unknown_stages_and_those_that_lack_others_are_told(mini_store, tmp_path
 
 def test_frame_by_frame_and_without_a_vae(mini_store, tmp_path, monkeypatch):
     """Two steps of every stage in the step of the paper; then emotion alone decides, and no dice."""
-    from cospeech.training import presets
+    from cospeech.methods import presets
 
     short = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
     tiny = presets.PRESETS["tiny"]

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cospeech.encoders.frames import Steps, chunks, word_windows, words_at_frames
-from cospeech.encoders.inputs import SpeechInputs, open_encoder
-from cospeech.encoders.settings import EncoderSettings, describe, input_slices, read_encoders
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.timing import frames_within
+from cospeech.speech.encoders.frames import Steps, chunks, word_windows, words_at_frames
+from cospeech.speech.encoders.inputs import SpeechInputs, open_encoder
+from cospeech.speech.encoders.settings import EncoderSettings, describe, input_slices, read_encoders
 from cospeech.speech.features import accents, pauses, speech_features
 from cospeech.speech.speech import Word
-from cospeech.timing import frames_within
 from encoder_data import STEPS, LengthEncoder, LoudnessEncoder, noise, spoken
 
 

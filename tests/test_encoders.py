@@ -12,18 +12,18 @@ from itertools import chain, pairwise
 import numpy as np
 import pytest
 
-from cospeech.encoders.inputs import SpeechInputs, open_encoder
-from cospeech.encoders.settings import EncoderSettings, describe, read_encoders
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.speech.encoders.inputs import SpeechInputs, open_encoder
+from cospeech.speech.encoders.settings import EncoderSettings, describe, read_encoders
 from cospeech.speech.speech import Speech
 from encoder_data import TEXT, hearing_network, noise, reading_network, save, spoken
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers", reason="pip install 'cospeech[train]'")
 
-from cospeech.encoders import hub  # noqa: E402
-from cospeech.encoders.speech import SpeechEncoder  # noqa: E402
-from cospeech.encoders.words import WordEncoder  # noqa: E402
+from cospeech.speech.encoders import hub  # noqa: E402
+from cospeech.speech.encoders.speech_encoder import SpeechEncoder  # noqa: E402
+from cospeech.speech.encoders.word_encoder import WordEncoder  # noqa: E402
 
 
 @pytest.fixture(scope="module")

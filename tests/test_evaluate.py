@@ -11,19 +11,11 @@ import pytest
 import cospeech
 from corpus_data import gesturing, voice
 from cospeech.cli import main
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
-from cospeech.metrics.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate
-from cospeech.metrics.report import NO_DIFFERENCE, read_report, table
-from cospeech.metrics.systems import (
-    BLEND,
-    Baselines,
-    FolderSystem,
-    ModelSystem,
-    TestClip,
-    file_name,
-    join,
-)
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate
+from cospeech.evaluation.report import NO_DIFFERENCE, read_report, table
+from cospeech.evaluation.systems import BLEND, Baselines, FolderSystem, ModelSystem, TestClip, file_name, join
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import strokes
 from cospeech.speech.features import accents, speech_features

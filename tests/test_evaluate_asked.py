@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing, voice
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.encoders.settings import EncoderSettings, describe
-from cospeech.errors import UserError
-from cospeech.metrics import evaluate as module
-from cospeech.metrics.asked import asked_for
-from cospeech.metrics.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate, speech_of
-from cospeech.metrics.report import Report, read_report, table
-from cospeech.metrics.systems import FolderSystem, ModelSystem, TestClip, file_name
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.evaluation import evaluate as module
+from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate, speech_of
+from cospeech.evaluation.report import Report, read_report, table
+from cospeech.evaluation.requested_speakers import asked_for
+from cospeech.evaluation.systems import FolderSystem, ModelSystem, TestClip, file_name
 from cospeech.motion.codec import Codec
-from cospeech.rotation import axis_angle_to_matrix
+from cospeech.speech.encoders.settings import EncoderSettings, describe
 from cospeech.speech.features import speech_features
 from cospeech.speech.layout import LAYOUT
 from encoder_data import LengthEncoder, LoudnessEncoder

@@ -11,17 +11,17 @@ import numpy as np
 import pytest
 
 from corpus_data import ebmdb_rig, gesturing, voice
+from cospeech.core.rotation import axis_rotation
+from cospeech.data.dataset import Store
 from cospeech.data.prepare import prepare
-from cospeech.data.store import Store
-from cospeech.metrics.evaluate import FLOOR, Recordings, choose, evaluate
-from cospeech.metrics.report import Row
-from cospeech.metrics.systems import FolderSystem, TestClip, file_name
+from cospeech.evaluation.evaluate import FLOOR, Recordings, choose, evaluate
+from cospeech.evaluation.report import Row
+from cospeech.evaluation.systems import FolderSystem, TestClip, file_name
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.motion import Motion
-from cospeech.motion.posture import already_posed, seat, stand
+from cospeech.motion.procedural.posture import already_posed, seat, stand
 from cospeech.motion.retarget import to_rig
 from cospeech.motion.skeleton import LEFT_HAND, RIGHT_HAND
-from cospeech.rotation import axis_rotation
 from cospeech.speech.audio import write_wav
 from format_data import smooth_rotations
 

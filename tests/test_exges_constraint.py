@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.methods.exges.constraint import Constraint, cells, columns_of, owner, propose
-from cospeech.methods.exges.reference import Reference, fitted
+from cospeech.gesture_library.semantics import classes
+from cospeech.methods.exges.pose_mask import Constraint, cells, columns_of, owner, propose
+from cospeech.methods.exges.references import Reference, fitted
 from cospeech.motion.codec import Codec
-from cospeech.motion_base.semantics import classes
 from cospeech.sampling.edit import joint_indices
 
 CODEC = Codec()

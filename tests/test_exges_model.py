@@ -10,12 +10,12 @@ import pytest
 import cospeech
 from corpus_data import voice
 from cospeech import api
-from cospeech.errors import UserError
-from cospeech.methods.exges.pins import Pin
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import geodesic
+from cospeech.loading import load
+from cospeech.methods.exges.motion_constraint import Pin
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
-from cospeech.rotation import geodesic
-from cospeech.runtime import load
 from cospeech.sampling.edit import joint_indices
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech, Word
@@ -34,7 +34,7 @@ def folder(tiny_run, mini_store, tmp_path_factory):
     """A tiny model of exges with its base."""
     import shutil
 
-    from cospeech.training.exges.train import export, train
+    from cospeech.methods.exges.train import export, train
 
     run = tmp_path_factory.mktemp("exges") / "run"
     for stage in ("alignment", "tokenizer"):
@@ -66,8 +66,8 @@ def clip(seconds: float, seed: int = 0) -> Motion:
 
 def pinned_clip(store, frames: int) -> Motion:
     """Real motion of the store, standing."""
-    from cospeech.data.store import Store
-    from cospeech.motion.posture import stand
+    from cospeech.data.dataset import Store
+    from cospeech.motion.procedural.posture import stand
 
     opened = Store(store)
     item = opened.select(kind="motion")[0]
@@ -173,8 +173,8 @@ def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_store):
     """Even if the pinned motion bends at the hips: the chest's direction in the world is what counts."""
     from dataclasses import replace
 
+    from cospeech.core.rotation import axis_rotation
     from cospeech.motion.kinematics import global_rotations
-    from cospeech.rotation import axis_rotation
 
     clip_ = pinned_clip(mini_store, 30)
     rotations = clip_.rotations.copy()
@@ -283,7 +283,7 @@ def test_methods_without_retrieval_say_so(tiny_model, speech, folder):
 @slow
 def test_words_prefer_segments_said_with_like_words(folder, model):
     """Of two segments with equal keys, the one whose speaker said the like is taken."""
-    from cospeech.motion_base.base import Hit
+    from cospeech.gesture_library.library import Hit
 
     library = model.library
     entry = library.base.entries([0])[0]
@@ -312,7 +312,7 @@ def test_the_command_writes_the_explanation(folder, tmp_path, speech):
 
 @pytest.fixture(scope="module")
 def shipped_model():
-    from cospeech.runtime import shipped
+    from cospeech.loading import shipped
 
     if "exges" not in shipped():
         pytest.skip("exges is not shipped")

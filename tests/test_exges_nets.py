@@ -8,15 +8,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.align import AlignConfig, Alignment  # noqa: E402
-from cospeech.methods.exges.denoiser import (  # noqa: E402
-    Denoiser,
-    DenoiserConfig,
-    TrainedDenoiser,
-    denoiser_loss,
-)
+from cospeech.methods.alignment.network import AlignConfig, Alignment  # noqa: E402
 from cospeech.methods.exges.masks import MaskConfig, constraint_masks  # noqa: E402
-from cospeech.methods.exges.retrieval import (  # noqa: E402
+from cospeech.methods.exges.network import Denoiser, DenoiserConfig, TrainedDenoiser, denoiser_loss  # noqa: E402
+from cospeech.methods.exges.retrieval_network import (
     Retrieval,
     RetrievalConfig,
     distilled,

@@ -16,24 +16,24 @@ from torch import nn
 
 import cospeech
 from corpus_data import voice
-from cospeech.data.store import Store
-from cospeech.errors import UserError
-from cospeech.methods.contextual.generator import Generator, GeneratorConfig
-from cospeech.methods.contextual.model import OnnxNetworks
-from cospeech.methods.contextual.sample import Condition, ContextualSampling, sample_tokens
-from cospeech.methods.folder import Graph, ModelFolder
-from cospeech.motion.codec import Codec
-from cospeech.motion.phases import wrists_in_chest
-from cospeech.runtime import load, read_config
-from cospeech.speech.speech import Speech
-from cospeech.training.contextual.export import (
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Store
+from cospeech.loading import load, read_config
+from cospeech.methods.contextual.export import (
     TorchNetworks,
     _write_rest,
     export_contextual,
     load_run,
     round_for_export,
 )
-from cospeech.training.export import export_graph, round_weights
+from cospeech.methods.contextual.model import OnnxNetworks
+from cospeech.methods.contextual.network import Generator, GeneratorConfig
+from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
+from cospeech.methods.model_folder import Graph, ModelFolder
+from cospeech.motion.codec import Codec
+from cospeech.motion.phases import wrists_in_chest
+from cospeech.speech.speech import Speech
+from cospeech.training.onnx_export import export_graph, round_weights
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.slow  # the first test exports a model: half a minute

@@ -8,8 +8,8 @@ import stat
 
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.files import atomic_path
+from cospeech.core.errors import UserError
+from cospeech.core.files import atomic_path
 
 
 def fail(target, error):

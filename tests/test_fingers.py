@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from corpus_data import arms, gesturing
-from cospeech.motion.fingers import add_fingers
+from cospeech.core.rotation import matrix_to_axis_angle
 from cospeech.motion.motion import Motion
+from cospeech.motion.procedural.fingers import add_fingers
 from cospeech.motion.skeleton import FINGERS, LEFT_HAND, RIGHT_HAND, canonical_skeleton
-from cospeech.rotation import matrix_to_axis_angle
 
 HANDS = [*LEFT_HAND, *RIGHT_HAND]
 SKELETON = canonical_skeleton()

@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import euler_to_matrix, geodesic
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.arkit import LIVE_LINK_ROTATIONS, LIVE_LINK_SHAPES
 from cospeech.motion.formats.keypoints import load_keypoints, project
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import CANONICAL_NAMES
-from cospeech.rotation import euler_to_matrix, geodesic
 from format_data import canonical_motion, write
 
 # As the app writes it (two frames a second left out by its own hiccup: the last row holds no weights).

@@ -8,11 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import euler_to_matrix, geodesic
 from cospeech.motion.formats.bvh import continuous_euler, load_bvh, save_bvh
 from cospeech.motion.motion import Motion, concatenate
 from cospeech.motion.skeleton import Skeleton
-from cospeech.rotation import euler_to_matrix, geodesic
 from format_data import canonical_motion, ebmdb_clips, smooth_rotations, write
 
 SMALL = """HIERARCHY

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, axis_rotation, geodesic, matrix_to_quaternion
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.gltf import GltfFile, GltfWriter
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import to_rig
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix, axis_rotation, geodesic, matrix_to_quaternion
 from format_data import canonical_motion, parts, rebuilt, shared_file, smooth_rotations
 
 
@@ -112,7 +112,7 @@ def test_another_reader_sees_the_posed_mesh(tmp_path, twist):
         values = read(gltf.animations[0].samplers[channel.sampler].output)
         value = values[min(frame, len(values) - 1)].astype(float)
         if channel.target.path == "rotation":
-            from cospeech.rotation import quaternion_to_matrix
+            from cospeech.core.rotation import quaternion_to_matrix
 
             local[channel.target.node][:3, :3] = quaternion_to_matrix(value[[3, 0, 1, 2]])
         elif channel.target.path == "translation":

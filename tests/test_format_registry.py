@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion import motion as motion_module
 from cospeech.motion.formats import FORMATS, load_motion, save_motion
 from cospeech.motion.formats.keypoints import load_keypoints

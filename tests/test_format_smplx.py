@@ -7,13 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, axis_rotation, geodesic
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.smplx import PELVIS, load_smplx, save_smplx
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import to_rig
 from cospeech.motion.skeleton import CANONICAL_NAMES
-from cospeech.rotation import axis_angle_to_matrix, axis_rotation, geodesic
 from format_data import canonical_motion, shared_file
 
 BEAT2 = "beat2/2_scott_0_1_1.npz"

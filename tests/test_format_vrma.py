@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.vrma import PRESETS
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.retarget import retarget
 from cospeech.motion.skeleton import CANONICAL_NAMES
 from format_data import canonical_motion, parts

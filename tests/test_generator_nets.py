@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from cospeech.methods.contextual.align import AlignConfig, Alignment
-from cospeech.methods.contextual.generator import (
-    Generator,
-    GeneratorConfig,
-    generator_loss,
-    mask_tokens,
-)
+from cospeech.methods.alignment.network import AlignConfig, Alignment
+from cospeech.methods.contextual.network import Generator, GeneratorConfig, generator_loss, mask_tokens
 from cospeech.nn.quantizer import ResidualQuantizer
 
 torch.set_num_threads(1)

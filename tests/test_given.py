@@ -9,8 +9,8 @@ import pytest
 
 import cospeech
 from cli_data import config_only, motion_file, tone, write_wav
-from cospeech.errors import UserError
-from cospeech.motion_base.query import load_query
+from cospeech.core.errors import UserError
+from cospeech.gesture_library.query import load_query
 from cospeech.sampling.edit import joint_indices, time_spans
 from cospeech.speech.speech import Speech, load_speech
 

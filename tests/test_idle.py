@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from corpus_data import arms, voice
-from cospeech.motion.idle import BREATH, CHEST, GAZE, add_idle, quiet_share
+from cospeech.core.rotation import matrix_to_axis_angle
 from cospeech.motion.kinematics import global_rotations
+from cospeech.motion.procedural.idle import BREATH, CHEST, GAZE, add_idle, quiet_share
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import matrix_to_axis_angle
 from cospeech.speech.speech import Speech
 
 SKELETON = canonical_skeleton()

@@ -8,32 +8,32 @@ import shutil
 import numpy as np
 import pytest
 
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import matrix_from_6d
+from cospeech.data.dataset import kept_out
 from cospeech.data.prepare import open_store
-from cospeech.data.store import kept_out
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.methods.folder import judge_folder
-from cospeech.metrics.judges import load_classifier, load_extractors
+from cospeech.loading import load, shipped
+from cospeech.methods.evaluators.model import load_classifier, load_extractors
+from cospeech.methods.model_folder import judge_folder
 from cospeech.motion.codec import Codec
 from cospeech.motion.kinematics import forward
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.motion.upper_body import CHANNELS, POINTS, upper_body
-from cospeech.rotation import matrix_from_6d
-from cospeech.runtime import load, shipped
 
 torch = pytest.importorskip("torch")
 
-from cospeech.training.export import export_graph  # noqa: E402
-from cospeech.training.judges import (  # noqa: E402
+from cospeech.methods.evaluators.train import (
     UpperBodies,
     export_judge,
     fit_classifier,
     fit_extractor,
     load_judge_run,
 )
+from cospeech.methods.presets import PRESETS  # noqa: E402
+from cospeech.methods.training_runs import export, train  # noqa: E402
 from cospeech.training.loop import Place  # noqa: E402
-from cospeech.training.presets import PRESETS  # noqa: E402
-from cospeech.training.run import export, train  # noqa: E402
+from cospeech.training.onnx_export import export_graph  # noqa: E402
 
 
 @pytest.fixture(scope="module")

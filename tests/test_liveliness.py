@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from corpus_data import STROKE, arms, gesturing
+from cospeech.core.rotation import axis_rotation
 from cospeech.metrics.liveliness import JointRanges, liveliness, palm_in_trunk, stroke_to_accent
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_rotation
 
 SKELETON = canonical_skeleton()
 FOREARM = float(np.linalg.norm(SKELETON.offsets[SKELETON.index("left_wrist")]))

@@ -56,8 +56,8 @@ def test_short_speech_is_one_window():
 def test_ten_minutes_move_at_the_seams_as_they_do_inside():
     """The shipped model: jerk of the wrists where one window hands over to the next."""
     from corpus_data import voice
+    from cospeech.loading import load
     from cospeech.motion.phases import wrists_in_chest
-    from cospeech.runtime import load
     from cospeech.speech.features import speech_features
 
     model = load("contextual").with_sampling(rhythm=False)  # the warp of time would move the seams

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.metrics import LVD, MAJE, MPJPE, MPJRE, MSE, PCM, SRGR, DerivativeError
 from cospeech.motion.motion import Motion
-from cospeech.rotation import axis_rotation
 from format_data import canonical_motion
 
 REAL = canonical_motion(40)

@@ -9,7 +9,8 @@ import pytest
 
 import cospeech.metrics as metrics
 from corpus_data import arms
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.metrics.base import (
     MIN_CLIPS,
     Bootstrap,
@@ -25,7 +26,6 @@ from cospeech.metrics.inputs import check_extractor, check_pair, feature_rows, f
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
 from cospeech.motion.skeleton import Skeleton
-from cospeech.rotation import axis_rotation
 from format_data import canonical_motion
 
 FIXED = [1.0, 0.0, 2.0, 4.0, 2.0, 1.0, 2.0, 0.0]  # Bootstrap(8).weights("clip")

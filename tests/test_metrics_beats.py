@@ -10,7 +10,8 @@ import scipy.ndimage
 import scipy.signal
 
 from corpus_data import arms, gesturing, voice
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation, matrix_to_6d
 from cospeech.metrics import (
     BeatAlignment,
     BeatConstancy,
@@ -26,7 +27,6 @@ from cospeech.metrics.liveliness import stroke_to_accent
 from cospeech.motion.kinematics import speed
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import UPPER_BODY, canonical_skeleton
-from cospeech.rotation import axis_rotation, matrix_to_6d
 from cospeech.speech.features import speech_features
 from format_data import canonical_motion
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from corpus_data import arms, gesturing
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import align_vectors, axis_rotation
 from cospeech.metrics import SelfIntersection, intersections
 from cospeech.metrics.collisions import HEAD_AXES, HEAD_CENTRE, inside_head, inside_trunk, segment_distance
 from cospeech.metrics.liveliness import palm_in_trunk
 from cospeech.motion.kinematics import forward, local_rotations
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import align_vectors, axis_rotation
 from format_data import beat_rig
 
 SKELETON = canonical_skeleton()

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import FeatureDiversity, L1Div, Multimodality, PairwiseL1
 from format_data import canonical_motion
 

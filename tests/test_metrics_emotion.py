@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from corpus_data import arms
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
 from cospeech.metrics import EmotionAccuracy
 from cospeech.motion.motion import Motion
 

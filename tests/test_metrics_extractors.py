@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from corpus_data import arms, gesturing
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.metrics import Extractor, FrechetDistance, KinematicExtractor, Reference, load_extractor
 from cospeech.motion.kinematics import speed
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
-from cospeech.rotation import axis_rotation
 from format_data import beat_rig, canonical_motion
 
 EXTRACTOR: Extractor = load_extractor()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import FrechetDistance, KernelDistance, Reference, frechet_infinite, paired_difference
 from cospeech.metrics.base import Bootstrap
 from cospeech.metrics.frechet import frechet_distance

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import FVD, LPIPS, PSNR, SSIM, VideoScore, frechet_distance, video_reference
 from cospeech.metrics.images import ssim
 

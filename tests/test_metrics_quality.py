@@ -9,7 +9,8 @@ import pytest
 import scipy.stats
 
 from corpus_data import arms, gesturing
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.metrics import (
     DerivativeSize,
     FootSkate,
@@ -29,7 +30,6 @@ from cospeech.motion.kinematics import speed
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_rotation
 
 SKELETON = canonical_skeleton()
 FOREARM = float(np.linalg.norm(SKELETON.offsets[SKELETON.index("left_wrist")]))

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.metrics.report import (
+from cospeech.core.errors import UserError
+from cospeech.evaluation.report import (
     NO_DIFFERENCE,
     Difference,
     Histogram,
@@ -23,7 +23,7 @@ from cospeech.metrics.report import (
     table,
     write_report,
 )
-from cospeech.metrics.table import numbers
+from cospeech.evaluation.table import numbers
 from report_data import full_report, report, row, value
 
 

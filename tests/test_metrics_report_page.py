@@ -13,9 +13,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from cospeech.metrics.page import page as page_of
-from cospeech.metrics.plots import reach, ticks
-from cospeech.metrics.report import NO_DIFFERENCE, Difference, Player, Report, Row, write_report
+from cospeech.evaluation.page import page as page_of
+from cospeech.evaluation.plots import reach, ticks
+from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Player, Report, Row, write_report
 from report_data import EVIL, full_report, report, row
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import ranks, retrieval_scores
 from cospeech.metrics.base import Bootstrap
 

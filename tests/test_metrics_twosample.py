@@ -7,7 +7,7 @@ import pytest
 import scipy.optimize
 import scipy.stats
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import two_sample
 from cospeech.metrics.twosample import Classifier, mean_of_shares, wilson
 

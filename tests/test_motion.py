@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES, mirror_face
+from cospeech.core.errors import UserError
 from cospeech.motion.motion import Motion, concatenate
+from cospeech.motion.procedural.face import ARKIT_NAMES, mirror_face
 from format_data import canonical_motion
 
 

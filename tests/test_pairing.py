@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing, stresses, voice
+from cospeech.core.rotation import matrix_from_6d
+from cospeech.core.timing import frames_in
 from cospeech.data.clips import GestureClip
-from cospeech.data.pairing import (
+from cospeech.data.synthetic_pairs import (
     LONGEST_PHRASE,
     PAUSE,
     STRETCH,
@@ -26,9 +28,7 @@ from cospeech.metrics.liveliness import stroke_to_accent
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import hand_speed
-from cospeech.rotation import matrix_from_6d
 from cospeech.speech.features import accents, pauses, speech_features
-from cospeech.timing import frames_in
 
 CODEC = Codec()
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus_data import STROKE, arms, gesturing
+from cospeech.core.rotation import axis_rotation
 from cospeech.motion.phases import (
     STILL_SPEED,
     STROKE_SPEED,
@@ -22,7 +23,6 @@ from cospeech.motion.phases import (
     wrists_in_chest,
 )
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_rotation
 from format_data import canonical_motion
 
 KNOWN = [(0.8, "left"), (1.5, "right"), (2.0, "right"), (2.9, "left"), (3.6, "right"), (4.3, "left")]

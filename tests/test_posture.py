@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing
+from cospeech.core.rotation import axis_rotation, euler_to_matrix
 from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import Motion
-from cospeech.motion.posture import distribute_spine, seat, stand
+from cospeech.motion.procedural.posture import distribute_spine, seat, stand
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_rotation, euler_to_matrix
 from format_data import canonical_motion
 
 SKELETON = canonical_skeleton()

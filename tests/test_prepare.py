@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from corpus_data import ACTORS, gesturing, voice
+from cospeech.core.errors import UserError
 from cospeech.data import prepare as module
 from cospeech.data.prepare import Balance, Tally, open_store, prepare
 from cospeech.data.readers.voices import split_of
-from cospeech.errors import UserError
 from cospeech.motion.codec import Codec
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import save_smplx

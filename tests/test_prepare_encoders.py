@@ -11,11 +11,11 @@ import pytest
 
 from corpus_data import gesturing, voice
 from cospeech import cli
+from cospeech.core.errors import UserError
 from cospeech.data import prepare as module
 from cospeech.data.clips import GestureClip
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
 from cospeech.data.prepare import open_store, prepare
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.layout import LAYOUT
@@ -257,11 +257,11 @@ def test_a_store_that_is_mixed_up_is_told(wide, tmp_path):
 @pytest.mark.slow
 def test_the_alignment_learns_from_all_columns(wide, tmp_path):
     torch = pytest.importorskip("torch")
-    from cospeech.methods.contextual.align import AlignConfig
-    from cospeech.methods.contextual.aligned import load_aligned
-    from cospeech.training.contextual.align import AlignmentWindows, fit_alignment, load_alignment_run
+    from cospeech.methods.alignment.model import load_aligned
+    from cospeech.methods.alignment.network import AlignConfig
+    from cospeech.methods.alignment.train import AlignmentWindows, fit_alignment, load_alignment_run
+    from cospeech.methods.training_runs import export
     from cospeech.training.loop import Place, TrainConfig
-    from cospeech.training.run import export
 
     store = Store(wide)
     windows = AlignmentWindows(store, batch_size=4, seed=1)
@@ -315,7 +315,7 @@ def test_the_command_line_from_recordings_to_a_trained_alignment(recordings, tmp
         ["train", str(store), "-o", str(run), "--method", "alignment", "--preset", "tiny", "--steps", "2"]
     )
     cli.main(["export", str(run), "-o", str(tmp_path / "model")])
-    from cospeech.encoders.inputs import SpeechInputs
+    from cospeech.speech.encoders.inputs import SpeechInputs
 
     config = json.loads((tmp_path / "model" / "config.json").read_text())
     inputs = SpeechInputs.of_model(config, tmp_path / "model")

@@ -9,11 +9,11 @@ import pytest
 
 from base_data import FakeEmbedder
 from corpus_data import gesturing, voice, write_ebmdb, write_speech
-from cospeech.data.hearing import said
+from cospeech.data.encoder_features import said
 from cospeech.data.prepare import open_store, prepare
+from cospeech.gesture_library.build import build_base, words_of
+from cospeech.gesture_library.library import open_base
 from cospeech.motion.formats.bvh import save_bvh
-from cospeech.motion_base.base import open_base
-from cospeech.motion_base.build import build_base, words_of
 from cospeech.speech.audio import write_wav
 from cospeech.speech.features import speech_features
 from cospeech.speech.layout import LAYOUT

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from corpus_data import ACTORS, ebmdb_rig, gesturing, voice, write_ebmdb
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.data.clips import Dropped, GestureClip
 from cospeech.data.prepare import reader
 from cospeech.data.readers import beat2, ebmdb, folder, voices
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import load_smplx, save_smplx
 from cospeech.motion.kinematics import global_rotations
@@ -20,7 +21,6 @@ from cospeech.motion.motion import Motion
 from cospeech.motion.phases import strokes
 from cospeech.motion.retarget import to_rig
 from cospeech.motion.skeleton import LEFT_HAND, RIGHT_HAND, canonical_skeleton
-from cospeech.rotation import axis_rotation
 from cospeech.speech.audio import write_wav
 from format_data import shared_file, smooth_rotations
 

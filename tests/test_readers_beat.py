@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
+from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped, GestureClip
 from cospeech.data.prepare import prepare, reader
 from cospeech.data.readers import beat, beat2
 from cospeech.data.readers.beat_labels import semantic_scores
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import save_smplx
 from cospeech.motion.motion import Motion
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.retarget import to_rig
 from cospeech.speech.audio import write_wav
 from format_data import beat_rig, shared_file

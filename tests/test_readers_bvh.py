@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import matrix_to_euler
 from cospeech.data.clips import Dropped
 from cospeech.data.prepare import prepare, reader
 from cospeech.data.readers import twh, zeggs
 from cospeech.data.readers.ebmdb import seed_of
 from cospeech.data.readers.voices import split_of
-from cospeech.errors import UserError
-from cospeech.motion.fingers import add_fingers
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.motion import Motion
+from cospeech.motion.procedural.fingers import add_fingers
 from cospeech.motion.retarget import detect_table, limb_directions, retarget, to_rig
 from cospeech.motion.skeleton import Skeleton
-from cospeech.rotation import matrix_to_euler
 from cospeech.speech.audio import write_wav
 from reader_data import HANDS, apart, by_id, person
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
+from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped
-from cospeech.data.points import PointClip
+from cospeech.data.point_clips import PointClip
 from cospeech.data.readers import pats, read_points
-from cospeech.errors import UserError
 from cospeech.speech.audio import write_wav
 from reader_data import by_id
 

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import pytest
 
-from cospeech.data.readers.records import unpickle
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.data.readers.safe_pickle import unpickle
 
 DTYPES = (
     *("?", "i1", "u1", "<i2", ">i2", "<u4", ">i8", "f2", "<f4", ">f4", "f8", ">f8", "g", "c8", ">c16"),

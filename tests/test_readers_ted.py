@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 
 from corpus_data import voice
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_rotation
 from cospeech.data.clips import Dropped, GestureClip
 from cospeech.data.prepare import prepare, reader
 from cospeech.data.readers import ted
-from cospeech.data.readers.records import need, unpickle
+from cospeech.data.readers.safe_pickle import need, unpickle
 from cospeech.data.readers.ted_body import LAYOUTS, body_of
-from cospeech.errors import UserError
 from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import limb_directions
 from cospeech.motion.skeleton import LEFT_HAND
-from cospeech.rotation import axis_rotation
 from reader_data import apart, person
 
 RATE = 25.0  # frames a second of the films below

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from corpus_data import voice, write_speech
+from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped
 from cospeech.data.readers import voices
-from cospeech.errors import UserError
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Word
 

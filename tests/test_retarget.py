@@ -7,16 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
-from cospeech.motion.binding import LIMBS, bind
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, axis_rotation, geodesic, transpose
 from cospeech.motion.formats import load_motion
 from cospeech.motion.formats.bvh import load_bvh
 from cospeech.motion.kinematics import global_rotations, local_rotations
 from cospeech.motion.motion import Motion
 from cospeech.motion.retarget import detect_table, known_tables, limb_directions, rest_at, retarget, to_rig
-from cospeech.motion.retarget_tables import TABLES, spread
+from cospeech.motion.rig_binding import LIMBS, bind
+from cospeech.motion.rigs import TABLES, spread
 from cospeech.motion.skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix, axis_rotation, geodesic, transpose
 from format_data import (
     SHARED,
     beat_rig,

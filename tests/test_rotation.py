@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
-from cospeech import rotation as R
+from cospeech.core import rotation as R
 
 ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 settings.register_profile("rotation", max_examples=60, deadline=None)
@@ -221,7 +221,7 @@ def test_rotation_imports_no_torch():
     import subprocess
     import sys
 
-    code = "import cospeech.rotation, cospeech.motion.formats, sys; sys.exit('torch' in sys.modules)"
+    code = "import cospeech.core.rotation, cospeech.motion.formats, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 

@@ -11,25 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus_data import voice
+from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped
-from cospeech.data.placing import PlacedClip, placed
-from cospeech.data.points import PointClip
+from cospeech.data.dataset import Store
+from cospeech.data.point_clips import PointClip
+from cospeech.data.point_normalization import PlacedClip, placed
 from cospeech.data.prepare import prepare
 from cospeech.data.readers import pats, read_points
-from cospeech.data.store import Store
-from cospeech.errors import UserError
 from cospeech.motion.codec import Codec
 from cospeech.motion.expressions import KEY, ExpressionCodec, one_jaw
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
-from cospeech.motion.points import (
-    BODY_POINTS,
-    FACE_POINTS,
-    POINTS,
-    Place,
-    PointCodec,
-    parents,
-)
-from cospeech.motion.space import SPACES, read_space, space
+from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, Place, PointCodec, parents
+from cospeech.motion.representation import SPACES, read_space, space
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
 from format_data import canonical_motion, shared_file

@@ -13,27 +13,27 @@ from safetensors.numpy import load_file
 import cospeech
 from corpus_data import voice
 from cospeech import cli
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Store
 from cospeech.data.prepare import prepare
-from cospeech.data.store import Store
-from cospeech.errors import UserError
-from cospeech.methods.contextual.align import Alignment
-from cospeech.methods.contextual.generator import Generator
+from cospeech.loading import load
+from cospeech.methods import presets
+from cospeech.methods.alignment.network import Alignment
+from cospeech.methods.contextual import export as exporting
+from cospeech.methods.contextual.export import TorchNetworks, load_run
 from cospeech.methods.contextual.model import ContextualModel
-from cospeech.methods.contextual.tokenizer import Tokenizer
+from cospeech.methods.contextual.network import Generator
+from cospeech.methods.modalities import tokenizer_quality
+from cospeech.methods.tokenizer.network import Tokenizer
+from cospeech.methods.tokenizer.train import MotionWindows, fit_tokenizer
+from cospeech.methods.training_runs import export, train
 from cospeech.motion.expressions import KEY
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
 from cospeech.motion.formats.smplx import load_smplx
 from cospeech.motion.points import POINTS
-from cospeech.motion.space import space
-from cospeech.runtime import load
+from cospeech.motion.representation import space
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
-from cospeech.training import presets
-from cospeech.training.contextual import export as exporting
-from cospeech.training.contextual.export import TorchNetworks, load_run
-from cospeech.training.contextual.parts import tokenizer_quality
-from cospeech.training.contextual.tokenizer import MotionWindows, fit_tokenizer
-from cospeech.training.run import export, train
 from format_data import canonical_motion
 from space_data import write_beat2, write_keypoints
 

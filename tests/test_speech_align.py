@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.speech import Speech, load_speech
-from cospeech.speech import align as align_module
-from cospeech.speech.align import align
+from cospeech.speech import forced_alignment as align_module
 from cospeech.speech.features import pauses
+from cospeech.speech.forced_alignment import align
 from cospeech.speech.g2p import number_words, pronounce, spoken
 from cospeech.speech.transcript import read_transcript
 

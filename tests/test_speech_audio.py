@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.speech.audio import decode, resample, write_wav
 
 soundfile = pytest.importorskip("soundfile")
@@ -170,7 +170,7 @@ def test_every_bad_file_gets_one_line(tmp_path):
 def test_importing_speech_is_light():
     code = (
         "import sys, cospeech.speech, cospeech.speech.features, cospeech.speech.audio, "
-        "cospeech.speech.align, cospeech.speech.transcript, cospeech.motion.face; "
+        "cospeech.speech.forced_alignment, cospeech.speech.transcript, cospeech.motion.procedural.face; "
         "sys.exit(bool({'soundfile', 'av', 'soxr', 'pocketsphinx', 'torch', 'scipy'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

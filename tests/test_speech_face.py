@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.emotions import EMOTIONS
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES, face_from_speech
+from cospeech.core.emotions import EMOTIONS
+from cospeech.core.errors import UserError
+from cospeech.motion.procedural.face import ARKIT_NAMES, face_from_speech
 from cospeech.speech import Speech, Word, load_speech
 from cospeech.speech.features import LAYOUT, pauses, speech_features
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cospeech.core.timing import SAMPLE_RATE, frame_to_sample, frames_in
 from cospeech.speech.features import (
     ACCENT_GAP,
     FEATURE_DIM,
@@ -18,7 +19,6 @@ from cospeech.speech.features import (
     speech_features,
 )
 from cospeech.speech.spectrum import frame_samples, pitch_track
-from cospeech.timing import SAMPLE_RATE, frame_to_sample, frames_in
 
 
 def syllables(seconds: float, *, strong: int = 3, gap: tuple[float, float] | None = None, seed: int = 0):

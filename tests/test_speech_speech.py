@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.speech import Speech, Word, load_speech
 from cospeech.speech.audio import write_wav
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.speech.transcript import read_transcript, spread
 
 SHARED = Path(os.environ.get("COSPEECH_SHARED", Path(__file__).parents[2] / "shared"))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cospeech.timing import (
+from cospeech.core.timing import (
     FPS,
     SAMPLE_RATE,
     frame_times,

@@ -8,21 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from cospeech.data.store import Store
-from cospeech.methods.contextual.tokenizer import (
-    Tokenizer,
-    TokenizerConfig,
-    coded_positions,
-    tokenizer_loss,
-)
+from cospeech.data.dataset import Store
+from cospeech.methods.tokenizer.network import Tokenizer, TokenizerConfig, coded_positions, tokenizer_loss
+from cospeech.methods.tokenizer.train import MotionWindows, resample, start_linear, tokenizer_quality
 from cospeech.motion.codec import Codec
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
-from cospeech.training.contextual.tokenizer import (
-    MotionWindows,
-    resample,
-    start_linear,
-    tokenizer_quality,
-)
 from cospeech.training.loop import Place
 from format_data import canonical_motion
 

@@ -15,11 +15,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.methods.presets import PRESETS, preset
 from cospeech.nn.quantizer import ResidualQuantizer
 from cospeech.training.curves import read_log, write_curves
 from cospeech.training.loop import Place, TrainConfig, fit, schedule
-from cospeech.training.presets import PRESETS, preset
 
 torch.set_num_threads(1)
 

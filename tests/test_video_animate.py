@@ -12,14 +12,14 @@ import pytest
 
 import cospeech
 from corpus_data import gesturing, voice
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.points import BODY_POINTS, POINTS, parents
 from cospeech.speech.speech import Speech
-from cospeech.video import animate as animating
-from cospeech.video.animate import animate_portrait, check_film, open_driver, portrait_points
-from cospeech.video.film import film_frames
-from cospeech.video.portrait import Portrait
+from cospeech.video.films import animate as animating
+from cospeech.video.films.animate import animate_portrait, check_film, open_driver, portrait_points
+from cospeech.video.films.portrait import Portrait
+from cospeech.video.films.portrait_film import film_frames
 from portrait_data import SKIN, draw_figure, figure_points, like, moved_arm
 
 
@@ -113,7 +113,7 @@ def test_two_workers_draw_what_one_draws(portrait):
 
 def test_frames_are_drawn_as_they_are_asked_for(portrait, monkeypatch):
     """No film is held in memory: a long one is begun at once, and grows by nothing."""
-    from cospeech.video import film
+    from cospeech.video.films import portrait_film as film
 
     drawn = []
     whole = film.draw

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing
-from cospeech.data.store import Entry, Store, write_manifest, write_shard
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
+from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
 from cospeech.motion.codec import Codec
-from cospeech.video import corpus
-from cospeech.video.corpus import People, build_people
+from cospeech.video.synthetic import corpus
+from cospeech.video.synthetic.corpus import People, build_people
 
 CAST = {"train": ("Anna", "Bert"), "val": ("Cleo",)}
 

@@ -5,23 +5,23 @@ from functools import cache
 
 import numpy as np
 import pytest
+from cospeech.video.driving.driver.driver import drive, drive_points
+from cospeech.video.driving.driver.heads import INNER
+from cospeech.video.driving.driver.landmarks import landmarks_of
+from cospeech.video.driving.driver.limbs import Limbs
+from cospeech.video.driving.driver.lips import lips
+from cospeech.video.driving.driver.motion_directions import act
+from cospeech.video.driving.driver.portrait_fit import ELBOWS, HANDS, fit
 
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.formats.keypoints import Keypoints, project
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, PointCodec, parents
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
 from cospeech.speech.speech import Speech
-from cospeech.video.acting import act
-from cospeech.video.driving import drive, drive_points
-from cospeech.video.fit import ELBOWS, HANDS, fit
-from cospeech.video.heads import INNER
-from cospeech.video.landmarks import landmarks_of
-from cospeech.video.limbs import Limbs
-from cospeech.video.lips import lips
-from cospeech.video.preview import preview
+from cospeech.video.films.preview import preview
 
 SIZE = (512, 512)
 SEEN = np.ones(116)

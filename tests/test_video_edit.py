@@ -9,26 +9,26 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
+from cospeech.video.driving.driver.driver import drive
 
 from cli_data import SHIPPED, needs_model, place, tone, works, write_wav
 from corpus_data import voice
 from cospeech import api
-from cospeech.avatar.video import write_video
-from cospeech.editing import is_film
-from cospeech.errors import UserError
+from cospeech.api.editing import is_film
+from cospeech.avatar.film import write_video
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix
+from cospeech.loading import load
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import POINTS, parents
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
-from cospeech.runtime import load
 from cospeech.sampling.longform import windows
 from cospeech.speech.audio import decode
 from cospeech.speech.speech import Speech, Word
-from cospeech.video import edit as editing
-from cospeech.video.driving import drive
-from cospeech.video.edit import edit_film, heard_in
-from cospeech.video.footage import open_footage, rgb_of
+from cospeech.video.films import edit_film as editing
+from cospeech.video.films.edit_film import edit_film, heard_in
+from cospeech.video.films.footage import open_footage, rgb_of
 from video_data import person, swinging, write_film
 
 __all__ = ["place", "works"]  # fixtures

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from cospeech.motion.points import POINTS
-from cospeech.video import extractor
+from cospeech.video.detection import extractor
 
 FILE = Path(extractor.__file__)
 

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cospeech.avatar.video import write_video
-from cospeech.errors import UserError
-from cospeech.video.keypoints import Seen
+from cospeech.avatar.film import write_video
+from cospeech.core.errors import UserError
+from cospeech.video.detection.keypoints import Seen
 from portrait_data import FACE, HANDS, SKIN, draw_figure, figure_points, grid, like, moved_arm
 
 torch = pytest.importorskip("torch")
-train = import_module("cospeech.training.video.train")
-pairs = import_module("cospeech.training.video.pairs")
+train = import_module("cospeech.video.training.train")
+pairs = import_module("cospeech.video.training.portrait_pairs")
 
 
 def write_film(path: Path, frames: list[np.ndarray], fps: float = 2.0) -> Path:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import av
 import numpy as np
 
-from cospeech.video.footage import mixed, open_footage, planes_of, rgb_of
-from cospeech.video.handover import (
+from cospeech.video.films.background import open_backdrop
+from cospeech.video.films.footage import mixed, open_footage, planes_of, rgb_of
+from cospeech.video.films.span_frames import changing, covering
+from cospeech.video.films.transition import (
     at_times,
     drawn_parts,
     handed_over,
@@ -14,9 +16,7 @@ from cospeech.video.handover import (
     turned_between,
     with_hands,
 )
-from cospeech.video.layers import PARTS
-from cospeech.video.patch import changing, covering
-from cospeech.video.still import open_backdrop
+from cospeech.video.warping.layers import PARTS
 from video_data import drawn, swinging
 
 SIDE = 160

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from cospeech.video.inpaint import inpainted
-from cospeech.video.matte import filled
+from cospeech.video.warping.inpaint import inpainted
+from cospeech.video.warping.matte import filled
 
 
 def stripes(height: int = 96, width: int = 128) -> np.ndarray:

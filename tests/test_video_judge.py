@@ -8,10 +8,10 @@ import shutil
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.metrics import FVD, LPIPS, PSNR, video_reference
-from cospeech.video.judge import LooksExtractor, LooksFilm, PictureScores, boxes, crops, score
-from cospeech.video.mixture import centroids, groups, mixture_places, spline_places, warped
+from cospeech.video.evaluation import LooksExtractor, LooksFilm, PictureScores, boxes, crops, score
+from cospeech.video.warping.mixture import centroids, groups, mixture_places, spline_places, warped
 from video_data import person
 
 SIDE = 256
@@ -29,10 +29,10 @@ def smooth(seed: int, frames: int) -> np.ndarray:
 def model(tmp_path_factory):
     """A tiny encoder, trained for two steps and exported."""
     pytest.importorskip("torch")
-    from cospeech.training.video.export import export_looks
-    from cospeech.training.video.generator import fit_looks
-    from cospeech.training.video.pairs import Pair, Pairs, write_shard
-    from cospeech.training.video.train import PRESETS
+    from cospeech.video.training.export import export_looks
+    from cospeech.video.training.portrait_pairs import Pair, Pairs, write_shard
+    from cospeech.video.training.refiner import fit_looks
+    from cospeech.video.training.train import PRESETS
 
     folder = tmp_path_factory.mktemp("looks")
     pictures, half = smooth(0, 2), (7, SIDE // 2, SIDE // 2)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.formats.keypoints import load_keypoints
 from cospeech.motion.points import POINTS
-from cospeech.video.detector import cache_folder
-from cospeech.video.keypoints import Seen, check_person, find_points, video_keypoints
+from cospeech.video.detection.detector import cache_folder
+from cospeech.video.detection.keypoints import Seen, check_person, find_points, video_keypoints
 from video_data import asked, openpose, person, whole_body, write_picture
 
 __all__ = ["asked"]  # fixture
@@ -23,7 +23,7 @@ ONES = np.ones(116)
 
 
 def write_film(path: Path, frames: int = 12, fps: int = 25) -> Path:
-    from cospeech.avatar.video import write_video
+    from cospeech.avatar.film import write_video
 
     pictures = iter(np.full((frames, 48, 64, 3), 90, np.uint8))
     write_video(path, pictures, frames, fps, (64, 48))
@@ -72,7 +72,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, asked):
 
 
 def test_another_extractor_makes_old_answers_void(tmp_path, asked, monkeypatch):
-    from cospeech.video import detector
+    from cospeech.video.detection import detector
 
     path = write_picture(tmp_path / "ann.png")
     find_points(path)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.video.layers import _PATTERNED, INDEX, PARTS, _contrast, _forearm, cut, unit
-from cospeech.video.matte import box, filled, rows_filled, snapped
-from cospeech.video.puppet import draw
+from cospeech.video.warping.layer_warp import draw
+from cospeech.video.warping.layers import _PATTERNED, INDEX, PARTS, _contrast, _forearm, cut, unit
+from cospeech.video.warping.matte import box, filled, rows_filled, snapped
 from portrait_data import (
     ARMS,
     FACE,

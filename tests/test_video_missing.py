@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.points import POINTS
-from cospeech.video.missing import FOREARM, HAND, UPPER_ARM, complete, hand_at_rest
+from cospeech.video.detection.imputation import FOREARM, HAND, UPPER_ARM, complete, hand_at_rest
 from video_data import SIZE, person
 
 WIDTH = 200.0  # of the shoulders

@@ -8,10 +8,10 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.points import _FACE_MIRROR, POINTS
-from cospeech.video.layers import cut, unit
-from cospeech.video.puppet import draw
+from cospeech.video.warping.layer_warp import draw
+from cospeech.video.warping.layers import cut, unit
 from portrait_data import HANDS, doubled, draw_figure, drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")

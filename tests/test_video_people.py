@@ -9,16 +9,16 @@ from cospeech.avatar.body import load_body
 from cospeech.avatar.camera import Camera
 from cospeech.avatar.light import STUDIO, light_vertices
 from cospeech.avatar.pose import pose_vertices
-from cospeech.errors import UserError
-from cospeech.motion.face import ARKIT_NAMES
+from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import POINTS
+from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.rotation import axis_angle_to_matrix
-from cospeech.video.figure import HAIR, make_figure, regions
-from cospeech.video.look import STYLES, Dress, Hair, Look, View
-from cospeech.video.moments import far_apart, random_face, random_fingers
-from cospeech.video.people import light_of, random_look, render_person
+from cospeech.video.synthetic.appearance import STYLES, Dress, Hair, Look, View
+from cospeech.video.synthetic.figure import HAIR, make_figure, regions
+from cospeech.video.synthetic.people import light_of, random_look, render_person
+from cospeech.video.synthetic.poses import far_apart, random_face, random_fingers
 
 
 def arms_down(frames=2, face=None):

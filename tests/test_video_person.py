@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cospeech.video.person import BINS, _codes, _smooth, person_mask
-from cospeech.video.portrait import check_size, portrait_of
+from cospeech.video.detection.person_mask import BINS, _codes, _smooth, person_mask
+from cospeech.video.films.portrait import check_size, portrait_of
 from portrait_data import POSES, draw_figure, figure_points
 
 
@@ -88,7 +88,7 @@ def test_sides_are_even():
 
 @pytest.mark.parametrize("size", [0, 127, 1025, -5, True, 300.5])
 def test_sizes_of_films(size):
-    from cospeech.errors import UserError
+    from cospeech.core.errors import UserError
 
     with pytest.raises(UserError, match="128 to 1024"):
         check_size(size)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from cospeech.errors import UserError
-from cospeech.video.picture import BACKDROP, is_picture, load_picture, picture_size
+from cospeech.core.errors import UserError
+from cospeech.video.detection.picture import BACKDROP, is_picture, load_picture, picture_size
 from video_data import write_picture
 
 

@@ -7,10 +7,10 @@ import warnings
 import numpy as np
 import pytest
 
-from cospeech.video import puppet
-from cospeech.video.layers import cut
-from cospeech.video.matte import box
-from cospeech.video.puppet import Bone, draw, maps, places_from, sample, similarity
+from cospeech.video.warping import layer_warp as puppet
+from cospeech.video.warping.layer_warp import Bone, draw, maps, places_from, sample, similarity
+from cospeech.video.warping.layers import cut
+from cospeech.video.warping.matte import box
 from portrait_data import (
     HANDS,
     SHIRT,

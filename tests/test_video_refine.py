@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from cospeech.motion.points import POINTS, parents
-from cospeech.video.matte import box
-from cospeech.video.puppet import draw
-from cospeech.video.refine import enlarged, flow_of, open_refiner, small
+from cospeech.video.warping.layer_warp import draw
+from cospeech.video.warping.matte import box
+from cospeech.video.warping.refine import enlarged, flow_of, open_refiner, small
 from portrait_data import drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
-nets, judge = import_module("cospeech.nn.portrait"), import_module("cospeech.nn.looks")
+nets, judge = (
+    import_module("cospeech.video.training.portrait_network"),
+    import_module("cospeech.video.training.perceptual_network"),
+)
 pairs, training = (import_module(f"cospeech.training.video.{name}") for name in ("pairs", "generator"))
 
 HEAT, PARTS = nets.HEAT, nets.PARTS

@@ -11,11 +11,11 @@ import pytest
 
 from cli_data import fails, place, works
 from cospeech.cli import main
-from cospeech.errors import UserError
+from cospeech.core.errors import UserError
 from cospeech.motion.formats.keypoints import load_keypoints
-from cospeech.video import setup
-from cospeech.video.keypoints import find_points
-from cospeech.video.setup import extractor_python, keypoints_home, last_line, setup_video
+from cospeech.video.detection import setup
+from cospeech.video.detection.keypoints import find_points
+from cospeech.video.detection.setup import extractor_python, keypoints_home, last_line, setup_video
 from video_data import asked, openpose, person, write_picture
 
 __all__ = ["asked", "fails", "place", "works"]  # fixtures

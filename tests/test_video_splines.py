@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 
-from cospeech.video.splines import RIDGE, basis, fit_spline, radial
+from cospeech.video.warping.splines import RIDGE, basis, fit_spline, radial
 
 PLACES = np.stack(np.meshgrid(np.linspace(-1.5, 1.5, 13), np.linspace(-1.5, 1.5, 13)), -1).reshape(-1, 2)
 

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from corpus_data import shake
-from cospeech.errors import UserError
-from cospeech.methods.folder import judge_folder
-from cospeech.video.puppet import draw
-from cospeech.video.refine import Refiner, open_refiner
+from cospeech.core.errors import UserError
+from cospeech.methods.model_folder import judge_folder
+from cospeech.video.warping.layer_warp import draw
+from cospeech.video.warping.refine import Refiner, open_refiner
 from portrait_data import doubled, draw_figure, drawn_portrait, figure_points, moved_arm
 
 torch = pytest.importorskip("torch")

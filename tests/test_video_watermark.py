@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from cospeech.video.provenance.record.watermark import FALSE_ALARM, PAYLOADS, Marker, read
 
-from cospeech.errors import UserError
-from cospeech.video.watermark import FALSE_ALARM, PAYLOADS, Marker, read
+from cospeech.core.errors import UserError
 
 SIZE = (256, 256)
 

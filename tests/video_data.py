@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from cospeech.avatar.video import write_video
+from cospeech.avatar.film import write_video
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.points import POINTS, parents
 from cospeech.speech.speech import Speech

@@ -12,25 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api import animate, compare, convert, evaluate, generate, render
+    from .api.editing import edit
+    from .core.errors import UserError
     from .data.clips import GestureClip
     from .data.prepare import prepare
-    from .editing import edit
-    from .errors import UserError
+    from .gesture_library.build import add_to_base, build_base
+    from .gesture_library.check import base_info, check_base
+    from .gesture_library.library import open_base
+    from .gesture_library.merge import merge_bases
+    from .gesture_library.search import search
+    from .loading import load
+    from .methods.training_runs import export, train
     from .motion.motion import Motion, load_motion
     from .motion.skeleton import Skeleton, canonical_skeleton
-    from .motion_base.base import open_base
-    from .motion_base.build import add_to_base, build_base
-    from .motion_base.check import base_info, check_base
-    from .motion_base.merge import merge_bases
-    from .motion_base.search import search
-    from .runtime import load
     from .speech.speech import Speech, Word, load_speech
-    from .training.run import export, train
-    from .training.video.train import train_video
-    from .video.corpus import build_people
-    from .video.keypoints import video_keypoints
-    from .video.provenance import verify
-    from .video.setup import setup_video
+    from .video.detection.keypoints import video_keypoints
+    from .video.detection.setup import setup_video
+    from .video.provenance.record import verify
+    from .video.synthetic.corpus import build_people
+    from .video.training.train import train_video
 
 __version__ = "0.1.0"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.skeleton import CANONICAL_NAMES
 
 ASSETS = Path(__file__).parent / "assets"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES
 from .body import load_body

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.parallel import draw_together, processors
 from ..motion.motion import Motion
-from ..pictures import draw_together, processors
 from .body import load_body
 from .camera import Camera, frame_motion
 from .pose import pose_vertices

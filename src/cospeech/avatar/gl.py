@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .body import Body, vertex_normals
 from .light import light_vertices
 from .scene import Studio

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.expressions import one_jaw
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES
@@ -85,7 +85,7 @@ def _dense(body: Body) -> np.ndarray:
 @lru_cache(maxsize=4)
 def _shapes(body: Body) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the vertices that move [M], and deltas [52, M * 3] in the order of ``Motion.face``."""
-    from ..motion.face import ARKIT_NAMES
+    from ..motion.procedural.face import ARKIT_NAMES
 
     moved = body.morphs.moved
     dense = body.morphs.dense(len(body))[:, moved]

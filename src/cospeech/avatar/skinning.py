@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix
 from ..motion.kinematics import forward
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS
-from ..rotation import matrix_to_quaternion, quaternion_to_matrix
 
 JOINTS = len(CANONICAL_NAMES)
 HELPERS = 8  # a side: shoulder without twist, with half of it; elbow with half, with all of the wrist's twist

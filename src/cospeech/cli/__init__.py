@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from ..errors import UserError
-from ..progress import note
+from ..core.errors import UserError
+from ..core.progress import note
 from .commands import COMMANDS
 from .words import parsed
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ..errors import UserError
-from ..files import atomic_path, check_folder
-from ..progress import note
+from ..core.errors import UserError
+from ..core.files import atomic_path, check_folder
+from ..core.progress import note
 from .annotations import (
     BaseFolder,
     BaseFolders,
@@ -32,7 +32,7 @@ from .annotations import (
 from .outputs import done, not_over
 
 if TYPE_CHECKING:
-    from ..motion_base.search import SearchResult
+    from ..gesture_library.search import SearchResult
 
 _KINDS = ("motion", "pair", "made_pair", "generated")
 

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
-from ..errors import UserError
-from ..metrics.groups import GROUPS
-from ..progress import note
+from ..core.errors import UserError
+from ..core.progress import note
+from ..evaluation.groups import GROUPS
 from .annotations import (
     Corpora,
     Count,
@@ -113,7 +113,7 @@ def train(
         part: of a store with faces: body, face or all.
     """
     need_torch()
-    from ..training.run import train as run
+    from ..methods.training_runs import train as run
 
     run(
         store, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits,
@@ -140,7 +140,7 @@ def export(
         name: the model's name; that of the folder unless given.
     """
     need_torch()
-    from ..training.run import export as write
+    from ..methods.training_runs import export as write
 
     write(run, out, store=store, name=name)
     note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
@@ -176,7 +176,7 @@ def evaluate(
     """
     began = time.monotonic()
     from .. import api
-    from ..metrics.report import table
+    from ..evaluation.report import table
 
     if not systems:
         raise UserError("nothing to evaluate is named; name a model, a model folder or a folder of motion")

@@ -6,7 +6,7 @@ import time
 
 from tyro.conf import Positional
 
-from ..progress import stage
+from ..core.progress import stage
 from .annotations import MaybeFile, MotionFile, Out
 from .outputs import done, not_over, some
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from ..errors import UserError
-from ..progress import note, stage
+from ..core.errors import UserError
+from ..core.progress import note, stage
 from .annotations import (
     Constraints,
     Count,
@@ -87,8 +87,8 @@ def generate(
     """
     began = time.monotonic()
     from .. import api
-    from ..methods.emotion.track import read_track
-    from ..runtime import load
+    from ..loading import load
+    from ..methods.emotion.emotion_track import read_track
     from ..speech.speech import load_speech
 
     others = (transcript, emotion_track, start_pose, end_pose, *constraint, base, base_model, model)
@@ -168,9 +168,9 @@ def edit(
     """
     began = time.monotonic()
     from .. import api
-    from ..editing import is_film
+    from ..api.editing import is_film
+    from ..loading import load
     from ..motion.motion import Motion, load_motion
-    from ..runtime import load
     from ..speech.speech import load_speech
 
     film = is_film(motion)
@@ -202,9 +202,9 @@ def edit(
 
 def listened(speech: Speech, model: GestureModel) -> dict[str, float]:
     """The mixture of emotions that a voice sounds like; says so, with how sure it is."""
-    from ..emotions import EMOTIONS
-    from ..given import hear_emotion
-    from ..methods.wishes import heard_mixture, told
+    from ..api.inputs import hear_emotion
+    from ..core.emotions import EMOTIONS
+    from ..methods.conditioning import heard_mixture, told
 
     found = hear_emotion(speech, model=model)
     note(f"the voice sounds like {told(found)} (a guess; name an emotion with --emotion to overrule it)")

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import UserError
-from ..files import same_file
-from ..progress import note
+from ..core.errors import UserError
+from ..core.files import same_file
+from ..core.progress import note
 
 DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
 

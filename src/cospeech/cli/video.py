@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
-from ..errors import UserError
-from ..files import check_folder, same_file
-from ..progress import note
+from ..core.errors import UserError
+from ..core.files import check_folder, same_file
+from ..core.progress import note
 from .annotations import (
     Count,
     MaybeCount,
@@ -41,7 +41,7 @@ def setup(*, folder: MaybeFolder = None, python: MaybePython = None) -> None:
     """
     began = time.monotonic()
     from .. import api
-    from ..video.setup import INTERPRETER
+    from ..video.detection.setup import INTERPRETER
 
     found = api.setup_video(folder, python=python)
     what = f"set {INTERPRETER}={found}" if folder else "cospeech video keypoints PICTURE -o points.json"
@@ -158,7 +158,7 @@ def train_video(
     from .commands import need_torch
 
     need_torch()
-    from ..training.video.train import train_video as run
+    from ..video.training.train import train_video as run
 
     model = run(
         out, video=video, portraits=portraits, people=people, preset=preset, steps=steps, start=start,
@@ -191,7 +191,7 @@ def people(
         split: of the store, whose actors move.
         film: consecutive pictures at 30 a second instead of poses far apart.
     """
-    from ..video.corpus import build_people
+    from ..video.synthetic.corpus import build_people
 
     build_people(
         store, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film

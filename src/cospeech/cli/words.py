@@ -12,7 +12,7 @@ from typing import Any, get_origin, get_type_hints
 
 import tyro
 
-from ..errors import UserError
+from ..core.errors import UserError
 
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
 # Words that are no command, but begin several ("base build", "video setup").

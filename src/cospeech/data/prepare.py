@@ -11,22 +11,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ..encoders.settings import WORDS, Encoder, describe
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.progress import note, track
 from ..motion.codec import Codec
-from ..progress import note, track
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.acoustics import acoustics
+from ..speech.encoders.settings import WORDS, Encoder, describe
 from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .balance import Balance, Tally
 from .clips import Dropped, GestureClip
-from .coding import CHECKS, recorded, seconds_of, space_name, space_of
-from .hearing import SILENCE, Hearing, opened, said
-from .pairing import Candidate, Matcher, calm_stretches, candidate, mirrored
-from .placing import PlacedClip
-from .points import PointClip
-from .store import Entry, Store, write_manifest, write_shard
+from .dataset import Entry, Store, write_manifest, write_shard
+from .encoder_features import SILENCE, Hearing, opened, said
+from .encoding import CHECKS, recorded, seconds_of, space_name, space_of
+from .point_clips import PointClip
+from .point_normalization import PlacedClip
+from .synthetic_pairs import Candidate, Matcher, calm_stretches, candidate, mirrored
 
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 
@@ -100,14 +100,14 @@ def prepare(
     Args:
         corpora: (reader name, folder) each.
         out: folder of the store; an interrupted one is continued.
-        space: what the store holds of a motion (``motion.space``): "body", "smplx" (the face as BEAT2
+        space: what the store holds of a motion (``motion.representation``): "body", "smplx" (the face as BEAT2
             has it, too) or "points" (in a picture). Unless given, it is "points" for corpora of points
             and "body" for all others. Pairs are made in "body" alone.
         rounds: how often each speech gets a partner.
         limit: read only so many clips a corpus and speaker (for trials).
         speech_encoder: a pretrained network whose states join the features frame by frame: a name of
-            Hugging Face, a folder, or an object of your own (``encoders.settings.Encoder``).
-        speech_layer: of it: "last", a number, or "mean:K" of the last K (see ``encoders.inputs``).
+            Hugging Face, a folder, or an object of your own (``speech.encoders.settings.Encoder``).
+        speech_layer: of it: "last", a number, or "mean:K" of the last K (see ``speech.encoders.inputs``).
         word_encoder, word_layer: the same for a network that reads the words of the transcripts.
         precision: of the encoders' products, float32 or bfloat16; stored is float16.
     Returns:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..emotions import EMOTIONS
+from ..core.emotions import EMOTIONS
 from ..speech.acoustics import DECIBELS, MEL, PITCH, VOICED, VOICING
 from ..speech.spectrum import BAND_HERTZ
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
-from ..motion.space import Space
+from ..motion.representation import Space
 from ..speech.speech import Speech
 
 

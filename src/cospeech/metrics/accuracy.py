@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.rotation import geodesic
+from ..core.timing import FPS
 from ..motion.motion import Motion
-from ..rotation import geodesic
-from ..timing import FPS
 from .base import DEFAULT, Bootstrap, Label, MeanMetric
 from .inputs import Body, check_pair, finite, pair_of_points
 

@@ -19,7 +19,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .inputs import finite
 
 Better = Literal["lower", "higher", "real"]

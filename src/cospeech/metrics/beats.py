@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.rotation import matrix_to_6d
+from ..core.timing import FPS
 from ..motion.kinematics import speed
 from ..motion.motion import Motion
 from ..motion.phases import strokes
 from ..motion.skeleton import UPPER_BODY
-from ..rotation import matrix_to_6d
 from ..speech.features import LAYOUT, speech_features
-from ..timing import FPS
 from .base import DEFAULT, Bootstrap, Label, MeanMetric, Sums, Value, clip_rng
 from .inputs import Body, check_rate, finite, points
 from .liveliness import stroke_to_accent

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.kinematics import forward
 from ..motion.motion import Motion
 from ..motion.skeleton import canonical_skeleton

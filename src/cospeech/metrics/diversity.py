@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .base import DEFAULT, Bootstrap, Label, MeanMetric, Sums, Value
 from .inputs import Body, check_extractor, feature_rows, finite, points
 

@@ -13,8 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
-from ..emotions import EMOTIONS, canonical_emotion
-from ..errors import UserError
+from ..core.emotions import EMOTIONS, canonical_emotion
+from ..core.errors import UserError
 from ..motion.motion import Motion
 from .base import DEFAULT, Bootstrap, Label, Sums, Value
 from .inputs import check_extractor, finite

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.kinematics import speed
 from ..motion.motion import Motion
 from .inputs import check_canonical, check_rate, in_chest

@@ -13,11 +13,11 @@ from functools import partial
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.timing import FPS
 from ..motion.kinematics import speed
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, strokes
-from ..timing import FPS
 from .base import DEFAULT, Bootstrap, Label, Sums, Value
 from .inputs import check_canonical, check_rate, in_chest
 from .liveliness import palm_in_trunk

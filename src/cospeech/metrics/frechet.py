@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..files import atomic_path
+from ..core.errors import UserError
+from ..core.files import atomic_path
 from .base import DEFAULT, FEW, Bootstrap, Label, Sums, Value, clip_rng
 from .inputs import check_extractor, feature_rows
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .base import DEFAULT, FEW, Bootstrap, Label, MeanMetric, Value
 from .frechet import FrechetDistance, Reference
 from .inputs import check_pair, finite

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from ..motion.kinematics import forward, joint_positions
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES

@@ -10,11 +10,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ..core.rotation import matrix_to_axis_angle
 from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, strokes, wrists_in_chest
 from ..motion.skeleton import canonical_skeleton
-from ..rotation import matrix_to_axis_angle
 
 # The trunk as an elliptic cylinder around the spine, half axes in metres (ours, from the avatar's mesh).
 TRUNK_WIDTH, TRUNK_DEPTH = 0.135, 0.095
@@ -124,7 +124,7 @@ def stroke_to_accent(
 
     Args:
         accent_times: [A] seconds.
-        spans: stretches of speech, (start, end) in seconds (``data.pairing.phrases``); all if None.
+        spans: stretches of speech, (start, end) in seconds (``data.synthetic_pairs.phrases``); all if None.
 
     Returns:
         distances [S] and chance distances [S * shuffles]; empty without strokes or accents.

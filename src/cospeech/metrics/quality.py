@@ -11,11 +11,11 @@ from typing import Literal
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
+from ..core.timing import FPS
 from ..motion.kinematics import speed
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, STROKE_SPEED
-from ..timing import FPS
 from .base import DEFAULT, Bootstrap, Label, MeanMetric
 from .inputs import check_canonical, check_rate, in_chest, points
 from .liveliness import JointRanges

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .base import DEFAULT, Bootstrap, Label, Sums, Value
 from .inputs import feature_rows
 

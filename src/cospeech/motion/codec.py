@@ -13,9 +13,9 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import UserError
-from ..rotation import matrix_from_6d, matrix_to_6d
-from ..timing import FPS
+from ..core.errors import UserError
+from ..core.rotation import matrix_from_6d, matrix_to_6d
+from ..core.timing import FPS
 from .motion import Motion
 from .skeleton import CANONICAL_NAMES, LEFT_HAND, MIRROR, RIGHT_HAND, UPPER_BODY, canonical_skeleton
 

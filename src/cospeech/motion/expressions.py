@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import UserError
-from ..rotation import matrix_from_6d, matrix_to_6d
+from ..core.errors import UserError
+from ..core.rotation import matrix_from_6d, matrix_to_6d
 from .motion import Motion
 
 EXPRESSIONS = 100  # FLAME coefficients

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..rotation import transpose
+from ..core.rotation import transpose
 from .skeleton import Skeleton
 
 Array = Any  # numpy.ndarray or torch.Tensor

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
-from ..timing import FPS, seconds_to_frame
+from ..core.errors import UserError
+from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..core.timing import FPS, seconds_to_frame
 from .kinematics import joint_positions, mirror_rotations
 from .skeleton import Skeleton, mirror_name
 
@@ -128,7 +128,7 @@ class Motion:
         """The mirror image (left <-> right), for skeletons that name their sides left_* and right_*."""
         names = self.skeleton.names
         partner = tuple(self.skeleton.index(mirror_name(name)) for name in names)
-        from .face import mirror_face
+        from .procedural.face import mirror_face
 
         return replace(
             self,

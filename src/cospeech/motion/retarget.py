@@ -22,12 +22,12 @@ from itertools import pairwise
 
 import numpy as np
 
-from ..errors import UserError
-from ..rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
-from .binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
+from ..core.errors import UserError
+from ..core.rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from .kinematics import global_rotations, joint_positions, local_rotations
 from .motion import Motion
-from .retarget_tables import SPINE, RigTable
+from .rig_binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
+from .rigs import SPINE, RigTable
 from .skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 
 __all__ = ["detect_table", "known_tables", "limb_directions", "rest_at", "retarget", "to_rig"]

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..errors import UserError
+from ..core.errors import UserError
 
 FINGERS = ("index", "middle", "pinky", "ring", "thumb")
 

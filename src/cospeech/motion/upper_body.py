@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import UserError
-from ..rotation import matrix_to_6d
-from ..timing import FPS
+from ..core.errors import UserError
+from ..core.rotation import matrix_to_6d
+from ..core.timing import FPS
 from .kinematics import forward
 from .motion import Motion
 from .skeleton import canonical_skeleton

@@ -11,11 +11,9 @@ from numbers import Real
 
 import numpy as np
 
-from ..arguments import several
-from ..errors import UserError
-from ..motion.codec import BODY_JOINTS, HAND_JOINTS
-from ..motion.skeleton import canonical_skeleton
-from ..rotation import (
+from ..core.arguments import several
+from ..core.errors import UserError
+from ..core.rotation import (
     matrix_from_6d,
     matrix_to_6d,
     matrix_to_quaternion,
@@ -23,7 +21,9 @@ from ..rotation import (
     slerp,
     transpose,
 )
-from ..timing import seconds_to_frame
+from ..core.timing import seconds_to_frame
+from ..motion.codec import BODY_JOINTS, HAND_JOINTS
+from ..motion.skeleton import canonical_skeleton
 
 FADE = 0.5  # seconds at an edge over which old becomes new; at most half a span between two edges
 # Seconds: a span between two edges that is shorter goes only a part of the way. In so short a time no

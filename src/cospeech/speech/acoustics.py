@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..timing import FPS, frames_in
+from ..core.timing import FPS, frames_in
 from .spectrum import BOTTOM, MEL_BANDS, WINDOW, band_levels, frame_samples, pitch, power
 
 DECIBELS = 20.0  # of one unit of a level

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import UserError
-from ..files import atomic_path
-from ..timing import SAMPLE_RATE
+from ..core.errors import UserError
+from ..core.files import atomic_path
+from ..core.timing import SAMPLE_RATE
 
 SHORTEST = 0.2  # seconds
 _BLOCK = 1 << 18  # sample frames decoded at once

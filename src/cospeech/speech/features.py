@@ -19,7 +19,7 @@ import math
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..timing import FPS, SAMPLE_RATE, frame_to_sample, frames_in
+from ..core.timing import FPS, SAMPLE_RATE, frame_to_sample, frames_in
 from .layout import FEATURE_DIM, LAYOUT, SILENCE, FeatureLayout
 from .normaliser import AHEAD, Normaliser
 from .spectrum import WINDOW, band_levels, frame_samples, pitch, power

@@ -14,7 +14,7 @@ from collections import deque
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..timing import FPS
+from ..core.timing import FPS
 from .layout import FEATURE_DIM, LAYOUT, SILENCE
 from .spectrum import BOTTOM, MEL_BANDS
 

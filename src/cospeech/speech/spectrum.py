@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from ..timing import FPS, SAMPLE_RATE, frames_in
+from ..core.timing import FPS, SAMPLE_RATE, frames_in
 
 MEL_BANDS = 40
 WINDOW = 1024  # samples, 64 ms

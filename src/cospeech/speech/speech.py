@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..emotions import canonical_emotion
-from ..errors import UserError
-from ..timing import SAMPLE_RATE, frames_in
+from ..core.emotions import canonical_emotion
+from ..core.errors import UserError
+from ..core.timing import SAMPLE_RATE, frames_in
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def load_speech(
 
     found = read_transcript(transcript, seconds=speech.seconds)
     if isinstance(found, str):
-        from .align import align
+        from .forced_alignment import align
 
         found = align(speech, text=found)
     return replace(speech, words=found)

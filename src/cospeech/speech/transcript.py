@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import UserError
+from ..core.errors import UserError
 from .speech import Word
 
 OVERHANG = 1.0  # seconds that the last word may run past the end of the recording; it is cut there

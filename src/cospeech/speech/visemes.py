@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ..timing import FPS
+from ..core.timing import FPS
 from .g2p import pronounce, spoken
 from .layout import LAYOUT
 from .speech import Word

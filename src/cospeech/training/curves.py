@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..files import atomic_path
+from ..core.files import atomic_path
 
 _WIDTH, _HEIGHT, _PAD = 360, 200, 34
 

@@ -22,9 +22,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from ..errors import UserError
-from ..files import atomic_path
-from ..progress import note
+from ..core.errors import UserError
+from ..core.files import atomic_path
+from ..core.progress import note
 from .curves import write_curves
 
 Batch = dict[str, Tensor]

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import UserError
-from ...motion.face import ARKIT_NAMES
+from ...core.errors import UserError
+from ...core.rotation import matrix_to_axis_angle
 from ...motion.motion import Motion
-from ...rotation import matrix_to_axis_angle
+from ...motion.procedural.face import ARKIT_NAMES
 from ..pose import canonical_motion
 from ..skinning import dense_weights
 

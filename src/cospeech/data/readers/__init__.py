@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-from ...errors import UserError
+from ...core.errors import UserError
 from ..clips import Dropped, GestureClip
-from ..points import PointClip
+from ..point_clips import PointClip
 
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 PointReader = Callable[..., Iterator[PointClip | Dropped]]

@@ -25,14 +25,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ...emotions import canonical_emotion
-from ...errors import UserError
+from ...core.emotions import canonical_emotion
+from ...core.errors import UserError
+from ...core.progress import note, track
+from ...core.timing import FPS, frame_times
 from ...motion.motion import Motion
-from ...progress import note, track
-from ...timing import FPS, frame_times
 from ..clips import Dropped, GestureClip
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
-from .together import Few, bvh_body, by_name, paired, recording
+from .paired_files import Few, bvh_body, by_name, paired, recording
 from .voices import split_of
 
 CREDIT = "BEAT (Liu et al., ECCV 2022)"
@@ -68,7 +68,7 @@ def read(
     and ``_b``. A file of several texts (older releases) goes where the most held out of them goes. Other
     languages have no published split: a stable hash of the name gives 80, 10 and 10 in a hundred.
 
-    ``motion.face`` has the ARKit weights (a missing tongue is 0), ``motion.extra["per_frame"]["semantic"]``
+    ``motion.procedural.face`` has the ARKit weights (a missing tongue is 0), ``motion.extra["per_frame"]["semantic"]``
     the semantic labels, [T] from 0 to 1.
 
     Args:
@@ -163,12 +163,12 @@ def _body(name: str, own: dict[str, Path], emotion: str | None, quiet: bool) -> 
 
 
 def face_weights(path: Path, frames: int) -> np.ndarray:
-    """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as ``motion.face.ARKIT_NAMES``.
+    """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as ``motion.procedural.face.ARKIT_NAMES``.
 
     Raises:
         UserError: not a face file, or broken.
     """
-    from ...motion.face import ARKIT_NAMES
+    from ...motion.procedural.face import ARKIT_NAMES
 
     column = {name.lower(): index for index, name in enumerate(ARKIT_NAMES)}
     try:

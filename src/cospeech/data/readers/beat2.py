@@ -17,15 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
+from ...core.errors import UserError
+from ...core.progress import track
+from ...core.timing import FPS
 from ...motion.expressions import KEY
 from ...motion.formats.smplx import load_smplx
 from ...motion.motion import Motion
-from ...progress import track
-from ...timing import FPS
 from ..clips import Dropped, GestureClip
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
-from .together import Few, as_stored, by_name, paired, recording
+from .paired_files import Few, as_stored, by_name, paired, recording
 from .voices import split_of
 
 CREDIT = "BEAT2 (Liu et al., EMAGE, CVPR 2024)"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
+from ...core.errors import UserError
+from ...core.progress import note
+from ...core.timing import frame_times
 from ...motion.motion import Motion
-from ...progress import note
-from ...timing import frame_times
 
 # 1_wayne_0_1_8: who, the kind of recording, and the first and last of the texts in it.
 NAME = re.compile(r"(?P<number>\d+)_(?P<speaker>[^_]+)_(?P<kind>\d)_(?P<first>\d+)_(?P<last>\d+)")

@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
+from ...core.errors import UserError
 from ...motion.points import POINTS, SHOULDERS
 
 WHOLE_BODY = 133

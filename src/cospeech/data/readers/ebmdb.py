@@ -17,18 +17,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ...emotions import canonical_emotion
-from ...errors import UserError
-from ...motion.fingers import add_fingers
+from ...core.emotions import canonical_emotion
+from ...core.errors import UserError
+from ...core.progress import track
+from ...core.rotation import axis_rotation, matrix_to_quaternion, quaternion_to_matrix, transpose
+from ...core.timing import FPS
 from ...motion.formats.bvh import load_bvh
 from ...motion.kinematics import global_rotations
 from ...motion.motion import Motion
-from ...motion.posture import stand
+from ...motion.procedural.fingers import add_fingers
+from ...motion.procedural.posture import stand
 from ...motion.retarget import retarget
 from ...motion.skeleton import canonical_skeleton
-from ...progress import track
-from ...rotation import axis_rotation, matrix_to_quaternion, quaternion_to_matrix, transpose
-from ...timing import FPS
 from ..clips import Dropped, GestureClip
 
 # Split by actor: clips of one actor resemble each other too much to stand on both sides.

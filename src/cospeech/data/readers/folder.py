@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ...emotions import canonical_emotion
-from ...errors import UserError
-from ...progress import track
+from ...core.emotions import canonical_emotion
+from ...core.errors import UserError
+from ...core.progress import track
 from ..clips import Dropped, GestureClip
-from .together import Few, bvh_body, paired, recording
+from .paired_files import Few, bvh_body, paired, recording
 from .voices import SUFFIXES, TRANSCRIPTS, split_of
 
 COLUMNS = ("file", "emotion", "speaker", "split")
@@ -40,7 +40,7 @@ def read(
     """Clips of speech and motion on the canonical skeleton, upright and facing +z.
 
     The rig is recognised by its joint names (see ``motion.retarget``). Fingers stay as recorded; a rig
-    without them, or whose fingers never move, gets those of ``motion.fingers``. Sound and motion begin
+    without them, or whose fingers never move, gets those of ``motion.procedural.fingers``. Sound and motion begin
     together; what one of them is longer is cut. Unless labels.csv says otherwise the speaker is the
     sub-folder (the folder itself without one), there is no emotion, and a stable hash of the name gives
     80, 10 and 10 in a hundred to train, val and test; fewer than ten recordings are all for training.

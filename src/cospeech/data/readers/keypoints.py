@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ...errors import UserError
+from ...core.errors import UserError
 from ...motion.points import POINTS, parents
 from ..clips import Dropped
-from ..points import PointClip
+from ..point_clips import PointClip
 from .detections import load_detections
 from .folder import TRANSCRIPTS, named, of_one_name
-from .together import recording, unlike
+from .paired_files import recording, unlike
 from .voices import SUFFIXES
 
 RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)

@@ -22,13 +22,13 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...progress import note, track
+from ...core.errors import UserError
+from ...core.progress import note, track
 from ...speech.speech import Speech, Word, load_speech
 from ..clips import Dropped
-from ..points import PointClip
-from .records import need, unpickle
-from .together import Few, unlike, words_within
+from ..point_clips import PointClip
+from .paired_files import Few, unlike, words_within
+from .safe_pickle import need, unpickle
 
 CREDIT = "PATS (Ahuja et al., ECCV 2020)"
 

@@ -25,17 +25,17 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...motion.fingers import add_fingers
+from ...core.errors import UserError
+from ...core.progress import track
+from ...core.timing import SAMPLE_RATE
 from ...motion.motion import Motion
-from ...progress import track
+from ...motion.procedural.fingers import add_fingers
 from ...speech.speech import Speech
-from ...timing import SAMPLE_RATE
 from ..clips import Dropped, GestureClip
 from .ebmdb import seed_of
-from .records import need, unpickle
+from .paired_files import Few, paired, upright, words_within
+from .safe_pickle import need, unpickle
 from .ted_body import body_of
-from .together import Few, paired, upright, words_within
 
 CREDIT = "TED Gesture (Yoon et al., SIGGRAPH Asia 2020); TED Expressive (Liu et al., CVPR 2022)"
 
@@ -46,7 +46,7 @@ def read(
     """Clips of speech and motion, upright and facing +z, with words.
 
     Points become rotations as ``ted_body`` says: limbs keep their directions, how they are turned about
-    themselves is made up. TED Gesture has no fingers and gets those of ``motion.fingers``. The speaker is
+    themselves is made up. TED Gesture has no fingers and gets those of ``motion.procedural.fingers``. The speaker is
     the film; the split is the folder's. There are no emotions.
 
     Args:

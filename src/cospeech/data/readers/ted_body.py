@@ -13,11 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...errors import UserError
-from ...motion.kinematics import local_rotations
-from ...motion.motion import Motion
-from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS, canonical_skeleton
-from ...rotation import (
+from ...core.errors import UserError
+from ...core.rotation import (
     align_vectors,
     axis_rotation,
     matrix_to_quaternion,
@@ -25,6 +22,9 @@ from ...rotation import (
     slerp,
     transpose,
 )
+from ...motion.kinematics import local_rotations
+from ...motion.motion import Motion
+from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS, canonical_skeleton
 
 GAP = 0.3  # seconds without a body that are bridged
 _TINY = 1e-4  # metres: a bone shorter than this was not seen

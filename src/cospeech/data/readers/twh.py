@@ -22,11 +22,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...errors import UserError
-from ...progress import note, track
+from ...core.errors import UserError
+from ...core.progress import note, track
 from ...speech.speech import Speech, Word, load_speech
 from ..clips import Dropped, GestureClip
-from .together import Few, bvh_body, by_name, paired, words_within
+from .paired_files import Few, bvh_body, by_name, paired, words_within
 
 CREDIT = "Talking With Hands 16.2M (Lee et al., ICCV 2019), as of the GENEA challenges"
 
@@ -43,7 +43,7 @@ def read(
     Of 2023, whose talks have both sides, the main agent's is read: the interlocutors of the training part
     are there as main agents as well. The speaker is ``twh`` and the number in the table of people; one
     called ``twh`` without that table. Where the table says that fingers were recorded they stay; where it
-    does not, they are made up (``motion.fingers``); without the table it counts whether they move. There
+    does not, they are made up (``motion.procedural.fingers``); without the table it counts whether they move. There
     are no emotions.
 
     Args:

@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ...errors import UserError
-from ...progress import note, track
-from ...speech.align import align
+from ...core.errors import UserError
+from ...core.progress import note, track
+from ...speech.forced_alignment import align
 from ...speech.speech import Speech
 from ..clips import Dropped, GestureClip
-from .together import recording
+from .paired_files import recording
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
 TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")

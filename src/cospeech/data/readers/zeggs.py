@@ -19,11 +19,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from ...errors import UserError
+from ...core.errors import UserError
+from ...core.progress import track
 from ...motion.motion import Motion
-from ...progress import track
 from ..clips import Dropped, GestureClip
-from .together import Few, bvh_body, by_name, paired, recording
+from .paired_files import Few, bvh_body, by_name, paired, recording
 from .voices import split_of
 
 CREDIT = "ZeroEGGS (Ghorbani et al., Computer Graphics Forum 2023)"

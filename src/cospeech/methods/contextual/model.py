@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...encoders.inputs import SpeechInputs
-from ...errors import UserError
+from ...core.errors import UserError
+from ...core.timing import FPS
 from ...motion.codec import Codec
 from ...motion.expressions import ExpressionCodec
-from ...motion.face import face_from_speech
-from ...motion.idle import add_idle
 from ...motion.motion import Motion
-from ...motion.posture import stand
-from ...motion.space import read_space
+from ...motion.procedural.face import face_from_speech
+from ...motion.procedural.idle import add_idle
+from ...motion.procedural.posture import stand
+from ...motion.representation import read_space
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
+from ...speech.encoders.inputs import SpeechInputs
 from ...speech.speech import Speech
-from ...timing import FPS
-from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder, check_gesturing, check_sizes
-from ..wishes import (
+from ..conditioning import (
     check_intensity,
     check_length,
     emotion_weights,
@@ -33,12 +31,14 @@ from ..wishes import (
     style_weights,
     wished,
 )
-from .edit import facing_front, in_place, onto, pose_tokens, resample_spans, without_origin
-from .networks import REST_END, REST_START, OnnxNetworks, coded_motion, rest_tokens
-from .sample import Condition, ContextualSampling
+from ..editing import facing_front, in_place, onto, pose_tokens, resample_spans, without_origin
+from ..model_folder import ModelFolder, check_gesturing, check_sizes
+from ..postprocessing import embodied, on_the_beat
+from .graphs import REST_END, REST_START, OnnxNetworks, coded_motion, rest_tokens
+from .sampling import Condition, ContextualSampling
 
 if TYPE_CHECKING:
-    from .points import ContextualPoints
+    from .keypoint_model import ContextualPoints
 
 
 # What config.json of a model folder may hold.
@@ -59,7 +59,7 @@ def open_model(folder: ModelFolder) -> ContextualModel | ContextualPoints:
     model = ContextualModel(folder)
     if model.space.name != "points":
         return model
-    from .points import ContextualPoints
+    from .keypoint_model import ContextualPoints
 
     return ContextualPoints(model)
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from .generator import Discriminator, EmotionConfig, Generator
+from .network import Discriminator, EmotionConfig, Generator
 from .vae import divergence
 
 SMOOTHED = 8  # samples of a batch whose poses are compared: decoding costs as much as the generator [D]

@@ -8,25 +8,25 @@ from typing import Any
 
 import numpy as np
 
-from ...emotions import EMOTIONS
-from ...encoders.inputs import SpeechInputs
-from ...errors import UserError
+from ...core.emotions import EMOTIONS
+from ...core.errors import UserError
+from ...core.timing import FPS
 from ...motion.codec import Codec
-from ...motion.face import face_from_speech
 from ...motion.motion import Motion
-from ...motion.posture import stand
-from ...motion.space import space
+from ...motion.procedural.face import face_from_speech
+from ...motion.procedural.posture import stand
+from ...motion.representation import space
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.acoustics import DECIBELS, MEL, acoustics
+from ...speech.encoders.inputs import SpeechInputs
 from ...speech.speech import Speech
-from ...timing import FPS
-from ..contextual.edit import facing_front, in_place, onto, without_origin
-from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder, check_gesturing
-from ..wishes import check_intensity, check_length, emotion_weights, generator, style_weights, wished
-from .networks import OnnxNetworks
-from .sample import EmotionSampling, Wishes, sample_latents
-from .track import Mood, checked, track_weights
+from ..conditioning import check_intensity, check_length, emotion_weights, generator, style_weights, wished
+from ..editing import facing_front, in_place, onto, without_origin
+from ..model_folder import ModelFolder, check_gesturing
+from ..postprocessing import embodied, on_the_beat
+from .emotion_track import Mood, checked, track_weights
+from .graphs import OnnxNetworks
+from .sampling import EmotionSampling, Wishes, sample_latents
 
 MOST = 2.0  # of variety
 FAINT = 0.05  # weight below which an emotion does not show in the face

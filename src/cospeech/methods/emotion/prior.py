@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ...nn.condition import Conditioner, waves
 from ...nn.transformer import ConditionedBlock
-from .generator import EmotionConfig
+from .network import EmotionConfig
 
 
 @dataclass(frozen=True)

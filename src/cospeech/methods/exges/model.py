@@ -9,21 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from ...encoders.inputs import SpeechInputs
-from ...errors import UserError
+from ...core.errors import UserError
+from ...core.timing import FPS, seconds_to_frame
 from ...motion.codec import Codec
-from ...motion.face import face_from_speech
 from ...motion.motion import Motion
-from ...motion.posture import stand
-from ...motion.space import space
+from ...motion.procedural.face import face_from_speech
+from ...motion.procedural.posture import stand
+from ...motion.representation import space
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
+from ...speech.encoders.inputs import SpeechInputs
 from ...speech.speech import Speech
-from ...timing import FPS, seconds_to_frame
-from ..contextual.edit import facing_front, in_place, onto, without_origin
-from ..contextual.sample import Condition
-from ..finish import embodied, on_the_beat
-from ..folder import ModelFolder, check_gesturing
-from ..wishes import (
+from ..conditioning import (
     check_intensity,
     check_length,
     emotion_weights,
@@ -32,10 +28,14 @@ from ..wishes import (
     style_weights,
     wished,
 )
-from .constraint import Constraint, columns_of, propose
-from .pins import Pin, checked, joined, pinned
-from .reference import Library
-from .sample import ExGesSampling, sample_latents
+from ..contextual.sampling import Condition
+from ..editing import facing_front, in_place, onto, without_origin
+from ..model_folder import ModelFolder, check_gesturing
+from ..postprocessing import embodied, on_the_beat
+from .motion_constraint import Pin, checked, joined, pinned
+from .pose_mask import Constraint, columns_of, propose
+from .references import Library
+from .sampling import ExGesSampling, sample_latents
 
 AROUND = 24  # steps that are read on either side of an edit
 

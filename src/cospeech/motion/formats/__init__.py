@@ -9,8 +9,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...arguments import file_path
-from ...errors import UserError
+from ...core.arguments import file_path
+from ...core.errors import UserError
 
 if TYPE_CHECKING:
     from ..motion import Motion

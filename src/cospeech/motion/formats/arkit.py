@@ -14,9 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import atomic_path
-from ...rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...core.rotation import (
+    euler_to_matrix,
+    matrix_to_euler,
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+    slerp,
+)
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
 
@@ -58,7 +64,7 @@ def save_arkit(motion: Motion, path: str | Path) -> Path:
     path = Path(path)
     if motion.face is None:
         raise UserError("the motion has no face weights; a Live Link Face CSV holds nothing else")
-    from ..face import ARKIT_NAMES
+    from ..procedural.face import ARKIT_NAMES
 
     column = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = motion.face[:, [column[name.lower()] for name in LIVE_LINK_SHAPES]]
@@ -88,7 +94,7 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
     if fps is not None and not 0 < fps <= 1000:
         raise UserError(f"fps must be between 0 and 1000; got {fps}")
     header, rows, lines = _read_table(path)
-    from ..face import ARKIT_NAMES
+    from ..procedural.face import ARKIT_NAMES
 
     wanted = [name.lower() for name in (*ARKIT_NAMES, *LIVE_LINK_ROTATIONS)]
     place = {name: i for i, name in enumerate(header)}

@@ -21,8 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
-from ...rotation import euler_to_matrix
+from ...core.errors import UserError
+from ...core.rotation import euler_to_matrix
 from ..kinematics import forward
 from ..motion import Motion
 from ..skeleton import Skeleton

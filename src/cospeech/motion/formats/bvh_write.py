@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import atomic_path
-from ...rotation import matrix_to_euler
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...core.rotation import matrix_to_euler
 from ..motion import Motion
 from ..skeleton import Skeleton
 

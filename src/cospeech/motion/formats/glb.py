@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...rotation import matrix_to_quaternion
+from ...core.errors import UserError
+from ...core.rotation import matrix_to_quaternion
 from ..expressions import one_jaw
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
@@ -151,7 +151,7 @@ class Channels:
 
     def weights(self, node: int, face: np.ndarray, names: tuple[str, ...]) -> None:
         """Morph weights of a mesh's shapes, from ARKit columns."""
-        from ..face import ARKIT_NAMES
+        from ..procedural.face import ARKIT_NAMES
 
         column = {name: i for i, name in enumerate(ARKIT_NAMES)}
         ordered = np.zeros((len(face), len(names)), np.float32)
@@ -212,7 +212,7 @@ def _add_helpers(
 ) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
     """Helper joints of the arms: their nodes, all bones' rest positions, and the skin over all bones."""
     from ...avatar.skinning import dense_weights, twist_about_x
-    from ...rotation import transpose
+    from ...core.rotation import transpose
 
     dense = dense_weights(body.joints, body.weights, body.vertices, rest)
     top = np.argsort(-dense, axis=1, kind="stable")[:, :4]
@@ -284,7 +284,7 @@ def _face(weights: dict[str, np.ndarray], frames: int) -> np.ndarray | None:
     """ARKit columns [T, 52] from weights by name (any case, "Left" or "_L"); None if there are none."""
     if not weights:
         return None
-    from ..face import ARKIT_NAMES
+    from ..procedural.face import ARKIT_NAMES
 
     known = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     known |= {

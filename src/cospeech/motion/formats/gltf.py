@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import atomic_path
+from ...core.errors import UserError
+from ...core.files import atomic_path
 
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENTS = {

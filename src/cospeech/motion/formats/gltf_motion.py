@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...rotation import matrix_from_6d, matrix_to_6d, quaternion_to_matrix, slerp
-from ...timing import FPS, seconds_to_frame
+from ...core.errors import UserError
+from ...core.rotation import matrix_from_6d, matrix_to_6d, quaternion_to_matrix, slerp
+from ...core.timing import FPS, seconds_to_frame
 from ..kinematics import local_rotations
 from ..motion import Motion
 from ..skeleton import Skeleton

@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import atomic_path
+from ...core.errors import UserError
+from ...core.files import atomic_path
 from ..motion import Motion
 
 FORMAT = "cospeech-keypoints"

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...files import atomic_path
-from ...rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from ..kinematics import global_rotations
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton

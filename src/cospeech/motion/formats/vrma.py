@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import UserError
-from ...rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ...core.errors import UserError
+from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES
 from .glb import Channels, add_joints
@@ -148,7 +148,7 @@ def _gaze(motion: Motion) -> np.ndarray | None:
 
 
 def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
-    from ..face import ARKIT_NAMES
+    from ..procedural.face import ARKIT_NAMES
 
     return {name: face[:, i] for i, name in enumerate(ARKIT_NAMES)}
 
@@ -160,7 +160,7 @@ def _presets(face: np.ndarray) -> dict[str, np.ndarray]:
 
 def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> np.ndarray | None:
     """ARKit weights [T, 52]: custom expressions by ARKit name; presets where there are none."""
-    from ..face import ARKIT_NAMES
+    from ..procedural.face import ARKIT_NAMES
 
     column = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)

@@ -1,0 +1,116 @@
+"""Clips -> entries of a store: which space they go into, whether they can, and how they are coded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.progress import note
+from ..motion.codec import Codec
+from ..motion.expressions import KEY, ExpressionCodec
+from ..motion.phases import hand_speed
+from ..motion.representation import Space, space
+from ..speech.acoustics import acoustics
+from ..speech.features import speech_features
+from .clips import Dropped, GestureClip
+from .dataset import Entry
+from .encoder_features import Hearing, said
+from .point_clips import PointClip
+from .point_normalization import PlacedClip, placed
+
+
+def space_name(name: str | None, readers: Sequence[str]) -> str:
+    """The space that is asked for, or that fits the corpora. Raises UserError if it does not fit them."""
+    from .readers import POINT_READERS
+
+    points = [name for name in readers if name in POINT_READERS]
+    bodies = [name for name in readers if name not in POINT_READERS]
+    if points and bodies:
+        raise UserError(f"{points[0]} has points in a picture and {bodies[0]} bodies; make a store of each")
+    if name is None:
+        return "points" if points else "body"
+    space(name)
+    if readers and (name == "points") != bool(points):
+        fits = "points" if points else "body or smplx"
+        raise UserError(f"{readers[0]} goes into a store of {fits}; got the space {name!r}")
+    return name
+
+
+def _with_face(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
+    """A clip that has what the space ``smplx`` needs, or why it has not."""
+    if isinstance(clip, Dropped):
+        return clip
+    assert isinstance(clip, GestureClip)
+    if clip.motion is None:
+        return Dropped(clip.id, "speech alone; pairs are made for bodies without a face only")
+    face = clip.motion.extra.get("per_frame", {}).get(KEY)
+    if face is None or face.shape[1] != ExpressionCodec().slices["expressions"].stop:
+        return Dropped(clip.id, "no FLAME expressions, as BEAT2 has")
+    return clip if np.ptp(face, axis=0).any() else Dropped(clip.id, "the face never moves")
+
+
+def _placed(clip: GestureClip | PointClip | Dropped) -> PlacedClip | Dropped:
+    assert not isinstance(clip, GestureClip)
+    return clip if isinstance(clip, Dropped) else placed(clip)
+
+
+def _as_it_is(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
+    assert not isinstance(clip, PointClip)
+    return clip
+
+
+CHECKS: dict[str, Callable[..., GestureClip | PlacedClip | Dropped]] = {
+    "body": _as_it_is, "smplx": _with_face, "points": _placed,
+}  # fmt: skip
+
+
+def space_of(name: str, clips: Sequence[GestureClip | PlacedClip], *, quiet: bool) -> Space:
+    """The space with the parts that all clips have."""
+    if name != "points":
+        return space(name)
+    faces = sum(isinstance(clip, PlacedClip) and clip.face is not None for clip in clips)
+    if 0 < faces < len(clips) and not quiet:
+        note(f"{faces} of {len(clips)} recordings have faces; the store holds bodies alone")
+    return space(name, ("body", "face") if faces == len(clips) else ("body",))
+
+
+def seconds_of(clip: GestureClip | PlacedClip) -> float:
+    """Length of a clip that has motion, in seconds."""
+    if isinstance(clip, PlacedClip):
+        return clip.seconds
+    assert clip.motion is not None
+    return clip.motion.seconds
+
+
+def recorded(clip: GestureClip | PlacedClip, space: Space, hearing: Hearing | None) -> Entry:
+    """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
+    info: dict[str, Any]
+    if isinstance(clip, PlacedClip):
+        parts = [clip.body, *([clip.face] if clip.face is not None and "face" in space.names else [])]
+        info = {"speed": clip.speed, "place": [clip.place.x, clip.place.y, clip.place.width]}
+    else:
+        assert clip.motion is not None
+        parts = [Codec().encode(clip.motion)]
+        if "face" in space.names:
+            parts.append(ExpressionCodec().encode(clip.motion))
+        info = {"speed": float(hand_speed(clip.motion).mean())}
+    coded = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+    features: np.ndarray | None = None
+    extra: dict[str, np.ndarray] = {}
+    if clip.speech is not None:
+        features = _fit(speech_features(clip.speech.samples), len(coded))
+        info |= said(clip.speech, len(coded))
+        extra = {"acoustics": _fit(acoustics(clip.speech.samples), len(coded))}
+        extra |= {} if hearing is None else hearing.recorded(clip.speech, len(coded))
+    kind = "motion" if features is None else "pair"
+    return Entry(clip.id, kind, clip.split, clip.speaker, clip.emotion, coded, features, info, extra)
+
+
+def _fit(features: np.ndarray, frames: int) -> np.ndarray:
+    """Cut features to the motion's length, or repeat the last frame."""
+    if len(features) >= frames:
+        return features[:frames]
+    return np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")

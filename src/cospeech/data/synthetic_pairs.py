@@ -1,0 +1,345 @@
+"""Made pairs: real gestures laid on real speech that was not recorded with them.
+
+People place the stroke on or just before the accented syllable, move larger and faster when they speak
+louder and higher, and hold or rest in pauses. Pairs are made by matching that rhythm phrase by phrase;
+only the motion is warped in time, within 0.8 to 1.25 of its speed, the speech stays untouched. The
+procedure is a decision of ours (docs/design.md). Whatever is measured on its output says "made pairs".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.timing import FPS
+from ..motion.codec import Codec
+from ..motion.phases import hand_speed, strokes, wrists_in_chest
+from ..sampling.rhythm import LEAD, sample_frames, smooth_times
+from ..speech.features import accents, pauses
+from ..speech.layout import LAYOUT
+from .clips import GestureClip
+
+STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
+PAUSE = 0.35  # seconds: longer silence ends a phrase
+LONGEST_PHRASE = 5.0  # seconds: longer phrases are cut at their weakest accent gap
+LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standard deviation)
+KEEP = 0.85  # share of strokes that are brought to their accent at all
+BLEND = 0.45  # seconds of cross-fade between two segments
+REST_PAUSE = 0.5  # seconds: a longer pause gets a hold or a rest
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One real clip, ready to be matched."""
+
+    id: str
+    motion: np.ndarray  # [T, C] coded
+    wrists: np.ndarray  # [T, 2, 3] metres, in the chest's frame
+    speed: np.ndarray  # [T] metres a second, mean of both hands
+    stroke_times: np.ndarray  # [S] seconds
+    stroke_strengths: np.ndarray  # [S]
+
+
+@dataclass(frozen=True)
+class MadePair:
+    """Motion made for one speech."""
+
+    motion: np.ndarray  # [T, C]
+    sources: tuple[str, ...]  # clips that it was made from
+    distance: float  # mean distance from a stroke to the nearest accent, seconds
+    shuffled: float  # the same after shifting the strokes at random within the phrase (the null)
+
+
+def candidate(clip: GestureClip, codec: Codec) -> Candidate:
+    """Prepare a clip for matching."""
+    assert clip.motion is not None
+    found = strokes(clip.motion)
+    return Candidate(
+        clip.id,
+        codec.encode(clip.motion),
+        wrists_in_chest(clip.motion),
+        hand_speed(clip.motion).mean(axis=1),
+        np.array([stroke.time for stroke in found]),
+        np.array([stroke.strength for stroke in found]),
+    )
+
+
+def mirrored(item: Candidate, codec: Codec) -> Candidate:
+    """The mirror image of a candidate."""
+    flip = np.array([-1.0, 1.0, 1.0])
+    return Candidate(
+        item.id + "~", codec.mirror(item.motion), item.wrists[:, ::-1] * flip, item.speed,
+        item.stroke_times, item.stroke_strengths,
+    )  # fmt: skip
+
+
+def phrases(features: np.ndarray) -> list[tuple[float, float]]:
+    """Stretches of speech [s] between pauses, none longer than five seconds."""
+    end = len(features) / FPS
+    spans, at = [], 0.0
+    for start, stop in pauses(features):
+        if stop - start < PAUSE:
+            continue
+        if start - at > 0.3:
+            spans.append((at, start))
+        at = stop
+    if end - at > 0.3:
+        spans.append((at, end))
+    times, _ = accents(features)
+    result = []
+    while spans:
+        start, stop = spans.pop(0)
+        if stop - start <= LONGEST_PHRASE:
+            result.append((start, stop))
+            continue
+        inside = times[(times > start + 1.2) & (times < stop - 1.2)]
+        inside = inside[inside < start + LONGEST_PHRASE]
+        cut = start + LONGEST_PHRASE * 0.8 if len(inside) < 2 else _widest_gap(inside)
+        result.append((start, cut))
+        spans.insert(0, (cut, stop))
+    return result
+
+
+def _widest_gap(times: np.ndarray) -> float:
+    gaps = np.diff(times)
+    k = int(gaps.argmax())
+    return float((times[k] + times[k + 1]) / 2)
+
+
+class Matcher:
+    """Makes pairs from the candidates of one speaker and one emotion."""
+
+    def __init__(self, pool: list[Candidate], rest: list[Candidate], codec: Codec) -> None:
+        """``pool``: clips to gesture with; ``rest``: calm stretches of the same speaker, for pauses."""
+        self.pool, self.rest, self.codec = pool, rest, codec
+        starts = [
+            (k, start / FPS)
+            for k, item in enumerate(pool)
+            for start in range(0, max(1, len(item.motion) - FPS), FPS // 4)
+        ]
+        self._clip = np.array([k for k, _ in starts])
+        self._start = np.array([start for _, start in starts])
+        lengths = np.array([len(item.motion) / FPS for item in pool])
+        self._room = lengths[self._clip] - self._start
+        speeds = np.array([item.speed.mean() for item in pool])
+        self._rank = _ranks(np.array([pool[k].speed[int(s * FPS) :].mean() for k, s in starts]))
+        del speeds
+
+    def make(self, features: np.ndarray, rng: np.random.Generator) -> MadePair:
+        """Motion [T, C] for speech features [T, F]."""
+        frames = len(features)
+        times, strengths = accents(features)
+        spans = phrases(features)
+        arousal = _ranks(np.array([_arousal(features, span) for span in spans]))
+        used = np.zeros(len(self.pool))
+        segments: list[tuple[int, np.ndarray]] = []  # (first frame, coded motion with context)
+        sources: list[str] = []
+        distances: list[float] = []
+        nulls: list[float] = []
+        previous: np.ndarray | None = None
+        for span, wanted in zip(spans, arousal, strict=True):
+            inside = (times >= span[0] - 0.2) & (times <= span[1] + 0.2)
+            beats, weights = times[inside] - LEAD, strengths[inside]
+            choice, rate = self._choose(span, beats, weights, wanted, used, previous, rng)
+            item, offset = self.pool[self._clip[choice]], self._start[choice]
+            used[self._clip[choice]] += 1
+            piece, first, moved = self._lay(item, offset, rate, span, beats, frames, rng)
+            segments.append((first, piece))
+            sources.append(item.id)
+            last = min(len(item.motion) - 1, int((offset + (span[1] - span[0]) * rate) * FPS))
+            previous = item.wrists[last]
+            if len(beats) and len(moved):
+                distances += [float(np.abs(beats - t).min()) for t in moved]
+                loose = rng.uniform(span[0], span[1], (8, len(moved)))
+                nulls += [float(np.abs(beats - t).min()) for t in loose.ravel()]
+        motion = self._assemble(segments, frames, rng)
+        return MadePair(
+            motion,
+            tuple(sources),
+            float(np.mean(distances)) if distances else float("nan"),
+            float(np.mean(nulls)) if nulls else float("nan"),
+        )
+
+    def _choose(
+        self,
+        span: tuple[float, float],
+        beats: np.ndarray,
+        weights: np.ndarray,
+        wanted: float,
+        used: np.ndarray,
+        previous: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[int, float]:
+        """The candidate window that fits a phrase, and the speed at which it is played."""
+        length = span[1] - span[0]
+        tries = rng.choice(len(self._clip), size=min(200, len(self._clip)), replace=False)
+        # Fitting alone would favour windows full of strokes. So chance says how many strokes there
+        # shall be, as real windows of this length have them, and the fit chooses among those.
+        counts = np.array([self._count(choice, length) for choice in tries])
+        fitting = np.flatnonzero(self._room[tries] >= length * 0.87 - 0.6)
+        if len(fitting):
+            wanted_count = counts[fitting[int(rng.integers(len(fitting)))]]
+            tries = tries[fitting[counts[fitting] == wanted_count]]
+        best: list[tuple[float, int, float]] = []
+        for choice in tries:
+            item = self.pool[self._clip[choice]]
+            for rate in (0.87, 1.0, 1.15):
+                if self._room[choice] < length * rate - 0.6:
+                    continue
+                score = self._fit(item, self._start[choice], rate, span, beats, weights)
+                score -= 0.5 * abs(self._rank[choice] - wanted)
+                score -= 0.35 * used[self._clip[choice]]
+                if previous is not None:
+                    here = item.wrists[int(self._start[choice] * FPS)]
+                    score -= 0.8 * float(np.linalg.norm(here - previous, axis=-1).mean())
+                best.append((score, int(choice), rate))
+        if not best:  # no clip is long enough: the longest one, slowed down as far as allowed
+            choice = int(self._room.argmax())
+            return choice, max(STRETCH[0], min(1.0, float(self._room[choice]) / length))
+        best.sort(reverse=True)
+        top = best[:4]
+        _, choice, rate = top[int(rng.integers(len(top)))]
+        return choice, rate
+
+    def _count(self, choice: int, length: float) -> int:
+        """Strokes within ``length`` seconds from a start."""
+        times, start = self.pool[self._clip[choice]].stroke_times, self._start[choice]
+        return int(((times >= start) & (times <= start + length)).sum())
+
+    def _fit(
+        self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
+        beats: np.ndarray, weights: np.ndarray,
+    ) -> float:  # fmt: skip
+        """How well strokes meet accents, both ways, 0 to 1."""
+        moved = span[0] + (item.stroke_times - offset) / rate
+        inside = (moved >= span[0]) & (moved <= span[1])
+        moved, strong = moved[inside], item.stroke_strengths[inside]
+        if not len(beats):
+            return 1.0 if not len(moved) else 1.0 / (1 + len(moved))
+        if not len(moved):
+            return 0.0
+        gap = np.abs(moved[:, None] - beats[None])
+        near = np.exp(-0.5 * (gap / 0.12) ** 2)
+        return float(
+            0.6 * (near.max(axis=1) * strong).sum() / strong.sum()
+            + 0.4 * (near.max(axis=0) * weights).sum() / weights.sum()
+        )
+
+    def _lay(
+        self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
+        beats: np.ndarray, frames: int, rng: np.random.Generator,
+    ) -> tuple[np.ndarray, int, np.ndarray]:  # fmt: skip
+        """Warp a candidate so that strokes meet accents; with real context for the cross-fades.
+
+        Returns: coded motion, its first frame, and where the strokes went (seconds).
+        """
+        source = item.stroke_times
+        target = span[0] + (source - offset) / rate
+        anchors = [(span[0], offset)]
+        for where, origin in zip(target, source, strict=True):
+            if not span[0] <= where <= span[1] or not len(beats):
+                continue
+            beat = beats[np.abs(beats - where).argmin()] + rng.normal(0, LOOSE)
+            before = anchors[-1]
+            if rng.random() > KEEP or beat - before[0] < 0.15 or abs(beat - where) > 0.3:
+                continue
+            slope = (origin - before[1]) / (beat - before[0])
+            if STRETCH[0] <= slope <= STRETCH[1]:
+                anchors.append((float(beat), float(origin)))
+        first = max(0, int(np.ceil((span[0] - BLEND) * FPS)))
+        last = min(frames, int((span[1] + BLEND) * FPS) + 1)
+        at = np.arange(first, last) / FPS
+        knots = np.array(anchors)
+        mapped = np.interp(at, knots[:, 0], knots[:, 1])
+        mapped = np.where(at < knots[0, 0], knots[0, 1] + (at - knots[0, 0]) * rate, mapped)
+        mapped = np.where(at > knots[-1, 0], knots[-1, 1] + (at - knots[-1, 0]) * rate, mapped)
+        # Kinks of the time map would be heard as jerks: smooth it over a fifth of a second.
+        mapped = smooth_times(mapped, 7)
+        moved = np.interp(source, mapped, at, left=np.nan, right=np.nan)
+        moved = moved[(moved >= span[0]) & (moved <= span[1])]
+        return sample_frames(item.motion, mapped * FPS), first, moved
+
+    def _assemble(
+        self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Join segments; what lies open between them is filled with a hold or a rest."""
+        pieces = self._with_rests(segments, frames, rng)
+        channels = pieces[0][1].shape[1]
+        out = np.zeros((frames, channels), dtype=np.float32)
+        filled = 0
+        for first, piece in pieces:
+            end = min(frames, first + len(piece))
+            piece = piece[: end - first]
+            if end <= filled:
+                continue
+            overlap = max(0, filled - first)
+            if overlap:
+                ramp = (np.arange(overlap) + 1) / (overlap + 1)
+                weight = (ramp**3 * (10 - 15 * ramp + 6 * ramp**2))[:, None].astype(np.float32)
+                out[first:filled] = out[first:filled] * (1 - weight) + piece[:overlap] * weight
+            out[max(first, filled) : end] = piece[overlap:]
+            filled = end
+        return self.codec.orthonormal(out)
+
+    def _with_rests(
+        self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
+    ) -> list[tuple[int, np.ndarray]]:
+        margin = int(BLEND * FPS)
+        pieces: list[tuple[int, np.ndarray]] = []
+        covered = 0
+        for first, piece in segments:
+            gap = first - covered
+            if gap > -margin // 2 and (gap + 2 * margin) / FPS > REST_PAUSE:
+                self._rest(pieces, max(0, covered - margin), first + margin, rng)
+            pieces.append((first, piece))
+            covered = first + len(piece)
+        if covered < frames:
+            self._rest(pieces, max(0, covered - margin), frames, rng)
+        if not pieces:
+            self._rest(pieces, 0, frames, rng)
+        return pieces
+
+    def _rest(
+        self, pieces: list[tuple[int, np.ndarray]], first: int, end: int, rng: np.random.Generator
+    ) -> None:
+        """Append calm real motion from frame ``first`` to ``end``, there and back if it is too short."""
+        length = end - first
+        item = self.rest[int(rng.integers(len(self.rest)))]
+        start = int(rng.integers(max(1, len(item.motion) - length)))
+        walk = np.arange(length) * 0.9 + start
+        period = 2 * (len(item.motion) - 1)
+        place = walk % period
+        place = np.where(place > period / 2, period - place, place)
+        pieces.append((first, sample_frames(item.motion, place)))
+
+
+def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float = 0.12) -> list[Candidate]:
+    """The calmest windows of a speaker's clips: what a pause is filled with."""
+    length = int(seconds * FPS)
+    found: list[tuple[float, Candidate, int]] = []
+    for item in pool:
+        for start in range(0, len(item.motion) - length, length // 2):
+            low = item.wrists[start : start + length, :, 1].mean()
+            found.append((float(item.speed[start : start + length].max()) + 0.4 * float(low), item, start))
+    found.sort(key=lambda entry: entry[0])
+    kept = found[: max(4, int(len(found) * share))]
+    return [
+        Candidate(
+            item.id, item.motion[start : start + length], item.wrists[start : start + length],
+            item.speed[start : start + length], np.zeros(0), np.zeros(0),
+        )
+        for _, item, start in kept
+    ]  # fmt: skip
+
+
+def _arousal(features: np.ndarray, span: tuple[float, float]) -> float:
+    part = features[int(span[0] * FPS) : max(int(span[0] * FPS) + 1, int(span[1] * FPS))]
+    return float(part[:, LAYOUT["energy"]].mean() + 0.5 * np.abs(part[:, LAYOUT["pitch"]]).mean())
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 0 to 1 (a single value is 0.5)."""
+    if len(values) < 2:
+        return np.full(len(values), 0.5)
+    return np.argsort(np.argsort(values)) / (len(values) - 1)

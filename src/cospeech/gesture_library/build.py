@@ -1,0 +1,243 @@
+"""From a store to a base: cut, measure, embed, write."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.progress import note, track
+from ..core.timing import FPS, seconds_to_frame
+from ..data.dataset import Item, Store
+from ..motion.codec import Codec
+from ..speech.layout import LAYOUT
+from ..speech.speech import Word
+from .catalogue import KINDS, Header, check_place, writing
+from .embedder import Embedder, Embedding, load_embedder
+from .expressiveness import Hands
+from .library import Base, check_header
+from .segments import SHORTEST, segments, speech_breaks
+from .shards import packed
+from .writer import Recording, Segment, Shards
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass
+class Added:
+    """What ``build_base``, ``add_to_base`` and ``merge_bases`` did."""
+
+    segments: int = 0
+    recordings: int = 0
+    seconds: float = 0.0
+    made_pairs: int = 0  # recordings that are made pairs, speech and motion never recorded together
+    there: int = 0  # recordings that were there already
+    short: int = 0  # recordings shorter than a second
+
+    def count(self, recording: Recording) -> None:
+        """One more."""
+        self.segments += len(recording.segments)
+        self.recordings += 1
+        self.seconds += len(recording.motion) / FPS
+        self.made_pairs += recording.kind == "made_pair"
+
+    def __str__(self) -> str:
+        text = f"{self.segments:,} segments ({self.seconds / 3600:.2f} h) of {self.recordings:,} recordings"
+        text += f", {self.made_pairs:,} of them made pairs" if self.made_pairs else ""
+        text += f"; {self.there:,} were there already" if self.there else ""
+        return text + (f"; {self.short:,} shorter than a second were left out" if self.short else "")
+
+
+def build_base(
+    store: str | Path,
+    out: str | Path,
+    *,
+    split: Sequence[str] = ("train",),
+    kinds: Sequence[str] = tuple(KINDS),
+    model: str | Path | Embedder = "alignment",
+    quiet: bool = False,
+) -> Added:
+    """Make a motion base of a store. One that is there is replaced when the new one is finished.
+
+    Args:
+        store: folder made by ``prepare``.
+        out: folder of the base.
+        split: parts of the store: train, val, test. ExGes takes the training part alone, so that nothing
+            of a test can be found [P].
+        kinds: which recordings: motion, pair (recorded together), made_pair, generated.
+        model: what makes the keys, a shipped model's name, a model folder or an ``Embedder``.
+        quiet: without progress and notes.
+    Raises:
+        UserError: anything given that cannot be used, the folder holds something else, or another process
+            is writing to it. The base is as it was then.
+    """
+    opened, out, embedder = Store(store), Path(out), load_embedder(model)
+    items = _chosen(opened, split, kinds)
+    header = _header(opened, embedder)
+    check_place(out)
+    added = Added()
+    with writing(out, create=True) as change:
+        change.start_anew(header)
+        shards = Shards(change, embedder.embedding)
+        for recording in _cut(opened, items, embedder, {}, added, quiet):
+            shards.add(recording)
+        if not added.segments:
+            raise UserError(f"no recording of {store} is a second long; nothing was written")
+        shards.finish()
+    _tell(added, quiet)
+    return added
+
+
+def add_to_base(
+    base: str | Path,
+    store: str | Path,
+    *,
+    split: Sequence[str] = ("train",),
+    kinds: Sequence[str] = tuple(KINDS),
+    model: str | Path | Embedder = "alignment",
+    quiet: bool = False,
+) -> Added:
+    """Add the recordings of a store that a motion base does not have yet.
+
+    Args:
+        base: folder of the base.
+        store: folder made by ``prepare``.
+        split: parts of the store: train, val, test.
+        kinds: which recordings: motion, pair (recorded together), made_pair, generated.
+        model: what makes the keys; must be what the base was made with.
+        quiet: without progress and notes.
+    Raises:
+        UserError: as ``build_base``; also if the base is of another skeleton, frame rate or embedding, or
+            has another recording of the same name.
+    """
+    opened, embedder, before = Store(store), load_embedder(model), Base(base)
+    items = _chosen(opened, split, kinds)
+    before.check_embedder(embedder)
+    check_header(before.header, _header(opened, embedder), before.folder)
+    added = Added()
+    with writing(before.folder) as change:
+        known = dict(change.connection.execute("SELECT name, digest FROM recording"))
+        shards = Shards(change, embedder.embedding)
+        for recording in _cut(opened, items, embedder, known, added, quiet):
+            shards.add(recording)
+        shards.finish()
+    _tell(added, quiet)
+    return added
+
+
+def _tell(added: Added, quiet: bool) -> None:
+    if added.made_pairs and not quiet:
+        note(f"{added.made_pairs:,} made pairs: their speech and motion were never recorded together")
+
+
+def _chosen(store: Store, split: Sequence[str], kinds: Sequence[str]) -> list[Item]:
+    for what, given, known in (("split", split, SPLITS), ("kind", kinds, tuple(KINDS))):
+        for name in given:
+            if name not in known:
+                raise UserError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    items = store.select(split=tuple(split), kind=tuple(kinds))
+    if not items:
+        raise UserError(
+            f"{store.folder} has no {' or '.join(kinds)} in {' or '.join(split)}; name other splits or kinds"
+        )
+    return items
+
+
+def _header(store: Store, embedder: Embedder) -> Header:
+    """What a base of this store would be. Raises UserError if the store is of another skeleton or rate."""
+    store.need_bodies("a motion base")
+    codec, written = Codec(), store.header.get("codec", {})
+    own = Header(Embedding.of(embedder), float(FPS), codec.body, codec.hands, LAYOUT.dim)
+    header = Header(
+        own.embedding, float(store.header.get("fps", FPS)), tuple(written.get("body", own.body)),
+        tuple(written.get("hands", own.hands)), int(store.header.get("feature_dim", own.features)),
+    )  # fmt: skip
+    if header != own:
+        raise UserError(
+            f"{store.folder} holds motion of another skeleton or rate, or other speech features than this "
+            "version; run `cospeech prepare` again in a new folder"
+        )
+    return header
+
+
+def _cut(
+    store: Store, items: list[Item], embedder: Embedder, known: dict[str, str], added: Added, quiet: bool
+) -> Iterator[Recording]:
+    """The recordings that are not known yet, each with its segments."""
+    codec, least = Codec(), max(round(SHORTEST * FPS), embedder.shortest)
+    for item in track(items, "motion base", total=len(items), quiet=quiet):
+        coded = store.motion(item)
+        features = None if item.kind == "motion" else store.features(item)
+        motion, digest = packed(coded), _digest(coded, features)
+        if item.id in known:
+            if known[item.id] != digest:
+                raise UserError(
+                    f"the base has another recording called {item.id!r}; prepare this one under another "
+                    "name, or build a base of its own"
+                )
+            added.there += 1
+            continue
+        if len(coded) < least:
+            added.short += 1
+            continue
+        words, hands = words_of(item), Hands(codec.decode(coded))
+        breaks = None if features is None else speech_breaks(features, words)
+        cut = tuple(
+            Segment(
+                start, end, None if words is None else words_within(words, start, end),
+                embedder.gesture(coded[start:end]),
+                None if features is None else embedder.speech(features[start:end]), hands.of(start, end),
+                embedder.gesture_frames(coded[start:end]) if embedder.fine else None,
+            )
+            for start, end in segments(hands.activity, breaks)
+        )  # fmt: skip
+        recording = Recording(
+            item.id, item.kind, item.split, item.speaker, item.emotion, origins(item), digest, motion, cut
+        )
+        added.count(recording)
+        yield recording
+
+
+def _digest(coded: np.ndarray, features: np.ndarray | None) -> str:
+    digest = hashlib.sha256(packed(coded).tobytes())
+    digest.update(b"" if features is None else features.astype(np.float16).tobytes())
+    return digest.hexdigest()[:16]
+
+
+def words_of(item: Item) -> tuple[Word, ...] | None:
+    """Words of a store's item, ``info["words"]`` as [[text, start, end], ...] in seconds; None without.
+
+    Raises:
+        UserError: they are of another form.
+    """
+    given = item.info.get("words")
+    if given is None:
+        return None
+    try:
+        return tuple(Word(str(text), float(start), float(end)) for text, start, end in given)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"the words of {item.id!r} are no list of [text, start, end]; run `cospeech prepare` again"
+        ) from None
+
+
+def words_within(words: Sequence[Word], start: int, end: int) -> tuple[Word, ...]:
+    """Words whose middle is in the frames from start to before end, in seconds from ``start``."""
+    offset = start / FPS
+    return tuple(
+        Word(word.text, round(word.start - offset, 4), round(word.end - offset, 4))
+        for word in words
+        if start <= seconds_to_frame((word.start + word.end) / 2) < end
+    )
+
+
+def origins(item: Item) -> tuple[str, ...]:
+    """What an item is made of: itself, or, if it is a made pair, its speech and its clips."""
+    if item.kind != "made_pair":
+        return (item.id,)
+    clips = {str(name).removesuffix("~") for name in item.info.get("sources", ())}  # "~": mirrored
+    return tuple(sorted({item.id.rpartition("#")[0] or item.id, *clips}))

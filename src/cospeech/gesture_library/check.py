@@ -1,0 +1,182 @@
+"""What is in a base, and whether it is whole."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..core.timing import FPS
+from ..motion.codec import Codec
+from .catalogue import FILE, KINDS
+from .embedder import Embedding
+from .library import Base
+from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_array, read_frame_keys
+
+
+@dataclass(frozen=True)
+class BaseInfo:
+    """What is in a base."""
+
+    folder: Path
+    segments: int
+    seconds: float
+    recordings: dict[str, int]  # by kind
+    splits: tuple[str, ...]
+    speakers: dict[str, int]  # segments of each
+    emotions: dict[str, int]  # likewise; "none" of those without
+    spoken: int  # segments with a key of their speech
+    with_words: int  # segments whose words are known
+    embedding: Embedding
+    shards: int
+    bytes: int  # on disk
+
+    def lines(self) -> list[str]:
+        """In words."""
+        mean = self.seconds / max(1, self.segments)
+
+        def counted(counts: dict[str, int]) -> str:
+            return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+        return [
+            f"motion base {self.folder}",
+            f"segments    {self.segments:,} of {self.seconds / 3600:.2f} h, {mean:.2f} s each",
+            f"recordings  {counted({KINDS.get(k, k): n for k, n in self.recordings.items()})}",
+            f"splits      {', '.join(self.splits) or 'none'}",
+            f"speakers    {counted(self.speakers)}",
+            f"emotions    {counted(self.emotions)}",
+            f"speech      known of {self.spoken:,} segments, words of {self.with_words:,}",
+            f"embedding   {self.embedding}",
+            f"on disk     {self.bytes / 1e6:.1f} MB in {self.shards} shards",
+        ]
+
+
+@dataclass(frozen=True)
+class BaseCheck:
+    """What ``check_base`` found."""
+
+    folder: Path
+    segments: int
+    usable: int  # segments of which everything is whole
+    problems: tuple[str, ...]  # one line each
+    leftovers: int  # files of a writing that was killed, or goes on just now; they do no harm
+
+    def lines(self) -> list[str]:
+        """In words, without the problems."""
+        result = [f"{self.usable:,} of {self.segments:,} segments of {self.folder} are whole"]
+        if self.leftovers:
+            result.append(
+                f"{self.leftovers} files belong to a writing that goes on or was killed; the next one "
+                "removes them"
+            )
+        return result
+
+    def complaint(self) -> str:
+        """The problems in one line, with what to do."""
+        return (
+            f"{self.folder} is damaged in {len(self.problems)} places and {self.segments - self.usable:,} "
+            f"of {self.segments:,} segments are lost; build it again, or keep the rest with `cospeech base "
+            f"merge {self.folder} -o NEW`"
+        )
+
+
+def base_info(base: str | Path) -> BaseInfo:
+    """What is in a motion base.
+
+    Args:
+        base: folder of the base.
+    Raises:
+        UserError: there is none, or it cannot be opened.
+    """
+    opened = Base(base)
+
+    def all_of(query: str) -> list[tuple]:  # type: ignore[type-arg]
+        return opened.catalogue.execute(query).fetchall()
+
+    def by(column: str) -> dict[str, int]:
+        return dict(
+            all_of(
+                f"SELECT coalesce({column}, 'none'), count(*) FROM entry JOIN recording "
+                "ON recording.id = recording GROUP BY 1 ORDER BY 1"
+            )
+        )
+
+    frames, spoken, words = all_of("SELECT total(end - start), total(spoken), count(words) FROM entry")[0]
+    return BaseInfo(
+        folder=opened.folder,
+        segments=len(opened),
+        seconds=frames / FPS,
+        recordings=dict(all_of("SELECT kind, count(*) FROM recording GROUP BY kind ORDER BY kind DESC")),
+        splits=tuple(name for (name,) in all_of("SELECT DISTINCT split FROM recording ORDER BY split DESC")),
+        speakers=by("speaker"),
+        emotions=by("emotion"),
+        spoken=int(spoken),
+        with_words=words,
+        embedding=opened.header.embedding,
+        shards=all_of("SELECT count(*) FROM shard")[0][0],
+        bytes=sum(file.bytes for file in opened.files) + (opened.folder / FILE).stat().st_size,
+    )
+
+
+def check_base(base: str | Path) -> BaseCheck:
+    """Read everything and compare it with the catalogue.
+
+    Args:
+        base: folder of the base.
+    Raises:
+        UserError: there is none, or it cannot be opened at all.
+    """
+    opened = Base(base)
+    problems = [f"{opened.folder / FILE}: {text}" for text in _catalogue_problems(opened.catalogue)]
+    usable = 0
+    files: dict[int, list[ShardFile]] = {}
+    for file in opened.files:
+        files.setdefault(file.shard, []).append(file)
+    query = "SELECT id, first_row, rows, frames FROM shard ORDER BY id"
+    for shard, first, rows, frames in opened.catalogue.execute(query).fetchall():
+        found = list(_shard_problems(opened, files.get(shard, []), rows, frames))
+        last = opened.catalogue.execute(
+            "SELECT count(*), max(first + end - start) FROM entry WHERE shard = ? AND row BETWEEN ? AND ?",
+            (shard, first, first + rows - 1),
+        ).fetchone()
+        if last[0] != rows or last[1] > frames:
+            found.append(f"{opened.folder / FILE}: the rows of shard {shard} do not fit it")
+        problems += found
+        usable += 0 if found else rows
+    known = {file.name for file in opened.files}
+    return BaseCheck(
+        opened.folder, len(opened), usable, tuple(problems), len(leftovers(opened.folder, known))
+    )
+
+
+def _catalogue_problems(catalogue: sqlite3.Connection) -> Iterator[str]:
+    for (text,) in catalogue.execute("PRAGMA integrity_check"):
+        if text != "ok":
+            yield str(text)
+    rows, highest = catalogue.execute("SELECT count(*), max(row) FROM entry").fetchone()
+    covered = catalogue.execute("SELECT total(rows) FROM shard").fetchone()[0]
+    if rows and (highest != rows - 1 or covered != rows):
+        yield "its rows are not numbered without gaps"
+    query = "SELECT count(*) FROM entry WHERE recording NOT IN (SELECT id FROM recording)"
+    if catalogue.execute(query).fetchone()[0]:
+        yield "it has segments of no recording"
+
+
+def _shard_problems(base: Base, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
+    for role in {MOTION, KEYS[0]} - {file.role for file in files}:
+        yield f"{base.folder / FILE}: a shard has no file of its {role}"
+    for file in files:
+        channels = Codec().channels if file.role == MOTION else base.header.embedding.size
+        try:
+            array = read_array(base.folder, file)
+            if file.role == FRAMES and len(read_frame_keys(base.folder, file)[1]) != rows:
+                yield f"{base.folder / file.name} has keys of another number of segments"
+        except Damaged as error:
+            yield str(error)
+            continue
+        if file.role in (MOTION, *KEYS) and array.shape != (
+            frames if file.role == MOTION else rows,
+            channels,
+        ):
+            yield f"{base.folder / file.name} has the shape {list(array.shape)}"

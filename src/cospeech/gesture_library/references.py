@@ -1,0 +1,185 @@
+"""A motion base as the library of a method: a real gesture for each part of a speech.
+
+ExGes, section "Motion retrieval". What the paper leaves open is ours [D]: segments of speech are found as
+those of a base are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
+the base has keys of frames; and of what is near one is taken that begins where the last one ended, has the
+liveliness that is asked for, was said with like words and was not used just before.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.timing import FPS, seconds_to_frame
+from ..methods.exges.references import Reference, fitted
+from ..motion.codec import Codec
+from ..speech.layout import LAYOUT
+from ..speech.speech import Word
+from .embedder import Embedder, shipped_embedder
+from .library import Base, Hit
+from .sample import Filters
+from .segments import loudness, segments, speech_breaks
+from .semantics import classes
+from .shards import Damaged
+
+NEAREST = 48  # segments that are looked at more closely
+SPOKEN = 0.15  # share of a slot that must be speech, else it asks for nothing
+WORD = 0.15  # what a word of one class is worth, in cosine
+JOIN = 0.15  # what a jump of one radian in the mean joint costs
+LIVELY = 0.15  # what twice the speed that was asked for costs
+HEARD = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
+USED = 0.3  # what it costs to come again
+LENGTH = 0.1  # what half or twice the length of the slot costs
+CLOSER = 12  # segments whose motion is looked at
+CHANCE = 0.02  # deviation of the dice that make another take of another seed
+
+
+BODY = Codec().slices["body"]
+
+
+class BaseLibrary:
+    """References out of a motion base."""
+
+    def __init__(self, base: Base, embedder: Embedder | None = None) -> None:
+        """Open a library.
+
+        Args:
+            embedder: what the base's keys were made with; the shipped model that did if None.
+        Raises:
+            UserError: the base was made with another embedder, or with none that is shipped.
+        """
+        self.base = base
+        found = embedder or shipped_embedder(base.header.embedding)
+        if found is None:
+            raise UserError(
+                f"{base.folder} was made with the embedding {base.header.embedding}, which is not shipped; "
+                "name the model it was made with (--base-model)"
+            )
+        base.check_embedder(found)
+        self.embedder = found
+        self.name = base.folder.name
+
+    def references(
+        self, features: np.ndarray, words: tuple[Word, ...], *, speaker: str | None, emotion: str | None,
+        liveliness: float, seed: int, rule: str,
+    ) -> list[Reference]:  # fmt: skip
+        """A gesture for each part of a speech [T, 48] that is spoken, in order of time.
+
+        Args:
+            words: of the speech, in seconds; none if they are not known.
+            speaker, emotion: filters, which are left out where the base has nothing of both.
+            liveliness: wanted hand speed over the usual one.
+            rule: "best", or "random" (any segment that the filters let through, to compare with).
+        """
+        rng = np.random.default_rng([seed, 5])
+        filters = self._filters(speaker, emotion)
+        found: list[Reference] = []
+        used: dict[str, int] = {}
+        slots = [
+            (first, last)
+            for first, last in segments(loudness(features), speech_breaks(features, words))
+            if last - first >= self.embedder.shortest
+            and LAYOUT.get(features[first:last], "speech").mean() >= SPOKEN
+        ]
+        speeds = liveliness * self._speeds(slots, features, filters, rng)
+        for slot, speed in zip(slots, speeds, strict=True):
+            said = [w.text for w in words if slot[0] <= seconds_to_frame((w.start + w.end) / 2) < slot[1]]
+            hits = self._hits(features[slot[0] : slot[1]], filters, rule, rng)
+            gains = [self._gain(h, said, slot, speed, used) + rng.normal(0, CHANCE) for h in hits]
+            before = found[-1] if found and found[-1].slot[1] == slot[0] else None
+            chosen = self._chosen(slot, hits, gains, said, before)
+            if chosen is not None:
+                used[chosen.id] = used.get(chosen.id, 0) + 1
+                found.append(chosen)
+        return found
+
+    def _chosen(
+        self, slot: tuple[int, int], hits: list[Hit], gains: list[float], said: list[str],
+        before: Reference | None,
+    ) -> Reference | None:  # fmt: skip
+        """The best of the hits whose motion can be read; read are only the few that may win."""
+        best: tuple[float, Reference] | None = None
+        last = None if before is None else fitted(before, 1)[0][-1]
+        read = 0
+        for k in np.argsort(gains)[::-1].tolist():
+            if read == CLOSER or (best is not None and gains[k] <= best[0]):
+                break
+            try:
+                reference = self._reference(slot, hits[k], said)
+            except Damaged as error:
+                self.base.tell(error)
+                continue
+            read += 1
+            gain = gains[k]
+            if last is not None:
+                first = fitted(reference, 1)[0][0]
+                gain -= JOIN * 4 * float(np.abs(first[BODY] - last[BODY]).mean())
+            if best is None or gain > best[0]:
+                best = (gain, reference)
+        return None if best is None else best[1]
+
+    def _filters(self, speaker: str | None, emotion: str | None) -> Filters:
+        """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
+        known = speaker if speaker in self.base.speakers else None
+        present = self.base.keys("gesture").present
+        for own in (
+            Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)
+        ):  # fmt: skip
+            allowed = self.base.allowed(own)
+            if allowed is None or (allowed & present).any():
+                return own
+        return Filters()
+
+    def _speeds(
+        self, slots: list[tuple[int, int]], features: np.ndarray, filters: Filters, rng: np.random.Generator
+    ) -> np.ndarray:  # fmt: skip
+        """Hand speed that each slot asks for, metres a second: as calm and as lively as the base is.
+
+        The slots share out the quantiles of what the filters let through, the livelier voice the livelier
+        gesture. Were all slots to ask for the mean, nobody would ever hold still.
+        """
+        if not slots:
+            return np.zeros(0)
+        voiced = np.array([loudness(features[a:b]).mean() for a, b in slots])
+        heard = voiced.argsort().argsort() / len(slots)
+        order = (HEARD * heard + (1 - HEARD) * rng.random(len(slots))).argsort().argsort()
+        speed, allowed = self.base.speeds, self.base.allowed(filters)
+        return np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
+
+    def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
+        if rule == "random":
+            present, allowed = self.base.keys("gesture").present, self.base.allowed(filters)
+            rows = np.flatnonzero(present if allowed is None else present & allowed)
+            return [Hit(1, 0.0, self.base.entries([int(rng.choice(rows))])[0])] if len(rows) else []
+        key = self.embedder.speech(part)
+        hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
+        return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
+
+    def _gain(
+        self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]
+    ) -> float:
+        """How good a hit is, but for how it joins."""
+        entry = hit.entry
+        gain = hit.score - USED * used.get(entry.id, 0)
+        gain -= LIVELY * abs(float(np.log2((entry.expressiveness.speed + 0.02) / (speed + 0.02))))
+        gain -= LENGTH * abs(float(np.log2((entry.last - entry.first) / (slot[1] - slot[0]))))
+        if said and entry.words:
+            gain += WORD * bool(set(classes(said)) & set(classes(w.text for w in entry.words)))
+        return gain
+
+    def _reference(self, slot: tuple[int, int], hit: Hit, said: list[str]) -> Reference:
+        entry = hit.entry
+        info: dict[str, Any] = {
+            "speaker": entry.speaker, "emotion": entry.emotion, "kind": entry.kind,
+            "recorded_from": round(entry.first / FPS, 3), "recorded_to": round(entry.last / FPS, 3),
+            "words": entry.text, "said": " ".join(said) or None,
+        }  # fmt: skip
+        if said and entry.words:
+            ours, theirs = classes(said), classes(w.text for w in entry.words)
+            meant = sorted(set(ours) & set(theirs))
+            if meant:
+                info["meaning"] = {"class": meant[0], "word": ours[meant[0]], "theirs": theirs[meant[0]]}
+        return Reference(slot, self.base.coded(entry), entry.id, hit.score, info)

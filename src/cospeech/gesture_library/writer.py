@@ -1,0 +1,130 @@
+"""Shards and catalogue rows of new recordings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from ..speech.speech import Word
+from .catalogue import Writing
+from .expressiveness import Expressiveness
+from .sample import plain_text
+from .shards import FRAMES, MOTION, write_shard_file
+
+SHARD_FRAMES = 40_000  # about 22 minutes a shard, 21 MB
+
+
+@dataclass(frozen=True)
+class Segment:
+    """What is written of one segment."""
+
+    start: int  # frames in the recording
+    end: int
+    words: tuple[Word, ...] | None  # seconds from the segment's start
+    gesture: np.ndarray  # [E]
+    speech: np.ndarray | None  # [E]
+    expressiveness: Expressiveness
+    frames: np.ndarray | None = None  # [N, E'] keys of its frames, if the embedder gives any
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is written of one recording."""
+
+    name: str
+    kind: str
+    split: str
+    speaker: str
+    emotion: str | None
+    origins: tuple[str, ...]  # what it is made of, see ``build.origins``
+    digest: str  # of motion and speech
+    motion: np.ndarray  # [T, C] int16
+    segments: tuple[Segment, ...]
+
+
+class Shards:
+    """Writes recordings into shards, numbered after those that the base has. No recording is in two.
+
+    Rows are kept back to the end: as long as nothing is written into the catalogue, readers never wait.
+    """
+
+    def __init__(self, change: Writing, embedding: int) -> None:
+        """``embedding``: E."""
+        self._change, self._embedding = change, embedding
+        self._waiting: list[Recording] = []
+        self._frames = 0  # of those
+        self._rows: dict[str, list[tuple[Any, ...]]] = {
+            name: [] for name in ("shard", "file", "recording", "origin", "entry")
+        }
+        self._shard, self._recording, self._row = (
+            self._after(table, column)
+            for table, column in (("shard", "id"), ("recording", "id"), ("entry", "row"))
+        )
+
+    def _after(self, table: str, column: str) -> int:
+        query = f"SELECT coalesce(max({column}), -1) FROM {table}"
+        return int(self._change.connection.execute(query).fetchone()[0]) + 1
+
+    def add(self, recording: Recording) -> None:
+        """Add a recording; a shard is written when it is full."""
+        self._waiting.append(recording)
+        self._frames += len(recording.motion)
+        if self._frames >= SHARD_FRAMES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting as one shard."""
+        found = [segment for recording in self._waiting for segment in recording.segments]
+        if not found:
+            return
+        motion = np.concatenate([recording.motion for recording in self._waiting])
+        none = np.zeros(self._embedding, dtype=np.float32)
+        arrays = {MOTION: motion, "gesture": np.stack([segment.gesture for segment in found])}
+        if any(segment.speech is not None for segment in found):
+            arrays["speech"] = np.stack([none if one.speech is None else one.speech for one in found])
+        for role, array in arrays.items():
+            array = array if role == MOTION else array.astype(np.float32)
+            file = write_shard_file(self._change.folder, self._shard, role, array)
+            self._rows["file"].append(tuple(asdict(file).values()))
+        fine = [segment.frames for segment in found if segment.frames is not None]
+        if len(fine) == len(found):
+            keys = np.concatenate(fine).astype(np.float16)
+            counts = np.array([len(own) for own in fine], dtype=np.int64)
+            file = write_shard_file(self._change.folder, self._shard, FRAMES, keys, counts=counts)
+            self._rows["file"].append(tuple(asdict(file).values()))
+        self._rows["shard"].append((self._shard, self._row, len(found), len(motion)))
+        offset = 0
+        for recording in self._waiting:
+            self._describe(recording, offset)
+            offset += len(recording.motion)
+        self._shard, self._waiting, self._frames = self._shard + 1, [], 0
+
+    def _describe(self, recording: Recording, offset: int) -> None:
+        """Rows of a recording whose first frame is so far into the shard."""
+        one = recording
+        self._rows["recording"].append(
+            (self._recording, one.name, one.kind, one.split, one.speaker, one.emotion, len(one.motion),
+             one.digest)
+        )  # fmt: skip
+        self._rows["origin"] += [(self._recording, name) for name in one.origins]
+        for segment in recording.segments:
+            words = text = None
+            if segment.words is not None:
+                words = json.dumps([list(asdict(word).values()) for word in segment.words])
+                text = plain_text(" ".join(word.text for word in segment.words))
+            figures = asdict(segment.expressiveness).values()
+            self._rows["entry"].append(
+                (self._row, self._recording, self._shard, offset + segment.start, segment.start, segment.end,
+                 int(segment.speech is not None), words, text, *figures)
+            )  # fmt: skip
+            self._row += 1
+        self._recording += 1
+
+    def finish(self) -> None:
+        """Write the last shard, and all rows into the catalogue."""
+        self.flush()
+        for table, rows in self._rows.items():
+            self._change.insert(table, rows)

@@ -1,0 +1,327 @@
+"""Training the chronological speech-gesture alignment on a store, and its export.
+
+Contextual Gesture, section 3.1 and appendix F (retrieval). See ``methods/alignment/network.py``.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...data.dataset import Item, Store
+from ...motion.codec import Codec
+from ...speech.encoders.settings import WORDS
+from ...speech.layout import LAYOUT
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.onnx_export import export_graph, round_weights
+from ..modalities import described_part
+from .network import AlignConfig, Alignment, alignment_loss, cosines
+from .segments import frames_of, other_order, segments
+
+METHOD = "alignment"
+WINDOW = 144  # frames, 4.8 s; the paper trains on 3.2 s and retrieves among 4 s
+RANKS = (1, 2, 3, 5, 10)  # [P]
+SPOKEN = 0.3  # share of a window that is speech, at least, if it can be had
+TRIES = 12
+OFFSET = 0.02  # of every channel by augmentation, in its own unit
+
+
+class AlignmentWindows:
+    """Windows of speech and its motion, no two of a batch of one voice while there are voices enough.
+
+    When the voices are used up, other recordings of them follow, and never two windows of one recording.
+    A window whose motion comes from the clips of another one in the batch is avoided; where it cannot
+    be, ``same`` tells, and the two are not negatives of each other.
+    """
+
+    def __init__(
+        self, store: Store, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
+        batch_size: int = 64, seed: int = 0, cut: float = 0.0, augment: bool = False, part: str = "body",
+    ) -> None:  # fmt: skip
+        """Prepare to draw.
+
+        Args:
+            part: of the store's space, whose motion is seen: body or face.
+            cut: share of the samples whose speech and gesture are both put in one other order first. They
+                still belong together, so that to hear a cut is not to know what is wrong. [D]
+            augment: mirror motion, and turn every channel by a small constant a window.
+
+        Raises:
+            UserError: the store has no two recordings that are long enough, or no such part.
+        """
+        self.store, self.window, self.batch_size, self.seed = store, window, batch_size, seed
+        self.cut, self.augment, self.codec = cut, augment, store.space.part(part)
+        self.features, self.words = input_sizes(store)
+        self.items = [i for i in store.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
+        self.voices: dict[str, dict[str, list[Item]]] = {}  # voice -> recording -> its items
+        for item in self.items:
+            self.voices.setdefault(voice_of(item), {}).setdefault(recording_of(item), []).append(item)
+        self.last: list[Item] = []  # of the batch that was made last
+        self.recordings = sum(len(recordings) for recordings in self.voices.values())
+        if self.recordings < 2:
+            raise UserError(
+                f"the store has {self.recordings} recordings of speech with motion of {window / 30:.1f} s or "
+                f"longer in {', '.join(splits)} and two are needed; prepare more, or name other splits"
+            )
+
+    def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
+        """mean [C], std [C] and pace [] of the motion, of some of the items."""
+        some = self.items[:: max(1, len(self.items) // 200)]
+        motions = [self.store.motion(item, part=self.codec.part) for item in some]
+        motions += [self.codec.mirror(motion) for motion in motions]
+        stacked = np.concatenate(motions)
+        # One scale a part, so that no joint that hardly moves is blown up.
+        std = np.empty(self.codec.channels, dtype=np.float32)
+        for part in self.codec.slices.values():
+            std[part] = np.sqrt(stacked[:, part].var(0).mean()) + 1e-6
+        changes = np.concatenate([np.diff(motion / std, axis=0) for motion in motions])
+        pace = float(np.sqrt((changes[:, : self.codec.seen] ** 2).mean())) + 1e-6
+        return torch.from_numpy(stacked.mean(0)), torch.from_numpy(std), torch.tensor(pace)
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        """features [B, T, F], motion [B, T, C], shuffled [B, T, F], same [B, B]; words and shuffled_words
+        [B, T, W] if the store has any."""
+        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
+        rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
+        self.last = [item for item, _ in rows]
+        features, motions, shuffled = [], [], []
+        for item, start in rows:
+            speech = self.store.inputs(item, start, start + self.window)
+            motion = self.store.motion(item, start, start + self.window, part=self.codec.part)
+            if self.augment:
+                if rng.random() < 0.5:
+                    motion = self.codec.mirror(motion)
+                motion = motion + rng.normal(0, OFFSET, (1, motion.shape[1])).astype(np.float32)
+            parts = segments(speech)
+            order = tuple(range(len(parts)))
+            if rng.random() < self.cut:
+                order = other_order(len(parts), rng)
+            wrong = other_order(len(parts), rng, order)
+            features.append(speech[frames_of(parts, order)])
+            motions.append(motion[frames_of(parts, order)])
+            shuffled.append(speech[frames_of(parts, wrong)])
+        arrays = {"features": features, "motion": motions, "shuffled": shuffled}
+        batch = {name: torch.from_numpy(np.stack(value)) for name, value in arrays.items()}
+        if self.words:
+            for name, own in (("features", "words"), ("shuffled", "shuffled_words")):
+                batch[name], batch[own] = batch[name].split((self.features, self.words), -1)
+        return {**batch, "same": torch.tensor([[bool(a & b) for b in sources] for a in sources])}
+
+    def _drawn(
+        self, size: int, rng: np.random.Generator
+    ) -> tuple[list[tuple[Item, int]], list[frozenset[str]]]:
+        """Items and first frames of a batch, and the clips that their motion is made of."""
+        rows: list[tuple[Item, int]] = []
+        sources: list[frozenset[str]] = []
+        used: set[str] = set()
+        size = min(size, self.recordings)
+        left = {voice: list(recordings) for voice, recordings in self.voices.items()}
+        while len(rows) < size:
+            for voice in rng.permutation(sorted(left)):
+                best: tuple[float, Item, int] | None = None
+                for _ in range(TRIES):  # what shares no motion and is speech, if it can be had
+                    recording = left[voice][int(rng.integers(len(left[voice])))]
+                    choice = self.voices[voice][recording]
+                    item = choice[int(rng.integers(len(choice)))]
+                    start = int(rng.integers(item.frames - self.window + 1))
+                    spoken = self.store.features(item, start, start + self.window)[:, LAYOUT["speech"]].mean()
+                    badness = 2.0 * bool(sources_of(item) & used) + float(spoken < SPOKEN)
+                    if best is None or badness < best[0]:
+                        best = (badness, item, start)
+                    if badness == 0:
+                        break
+                assert best is not None
+                rows.append(best[1:])
+                sources.append(sources_of(best[1]))
+                used |= sources[-1]
+                left[voice].remove(recording_of(best[1]))
+                if len(rows) == size:
+                    break
+            left = {voice: recordings for voice, recordings in left.items() if recordings}
+        return rows, sources
+
+
+def input_sizes(store: Store) -> tuple[int, int]:
+    """Columns of sound (features, and a speech encoder's) and of words in what a store has of speech."""
+    columns = {name: part.stop - part.start for name, part in store.slices.items()}
+    words = columns.pop(WORDS, 0)
+    return sum(columns.values()), words
+
+
+def voice_of(item: Item) -> str:
+    """Who speaks: of a made pair the voice, of a recorded one the speaker."""
+    return str(item.info.get("voice", item.speaker))
+
+
+def recording_of(item: Item) -> str:
+    """The recording that is spoken; made pairs have several partners for each ("recording#number")."""
+    return item.id.rsplit("#", 1)[0]
+
+
+def sources_of(item: Item) -> frozenset[str]:
+    """Clips that the motion is made of, mirrored ("~") or not."""
+    return frozenset(str(name).rstrip("~") for name in item.info.get("sources", [item.id]))
+
+
+def fit_alignment(
+    store: Store, folder: str | Path, *, config: AlignConfig | None = None,
+    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
+    cut: float = 0.5, part: str = "body",
+) -> Alignment:  # fmt: skip
+    """Train the encoders of speech and of a part, body or face; continues a run found in ``folder``.
+
+    Args:
+        part: of the store's space.
+        cut: see ``AlignmentWindows``; the paper has 0.
+
+    Raises:
+        UserError: too little speech with motion, no such part, or a run of other sizes in the folder.
+    """
+    config, training, codec = config or AlignConfig(), training or TrainConfig(), store.space.part(part)
+    sound, words = input_sizes(store)
+    config = replace(config, features=sound, words=words, channels=codec.channels, seen=codec.seen)
+    windows = AlignmentWindows(
+        store, splits=splits, batch_size=training.batch_size, seed=training.seed,
+        cut=cut if config.chronological else 0.0, augment=True, part=part,
+    )  # fmt: skip
+    torch.manual_seed(training.seed)
+    model = Alignment(config, *windows.statistics())
+    judged = None
+    try:
+        if held_out not in splits:
+            judged = {
+                name: AlignmentWindows(store, splits=(held_out,), batch_size=32, seed=1, cut=share, part=part)
+                for name, share in (("true", 0.0), ("cut", 1.0))
+            }
+    except UserError:  # nothing is held out: train without figures
+        judged = None
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, Alignment)
+        assert judged is not None
+        batches = [judged["true"](step, Place()) for step in range(8)]
+        return alignment_quality(network, batches, [judged["cut"](step, Place()) for step in range(8)])
+
+    fit(
+        model, alignment_loss, windows, folder, training, validate=validate if judged else None,
+        describe={"method": METHOD, "config": asdict(config), "splits": list(splits), "cut": cut,
+                  "made_pairs": store.header.get("made_pairs", False), "store": store.fingerprint,
+                  "encoders": store.header.get("encoders", {}), **described_part(store, part)},
+    )  # fmt: skip
+    return model
+
+
+@torch.no_grad()
+def alignment_quality(network: Alignment, batches: list[Batch], cuts: list[Batch]) -> dict[str, float]:
+    """Figures of batches (32 pairs each, or as many as there are): percent, chance beside each.
+
+    ``speech_r@k`` and ``gesture_r@k``: the right one is among the k nearest (appendix F); speech, or the
+    gesture, is what asks. ``order``: the gesture is nearer to its speech than to it shuffled.
+    ``order_stranger``: likewise, asked of another sample's gesture; above chance means that the encoder
+    hears the cut, whatever the gesture. ``order_cut``: both sides were put into one other order first,
+    so that right and wrong are cut alike.
+    """
+    sums: dict[str, float] = {}
+
+    def add(name: str, value: float, count: int) -> None:
+        sums[name] = sums.get(name, 0.0) + 100 * value / count
+
+    device = next(network.parameters()).device
+    for batch in batches:
+        speech, gesture, shuffled = _embedded(network, batch, device)
+        near, size = cosines(speech, gesture), len(speech)
+        for side, table in (("speech", near), ("gesture", near.T)):
+            right = table.diagonal()[:, None]
+            rank = 1 + (table > right).sum(1) + ((table == right).sum(1) - 1) / 2
+            for k in RANKS:
+                add(f"{side}_r@{k}", float((rank <= k).float().mean()), len(batches))
+        for k in RANKS:
+            add(f"chance_r@{k}", min(1.0, k / size), len(batches))
+        wrong = F.cosine_similarity(gesture, shuffled)
+        add("order", _above(near.diagonal(), wrong), len(batches))
+        strange = gesture.roll(1, 0)
+        toward, away = F.cosine_similarity(strange, speech), F.cosine_similarity(strange, shuffled)
+        add("order_stranger", _above(toward, away), len(batches))
+    for batch in cuts:
+        speech, gesture, shuffled = _embedded(network, batch, device)
+        toward, away = F.cosine_similarity(gesture, speech), F.cosine_similarity(gesture, shuffled)
+        add("order_cut", _above(toward, away), len(cuts))
+    return {**sums, "chance_order": 50.0}
+
+
+def _above(a: Tensor, b: Tensor) -> float:
+    """Share of a > b; a tie counts half."""
+    return float(((a > b).float() + 0.5 * (a == b).float()).mean())
+
+
+def _embedded(network: Alignment, batch: Batch, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Embeddings [B, E] of speech, gesture and shuffled speech."""
+    batch = {name: value.to(device) for name, value in batch.items()}
+    return (
+        network.speech(batch["features"], batch.get("words"))[1],
+        network.gesture(batch["motion"])[1],
+        network.speech(batch["shuffled"], batch.get("shuffled_words"))[1],
+    )
+
+
+def load_alignment_run(folder: str | Path) -> tuple[Alignment, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    network, described = saved_run(folder, {METHOD: lambda sizes: Alignment(AlignConfig(**sizes))})
+    assert isinstance(network, Alignment)
+    return network, described
+
+
+def export_sides(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig, out: Path) -> None:
+    """Write speech.onnx and gesture.onnx, each with the outputs frames and embedding, weights as int8.
+
+    Args:
+        speech: takes features [B, T, F], and words [B, T, W] if ``sizes`` has any.
+        gesture: takes coded motion [B, T, C].
+    """
+    heard = {"features": sizes.features} | ({"words": sizes.words} if sizes.words else {})
+    for name, graph, inputs in (("speech", speech, heard), ("gesture", gesture, {"motion": sizes.channels})):
+        example = [torch.zeros(1, 8 * sizes.downsample, columns) for columns in inputs.values()]
+        dynamic = {label: {1: "frames"} for label in inputs}
+        export_graph(
+            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{name}.onnx", store="int8"
+        )
+
+
+def export_alignment(
+    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+    results: dict[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
+
+    Raises:
+        UserError: the folder is no such run, or nothing has been saved yet.
+    """
+    from ... import __version__
+
+    network, described = load_alignment_run(run)
+    config, out = network.config, Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    round_weights(network, "int8")
+    export_sides(network.speech, network.gesture, config, out)
+    written: dict[str, Any] = {"codec": {"body": list(Codec().body), "hands": list(Codec().hands)}}
+    if described.get("part", "body") != "body" or config.channels != Codec().channels:
+        written = {"space": described["space"]}
+    text = {
+        "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
+        "config": asdict(config), "part": described.get("part", "body"), **written, "fps": 30,
+        "trained_on": described["splits"], "made_pairs": described["made_pairs"],
+        "store": described["store"], "encoders": described.get("encoders", {}),
+        "credits": credits or [], "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out

@@ -1,0 +1,372 @@
+"""The masked generator of the first token layer and the residual generator of the others.
+
+Contextual Gesture, section 3.2 (sizes in the paper: 384/1024, 8 and 6 layers), after MoMask. The speech
+encoder is that of the alignment (``align.py``) and begins with its weights; blocks look at it by
+cross-attention.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...nn.condition import Conditioner
+from ...nn.transformer import ConditionedBlock
+from ..alignment.network import AlignConfig, Alignment, SpeechContent
+from ..tokenizer.network import Tokenizer
+
+RESIDUALS = ("latent", "codes", "none")
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Sizes of both generators and the ways of training them."""
+
+    features: int = 48  # F of the speech features
+    words: int = 0  # W of a word embedding that joins frame by frame; 0: none
+    codes: int = 512  # S of the tokenizer
+    layers: int = 16  # K of the tokenizer
+    latent: int = 128  # D' of the tokenizer
+    downsample: int = 4  # frames a token
+    window: int = 56  # tokens that are seen at once, 7.5 s; the paper has 80 frames of 3.2 s
+    styles: int = 5  # speakers whose manner is learned
+    emotions: int = 10
+    width: int = 256
+    heads: int = 4
+    hidden: int = 1024  # [P]
+    depth: int = 6  # blocks of the masked generator; the paper has 8
+    residual_depth: int = 4  # blocks of the residual generator; the paper has 6
+    speech_width: int = 256  # of the speech encoder, as the alignment has it; the paper has 384
+    speech_depth: int = 2  # [P]
+    speech_heads: int = 4
+    speech_hidden: int = 1024  # [P]
+    fusion: str = "cross"  # [P]; or "concat" or "both" (see ``nn.transformer``)
+    aligned: bool = True  # the speech encoder begins with the weights of the alignment [P]
+    # What the residual generator gives. "codes": layer after layer, by cross-entropy [P]. "latent": the
+    # sum of all further layers at once, by regression; one pass, and no layer that is unsure makes the
+    # hands tremble [D]. "none": nothing.
+    residual: str = "latent"
+    quantised: bool = True  # False: no first layer either; all of the latent is regressed (an ablation)
+    dropout: float = 0.1
+    drop_speech: float = 0.1  # chance that a sample trains without speech, for guidance
+    drop_condition: float = 0.1  # chance without emotion, style or intensity, each by itself
+    mask_low: float = 0.5  # [P] mask ratio U(0.5, 1)
+    prefix: float = 0.6  # chance that the window's beginning is given
+    suffix: float = 0.15  # chance that its end is given
+    label_smoothing: float = 0.0
+    wrong: float = 0.1  # share of first-layer codes that the residual generator is shown wrong [D]
+    # Weights of the losses through the tokenizer's decoder, in its normalised channels [D]; the paper
+    # gives 50 for the reconstruction, in other units.
+    decoded: int = 12  # so many samples of a batch are decoded; 0: none
+    reconstruction: float = 0.5
+    velocity: float = 1.0
+    acceleration: float = 0.5
+
+
+class SpeechEncoder(nn.Module):
+    """Speech features [B, T, F], and words [B, T, W] if any, -> [B, T / downsample, D].
+
+    The content encoder of the alignment without its head, and a map to the generator's width.
+    """
+
+    def __init__(self, sizes: AlignConfig, width: int) -> None:
+        """sizes: of the encoder, without embedding; width: of what looks at it."""
+        super().__init__()
+        self.content = SpeechContent(sizes)
+        self.out: nn.Module = nn.Identity() if sizes.width == width else nn.Linear(sizes.width, width)
+
+    def begin_with(self, alignment: Alignment) -> None:
+        """Take the weights of an alignment's speech encoder. Raises ValueError if its sizes differ."""
+        known = {
+            name: value
+            for name, value in alignment.speech.state_dict().items()
+            if not name.startswith("encoder.head.")
+        }
+        own = self.content.state_dict()
+        wrong = [n for n in own if n not in known or known[n].shape != own[n].shape]
+        if wrong:
+            raise ValueError(f"the alignment's speech encoder has other sizes ({wrong[0]})")
+        self.content.load_state_dict(known)
+
+    def forward(self, features: Tensor, words: Tensor | None = None) -> Tensor:
+        y: Tensor = self.out(self.content.frames(features, words))
+        return y
+
+
+class MaskedGenerator(nn.Module):
+    """Logits of the first-layer codes of a window, some of them given and some masked."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(config.codes + 1, config.width)  # the last one is the mask
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
+        self.blocks = _blocks(config, config.depth)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.codes)
+
+    @torch.no_grad()
+    def begin_with(self, vectors: Tensor) -> None:
+        """Embed codes, and score them, by the vectors [S, D] that they stand for; like codes are then alike
+        from the first step on, which brings training forward a good deal. [D]"""
+        spread = _spread(vectors, self.tokens.embedding_dim)
+        self.tokens.weight[:-1] = spread
+        self.tokens.weight[-1] = 0
+        self.head.weight.copy_(spread * self.tokens.embedding_dim**-0.5)
+
+    def forward(
+        self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> Tensor:
+        """codes [B, N] with S for masked, speech [B, N, D] -> logits [B, N, S]."""
+        x = self.tokens(codes)
+        condition = self.condition(emotion, style, intensity)
+        for block in self.blocks:
+            x = block(x, speech, condition)
+        y: Tensor = self.head(self.norm(x))
+        return y
+
+
+class ResidualGenerator(nn.Module):
+    """Logits of layer v given the layers before it."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.codes = config.codes
+        self.tokens = nn.Embedding(config.layers * config.codes, config.width)
+        self.layer = nn.Embedding(config.layers, config.width)
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
+        self.blocks = _blocks(config, config.residual_depth)
+        self.norm = nn.LayerNorm(config.width)
+        self.heads = nn.Parameter(torch.randn(config.layers, config.width, config.codes) * config.width**-0.5)
+
+    def forward(
+        self, codes: Tensor, layer: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+    ) -> Tensor:
+        """codes [B, N, K], layer [B] the one asked for (those from it on are not read) -> [B, N, S]."""
+        numbers = torch.arange(codes.shape[-1], device=codes.device)
+        known = (numbers < layer[:, None])[:, None, :, None].to(speech.dtype)
+        x = (self.tokens(codes + numbers * self.codes) * known).sum(-2) + self.layer(layer)[:, None]
+        condition = self.condition(emotion, style, intensity)
+        for block in self.blocks:
+            x = block(x, speech, condition)
+        y: Tensor = self.norm(x) @ self.heads[layer]
+        return y
+
+
+class LatentGenerator(nn.Module):
+    """The sum of all layers after the first, as one vector a token: a residual generator by regression. [D]
+
+    It is told the first layer, and for tokens that are given in full their own sum.
+    """
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(config.codes + 1, config.width)  # the last one: not known
+        self.known = nn.Linear(config.latent + 1, config.width)
+        self.condition = Conditioner(config.emotions, config.styles, config.width)
+        self.blocks = _blocks(config, config.residual_depth)
+        self.norm = nn.LayerNorm(config.width)
+        self.head = nn.Linear(config.width, config.latent)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    @torch.no_grad()
+    def begin_with(self, vectors: Tensor) -> None:
+        """As the masked generator's."""
+        self.tokens.weight[:-1] = _spread(vectors, self.tokens.embedding_dim)
+
+    def forward(
+        self, codes: Tensor, known: Tensor, given: Tensor, speech: Tensor, emotion: Tensor, style: Tensor,
+        intensity: Tensor,
+    ) -> Tensor:  # fmt: skip
+        """codes [B, N] of the first layer, known [B, N, D'] sums where given [B, N] is 1 -> [B, N, D']."""
+        given = given[..., None].to(known.dtype)
+        x = self.tokens(codes) + self.known(torch.cat([known * given, given], -1))
+        condition = self.condition(emotion, style, intensity)
+        for block in self.blocks:
+            x = block(x, speech, condition)
+        y: Tensor = self.head(self.norm(x))
+        return y * (1 - given) + known * given
+
+
+class Generator(nn.Module):
+    """Both generators over one speech encoder."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        """Raises ValueError if the config names an unknown fusion or residual."""
+        super().__init__()
+        if config.residual not in RESIDUALS:
+            raise ValueError(f"unknown residual {config.residual!r}; known: {', '.join(RESIDUALS)}")
+        if not config.quantised and config.residual != "latent":
+            raise ValueError("without a quantiser all is regressed, so the residual must be 'latent'")
+        self.config = config
+        sizes = AlignConfig(
+            features=config.features, words=config.words, width=config.speech_width,
+            hidden=config.speech_hidden, heads=config.speech_heads, depth=config.speech_depth, embedding=0,
+            downsample=config.downsample, dropout=config.dropout,
+        )  # fmt: skip
+        self.speech = SpeechEncoder(sizes, config.width)
+        self.masked = MaskedGenerator(config) if config.quantised else None
+        kind = config.residual if config.layers > 1 or not config.quantised else "none"
+        self.residual = ResidualGenerator(config) if kind == "codes" else None
+        self.latent = LatentGenerator(config) if kind == "latent" else None
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Named losses of a batch (see ``generator_loss``), and what is decoded for the others."""
+        c = self.config
+        codes, features = batch["codes"], batch["features"]
+        emotion, style, intensity = batch["emotion"], batch["style"], batch["intensity"]
+        size, device = len(codes), codes.device
+        if self.training:
+            emotion, style, intensity = (
+                value * (torch.rand(size, 1, device=device) >= c.drop_condition)
+                for value in (emotion, style, intensity)
+            )
+        speech = self.speech(features, batch.get("words"))
+        if self.training:
+            speech = speech * (torch.rand(size, 1, 1, device=device) >= c.drop_speech)
+        condition = (speech, emotion, style, intensity)
+        terms: dict[str, Tensor] = {}
+        parts: dict[str, Tensor] = {}
+        first, asked = mask_tokens(codes[..., 0], batch["valid"], c)
+        parts["asked"] = asked
+        if self.masked is not None:
+            logits = self.masked(first, *condition).float()
+            target = codes[..., 0].masked_fill(~asked, -100)
+            terms["masked"] = F.cross_entropy(
+                logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing
+            )
+            with torch.no_grad():
+                right = (logits.argmax(-1) == codes[..., 0]) & asked
+                terms["accuracy"] = right.sum() / asked.sum().clamp_min(1)
+            parts["logits"] = logits
+        if self.residual is not None:
+            # Early layers shape the motion, late ones polish it: square the dice towards the early.
+            layer = 1 + ((c.layers - 1) * torch.rand(size, device=device).square()).long()
+            logits = self.residual(codes, layer, *condition).float()
+            target = codes.gather(-1, layer[:, None, None].expand(-1, codes.shape[1], 1))[..., 0]
+            target = target.masked_fill(~batch["valid"], -100)
+            terms["residual"] = F.cross_entropy(logits.flatten(0, 1), target.flatten())
+        if self.latent is not None:
+            rest = batch["rest"]
+            given = _ends(codes[..., 0], batch["valid"], c)
+            if c.quantised:
+                dice = torch.rand(codes.shape[:2], device=device)
+                wrong = (dice < c.wrong) & ~given if self.training else torch.zeros_like(given)
+                shown = torch.where(
+                    wrong, torch.randint(c.codes, codes.shape[:2], device=device), codes[..., 0]
+                )
+            else:
+                shown = torch.full_like(codes[..., 0], c.codes)
+            made = self.latent(shown, rest, given, *condition).float()
+            there = (batch["valid"] & ~given)[..., None]
+            scale = rest.square().mean().clamp_min(1e-6)
+            terms["residual"] = ((made - rest).square() * there).sum() / (
+                there.sum().clamp_min(1) * rest.shape[-1] * scale
+            )
+            parts["rest"] = made
+        return terms, parts
+
+
+def _spread(vectors: Tensor, width: int) -> Tensor:
+    """Vectors [S, D] turned at random into ``width`` columns of variance one."""
+    scaled = (vectors - vectors.mean(0)) / vectors.std().clamp_min(1e-6)
+    turn = torch.linalg.qr(torch.randn(max(vectors.shape[1], width), max(vectors.shape[1], width)))[0]
+    spread = scaled @ turn[: vectors.shape[1], :width].to(vectors.device)
+    return spread / spread.std().clamp_min(1e-6)
+
+
+def _blocks(config: GeneratorConfig, depth: int) -> nn.ModuleList:
+    return nn.ModuleList(
+        ConditionedBlock(
+            config.width, config.heads, hidden=config.hidden, dropout=config.dropout, fusion=config.fusion
+        )
+        for _ in range(depth)
+    )
+
+
+def mask_tokens(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> tuple[Tensor, Tensor]:
+    """Choose what is asked for and hide it.
+
+    Args:
+        codes: [B, N]; valid: [B, N] bool, false where a window is padded.
+    Returns:
+        codes with hidden ones (80 % mask, 10 % random, 10 % as they are), and where they are asked for.
+    """
+    size, length = codes.shape
+    device = codes.device
+    open_ = valid & ~_ends(codes, valid, config)
+    ratio = config.mask_low + (1 - config.mask_low) * torch.rand(size, 1, device=device)
+    score = torch.rand(size, length, device=device).masked_fill(~open_, 2.0)
+    count = (ratio * open_.sum(-1, keepdim=True)).ceil()
+    asked = open_ & (score.argsort(-1).argsort(-1) < count)
+    dice = torch.rand(size, length, device=device)
+    hidden = torch.where(
+        dice < 0.8,
+        torch.full_like(codes, config.codes),
+        torch.where(dice < 0.9, torch.randint(config.codes, codes.shape, device=device), codes),
+    )
+    return torch.where(asked, hidden, codes), asked
+
+
+def _ends(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> Tensor:
+    """Where [B, N] beginnings and ends of windows are given, by chance."""
+    size, length = codes.shape
+    device = codes.device
+    place = torch.arange(length, device=device)[None]
+    count = torch.randint(1, max(2, length // 3), (size, 1), device=device)
+    use = torch.rand(size, 1, device=device) < config.prefix
+    begun = use & (place < count)
+    count = torch.randint(1, max(2, length // 8), (size, 1), device=device)
+    use = torch.rand(size, 1, device=device) < config.suffix
+    return valid & (begun | (use & (place >= length - count)))
+
+
+def generator_loss(
+    model: nn.Module, batch: dict[str, Tensor], *, tokenizer: Tokenizer | None = None
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """L_mask + L_res (equation 10), and reconstruction, velocity and acceleration through the decoder.
+
+    The first layer enters the decoder as the mean of the code vectors under the network's own
+    probabilities, so that the losses have a gradient [D].
+
+    Args:
+        model: a Generator or its distributed wrapper.
+        batch: codes [B, N, K], features [B, T, F], emotion [B, 10], style [B, S], intensity [B, 2],
+            valid [B, N] bool; words [B, T, W] if there are any.
+        tokenizer: the frozen one that the codes are of; needed by a regressed residual and by the
+            losses through the decoder, which are left out without it.
+    """
+    network = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
+    assert isinstance(network, Generator)
+    c = network.config
+    books = None
+    if tokenizer is not None:
+        codes = batch["codes"]
+        first = tokenizer.quantizer.decode(codes[..., :1]) if c.quantised else 0.0
+        whole = tokenizer.quantizer.decode(codes)
+        batch = {**batch, "rest": whole - first}
+        books = tokenizer.quantizer.books[0].vectors if c.quantised else None
+    terms, parts = model(batch)
+    loss = terms.get("masked", torch.zeros(())) + terms.get("residual", torch.zeros(()))
+    if tokenizer is None or not c.decoded:
+        return loss, terms
+    some = slice(0, c.decoded)
+    made = parts["rest"][some] if "rest" in parts else batch["rest"][some]
+    if c.quantised:
+        assert isinstance(books, Tensor)
+        soft = parts["logits"][some].softmax(-1) @ books
+        made = made + torch.where(parts["asked"][some, :, None], soft, first[some])  # type: ignore[index, operator]
+    weight = batch["valid"][some].repeat_interleave(c.downsample, 1)[..., None].float()
+    with torch.autocast(made.device.type, enabled=False):
+        with torch.no_grad():
+            x = (tokenizer.decode_latent(whole[some]) - tokenizer.mean) / tokenizer.std
+        y = (tokenizer.decode_latent(made.float()) - tokenizer.mean) / tokenizer.std
+        for n, name in enumerate(("reconstruction", "velocity", "acceleration")):
+            w = weight[:, n:]
+            gap = (y.diff(n=n, dim=1) - x.diff(n=n, dim=1)).abs() * w
+            terms[name] = gap.sum() / (w.sum().clamp_min(1) * y.shape[-1])
+            loss = loss + getattr(c, name) * terms[name]
+    return loss, terms

@@ -1,0 +1,125 @@
+"""Training the prior of the VAE on a store and a finished generator."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ...data.dataset import Store
+from ...sampling.diffusion import alpha_sigma
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ..tokenizer.network import Tokenizer
+from .mining import Mining
+from .network import EmotionConfig, Generator
+from .prior import Prior, PriorConfig, TrainedPrior, prior_loss
+from .train_generator import PAIRS, PromptedWindows
+
+METHOD = "emotion prior"
+
+
+class DrawWindows:
+    """Windows of latents of the VAE, as its posterior draws them, with noise."""
+
+    def __init__(
+        self, windows: PromptedWindows, generator: Generator, *, seed: int = 0, bf16: bool = False
+    ) -> None:
+        """bf16: whether the posterior is computed in bfloat16."""
+        self.windows, self.generator, self.seed, self.bf16 = windows, generator, seed, bf16
+
+    @torch.no_grad()
+    def __call__(self, step: int, place: Place) -> Batch:
+        """A batch for ``prior_loss``, its z not yet scaled."""
+        c, net = self.generator.config, self.generator
+        batch = self.windows(step, place)
+        x = net.scaled(batch["latent"])
+        heard = batch["mood"][:, c.given :]
+        emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+            mean, log = net.vae.posterior(x[:, c.given :], heard, emotion)
+        mean, log, size = mean.float(), log.float(), len(x)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(hash((self.seed, step, place.rank)) % 2**31)
+            time = (torch.arange(size) + torch.rand(size)) / size  # evenly spread over the batch
+            z = mean + log.exp() * torch.randn_like(mean)
+            noise = torch.randn_like(z)
+        alpha, sigma = (torch.from_numpy(v).float() for v in alpha_sigma(time.numpy()))
+        kept = {name: batch[name] for name in ("beat", "emotion", "style", "intensity")}
+        return {"z": z, "noise": noise, "alpha": alpha, "sigma": sigma, "given": x[:, : c.given], **kept}
+
+
+def fit_prior(
+    store: Store,
+    tokenizer: Tokenizer,
+    mining: Mining,
+    generator: Generator,
+    styles: tuple[str, ...],
+    folder: str | Path,
+    *,
+    config: PriorConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    windows: PromptedWindows | None = None,
+) -> Prior:
+    """Train a prior; continues a run found in ``folder``.
+
+    Args:
+        styles: of the generator, in its order.
+        windows: encoded already, for many runs on the same data; then nothing is validated.
+    Raises:
+        UserError: no speech with motion.
+    """
+    training, config = training or TrainConfig(), config or PriorConfig()
+    for network in (tokenizer, mining, generator):
+        network.eval().requires_grad_(False)
+    validated = windows is None and "val" not in splits and bool(store.select(split="val", kind=PAIRS))
+    windows = windows or PromptedWindows(
+        store, tokenizer, mining, styles, generator.config, splits=splits, batch_size=training.batch_size,
+        seed=training.seed, poses=False,
+    )  # fmt: skip
+    windows.config = generator.config
+    made = DrawWindows(windows, generator, seed=training.seed, bf16=training.bf16)
+    z = torch.cat([made(10**9 + k, Place())["z"] for k in range(8)]).flatten(0, 1)
+    torch.manual_seed(training.seed)
+    model = TrainedPrior(Prior(config, generator.config, (z.mean(0), z.std(0).clamp_min(1e-3))))
+    held_out = None
+    if validated:
+        other = PromptedWindows(
+            store, tokenizer, mining, styles, generator.config, splits=("val",), batch_size=64, seed=1,
+            poses=False,
+        )  # fmt: skip
+        held_out = DrawWindows(other, generator, seed=1)
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        return prior_loss(network, {**batch, "z": model.prior.scaled(batch["z"])})
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert held_out is not None
+        sums: dict[str, float] = {}
+        for step in range(4):
+            batch = {name: v.to(model.prior.mean.device) for name, v in held_out(step, Place()).items()}
+            value, terms = loss(network, batch)
+            for name, v in {"loss": value, **terms}.items():
+                sums[name] = sums.get(name, 0.0) + float(v) / 4
+        return sums
+
+    fit(
+        model, loss, made, folder, training, validate=validate if held_out else None,
+        describe={"method": METHOD, "config": {"prior": asdict(config), "sizes": asdict(generator.config)},
+                  "splits": list(splits), "store": store.fingerprint},
+    )  # fmt: skip
+    return model.prior
+
+
+def load_prior_run(folder: str | Path) -> tuple[Prior, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+
+    def made(sizes: dict[str, Any]) -> nn.Module:
+        return TrainedPrior(Prior(PriorConfig(**sizes["prior"]), EmotionConfig(**sizes["sizes"])))
+
+    network, described = saved_run(folder, {METHOD: made})
+    assert isinstance(network, TrainedPrior)
+    return network.prior, described

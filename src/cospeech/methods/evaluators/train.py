@@ -1,0 +1,286 @@
+"""Training of what measures motion: the FGD extractors and the emotion classifier; export of both.
+
+Both learn from recorded motion only, never from made pairs or generated motion, and from the training
+split only, so that real motion of other actors is as new to them as generated motion.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ...core.emotions import EMOTIONS
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...data.dataset import Item, Store, kept_out
+from ...motion.codec import Codec
+from ...motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.onnx_export import export_graph, round_weights
+from ..tokenizer.train import resample
+from .network import EmotionNet, EmotionNetConfig, ExtractorConfig, MotionAutoencoders, angle
+
+
+class UpperBodies:
+    """Random windows of recorded motion as judges see it, mirrored and re-timed; with their emotion."""
+
+    def __init__(
+        self, store: Store, *, splits: tuple[str, ...], window: int, batch_size: int, seed: int = 0,
+        stretch: float = 0.15, noise: float = 0.0, balanced: bool = False,
+    ) -> None:  # fmt: skip
+        """``balanced``: every emotion as often as any other, and no clip that is ``kept_out``; else every
+        second of motion counts alike."""
+        self.window, self.batch_size, self.seed = window, batch_size, seed
+        self.stretch, self.noise = stretch, noise
+        self.items = [
+            item for item in store.select(split=splits, kind=("motion", "pair"))
+            if item.frames >= window // 2
+            and (not balanced or (item.emotion in EMOTIONS and not kept_out(item)))
+        ]  # fmt: skip
+        if not self.items:
+            raise UserError(
+                f"the store has no recorded motion in {', '.join(splits)}; prepare more, or name other splits"
+            )
+        codec = Codec()
+        self.bodies: list[tuple[np.ndarray, np.ndarray]] = []
+        for item in self.items:
+            coded = store.motion(item)
+            self.bodies.append(
+                (upper_body(codec.decode(coded)), upper_body(codec.decode(codec.mirror(coded))))
+            )
+        weight = np.array([item.frames for item in self.items], dtype=np.float64)
+        if balanced:
+            emotions = np.array([EMOTIONS.index(str(item.emotion)) for item in self.items])
+            weight /= np.bincount(emotions, weight, len(EMOTIONS))[emotions]
+        self._chance = weight / weight.sum()
+        whole = np.concatenate([body for pair in self.bodies for body in pair])
+        self.mean = torch.from_numpy(whole.mean(0))
+        # One scale for all rotations and one for all positions, so that no joint that hardly moves is
+        # blown up.
+        split = 6 * (1 + len(JOINTS))
+        scale = np.empty(CHANNELS, dtype=np.float32)
+        scale[:split] = np.sqrt(whole[:, :split].var(0).mean())
+        scale[split:] = np.sqrt(whole[:, split:].var(0).mean())
+        self.std = torch.from_numpy(scale)
+        changes = np.concatenate([np.diff(body / scale, axis=0) for pair in self.bodies for body in pair])
+        self.pace = torch.tensor(float(np.sqrt((changes**2).mean())))
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
+        size = self.batch_size // place.world
+        x = np.empty((size, self.window, CHANNELS), dtype=np.float32)
+        label = np.full(size, -100, dtype=np.int64)
+        for row, choice in enumerate(rng.choice(len(self.items), size=size, p=self._chance)):
+            body = self.bodies[choice][int(rng.integers(2))]
+            rate = float(rng.uniform(1 - self.stretch, 1 + self.stretch))
+            span = rate * (self.window - 1)
+            place_in = rng.uniform(0, max(1e-3, len(body) - 1 - span)) + rate * np.arange(self.window)
+            period = 2 * (len(body) - 1)  # there and back where the clip is too short
+            place_in = place_in % period
+            x[row] = resample(body, np.where(place_in > period / 2, period - place_in, place_in))
+            emotion = self.items[choice].emotion
+            if emotion in EMOTIONS:
+                label[row] = EMOTIONS.index(emotion)
+        if self.noise:  # one offset a window: nobody shall be known by how they hold themselves
+            scale = self.std.numpy() * self.noise
+            x += rng.normal(size=(size, 1, CHANNELS)).astype(np.float32) * scale
+        return {"x": torch.from_numpy(x), "label": torch.from_numpy(label)}
+
+
+def fit_extractor(
+    store: Store, folder: str | Path, *, config: ExtractorConfig | None = None,
+    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
+) -> MotionAutoencoders:  # fmt: skip
+    """Train both auto-encoders; continues a run found in ``folder``."""
+    config, training = config or ExtractorConfig(), training or TrainConfig()
+    windows = UpperBodies(
+        store, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed
+    )
+    torch.manual_seed(training.seed)
+    model = MotionAutoencoders(config, windows.mean, windows.std, windows.pace)
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        terms = network(batch)
+        total = torch.zeros(())
+        for name in ("frame", "window"):
+            total = total + terms[name] + config.velocity * terms[f"{name}_velocity"]
+            total = total + config.acceleration * terms[f"{name}_acceleration"]
+            total = total + config.geodesic * terms[f"{name}_geodesic"]
+        return total, terms
+
+    quality = None
+    if store.select(split=held_out, kind=("motion", "pair")):
+
+        def quality(network: nn.Module) -> dict[str, float]:
+            assert isinstance(network, MotionAutoencoders)
+            return extractor_quality(network, store, held_out)
+
+    fit(
+        model, loss, windows, folder, training, validate=quality,
+        describe={"method": "extractor", "config": asdict(config), "splits": list(splits),
+                  "store": store.fingerprint},
+    )  # fmt: skip
+    return model
+
+
+@torch.no_grad()
+def extractor_quality(network: MotionAutoencoders, store: Store, split: str) -> dict[str, float]:
+    """Mean angle in degrees between real and rebuilt joints, of both auto-encoders, over all windows."""
+    codec, size = Codec(), network.config.window
+    sums, count = np.zeros(2), 0
+    for item in store.select(split=split, kind=("motion", "pair")):
+        body = upper_body(codec.decode(store.motion(item)))
+        starts = range(0, len(body) - size + 1, size)
+        if not starts:
+            continue
+        x = torch.from_numpy(np.stack([body[s : s + size] for s in starts]))
+        turns = network.config.rotations
+        for k, y in enumerate(network.rebuild(x)):
+            sums[k] += float(angle(y[..., :turns], x[..., :turns]).mean()) * len(starts)
+        count += len(starts)
+    if not count:
+        raise UserError(f"no clip of {split} is as long as a window of {size} frames")
+    degrees = np.rad2deg(sums / count)
+    return {"frame_angle": float(degrees[0]), "window_angle": float(degrees[1])}
+
+
+def fit_classifier(
+    store: Store, folder: str | Path, *, config: EmotionNetConfig | None = None,
+    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
+) -> EmotionNet:  # fmt: skip
+    """Train the emotion classifier; continues a run found in ``folder``.
+
+    Its figures while training: on kept-out clips of the people it learns from ("known"), and on the
+    people of ``held_out`` ("unseen").
+    """
+    config, training = config or EmotionNetConfig(), training or TrainConfig()
+    windows = UpperBodies(
+        store, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed,
+        stretch=0.25, noise=0.15, balanced=True,
+    )  # fmt: skip
+    torch.manual_seed(training.seed)
+    model = EmotionNet(config, windows.mean, windows.std)
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        logits = network(batch["x"]).float()
+        value = F.cross_entropy(logits, batch["label"], label_smoothing=config.label_smoothing)
+        right = (logits.argmax(-1) == batch["label"]).float().mean()
+        return value, {"accuracy": right}
+
+    judged = {
+        "known": [item for item in _acted(store, splits) if kept_out(item)],
+        "unseen": _acted(store, (held_out,)),
+    }
+
+    def quality(network: nn.Module) -> dict[str, float]:
+        return {
+            f"{name}_{figure}": value
+            for name, items in judged.items() if items
+            for figure, value in classifier_quality(network, store, items).items()
+        }  # fmt: skip
+
+    fit(
+        model, loss, windows, folder, training, validate=quality if any(judged.values()) else None,
+        describe={"method": "emotion-classifier", "config": asdict(config), "splits": list(splits),
+                  "store": store.fingerprint},
+    )  # fmt: skip
+    return model
+
+
+def _acted(store: Store, splits: tuple[str, ...]) -> list[Item]:
+    """Recorded clips whose emotion is one of ours."""
+    return [item for item in store.select(split=splits, kind=("motion", "pair")) if item.emotion in EMOTIONS]
+
+
+@torch.no_grad()
+def classifier_quality(network: nn.Module, store: Store, items: list[Item]) -> dict[str, float]:
+    """Accuracy and mean accuracy of the emotions, 0 to 1, over whole clips."""
+    codec = Codec()
+    right = np.zeros((len(EMOTIONS), 2))
+    for item in items:
+        x = torch.from_numpy(upper_body(codec.decode(store.motion(item))))
+        wanted = EMOTIONS.index(str(item.emotion))
+        right[wanted] += (int(network(x[None]).argmax()) == wanted, 1)
+    asked = right[:, 1] > 0
+    return {
+        "accuracy": float(right[:, 0].sum() / right[:, 1].sum()),
+        "balanced": float((right[asked, 0] / right[asked, 1]).mean()),
+    }
+
+
+class _Frames(nn.Module):
+    def __init__(self, network: MotionAutoencoders) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, motion: Tensor) -> Tensor:
+        return self.network.frames(motion)
+
+
+class _Windows(_Frames):
+    def forward(self, motion: Tensor) -> Tensor:
+        return self.network.windows(motion)
+
+
+def export_judge(
+    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+    results: dict[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write the model folder of a finished extractor or classifier run, weights as float16.
+
+    Raises:
+        UserError: the folder is no such run, or nothing has been saved yet.
+    """
+    network, described = load_judge_run(run)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    round_weights(network, "float16")
+    method, config = described["method"], network.config
+    if isinstance(network, MotionAutoencoders):
+        size = network.config.window
+        frames: list[tuple[str, nn.Module, dict[int, str]]] = [
+            ("frame", _Frames(network), {1: "frames"}), ("window", _Windows(network), {0: "windows"})
+        ]  # fmt: skip
+    else:
+        size = network.config.window
+        frames = [("emotion", network, {0: "windows"})]
+    for label, graph, dynamic in frames:
+        batch = 1 if label == "frame" else 2
+        example = torch.zeros(batch, size, config.channels)
+        export_graph(graph, (example,), ["motion"], ["features"], {"motion": dynamic}, out / f"{label}.onnx")
+    from ... import __version__
+
+    text = {
+        "format": 1, "method": method, "name": name or out.name, "package_version": __version__,
+        "config": asdict(config), "channels": {"joints": ["spine3", *JOINTS], "points": list(POINTS)},
+        "fps": 30, "emotions": list(EMOTIONS), "trained_on": described["splits"], "store": described["store"],
+        "credits": credits or [], "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out
+
+
+def load_judge_run(folder: str | Path) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    network, described = saved_run(
+        folder,
+        {
+            "extractor": lambda sizes: MotionAutoencoders(ExtractorConfig(**sizes)),
+            "emotion-classifier": lambda sizes: EmotionNet(EmotionNetConfig(**sizes)),
+        },
+    )
+    assert isinstance(network, MotionAutoencoders | EmotionNet)
+    return network, described
+
+
+def quick(training: TrainConfig, steps: int | None, seed: int) -> TrainConfig:
+    """A schedule with other steps and seed."""
+    return replace(training, seed=seed, steps=training.steps if steps is None else steps)

@@ -1,0 +1,192 @@
+"""Training the embedding for retrieval on a store, its figures, and its export."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...data.dataset import Store
+from ...motion.codec import Codec
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.onnx_export import round_weights
+from ..alignment.network import AlignConfig, Alignment
+from ..alignment.train import RANKS, AlignmentWindows, export_sides, input_sizes, recording_of, sources_of
+from .retrieval_network import Encoders, Retrieval, RetrievalConfig, fine_similarity, retrieval_loss
+
+METHOD = "retrieval"
+SHORTEST, LONGEST = 32, 120  # frames of a training window, 1 to 4 s as the segments of a base
+
+
+class SegmentWindows:
+    """Batches of windows as long as a base's segments are, one length a batch, with their origins."""
+
+    def __init__(
+        self, store: Store, *, splits: tuple[str, ...] = ("train",), batch_size: int = 64, seed: int = 0,
+        step: int = 4, length: int | None = None, augment: bool = False,
+    ) -> None:  # fmt: skip
+        """``step``: frames a step of the encoders; ``length``: of all windows, by chance if None."""
+        self.inner = AlignmentWindows(
+            store, splits=splits, window=LONGEST, batch_size=batch_size, seed=seed, augment=augment
+        )
+        self.step, self.length, self.seed = step, length, seed
+        names = {n for item in self.inner.items for n in _origins(item)}
+        self._numbers = {name: k for k, name in enumerate(sorted(names))}
+        self.origins = max(len(_origins(item)) for item in self.inner.items)
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        rng = np.random.default_rng([self.seed, step, 77])  # one length on all processes
+        frames = self.length or int(rng.integers(SHORTEST // self.step, LONGEST // self.step + 1)) * self.step
+        batch = self.inner(step, place)
+        items = self.inner.last
+        origins = torch.full((len(items), self.origins), -1)
+        for row, item in enumerate(items):
+            for column, name in enumerate(sorted(_origins(item))):
+                origins[row, column] = self._numbers[name]
+        kept: Batch = {"origins": origins}
+        for name in ("features", "words", "motion"):
+            if name in batch:
+                kept[name] = batch[name][:, :frames]
+        return kept
+
+
+def _origins(item: Any) -> frozenset[str]:
+    """Clips and recordings that a pair is made of: nothing that shares one may answer for it."""
+    return sources_of(item) | {f"speech {recording_of(item)}"}
+
+
+def fit_retrieval(
+    store: Store, folder: str | Path, *, alignment: Alignment, config: RetrievalConfig | None = None,
+    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
+) -> Retrieval:  # fmt: skip
+    """Train the embedding from an alignment on; continues a run found in ``folder``.
+
+    Raises:
+        UserError: too little speech with motion, or words in one of store and alignment alone.
+    """
+    config, training = config or RetrievalConfig(), training or TrainConfig()
+    config = replace(config, encoders=replace(alignment.config, chronological=False))
+    sound, words = input_sizes(store)
+    if (sound, words) != (config.encoders.features, config.encoders.words):
+        raise UserError("the alignment was trained on a store with other encoders; train one on this store")
+    windows = SegmentWindows(
+        store, splits=splits, batch_size=training.batch_size, seed=training.seed,
+        step=config.encoders.downsample, augment=True,
+    )  # fmt: skip
+    torch.manual_seed(training.seed)
+    model = Retrieval(config, origins=windows.origins)
+    model.begin_with(alignment)
+    try:
+        judged = SegmentWindows(store, splits=(held_out,), batch_size=32, seed=1, length=64)
+    except UserError:
+        judged = None
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, Retrieval)
+        assert judged is not None
+        return retrieval_quality(network.encoders, [judged(step, Place()) for step in range(12)])
+
+    fit(
+        model, retrieval_loss, windows, folder, training, validate=validate if judged else None,
+        describe={"method": METHOD, "config": asdict(config), "origins": windows.origins,
+                  "splits": list(splits), "made_pairs": store.header.get("made_pairs", False),
+                  "store": store.fingerprint, "encoders": store.header.get("encoders", {})},
+    )  # fmt: skip
+    return model
+
+
+@torch.no_grad()
+def retrieval_quality(encoders: Encoders, batches: list[Batch]) -> dict[str, float]:
+    """R@k in batches, percent, both ways: by keys of segments, of frames, and both together."""
+    sums: dict[str, float] = {}
+    device = next(encoders.parameters()).device
+    for batch in batches:
+        batch = {name: value.to(device) for name, value in batch.items()}
+        fine_a, key_a = encoders.of_speech(batch["features"], batch.get("words"))
+        fine_m, key_m = encoders.of_gesture(batch["motion"])
+        segment, fine = key_a @ key_m.T, fine_similarity(fine_a, fine_m)
+        for name, near in (("segment", segment), ("fine", fine), ("both", segment + fine)):
+            for side, table in (("speech", near), ("gesture", near.T)):
+                right = table.diagonal()[:, None]
+                rank = 1 + (table > right).sum(1) + ((table == right).sum(1) - 1) / 2
+                for k in RANKS:
+                    label = f"{name}_{side}_r@{k}"
+                    sums[label] = sums.get(label, 0.0) + 100 * float((rank <= k).float().mean()) / len(
+                        batches
+                    )
+    return sums
+
+
+def load_retrieval_run(folder: str | Path) -> tuple[Retrieval, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    path = Path(folder) / "config.json"
+    try:
+        origins = int(json.loads(path.read_text())["origins"])
+    except (OSError, ValueError, KeyError, TypeError):
+        origins = 1  # what is wrong with the folder is told below
+
+    def made(sizes: dict[str, Any]) -> nn.Module:
+        encoders = AlignConfig(**sizes.pop("encoders"))
+        return Retrieval(RetrievalConfig(**sizes, encoders=encoders), origins=origins)
+
+    network, described = saved_run(folder, {METHOD: made})
+    assert isinstance(network, Retrieval)
+    return network, described
+
+
+class _Speech(nn.Module):
+    """The speech side as a graph: keys of frames, and of the segment."""
+
+    def __init__(self, encoders: Encoders) -> None:
+        super().__init__()
+        self.encoders = encoders
+
+    def forward(self, features: Tensor, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        return self.encoders.of_speech(features, words)
+
+
+class _Gesture(nn.Module):
+    """The gesture side as a graph: keys of frames, and of the segment."""
+
+    def __init__(self, encoders: Encoders) -> None:
+        super().__init__()
+        self.encoders = encoders
+
+    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
+        return self.encoders.of_gesture(motion)
+
+
+def export_retrieval(
+    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+    results: dict[str, Any] | None = None,
+) -> Path:  # fmt: skip
+    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
+
+    Raises:
+        UserError: the folder is no such run, or nothing has been saved yet.
+    """
+    from ... import __version__
+
+    network, described = load_retrieval_run(run)
+    encoders, sizes, out = network.encoders, network.config.encoders, Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    round_weights(encoders, "int8")
+    export_sides(_Speech(encoders), _Gesture(encoders), sizes, out)
+    text = {
+        "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
+        "config": {**asdict(sizes), "fine": network.config.fine}, "part": "body",
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
+        "trained_on": described["splits"], "made_pairs": described["made_pairs"],
+        "store": described["store"], "encoders": described.get("encoders", {}),
+        "credits": credits or [], "results": results or {},
+    }  # fmt: skip
+    with atomic_path(out / "config.json") as path:
+        path.write_text(json.dumps(text, indent=1))
+    return out

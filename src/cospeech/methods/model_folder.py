@@ -1,0 +1,174 @@
+"""A model folder on disk: where it is, its config, its ONNX graphs, its arrays."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UserError
+
+FORMAT = 1
+METHODS = {
+    "contextual": "cospeech.methods.contextual.model:open_model",
+    "exges": "cospeech.methods.exges.model:ExGesModel",
+    "emotion": "cospeech.methods.emotion.model:EmotionModel",
+}
+JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
+
+PICTURES = ("portrait", "looks")  # they refine and measure pictures of people
+
+_REQUIRED = ("format", "method", "config", "package_version")
+
+
+class ModelFolder:
+    """A model folder: its config, its graphs as sessions, its arrays."""
+
+    def __init__(self, folder: Path, config: dict[str, Any]) -> None:
+        self.folder, self.config = folder, config
+
+    def graph(self, name: str) -> Graph:
+        """Open a graph by name (the file NAME.onnx)."""
+        return Graph(self.folder / f"{name}.onnx")
+
+    def arrays(self, name: str) -> dict[str, np.ndarray]:
+        """Read NAME.safetensors."""
+        from safetensors.numpy import load_file
+
+        path = self.folder / f"{name}.safetensors"
+        try:
+            return dict(load_file(path))
+        except FileNotFoundError:
+            raise UserError(f"model folder {self.folder} lacks {path.name}; export the model again") from None
+        except Exception as error:
+            raise UserError(f"{path} is damaged ({_one_line(error)}); export the model again") from None
+
+
+class Graph:
+    """One ONNX graph; call it with arrays in the order of its inputs, get the first output."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        if not path.is_file():
+            raise UserError(f"model folder {path.parent} lacks {path.name}; export the model again")
+        options = onnxruntime.SessionOptions()
+        # One thread: the networks are small, and a second one that waits in a loop slows NumPy's own.
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self.session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # ONNX Runtime has a class of its own for each failure
+            raise UserError(f"{path} is damaged ({_one_line(error)}); export the model again") from None
+        self.inputs = [entry.name for entry in self.session.get_inputs()]
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray:
+        return self.all(*arrays)[0]
+
+    def all(self, *arrays: np.ndarray) -> list[np.ndarray]:
+        """All outputs, in the order of the graph."""
+        result: list[np.ndarray] = self.session.run(None, dict(zip(self.inputs, arrays, strict=True)))
+        return result
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:160]
+
+
+def shipped_folders() -> list[Path]:
+    """Folders of all models that come with the package."""
+    root = Path(str(files("cospeech") / "models"))
+    return [path.parent for path in sorted(root.glob("*/config.json"))]
+
+
+def judge_folder(name: str | Path, *methods: str) -> ModelFolder:
+    """The folder of a model that makes no motion: a shipped one by name, or any.
+
+    Args:
+        methods: one of which it must be of.
+    Raises:
+        UserError: there is none, it is broken, or it does something else.
+    """
+    folder = find_folder(
+        name,
+        lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] in methods),
+    )
+    config = read_config(folder)
+    if config["method"] not in methods:
+        wanted = " or ".join(map(repr, methods))
+        raise UserError(f"{folder} is a model of {config['method']!r}; a model of {wanted} is needed")
+    return ModelFolder(folder, config)
+
+
+def find_folder(name: str | Path, known: Callable[[], tuple[str, ...]]) -> Path:
+    """A model folder as given, or the shipped one of that name."""
+    folder = Path(str(name))
+    if folder.is_dir():
+        return folder
+    inside = Path(str(files("cospeech") / "models" / str(name)))
+    if not inside.is_dir() or folder.name != str(name):
+        names = ", ".join(known()) or "none here"
+        raise UserError(f"no model {str(name)!r}: give a model folder or a shipped one ({names})")
+    return inside
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.json of a model folder, checked."""
+    path = folder / "config.json"
+    try:
+        config = json.loads(path.read_text())
+    except FileNotFoundError:
+        raise UserError(f"{folder} is no model folder: it has no config.json") from None
+    except (ValueError, OSError) as error:
+        raise UserError(f"{path} is damaged ({error}); export the model again") from None
+    missing = [key for key in _REQUIRED if not isinstance(config, dict) or key not in config]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}; export the model again")
+    if config["format"] != FORMAT:
+        raise UserError(
+            f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again"
+        )
+    if config["method"] not in (*METHODS, *JUDGES, *PICTURES):
+        raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
+    return dict(config)
+
+
+def check_sizes(sizes: object, path: Path, where: str, keys: Sequence[str]) -> None:
+    """Raises UserError unless ``sizes``, the entry ``where`` of a config.json, has whole numbers above 0."""
+    for key in keys:
+        if not isinstance(sizes, dict) or not isinstance(sizes.get(key), int) or sizes[key] < 1:
+            raise UserError(f"{path} lacks the whole number {where}.{key}; export the model again")
+
+
+def check_gesturing(folder: ModelFolder, known: Collection[str], sizes: Sequence[str]) -> None:
+    """What every method asks of the config.json of its models, beside its own settings.
+
+    Args:
+        known: keys that it may hold.
+        sizes: whole numbers that ``config`` must give.
+    Raises:
+        UserError: something is missing, unknown or of the wrong kind; the message names it.
+    """
+    config, path = folder.config, folder.folder / "config.json"
+    strange = sorted(set(config) - set(known))
+    if strange:
+        raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(known))}")
+    check_sizes(config["config"], path, "config", sizes)
+    styles = config.get("styles")
+    if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
+        raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
+    if config.get("default_speaker", styles[0]) not in styles:
+        raise UserError(
+            f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
+        )
+    levels = config.get("calibration", {}).get("intensity", {})
+    if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
+        raise UserError(
+            f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}"
+        )

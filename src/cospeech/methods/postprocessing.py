@@ -1,0 +1,64 @@
+"""From what a network decodes to a person: on the beat, breathing, upright or seated, meeting given poses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from ..core.timing import FPS
+from ..motion.codec import Codec
+from ..motion.motion import Motion
+from ..motion.phases import strokes
+from ..motion.procedural.idle import add_idle
+from ..motion.procedural.posture import plant, seat, stand
+from ..sampling.edit import meet_pose
+from ..sampling.rhythm import sample_frames, warp_times
+from ..speech.features import accents
+
+LEAST = 15  # frames of a stretch that is worth bringing to the beat
+
+
+def on_the_beat(
+    coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tuple[int, int]] = ()
+) -> np.ndarray:
+    """Coded motion [T, C] warped in time so that strokes meet accents (``sampling.rhythm``).
+
+    Args:
+        fixed: frames [first, last + 1) in which time must not be touched, in order and apart.
+    """
+    edges = [0, *(edge for span in fixed for edge in span), len(coded)]
+    result = coded.copy()
+    for first, last in list(pairwise(edges))[::2]:
+        if last - first >= (1 if not fixed else LEAST):
+            part = coded[first:last]
+            found = np.array([stroke.time for stroke in strokes(Codec().decode(part))])
+            times = warp_times(found, accents(features[first:last])[0], len(part), FPS)
+            result[first:last] = sample_frames(part, times * FPS)
+    return result
+
+
+def embodied(
+    coded: np.ndarray, features: np.ndarray, *, seed: int, seated: bool, start: Motion | None,
+    end: Motion | None,
+) -> Motion:  # fmt: skip
+    """Coded motion [T, C] as a person without a face.
+
+    Args:
+        features: [T, F] of the speech, for the breath.
+        start, end: canonical poses of one frame that the first and the last frame shall have.
+    """
+    motion = add_idle(Codec().decode(coded), features, seed=seed)
+    motion = seat(motion) if seated else stand(motion)
+    if start is None and end is None:
+        return motion
+    rotations, joints = motion.rotations, Codec().joints
+    longest = len(motion) if start is None or end is None else len(motion) // 2
+    for pose in (start, end):
+        if pose is not None:
+            rotations = meet_pose(
+                rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest
+            )
+    return plant(replace(motion, rotations=rotations), seated=seated)

@@ -1,0 +1,233 @@
+"""Training the motion tokenizer on a store."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...core.errors import UserError
+from ...data.dataset import Store
+from ...motion.codec import Codec
+from ...motion.representation import PartCodec
+from ...motion.skeleton import canonical_skeleton
+from ...training.loop import Batch, Place, TrainConfig, fit
+from ..alignment.network import GestureContent
+from ..modalities import described_part, reposed, scale, tokenizer_quality
+from .network import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
+
+WINDOW = 64  # frames
+
+
+class MotionWindows:
+    """Random windows of coded motion, mirrored, re-timed and slightly re-posed.
+
+    Re-posing turns every body joint by a small constant angle a window: other people hold themselves
+    differently, and six actors are few. Other parts than the body are changed likewise (``parts``).
+    """
+
+    def __init__(
+        self, store: Store, codec: PartCodec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
+        batch_size: int = 64, seed: int = 0, repose: float = 8.0,
+    ) -> None:  # fmt: skip
+        self.codec, self.window, self.batch_size, self.seed, self.repose = (
+            codec,
+            window,
+            batch_size,
+            seed,
+            repose,
+        )
+        items = [
+            i for i in store.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2
+        ]
+        if not items:
+            items = [i for i in store.select(split=splits) if i.frames >= 1.25 * window + 2]
+        if not items:
+            raise UserError(
+                f"the store has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
+                "prepare more, or name other splits"
+            )
+        self.motions = [store.motion(item, part=codec.part) for item in items]
+        lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
+        self._chance = lengths / lengths.sum()
+        stacked = np.concatenate(self.motions)
+        stacked = np.concatenate([stacked, codec.mirror(stacked)])
+        self.mean = torch.from_numpy(stacked.mean(0))
+        self.std = torch.from_numpy(scale(codec, stacked))
+
+    def basis(self, downsample: int, latent: int) -> Tensor:
+        """Principal directions [downsample * C, latent] of the windows' stacked, normalised frames.
+
+        Where a latent has more numbers than these frames, the rest of it is zero: free for what the
+        convolutions add.
+        """
+        x = torch.cat([self(step, Place())["x"] for step in range(-40, 0)])
+        stacked = ((x - self.mean) / self.std).reshape(-1, downsample * self.codec.channels)
+        # In float64: in float32 it does not converge on every processor.
+        _, vectors = torch.linalg.eigh((stacked.T @ stacked / len(stacked)).double())
+        basis = vectors[:, -latent:].flip(-1).float()
+        return nn.functional.pad(basis, (0, latent - basis.shape[1]))
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
+        size = self.batch_size // place.world
+        windows = np.empty((size, self.window, self.codec.channels), dtype=np.float32)
+        for row, choice in enumerate(rng.choice(len(self.motions), size=size, p=self._chance)):
+            motion = self.motions[choice]
+            rate = float(rng.choice([1.0, rng.uniform(0.8, 1.25)]))
+            start = rng.uniform(0, len(motion) - 1 - rate * (self.window - 1))
+            windows[row] = resample(motion, start + rate * np.arange(self.window))
+            if rng.random() < 0.5:
+                windows[row] = self.codec.mirror(windows[row])
+        x = torch.from_numpy(windows)
+        if self.repose:
+            x = reposed(self.codec, x, rng, self.repose)
+        return {"x": x}
+
+
+def resample(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """[T, C] at fractional frames, linear."""
+    low = np.minimum(place.astype(int), len(motion) - 2)
+    t = (place - low)[:, None].astype(np.float32)
+    return motion[low] * (1 - t) + motion[low + 1] * t
+
+
+def fit_tokenizer(
+    store: Store,
+    folder: str | Path,
+    *,
+    config: TokenizerConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    teacher: GestureContent | None = None,
+    part: str = "body",
+) -> Tokenizer:
+    """Train a tokenizer; continues a run found in ``folder``.
+
+    Args:
+        part: of the store's space: body or face.
+        teacher: gesture encoder of an alignment, which is distilled into the tokens (equation 2); none
+            is if None.
+
+    Raises:
+        UserError: the teacher has steps of another length than the tokens, or the store has no such part.
+    """
+    training, codec = training or TrainConfig(), store.space.part(part)
+    config = replace(config or TokenizerConfig(), channels=codec.channels)
+    if teacher is not None:
+        if teacher.downsample != config.downsample:
+            raise UserError(
+                f"the alignment has {teacher.downsample} frames a step and the tokenizer "
+                f"{config.downsample}; train an alignment with as many"
+            )
+        teacher = teacher.eval().requires_grad_(False)
+        config = replace(config, teacher=teacher.width)
+    windows = MotionWindows(store, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
+    torch.manual_seed(training.seed)
+    basis = windows.basis(config.downsample, config.latent)
+    model = Tokenizer(config, windows.mean, windows.std, basis)
+    if not (Path(folder) / "training.pt").is_file():
+        start_linear(model, windows)
+        if teacher is not None:
+            start_content(model, windows, teacher)
+    offsets = torch.tensor(canonical_skeleton().offsets, dtype=torch.float32)
+    joints = codec.joints if isinstance(codec, Codec) else []
+
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        with torch.no_grad():
+            content = None if teacher is None else teacher.to(batch["x"].device).frames(batch["x"])
+        return tokenizer_loss(
+            network, config, batch["x"], std=windows.std, offsets=offsets, joints=joints,
+            teacher=content,
+        )  # fmt: skip
+
+    held_out = [
+        store.motion(item, part=part) for item in store.select(split="val", kind=("motion", "pair"))[::6]
+    ]
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert isinstance(network, Tokenizer)
+        return tokenizer_quality(network, held_out, codec)
+
+    fit(
+        model, loss, windows, folder, training,
+        validate=validate if held_out else None,
+        describe={"method": "contextual tokenizer", "config": asdict(config), "splits": list(splits),
+                  "store": store.fingerprint, **described_part(store, part)},
+    )  # fmt: skip
+    return model
+
+
+@torch.no_grad()
+def start_linear(
+    model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0
+) -> None:
+    """Fit the codebooks to the linear code, then the linear decoder to their codes by least squares.
+
+    The decoder minimises the error of the channels plus ``smoothness`` times that of their velocity,
+    also across token borders, which is where independent tokens jitter.
+    """
+    config, quantizer = model.config, model.quantizer
+    x = torch.cat([windows(step, Place())["x"] for step in range(-90, -90 + batches)])
+    y = (x - model.mean) / model.std
+    latent = model.encode_latent(x)
+    flat = latent.reshape(1, -1, config.latent)
+    dropout, quantizer.dropout = quantizer.dropout, 0.0
+    quantizer.train()
+    for _ in range(250):
+        quantizer(flat[:, torch.randint(flat.shape[1], (4096,))])
+    quantizer.dropout = dropout
+    quantized = quantizer.decode(quantizer.encode(latent))
+    weights = _linear_decoder(quantized, y, config.downsample, smoothness)  # [step, (2 R + 1) * latent, C]
+    taps = weights.reshape(config.downsample, 2 * REACH + 1, config.latent, -1)
+    model.synthesis.weight.copy_(taps.permute(0, 3, 2, 1).reshape(-1, config.latent, 2 * REACH + 1))
+    assert model.synthesis.bias is not None
+    model.synthesis.bias.zero_()
+
+
+@torch.no_grad()
+def start_content(
+    model: Tokenizer, windows: MotionWindows, teacher: GestureContent, *, batches: int = 20
+) -> None:
+    """Fit the layer towards the teacher by least squares, so that training starts from the best one. [D]"""
+    x = torch.cat([windows(step, Place())["x"] for step in range(-120, -120 + batches)])
+    latent = model.quantizer.decode(model.encode(x)).flatten(0, 1)
+    wanted = teacher.frames(x).flatten(0, 1)
+    ones = torch.cat([latent, torch.ones(len(latent), 1)], 1)
+    left = ones.T @ ones
+    left += 1e-3 * left.diagonal().mean() * torch.eye(len(left))
+    solved = torch.linalg.solve(left, ones.T @ wanted)
+    assert model.project is not None
+    model.project.weight.copy_(solved[:-1].T)
+    model.project.bias.copy_(solved[-1])
+
+
+def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) -> Tensor:
+    """Weights [step, K, C] that turn the tokens around each token into its ``step`` frames."""
+    size, channels = 2 * REACH + 1, y.shape[-1]
+    around = quantized.unfold(1, size, 1).permute(0, 1, 3, 2).flatten(2)  # [B, N - 2 R, K]
+    count = around.shape[-1]
+    frames = y.reshape(len(y), -1, step, channels)[:, REACH:-REACH]
+    left = torch.zeros(step * count, step * count)
+    right = torch.zeros(step * count, channels)
+
+    def add(parts: list[tuple[int, float, Tensor]], target: Tensor, weight: float) -> None:
+        """One kind of equation: sum of sign * (tokens @ weights of a frame) = target."""
+        for i, sign_i, a in parts:
+            at = slice(i * count, (i + 1) * count)
+            right[at] += weight * sign_i * a.flatten(0, 1).T @ target.flatten(0, 1)
+            for j, sign_j, b in parts:
+                other = slice(j * count, (j + 1) * count)
+                left[at, other] += weight * sign_i * sign_j * a.flatten(0, 1).T @ b.flatten(0, 1)
+
+    for k in range(step):
+        add([(k, 1.0, around)], frames[:, :, k], 1.0)
+    for k in range(step - 1):
+        add([(k + 1, 1.0, around), (k, -1.0, around)], frames[:, :, k + 1] - frames[:, :, k], smoothness)
+    border = frames[:, 1:, 0] - frames[:, :-1, -1]
+    add([(0, 1.0, around[:, 1:]), (step - 1, -1.0, around[:, :-1])], border, smoothness)
+    left += 1e-4 * left.diagonal().mean() * torch.eye(len(left))
+    return torch.linalg.solve(left, right).reshape(step, count, channels)

@@ -1,0 +1,183 @@
+"""Standing and sitting: the pelvis, the lower spine and the legs under a gesturing upper body.
+
+The corpora at hand give a chest, a head and arms; hips and legs are those of a person on a chair. The
+rules here (a decision of ours) put the same upper body on a standing or a seated person: the chest's
+orientation in the world stays, and with it every limb above; pelvis and spine share what leads to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import numpy as np
+
+from ...core.rotation import (
+    align_vectors,
+    geodesic,
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+    slerp,
+    transpose,
+)
+from ..kinematics import forward, global_rotations
+from ..motion import Motion
+from ..skeleton import canonical_skeleton
+
+# Share of the chest's turn that each joint has made when coming from below.
+_SHARE = {"pelvis": 0.12, "spine1": 0.38, "spine2": 0.68}
+_LEGS = ("pelvis", "left_hip", "left_knee", "right_hip", "right_knee")
+_SAME_TURN = np.deg2rad(0.5)  # what a file's rounding, or another frame rate, may change of a joint's turn
+_SAME_PLACE = 0.002  # metres, the same of the pelvis
+_SEAT_HEIGHT = 0.46  # metres, the pelvis' height above the floor less the seat's softness
+
+
+def distribute_spine(chest: np.ndarray, pelvis_share: float = _SHARE["pelvis"]) -> dict[str, np.ndarray]:
+    """Local rotations of pelvis, spine1, spine2 and spine3 that bring spine3 to ``chest``.
+
+    Args:
+        chest: world rotation of spine3, [T, 3, 3].
+        pelvis_share: share of the turn that the pelvis makes, smoothed over half a second.
+    """
+    quaternion = matrix_to_quaternion(chest)
+    identity = np.zeros_like(quaternion)
+    identity[:, 0] = 1.0
+    steady = _smooth_quaternions(quaternion, 31)
+
+    def share(of: np.ndarray, amount: float) -> np.ndarray:
+        return quaternion_to_matrix(slerp(identity, of, np.full(len(of), amount)))
+
+    world = [share(steady, pelvis_share)]
+    for name in ("spine1", "spine2"):
+        world.append(share(quaternion, _SHARE[name]))
+    world.append(chest)
+    local = [world[0], *(transpose(a) @ b for a, b in pairwise(world))]
+    return dict(zip(("pelvis", "spine1", "spine2", "spine3"), local, strict=True))
+
+
+def stand(motion: Motion) -> Motion:
+    """The same upper body on a standing person, feet planted where the rest pose has them.
+
+    The pelvis moves a little with the chest so that the body's weight stays above the feet; the legs
+    follow by inverse kinematics. World rotations from spine3 up are kept exactly.
+    """
+    return _rebuild(motion, seated=False)
+
+
+def seat(motion: Motion) -> Motion:
+    """The same upper body on a seated person: still pelvis, thighs level, feet on the floor."""
+    return _rebuild(motion, seated=True)
+
+
+def already_posed(motion: Motion) -> Motion | None:
+    """The motion standing, if ``stand`` or ``seat`` posed it; None for any other canonical motion.
+
+    Such a motion was given its place in the world on purpose, so its heading must not be taken out again.
+    It is recognised by pelvis, hips and knees, which follow the chest by the rules above and by no others (a
+    decision of ours; the median over frames counts, so cuts and ends do not matter). Where a rig
+    lacked a part of the spine, or its legs had other lengths, the body is stood up once more.
+    """
+    legs, spine = (canonical_skeleton().indices(list(names)) for names in (_LEGS, tuple(_SHARE)))
+    standing = stand(motion)
+    if _turned(motion, standing, legs) < _SAME_TURN:
+        moved = np.linalg.norm(motion.translation - standing.translation, axis=-1)
+        whole = _turned(motion, standing, spine) < _SAME_TURN and np.median(moved) < _SAME_PLACE
+        return motion if whole else standing
+    return standing if _turned(motion, seat(motion), legs) < _SAME_TURN else None
+
+
+def _turned(a: Motion, b: Motion, joints: list[int]) -> float:
+    """Radians: the median over frames of the joint that differs most."""
+    return float(np.median(geodesic(a.rotations[:, joints], b.rotations[:, joints]), axis=0).max())
+
+
+def plant(motion: Motion, *, seated: bool) -> Motion:
+    """The same trunk and arms on legs that are set anew, for a pelvis that was turned after ``stand``."""
+    rotations = _pose_legs(motion.rotations.copy(), motion.translation, seated=seated)
+    return replace(motion, rotations=rotations)
+
+
+def _rebuild(motion: Motion, *, seated: bool) -> Motion:
+    skeleton = canonical_skeleton()
+    world = global_rotations(motion.rotations, skeleton.parents)
+    parts = distribute_spine(world[:, skeleton.index("spine3")], 0.0 if seated else _SHARE["pelvis"])
+    rotations = motion.rotations.copy()
+    for name, local in parts.items():
+        rotations[:, skeleton.index(name)] = local
+    translation = np.tile(skeleton.offsets[0], (len(motion), 1))
+    if seated:
+        translation[:, 1] = _SEAT_HEIGHT
+        translation[:, 2] = -0.05
+    else:
+        translation += _balance(rotations, skeleton)
+    rotations = _pose_legs(rotations, translation, seated=seated)
+    return replace(motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32))
+
+
+def _balance(rotations: np.ndarray, skeleton) -> np.ndarray:  # type: ignore[no-untyped-def]
+    """[T, 3] metres: the pelvis gives way against the chest's lean, within 4 cm, and sinks a little."""
+    _, positions = forward(rotations, np.zeros((len(rotations), 3)), skeleton.parents, skeleton.offsets)
+    chest = positions[:, skeleton.index("neck")] - (
+        skeleton.rest_positions[skeleton.index("neck")] - skeleton.offsets[0]
+    )
+    shift = -0.35 * _smooth(chest, 31)
+    shift[:, 1] = 0.0
+    shift = 0.04 * np.tanh(shift / 0.04)
+    shift[:, 1] = -0.008 - 0.1 * np.linalg.norm(shift, axis=-1)
+    return shift
+
+
+def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) -> np.ndarray:
+    """Set hips, knees, ankles and feet: ankles at fixed places, knees bending forward."""
+    skeleton = canonical_skeleton()
+    rest = skeleton.rest_positions
+    pelvis = rotations[:, 0]
+    for side in ("left", "right"):
+        hip, knee, ankle, foot = (
+            skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")
+        )
+        thigh, shin = skeleton.offsets[knee], skeleton.offsets[ankle]
+        target = rest[ankle].copy()
+        if seated:
+            sign = np.sign(rest[hip][0])
+            target = np.array([rest[ankle][0] + 0.04 * sign, rest[ankle][1], np.linalg.norm(thigh) * 0.92])
+        start = translation + (pelvis @ skeleton.offsets[hip])
+        upper, lower = _two_bone(start, target[None], thigh, shin, toe_out=np.sign(rest[hip][0]) * 0.12)
+        rotations[:, hip] = transpose(pelvis) @ upper
+        rotations[:, knee] = transpose(upper) @ lower
+        rotations[:, ankle] = transpose(lower)  # the foot stays level, turned as in rest
+        rotations[:, foot] = np.eye(3)
+    return rotations
+
+
+def _two_bone(
+    start: np.ndarray, target: np.ndarray, thigh: np.ndarray, shin: np.ndarray, *, toe_out: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """World rotations [T, 3, 3] of thigh and shin that bring the ankle from ``start`` to ``target``."""
+    a, b = np.linalg.norm(thigh), np.linalg.norm(shin)
+    reach = target - start
+    distance = np.linalg.norm(reach, axis=-1)
+    # Past the leg's length the ankle would leave the floor; the pelvis is kept low enough for that.
+    distance = np.minimum(distance, (a + b) * 0.9995)
+    direction = reach / np.linalg.norm(reach, axis=-1, keepdims=True)
+    pole = np.array([np.sin(toe_out), 0.0, np.cos(toe_out)])
+    pole = pole - direction * (direction @ pole)[:, None]
+    pole /= np.linalg.norm(pole, axis=-1, keepdims=True)
+    cosine = np.clip((a * a + distance**2 - b * b) / (2 * a * distance), -1, 1)[:, None]
+    knee = start + a * (direction * cosine + pole * np.sqrt(1 - cosine**2))
+    ankle = start + direction * distance[:, None]
+    return align_vectors(thigh[None], knee - start), align_vectors(shin[None], ankle - knee)
+
+
+def _smooth(values: np.ndarray, width: int) -> np.ndarray:
+    """Hann-window moving mean along time, edges held; width in frames."""
+    window = np.hanning(width + 2)[1:-1]
+    window /= window.sum()
+    padded = np.pad(values, ((width // 2, width - 1 - width // 2), (0, 0)), mode="edge")
+    return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=-1)
+
+
+def _smooth_quaternions(quaternion: np.ndarray, width: int) -> np.ndarray:
+    """Moving mean of nearby orientations, normalised; q is w >= 0 and far from half turns here."""
+    mean = _smooth(quaternion, width)
+    return mean / np.linalg.norm(mean, axis=-1, keepdims=True)

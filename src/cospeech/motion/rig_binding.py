@@ -1,0 +1,233 @@
+"""A table of joint names matched to a skeleton, and the rest-pose corrections that follow.
+
+For every canonical joint that the rig has, a constant rotation A such that ``G(t) = H(t) A`` puts what the
+rig's joint does (its world rotation H) on the canonical joint; ``retarget.py`` tells the method.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.rotation import align_vectors, geodesic
+from .rigs import ALIASES, TABLES, RigTable, spread
+from .skeleton import CANONICAL_NAMES, FINGERS, Skeleton, canonical_skeleton
+
+# Canonical bones whose world directions a retargeted motion keeps: joint -> the joint its bone ends at.
+LIMBS = {
+    f"{side}_{start}": f"{side}_{end}"
+    for side in ("left", "right")
+    for start, end in (("shoulder", "elbow"), ("elbow", "wrist"), ("hip", "knee"), ("knee", "ankle"))
+}
+TRUNK = ("pelvis", "spine3", "neck", "head")  # joints whose orientation is kept; their up axis is compared
+_FINGER_BONES = {
+    f"{side}_{finger}{k}": f"{side}_{finger}{k + 1}"
+    for side in ("left", "right")
+    for finger in FINGERS
+    for k in (1, 2)
+}
+_SNAP = np.radians(35.0)  # a rest pose that leans less than this from an axis is meant to be upright
+SAME_REST = np.radians(20.0)  # rest poses nearer than this count as one
+
+
+Place = Callable[[str], np.ndarray | None]  # rest position of a canonical joint on the rig
+Own = Callable[[str], np.ndarray]  # the same on the canonical skeleton
+
+
+@dataclass(frozen=True)
+class Binding:
+    """A table matched to one skeleton."""
+
+    table: RigTable
+    joints: dict[str, tuple[int, ...]]  # canonical name -> indices in the rig
+    facing: np.ndarray  # [3, 3]: the rig's (left, up, forward) in its own rest pose
+    corrections: dict[str, np.ndarray]  # canonical name -> A, [3, 3]
+
+
+def known_tables() -> tuple[str, ...]:
+    """Names that ``table=`` takes."""
+    return (*TABLES, *ALIASES)
+
+
+def detect_table(skeleton: Skeleton) -> str:
+    """The name of the table that fits a skeleton's joint names.
+
+    Raises:
+        UserError: none does; the message lists the known tables.
+    """
+    best, most = "", 0
+    for name, table in TABLES.items():
+        found = _names(table, skeleton)
+        if all(joint in found for joint in table.signature):
+            wanted = {joint for value in table.joints.values() for joint in _tuple(value)} | set(table.spine)
+            score = len(wanted & set(found))
+            if score > most:
+                best, most = name, score
+    if not best:
+        raise UserError(
+            f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(TABLES)}; "
+            "give table=NAME or rename the joints"
+        )
+    return best
+
+
+def bind(table: str | RigTable | None, skeleton: Skeleton) -> Binding:
+    """Match a table (None: detect it) to a skeleton and work out its rest-pose corrections.
+
+    Raises:
+        UserError: unknown table, or a rig without hips or arms of that table.
+    """
+    found_table = table if isinstance(table, RigTable) else find_table(table or detect_table(skeleton))
+    names = _names(found_table, skeleton)
+    joints: dict[str, tuple[int, ...]] = {}
+    for canonical, rig in found_table.joints.items():
+        indices = tuple(names[joint] for joint in _tuple(rig) if joint in names)
+        if indices:
+            joints[canonical] = indices
+    for canonical, rig in spread([bone for bone in found_table.spine if bone in names]).items():
+        joints[canonical] = (names[rig],)
+    missing = [name for name in ("pelvis", "left_shoulder", "right_shoulder") if name not in joints]
+    if missing:
+        wanted = ", ".join(str(found_table.rig_name(name)) for name in missing)
+        raise UserError(f"the skeleton lacks {wanted} of the {found_table.name} rig; give another table=")
+    facing = _facing(skeleton, joints)
+    return Binding(found_table, joints, facing, _corrections(skeleton, joints, facing))
+
+
+def find_table(name: str) -> RigTable:
+    """A table by its name or alias. Raises UserError with the known names."""
+    key = ALIASES.get(name.lower(), name.lower())
+    if key not in TABLES:
+        raise UserError(f"unknown rig table {name!r}; known: {', '.join(known_tables())}")
+    return TABLES[key]
+
+
+def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _names(table: RigTable, skeleton: Skeleton) -> dict[str, int]:
+    """Joint index by the table's own spelling: namespaces and prefixes taken off."""
+    result: dict[str, int] = {}
+    for index, name in enumerate(skeleton.names):
+        bare = re.sub(r"^.*:", "", name)
+        for prefix in sorted(table.prefixes, key=len, reverse=True):
+            if prefix and bare.startswith(prefix):
+                bare = bare[len(prefix) :]
+                break
+        result.setdefault(bare, index)
+    return result
+
+
+def _facing(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> np.ndarray:
+    """[3, 3] columns (left, up, forward) of the rig in rest pose, snapped to the axes if near them."""
+    rest = skeleton.rest_positions
+
+    def between(start: str, end: str) -> np.ndarray | None:
+        if start not in joints or end not in joints:
+            return None
+        vector = rest[joints[end][0]] - rest[joints[start][0]]
+        length = float(np.linalg.norm(vector))
+        return vector / length if length > 1e-6 else None
+
+    left = between("right_shoulder", "left_shoulder")
+    for top in ("head", "neck", "spine3"):
+        up = between("pelvis", top)
+        if up is not None:
+            break
+    if left is None or up is None or np.linalg.norm(np.cross(up, left)) < 0.2:
+        return np.eye(3)
+    forward = np.cross(left, up)
+    forward /= np.linalg.norm(forward)
+    frame = np.stack([np.cross(up, forward), up, forward], axis=1)
+    axes = np.round(frame)
+    upright = np.abs(np.linalg.det(axes) - 1) < 1e-9 and np.abs(axes).sum() == 3
+    return axes if upright and geodesic(frame, axes) < _SNAP else frame
+
+
+def _corrections(
+    skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing: np.ndarray
+) -> dict[str, np.ndarray]:
+    """A of every mapped canonical joint, from the root outwards."""
+    canonical = canonical_skeleton()
+    rest, goal = canonical.rest_positions, skeleton.rest_positions
+    result: dict[str, np.ndarray] = {}
+    turns: dict[str, np.ndarray] = {}  # also of joints the rig lacks, to pass the twist on
+
+    def place(name: str) -> np.ndarray | None:
+        return goal[joints[name][0]] if name in joints else None
+
+    def own(name: str) -> np.ndarray:
+        return rest[canonical.index(name)]
+
+    def bone(name: str, child: str, carried: np.ndarray) -> np.ndarray:
+        start, end = place(name), place(child)
+        if start is None or end is None or np.linalg.norm(end - start) < 1e-5:
+            return carried
+        return align_vectors(carried @ (own(child) - own(name)), end - start) @ carried
+
+    for index, name in enumerate(CANONICAL_NAMES):
+        parent = canonical.parents[index]
+        carried = turns[CANONICAL_NAMES[parent]] if parent >= 0 else facing
+        if name in LIMBS:
+            turn = bone(name, LIMBS[name], carried)
+        elif name in _FINGER_BONES:
+            turn = bone(name, _FINGER_BONES[name], carried)
+        elif name.endswith("_wrist"):
+            hand = _hand(name.removesuffix("_wrist"), place, own)
+            turn = _hand_by_tip(skeleton, joints, name, own, carried) if hand is None else hand
+        elif name.endswith(("_ankle", "_foot")):
+            upright = carried[:, 1] @ facing[:, 1] > np.cos(_SNAP)
+            turn = facing if upright else carried
+        elif name.endswith(("1", "2", "3")) and not name.startswith("spine"):
+            turn = carried
+        else:
+            turn = facing
+        turns[name] = turn
+        if name in joints:
+            result[name] = turn
+    return result
+
+
+def _hand(side: str, place: Place, own: Own) -> np.ndarray | None:
+    """The hand's whole frame from wrist and knuckles, where the rig has them."""
+    names = [f"{side}_wrist", f"{side}_index1", f"{side}_pinky1"]
+    points = [point for name in names if (point := place(name)) is not None]
+    if len(points) < 3:
+        return None
+
+    def frame(points: list[np.ndarray]) -> np.ndarray:
+        wrist, index, pinky = points
+        along = (index + pinky) / 2 - wrist
+        across = index - pinky
+        along = along / np.linalg.norm(along)
+        across = across - along * (across @ along)
+        across = across / np.linalg.norm(across)
+        return np.stack([along, across, np.cross(along, across)], axis=1)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        turn = frame(points) @ frame([own(name) for name in names]).T
+    return turn if np.isfinite(turn).all() else None
+
+
+def _hand_by_tip(
+    skeleton: Skeleton, joints: dict[str, tuple[int, ...]], name: str, own: Own, carried: np.ndarray
+) -> np.ndarray:
+    """Without knuckles: the direction of the hand's end site or only child, else the forearm's correction."""
+    if name not in joints:
+        return carried
+    joint = joints[name][0]
+    tips = [np.array(tip) for owner, tip in skeleton.ends if owner == joint]
+    tips += [skeleton.offsets[child] for child in skeleton.children[joint]]
+    if len(tips) != 1 or np.linalg.norm(tips[0]) < 1e-5:
+        return carried
+    side = name.removesuffix("_wrist")
+    direction = carried @ (own(f"{side}_middle1") - own(name))
+    # The hand's own bend in the canonical rest pose is anatomy: only a different pose is corrected.
+    if direction @ tips[0] > np.cos(SAME_REST) * np.linalg.norm(direction) * np.linalg.norm(tips[0]):
+        return carried
+    return align_vectors(direction, tips[0]) @ carried

@@ -1,0 +1,198 @@
+"""Plain text to words with times, by forced alignment (pocketsphinx, English model in its wheel).
+
+The words of a window of sound are laid end to end as a grammar that may stop after any of them; what
+was heard well inside the window is kept, and the next window starts behind it. So a long recording
+takes time in proportion to its length. (One grammar over everything grows with its square: 36 s for
+ten minutes.)
+
+Words the dictionary lacks are pronounced by rules (g2p.py). Where the text cannot be found in the
+sound (another language, another recording, too much noise), the words are spread over the stretches
+of speech by their length, and a note says so. Both are decisions of ours. A wrong text of the right
+length slips through about one time in six: the decoder gives no score to judge by.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.progress import note
+from ..core.timing import FPS, SAMPLE_RATE
+from .features import LAYOUT, pauses, speech_features
+from .g2p import pronounce, spoken
+from .speech import Speech, Word
+
+WINDOW = 30.0  # seconds aligned at once
+TRUSTED = 6.0  # seconds before a window's end from which its words are heard again
+FASTEST = 8.0  # words a second of speech; no text is read faster
+SLOWEST = 0.3
+COVERED = 0.75  # share of the speech that the words must cover, if the text is to fit
+_TICKS = 100  # frames a second of pocketsphinx
+_MOST = 6.0  # words a second put into a window's grammar
+
+
+def align(speech: Speech, *, text: str) -> tuple[Word, ...]:
+    """Find the words of a text in a recording.
+
+    Args:
+        speech: the recording; words it has already are not looked at.
+        text: what was said, in English. Punctuation stays on its word; numbers are read out.
+
+    Returns:
+        Each word of the text (split at blanks) that holds a letter or a digit, with its times.
+
+    Raises:
+        UserError: the text has no words, or far too many or few for the recording.
+    """
+    speech = speech.resampled(sample_rate=SAMPLE_RATE)
+    written = [word for word in text.split() if any(character.isalnum() for character in word)]
+    if not written:
+        raise UserError("the transcript has no words in it; give the text that was said")
+    features = speech_features(speech.samples)
+    talking = LAYOUT.get(features, "speech") >= 0.5
+    heard = max(float(talking.sum()) / FPS, 0.2)
+    if not SLOWEST <= len(written) / heard <= FASTEST and len(written) > 2:
+        raise UserError(
+            f"the transcript has {len(written)} words but the recording has {heard:.1f} s of speech; "
+            "give the text of this recording"
+        )
+    tokens = [spoken(word) for word in written]
+    known = sum(bool(token) for token in tokens) >= 0.5 * len(written)
+    times = _find(speech.samples, tokens) if known else None
+    if times is not None:
+        words = _place(written, times, speech.seconds)
+        if _covered(words, talking) >= COVERED:
+            return words
+    note("the transcript could not be found in the sound; its words are spread over the speech by length")
+    return _spread_over_speech(written, features, speech.seconds)
+
+
+def _find(samples: np.ndarray, tokens: list[list[str]]) -> list[tuple[float, float] | None] | None:
+    """Times of each written word in seconds (None for one that is not spoken); None if not found."""
+    flat = [token for word in tokens for token in word]
+    decoder = _decoder(set(flat))
+    sound = (np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
+    total = len(sound) / SAMPLE_RATE
+    found: list[tuple[float, float]] = []
+    begin = 0.0
+    while len(found) < len(flat):
+        end = begin + WINDOW
+        last = end + TRUSTED >= total
+        part = sound[round(begin * SAMPLE_RATE) : len(sound) if last else round(end * SAMPLE_RATE)]
+        left = flat[len(found) :]
+        if not last:
+            left = left[: int(_MOST * WINDOW)]
+        pieces = _align_window(decoder, part, left, whole=last)
+        if pieces is None:
+            return None
+        pieces = [(start + begin, stop + begin) for start, stop in pieces]
+        if not last:
+            pieces = [piece for piece in pieces if piece[1] < end - TRUSTED]
+            # Behind the last word kept, in the middle of what lies between it and the next.
+            begin = pieces[-1][1] if pieces else end - TRUSTED
+        elif len(pieces) != len(left):
+            return None
+        found += pieces
+        if begin >= total and not last:
+            return None
+    line = iter(found)
+    spans: list[tuple[float, float] | None] = []
+    for word in tokens:
+        parts = [next(line) for _ in word]
+        spans.append((parts[0][0], parts[-1][1]) if parts else None)
+    return spans
+
+
+def _decoder(words: set[str]) -> Any:
+    """A decoder that knows the words."""
+    from pocketsphinx import Decoder, get_model_path
+
+    decoder = Decoder(
+        lm=None,
+        hmm=get_model_path("en-us/en-us"),
+        dict=get_model_path("en-us/cmudict-en-us.dict"),
+        cmn="batch",
+        loglevel="FATAL",
+    )
+    missing = sorted(word for word in words if decoder.lookup_word(word) is None)
+    for index, word in enumerate(missing, start=1):
+        decoder.add_word(word, " ".join(pronounce(word) or ("AH",)), index == len(missing))
+    return decoder
+
+
+def _align_window(
+    decoder: Any, sound: np.ndarray, words: list[str], *, whole: bool
+) -> list[tuple[float, float]] | None:
+    """Times of the words, in order, as far as the sound goes (all of them if ``whole``)."""
+    from pocketsphinx import FsgModel
+
+    final = len(words) + 1
+    grammar = FsgModel("text", decoder.get_logmath(), 1.0, final + 1)
+    for index, word in enumerate(words):
+        grammar.trans_add(index, index + 1, 0, grammar.word_add(word))
+        if not whole:
+            grammar.null_trans_add(index, final, 0)
+    grammar.null_trans_add(len(words), final, 0)
+    grammar.set_start_state(0)
+    grammar.set_final_state(final)
+    decoder.add_fsg("text", grammar)
+    decoder.activate_search("text")
+    decoder.start_utt()
+    decoder.process_raw(sound.tobytes(), full_utt=True)
+    decoder.end_utt()
+    if decoder.hyp() is None:
+        return None
+    return [
+        (piece.start_frame / _TICKS, (piece.end_frame + 1) / _TICKS)
+        for piece in decoder.seg()
+        if not piece.word.startswith(("<", "[", "(", "+"))
+    ]
+
+
+def _place(written: list[str], times: list[tuple[float, float] | None], seconds: float) -> tuple[Word, ...]:
+    """Words with their times; those that have none share the gap they stand in."""
+    words: list[Word] = []
+    waiting: list[str] = []
+    before = 0.0
+    for text, span in zip([*written, ""], [*times, (seconds, seconds)], strict=True):
+        if span is None:
+            waiting.append(text)
+            continue
+        start, end = min(span[0], seconds), min(span[1], seconds)
+        if waiting:
+            step = max(0.0, min(start - before, 0.5 * len(waiting))) / len(waiting)
+            words += [Word(w, before + k * step, before + (k + 1) * step) for k, w in enumerate(waiting)]
+            waiting = []
+        if text:
+            words.append(Word(text, start, end))
+        before = end
+    return tuple(words)
+
+
+def _covered(words: tuple[Word, ...], talking: np.ndarray) -> float:
+    """Share of the frames of speech that lie inside a word of credible length."""
+    inside = np.zeros(len(talking), dtype=bool)
+    for word in words:
+        longest = 0.5 + 0.12 * len(word.text)
+        if word.end - word.start <= longest:
+            inside[int(word.start * FPS) : int(np.ceil(word.end * FPS)) + 1] = True
+    return float((inside & talking).sum() / max(1, talking.sum()))
+
+
+def _spread_over_speech(written: list[str], features: np.ndarray, seconds: float) -> tuple[Word, ...]:
+    """Words by their length over the recording without its pauses; none reaches over a pause."""
+    silent = pauses(features)
+    edges = [0.0, *(time for pause in silent for time in pause), seconds]
+    parts = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a > 0.05] or [(0.0, seconds)]
+    ends = np.cumsum([b - a for a, b in parts])
+    share = np.cumsum([0.0, *(len(word) + 1.0 for word in written)])
+    share *= ends[-1] / share[-1]
+    words = []
+    for text, first, last in zip(written, share[:-1].tolist(), share[1:].tolist(), strict=True):
+        index = min(int(np.searchsorted(ends, 0.5 * (first + last), side="right")), len(parts) - 1)
+        start, stop = parts[index]
+        shift = stop - float(ends[index])
+        words.append(Word(text, max(first + shift, start), min(last + shift, stop)))
+    return tuple(words)

@@ -1,1 +1,0 @@
-"""Training what the ExGes method is made of."""

@@ -1,0 +1,125 @@
+"""Networks -> ONNX graphs, with weights stored small and computed in float32.
+
+A graph's large weights are kept as float16, or as int8 with one scale an output channel, and turned to
+float32 when a session is made (ONNX Runtime folds that away). The exported network is by definition
+the one with the rounded weights; ``round_weights`` gives torch the same.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..core.files import atomic_path
+
+OPSET = 18
+_LARGE = 4096  # numbers from which a weight is stored small
+
+
+def export_graph(
+    network: nn.Module,
+    example: Sequence[Tensor],
+    names: Sequence[str],
+    outputs: Sequence[str],
+    dynamic: dict[str, dict[int, str]],
+    path: str | Path,
+    *,
+    store: str = "float16",
+) -> None:
+    """Write one network as ONNX.
+
+    Args:
+        network: in eval mode; its weights should have been through ``round_weights(store=...)``.
+        example: inputs to trace with; names, outputs: of the graph's inputs and outputs.
+        dynamic: input name -> {axis: name of the dimension}.
+        store: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
+    """
+    import onnx
+
+    network.eval()
+    shapes = tuple(
+        {axis: torch.export.Dim(label, min=1, max=4096) for axis, label in dynamic.get(name, {}).items()}
+        or None
+        for name in names
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # about torch's own innards
+        program = torch.onnx.export(
+            network, tuple(example), input_names=list(names), output_names=list(outputs),
+            dynamic_shapes=shapes, dynamo=True, opset_version=OPSET, verbose=False,
+        )  # fmt: skip
+    assert program is not None
+    model = program.model_proto
+    _shrink(model, store)
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    del model.metadata_props[:]
+    with atomic_path(path) as temporary:
+        onnx.save(model, os.fspath(temporary))
+
+
+def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
+    """Replace large float32 weights by stored ones and a cast."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    if store == "float32":
+        return
+    head, kept = [], []
+    for tensor in model.graph.initializer:
+        values = numpy_helper.to_array(tensor)
+        if values.dtype != np.float32 or values.size < _LARGE:
+            kept.append(tensor)
+            continue
+        name = tensor.name
+        scale = _scale(values) if store == "int8" else None
+        if scale is None:
+            half = values.astype(np.float16)
+            if (half != values).any():
+                raise ValueError(f"{name} was not rounded for storage; call round_weights first")
+            kept.append(numpy_helper.from_array(half, name + "_stored"))
+            head.append(helper.make_node("Cast", [name + "_stored"], [name], to=TensorProto.FLOAT))
+            continue
+        whole = np.round(values / scale).astype(np.int8)
+        kept.append(numpy_helper.from_array(whole, name + "_stored"))
+        kept.append(numpy_helper.from_array(scale.astype(np.float32), name + "_scale"))
+        head.append(helper.make_node("Cast", [name + "_stored"], [name + "_whole"], to=TensorProto.FLOAT))
+        head.append(helper.make_node("Mul", [name + "_whole", name + "_scale"], [name]))
+    nodes = list(model.graph.node)
+    del model.graph.node[:], model.graph.initializer[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend([*head, *nodes])
+
+
+def _scale(values: np.ndarray) -> np.ndarray | None:
+    """The scales that ``round_weights`` used for int8, one an output channel; None if it did not.
+
+    Matrices may have been transposed by the exporter, so the axis is found by the rounding itself.
+    """
+    for axis in range(values.ndim):
+        others = tuple(a for a in range(values.ndim) if a != axis)
+        scale = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
+        whole = values / scale
+        if np.abs(whole - np.round(whole)).max() < 2e-3:
+            return scale
+    return None
+
+
+@torch.no_grad()
+def round_weights(network: nn.Module, store: str) -> None:
+    """Round the large weights of a network as ``store`` keeps them, in place."""
+    for weight in [*network.parameters(), *network.buffers()]:
+        if weight.dtype != torch.float32 or weight.numel() < _LARGE:
+            continue
+        if store == "float16":
+            weight.copy_(weight.half().float())
+        elif store == "int8":
+            others = tuple(range(1, weight.ndim))
+            scale = weight.abs().amax(others, keepdim=True).clamp_min(1e-12) / 127
+            weight.copy_((weight / scale).round() * scale)

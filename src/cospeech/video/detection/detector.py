@@ -1,0 +1,142 @@
+"""Asks the isolated environment for the points in a picture or film, and remembers what it said."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import UserError
+from ...core.files import atomic_path
+from ...core.progress import stage
+from ...motion.points import POINTS
+from .setup import clean_environment, extractor_python, last_line
+
+_PROGRAM = Path(__file__).with_name("extractor.py")
+_ARRAYS = ("points", "confidence", "people", "fps", "size")
+
+
+def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[str, np.ndarray]:
+    """What ``extractor.py`` writes about a film, or about a picture [H, W, 3] uint8 sRGB.
+
+    Answers are kept in ``cache_folder()`` under a hash of the content and of the extractor, so that nothing
+    is looked at twice and nothing old is taken for new.
+
+    Args:
+        what: the film's path, or the picture.
+        name: of the file, for messages.
+        cache: False to look anew and keep nothing.
+    Raises:
+        UserError: the environment is not set up, or fails; with the last line that it said.
+    """
+    kept = cache_folder() / f"{_mark(what)}.npz" if cache else None
+    if kept is not None and (known := _read(kept)) is not None:
+        return known
+    python = extractor_python()
+    with tempfile.TemporaryDirectory(prefix="cospeech-") as folder:
+        target = Path(folder) / "points.npz"
+        if isinstance(what, np.ndarray):
+            source = Path(folder) / "picture.npy"
+            np.save(source, what)
+            words = ["picture", str(source)]
+        else:
+            words = ["film", str(what.resolve())]
+        stage(f"looking for the person in {name}")
+        _run([str(python), "-I", str(_PROGRAM), *words, str(target)], python, name, Path(folder))
+        found = _read(target)
+        if found is None:
+            raise UserError(
+                f"could not find points in {name}: {python} wrote no points; run `cospeech video setup`"
+            )
+        if kept is not None:
+            _keep(target, kept)
+    return found
+
+
+def cache_folder() -> Path:
+    """Where answers are kept: ``XDG_CACHE_HOME/cospeech/keypoints``."""
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(cache) / "cospeech" / "keypoints"
+
+
+def _mark(what: Path | np.ndarray) -> str:
+    mark = hashlib.sha256(_PROGRAM.read_bytes())
+    if isinstance(what, np.ndarray):
+        mark.update(repr(what.shape).encode())
+        mark.update(np.ascontiguousarray(what).data)
+    else:
+        with open(what, "rb") as film:
+            while block := film.read(1 << 20):
+                mark.update(block)
+    return mark.hexdigest()[:32]
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """What was written, or None if it is not there, damaged or something else."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in (*_ARRAYS, "mask") if name in file}
+    except Exception:  # zipfile, zlib and NumPy raise half a dozen types for a damaged file
+        return None
+    if any(name not in found for name in _ARRAYS):
+        return None
+    points, confidence, people = found["points"], found["confidence"], found["people"]
+    frames = len(points) if points.ndim else 0
+    fits = (
+        frames > 0
+        and points.shape == (frames, len(POINTS), 2)
+        and confidence.shape == points.shape[:2]
+        and people.shape == (frames,)
+        and found["size"].shape == (2,)
+        and found["fps"].shape == ()
+        and ("mask" not in found or found["mask"].shape == tuple(found["size"][::-1]))
+        and bool(np.isfinite(points).all() and np.isfinite(confidence).all())
+    )
+    return found if fits else None
+
+
+def _keep(answer: Path, place: Path) -> None:
+    """Copy into the cache; a cache that cannot be written to is done without."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_path(place) as temporary:
+            temporary.write_bytes(answer.read_bytes())
+    except (OSError, UserError):
+        pass
+
+
+def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
+    """Run the extractor; how far it is goes to the terminal, what it says only if it fails."""
+    with open(folder / "said.txt", "w+", encoding="utf-8", errors="replace") as said:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True,
+                env=clean_environment(),
+            )  # fmt: skip
+        except OSError as error:
+            raise UserError(
+                f"cannot run {python} ({error.strerror}); run `cospeech video setup`, or give points as JSON"
+            ) from error
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                numbers = line.split()
+                if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
+                    stage(f"looking for the person in {name}, frame {numbers[0]} of {numbers[1]}")
+            failed = process.wait()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+        if failed:
+            said.seek(0)
+            raise UserError(
+                f"could not find points in {name} ({last_line(said.read())}); if that is no matter of the "
+                "file, run `cospeech video setup` again, or give points as JSON"
+            )

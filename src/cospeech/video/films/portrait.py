@@ -1,0 +1,94 @@
+"""A portrait ready to be moved: its picture, its points, and where the person is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import UserError
+from ...core.progress import note
+from ..detection.keypoints import check_person, complete, find_points
+from ..detection.person_mask import person_mask
+from ..detection.picture import load_picture
+from ..warping.layers import Layers, cut
+
+SMALLEST, LARGEST = 128, 1024  # pixels of the longer side of a film
+
+
+@dataclass(frozen=True, eq=False)
+class Portrait:
+    """One person in one picture, with all points. Sides are even, as films need."""
+
+    picture: np.ndarray  # [H, W, 3] uint8 sRGB
+    points: np.ndarray  # [116, 2] float64 pixels, in the order of motion.points.POINTS, complete
+    confidence: np.ndarray  # [116] 0 (made up) to 1
+    person: np.ndarray  # [H, W] float32 in 0 .. 1, soft
+    behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: what was seen behind, and how surely
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.picture.shape[1], self.picture.shape[0]
+
+    @cached_property
+    def layers(self) -> Layers:
+        """The portrait cut into what can move by itself."""
+        layers = cut(self.picture, self.points, self.person)
+        if self.behind is None:
+            return layers
+        sure = self.behind[..., 3:]
+        return replace(layers, background=layers.background * (1 - sure) + self.behind[..., :3] * sure)
+
+
+def open_portrait(
+    path: str | Path, *, points: str | Path | None = None, size: int = 512, cache: bool = True
+) -> Portrait:
+    """Read a picture of one person and find their points.
+
+    What is missing, as a hand that is out of the picture, is said in a note and filled in.
+
+    Args:
+        path: PNG, JPEG or WebP.
+        points: JSON of another detector (see ``find_points``), which is read instead of looking.
+        size: of the longer side, pixels; smaller pictures are made larger.
+        cache: False to look anew.
+    Raises:
+        UserError: no picture, nobody or several people in it, no face or shoulders, or a wrong size.
+    """
+    check_size(size)
+    picture = load_picture(path, quiet=True)  # what there is to say of it, ``find_points`` says
+    seen = find_points(path, points=points, cache=cache)
+    for line in check_person(seen, Path(path).name):
+        note(line)
+    found = complete(seen.points, seen.confidence, seen.size)[0]
+    return portrait_of(picture, found, seen.confidence[0], seen.mask, size)
+
+
+def portrait_of(
+    picture: np.ndarray, points: np.ndarray, confidence: np.ndarray, mask: np.ndarray | None, size: int
+) -> Portrait:
+    """A portrait of another size: picture [H, W, 3], points [116, 2] in it, mask [H, W] uint8 or None."""
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    scale = size / max(width, height)
+    wide, high = (max(2, round(side * scale / 2) * 2) for side in (width, height))
+    small = np.asarray(Image.fromarray(picture).resize((wide, high), Image.Resampling.LANCZOS))
+    moved = np.asarray(points, np.float64) * [wide / width, high / height]
+    if mask is None:
+        person = person_mask(small, moved)
+    else:
+        resized = Image.fromarray(mask).resize((wide, high), Image.Resampling.BILINEAR)
+        person = np.asarray(resized, np.float32) / 255
+    return Portrait(small, moved, np.asarray(confidence), person)
+
+
+def check_size(size: int) -> None:
+    """Raises UserError unless a film can be so large."""
+    if not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
+        raise UserError(
+            f"the longer side of the film is {SMALLEST} to {LARGEST} pixels; got {size}, give e.g. 512"
+        )

@@ -1,0 +1,73 @@
+"""A portrait and its points over time become a film."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ...core.errors import UserError
+from ...core.parallel import draw_together, processors
+from ..warping.layer_warp import draw
+from ..warping.refine import NONE, open_refiner
+from .portrait import Portrait
+
+ALONE = 12  # films of fewer frames are drawn here, without other processes
+
+
+@dataclass(frozen=True, eq=False)
+class _Job:
+    portrait: Portrait
+    points: np.ndarray  # [T, 116, 2]
+    refine: str
+
+    @property
+    def frames(self) -> int:
+        return len(self.points)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.portrait.size
+
+    def draw(self, frames: range) -> Iterator[np.ndarray]:
+        refiner = open_refiner(self.refine)
+        layers = self.portrait.layers
+        if refiner is not None:
+            refiner.see(layers, self.portrait.picture)
+        for frame in frames:
+            drawn = draw(layers, self.points[frame])
+            picture = drawn.picture if refiner is None else refiner(drawn, self.points[frame])
+            yield np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
+
+
+def film_frames(
+    portrait: Portrait, points: np.ndarray, *, refine: str | Path = NONE, workers: int | None = None
+) -> Iterator[np.ndarray]:
+    """The portrait with its points at given places, one picture a frame.
+
+    Args:
+        portrait: from ``open_portrait``.
+        points: [T, 116, 2] pixels of the portrait.
+        refine: a network that paints what warping cannot (a model folder), or "none".
+        workers: processes that draw; by default one a processor.
+
+    Returns:
+        Iterator over [H, W, 3] uint8 sRGB.
+
+    Raises:
+        UserError: points of another shape, or no such model.
+    """
+    points = np.asarray(points, np.float64)
+    if points.ndim != 3 or points.shape[1:] != portrait.points.shape or not len(points):
+        raise UserError(f"expected points [T, 116, 2]; got {list(points.shape)}")
+    if not np.isfinite(points).all():
+        raise UserError("points must be finite numbers; fill in what is missing first")
+    open_refiner(refine)  # a wrong name is told here and not by a worker
+    portrait.layers  # noqa: B018 - cut once, not by every worker
+    job = _Job(portrait, points, str(refine))
+    workers = processors() if workers is None else workers
+    if workers < 2 or job.frames < ALONE:
+        return job.draw(range(job.frames))
+    return draw_together(job, min(workers, job.frames))

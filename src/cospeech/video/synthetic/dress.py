@@ -1,0 +1,222 @@
+"""Colours of a figure: what each vertex is made of, and textures worked out for every sample of a picture.
+
+Textures are functions of the place on the default person in T-pose, so they stay on the cloth as it moves
+and are as sharp as the picture. A decision of ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...avatar.light import srgb_to_linear
+from .appearance import Cloth, Colour, Look
+from .figure import (
+    BROW,
+    CUFF,
+    EYE,
+    FRAME,
+    HAIR,
+    INNER,
+    LAPEL,
+    OTHER,
+    SKIN,
+    TOP,
+    TROUSERS,
+    Figure,
+    hem_of,
+    step,
+)
+
+# Of scripts/build_avatar_head.py and build_avatar_hair.py.
+_SKIN = np.array([226, 178, 150]) / 255
+_HAIR = np.array([68, 47, 35]) / 255
+_BROW = np.array([70, 50, 38]) / 255
+_IRIS = np.array([86, 116, 112]) / 255
+_LIP_RED = 0.235  # red - green of a lip on the default person
+
+
+def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
+    """[V, 5] float32: sRGB of skin, hair and eyes, 1 where lips are, and smooth noise of unit size."""
+    base = figure.body.colours.astype(np.float64)
+    region = np.full(len(base), OTHER)
+    region[figure.body.triangles] = figure.region[:, None]
+    v = figure.rest
+    result = base.copy()
+    skin = region == SKIN
+    mouth = skin & (np.abs(v[:, 0]) < 0.032) & (v[:, 1] > 1.538) & (v[:, 1] < 1.583) & (v[:, 2] > 0.11)
+    red = base[:, 0] - base[:, 1]
+    lip = mouth * np.clip((red - 0.2) / (_LIP_RED + 0.04 - 0.2), 0, 1)
+    inside = skin & (base[:, 1] < 0.3)
+    tone, lips = np.array(look.skin), np.array(look.lips)
+    dark = np.clip(1 - tone.mean() / 0.5, 0, 1)
+    relief = 1 + (base / _SKIN - 1) * (1 - 0.4 * dark)
+    shaded = tone * relief
+    shaded = shaded * (1 - lip[:, None]) + lips * lip[:, None]
+    result[skin & ~inside] = shaded[skin & ~inside]
+    hair = region == HAIR
+    own = np.arange(len(base)) < figure.own
+    result[hair] = np.array(look.hair.colour)
+    result[hair & own] *= (base / _HAIR)[hair & own]
+    brow = region == BROW
+    share = np.clip((base[:, :1] - _BROW[0]) / (_SKIN[0] - _BROW[0]), 0, 1)
+    result[brow] = (np.array(look.hair.brows) * (1 - share) + tone * share)[brow]
+    iris = (region == EYE) & (figure.body.shine > 0.95) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
+    result[iris] *= np.array(look.iris) / _IRIS
+    noise = waves(v, look.dress.top.seed + 1, 0.045)
+    return np.concatenate([np.clip(result, 0, 1), lip[:, None], noise[:, None]], 1).astype(np.float32)
+
+
+def waves(places: np.ndarray, seed: int, size: float, count: int = 5) -> np.ndarray:
+    """Smooth noise of about unit size: [N] at places [N, 3], features of about ``size`` metres."""
+    rng = np.random.default_rng(seed)
+    total = np.zeros(len(places), np.float32)
+    for _ in range(count):
+        direction = rng.standard_normal(3)
+        direction *= rng.uniform(0.7, 1.5) * np.pi / size / np.linalg.norm(direction)
+        total += np.sin(places @ direction.astype(np.float32) + np.float32(rng.uniform(0, 2 * np.pi)))
+    return total * np.float32((2 / count) ** 0.5)
+
+
+def _woven(places: np.ndarray, cloth: Cloth, noise: np.ndarray) -> np.ndarray:
+    """sRGB [N, 3] of cloth at places [N, 3] on the default person; ``noise`` [N] stains it a little."""
+    colour = np.array(cloth.colour, np.float32)
+    if cloth.pattern != "plain":
+        share = _drawn(places, cloth)[:, None].astype(np.float32)
+        colour = colour + share * (np.array(cloth.second, np.float32) - colour)
+    x, y, z = places.T
+    stain = 0.7 * noise + 0.4 * np.sin(210 * x + 90 * z) * np.sin(240 * y - 60 * x)
+    return colour * (1 + cloth.rough * stain)[:, None]
+
+
+def _drawn(places: np.ndarray, cloth: Cloth) -> np.ndarray:
+    """[N] 0 to 1: how much of the second colour there is in the pattern."""
+    x, y, z = places.T
+    sleeve = np.abs(x) > 0.205
+    around = np.where(sleeve, np.arctan2(y - 1.40, z - 0.02) * 0.05, x)
+    along = np.where(sleeve, np.abs(x), y)
+    cos, sin = np.float32(np.cos(cloth.turn * 0.35)), np.float32(np.sin(cloth.turn * 0.35))
+    u, v = (around * cos + along * sin) / cloth.scale, (along * cos - around * sin) / cloth.scale
+    if cloth.pattern == "stripes":
+        return (u % 1) < 0.38
+    if cloth.pattern == "hoops":
+        return (v % 1) < 0.42
+    if cloth.pattern == "checks":
+        return 0.5 * ((u % 1) < 0.4) + 0.5 * ((v % 1) < 0.4)
+    if cloth.pattern == "dots":
+        shifted = u + 0.5 * (np.floor(v) % 2)
+        return ((shifted % 1) - 0.5) ** 2 + ((v % 1) - 0.5) ** 2 < 0.075
+    if cloth.pattern == "blotches":
+        return step(waves(places, cloth.seed, 0.5 * cloth.scale + 0.012), 0.1, 0.5)
+    return _panel(places, cloth)
+
+
+def _panel(places: np.ndarray, cloth: Cloth) -> np.ndarray:
+    """Sleeves, a yoke, or a print on the chest in the second colour."""
+    x, y, z = places.T
+    kind = cloth.seed % 4
+    if kind == 0:
+        return (np.abs(x) > 0.185).astype(np.float32)
+    if kind == 1:
+        return (y > 1.33 + 0.04 * (cloth.seed // 4 % 3)).astype(np.float32)
+    if kind == 2:
+        return (np.abs(y - 1.28) < 0.03 + cloth.scale / 3).astype(np.float32)
+    wide, high = 0.03 + 0.6 * cloth.scale, 0.02 + 0.5 * cloth.scale
+    inside = (np.abs(x) < wide) & (np.abs(y - 1.29) < high) & (z > 0)
+    return (inside & (waves(places, cloth.seed, 0.016) > 0)).astype(np.float32)
+
+
+def open_neck(places: np.ndarray, neck: str) -> np.ndarray:
+    """[N] bool: what a deeper neckline leaves bare of the top."""
+    x, y, z = places.T
+    if neck == "scoop":
+        edge = 1.425 + 3.2 * x * x
+    elif neck == "v":
+        edge = 1.365 + 1.55 * np.abs(x)
+    else:
+        return np.zeros(len(places), bool)
+    return (y > edge) & (z > 0.03) & (np.abs(x) < 0.12)
+
+
+def _beard(places: np.ndarray, look: Look) -> np.ndarray:
+    """[N] 0 to 1: how much of the skin the beard covers."""
+    x, y, z = places.T
+    reach = np.abs(x)
+    line = 1.570 + 0.062 * (reach / 0.072) ** 2
+    cheek = step(line - y, -0.004, 0.006) * step(y, 1.508, 1.520) * step(z, 0.02, 0.05)
+    lip = step(0.031 - reach, -0.003, 0.004) * step(y, 1.571, 1.574) * step(1.587 - y, -0.003, 0.003)
+    lip = lip * step(z, 0.12, 0.13)
+    chin = step(0.030 - reach, -0.004, 0.004) * cheek
+    style = look.hair.beard_style
+    amount = np.maximum(cheek, lip) if style == 0 else np.maximum(chin, lip) if style == 1 else lip
+    return amount * look.hair.beard * np.clip(0.85 + 0.2 * waves(places, 5, 0.006), 0, 1)
+
+
+def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look) -> np.ndarray:
+    """What samples of a figure are made of.
+
+    Args:
+        region: [N] of the samples' triangles.
+        places: [N, 3] on the default person, metres.
+        base: [N, 5] from ``vertex_colours``, interpolated.
+        look: colours and clothes.
+
+    Returns:
+        [N, 3] float32 linear.
+    """
+    dress = look.dress
+    region = region.copy()
+    result = base[:, :3].copy()
+    reach = np.abs(places[:, 0])
+    arm = (region == TOP) & (reach > hem_of(dress.sleeve)) & (places[:, 1] > 1.3)
+    if not dress.jacket:
+        region[region == INNER] = TOP
+        waist = (region == TROUSERS) & (places[:, 1] > 0.87) & (reach < 0.3)
+        region[waist] = TOP  # what the open front shows
+        arm |= (region == TOP) & open_neck(places, dress.neck)
+    else:
+        deep = "crew" if dress.neck == "collar" else dress.neck
+        arm |= (region == INNER) & open_neck(places, deep)
+    tone = np.array(look.skin, np.float32)
+    result[arm] = tone
+    region[arm] = SKIN
+    lapel = np.float32(1.0 if not dress.jacket else dress.lapel)
+    for number, cloth, bright in (
+        (TOP, dress.top, 1.0), (LAPEL, dress.top, lapel), (INNER, dress.inner, 1.0),
+        (CUFF, dress.inner if dress.jacket else dress.top, 1.0), (TROUSERS, dress.trousers, 1.0),
+    ):  # fmt: skip
+        at = np.flatnonzero(region == number)
+        if len(at):
+            result[at] = _woven(places[at], cloth, base[at, 4]) * np.float32(bright)
+    at = np.flatnonzero(region == SKIN)
+    here = places[at]
+    mottled = 1 + base[at, 4:] * np.array([0.012, 0.02, 0.02], np.float32)
+    if look.freckles:
+        spots = step(waves(here, 12, 0.0035), 0.9, 1.4) * (here[:, 2] > 0.05)
+        mottled = mottled * (1 - look.freckles * 0.5 * spots[:, None] * np.array([0.4, 0.8, 1.0], np.float32))
+    result[at] *= mottled
+    if look.hair.beard:
+        near = np.flatnonzero((here[:, 1] > 1.50) & (reach[at] < 0.085))
+        cover = _beard(here[near], look) * (1 - base[at[near], 3]) * (base[at[near], 1] > 0.1)
+        shade = np.array(look.hair.colour, np.float32) * 0.9 + 0.1 * tone
+        result[at[near]] += (0.85 * cover[:, None]).astype(np.float32) * (shade - result[at[near]])
+    at = np.flatnonzero(region == HAIR)
+    if len(at):
+        here = places[at]
+        turn = np.arctan2(here[:, 0], here[:, 2] - 0.03)
+        lines = np.sin(turn * 47 + 5 * base[at, 4]) + np.sin(turn * 83 + 40 * here[:, 1])
+        result[at] *= (1 + 0.10 * lines)[:, None]
+    result[region == FRAME] = _frame_colour(look)
+    return _linear(result)
+
+
+def _frame_colour(look: Look) -> Colour:
+    light = look.dress.top.seed % 3
+    return ((0.05, 0.05, 0.06), (0.30, 0.20, 0.12), (0.55, 0.50, 0.42))[light]
+
+
+_TO_LINEAR = srgb_to_linear(np.linspace(0, 1, 1024)).astype(np.float32)
+
+
+def _linear(colour: np.ndarray) -> np.ndarray:
+    """sRGB clipped to 0 to 1 -> linear."""
+    return _TO_LINEAR[np.clip(colour * 1023 + 0.5, 0, 1023).astype(np.int32)]

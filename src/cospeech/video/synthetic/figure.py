@@ -1,0 +1,289 @@
+"""A look's body: the default person with other sizes, another face, and hair or glasses of its own.
+
+Every vertex keeps its place on the default person (``rest``), which tells textures where they are. Sizes
+change bone by bone: a vertex goes where the scaled bones that move it take it, blended by its skin weights,
+so that nothing tears. A decision of ours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from ...avatar.body import Body, Morphs, load_body, vertex_normals
+from ...motion.procedural.face import ARKIT_NAMES
+from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS
+from .accessories import Extra, extras
+from .appearance import Build, Look
+
+# Regions of the skin, hair and clothes.
+SKIN, HAIR, BROW, EYE, TOP, LAPEL, INNER, CUFF, TROUSERS, OTHER, FRAME = range(11)
+# Labels of parts of the body, as they stand in a picture; 0 is the background.
+TRUNK, HEAD, PARTS = 1, 2, 9
+ARM = {"left": 3, "right": 6}  # upper arm; forearm and hand follow
+
+SHOULDER, ELBOW, WRIST = 0.162, 0.432, 0.668  # metres from the middle, T-pose
+# Half axes (up, forward) of a bare arm, by metres from the middle.
+_ARM_AT = (0.17, 0.24, 0.32, 0.43, 0.50, 0.58, 0.62, 0.638, 0.648, 0.67)
+_ARM_UP = (0.052, 0.049, 0.045, 0.036, 0.036, 0.029, 0.025, 0.0235, 0.019, 0.018)
+_ARM_FORWARD = (0.056, 0.051, 0.047, 0.040, 0.041, 0.033, 0.029, 0.0272, 0.022, 0.021)
+_DEFAULT_COLOURS = {  # of scripts/build_avatar_dress.py
+    (58, 82, 112): TOP, (60, 70, 88): TOP, (52, 74, 102): LAPEL, (236, 233, 226): INNER,
+    (224, 221, 215): INNER, (58, 58, 64): TROUSERS, (44, 34, 30): OTHER, (92, 66, 50): OTHER,
+    (226, 222, 214): OTHER, (30, 36, 48): OTHER,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Figure:
+    """A body in the looks of somebody. The first ``own`` vertices are the default person's, in its order."""
+
+    body: Body
+    own: int
+    rest: np.ndarray  # [V, 3] float32, where each vertex is on the default person
+    region: np.ndarray  # [F] uint8, of each triangle
+    part: np.ndarray  # [F] uint8, label of each triangle
+
+
+def step(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Smoothstep from 0 at low to 1 at high."""
+    t = np.clip((x - low) / (high - low), 0.0, 1.0)
+    return t * t * (3 - 2 * t)
+
+
+def bump(x: np.ndarray, centre: float, width: float) -> np.ndarray:
+    """A Gaussian bump of height 1."""
+    return np.exp(-(((x - centre) / width) ** 2))
+
+
+@lru_cache(maxsize=2)
+def regions(level: int) -> np.ndarray:
+    """[V] uint8, the region of every vertex of the default person."""
+    body = load_body(level)
+    colours = np.round(body.colours * 255).astype(int)
+    region = np.full(len(body), EYE, np.uint8)
+    for colour, number in _DEFAULT_COLOURS.items():
+        region[np.abs(colours - colour).max(1) <= 1] = number
+    v = body.vertices
+    region[(region == INNER) & (np.abs(v[:, 0]) > 0.5)] = CUFF
+    cloth = (v[:, 1] < 1.53) & (body.softness < 0.5) & (region == EYE)
+    region[cloth] = INNER  # shades of the shirt's band
+    lid = np.abs(v[:, 0]) > 0.011
+    strip = (body.softness < 0.5) & (region == EYE) & (v[:, 1] > 1.6495) & (v[:, 1] < 1.664) & lid
+    region[strip & (v[:, 2] > 0.12) & (np.abs(body.shine - 0.05) < 0.01)] = BROW
+    hair = (region == EYE) & (body.softness < 0.5) & (np.abs(body.shine - 0.35) < 0.06)
+    region[hair] = HAIR
+    mouth = (v[:, 1] > 1.54) & (v[:, 1] < 1.583) & (np.abs(v[:, 0]) < 0.035)
+    inside = (colours == (238, 232, 222)).all(1) | (colours == (186, 96, 98)).all(1)  # teeth, tongue
+    inside &= mouth & (np.abs(body.shine - 0.25) < 0.003)
+    region[(body.softness > 0.5) & ~inside] = SKIN
+    return region
+
+
+def _parts(joints: np.ndarray) -> np.ndarray:
+    """Labels of joints."""
+    label = np.full(len(CANONICAL_NAMES), TRUNK, np.uint8)
+    label[[CANONICAL_NAMES.index(n) for n in ("neck", "head", "jaw", "left_eye", "right_eye")]] = HEAD
+    for side, first in ARM.items():
+        for k, name in enumerate(("shoulder", "elbow", "wrist")):
+            label[CANONICAL_NAMES.index(f"{side}_{name}")] = first + k
+        for name in (f"{side}_{finger}{k}" for finger in FINGERS for k in (1, 2, 3)):
+            label[CANONICAL_NAMES.index(name)] = first + 2
+    return label[joints]
+
+
+def _triangle_parts(body: Body) -> np.ndarray:
+    """[F] the label that moves most of each triangle."""
+    share = np.zeros((len(body), PARTS), np.float32)
+    np.add.at(share, (np.arange(len(body))[:, None], _parts(body.joints)), body.weights)
+    return share[body.triangles].sum(1).argmax(1).astype(np.uint8)
+
+
+def _face(v: np.ndarray, build: Build) -> np.ndarray:
+    """Another face: widths by height, lengths below the eyes, nose, chin and eyes."""
+    head = step(v[:, 1], 1.49, 1.535)
+    x, y, z = (v[:, k].copy() for k in range(3))
+    wide = build.jaw * bump(y, 1.545, 0.035) + build.cheeks * bump(y, 1.605, 0.03)
+    x = x * (1 + head * (wide + build.forehead * bump(y, 1.70, 0.05)))
+    x = x * (1 + head * build.jaw * 0.25)
+    below = np.minimum(y - 1.625, 0)
+    y = y + head * build.lower_face * below
+    near = bump(v[:, 0], 0, 0.022) * bump(v[:, 1], 1.60, 0.025) * step(v[:, 2], 0.12, 0.145)
+    z = z + near * build.nose * 0.02
+    x = x + x * near * (build.nose_width + 0.5 * build.nose)
+    y = y - near * build.nose * 0.008
+    chin = bump(v[:, 0], 0, 0.03) * bump(v[:, 1], 1.535, 0.02) * step(v[:, 2], 0.07, 0.11)
+    z = z + chin * build.chin
+    for side in (-1, 1):
+        about = np.exp(-(((v[:, 0] - side * 0.030) / 0.024) ** 2) - ((v[:, 1] - 1.633) / 0.018) ** 2)
+        about = about * step(v[:, 2], 0.08, 0.11) * build.eyes
+        x = x + about * (v[:, 0] - side * 0.030)
+        y = y + about * (v[:, 1] - 1.633)
+    return np.stack([x, y, z], 1)
+
+
+def _clothed(v: np.ndarray, region: np.ndarray, look: Look) -> np.ndarray:
+    """Clothes of another cut: drawn in, with shorter sleeves over bare arms, a shirt flush with the top."""
+    dress, build = look.dress, look.build
+    v = v.copy()
+    cloth = np.isin(region, (TOP, LAPEL, INNER, TROUSERS, OTHER)) & (np.abs(v[:, 0]) < 0.3)
+    trunk = cloth * step(np.abs(v[:, 0]), 0.26, 0.17) * step(v[:, 1], 1.47, 1.36)
+    front = step(v[:, 2], 0.0, 0.06)
+    if not dress.jacket:
+        flush = (region == INNER) * step(v[:, 1], 1.46, 1.38)
+        v[:, 2] += flush * 0.011
+    waist = build.waist * bump(v[:, 1], 1.12, 0.10)
+    v[:, 0] *= 1 - trunk * (waist + dress.tight)
+    v[:, 2] = 0.01 + (v[:, 2] - 0.01) * (1 - trunk * (0.6 * waist + dress.tight))
+    v[:, 2] += trunk * front * build.belly * bump(v[:, 1], 1.08, 0.11) * bump(v[:, 0], 0, 0.16)
+    for side in (-1, 1):
+        round_ = np.exp(-(((v[:, 0] - side * 0.072) / 0.058) ** 2) - ((v[:, 1] - 1.285) / 0.06) ** 2)
+        v[:, 2] += cloth * front * build.bust * round_
+    reach = np.abs(v[:, 0])
+    hem = hem_of(dress.sleeve)
+    sleeve = (region == TOP) & (reach > SHOULDER + 0.02) & (v[:, 1] > 1.3)
+    bare = sleeve * step(reach, hem - 0.002, hem + 0.012)
+    # A sleeve that ends early hangs closer to the arm than one that ends in a cuff.
+    up, forward = v[:, 1] - 1.40, v[:, 2] - 0.019 - 0.008 * bump(reach, 0.45, 0.12)
+    angle = np.arctan2(forward, up)
+    a = np.interp(reach, _ARM_AT, _ARM_UP)
+    b = np.interp(reach, _ARM_AT, _ARM_FORWARD)
+    radius = 1 / np.sqrt((np.cos(angle) / a) ** 2 + (np.sin(angle) / b) ** 2)
+    own = np.hypot(up, forward)
+    slack = 1 - 2.7 * dress.tight
+    wanted = np.where(bare > 0, bare * radius + (1 - bare) * own * slack, own * slack)
+    scale = np.where(sleeve, wanted / np.maximum(own, 1e-4), 1.0)
+    v[:, 1] = np.where(sleeve, 1.40 + up * scale, v[:, 1])
+    v[:, 2] = np.where(sleeve, v[:, 2] - forward + forward * scale, v[:, 2])
+    return v
+
+
+def hem_of(sleeve: float) -> float:
+    """Metres from the middle at which a sleeve of a share of the arm ends."""
+    return SHOULDER + sleeve * (WRIST - SHOULDER) if sleeve < 0.97 else 1.0
+
+
+def _scales(build: Build) -> np.ndarray:
+    """[55, 3] factors of each bone along x, y, z of the T-pose."""
+    scale = np.ones((len(CANONICAL_NAMES), 3))
+
+    def put(names: tuple[str, ...], x: float, y: float, z: float) -> None:
+        for name in names:
+            scale[CANONICAL_NAMES.index(name)] = x, y, z
+
+    put(("pelvis",), build.hips, 1.0, build.depth)
+    put(("spine1", "spine2"), build.chest, build.trunk, build.depth)
+    put(("spine3",), build.chest, build.trunk, build.depth)
+    put(("neck",), build.neck_girth, build.neck_length, build.neck_girth)
+    put(("head", "jaw", "left_eye", "right_eye"), build.head, build.head, build.head)
+    for side in ("left", "right"):
+        put((f"{side}_collar",), build.shoulders, build.chest, build.depth)
+        put((f"{side}_shoulder",), build.upper_arm, build.arm_girth, build.arm_girth)
+        put((f"{side}_elbow",), build.forearm, build.arm_girth, build.arm_girth)
+        hand = (f"{side}_wrist", *(f"{side}_{finger}{k}" for finger in FINGERS for k in (1, 2, 3)))
+        put(hand, build.hand, build.hand, build.hand)
+        put((f"{side}_hip", f"{side}_knee"), build.hips, 1.0, build.hips)
+    return scale
+
+
+def _resized(body: Body, build: Build) -> tuple[np.ndarray, np.ndarray]:
+    """Vertices [V, 3] and joints [55, 3] with every bone scaled about its joint."""
+    scale, rest = _scales(build), body.joint_positions.astype(np.float64)
+    place = rest.copy()
+    for joint, parent in enumerate(CANONICAL_PARENTS):
+        if parent >= 0:
+            place[joint] = place[parent] + scale[parent] * (rest[joint] - rest[parent])
+    shift = place - scale * rest
+    factor = np.einsum("vk,vka->va", body.weights, scale[body.joints])
+    return body.vertices * factor + np.einsum("vk,vka->va", body.weights, shift[body.joints]), place
+
+
+def _faces_kept(body: Body, region: np.ndarray, look: Look) -> np.ndarray:
+    """[F] which triangles of the default person are worn or seen."""
+    v, dress = body.vertices, look.dress
+    of = region[body.triangles[:, 0]]
+    middle = v[body.triangles].mean(1)
+    kept = middle[:, 1] > 0.30
+    if look.hair.style == "bald":
+        kept &= of != HAIR
+    if not dress.jacket:
+        kept &= of != (LAPEL if dress.neck != "collar" else 255)
+        kept &= ~((of == OTHER) & (middle[:, 1] > 0.9))  # button and belt
+        if dress.neck != "collar":  # without the stand of the jacket's collar
+            line = 1.487 - 0.42 * middle[:, 2] - middle[:, 1] + 1.2 * middle[:, 0] ** 2
+            kept &= ~((of == TOP) & (line < 0.004) & (np.abs(middle[:, 0]) < 0.13))
+    if dress.sleeve < 0.97:
+        kept &= of != CUFF
+    return kept
+
+
+def make_figure(look: Look, level: int = 1) -> Figure:
+    """The body of a look.
+
+    Args:
+        look: sizes, hair and clothes.
+        level: detail of the default person, 0 full or 1 lighter.
+    """
+    default = load_body(level)
+    region = regions(level)
+    vertices = default.vertices.astype(np.float64)
+    traits = np.array(look.build.traits)
+    names = default.morphs.names
+    for amount, name in zip(traits, ARKIT_NAMES, strict=True):
+        if amount:
+            k = names.index(name)
+            vertices[default.morphs.indices[k]] += amount * default.morphs.deltas[k]
+    hair = (region == HAIR)[:, None]
+    about = np.array([0.0, 1.66, 0.03])
+    vertices = np.where(hair, about + (vertices - about) * look.hair.volume, vertices)
+    vertices = _clothed(vertices, region, look)
+    kept = _faces_kept(default, region, look)
+    added = extras(look)
+    rest = default.vertices
+    body = replace(default, vertices=vertices.astype(np.float32), triangles=default.triangles[kept])
+    of_vertex = region
+    for extra in added:
+        body, rest = _joined(body, rest, extra)
+        of_vertex = np.concatenate([of_vertex, np.full(len(extra.vertices), extra.region, np.uint8)])
+    faced = _face(body.vertices.astype(np.float64), look.build)
+    body = replace(body, vertices=faced.astype(np.float32))
+    placed, joints = _resized(body, look.build)
+    hem = hem_of(look.dress.sleeve)
+    bare = (of_vertex == TOP) & (np.abs(rest[:, 0]) > hem) & (rest[:, 1] > 1.3)
+    wrist = (of_vertex == SKIN) & (np.abs(np.abs(rest[:, 0]) - 0.655) < 0.03)  # no cuff darkens it
+    wrist &= look.dress.sleeve < 0.97
+    placed = placed.astype(np.float32)
+    body = replace(
+        body,
+        vertices=placed,
+        normals=vertex_normals(placed[None], body.triangles)[0],
+        softness=np.where(bare, 1.0, body.softness).astype(np.float32),
+        shine=np.where(bare, 0.2, body.shine).astype(np.float32),
+        occlusion=np.where(bare | wrist, np.maximum(body.occlusion, 0.8), body.occlusion).astype(np.float32),
+        morphs=Morphs(
+            names, default.morphs.indices, tuple(delta * look.build.head for delta in default.morphs.deltas)
+        ),
+        joint_positions=joints.astype(np.float32),
+    )
+    return Figure(body, len(default), rest, of_vertex[body.triangles[:, 0]], _triangle_parts(body))
+
+
+def _joined(body: Body, rest: np.ndarray, extra: Extra) -> tuple[Body, np.ndarray]:
+    """A body with one more piece, and the places of all vertices on the default person."""
+    count, start = len(extra.vertices), len(body)
+    pieces = np.asarray(extra.vertices, np.float32)
+    joined = replace(
+        body,
+        vertices=np.concatenate([body.vertices, pieces]),
+        triangles=np.concatenate([body.triangles, (extra.triangles + start).astype(np.int32)]),
+        normals=np.concatenate([body.normals, np.zeros_like(pieces)]),
+        joints=np.concatenate([body.joints, extra.joints.astype(np.uint8)]),
+        weights=np.concatenate([body.weights, extra.weights.astype(np.float32)]),
+        colours=np.concatenate([body.colours, np.full((count, 3), 0.3, np.float32)]),
+        occlusion=np.concatenate([body.occlusion, extra.occlusion.astype(np.float32)]),
+        shine=np.concatenate([body.shine, np.full(count, extra.shine, np.float32)]),
+        softness=np.concatenate([body.softness, np.zeros(count, np.float32)]),
+    )
+    return joined, np.concatenate([rest, pieces])

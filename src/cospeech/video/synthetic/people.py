@@ -1,0 +1,254 @@
+"""Films of drawn people with everything known of them: points, mask and parts of the body at every pixel.
+
+They are what the network of portrait video learns from where no filmed people may be used. The default
+person is drawn with other sizes, clothes, light and surroundings (``look``, ``figure``, ``dress``,
+``backdrop``); the points are the body's own, so they are exact also where nothing is seen of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...avatar.body import vertex_normals
+from ...avatar.camera import Camera
+from ...avatar.light import STUDIO, Light, shade, tone
+from ...avatar.pose import canonical_motion, pose_vertices
+from ...avatar.raster import plane_coefficients, visibility
+from ...avatar.skinning import joint_transforms
+from ...core.errors import UserError
+from ...motion.motion import Motion
+from ...motion.points import POINTS
+from ...motion.skeleton import CANONICAL_NAMES
+from ..driving.landmarks import joint_places, landmarks_3d, project
+from .appearance import Lamps, Look, View, random_look
+from .backdrop import backdrop
+from .dress import albedo, vertex_colours
+from .figure import Figure, make_figure
+
+__all__ = ["Look", "PersonFilm", "frame_person", "light_of", "random_look", "render_person"]
+
+SAMPLES = 2  # per pixel and axis
+CHUNK = 16  # frames posed at once
+HEAD_TOP = 0.185  # metres of hair above the joint of the head
+SIZES = (64, 1024)
+
+
+@dataclass(frozen=True, eq=False)
+class PersonFilm:
+    """Pictures of one person."""
+
+    frames: np.ndarray  # [T, H, W, 3] uint8 sRGB
+    points: np.ndarray  # [T, 116, 2] float32 pixels, x right, y down, order of motion.points.POINTS
+    confidence: np.ndarray  # [T, 116] float32, 1 in the picture, 0 outside
+    mask: np.ndarray  # [T, H, W] uint8, share of the pixel that is person, 0 to 255
+    parts: np.ndarray  # [T, H, W] uint8: 0 background, 1 trunk, 2 head, 3-5 left upper arm to hand, 6-8 right
+
+
+def light_of(lamps: Lamps) -> Light:
+    """The studio's light with other strengths and another place of the key light."""
+    side, rise = np.radians(lamps.side), np.radians(lamps.rise)
+    key = np.array([np.sin(side) * np.cos(rise), np.sin(rise), np.cos(side) * np.cos(rise)])
+    fill = STUDIO.fill * (np.array([-1.0, 1, 1]) if lamps.side > 0 else np.ones(3))
+    return replace(
+        STUDIO,
+        key=key,
+        key_colour=STUDIO.key_colour * lamps.key,
+        fill=fill,
+        fill_colour=STUDIO.fill_colour * lamps.fill,
+        rim_colours=STUDIO.rim_colours * lamps.rim,
+        sky=STUDIO.sky * lamps.sky,
+        ground=STUDIO.ground * lamps.sky,
+        shadow=lamps.shadow,
+    )
+
+
+def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
+    """A still camera that has head to hips in a square picture, as a portrait does.
+
+    Args:
+        figure: whose sizes count.
+        motion: the person's middle, and where the chest faces, are the median over it.
+        view: where in the picture and how large; made smaller where the head would be cut.
+    """
+    body = figure.body
+    rotations, translation, _ = canonical_motion(body, motion, slice(None))
+    transforms = joint_transforms(rotations, translation, body.joint_positions)[:, : len(CANONICAL_NAMES)]
+    places = np.einsum("tjab,jb->tja", transforms[..., :3], body.joint_positions) + transforms[..., 3]
+    shoulders = [CANONICAL_NAMES.index(f"{side}_shoulder") for side in ("left", "right")]
+    head = CANONICAL_NAMES.index("head")
+    middle = np.median(places[:, shoulders].mean(1), axis=0)
+    facing = np.median(transforms[:, CANONICAL_NAMES.index("spine3"), :, 2], axis=0)
+    yaw = float(np.degrees(np.arctan2(facing[0], facing[2]))) + view.yaw
+    wide = float(np.linalg.norm(np.subtract(*body.joint_positions[shoulders])))
+    size = float(body.joint_positions[head, 1] - body.joint_positions[shoulders[0], 1])
+    rise = float(np.quantile(places[:, head, 1], 0.7) - middle[1])
+    top = max(rise, 0.8 * size) + HEAD_TOP * _head_size(figure)
+    height = max(wide / view.shoulders, top / max(view.shoulder_line - 0.012, 0.2))
+    axes = Camera((0.0, 0.0, 0.0), 1.0, 1.0, yaw, view.pitch).axes
+    target = middle - axes[0] * view.across * height - axes[1] * (0.5 - view.shoulder_line) * height
+    x, y, z = (float(v) for v in target)
+    return Camera((x, y, z), view.distance, height, yaw, view.pitch)
+
+
+def _head_size(figure: Figure) -> float:
+    """Height of the head against the default person's."""
+    own, rest = figure.body.vertices[: figure.own, 1], figure.rest[: figure.own, 1]
+    inside = rest > 1.6
+    return float(np.ptp(own[inside]) / np.ptp(rest[inside]))
+
+
+def render_person(
+    look: Look,
+    motion: Motion,
+    *,
+    size: int = 256,
+    frames: np.ndarray | None = None,
+    level: int = 1,
+    pictures: tuple[np.ndarray, ...] = (),
+    camera: Camera | None = None,
+) -> PersonFilm:
+    """Draw a person moving.
+
+    Args:
+        look: who, and how they are seen.
+        motion: on the canonical joints; its face, if there is one, moves.
+        size: pixels, wide and high, 64 to 1024.
+        frames: indices of the frames to draw, all if None; the camera is framed on the whole motion.
+        level: detail of the body, 1 suits 256 pixels.
+        pictures: backgrounds of the user's own, see ``backdrop``.
+        camera: instead of the look's.
+
+    Raises:
+        UserError: a wrong size, no frames, or a motion on another skeleton.
+    """
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise UserError(f"pictures of people are {SIZES[0]} to {SIZES[1]} pixels wide; got {size}")
+    if not motion.frames or (frames is not None and not len(frames)):
+        raise UserError("the motion has no frames; nothing can be drawn")
+    figure = make_figure(look, level)
+    camera = camera or frame_person(figure, motion, look.view)
+    chosen = motion if frames is None else _picked(motion, np.asarray(frames))
+    painter = _Painter(figure, look, camera, size, backdrop(look.backdrop, size, pictures))
+    count = chosen.frames
+    film = PersonFilm(
+        np.empty((count, size, size, 3), np.uint8), np.empty((count, len(POINTS), 2), np.float32),
+        np.empty((count, len(POINTS)), np.float32), np.empty((count, size, size), np.uint8),
+        np.empty((count, size, size), np.uint8),
+    )  # fmt: skip
+    for start in range(0, count, CHUNK):
+        span = slice(start, min(start + CHUNK, count))
+        posed = pose_vertices(figure.body, chosen, frames=span)
+        known = replace(figure.body, vertices=figure.body.vertices[: figure.own])
+        places = joint_places(figure.body, chosen, frames=span)
+        film.points[span] = project(landmarks_3d(known, posed[:, : figure.own], places), camera, size, size)
+        for k, points in enumerate(posed, start):
+            film.frames[k], film.mask[k], film.parts[k] = painter.draw(points)
+    inside = (film.points >= 0).all(-1) & (film.points < size).all(-1)
+    film.confidence[:] = inside
+    return film
+
+
+def _picked(motion: Motion, frames: np.ndarray) -> Motion:
+    return replace(
+        motion,
+        rotations=motion.rotations[frames],
+        translation=motion.translation[frames],
+        face=None if motion.face is None else motion.face[frames],
+        extra={},
+    )
+
+
+class _Painter:
+    """Draws one figure, frame by frame."""
+
+    def __init__(self, figure: Figure, look: Look, camera: Camera, size: int, behind: np.ndarray) -> None:
+        self.figure, self.look, self.camera, self.size = figure, look, camera, size
+        self.light = light_of(look.lamps)
+        self.behind = behind
+        self.fixed = np.concatenate([vertex_colours(figure, look), figure.rest], 1)
+        self.faces = np.ascontiguousarray(figure.body.triangles[:, ::-1])
+
+    def draw(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Posed vertices [V, 3] -> picture [S, S, 3], mask [S, S], parts [S, S], all uint8."""
+        figure, body, size = self.figure, self.figure.body, self.size
+        normals = vertex_normals(points[None], body.triangles)[0]
+        factor, added = shade(body, points, normals, self.camera, self.light).terms()
+        values = np.concatenate([factor, added, self.fixed], 1)
+        fine = SAMPLES * size
+        screen = self.camera.project(points, fine, fine)
+        ids = visibility(screen, self.faces, fine, fine).ravel()
+        hit = np.flatnonzero(ids >= 0)
+        faces = ids[hit]
+        shown = _across(screen, self.faces, values, faces, hit, fine)
+        made_of = albedo(figure.region[faces], shown[:, 11:14], shown[:, 6:11], self.look)
+        colour = tone(shown[:, :3] * made_of + shown[:, 3:6])
+        layer = np.zeros((fine * fine, 4), np.float32)
+        layer[hit, :3] = colour * np.float32(255)
+        layer[hit, 3] = 1
+        person = np.add.reduce(_quarters(layer.reshape(fine, fine, 4))) * np.float32(1 / SAMPLES**2)
+        cover = person[..., 3]
+        picture = person[..., :3] + self.behind * (1 - cover)[..., None]
+        label = np.zeros(fine * fine, np.uint8)
+        label[hit] = figure.part[faces]
+        parts = np.where(cover >= 0.5, _most(_quarters(label.reshape(fine, fine))), 0).astype(np.uint8)
+        return self._graded(picture), np.round(cover * 255).astype(np.uint8), parts
+
+    def _graded(self, picture: np.ndarray) -> np.ndarray:
+        bright, contrast, saturation = self.look.grade
+        grey = picture.mean(-1, keepdims=True)
+        picture = grey + (picture - grey) * saturation
+        picture = (picture - 127) * contrast + 127 * bright
+        warm = self.look.warmth * np.array([0.06, 0.0, -0.08], np.float32)
+        return np.clip(picture * (1 + warm) + 0.5, 0, 255).astype(np.uint8)
+
+
+def _across(
+    screen: np.ndarray,
+    triangles: np.ndarray,
+    values: np.ndarray,
+    faces: np.ndarray,
+    at: np.ndarray,
+    width: int,
+) -> np.ndarray:
+    """Vertex values [V, C] at samples: ``faces`` [N] are the triangles seen at the flat pixels ``at`` [N]."""
+    seen = np.zeros(len(triangles), bool)
+    seen[faces] = True
+    used = np.flatnonzero(seen)
+    compact = np.zeros(len(triangles), np.int32)
+    compact[used] = np.arange(len(used), dtype=np.int32)
+    corners = triangles[used]
+    # Shares of the corners, linear on the screen; three numbers a sample however many values there are.
+    unit = np.eye(3, dtype=np.float32)
+    own = screen[corners].reshape(-1, 3)
+    plane = plane_coefficients(own, np.arange(len(own)).reshape(-1, 3), np.tile(unit, (len(used), 1)))
+    first = own[::3]
+    plane[:, 0] -= plane[:, 1] * first[:, :1] + plane[:, 2] * first[:, 1:2]
+    row = compact[faces]
+    y, x = np.divmod(at.astype(np.int32), np.int32(width))
+    rows = plane.reshape(-1, 9).take(row, axis=0)
+    share = rows[:, :3] + rows[:, 3:6] * (x + np.float32(0.5))[:, None]
+    share += rows[:, 6:] * (y + np.float32(0.5))[:, None]
+    np.clip(share, 0, 1, out=share)
+    share /= share.sum(1, keepdims=True)
+    values = np.asarray(values, np.float32)
+    result = values.take(corners[:, 0].take(row), axis=0) * share[:, :1]
+    for k in (1, 2):
+        result += values.take(corners[:, k].take(row), axis=0) * share[:, k : k + 1]
+    return result
+
+
+def _quarters(samples: np.ndarray) -> list[np.ndarray]:
+    """The four samples of every pixel."""
+    return [samples[y::SAMPLES, x::SAMPLES] for y in range(SAMPLES) for x in range(SAMPLES)]
+
+
+def _most(labels: list[np.ndarray]) -> np.ndarray:
+    """The label that most samples of a pixel have, 0 not counted; the first of them if even."""
+    best, most = labels[0], np.zeros(labels[0].shape, np.uint8)
+    for label in labels:
+        count = sum((other == label).astype(np.uint8) for other in labels) * (label > 0)
+        best = np.where(count > most, label, best)
+        most = np.maximum(count, most)
+    return best
