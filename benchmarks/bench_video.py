@@ -1,19 +1,20 @@
 """How near made pictures of people come to true ones: one JSON object, and Markdown tables on stderr.
 
-Sets: pairs (``video.training.portrait_pairs``; of portraits the target is a real picture and the source is made), and
-films of drawn people, whose first frame is the source of all frames. Systems on each:
+Sets: pairs (``video.training.portrait_pairs``; of portraits the target is a real picture and the source is
+made), and films of drawn people, whose first frame is the source of all frames. Systems on each:
 
 - still: the source as it is; what doing nothing gets.
 - warping: layers moved by the 116 points, nothing painted; what ``--refine none`` draws.
 - each ``--model NAME=FOLDER``: the same refined by a run folder of ``fit_video`` or an exported model folder.
 - keypoint ablation, warped only, so that points and maps alone differ: "points, mixture" is the paper's
-  design with fixed weights (``video.warping.mixture``), "points, one spline" all 116 points in one spline, and
-  "centroids, one spline" ten middles of parts, which stand for what a network finds unsupervised.
+  design with fixed weights (``video.warping.mixture``), "points, one spline" all 116 points in one spline,
+  and "centroids, one spline" ten middles of parts, which stand for what a network finds unsupervised.
 
-Figures: PSNR, SSIM and LPIPS with our own encoder (``video.evaluation``) on whole pictures, hand and face crops;
-on films its Frechet distance, too. "alike" has the same of those pictures alone whose hands and face show
-about the side that the source shows (``pairs.alike``), as in films that gestures drive. Intervals are over
-people (pairs that share a picture are of one person); "minus_warping" is the paired difference to warping.
+Figures: PSNR, SSIM and LPIPS with our own encoder (``video.evaluation``) on whole pictures, hand and face
+crops; on films its Frechet distance, too. "alike" has the same of those pictures alone whose hands and face
+show about the side that the source shows (``pairs.alike``), as in films that gestures drive. Intervals are
+over people (pairs that share a picture are of one person); "minus_warping" is the paired difference to
+warping.
 
     python benchmarks/bench_video.py --looks FOLDER --pairs portraits=FOLDER --pairs people=FOLDER \\
         --films people=FOLDER --model unet=RUN --model skeleton=RUN --model edges=RUN [--most 200]

@@ -22,7 +22,7 @@ torch = pytest.importorskip("torch")
 
 from cospeech.methods.alignment.network import AlignConfig, Alignment, alignment_loss, info_nce  # noqa: E402
 from cospeech.methods.alignment.segments import EQUAL, frames_of, other_order, segments  # noqa: E402
-from cospeech.methods.alignment.train import (
+from cospeech.methods.alignment.train import (  # noqa: E402
     AlignmentWindows,
     alignment_quality,
     export_alignment,

@@ -9,7 +9,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.emotion.mining import (
+from cospeech.methods.emotion.mining import (  # noqa: E402
     GRAMS,
     Mining,
     MiningConfig,

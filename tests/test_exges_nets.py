@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from cospeech.methods.alignment.network import AlignConfig, Alignment  # noqa: E402
 from cospeech.methods.exges.masks import MaskConfig, constraint_masks  # noqa: E402
 from cospeech.methods.exges.network import Denoiser, DenoiserConfig, TrainedDenoiser, denoiser_loss  # noqa: E402
-from cospeech.methods.exges.retrieval_network import (
+from cospeech.methods.exges.retrieval_network import (  # noqa: E402
     Retrieval,
     RetrievalConfig,
     distilled,

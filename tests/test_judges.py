@@ -23,7 +23,7 @@ from cospeech.motion.upper_body import CHANNELS, POINTS, upper_body
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.evaluators.train import (
+from cospeech.methods.evaluators.train import (  # noqa: E402
     UpperBodies,
     export_judge,
     fit_classifier,

@@ -15,7 +15,7 @@ from cospeech.video.warping.layers import cut, unit
 from portrait_data import HANDS, doubled, draw_figure, drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
-pairs, training = (import_module(f"cospeech.training.video.{name}") for name in ("pairs", "generator"))
+pairs, training = (import_module(f"cospeech.video.training.{name}") for name in ("portrait_pairs", "refiner"))
 
 
 def a_pair(shift=(9.0, -12.0)):

@@ -19,7 +19,7 @@ nets, judge = (
     import_module("cospeech.video.training.portrait_network"),
     import_module("cospeech.video.training.perceptual_network"),
 )
-pairs, training = (import_module(f"cospeech.training.video.{name}") for name in ("pairs", "generator"))
+pairs, training = (import_module(f"cospeech.video.training.{name}") for name in ("portrait_pairs", "refiner"))
 
 HEAT, PARTS = nets.HEAT, nets.PARTS
 TINY = nets.PortraitConfig(channels=(8, 8, 8), render=8)

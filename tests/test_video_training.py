@@ -21,14 +21,8 @@ from portrait_data import doubled, draw_figure, drawn_portrait, figure_points, m
 
 torch = pytest.importorskip("torch")
 train, generator, export, pairs, nets = (
-    import_module(f"cospeech.{name}")
-    for name in (
-        "training.video.train",
-        "training.video.generator",
-        "training.video.export",
-        "training.video.pairs",
-        "nn.portrait",
-    )
+    import_module(f"cospeech.video.training.{name}")
+    for name in ("train", "refiner", "export", "portrait_pairs", "portrait_network")
 )
 
 

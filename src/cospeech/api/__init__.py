@@ -42,23 +42,23 @@ PICTURES = (".mp4", ".html")
 
 # The gesture library and portrait video, imported when asked for: who generates needs none of them.
 _ON_REQUEST = {
-    "add_to_base": "motion_base.build",
-    "base_info": "motion_base.check",
-    "build_base": "motion_base.build",
-    "build_people": "video.corpus",
-    "check_base": "motion_base.check",
-    "merge_bases": "motion_base.merge",
-    "search": "motion_base.search",
-    "setup_video": "video.setup",
-    "verify": "video.provenance",
-    "video_keypoints": "video.keypoints",
+    "add_to_base": "gesture_library.build",
+    "base_info": "gesture_library.check",
+    "build_base": "gesture_library.build",
+    "build_people": "video.synthetic.corpus",
+    "check_base": "gesture_library.check",
+    "merge_bases": "gesture_library.merge",
+    "search": "gesture_library.search",
+    "setup_video": "video.detection.setup",
+    "verify": "video.provenance.record",
+    "video_keypoints": "video.detection.keypoints",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _ON_REQUEST:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_ON_REQUEST[name]}", __package__), name)
+    return getattr(import_module(f"cospeech.{_ON_REQUEST[name]}"), name)
 
 
 def generate(
@@ -247,7 +247,8 @@ def evaluate(
         data: store made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
         metrics: one or several groups of figures. Of fgd, names in _asked are distances to the people whose
-            manner a model was asked for, where it does not know those of the split (``evaluation.requested_speakers``).
+            manner a model was asked for, where it does not know those of the split
+            (``evaluation.requested_speakers``).
         split: of the store.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.

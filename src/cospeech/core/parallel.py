@@ -80,7 +80,7 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
 
 
 def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     # The current folder is no place for modules: -P, and no empty element, which would name it.
     paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
     one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}

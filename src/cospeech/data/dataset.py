@@ -8,8 +8,8 @@ whole or not at all, so an interrupted ``prepare`` goes on where it stopped. In 
 each group of channels has a reach of its own in the place of 1.
 
 A store that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
-of their own (``speech.encoders.settings.KINDS``), as float16; its header says which encoders they are. How the
-voice sounds in absolute numbers (``speech.acoustics``) is kept likewise.
+of their own (``speech.encoders.settings.KINDS``), as float16; its header says which encoders they are. How
+the voice sounds in absolute numbers (``speech.acoustics``) is kept likewise.
 """
 
 from __future__ import annotations

@@ -100,7 +100,8 @@ def prepare(
     Args:
         corpora: (reader name, folder) each.
         out: folder of the store; an interrupted one is continued.
-        space: what the store holds of a motion (``motion.representation``): "body", "smplx" (the face as BEAT2
+        space: what the store holds of a motion (``motion.representation``): "body", "smplx" (the face as
+        BEAT2
             has it, too) or "points" (in a picture). Unless given, it is "points" for corpora of points
             and "body" for all others. Pairs are made in "body" alone.
         rounds: how often each speech gets a partner.

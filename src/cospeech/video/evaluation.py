@@ -1,8 +1,8 @@
 """How near made pictures of people come to true ones: whole, on the hands and on the face.
 
 LPIPS and Frechet distances of films need a network. The usual ones (VGG, I3D) are not carried here, so an
-own encoder of pictures of people judges (``video.training.perceptual_network``), and its id stands beside each value: such values
-compare with each other alone, not with those of papers.
+own encoder of pictures of people judges (``video.training.perceptual_network``), and its id stands beside
+each value: such values compare with each other alone, not with those of papers.
 """
 
 from __future__ import annotations

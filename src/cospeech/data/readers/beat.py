@@ -68,8 +68,8 @@ def read(
     and ``_b``. A file of several texts (older releases) goes where the most held out of them goes. Other
     languages have no published split: a stable hash of the name gives 80, 10 and 10 in a hundred.
 
-    ``motion.procedural.face`` has the ARKit weights (a missing tongue is 0), ``motion.extra["per_frame"]["semantic"]``
-    the semantic labels, [T] from 0 to 1.
+    ``motion.procedural.face`` has the ARKit weights (a missing tongue is 0),
+    ``motion.extra["per_frame"]["semantic"]`` the semantic labels, [T] from 0 to 1.
 
     Args:
         folder: holds the files, in folders or not.
@@ -163,7 +163,8 @@ def _body(name: str, own: dict[str, Path], emotion: str | None, quiet: bool) -> 
 
 
 def face_weights(path: Path, frames: int) -> np.ndarray:
-    """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as ``motion.procedural.face.ARKIT_NAMES``.
+    """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as
+    ``motion.procedural.face.ARKIT_NAMES``.
 
     Raises:
         UserError: not a face file, or broken.

@@ -40,10 +40,10 @@ def read(
     """Clips of speech and motion on the canonical skeleton, upright and facing +z.
 
     The rig is recognised by its joint names (see ``motion.retarget``). Fingers stay as recorded; a rig
-    without them, or whose fingers never move, gets those of ``motion.procedural.fingers``. Sound and motion begin
-    together; what one of them is longer is cut. Unless labels.csv says otherwise the speaker is the
-    sub-folder (the folder itself without one), there is no emotion, and a stable hash of the name gives
-    80, 10 and 10 in a hundred to train, val and test; fewer than ten recordings are all for training.
+    without them, or whose fingers never move, gets those of ``motion.procedural.fingers``. Sound and motion
+    begin together; what one of them is longer is cut. Unless labels.csv says otherwise the speaker is the
+    sub-folder (the folder itself without one), there is no emotion, and a stable hash of the name gives 80,
+    10 and 10 in a hundred to train, val and test; fewer than ten recordings are all for training.
 
     Args:
         folder: holds the recordings.

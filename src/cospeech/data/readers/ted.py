@@ -46,8 +46,8 @@ def read(
     """Clips of speech and motion, upright and facing +z, with words.
 
     Points become rotations as ``ted_body`` says: limbs keep their directions, how they are turned about
-    themselves is made up. TED Gesture has no fingers and gets those of ``motion.procedural.fingers``. The speaker is
-    the film; the split is the folder's. There are no emotions.
+    themselves is made up. TED Gesture has no fingers and gets those of ``motion.procedural.fingers``. The
+    speaker is the film; the split is the folder's. There are no emotions.
 
     Args:
         folder: holds the LMDB folders.

@@ -43,8 +43,8 @@ def read(
     Of 2023, whose talks have both sides, the main agent's is read: the interlocutors of the training part
     are there as main agents as well. The speaker is ``twh`` and the number in the table of people; one
     called ``twh`` without that table. Where the table says that fingers were recorded they stay; where it
-    does not, they are made up (``motion.procedural.fingers``); without the table it counts whether they move. There
-    are no emotions.
+    does not, they are made up (``motion.procedural.fingers``); without the table it counts whether they move.
+    There are no emotions.
 
     Args:
         folder: holds trn, val and tst, or some of them, in any depth.

@@ -21,7 +21,7 @@ from ...motion.motion import Motion
 from ...motion.points import BODY_POINTS, FACE_POINTS, FINGERS, POINTS, SIDES
 from ...motion.skeleton import CANONICAL_NAMES
 
-TABLE = Path(__file__).parent / "assets" / "landmarks.json"
+TABLE = Path(__file__).parents[1] / "assets" / "landmarks.json"
 FORMAT = 1
 CHUNK = 64  # frames posed at once
 
