@@ -4,7 +4,7 @@
 
 RUNS is a folder that keeps every run and, in RUNS/rows, every row as soon as it is measured; what is found
 there is continued or used, so a benchmark that was interrupted goes on when it is called again. A row is
-measured anew if its model, the store or what is asked changed. Alignments and
+measured anew if its model, the dataset or what is asked changed. Alignments and
 tokenizers have the sizes of the preset ``default``, generators are smaller and train for 300 steps, so
 the figures compare with each other and with no other table. Rows (Contextual Gesture, tables 2 and 3):
 
@@ -30,7 +30,7 @@ from typing import Any
 
 from cospeech.core.files import atomic_path
 from cospeech.core.progress import note, track
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
 from cospeech.evaluation.measures import Measures
 from cospeech.evaluation.report import Kind, Row
@@ -42,7 +42,7 @@ from cospeech.methods.alignment.train import fit_alignment, load_alignment_run
 from cospeech.methods.contextual.export import export_contextual, load_run
 from cospeech.methods.contextual.network import GeneratorConfig
 from cospeech.methods.contextual.train_generator import fit_generator
-from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.model_folder import evaluator_folder
 from cospeech.methods.presets import PRESETS
 from cospeech.methods.tokenizer.network import Tokenizer
 from cospeech.methods.tokenizer.train import fit_tokenizer
@@ -50,9 +50,13 @@ from cospeech.motion.motion import Motion
 
 SMALL = GeneratorConfig(width=160, depth=4, residual_depth=2, hidden=640, decoded=4)
 TRAINING = replace(
-    PRESETS["default"].generator_training, steps=300, batch_size=32, learning_rate=7e-4, validate_every=300,
+    PRESETS["default"].generator_training,
+    steps=300,
+    batch_size=32,
+    learning_rate=7e-4,
+    validate_every=300,
     save_every=200,
-)  # fmt: skip
+)
 Part = tuple[TestClip, Motion]
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats")
 
@@ -91,31 +95,39 @@ def finished(run: Path, steps: int) -> bool:
     return log.is_file() and any(json.loads(line)["step"] >= steps for line in log.read_text().splitlines())
 
 
-def train(store: Store, runs: Path, name: str) -> Path:
+def train(dataset: GestureDataset, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
     variant, default = VARIANTS[name], PRESETS["default"]
     alignments = {kind: runs / f"alignment-{kind}" for kind in {variant.alignment, variant.teacher} - {None}}
     for kind, run in alignments.items():
         if not finished(run, default.alignment_training.steps):
             config = AlignConfig(chronological=kind == "chronological")
-            fit_alignment(store, run, config=config, training=default.alignment_training)
+            fit_alignment(dataset, run, config=config, training=default.alignment_training)
     tokens = runs / f"tokenizer-{variant.teacher or 'plain-rvq'}"
     if not finished(tokens, default.tokenizer_training.steps):
         teacher = alignments.get(variant.teacher)
         fit_tokenizer(
-            store, tokens, config=default.tokenizer, training=default.tokenizer_training,
+            dataset,
+            tokens,
+            config=default.tokenizer,
+            training=default.tokenizer_training,
             teacher=None if teacher is None else load_alignment_run(teacher)[0].gesture,
-        )  # fmt: skip
+        )
     if not finished(runs / name, TRAINING.steps):
         tokenizer, _ = load_run(tokens)
         assert isinstance(tokenizer, Tokenizer)
         fit_generator(
-            store, tokenizer, runs / name, config=replace(SMALL, **variant.changes), training=TRAINING,
-            alignment=load_alignment_run(alignments[variant.alignment])[0], vary=variant.vary,
-        )  # fmt: skip
+            dataset,
+            tokenizer,
+            runs / name,
+            config=replace(SMALL, **variant.changes),
+            training=TRAINING,
+            alignment=load_alignment_run(alignments[variant.alignment])[0],
+            vary=variant.vary,
+        )
     out = runs / f"{name}-model"
     if not (out / "config.json").is_file():
-        export_contextual(tokens, runs / name, store, out, name=name)
+        export_contextual(tokens, runs / name, dataset, out, name=name)
     return out
 
 
@@ -171,12 +183,12 @@ class Rows:
         note(f"measured {row.name}")
 
 
-def measure(store: Store, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
+def measure(dataset: GestureDataset, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
     """Figures of all rows; those that are not known yet are trained and measured, one after another."""
     split, clips = rows.settings["split"], rows.settings["clips"]
-    material, body = choose(store, split, clips=clips, seed=0), Recordings(store)
+    material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
     speech = speech_of(material, body)
-    asked = asked_for(store, split, [], speech, 0)  # the training people, whose styles every variant has
+    asked = asked_for(dataset, split, [], speech, 0)  # the training people, whose styles every variant has
     ground = None
 
     def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
@@ -193,13 +205,13 @@ def measure(store: Store, runs: Path, names: list[str], rows: Rows) -> dict[str,
             row(name, "real", None, parts, count)
         found[name] = rows.known(name, None)
     for name, variant, steps in systems(names):
-        folder = train(store, runs, variant)
+        folder = train(dataset, runs, variant)
         model = mark(folder)
         if rows.known(name, model) is None:
             system = opened(folder, name, steps)
             row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
         found[name] = rows.known(name, model)
-    return {"made_pairs": material.made_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+    return {"made_pairs": material.synthetic_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
 
 
 def main() -> None:
@@ -212,17 +224,21 @@ def main() -> None:
     parser.add_argument("--clips", type=int, default=120)
     parser.add_argument("--train-only", action="store_true")
     options = parser.parse_args()
-    store = Store(options.store)
+    dataset = GestureDataset(options.dataset)
     if options.train_only:
         for name in dict.fromkeys(variant for _, variant, _ in systems(options.only)):
-            train(store, options.runs, name)
+            train(dataset, options.runs, name)
         return
     settings = {
-        "store": store.fingerprint, "split": options.split, "clips": options.clips, "metrics": list(METRICS),
-        "steps": TRAINING.steps, "extractor": mark(judge_folder("extractor", "extractor").folder),
-    }  # fmt: skip
+        "store": dataset.fingerprint,
+        "split": options.split,
+        "clips": options.clips,
+        "metrics": list(METRICS),
+        "steps": TRAINING.steps,
+        "extractor": mark(evaluator_folder("extractor", "extractor").folder),
+    }
     rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
-    text = measure(store, options.runs, options.only, rows)
+    text = measure(dataset, options.runs, options.only, rows)
     sys.stdout.write(json.dumps({**settings, **text}) + "\n")
 
 

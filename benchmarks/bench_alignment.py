@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.methods.alignment.train import (
     WINDOW,
     AlignmentWindows,
@@ -36,31 +36,32 @@ from cospeech.training.loop import Place
 
 
 @torch.no_grad()
-def measured(run: str, store: Store, split: str, rounds: int) -> dict[str, object]:
+def measured(run: str, dataset: GestureDataset, split: str, rounds: int) -> dict[str, object]:
     network, described = load_alignment_run(run)
-    items = AlignmentWindows(store, splits=(split,)).items
+    items = AlignmentWindows(dataset, splits=(split,)).items
     sides: dict[str, list[np.ndarray]] = {"speech": [], "motion": []}
     for item in items:
         start = (item.frames - WINDOW) // 2
-        heard = torch.from_numpy(store.inputs(item, start, start + WINDOW))
-        features, words = heard.split(input_sizes(store), -1)
-        motion = torch.from_numpy(store.motion(item, start, start + WINDOW))
+        heard = torch.from_numpy(dataset.inputs(item, start, start + WINDOW))
+        features, words = heard.split(input_sizes(dataset), -1)
+        motion = torch.from_numpy(dataset.motion(item, start, start + WINDOW))
         sides["speech"].append(network.speech(features[None], words[None])[1][0].numpy())
         sides["motion"].append(network.gesture(motion[None])[1][0].numpy())
     speech, gesture = np.stack(sides["speech"]), np.stack(sides["motion"])
     values: dict[str, dict[str, float]] = {}
     for batch in (None, 32):
         found = retrieval_scores(
-            speech, gesture, extractor=Path(run).name, clips=[voice_of(item) for item in items],
-            batch=batch, rounds=rounds,
-        )  # fmt: skip
+            speech,
+            gesture,
+            extractor=Path(run).name,
+            clips=[voice_of(item) for item in items],
+            batch=batch,
+            rounds=rounds,
+        )
         for value in found:
-            values[value.name] = {
-                "value": round(value.value, 3),
-                "chance": round(float(value.chance or 0), 3),
-            }
-    plain = AlignmentWindows(store, splits=(split,), batch_size=32, seed=2)
-    cut = AlignmentWindows(store, splits=(split,), batch_size=32, seed=2, cut=1.0)
+            values[value.name] = {"value": round(value.value, 3), "chance": round(float(value.chance or 0), 3)}
+    plain = AlignmentWindows(dataset, splits=(split,), batch_size=32, seed=2)
+    cut = AlignmentWindows(dataset, splits=(split,), batch_size=32, seed=2, cut=1.0)
     figures = alignment_quality(
         network,
         [plain(step, Place()) for step in range(2 * rounds)],
@@ -83,12 +84,12 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--rounds", type=int, default=10)
     options = parser.parse_args()
-    store = Store(options.store)
-    runs = [measured(run, store, options.split, options.rounds) for run in options.run]
+    dataset = GestureDataset(options.dataset)
+    runs = [measured(run, dataset, options.split, options.rounds) for run in options.run]
     result = {
         "benchmark": "alignment",
-        "store": store.fingerprint,
-        "made_pairs": store.header.get("made_pairs", False),
+        "store": dataset.fingerprint,
+        "made_pairs": dataset.header.get("made_pairs", False),
         "split": options.split,
         "runs": runs,
     }

@@ -1,4 +1,4 @@
-"""How fast a motion base is, how large, and how often faiss finds what an exact search finds. JSON.
+"""How fast a gesture library is, how large, and how often faiss finds what an exact search finds. JSON.
 
     python benchmarks/bench_base.py [--sizes 1000 100000 1000000] [--keys clustered gaussian]
     python benchmarks/bench_base.py --store STORE [--split test]
@@ -8,8 +8,8 @@ their number, as real ones lie together) or "gaussian" (evenly spread, the worst
 of the made-up segments has one frame of motion, so that a million fit on a disk; there are as many shards
 as there would be with motion. Without faiss its figures are left out.
 
-Of a store: time of building, size, where the cuts are (beside cuts every two seconds), what rounding does to
-motion, and whether a segment's own gesture is found among 32 by its speech. Made pairs are counted.
+Of a dataset: time of building, size, where the cuts are (beside cuts every two seconds), what rounding does
+to motion, and whether a segment's own gesture is found among 32 by its speech. Synthetic pairs are counted.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from pathlib import Path
 
 import numpy as np
 
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.gesture_library import index, writer
-from cospeech.gesture_library.build import build_base
+from cospeech.gesture_library.build import build_library
 from cospeech.gesture_library.catalogue import FILE, Header, writing
-from cospeech.gesture_library.check import base_info, check_base
+from cospeech.gesture_library.check import check_library, library_info
 from cospeech.gesture_library.embedder import Embedding
 from cospeech.gesture_library.expressiveness import Expressiveness, Hands
-from cospeech.gesture_library.library import Base
+from cospeech.gesture_library.library import GestureLibrary
 from cospeech.gesture_library.sample import Filters
 from cospeech.gesture_library.segments import segments, speech_breaks, valleys
 from cospeech.gesture_library.shards import packed, unpacked
@@ -80,9 +80,7 @@ def write_base(folder: Path, keys: np.ndarray) -> float:
             )
             name = f"recording-{first // PER_RECORDING:07d}"
             speaker = SPEAKERS[first // PER_RECORDING % len(SPEAKERS)]
-            shards.add(
-                Recording(name, "motion", "train", speaker, "joy", (name,), name, motion[: len(own)], parts)
-            )
+            shards.add(Recording(name, "motion", "train", speaker, "joy", (name,), name, motion[: len(own)], parts))
         shards.finish()
     return time.perf_counter() - began
 
@@ -108,7 +106,7 @@ def latency(ask: Callable[[np.ndarray], object], questions: np.ndarray) -> dict[
     }
 
 
-def asking(base: Base, filters: Callable[[], Filters]) -> Callable[[np.ndarray], object]:
+def asking(base: GestureLibrary, filters: Callable[[], Filters]) -> Callable[[np.ndarray], object]:
     """Ask for ten."""
     return lambda question: base.nearest(question, role="gesture", k=10, filters=filters())
 
@@ -122,7 +120,7 @@ def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object
     questions = (questions / np.linalg.norm(questions, axis=1, keepdims=True)).astype(np.float32)
     before = memory()
     began = time.perf_counter()
-    base = Base(folder)
+    base = GestureLibrary(folder)
     opened = time.perf_counter() - began
     catalogue = memory() - before
     began = time.perf_counter()
@@ -131,18 +129,23 @@ def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object
     names = [f"recording-{n:07d}" for n in rng.integers(0, max(1, size // PER_RECORDING), asked)]
     every = iter(names * 3)
     result: dict[str, object] = {
-        "benchmark": "base", "keys": kind, "segments": size, "numbers": E,
-        "threads": os.environ.get("OMP_NUM_THREADS", "all"), "shards": len(base.files) // 2,
-        "write_s": round(written, 2), "open_s": round(opened, 3), "keys_read_and_checked_s": round(read, 3),
-        "catalogue_memory_mb": round(catalogue, 1), "keys_memory_mb": round(loaded.values.nbytes / 1e6, 1),
+        "benchmark": "base",
+        "keys": kind,
+        "segments": size,
+        "numbers": E,
+        "threads": os.environ.get("OMP_NUM_THREADS", "all"),
+        "shards": len(base.files) // 2,
+        "write_s": round(written, 2),
+        "open_s": round(opened, 3),
+        "keys_read_and_checked_s": round(read, 3),
+        "catalogue_memory_mb": round(catalogue, 1),
+        "keys_memory_mb": round(loaded.values.nbytes / 1e6, 1),
         "catalogue_disk_mb": round((folder / FILE).stat().st_size / 1e6, 2),
         "keys_disk_mb": round(sum(f.bytes for f in base.files if f.role == "gesture") / 1e6, 2),
         "exact": latency(asking(base, Filters), questions),
         "exact_one_speaker": latency(asking(base, lambda: Filters(speaker="b", min_speed=0.2)), questions),
-        "exact_another_left_out_each_time": latency(
-            asking(base, lambda: Filters(exclude=(next(every),))), questions
-        ),
-    }  # fmt: skip
+        "exact_another_left_out_each_time": latency(asking(base, lambda: Filters(exclude=(next(every),))), questions),
+    }
     if find_spec("faiss") and size >= index.FEW:
         began = time.perf_counter()
         fast = index.FaissIndex(loaded.values, loaded.present)
@@ -154,25 +157,27 @@ def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object
             found += len(set(right) & set(rows)) / 10
             best += int(right[0] == rows[0])
         result["faiss"] = {
-            "index_s": round(made, 1), **latency(lambda q: fast.nearest(q, k=10), questions),
-            "recall@10": round(found / asked, 4), "recall@1": round(best / asked, 4),
-        }  # fmt: skip
+            "index_s": round(made, 1),
+            **latency(lambda q: fast.nearest(q, k=10), questions),
+            "recall@10": round(found / asked, 4),
+            "recall@1": round(best / asked, 4),
+        }
     result["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return result
 
 
-def cuts(store: Store, split: str) -> dict[str, float]:
+def cuts(dataset: GestureDataset, split: str) -> dict[str, float]:
     """Where recordings are cut, beside cuts every two seconds."""
     codec = Codec()
     count, good = 0, 0
     speeds: dict[str, list[float]] = {"cut": [], "even": []}
     near: dict[str, list[bool]] = {"cut": [], "even": []}
-    for item in store.select(split=split):
+    for item in dataset.select(split=split):
         if item.frames < 60:
             continue
-        motion = codec.decode(store.motion(item))
+        motion = codec.decode(dataset.motion(item))
         activity = Hands(motion).activity
-        breaks = None if item.kind == "motion" else speech_breaks(store.features(item))
+        breaks = None if item.kind == "motion" else speech_breaks(dataset.features(item))
         found = [start for start, _ in segments(activity, breaks)[1:]]
         count, good = count + len(found), good + int(valleys(activity)[found].sum())
         peaks = np.array([30 * stroke.time for stroke in strokes(motion)] or [np.inf])
@@ -180,18 +185,19 @@ def cuts(store: Store, split: str) -> dict[str, float]:
             speeds[name] += activity[places].tolist()
             near[name] += [bool(np.abs(peaks - place).min() <= 3) for place in places]
     return {
-        "cuts": count, "in_valleys": good,
+        "cuts": count,
+        "in_valleys": good,
         "hand_speed_at_cuts": round(float(np.mean(speeds["cut"])), 3),
         "at_even_cuts": round(float(np.mean(speeds["even"])), 3),
         "within_0.1_s_of_a_stroke": round(float(np.mean(near["cut"])), 3),
         "even_cuts_within": round(float(np.mean(near["even"])), 3),
-    }  # fmt: skip
+    }
 
 
-def rounding(store: Store, split: str) -> dict[str, dict[str, float]]:
+def rounding(dataset: GestureDataset, split: str) -> dict[str, dict[str, float]]:
     """What storing does to motion: joints in mm, wrists' acceleration in m/s², the greatest of 100 items."""
     codec = Codec()
-    items = store.select(split=split)
+    items = dataset.select(split=split)
     result = {}
     for name, stored in (
         ("int16", lambda coded: unpacked(packed(coded))),
@@ -199,18 +205,16 @@ def rounding(store: Store, split: str) -> dict[str, dict[str, float]]:
     ):
         places, forces = [], []
         for item in items[:: max(1, len(items) // 100)]:
-            coded = store.motion(item)
+            coded = dataset.motion(item)
             a, b = (codec.decode(rows).positions.astype(np.float64) for rows in (coded, stored(coded)))
             wrists = [20, 21]
             places.append(1000 * np.linalg.norm(a - b, axis=-1).max())
-            forces.append(
-                900 * np.linalg.norm(np.diff((a - b)[:, wrists], 2, axis=0), axis=-1).max(initial=0)
-            )
+            forces.append(900 * np.linalg.norm(np.diff((a - b)[:, wrists], 2, axis=0), axis=-1).max(initial=0))
         result[name] = {"mm": round(float(max(places)), 4), "m/s2": round(float(max(forces)), 3)}
     return result
 
 
-def own_gesture_found(base: Base, *, alike: bool, rounds: int = 20) -> dict[str, float]:
+def own_gesture_found(base: GestureLibrary, *, alike: bool, rounds: int = 20) -> dict[str, float]:
     """R@k in per cent: a segment's own gesture is among the k nearest of 32 to its speech.
 
     Args:
@@ -232,29 +236,37 @@ def own_gesture_found(base: Base, *, alike: bool, rounds: int = 20) -> dict[str,
     return {f"r@{k}": round(100 * float((every <= k).mean()), 1) for k in (1, 5, 10)}
 
 
-def built(store: str, split: str, folder: Path) -> dict[str, object]:
-    """Building from a store."""
+def built(dataset: str, split: str, folder: Path) -> dict[str, object]:
+    """Building from a dataset."""
     began, busy = time.perf_counter(), time.process_time()
-    added = build_base(store, folder, split=(split,), quiet=True)
+    added = build_library(dataset, folder, split=(split,), quiet=True)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
-    info = base_info(folder)
+    info = library_info(folder)
     began = time.perf_counter()
-    checked = check_base(folder)
+    checked = check_library(folder)
     hours = added.seconds / 3600
     return {
-        "benchmark": "base build", "split": split, "made_pairs": added.made_pairs,
-        "recordings": added.recordings, "segments": added.segments, "hours": round(hours, 2),
-        "mean_segment_s": round(added.seconds / added.segments, 2), "build_s": round(seconds, 1),
-        "build_s_an_hour": round(seconds / hours, 1), "build_cpu_s_an_hour": round(cpu / hours, 1),
+        "benchmark": "base build",
+        "split": split,
+        "made_pairs": added.synthetic_pairs,
+        "recordings": added.recordings,
+        "segments": added.segments,
+        "hours": round(hours, 2),
+        "mean_segment_s": round(added.seconds / added.segments, 2),
+        "build_s": round(seconds, 1),
+        "build_s_an_hour": round(seconds / hours, 1),
+        "build_cpu_s_an_hour": round(cpu / hours, 1),
         "disk_mb": round(info.bytes / 1e6, 1),
         "disk_mb_an_hour": round(info.bytes / 1e6 / hours, 1),
         "catalogue_mb": round((folder / FILE).stat().st_size / 1e6, 2),
-        "check_s": round(time.perf_counter() - began, 2), "problems": len(checked.problems),
-        "cuts": cuts(Store(store), split), "rounding": rounding(Store(store), split),
-        "own_gesture_among_32": own_gesture_found(Base(folder), alike=False),
-        "own_gesture_among_32_of_like_length": own_gesture_found(Base(folder), alike=True),
+        "check_s": round(time.perf_counter() - began, 2),
+        "problems": len(checked.problems),
+        "cuts": cuts(GestureDataset(dataset), split),
+        "rounding": rounding(GestureDataset(dataset), split),
+        "own_gesture_among_32": own_gesture_found(GestureLibrary(folder), alike=False),
+        "own_gesture_among_32_of_like_length": own_gesture_found(GestureLibrary(folder), alike=True),
         "chance": {f"r@{k}": round(100 * k / 32, 1) for k in (1, 5, 10)},
-    }  # fmt: skip
+    }
 
 
 def main() -> None:
@@ -266,8 +278,8 @@ def main() -> None:
     parser.add_argument("--split", default="train")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        if options.store:
-            print(json.dumps(built(options.store, options.split, Path(place) / "base"), indent=1))
+        if options.dataset:
+            print(json.dumps(built(options.dataset, options.split, Path(place) / "base"), indent=1))
             return
         for kind in options.keys:
             for size in options.sizes:

@@ -24,30 +24,38 @@ from pathlib import Path
 
 from cospeech.cli import main as main_command
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.gesture_library import writer
-from cospeech.gesture_library.check import check_base
-from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.check import check_library
+from cospeech.gesture_library.library import open_library
 
 MOMENTS = ("any", "shards", "commit")
 Held = frozenset[str] | None
 
 
-def two_stores(store: Store, folder: Path, recordings: int) -> tuple[Path, Path]:
-    """Stores of the first recordings and of the next ones, motion and pairs in turn."""
-    kinds = [store.select(split="train", kind=kind) for kind in ("motion", ("pair", "made_pair"))]
-    chosen = [item for both in zip(*kinds, strict=False) for item in both] or store.select(split="train")
+def two_stores(dataset: GestureDataset, folder: Path, recordings: int) -> tuple[Path, Path]:
+    """Datasets of the first recordings and of the next ones, motion and pairs in turn."""
+    kinds = [dataset.select(split="train", kind=kind) for kind in ("motion", ("pair", "made_pair"))]
+    chosen = [item for both in zip(*kinds, strict=False) for item in both] or dataset.select(split="train")
     places = []
     for number in range(2):
         place = folder / f"store{number}"
         place.mkdir()
         entries = [
-            Entry(i.id, i.kind, i.split, i.speaker, i.emotion, store.motion(i),
-                  None if i.kind == "motion" else store.features(i), i.info)
+            SampleData(
+                i.id,
+                i.kind,
+                i.split,
+                i.speaker,
+                i.emotion,
+                dataset.motion(i),
+                None if i.kind == "motion" else dataset.features(i),
+                i.info,
+            )
             for i in chosen[number * recordings : (number + 1) * recordings]
-        ]  # fmt: skip
-        write_shard(place, 0, entries, int(store.header["feature_dim"]))
-        header = {name: value for name, value in store.header.items() if name != "encoders"}
+        ]
+        write_shard(place, 0, entries, int(dataset.header["feature_dim"]))
+        header = {name: value for name, value in dataset.header.items() if name != "encoders"}
         write_manifest(place, header, [0])
         places.append(place)
     return places[0], places[1]
@@ -56,10 +64,10 @@ def two_stores(store: Store, folder: Path, recordings: int) -> tuple[Path, Path]
 def held(base: Path) -> tuple[Held, tuple[str, ...]]:
     """Entries of a base (None: there is none), and what is wrong with it."""
     try:
-        opened = open_base(base)
+        opened = open_library(base)
     except UserError as error:
-        return None, () if "is no motion base" in str(error) else (str(error),)
-    return frozenset(entry.id for entry in opened.entries()), check_base(base).problems
+        return None, () if "is no gesture library" in str(error) else (str(error),)
+    return frozenset(entry.id for entry in opened.entries()), check_library(base).problems
 
 
 class Run:
@@ -147,7 +155,7 @@ def main() -> None:
     result: dict[str, object] = {"benchmark": "base kill", "kills_each": options.kills}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        one, other = two_stores(Store(options.store), folder, options.recordings)
+        one, other = two_stores(GestureDataset(options.dataset), folder, options.recordings)
         base, kept = folder / "base", folder / "kept"
         full = {"build": Run(base, "build", one, "-o", base).through()}
         old = held(base)[0]
@@ -184,22 +192,24 @@ def main() -> None:
                 seen["while a file was written"] += begun
                 found, problems = held(base)
                 if found is not None:
-                    seen["with files left behind"] += check_base(base).leftovers > 0
+                    seen["with files left behind"] += check_library(base).leftovers > 0
                 faults += [f"{what} {seen['killed']}: {problem}" for problem in problems]
                 if found not in (before, new):
                     faults.append(f"{what} {seen['killed']}: neither the old base nor the new one")
-                seen[
-                    "then the new one" if found == new else "then the old one" if found else "then none"
-                ] += 1
+                seen["then the new one" if found == new else "then the old one" if found else "then none"] += 1
             result[what] = {
-                "lasts_s": round(full[what].lasted, 2), "shards": len(full[what].shards), **seen,
+                "lasts_s": round(full[what].lasted, 2),
+                "shards": len(full[what].shards),
+                **seen,
                 "faults": faults,
-            }  # fmt: skip
+            }
         Run(base, "build", one, "-o", base).through()
         found, problems = held(base)
         result["at last"] = {
-            "whole": not problems, "as built": found == old, "leftovers": check_base(base).leftovers
-        }  # fmt: skip
+            "whole": not problems,
+            "as built": found == old,
+            "leftovers": check_library(base).leftovers,
+        }
         result["segments"] = {"old": len(old), "grown": len(grown)}
     print(json.dumps(result, indent=1))
 

@@ -1,15 +1,15 @@
-"""EmotionGesture on a store: emotions read and heard, variety. One JSON object.
+"""EmotionGesture on a dataset: emotions read and heard, variety. One JSON object.
 
     python benchmarks/bench_emotion.py STORE [--model NAME|FOLDER] [--split test] [--takes 8] [--part ...]
 
 - ``accuracy``: confusion matrices of the frozen classifier, side by side: real motion of people it knows
   (clips that it did not learn from), real motion of people it does not know, and motion that the model made
   in every emotion and in the manner of everyone it knows, for speeches of the split.
-- ``heard``: what the model hears in made voices of the split (``data.prosody``), and in the calm ones.
+- ``heard``: what the model hears in synthetic voices of the split (``data.prosody``), and in the calm ones.
 - ``variety``: mean distance between windows of several takes of one speech, in the features of windows,
   beside that between real takes of one emotion by one person; by ``--variety``, with the emotion accuracy.
 
-Speech is that of made pairs, of voices that no training heard.
+Speech is that of synthetic pairs, of voices that no training heard.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 
 from cospeech.core.emotions import EMOTIONS
-from cospeech.data.dataset import Item, Store, kept_out
-from cospeech.data.prosody import made_voice, with_rate
+from cospeech.data.dataset import GestureDataset, Sample, held_out
+from cospeech.data.prosody import synthetic_voice, with_rate
 from cospeech.evaluation.evaluate import Recordings
 from cospeech.loading import load
 from cospeech.methods.emotion.model import EmotionModel
@@ -36,19 +36,21 @@ RARE = ("disgust", "shame", "amusement")
 SECONDS = 8  # of a made motion
 
 
-def speeches(store: Store, split: str, count: int) -> list[Item]:
+def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
     """One item a recording, of at least eight seconds, evenly over all."""
-    seen: dict[str, Item] = {}
-    for item in store.select(split=split, kind=("pair", "made_pair")):
+    seen: dict[str, Sample] = {}
+    for item in dataset.select(split=split, kind=("pair", "made_pair")):
         if item.frames >= 30 * SECONDS:
             seen.setdefault(item.id.rsplit("#", 1)[0], item)
     items = [seen[name] for name in sorted(seen)]
     return items[:: max(1, len(items) // count)][:count]
 
 
-def made(model: Any, store: Store, item: Item, emotion: str, speaker: str, seed: int, **more: Any) -> Motion:
+def made(
+    model: Any, dataset: GestureDataset, item: Sample, emotion: str, speaker: str, seed: int, **more: Any
+) -> Motion:
     """Motion of the first seconds of a speech."""
-    features = store.features(item, 0, 30 * SECONDS)
+    features = dataset.features(item, 0, 30 * SECONDS)
     motion = model.from_features(features, emotion=emotion, speaker=speaker, seed=seed, **more)
     assert isinstance(motion, Motion)
     return motion
@@ -63,36 +65,44 @@ def table(judge: EmotionAccuracy) -> dict[str, Any]:
     return {"figures": values, "rare": 100 * float(share), "confusion": counts.tolist()}
 
 
-def accuracy(store: Store, model: Any, split: str, count: int) -> dict[str, Any]:
-    body, classifier = Recordings(store), load_classifier()
+def accuracy(dataset: GestureDataset, model: Any, split: str, count: int) -> dict[str, Any]:
+    body, classifier = Recordings(dataset), load_classifier()
     known, strange, own = (EmotionAccuracy(classifier) for _ in range(3))
-    for item in store.select(kind=("motion", "pair")):
+    for item in dataset.select(kind=("motion", "pair")):
         if item.emotion not in EMOTIONS or item.frames < 64:
             continue
-        if item.split == "train" and kept_out(item):
+        if item.split == "train" and held_out(item):
             known.update(body.motion(item), item.emotion, clip=item.id)
         elif item.split == split:
             strange.update(body.motion(item), item.emotion, clip=item.id)
-    spoken = speeches(store, split, count)
+    spoken = speeches(dataset, split, count)
     for number, (item, emotion) in enumerate(itertools.product(spoken, EMOTIONS)):
         for speaker in model.speakers:
-            motion = made(model, store, item, emotion, speaker, number)
+            motion = made(model, dataset, item, emotion, speaker, number)
             own.update(motion, emotion, clip=f"{item.id} {speaker} {emotion}")
-    return {"emotions": EMOTIONS, "real, people it knows": table(known),
-            f"real, people of {split}": table(strange), model.name: table(own)}  # fmt: skip
+    return {
+        "emotions": EMOTIONS,
+        "real, people it knows": table(known),
+        f"real, people of {split}": table(strange),
+        model.name: table(own),
+    }
 
 
-def heard(store: Store, model: EmotionModel, split: str) -> dict[str, Any]:
+def heard(dataset: GestureDataset, model: EmotionModel, split: str) -> dict[str, Any]:
     counts, calm = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int), np.zeros(len(EMOTIONS), dtype=int)
-    for number, item in enumerate(speeches(store, split, 40)):
-        sound = store.acoustics(item)
+    for number, item in enumerate(speeches(dataset, split, 40)):
+        sound = dataset.acoustics(item)
         calm[EMOTIONS.index(strongest(model.moods(sound)))] += 1
         for row, emotion in enumerate(EMOTIONS):
-            changed, rate = made_voice(sound, emotion, np.random.default_rng([number, row]))
+            changed, rate = synthetic_voice(sound, emotion, np.random.default_rng([number, row]))
             counts[row, EMOTIONS.index(strongest(model.moods(with_rate(changed, rate))))] += 1
     right = counts.diagonal().sum() / counts.sum()
-    return {"made_voices": True, "accuracy": 100 * float(right), "confusion": counts.tolist(),
-            "calm voices are heard as": dict(zip(EMOTIONS, calm.tolist(), strict=True))}  # fmt: skip
+    return {
+        "made_voices": True,
+        "accuracy": 100 * float(right),
+        "confusion": counts.tolist(),
+        "calm voices are heard as": dict(zip(EMOTIONS, calm.tolist(), strict=True)),
+    }
 
 
 def strongest(heard: dict[str, float]) -> str:
@@ -107,17 +117,17 @@ def spread(takes: np.ndarray) -> float:
 
 
 def variety(
-    store: Store, model: Any, split: str, count: int, takes: int, levels: list[float]
+    dataset: GestureDataset, model: Any, split: str, count: int, takes: int, levels: list[float]
 ) -> dict[str, Any]:
-    body, window, classifier = Recordings(store), load_extractors()["window"], load_classifier()
+    body, window, classifier = Recordings(dataset), load_extractors()["window"], load_classifier()
     real: dict[tuple[str, str], list[np.ndarray]] = {}
-    for item in store.select(split="train", kind=("motion", "pair")):
+    for item in dataset.select(split="train", kind=("motion", "pair")):
         if item.emotion in EMOTIONS and item.frames >= 64:
             rows = window.features(body.motion(item), clip=item.id)
             real.setdefault((item.speaker, item.emotion), []).append(rows[len(rows) // 2])
     found = [spread(np.stack(rows)) for rows in real.values() if len(rows) >= 4]
     result: dict[str, Any] = {"takes": takes, "real": float(np.mean(found)), "made": {}}
-    spoken = speeches(store, split, count)
+    spoken = speeches(dataset, split, count)
     for level in levels:
         more = {"variety": level} if hasattr(model, "hear") else {}
         judge, gaps = EmotionAccuracy(classifier), []
@@ -126,7 +136,7 @@ def variety(
             speaker = model.speakers[number % len(model.speakers)]
             rows = []
             for take in range(takes):
-                motion = made(model, store, item, emotion, speaker, 100 * number + take, **more)
+                motion = made(model, dataset, item, emotion, speaker, 100 * number + take, **more)
                 judge.update(motion, emotion, clip=f"{item.id} {take}")
                 rows.append(window.features(motion, clip=item.id))
             size = min(len(row) for row in rows)
@@ -151,16 +161,14 @@ def main() -> None:
     parser.add_argument("--levels", nargs="+", type=float, default=[0.0, 0.5, 1.0, 1.5])
     parser.add_argument("--part", nargs="+", default=parts, choices=parts)
     options = parser.parse_args()
-    store, model = Store(options.store), load(options.model)
-    text: dict[str, Any] = {"model": model.name, "store": store.fingerprint, "split": options.split}
+    dataset, model = GestureDataset(options.dataset), load(options.model)
+    text: dict[str, Any] = {"model": model.name, "store": dataset.fingerprint, "split": options.split}
     if "accuracy" in options.part:
-        text["accuracy"] = accuracy(store, model, options.split, options.speeches)
+        text["accuracy"] = accuracy(dataset, model, options.split, options.speeches)
     if "heard" in options.part and isinstance(model, EmotionModel):
-        text["heard"] = heard(store, model, options.split)
+        text["heard"] = heard(dataset, model, options.split)
     if "variety" in options.part:
-        text["variety"] = variety(
-            store, model, options.split, 2 * options.speeches, options.takes, options.levels
-        )
+        text["variety"] = variety(dataset, model, options.split, 2 * options.speeches, options.takes, options.levels)
     sys.stdout.write(json.dumps(text) + "\n")
 
 

@@ -32,7 +32,7 @@ import numpy as np
 
 from bench_ablation import Part, Rows, finished, mark
 from cospeech.core.progress import track
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
 from cospeech.evaluation.measures import Measures
 from cospeech.evaluation.report import Kind
@@ -50,16 +50,21 @@ from cospeech.methods.emotion.sampling import Wishes, sample_latents
 from cospeech.methods.emotion.train_generator import PromptedWindows, fit_generator, load_generator_run
 from cospeech.methods.emotion.train_mining import PAIRS, fit_mining, load_mining_run
 from cospeech.methods.emotion.train_prior import fit_prior
-from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.model_folder import evaluator_folder
 from cospeech.methods.presets import PRESETS
 from cospeech.methods.tokenizer.network import Tokenizer
 from cospeech.motion.codec import Codec
 
 SMALL = EmotionConfig(width=160, hidden=640, depth=2, smooth=20.0)
 TRAINING = replace(
-    PRESETS["default"].emotion_training, steps=300, batch_size=32, learning_rate=1e-3, warmup=40,
-    validate_every=300, save_every=150,
-)  # fmt: skip
+    PRESETS["default"].emotion_training,
+    steps=300,
+    batch_size=32,
+    learning_rate=1e-3,
+    warmup=40,
+    validate_every=300,
+    save_every=150,
+)
 MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
 SMALL_PRIOR = PriorConfig(width=128, hidden=512, depth=3)
 PRIOR = replace(PRESETS["default"].prior_training, steps=600, warmup=50, validate_every=600, save_every=300)
@@ -92,42 +97,56 @@ VARIANTS = {
     **{f"jitter-1.0-temperature-{g}": Variant({"temperature": g}, jitter=1.0) for g in (1.0, 5.0, 20.0)},
     "jitter-1.0-paper": Variant({"smooth": 0.01, "squared": False}, jitter=1.0),  # 1 beside 100
     **{f"words-{shift}": Variant(shift=shift) for shift in (0.1, 0.2, 0.5)},
-}  # fmt: skip
+}
 
 
 _encoded: dict[tuple[str, float], PromptedWindows] = {}
 
 
-def encoded(store: Store, tokenizer: Tokenizer, mining: Mining, heard: str, jitter: float) -> PromptedWindows:
+def encoded(
+    dataset: GestureDataset, tokenizer: Tokenizer, mining: Mining, heard: str, jitter: float
+) -> PromptedWindows:
     """Training windows, encoded once for all rows that share them."""
     if (heard, jitter) not in _encoded:
-        styles = tuple(sorted({item.speaker for item in store.select(split="train", kind=PAIRS)}))
+        styles = tuple(sorted({item.speaker for item in dataset.select(split="train", kind=PAIRS)}))
         _encoded[heard, jitter] = PromptedWindows(
-            store, tokenizer, mining, styles, SMALL, batch_size=TRAINING.batch_size, jitter=jitter,
+            dataset,
+            tokenizer,
+            mining,
+            styles,
+            SMALL,
+            batch_size=TRAINING.batch_size,
+            jitter=jitter,
             grow=TRAINING.steps // 10,
-        )  # fmt: skip
+        )
     return _encoded[heard, jitter]
 
 
-def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
+def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
     variant, out = VARIANTS[name], runs / f"{name}-model"
     if (out / "config.json").is_file():
         return out
     heard = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
     if not finished(heard, MINING.steps):
-        fit_mining(store, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
+        fit_mining(dataset, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
     tokenizer, mining = load_run(tokens)[0].eval(), load_mining_run(heard)[0].eval()
     assert isinstance(tokenizer, Tokenizer)
     for network in (tokenizer, mining):
         network.requires_grad_(False)
-    windows = encoded(store, tokenizer, mining, heard.name, variant.jitter)
+    windows = encoded(dataset, tokenizer, mining, heard.name, variant.jitter)
     if not finished(runs / name, TRAINING.steps):
         windows.batch_size, windows.poses = TRAINING.batch_size, True
         fit_generator(
-            store, tokenizer, mining, runs / name, config=replace(SMALL, **variant.changes),
-            training=TRAINING, jitter=variant.jitter, windows=windows,
-        )  # fmt: skip
+            dataset,
+            tokenizer,
+            mining,
+            runs / name,
+            config=replace(SMALL, **variant.changes),
+            training=TRAINING,
+            jitter=variant.jitter,
+            windows=windows,
+        )
     generator, described = load_generator_run(runs / name)
     prior = None
     if generator.config.vae:
@@ -135,33 +154,36 @@ def train(store: Store, tokens: Path, runs: Path, name: str) -> Path:
         if not finished(prior, PRIOR.steps):
             windows.batch_size, windows.poses = PRIOR.batch_size, False
             fit_prior(
-                store, tokenizer, mining, generator, tuple(described["styles"]), prior, config=SMALL_PRIOR,
-                training=PRIOR, windows=windows,
-            )  # fmt: skip
-    return export_emotion(
-        tokens, heard, runs / name, prior, store, out, name=name, sampling={"rhythm": False}
-    )
+                dataset,
+                tokenizer,
+                mining,
+                generator,
+                tuple(described["styles"]),
+                prior,
+                config=SMALL_PRIOR,
+                training=PRIOR,
+                windows=windows,
+            )
+    return export_emotion(tokens, heard, runs / name, prior, dataset, out, name=name, sampling={"rhythm": False})
 
 
-def hand_over(store: Store, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:
+def hand_over(dataset: GestureDataset, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:
     """Acceleration (m/s^2) and jerk (m/s^3) of the wrists where recorded motion becomes made motion."""
     net, codec = model.networks, Codec()
-    speech = store.select(split=split, kind=("pair", "made_pair"))[0]
-    features = store.features(speech)[: net.window * net.downsample]
+    speech = dataset.select(split=split, kind=("pair", "made_pair"))[0]
+    features = dataset.features(speech)[: net.window * net.downsample]
     features = np.pad(features, ((0, net.window * net.downsample - len(features)), (0, 0)), mode="edge")
-    items = [i for i in store.select(split=split, kind=("motion", "pair")) if i.frames >= 120][:count]
+    items = [i for i in dataset.select(split=split, kind=("motion", "pair")) if i.frames >= 120][:count]
     found: dict[str, list[float]] = {}
     for number, item in enumerate(items):
-        coded = store.motion(item)[: item.frames // 4 * 4]
+        coded = dataset.motion(item)[: item.frames // 4 * 4]
         at = len(coded) // 8 * 4
         latents = net.encode(coded[:at])
         given = np.pad(latents, ((max(0, net.given - len(latents)), 0), (0, 0)), mode="edge")[-net.given :]
         speaker = model.speakers[number % len(model.speakers)]
         emotion = np.repeat(emotion_weights(item.emotion)[None], net.window, 0)
         wishes = Wishes(emotion, style_weights(speaker, model.speakers), np.array([0, 1], np.float32))
-        made = sample_latents(
-            net, features, wishes, given, np.random.default_rng(number), model.sampling
-        )  # fmt: skip
+        made = sample_latents(net, features, wishes, given, np.random.default_rng(number), model.sampling)
         both = net.decode(np.concatenate([latents[-8:], made[:8]]))
         kept = min(8, len(latents)) * net.downsample
         for name, motion, seam in (("made", both, kept), ("recorded", coded, at)):
@@ -174,12 +196,12 @@ def hand_over(store: Store, model: EmotionModel, split: str, count: int = 60) ->
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def measure(store: Store, tokens: Path, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
+def measure(dataset: GestureDataset, tokens: Path, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
     """Figures of all rows; those that are not known yet are trained and measured, one after another."""
     split, clips = rows.settings["split"], rows.settings["clips"]
-    material, body = choose(store, split, clips=clips, seed=0), Recordings(store)
+    material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
     speech = speech_of(material, body)
-    asked = asked_for(store, split, [], speech, 0)
+    asked = asked_for(dataset, split, [], speech, 0)
     ground = None
 
     def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
@@ -197,15 +219,15 @@ def measure(store: Store, tokens: Path, runs: Path, names: list[str], rows: Rows
             row(name, "real", None, parts, count)
         found[name] = rows.known(name, None)
     for name in names:
-        folder = train(store, tokens, runs, name)
+        folder = train(dataset, tokens, runs, name)
         model = mark(folder)
         opened = load(folder)
         assert isinstance(opened, EmotionModel)
         if rows.known(name, model) is None:
             system = ModelSystem(opened, name=name)
             row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
-        found[name] = {**(rows.known(name, model) or {}), "hand_over": hand_over(store, opened, split)}
-    return {"made_pairs": material.made_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+        found[name] = {**(rows.known(name, model) or {}), "hand_over": hand_over(dataset, opened, split)}
+    return {"made_pairs": material.synthetic_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
 
 
 def main() -> None:
@@ -217,14 +239,18 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=48)
     options = parser.parse_args()
-    store = Store(options.store)
+    dataset = GestureDataset(options.dataset)
     settings = {
-        "store": store.fingerprint, "split": options.split, "clips": options.clips, "metrics": list(METRICS),
-        "steps": TRAINING.steps, "extractor": mark(judge_folder("extractor", "extractor").folder),
-        "classifier": mark(judge_folder("emotion-classifier", "emotion-classifier").folder),
-    }  # fmt: skip
+        "store": dataset.fingerprint,
+        "split": options.split,
+        "clips": options.clips,
+        "metrics": list(METRICS),
+        "steps": TRAINING.steps,
+        "extractor": mark(evaluator_folder("extractor", "extractor").folder),
+        "classifier": mark(evaluator_folder("emotion-classifier", "emotion-classifier").folder),
+    }
     rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
-    text = measure(store, options.tokenizer, options.runs, options.only, rows)
+    text = measure(dataset, options.tokenizer, options.runs, options.only, rows)
     sys.stdout.write(json.dumps({**settings, **text}) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""ExGes on a store: retrieval, control, quality against steps. One JSON object.
+"""ExGes on a dataset: retrieval, control, quality against steps. One JSON object.
 
     python benchmarks/bench_exges.py STORE MODEL --base BASE [--run RUN --run RUN] [--split test]
 
@@ -7,7 +7,7 @@
 - ``control``: hard constraints (error of the pinned joints, speed and jerk of the free ones with and
   without), and the dial: mean angle to the retrieved pose at faithfulness 0 to 1.
 - ``steps``: distance to the recorded motion of the speakers asked for, jerk and time by number of steps and
-  sampler. Speech of made pairs, of voices that no training heard.
+  sampler. Speech of synthetic pairs, of voices that no training heard.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from cospeech.core.rotation import geodesic, matrix_from_6d
-from cospeech.data.dataset import Item, Store
+from cospeech.data.dataset import GestureDataset, Sample
 from cospeech.loading import load
 from cospeech.methods.evaluators.model import load_extractors
 from cospeech.methods.exges.model import ExGesModel
@@ -39,10 +39,10 @@ from cospeech.sampling.edit import joint_indices
 SECONDS = 10
 
 
-def speeches(store: Store, split: str, count: int) -> list[Item]:
-    """One made pair a recording, of at least ten seconds if there are enough."""
-    seen: dict[str, Item] = {}
-    for item in store.select(split=split, kind=("pair", "made_pair")):
+def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
+    """One synthetic pair a recording, of at least ten seconds if there are enough."""
+    seen: dict[str, Sample] = {}
+    for item in dataset.select(split=split, kind=("pair", "made_pair")):
         if item.frames >= 30 * SECONDS:
             seen.setdefault(item.id.rsplit("#", 1)[0], item)
     items = [seen[name] for name in sorted(seen)]
@@ -55,7 +55,7 @@ def jerk(motion: Motion) -> float:
     return float(np.linalg.norm(np.diff(wrists, n=3, axis=0), axis=-1).mean() * 30**3)
 
 
-def retrieval(store: Store, runs: list[str], split: str) -> dict[str, Any]:
+def retrieval(dataset: GestureDataset, runs: list[str], split: str) -> dict[str, Any]:
     from cospeech.methods.exges.train_retrieval import SegmentWindows, load_retrieval_run, retrieval_quality
     from cospeech.training.loop import Place
 
@@ -64,7 +64,7 @@ def retrieval(store: Store, runs: list[str], split: str) -> dict[str, Any]:
         network, described = load_retrieval_run(run)
         rows = {}
         for size in (32, 256):
-            windows = SegmentWindows(store, splits=(split,), batch_size=size, seed=1, length=64)
+            windows = SegmentWindows(dataset, splits=(split,), batch_size=size, seed=1, length=64)
             batches = [windows(step, Place()) for step in range(640 // size)]
             own = retrieval_quality(network.encoders, batches)
             rows[f"of {len(batches[0]['motion'])}"] = {k: round(v, 1) for k, v in own.items()}
@@ -72,22 +72,20 @@ def retrieval(store: Store, runs: list[str], split: str) -> dict[str, Any]:
     return result
 
 
-def control(model: ExGesModel, store: Store, items: list[Item]) -> dict[str, Any]:
+def control(model: ExGesModel, dataset: GestureDataset, items: list[Sample]) -> dict[str, Any]:
     codec, joints = Codec(), joint_indices(["left-arm"])
     free = 21  # the right wrist
-    clips = [i for i in store.select(split="train", kind="motion") if i.frames >= 60]
+    clips = [i for i in dataset.select(split="train", kind="motion") if i.frames >= 60]
     errors, speeds, jerks, edges = [], [], [], []
     dial: dict[float, list[float]] = {f: [] for f in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     for k, item in enumerate(items):
-        features = store.features(item)[: 30 * SECONDS]
+        features = dataset.features(item)[: 30 * SECONDS]
         wishes: dict[str, Any] = {"emotion": item.emotion, "seed": k}
-        wanted = stand(codec.decode(store.motion(clips[(7 * k) % len(clips)])[:60]))
+        wanted = stand(codec.decode(dataset.motion(clips[(7 * k) % len(clips)])[:60]))
         plain = model.from_features(features, **wishes)
         held = model.from_features(features, pins=[Pin(wanted, 4.0, 6.0, ("left-arm",))], **wishes)
         part = slice(120, 180)
-        errors.append(
-            float(np.rad2deg(geodesic(held.rotations[part][:, joints], wanted.rotations[:, joints])).max())
-        )
+        errors.append(float(np.rad2deg(geodesic(held.rotations[part][:, joints], wanted.rotations[:, joints])).max()))
         speeds.append([float(hand_speed(m)[part, 1].mean()) for m in (plain, held)])
         jerks.append(
             [
@@ -115,9 +113,8 @@ def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, wishes: 
     assert model.library is not None
     speaker = model.config.get("default_speaker", model.speakers[0])
     references = model.library.references(
-        features, (), speaker=speaker, emotion=wishes["emotion"], liveliness=1.0, seed=wishes["seed"],
-        rule="best",
-    )  # fmt: skip
+        features, (), speaker=speaker, emotion=wishes["emotion"], liveliness=1.0, seed=wishes["seed"], rule="best"
+    )
     whole = Constraint.none(-(-len(features) // 4) * 4)
     propose(whole, references, faithfulness=1.0, step=4, rng=np.random.default_rng(0))
     captured: dict[str, np.ndarray] = {}
@@ -162,37 +159,34 @@ def plot(dial: dict[float, float]) -> str:
     )
 
 
-def steps(model: ExGesModel, store: Store, items: list[Item], longest: int) -> dict[str, Any]:
+def steps(model: ExGesModel, dataset: GestureDataset, items: list[Sample], longest: int) -> dict[str, Any]:
     codec, extractors = Codec(), load_extractors("extractor")
-    real = [i for i in store.select(split="train", kind="motion") if i.speaker in model.speakers][::2]
+    real = [i for i in dataset.select(split="train", kind="motion") if i.speaker in model.speakers][::2]
     references = {}
     for k, e in extractors.items():
-        clips = ((i.id, e.features(codec.decode(store.motion(i)), clip=i.id)) for i in real)
+        clips = ((i.id, e.features(codec.decode(dataset.motion(i)), clip=i.id)) for i in real)
         references[k] = Reference.of(clips, extractor=e.id)
     rows = {}
     settings = [("dpm", n) for n in (5, 10, 20, 50)] + [("ddim", n) for n in (5, 10, 20, 50)]
     settings += [("ddpm", 50), ("ddpm", longest)]
     for sampler, count in settings:
-        changed = model.with_sampling(
-            diffusion=replace(model.sampling.diffusion, sampler=sampler, steps=count)
-        )
+        changed = model.with_sampling(diffusion=replace(model.sampling.diffusion, sampler=sampler, steps=count))
         distances = {k: FrechetDistance(references[k], rows=k) for k in references}
         began, jerks = time.perf_counter(), []
         for k, item in enumerate(items):
             speaker = model.speakers[k % len(model.speakers)]
             made = changed.from_features(
-                store.features(item)[: 30 * SECONDS], emotion=item.emotion, speaker=speaker, seed=k
+                dataset.features(item)[: 30 * SECONDS], emotion=item.emotion, speaker=speaker, seed=k
             )
             jerks.append(jerk(made))
             for name, extractor in extractors.items():
-                distances[name].update(
-                    extractor.features(made, clip=item.id), clip=item.id, extractor=extractor.id
-                )
+                distances[name].update(extractor.features(made, clip=item.id), clip=item.id, extractor=extractor.id)
         seconds = (time.perf_counter() - began) / len(items)
         rows[f"{sampler} {count}"] = {
             **{f"fgd_{k}_asked": round(d.compute().value, 3) for k, d in distances.items()},
-            "jerk": round(float(np.mean(jerks)), 1), "seconds_a_clip": round(seconds, 3),
-        }  # fmt: skip
+            "jerk": round(float(np.mean(jerks)), 1),
+            "seconds_a_clip": round(seconds, 3),
+        }
         print(sampler, count, rows[f"{sampler} {count}"], file=sys.stderr, flush=True)
     return rows
 
@@ -210,19 +204,19 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="SVG file for the dial")
     parser.add_argument("--only", nargs="+", default=["retrieval", "control", "steps"])
     args = parser.parse_args()
-    store = Store(args.store)
-    result: dict[str, Any] = {"split": args.split, "made_pairs": store.header.get("made_pairs", False)}
+    dataset = GestureDataset(args.dataset)
+    result: dict[str, Any] = {"split": args.split, "made_pairs": dataset.header.get("made_pairs", False)}
     if "retrieval" in args.only:
-        result["retrieval"] = retrieval(store, args.run, args.split)
+        result["retrieval"] = retrieval(dataset, args.run, args.split)
     model = load(args.model, base=args.base, base_model=args.base_model)
     assert isinstance(model, ExGesModel)
-    items = speeches(store, args.split, args.clips)
+    items = speeches(dataset, args.split, args.clips)
     if "control" in args.only:
-        result["control"] = control(model, store, items[:20])
+        result["control"] = control(model, dataset, items[:20])
         if args.plot:
             args.plot.write_text(plot(result["control"]["dial_degrees"]), encoding="utf-8")
     if "steps" in args.only:
-        result["steps"] = steps(model, store, items, args.longest)
+        result["steps"] = steps(model, dataset, items, args.longest)
     print(json.dumps(result, indent=1))
 
 

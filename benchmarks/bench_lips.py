@@ -59,15 +59,16 @@ def main() -> None:
             return float(np.corrcoef(lips, voice)[0, 1])
 
         found = {lag: r(lag) for lag in range(-FURTHEST, FURTHEST + 1)}
-        rows.append(
-            {"seconds": round(speech.seconds, 2), "r": round(found[0], 3), "lag": max(found, key=found.get)}
-        )  # type: ignore[arg-type]
+        rows.append({"seconds": round(speech.seconds, 2), "r": round(found[0], 3), "lag": max(found, key=found.get)})  # type: ignore[arg-type]
     result = {
-        "benchmark": "lips", "model": options.model, "recordings": len(rows),
+        "benchmark": "lips",
+        "model": options.model,
+        "recordings": len(rows),
         "r_mean": round(float(np.mean([row["r"] for row in rows])), 3),
         "r_least": min(row["r"] for row in rows),
-        "lag_zero": sum(row["lag"] == 0 for row in rows), "each": rows,
-    }  # fmt: skip
+        "lag_zero": sum(row["lag"] == 0 for row in rows),
+        "each": rows,
+    }
     print(json.dumps(result, indent=1))
 
 

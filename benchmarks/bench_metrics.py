@@ -20,7 +20,7 @@ import numpy as np
 
 import cospeech
 from cospeech.core.rotation import axis_angle_to_matrix
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.evaluation.evaluate import FLOOR, MADE, Recordings, choose, ground_of, speech_of
 from cospeech.evaluation.groups import GROUPS
 from cospeech.evaluation.measures import Measures, coded_joints
@@ -54,17 +54,17 @@ def main() -> None:
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=60)
     options = parser.parse_args()
-    store, rng = Store(options.store), np.random.default_rng(0)
-    material = choose(store, options.split, clips=options.clips, seed=0)
-    ground, body = ground_of(material), Recordings(store)
+    dataset, rng = GestureDataset(options.dataset), np.random.default_rng(0)
+    material = choose(dataset, options.split, clips=options.clips, seed=0)
+    ground, body = ground_of(material), Recordings(dataset)
     speech = speech_of(material, body)
-    heard = not material.made_pairs
+    heard = not material.synthetic_pairs
     real = [body.recorded(item, k, heard=heard) for k, item in enumerate(material.first)]
-    if material.made_pairs:  # what ties motion to voice is shown on made pairs
+    if material.synthetic_pairs:  # what ties motion to voice is shown on synthetic pairs
         voiced = [(clip, body.motion(item)) for clip, item in zip(speech, material.speech, strict=True)]
     else:
         voiced = real
-    model, pose = ModelSystem(cospeech.load(options.model)), MeanPose(Baselines(store))
+    model, pose = ModelSystem(cospeech.load(options.model)), MeanPose(Baselines(dataset))
 
     def row(name: str, parts: list, groups: tuple[str, ...]) -> Row:
         measures = Measures(ground, groups)
@@ -96,9 +96,11 @@ def main() -> None:
         order = all(a <= b for a, b in pairwise(away))
         first = all(away[0] <= other for other in away[1:])
         table[column.name] = {
-            "direction": column.better, **{k: float(f"{v:.4g}") for k, v in values.items()},
-            "whole_order": order, "real_is_best": first,
-        }  # fmt: skip
+            "direction": column.better,
+            **{k: float(f"{v:.4g}") for k, v in values.items()},
+            "whole_order": order,
+            "real_is_best": first,
+        }
     lines = ["| metric | better | " + " | ".join(ORDER) + " | order kept |", "|---" * (len(ORDER) + 3) + "|"]
     for name, entry in table.items():
         kept = "yes" if entry["whole_order"] else "real is best" if entry["real_is_best"] else "**no**"
@@ -107,11 +109,20 @@ def main() -> None:
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stdout.write(
         json.dumps(
-            {"benchmark": "metrics", "model": options.model, "split": options.split, "made_pairs": not heard,
-             "reference": FLOOR, "voiced": MADE if not heard else FLOOR, "noise_degrees": NOISE,
-             "metrics": table}, indent=1,
-        ) + "\n"
-    )  # fmt: skip
+            {
+                "benchmark": "metrics",
+                "model": options.model,
+                "split": options.split,
+                "made_pairs": not heard,
+                "reference": FLOOR,
+                "voiced": MADE if not heard else FLOOR,
+                "noise_degrees": NOISE,
+                "metrics": table,
+            },
+            indent=1,
+        )
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 For every style and emotion, speech of the test speakers in turn is given gestures and the figures are set
 beside those of real clips of the same emotion: of the actor whose style was asked for, and of the test
-actor, whom no training saw. All generated motion comes from a model trained on made pairs.
+actor, whom no training saw. All generated motion comes from a model trained on synthetic pairs.
 
     python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model NAME] [--voices 6] [--split val]
 """
@@ -89,16 +89,10 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
             made_all += made
             real_all += real[style, emotion]
         own, genuine = liveliness(made_all).as_dict(), liveliness(real_all).as_dict()
-        styles[style] = {
-            "made": rounded(own),
-            "real": rounded(genuine),
-            "difference": difference(own, genuine),
-        }
+        styles[style] = {"made": rounded(own), "real": rounded(genuine), "difference": difference(own, genuine)}
         every_made += made_all
     unseen = liveliness([m for (actor, _), ms in real.items() if actor == "DiMi" for m in ms]).as_dict()
-    pooled_real = liveliness(
-        [m for (actor, _), ms in real.items() if actor in model.speakers for m in ms]
-    ).as_dict()
+    pooled_real = liveliness([m for (actor, _), ms in real.items() if actor in model.speakers for m in ms]).as_dict()
     pooled = liveliness(every_made).as_dict()
     distance, null = np.concatenate(distances), np.concatenate(nulls)
     table = {
@@ -109,9 +103,7 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
     agree = {
         kind: round(
             float(
-                np.corrcoef(
-                    [table[e][f"real_{kind}"] for e in order], [table[e][f"made_{kind}"] for e in order]
-                )[0, 1]
+                np.corrcoef([table[e][f"real_{kind}"] for e in order], [table[e][f"made_{kind}"] for e in order])[0, 1]
             ),
             3,
         )
@@ -168,8 +160,7 @@ def main() -> None:
     clips, speeches = read_all(options.ebmdb, options.speech, options.split)
     result = measure(load(options.model), clips, speeches, voices=options.voices)
     text = json.dumps(
-        {"benchmark": "motion", "model": options.model, "split": options.split, "made_pairs": True, **result},
-        indent=1,
+        {"benchmark": "motion", "model": options.model, "split": options.split, "made_pairs": True, **result}, indent=1
     )
     if options.out:
         options.out.write_text(text)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from cospeech import load
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.evaluation.evaluate import Recordings
 from cospeech.methods.evaluators.model import load_extractors
 from cospeech.metrics.frechet import FrechetDistance, Reference
@@ -62,9 +62,7 @@ def split_jerk(motion: Motion, places: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def ratio_interval(near: np.ndarray, inside: np.ndarray, rounds: int = 1000) -> tuple[float, float]:
     """95 % interval of the ratio of the means, drawing seams anew."""
     rng = np.random.default_rng(0)
-    found = [
-        rng.choice(near, len(near)).mean() / rng.choice(inside, len(inside)).mean() for _ in range(rounds)
-    ]
+    found = [rng.choice(near, len(near)).mean() / rng.choice(inside, len(inside)).mean() for _ in range(rounds)]
     low, high = np.percentile(found, [2.5, 97.5])
     return float(low), float(high)
 
@@ -76,18 +74,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", default="test")
     options = parser.parse_args()
-    store, model = Store(options.store), load(options.model).with_sampling(rhythm=False)
-    body = Recordings(store)
+    dataset, model = GestureDataset(options.dataset), load(options.model).with_sampling(rhythm=False)
+    body = Recordings(dataset)
     extractor = load_extractors("extractor")["window"]
-    recorded = store.select(split="train", kind=("motion", "pair"))
-    real = Reference.of(
-        ((item.id, extractor.features(body.motion(item))) for item in recorded), extractor=extractor.id
-    )
+    recorded = dataset.select(split="train", kind=("motion", "pair"))
+    real = Reference.of(((item.id, extractor.features(body.motion(item))) for item in recorded), extractor=extractor.id)
     heard, frames = [], 0
-    for item in store.select(split=options.split, kind=("pair", "made_pair")):
+    for item in dataset.select(split=options.split, kind=("pair", "made_pair")):
         if frames >= options.minutes * 1800:
             break
-        heard.append(store.inputs(item, encoders=model.inputs.settings))
+        heard.append(dataset.inputs(item, encoders=model.inputs.settings))
         frames += item.frames
     features = np.concatenate(heard)[: int(options.minutes * 1800)]
     near, inside = [], []
@@ -113,15 +109,21 @@ def main() -> None:
     count = min(map(len, rows.values()))
     a, b = np.concatenate(near), np.concatenate(inside)
     text = {
-        "model": model.name, "minutes": round(len(features) / 1800, 2), "styles": len(model.speakers),
-        "seams": len(a), "made_pairs": bool(store.header.get("made_pairs")), "extractor": extractor.id,
-        "jerk_at_seams": round(float(a.mean()), 2), "jerk_inside": round(float(b.mean()), 2),
+        "model": model.name,
+        "minutes": round(len(features) / 1800, 2),
+        "styles": len(model.speakers),
+        "seams": len(a),
+        "made_pairs": bool(dataset.header.get("made_pairs")),
+        "extractor": extractor.id,
+        "jerk_at_seams": round(float(a.mean()), 2),
+        "jerk_inside": round(float(b.mean()), 2),
         "jerk_ratio": round(float(a.mean() / b.mean()), 3),
         "jerk_ratio_interval": [round(value, 3) for value in ratio_interval(a, b)],
-        "fgd_at_seams": distance(rows["seam"][:count]), "fgd_inside": distance(rows["inside"][:count]),
+        "fgd_at_seams": distance(rows["seam"][:count]),
+        "fgd_inside": distance(rows["inside"][:count]),
         "fgd_halves_inside": [distance(rows["inside"][k::2]) for k in (0, 1)],
         "fgd_halves_seams": [distance(rows["seam"][k::2]) for k in (0, 1)],
-    }  # fmt: skip
+    }
     print(json.dumps(text))
 
 

@@ -117,9 +117,9 @@ class Replayed:
         return self._logits[self._next - 1]
 
 
-def opened(name: str, model: Any, runs: tuple[Path, Path], store: Path, scratch: Path) -> tuple[Any, float]:
+def opened(name: str, model: Any, runs: tuple[Path, Path], dataset: Path, scratch: Path) -> tuple[Any, float]:
     """Networks of a format and their size on disk."""
-    from cospeech.data.dataset import Store
+    from cospeech.data.dataset import GestureDataset
     from cospeech.methods.contextual.export import TorchNetworks, export_contextual, load_run
     from cospeech.methods.contextual.model import OnnxNetworks
     from cospeech.methods.model_folder import ModelFolder
@@ -129,16 +129,12 @@ def opened(name: str, model: Any, runs: tuple[Path, Path], store: Path, scratch:
         return TorchNetworks(tokenizer, generator), size([run / "model.safetensors" for run in runs])
     folder = model._folder.folder
     if name != "int8":
-        folder = export_contextual(*runs, Store(store), scratch / name, weights=name)
+        folder = export_contextual(*runs, GestureDataset(dataset), scratch / name, weights=name)
     config = json.loads((folder / "config.json").read_text())
     for key in ("config", "styles"):
         if config[key] != model.config[key]:
-            sys.exit(
-                f"{key} of the runs is {config[key]}, of the model {model.config[key]}; name the model's runs"
-            )
-    return OnnxNetworks(ModelFolder(folder, config)), size(
-        [*folder.glob("*.onnx"), *folder.glob("*.safetensors")]
-    )
+            sys.exit(f"{key} of the runs is {config[key]}, of the model {model.config[key]}; name the model's runs")
+    return OnnxNetworks(ModelFolder(folder, config)), size([*folder.glob("*.onnx"), *folder.glob("*.safetensors")])
 
 
 def angles(made: Any, wanted: Any) -> dict[str, float]:
@@ -163,7 +159,7 @@ def formats(names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]
     runs = (options.tokenizer, options.generator)
     with tempfile.TemporaryDirectory() as scratch:
         found = {
-            name: opened(name, model, runs, options.store, Path(scratch))
+            name: opened(name, model, runs, options.dataset, Path(scratch))
             for name in dict.fromkeys([*names, "float32"])
         }
         models, times = {}, {name: [] for name in names}
@@ -205,10 +201,7 @@ def formats(names: Sequence[str], options: argparse.Namespace) -> dict[str, Any]
 
 def machine() -> dict[str, Any]:
     """What was measured on."""
-    return {
-        "machine": platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)),
-    }
+    return {"machine": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))}
 
 
 def main() -> None:
@@ -223,17 +216,12 @@ def main() -> None:
     if options.formats is None:
         print(
             json.dumps(
-                {
-                    "benchmark": "speed",
-                    **machine(),
-                    **whole(options.runs, options.model),
-                    "model": options.model,
-                },
+                {"benchmark": "speed", **machine(), **whole(options.runs, options.model), "model": options.model},
                 indent=1,
             )
         )
         return
-    if not (options.store and options.tokenizer and options.generator):
+    if not (options.dataset and options.tokenizer and options.generator):
         parser.error("--formats needs --store, --tokenizer and --generator")
     rows = formats(options.formats or ("int8", "float32", "torch"), options)
     text = {"benchmark": "speed of formats", **machine(), "runs": options.runs, "threads": 1, "formats": rows}

@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 
 from cospeech.core.errors import UserError
-from cospeech.methods.model_folder import ModelFolder, judge_folder
+from cospeech.methods.model_folder import ModelFolder, evaluator_folder
 from cospeech.metrics import FVD, Value, paired_difference, video_reference
 from cospeech.video.evaluation import LooksExtractor, LooksFilm, PictureScores, score
 from cospeech.video.synthetic.corpus import People, Person
@@ -126,10 +126,13 @@ def inputs(pair: Pair, k: int) -> dict[str, np.ndarray]:
         return values[None].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - 1
 
     return {
-        "source": picture(pair.source[k]), "masks": pair.masks[k][None].astype(np.float32) / 255,
-        "warped": picture(pair.warped[k]), "seen": pair.seen[k][None].astype(np.float32) / 255,
-        "flow": pair.flow[k][None].astype(np.float32), "points": pair.points[k, 1][None],
-    }  # fmt: skip
+        "source": picture(pair.source[k]),
+        "masks": pair.masks[k][None].astype(np.float32) / 255,
+        "warped": picture(pair.warped[k]),
+        "seen": pair.seen[k][None].astype(np.float32) / 255,
+        "flow": pair.flow[k][None].astype(np.float32),
+        "points": pair.points[k, 1][None],
+    }
 
 
 def as_bytes(made: np.ndarray) -> np.ndarray:
@@ -182,7 +185,7 @@ def opened(place: str) -> Exported | Trained:
     path = Path(place) / "config.json"
     if path.is_file() and json.loads(path.read_text()).get("method") == "video generator":
         return Trained(Path(place))
-    return Exported(judge_folder(place, "portrait"))
+    return Exported(evaluator_folder(place, "portrait"))
 
 
 def pixels(pair: Pair) -> np.ndarray:
@@ -215,9 +218,7 @@ def by_centroids(scene: Scene) -> np.ndarray:
 
 def systems(models: Mapping[str, Exported | Trained], keypoints: bool) -> dict[str, Callable]:
     """Name -> scene to pictures."""
-    result: dict[str, Callable] = {
-        "still": lambda scene: scene.pair.source, "warping": lambda scene: scene.pair.warped,
-    }  # fmt: skip
+    result: dict[str, Callable] = {"still": lambda scene: scene.pair.source, "warping": lambda scene: scene.pair.warped}
     for name, model in models.items():
         result[name] = lambda scene, model=model: model(scene.pair)
     if keypoints:
@@ -282,9 +283,12 @@ def beside_warping(values: Mapping[str, Mapping[str, Mapping[str, Value]]]) -> d
 def told(value: Value, base: Value | None) -> dict[str, Any]:
     """A value for JSON."""
     entry = {
-        "value": float(f"{value.value:.5g}"), "unit": value.unit, "count": value.count, "people": value.clips,
+        "value": float(f"{value.value:.5g}"),
+        "unit": value.unit,
+        "count": value.count,
+        "people": value.clips,
         "interval": value.interval and [float(f"{end:.5g}") for end in value.interval],
-    }  # fmt: skip
+    }
     if value.name.startswith("fvd"):
         entry["convention"] = value.convention
     if base is not None and base is not value and value.replicates is not None:
@@ -341,9 +345,13 @@ def main() -> None:
         result[name] = measured(scenes, asked, looks)
         sys.stderr.write(table(name, result[name]))
     head = {
-        "benchmark": "video", "side": SIDE, "lpips": looks.id, "fvd": LooksFilm(looks).id,
-        "models": {name: model.config for name, model in models.items()}, "sets": result,
-    }  # fmt: skip
+        "benchmark": "video",
+        "side": SIDE,
+        "lpips": looks.id,
+        "fvd": LooksFilm(looks).id,
+        "models": {name: model.config for name, model in models.items()},
+        "sets": result,
+    }
     print(json.dumps(head, indent=1))
 
 

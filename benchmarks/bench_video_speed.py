@@ -99,20 +99,18 @@ class Memory(threading.Thread):
 
 
 def animated(
-    options: argparse.Namespace, sound: Path, film: Path, size: int, refine: str, *, points: bool = True,
-    env: dict[str, str] | None = None, more: tuple[str, ...] = (),
-) -> dict[str, Any]:  # fmt: skip
+    options: argparse.Namespace,
+    sound: Path,
+    film: Path,
+    size: int,
+    refine: str,
+    *,
+    points: bool = True,
+    env: dict[str, str] | None = None,
+    more: tuple[str, ...] = (),
+) -> dict[str, Any]:
     """One run of the command: seconds of the clock and of processors, and MiB."""
-    command = [
-        sys.executable,
-        "-m",
-        "cospeech",
-        "animate",
-        str(options.portrait),
-        str(sound),
-        "-o",
-        str(film),
-    ]
+    command = [sys.executable, "-m", "cospeech", "animate", str(options.portrait), str(sound), "-o", str(film)]
     command += ["--size", str(size), "--refine", refine, "--model", options.model, *more]
     command += ["--points", str(options.points)] if points else []
     command += [] if options.mark else ["--no-mark"]
@@ -133,9 +131,12 @@ def animated(
     after = os.times()
     spent = after.children_user + after.children_system - before.children_user - before.children_system
     return {
-        "wall_s": round(wall, 3), "cpu_s": round(spent, 2), "rss_mib": round(memory.rss / 2**20),
-        "pss_mib": round(memory.pss / 2**20), "processes": memory.most,
-    }  # fmt: skip
+        "wall_s": round(wall, 3),
+        "cpu_s": round(spent, 2),
+        "rss_mib": round(memory.rss / 2**20),
+        "pss_mib": round(memory.pss / 2**20),
+        "processes": memory.most,
+    }
 
 
 def film_pictures(film: Path) -> Iterator[np.ndarray]:
@@ -161,12 +162,18 @@ def checked(film: Path, samples: np.ndarray) -> dict[str, Any]:
     lag, likeness = offset(samples, heard)
     step = "one sample" if abs(lag) <= 1 else "one AAC frame" if abs(lag) <= AAC_FRAME else "NEITHER"
     return {
-        "frames": len(times), "frames_of_speech": wanted, "same": len(times) == wanted, "size": size,
+        "frames": len(times),
+        "frames_of_speech": wanted,
+        "same": len(times) == wanted,
+        "size": size,
         "greatest_error_of_frame_times_s": float(np.abs(np.array(times) - np.arange(len(times)) / FPS).max()),
-        "sound_samples": len(heard), "speech_samples": len(samples), "sound_lag_samples": lag,
-        "sound_lag_ms": round(1000 * lag / RATE, 4), "sound_within": step,
+        "sound_samples": len(heard),
+        "speech_samples": len(samples),
+        "sound_lag_samples": lag,
+        "sound_lag_ms": round(1000 * lag / RATE, 4),
+        "sound_within": step,
         "sound_correlation": round(likeness, 4),
-    }  # fmt: skip
+    }
 
 
 def offset(speech: np.ndarray, heard: np.ndarray) -> tuple[int, float]:
@@ -184,10 +191,11 @@ def line(lengths: list[float], walls: list[float]) -> dict[str, float]:
     slope, intercept = np.polyfit(lengths, walls, 1)
     rest = np.abs(np.polyval([slope, intercept], lengths) - walls)
     return {
-        "slope_s_per_s": round(float(slope), 4), "intercept_s": round(float(intercept), 3),
+        "slope_s_per_s": round(float(slope), 4),
+        "intercept_s": round(float(intercept), 3),
         "greatest_residual_s": round(float(rest.max()), 3),
         "frames_per_second_of_slope": round(FPS / float(slope), 2),
-    }  # fmt: skip
+    }
 
 
 def speed(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[str, Any]:
@@ -204,9 +212,10 @@ def speed(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[
                 run = sorted(runs, key=lambda one: one["wall_s"])[len(runs) // 2]
                 frames = frames_in(len(samples), sample_rate=RATE)
                 rows[f"{seconds:g}"] = {
-                    **run, "frames_per_second": round(frames / run["wall_s"], 2),
+                    **run,
+                    "frames_per_second": round(frames / run["wall_s"], 2),
                     **checked(film, load_speech(wav).samples),
-                }  # fmt: skip
+                }
             walls = [rows[f"{seconds:g}"]["wall_s"] for seconds in options.seconds]
             entry: dict[str, Any] = {"runs": rows}
             if len(walls) > 1:
@@ -219,9 +228,14 @@ def speed(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[
         write_wav(folder / "talk.wav", repeated(sound, options.seconds[0]))
         empty = {"XDG_CACHE_HOME": str(folder / "cache")}
         run = animated(
-            options, folder / "talk.wav", folder / "film.mp4", options.sizes[0], options.refine[0],
-            points=False, env=empty,
-        )  # fmt: skip
+            options,
+            folder / "talk.wav",
+            folder / "film.mp4",
+            options.sizes[0],
+            options.refine[0],
+            points=False,
+            env=empty,
+        )
         result["cold"] = {"seconds": options.seconds[0], **run}
     return result
 
@@ -258,8 +272,10 @@ def background(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> 
     reach = round(options.reach * max(width, height) / 256)
     away = ~grown(near, reach)
     result: dict[str, Any] = {
-        "seconds": options.still_seconds, "reach_px": reach, "share_of_picture": round(float(away.mean()), 4)
-    }  # fmt: skip
+        "seconds": options.still_seconds,
+        "reach_px": reach,
+        "share_of_picture": round(float(away.mean()), 4),
+    }
     if away.any():
         drawn = film_frames(scene.portrait, points, refine=scene.refine)
         result["before_encoding"] = changes(drawn, away, scene.portrait.picture)
@@ -291,9 +307,12 @@ def changes(pictures: Iterator[np.ndarray], away: np.ndarray, portrait: np.ndarr
     assert first is not None
     means = [round(float(value), 5) for value in sums / max(count, 1)]
     return {
-        "from_first_frame": means[0], "from_frame_before": means[1], "from_portrait": means[2],
-        "greatest": most, "share_unchanged": round(alike / max(count * first.size, 1), 5),
-    }  # fmt: skip
+        "from_first_frame": means[0],
+        "from_frame_before": means[1],
+        "from_portrait": means[2],
+        "greatest": most,
+        "share_unchanged": round(alike / max(count * first.size, 1), 5),
+    }
 
 
 def face(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[str, Any]:
@@ -313,7 +332,7 @@ def face(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[s
             "film_ssim_of_face_first_last": round(alike(still[FPS][window], still[-1][window])[0], 5),
             "film_colour_of_face_first_last": round(alike(still[FPS][window], still[-1][window])[1], 4),
         },
-    }  # fmt: skip
+    }
     points = scene.points()
     pictures = list(film_pictures(scene.command()))
     span = min(10 * FPS, len(points) // 3)
@@ -324,9 +343,7 @@ def face(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[s
     return result
 
 
-def nearest(
-    points: np.ndarray, some: np.ndarray, others: np.ndarray, count: int = 10
-) -> list[tuple[int, int]]:
+def nearest(points: np.ndarray, some: np.ndarray, others: np.ndarray, count: int = 10) -> list[tuple[int, int]]:
     """Pairs of frames whose faces lie nearest to one another, a second apart at least."""
     rows = []
     for i in some:
@@ -389,10 +406,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         found = {name: CHECKS[name](options, sound, Path(folder)) for name in options.checks}
     head = {
-        "benchmark": "video speed", "machine": platform.processor() or platform.machine(),
-        "cores": len(cores), "load_of_15_minutes": round(os.getloadavg()[2], 2), "mark": options.mark,
+        "benchmark": "video speed",
+        "machine": platform.processor() or platform.machine(),
+        "cores": len(cores),
+        "load_of_15_minutes": round(os.getloadavg()[2], 2),
+        "mark": options.mark,
         "refine": options.refine,
-    }  # fmt: skip
+    }
     print(json.dumps({**head, **found}, indent=1))
 
 

@@ -50,9 +50,7 @@ def sway(picture: np.ndarray, frames: int, rng: np.random.Generator) -> np.ndarr
     weight = np.clip((edge - 0.12) / 0.15, 0, 1)
     parts = [(rng.uniform(0.25, 0.75), rng.uniform(0.1, 0.9), rng.uniform(0.08, 0.25)) for _ in range(5)]
     moves = [(rng.uniform(2, 7) / 256, rng.uniform(0.4, 1.2), rng.uniform(0, 6.28)) for _ in parts]
-    near = [
-        np.exp(-(((x / width - u) ** 2 + (y / height - v) ** 2) / 2 / s**2)) * weight for u, v, s in parts
-    ]
+    near = [np.exp(-(((x / width - u) ** 2 + (y / height - v) ** 2) / 2 / s**2)) * weight for u, v, s in parts]
     result = []
     for t in np.arange(frames) / 30:
         dx = sum(n * a * width * np.sin(6.28 * f * t + p) for n, (a, f, p) in zip(near, moves, strict=True))
@@ -85,8 +83,7 @@ def clips(count: int, frames: int, size: int, pictures: list[np.ndarray]) -> Ite
             yield np.stack(list(render_frames(part, size=size, view=view, backend="software", workers=1)))
 
 
-def attacked(path: Path, *, crf: int = 0, scale: float = 1, gain: float = 1, crop: float = 0,
-             mirror: int = 0) -> Path:  # fmt: skip
+def attacked(path: Path, *, crf: int = 0, scale: float = 1, gain: float = 1, crop: float = 0, mirror: int = 0) -> Path:
     """The video encoded again as others would do, without its metadata."""
     import av
 
@@ -151,10 +148,11 @@ def marked(options: argparse.Namespace, pictures: list[np.ndarray], folder: Path
         },
         "psnr_db": {"mean": round(float(np.mean(psnr)), 2), "least": round(float(min(psnr)), 2)},
         "still_pixels_change_over_time_of_255": {
-            "mean": round(float(np.mean(drift)), 4), "greatest": round(max(drift), 4),
+            "mean": round(float(np.mean(drift)), 4),
+            "greatest": round(max(drift), 4),
         },
         "cpu_ms_per_frame": round(float(np.median(milliseconds)), 2),
-    }  # fmt: skip
+    }
 
 
 def unmarked(options: argparse.Namespace, pictures: list[np.ndarray], folder: Path) -> dict[str, Any]:

@@ -86,12 +86,7 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
             up = np.cross(direction, right)
             local = (points - middle) @ np.stack([right, up, direction], 1)
             screen = np.stack(
-                [
-                    (local[:, 0] / reach * 0.5 + 0.5) * size,
-                    (0.5 - local[:, 1] / reach * 0.5) * size,
-                    -local[:, 2],
-                ],
-                1,
+                [(local[:, 0] / reach * 0.5 + 0.5) * size, (0.5 - local[:, 1] / reach * 0.5) * size, -local[:, 2]], 1
             )
             ids = visibility(screen, triangles[:, ::-1], size, size)
             depth = np.full((size, size), np.inf)

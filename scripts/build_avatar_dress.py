@@ -273,9 +273,7 @@ def trousers(suit: Part, rig: Rig) -> Part:
     part.data["a"] = smooth(part["a"], part.triangles, 12, amount=0.5 * step(t[:, 1], 0.3, 0.5))
     ankle = step(t[:, 1], 0.5, 0.12)
     knee = bump(t[:, 1], 0.5, 0.08)
-    crease = np.sin(2 * np.pi * t[:, 1] / 0.05 + 3 * t[:, 0]) * (
-        bump(t[:, 1], 0.47, 0.06) + bump(t[:, 1], 0.13, 0.05)
-    )
+    crease = np.sin(2 * np.pi * t[:, 1] / 0.05 + 3 * t[:, 0]) * (bump(t[:, 1], 0.47, 0.06) + bump(t[:, 1], 0.13, 0.05))
     hips = 0.25 + 0.75 * np.maximum(
         step(np.abs(t[:, 0]), 0.0, 0.05), step(t[:, 1], 0.88, 0.93)
     )  # little between the legs
@@ -283,12 +281,7 @@ def trousers(suit: Part, rig: Rig) -> Part:
     part.data["n"] = flat / np.linalg.norm(flat, axis=1, keepdims=True)
     instep = step(t[:, 1], 0.2, 0.1) * step(t[:, 2], 0.03, 0.08)
     _wear(
-        part,
-        0.007 * hips
-        + 0.004 * leg * hips
-        + (0.014 - 0.02 * instep) * ankle
-        - 0.003 * knee
-        + 0.0015 * crease * leg,
+        part, 0.007 * hips + 0.004 * leg * hips + (0.014 - 0.02 * instep) * ankle - 0.003 * knee + 0.0015 * crease * leg
     )
     part = cut(part, 0.975 - part["t"][:, 1])
     part = cut(part, part["t"][:, 1] - 0.09)
@@ -346,8 +339,7 @@ def shoes(suit: Part, rig: Rig) -> Part:
         bands.append(np.stack([3 * n + i, 3 * n + j, np.full(n, 4 * n)], 1))
         triangles = np.concatenate(bands)
         face = np.cross(
-            points[triangles[:, 1]] - points[triangles[:, 0]],
-            points[triangles[:, 2]] - points[triangles[:, 0]],
+            points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
         )
         middle = points[triangles].mean(1) - points.mean(0)
         if (face * middle).sum() < 0:

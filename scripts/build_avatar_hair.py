@@ -15,19 +15,30 @@ HAIR = np.array([66, 45, 34]) / 255
 
 def hair(face: Part, *, around: int = 80, down: int = 24) -> Part:
     """A short side-parted cut: a shell over the scalp, shaped in polar coordinates round the head."""
-    head = keep(
-        face, (face["t"][:, 1] > 1.50) & (np.abs(face["t"][:, 0]) < 0.12) & (face["colour"][:, 1] > 0.3)
-    )
+    head = keep(face, (face["t"][:, 1] > 1.50) & (np.abs(face["t"][:, 0]) < 0.12) & (face["colour"][:, 1] > 0.3))
     centre = np.array([0.0, 1.668, 0.028])
     angle = np.linspace(-np.pi, np.pi, around, endpoint=False)  # 0 is the front, positive to the left
     # The hairline by angle (degrees from the front): height above the eyes, metres.
     table = np.array(
         [
-            (0, 0.076), (20, 0.076), (34, 0.071), (47, 0.056), (57, 0.034), (65, 0.012), (70, -0.008),
-            (76, -0.014), (82, 0.004), (90, 0.019), (102, 0.017), (112, -0.002), (122, -0.036), (138, -0.064),
-            (160, -0.074), (180, -0.077),
+            (0, 0.076),
+            (20, 0.076),
+            (34, 0.071),
+            (47, 0.056),
+            (57, 0.034),
+            (65, 0.012),
+            (70, -0.008),
+            (76, -0.014),
+            (82, 0.004),
+            (90, 0.019),
+            (102, 0.017),
+            (112, -0.002),
+            (122, -0.036),
+            (138, -0.064),
+            (160, -0.074),
+            (180, -0.077),
         ]
-    )  # fmt: skip
+    )
     line = 1.633 + np.interp(np.degrees(np.abs(angle)), table[:, 0], table[:, 1])
     corners = head["t"][head.triangles]
     # Elevation of the hairline, found where the ray meets the head at that height.
@@ -80,17 +91,20 @@ def hair(face: Part, *, around: int = 80, down: int = 24) -> Part:
     weights[:, INDEX["head"]] = 1
     shift = (head["a"] - head["t"])[np.argmax(head["t"][:, 1])]
     data = {
-        "a": t + shift, "t": t, "w": weights, "m": np.zeros((len(t), 52, 3)), "uv": np.zeros((len(t), 2)),
-        "colour": np.clip(colour, 0, 1), "shine": np.full(len(t), 0.35),
-    }  # fmt: skip
+        "a": t + shift,
+        "t": t,
+        "w": weights,
+        "m": np.zeros((len(t), 52, 3)),
+        "uv": np.zeros((len(t), 2)),
+        "colour": np.clip(colour, 0, 1),
+        "shine": np.full(len(t), 0.35),
+    }
     return Part(data, np.concatenate(triangles))
 
 
 def _radius(corners: Array, centre: Array, angle: Array, elevation: Array) -> Array:
     """Distance from the centre to the outermost triangle along rays (Moeller-Trumbore), [R] metres."""
-    direction = np.stack(
-        [np.cos(elevation) * np.sin(angle), np.sin(elevation), np.cos(elevation) * np.cos(angle)], 1
-    )
+    direction = np.stack([np.cos(elevation) * np.sin(angle), np.sin(elevation), np.cos(elevation) * np.cos(angle)], 1)
     a = corners[:, 0]
     e1, e2 = corners[:, 1] - a, corners[:, 2] - a
     s = centre - a
@@ -114,9 +128,7 @@ def _without_ears(radius: Array, angle: Array) -> Array:
     result = radius.copy()
     for k in range(radius.shape[1]):
         row = radius[:, k]
-        good = np.isfinite(row) & ~(
-            (degrees > 78) & (degrees < 118) & (row > np.nanmedian(row) * 0.0 + 0.083)
-        )
+        good = np.isfinite(row) & ~((degrees > 78) & (degrees < 118) & (row > np.nanmedian(row) * 0.0 + 0.083))
         if good.sum() < 8:
             good = np.isfinite(row)
         if not good.any():

@@ -31,21 +31,12 @@ PUPIL = np.array([14, 12, 12]) / 255
 def take(source: Source, groups: list[str], t: Array, weights: Array, morphs: Array) -> Part:
     """Groups of the source mesh as a part."""
     triangles = np.concatenate([fan(source.groups[group]) for group in groups])
-    return compact(
-        Part(
-            {"a": source.vertices, "t": t, "w": weights, "m": morphs, "uv": source.uv},
-            triangles,
-        )
-    )
+    return compact(Part({"a": source.vertices, "t": t, "w": weights, "m": morphs, "uv": source.uv}, triangles))
 
 
 def _mask(source: Source, name: str, uv: Array) -> Array:
     """A mask texture of the source sampled at texture coordinates, 0 to 1."""
-    image = (
-        Image.open(source.data / f"mpfb2/textures/mpfb_{name}.jpg")
-        .convert("L")
-        .resize((1024, 1024), Image.BOX)
-    )
+    image = Image.open(source.data / f"mpfb2/textures/mpfb_{name}.jpg").convert("L").resize((1024, 1024), Image.BOX)
     pixels = np.asarray(image, float) / 255
     x = np.clip(uv[:, 0] * 1024, 0, 1023).astype(int)
     y = np.clip((1 - uv[:, 1]) * 1024, 0, 1023).astype(int)
@@ -150,10 +141,19 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
     """Eyeballs as spheres of rings round the line of sight; gaze shapes turn them."""
     parts = []
     rings = (
-        (0.0, PUPIL), (8.0, PUPIL), (9.2, IRIS_INNER * 0.8), (14.0, IRIS_INNER), (20.0, IRIS),
-        (22.3, IRIS * 0.45), (24.2, IRIS * 0.55), (25.8, SCLERA * 0.93), (40.0, SCLERA),
-        (62.0, SCLERA * 0.95), (85.0, SCLERA * [0.86, 0.78, 0.76]), (110.0, SCLERA * [0.8, 0.68, 0.66]),
-    )  # fmt: skip
+        (0.0, PUPIL),
+        (8.0, PUPIL),
+        (9.2, IRIS_INNER * 0.8),
+        (14.0, IRIS_INNER),
+        (20.0, IRIS),
+        (22.3, IRIS * 0.45),
+        (24.2, IRIS * 0.55),
+        (25.8, SCLERA * 0.93),
+        (40.0, SCLERA),
+        (62.0, SCLERA * 0.95),
+        (85.0, SCLERA * [0.86, 0.78, 0.76]),
+        (110.0, SCLERA * [0.8, 0.68, 0.66]),
+    )
     for side, letter in (("left", "l"), ("right", "r")):
         ball = np.unique(np.ravel(source.groups[f"helper-{letter}-eye"]))
         low, high = t[ball].min(0), t[ball].max(0)
@@ -168,10 +168,7 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
             phi = angle[:count] + 0.5 * (k % 2) * (2 * np.pi / sides)
             r = radius * swell
             points.append(
-                np.stack(
-                    [np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi], 1
-                )
-                * r
+                np.stack([np.sin(theta) * np.cos(phi), np.sin(theta) * np.sin(phi), np.cos(theta) + 0 * phi], 1) * r
             )
             streak = 1 + (0.12 * np.sin(phi * 9 + k) if 9 < degrees < 21 else 0 * phi)
             colours.append(np.clip(np.array(colour) * streak[:, None], 0, 1))
@@ -201,10 +198,14 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
         weights = np.zeros((len(local), 55))
         weights[:, INDEX[f"{side}_eye"]] = 1
         data = {
-            "a": centre + local, "t": centre + local, "w": weights, "m": delta,
+            "a": centre + local,
+            "t": centre + local,
+            "w": weights,
+            "m": delta,
             "uv": np.zeros((len(local), 2)),
-            "colour": np.concatenate(colours), "shine": np.concatenate(shine),
-        }  # fmt: skip
+            "colour": np.concatenate(colours),
+            "shine": np.concatenate(shine),
+        }
         parts.append(Part(data, np.array(triangles)))
     return join(parts)
 
@@ -288,9 +289,7 @@ def brows(face: Part) -> Part:
                 triangles += [(a, b, d), (a, d, c)] if side > 0 else [(a, d, b), (a, c, d)]
         part = Part({name: value for name, value in data.items() if name != "n"}, np.array(triangles))
         colour = np.tile(BROW, (3 * n, 1))
-        edge = np.clip(np.repeat([0.5, 0.08, 0.5], n) + 0.35 * np.tile(1 - step(s, 0.0, 0.2), 3), 0, 1)[
-            :, None
-        ]
+        edge = np.clip(np.repeat([0.5, 0.08, 0.5], n) + 0.35 * np.tile(1 - step(s, 0.0, 0.2), 3), 0, 1)[:, None]
         under = data["colour"]
         part.data["colour"] = colour * (1 - edge) + under * edge
         part.data["shine"] = np.full(3 * n, 0.05)

@@ -157,9 +157,13 @@ def subdivide(part: Part, polygons: list[list[int]]) -> tuple[Part, list[list[in
         for k in range(n):
             before, here, after = polygon[k - 1], polygon[k], polygon[(k + 1) % n]
             quads.append(
-                [here, number[min(here, after), max(here, after)], face_row + i,
-                 number[min(here, before), max(here, before)]]
-            )  # fmt: skip
+                [
+                    here,
+                    number[min(here, after), max(here, after)],
+                    face_row + i,
+                    number[min(here, before), max(here, before)],
+                ]
+            )
     data = {name: apply(matrix, value) for name, value in part.data.items()}
     return Part(data, fan(quads)), quads
 

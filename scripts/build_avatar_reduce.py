@@ -14,9 +14,7 @@ from build_avatar_mesh import Part, compact
 Array = np.ndarray
 
 
-def reduce(
-    part: Part, target: int, *, importance: Array, poses: list[Array], colour_weight: float = 2e-5
-) -> Part:
+def reduce(part: Part, target: int, *, importance: Array, poses: list[Array], colour_weight: float = 2e-5) -> Part:
     """A lighter part.
 
     Args:
@@ -54,13 +52,7 @@ def reduce(
         allowed = ~border[both[:, 0]] | on_border
         both = both[allowed]
         cost = _cost(quadrics, positions, both)
-        cost += (
-            colour_weight
-            * area[both[:, 0]]
-            / 1e-4
-            * ((colour[both[:, 0]] - colour[both[:, 1]]) ** 2).sum(1)
-            * 1e-2
-        )
+        cost += colour_weight * area[both[:, 0]] / 1e-4 * ((colour[both[:, 0]] - colour[both[:, 1]]) ** 2).sum(1) * 1e-2
         length = ((positions[0][both[:, 0]] - positions[0][both[:, 1]]) ** 2).sum(1)
         cost = (cost + 1e-9 * length) * weight[both[:, 0]]
         order = np.argsort(cost, kind="stable")
@@ -103,9 +95,7 @@ def reduce(
 
 
 def _proper(corners: Array) -> Array:
-    return (
-        (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2]) & (corners[:, 2] != corners[:, 0])
-    )
+    return (corners[:, 0] != corners[:, 1]) & (corners[:, 1] != corners[:, 2]) & (corners[:, 2] != corners[:, 0])
 
 
 def _cross(points: Array, corners: Array) -> Array:
@@ -116,10 +106,7 @@ def _cross(points: Array, corners: Array) -> Array:
 def _quadrics(positions: Array, corners: Array) -> Array:
     result = np.zeros((*positions.shape[:2], 4, 4))
     _, inverse, number = np.unique(
-        np.sort(corners[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1),
-        axis=0,
-        return_inverse=True,
-        return_counts=True,
+        np.sort(corners[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), 1), axis=0, return_inverse=True, return_counts=True
     )
     edge_face = np.repeat(np.arange(len(corners)), 3)
     open_edge = number[inverse.ravel()] == 1

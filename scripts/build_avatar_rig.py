@@ -176,12 +176,22 @@ def joint_weights(source: Source) -> np.ndarray:
     }
     for side, letter in (("left", "L"), ("right", "R")):
         table = {
-            "pelvis": "pelvis", "breast": "spine3", "upperleg01": f"{side}_hip", "upperleg02": f"{side}_hip",
-            "lowerleg01": f"{side}_knee", "lowerleg02": f"{side}_knee", "foot": f"{side}_ankle",
-            "clavicle": f"{side}_collar", "shoulder01": f"{side}_collar", "upperarm01": f"{side}_shoulder",
-            "upperarm02": f"{side}_shoulder", "lowerarm01": f"{side}_elbow", "lowerarm02": f"{side}_elbow",
-            "wrist": f"{side}_wrist", "eye": f"{side}_eye",
-        }  # fmt: skip
+            "pelvis": "pelvis",
+            "breast": "spine3",
+            "upperleg01": f"{side}_hip",
+            "upperleg02": f"{side}_hip",
+            "lowerleg01": f"{side}_knee",
+            "lowerleg02": f"{side}_knee",
+            "foot": f"{side}_ankle",
+            "clavicle": f"{side}_collar",
+            "shoulder01": f"{side}_collar",
+            "upperarm01": f"{side}_shoulder",
+            "upperarm02": f"{side}_shoulder",
+            "lowerarm01": f"{side}_elbow",
+            "lowerarm02": f"{side}_elbow",
+            "wrist": f"{side}_wrist",
+            "eye": f"{side}_eye",
+        }
         table |= {f"metacarpal{k}": f"{side}_wrist" for k in (1, 2, 3, 4)}
         table |= {f"toe{t}-{k}": f"{side}_foot" for t in range(1, 6) for k in range(1, 4)}
         table |= {f"finger{n}-{k}": f"{side}_{finger}{k}" for finger, n in FINGER.items() for k in (1, 2, 3)}

@@ -102,9 +102,7 @@ def read_source() -> Source:
     )
     with torch.no_grad():
         plain, vertices = (
-            _turn(
-                model(phenotype_kwargs=PERSON, local_changes_kwargs=face)["rest_vertices"][0].double().numpy()
-            )
+            _turn(model(phenotype_kwargs=PERSON, local_changes_kwargs=face)["rest_vertices"][0].double().numpy())
             for face in ({}, FACE)
         )
         labels = [label.split(":") for label in model.blendshape_labels]

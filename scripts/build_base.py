@@ -1,10 +1,10 @@
-"""Build the motion base that is shipped: motion of our own models, since recordings may not be shipped.
+"""Build the gesture library that is shipped: motion of our own models, since recordings may not be shipped.
 
     python scripts/build_base.py STORE OUT --model contextual --model exges --minutes 20
 
 Speeches of the training split are gestured by each model in every manner and emotion, calmly and lively. Of
 what comes out, takes that are implausible or say little are left out, and of each manner and emotion the same
-amount is kept. The store holds them as ``generated``; ``cospeech base build`` makes the base of it.
+amount is kept. The dataset holds them as ``generated``; ``cospeech base build`` makes the base of it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.progress import note, track
-from cospeech.data.dataset import Entry, Item, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, Sample, SampleData, write_manifest, write_shard
 from cospeech.loading import load
 from cospeech.methods.base import GestureModel
 from cospeech.motion.codec import Codec
@@ -54,18 +54,18 @@ def worth(motion: Motion) -> float | None:
     return often
 
 
-def takes(store: Store, models: list[GestureModel], seconds: float, seed: int) -> list[Take]:
+def takes(dataset: GestureDataset, models: list[GestureModel], seconds: float, seed: int) -> list[Take]:
     """Takes of every speech, each in a manner and an emotion in turn."""
     rng = np.random.default_rng(seed)
-    found: dict[str, Item] = {}
-    for item in store.select(split="train", kind=("pair", "made_pair")):
+    found: dict[str, Sample] = {}
+    for item in dataset.select(split="train", kind=("pair", "made_pair")):
         found.setdefault(item.id.rsplit("#", 1)[0], item)
     wishes = [(s, e) for e in EMOTIONS for s in models[0].speakers]
     result: list[Take] = []
     order = rng.permutation(sorted(found))
     total = 0.0
     for k, name in enumerate(track(list(order), "generating", total=len(order))):
-        features = store.features(found[name])
+        features = dataset.features(found[name])
         if LAYOUT.get(features, "speech").mean() < SPOKEN or not 5 <= len(features) / 30 <= 25:
             continue
         speaker, emotion = wishes[k % len(wishes)]
@@ -108,24 +108,31 @@ def main() -> None:
     parser.add_argument("--spare", type=float, default=2.0, help="times as much is made as is kept")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
-    store, out = Store(args.store), Path(args.out)
+    dataset, out = GestureDataset(args.dataset), Path(args.out)
     models = [load(name) for name in args.model]
-    found = takes(store, models, 60 * args.minutes * args.spare, args.seed)
+    found = takes(dataset, models, 60 * args.minutes * args.spare, args.seed)
     kept = chosen(found, 60 * args.minutes)
     out.mkdir(parents=True, exist_ok=True)
     entries = [
-        Entry(
-            take.id, "generated", "train", take.speaker, take.emotion, take.coded, take.features,
+        SampleData(
+            take.id,
+            "generated",
+            "train",
+            take.speaker,
+            take.emotion,
+            take.coded,
+            take.features,
             {"speed": float(hand_speed(Codec().decode(take.coded)).mean())},
         )
         for take in kept
-    ]  # fmt: skip
+    ]
     write_shard(out, 0, entries, LAYOUT.dim)
     codec = Codec()
     header = {
-        "codec": {"body": list(codec.body), "hands": list(codec.hands)}, "feature_dim": LAYOUT.dim,
+        "codec": {"body": list(codec.body), "hands": list(codec.hands)},
+        "feature_dim": LAYOUT.dim,
         "made_pairs": True,
-    }  # fmt: skip
+    }
     write_manifest(out, header, range(1))
     minutes = sum(len(take.coded) for take in kept) / 1800
     note(f"kept {len(kept)} of {len(found)} takes, {minutes:.1f} min: {json.dumps(args.model)}")

@@ -131,10 +131,7 @@ def jaw(view: View) -> Array:
     for angle in np.radians(np.arange(-30, 210.1, 0.5)):
         across, down = -np.cos(angle), np.sin(angle)
         reach = np.arange(0.04, 0.099, CELL)
-        rows, columns = (
-            ((TOP - 1.60 + reach * down) / CELL).astype(int),
-            ((reach * across - LEFT) / CELL).astype(int),
-        )
+        rows, columns = (((TOP - 1.60 + reach * down) / CELL).astype(int), ((reach * across - LEFT) / CELL).astype(int))
         facing, depth = view.normal[rows, columns, 2], view.place[rows, columns, 2]
         over = ~(facing > EDGE) | (np.abs(np.gradient(depth)) > 0.004)
         path.append(view.place[rows, columns][max(int(np.argmax(over)) - 1, 0)])
@@ -160,9 +157,13 @@ def nose(view: View) -> list[Array]:
     low = pixel(0, profile[base, 1] + 0.006)[0]
     middle = pixel(0, profile[under, 1])[0]
     return [
-        *bridge, view.place[low, wings[-1]], view.place[(low + middle) // 2, (column + wings[-1]) // 2],
-        profile[under], view.place[(low + middle) // 2, (column + wings[1]) // 2], view.place[low, wings[1]],
-    ]  # fmt: skip
+        *bridge,
+        view.place[low, wings[-1]],
+        view.place[(low + middle) // 2, (column + wings[-1]) // 2],
+        profile[under],
+        view.place[(low + middle) // 2, (column + wings[1]) // 2],
+        view.place[low, wings[1]],
+    ]
 
 
 def lips(rest: View, opened: View) -> list[Array]:
@@ -181,11 +182,15 @@ def lips(rest: View, opened: View) -> list[Array]:
     inner = hole(opened.place[..., 2] < 0.115, (-0.03, 1.535), (0.03, 1.57))
     right_end, left_end = ends(opened, inner)
     return [
-        corners[0], *(edge(s, -1) for s in (0.19, 0.38, 0.5, 0.62, 0.81)),
-        corners[1], *(edge(s, 1) for s in (0.80, 0.64, 0.5, 0.36, 0.20)),
-        right_end, *rim(opened, inner, (0.27, 0.5, 0.73), -1),
-        left_end, *rim(opened, inner, (0.73, 0.5, 0.27), 1),
-    ]  # fmt: skip
+        corners[0],
+        *(edge(s, -1) for s in (0.19, 0.38, 0.5, 0.62, 0.81)),
+        corners[1],
+        *(edge(s, 1) for s in (0.80, 0.64, 0.5, 0.36, 0.20)),
+        right_end,
+        *rim(opened, inner, (0.27, 0.5, 0.73), -1),
+        left_end,
+        *rim(opened, inner, (0.73, 0.5, 0.27), 1),
+    ]
 
 
 def eyes(view: View, ball: Array) -> list[Array]:
@@ -271,13 +276,7 @@ def main() -> None:
     balls = full.triangles[size[full.triangles[:, 0]] == EYEBALL]
     rest = look(full, np.concatenate([head, balls]), full.vertices)
     opened = look(full, head, moved(full, OPEN))
-    face = [
-        *jaw(rest),
-        *brow(full, label),
-        *nose(rest),
-        *eyes(rest, rest.ids >= len(head)),
-        *lips(rest, opened),
-    ]
+    face = [*jaw(rest), *brow(full, label), *nose(rest), *eyes(rest, rest.ids >= len(head)), *lips(rest, opened)]
     places = np.array([*face, *tips(full)], dtype=np.float64)
     faces, shares = fit(places, full.vertices[triangles].astype(np.float64))
     wanted = np.einsum("pk,pkd->pd", shares, described(full)[triangles[faces]])

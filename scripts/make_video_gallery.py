@@ -42,9 +42,11 @@ def portrait_at(seed: int, motion: Motion, *, folded: bool) -> Portrait:
     inside = film.confidence[:, 6:48].mean(1)
     best = int(np.argmin(apart) if folded else np.argmax(inside - 0.2 * np.abs(apart - 1.2)))
     return Portrait(
-        film.frames[best], film.points[best].astype(float), film.confidence[best],
+        film.frames[best],
+        film.points[best].astype(float),
+        film.confidence[best],
         film.mask[best].astype(np.float32) / 255,
-    )  # fmt: skip
+    )
 
 
 def main() -> None:

@@ -56,10 +56,7 @@ def searched() -> dict[str, np.ndarray]:
     model = base.parent / "retrieval"
     found = cospeech.search(HELLO, base=base, model=model)
     hits = [hit for part in found.found for hit in part.hits]
-    return {
-        "scores": np.array([hit.score for hit in hits]),
-        "segments": np.array([hit.entry.id for hit in hits]),
-    }
+    return {"scores": np.array([hit.score for hit in hits]), "segments": np.array([hit.entry.id for hit in hits])}
 
 
 def portrait_frames() -> dict[str, np.ndarray]:
@@ -73,9 +70,7 @@ def portrait_frames() -> dict[str, np.ndarray]:
     picture, person = draw_figure(points, 128, 128)
     portrait = Portrait(picture, points, np.ones(116), person)
     speech = cospeech.load_speech(HELLO)
-    speech = cospeech.Speech(
-        speech.samples[: round(PORTRAIT_SECONDS * speech.sample_rate)], speech.sample_rate
-    )
+    speech = cospeech.Speech(speech.samples[: round(PORTRAIT_SECONDS * speech.sample_rate)], speech.sample_rate)
     with tempfile.TemporaryDirectory() as folder:
         film = cospeech.animate(portrait, speech, Path(folder) / "film.mp4", size=128, mark=False)
         with av.open(str(film)) as container:

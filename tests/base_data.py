@@ -1,4 +1,5 @@
-"""What the tests of the motion base share: small stores of every kind, and embedders that cost nothing."""
+"""What the tests of the gesture library share: small stores of every kind, and embedders that cost "
+"nothing."""
 
 from __future__ import annotations
 
@@ -9,20 +10,14 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing, voice
-from cospeech.data.dataset import Entry, write_manifest, write_shard
+from cospeech.data.dataset import SampleData, write_manifest, write_shard
 from cospeech.data.readers.paired_files import upright
 from cospeech.motion.codec import Codec
 from cospeech.motion.procedural.fingers import add_fingers
 from cospeech.speech.features import speech_features
 from cospeech.speech.layout import FEATURE_DIM
 
-WORDS = [
-    ["Well,", 0.4, 0.8],
-    ["hello", 1.0, 1.4],
-    ["there.", 1.4, 1.9],
-    ["Good", 3.1, 3.4],
-    ["day!", 3.4, 4.0],
-]
+WORDS = [["Well,", 0.4, 0.8], ["hello", 1.0, 1.4], ["there.", 1.4, 1.9], ["Good", 3.1, 3.4], ["day!", 3.4, 4.0]]
 
 
 class FakeEmbedder:
@@ -50,20 +45,27 @@ class OtherEmbedder(FakeEmbedder):
 
 
 def item(
-    name: str, kind: str, seconds: float, *, seed: int, split: str = "train", speaker: str = "anna",
-    emotion: str | None = "joy", info: dict | None = None,
-) -> Entry:  # fmt: skip
-    """One item of a store."""
+    name: str,
+    kind: str,
+    seconds: float,
+    *,
+    seed: int,
+    split: str = "train",
+    speaker: str = "anna",
+    emotion: str | None = "joy",
+    info: dict | None = None,
+) -> SampleData:
+    """One item of a dataset."""
     moved = add_fingers(upright(gesturing(seconds, seed=seed)), emotion=emotion, seed=seed)
     coded = Codec().encode(moved)
     features = None
     if kind != "motion":
         features = speech_features(voice(seconds, seed=seed, pause=(1.8, 2.6))[0])[: len(coded)]
-    return Entry(name, kind, split, speaker, emotion, coded, features, info or {})
+    return SampleData(name, kind, split, speaker, emotion, coded, features, info or {})
 
 
-def write_store(folder: Path, entries: list[Entry], **header: object) -> Path:
-    """A store of these items."""
+def write_store(folder: Path, entries: list[SampleData], **header: object) -> Path:
+    """A dataset of these items."""
     folder.mkdir(parents=True, exist_ok=True)
     write_shard(folder, 0, entries, FEATURE_DIM)
     codec = Codec()
@@ -72,8 +74,9 @@ def write_store(folder: Path, entries: list[Entry], **header: object) -> Path:
     return folder
 
 
-def many_kinds() -> list[Entry]:
-    """Real motion, pairs with and without words, made pairs that share speech and motion, a test item."""
+def many_kinds() -> list[SampleData]:
+    """Real motion, pairs with and without words, synthetic pairs that share speech and motion, a test "
+    "item."""
     return [
         item("anna/clip1", "motion", 7.0, seed=1),
         item("anna/clip2", "motion", 5.3, seed=2, emotion="anger"),
@@ -111,11 +114,11 @@ def more_stores(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def base(base_store, tmp_path_factory) -> Path:
-    """A base of the store's training part. Tests that change it copy it first."""
-    from cospeech.gesture_library.build import build_base
+    """A base of the dataset's training part. Tests that change it copy it first."""
+    from cospeech.gesture_library.build import build_library
 
     out = tmp_path_factory.mktemp("built") / "base"
-    build_base(base_store, out, model=FakeEmbedder(), quiet=True)
+    build_library(base_store, out, model=FakeEmbedder(), quiet=True)
     return out
 
 
@@ -145,13 +148,23 @@ def write_model(folder: Path, *, seed: int = 0, size: int = 8) -> Path:
                     onnx.numpy_helper.from_array(np.array([1], np.int64), "time"),
                 ],
             ),
-            opset_imports=[helper.make_opsetid("", 18)], ir_version=9,
-        )  # fmt: skip
+            opset_imports=[helper.make_opsetid("", 18)],
+            ir_version=9,
+        )
         (folder / f"{graph}.onnx").write_bytes(model.SerializeToString())
     config = {
-        "format": 1, "method": "alignment", "name": folder.name, "package_version": "0.1.0",
-        "config": {"features": FEATURE_DIM, "words": 0, "channels": Codec().channels, "embedding": size,
-                   "width": 48, "downsample": 4},
-    }  # fmt: skip
+        "format": 1,
+        "method": "alignment",
+        "name": folder.name,
+        "package_version": "0.1.0",
+        "config": {
+            "features": FEATURE_DIM,
+            "words": 0,
+            "channels": Codec().channels,
+            "embedding": size,
+            "width": 48,
+            "downsample": 4,
+        },
+    }
     (folder / "config.json").write_text(json.dumps(config))
     return folder

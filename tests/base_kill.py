@@ -21,10 +21,10 @@ from pathlib import Path
 from base_data import FakeEmbedder
 from cospeech.core.errors import UserError
 from cospeech.gesture_library import writer
-from cospeech.gesture_library.build import add_to_base, build_base
-from cospeech.gesture_library.check import check_base
-from cospeech.gesture_library.library import open_base
-from cospeech.gesture_library.merge import merge_bases
+from cospeech.gesture_library.build import add_to_library, build_library
+from cospeech.gesture_library.check import check_library
+from cospeech.gesture_library.library import open_library
+from cospeech.gesture_library.merge import merge_libraries
 
 FAKE = FakeEmbedder()
 CALLS = ("fsync", "replace", "unlink", "rmdir")
@@ -33,12 +33,12 @@ CALLS = ("fsync", "replace", "unlink", "rmdir")
 def entries(folder: Path) -> frozenset[str] | None:
     """Ids of what a base holds, after a look at all of it; None if there is none."""
     try:
-        opened = open_base(folder)
+        opened = open_library(folder)
     except UserError as error:
-        if "is no motion base" in str(error):
+        if "is no gesture library" in str(error):
             return None
         raise
-    problems = check_base(folder).problems
+    problems = check_library(folder).problems
     assert not problems, problems
     for entry in opened.entries():
         opened.coded(entry)
@@ -77,16 +77,16 @@ def split_off(work: Callable[[], object], *, at: int = 0, after: float | None = 
     return os.WIFEXITED(status)
 
 
-def main(store: Path, other: Path, folder: Path) -> None:
+def main(dataset: Path, other: Path, folder: Path) -> None:
     """All of it; raises AssertionError where something is lost."""
     writer.SHARD_FRAMES = 900
     base, spare, kept = folder / "base", folder / "spare", folder / "kept"
-    build_base(other, spare, model=FAKE, quiet=True)
+    build_library(other, spare, model=FAKE, quiet=True)
     works: dict[str, Callable[[], object]] = {
-        "build": lambda: build_base(other, base, model=FAKE, quiet=True),
-        "build over": lambda: build_base(store, base, model=FAKE, quiet=True),
-        "add": lambda: add_to_base(base, other, model=FAKE, quiet=True),
-        "merge": lambda: merge_bases([spare], base, quiet=True),
+        "build": lambda: build_library(other, base, model=FAKE, quiet=True),
+        "build over": lambda: build_library(dataset, base, model=FAKE, quiet=True),
+        "add": lambda: add_to_library(base, other, model=FAKE, quiet=True),
+        "merge": lambda: merge_libraries([spare], base, quiet=True),
     }
     after: dict[str, frozenset[str] | None] = {}
     for name, work in works.items():
@@ -105,7 +105,7 @@ def main(store: Path, other: Path, folder: Path) -> None:
         shutil.rmtree(kept, ignore_errors=True)
         assert seen == {before, after[name]}, name
         assert not list(base.glob(".*")), name
-        assert not check_base(base).leftovers, name
+        assert not check_library(base).leftovers, name
         sys.stdout.write(f"{name}: killed at {at - 1} calls\n")
     new, old, grown = after["build"], after["build over"], after["add"]
     assert new is not None

@@ -17,8 +17,7 @@ ROOT = Path(__file__).parents[1]
 HELLO = ROOT / "examples" / "hello.wav"
 SHIPPED = Path(str(files("cospeech"))) / "models" / "contextual"
 needs_model = pytest.mark.skipif(
-    not (SHIPPED / "config.json").is_file(),
-    reason="no model is shipped yet: models/contextual",
+    not (SHIPPED / "config.json").is_file(), reason="no model is shipped yet: models/contextual"
 )
 
 

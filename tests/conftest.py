@@ -1,4 +1,4 @@
-"""What several tests share: a made-up corpus, the store made of it, and a tiny model trained on that.
+"""What several tests share: a made-up corpus, the dataset made of it, and a tiny model trained on that.
 
 Each is made once a run, when the first test asks for it.
 """
@@ -25,7 +25,7 @@ def mini_corpus(tmp_path_factory) -> MiniCorpus:
 
 
 @pytest.fixture(scope="session")
-def mini_store(mini_corpus, tmp_path_factory) -> Path:
+def mini_dataset(mini_corpus, tmp_path_factory) -> Path:
     """The corpus, prepared."""
     from cospeech.data.prepare import prepare
 
@@ -35,26 +35,26 @@ def mini_store(mini_corpus, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny_run(mini_store, tmp_path_factory) -> Path:
+def tiny_run(mini_dataset, tmp_path_factory) -> Path:
     """A training run of the tiny preset. Its weights are shaken afterwards, so that every part of the
     networks counts: twenty steps leave most of them as good as zero."""
     from cospeech.methods.contextual.train import train
 
-    out = train(mini_store, tmp_path_factory.mktemp("run"), preset="tiny")
+    out = train(mini_dataset, tmp_path_factory.mktemp("run"), preset="tiny")
     shake(out)
     return out
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_run, mini_store, tmp_path_factory) -> Path:
+def tiny_model(tiny_run, mini_dataset, tmp_path_factory) -> Path:
     """The model folder of the run."""
     from cospeech.methods.contextual.train import export
 
-    return export(tiny_run, mini_store, tmp_path_factory.mktemp("models") / "tiny")
+    return export(tiny_run, mini_dataset, tmp_path_factory.mktemp("models") / "tiny")
 
 
 @pytest.fixture(scope="session")
-def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
+def emotion_run(tiny_run, mini_dataset, tmp_path_factory) -> Path:
     """A run of EmotionGesture on the tokenizer of the tiny run, with shaken weights."""
     from cospeech.methods.emotion.train import train
 
@@ -62,26 +62,26 @@ def emotion_run(tiny_run, mini_store, tmp_path_factory) -> Path:
     for stage in ("alignment", "tokenizer"):
         shutil.copytree(tiny_run / stage, run / stage)
     for stage in ("mining", "emotion", "prior"):
-        train(mini_store, run, preset="tiny", stage=stage)
+        train(mini_dataset, run, preset="tiny", stage=stage)
         shake(run, stages=(stage,))
     return run
 
 
 @pytest.fixture(scope="session")
-def emotion_model(emotion_run, mini_store, tmp_path_factory) -> Path:
+def emotion_model(emotion_run, mini_dataset, tmp_path_factory) -> Path:
     """The model folder of that run."""
     from cospeech.methods.emotion.train import export
 
-    return export(emotion_run, mini_store, tmp_path_factory.mktemp("models") / "moody")
+    return export(emotion_run, mini_dataset, tmp_path_factory.mktemp("models") / "moody")
 
 
 @pytest.fixture(scope="session")
-def tiny_judges(mini_store, tmp_path_factory) -> Path:
+def tiny_evaluators(mini_dataset, tmp_path_factory) -> Path:
     """Runs and model folders (NAME-model) of the tiny extractor and emotion classifier."""
     from cospeech.methods.training_runs import export, train
 
     folder = tmp_path_factory.mktemp("judges")
     for method in ("extractor", "emotion-classifier"):
-        train(mini_store, folder / method, method=method, preset="tiny")
+        train(mini_dataset, folder / method, method=method, preset="tiny")
         export(folder / method, folder / f"{method}-model")
     return folder

@@ -28,12 +28,7 @@ def ease(time: np.ndarray, middle: float, lasts: float = STROKE) -> np.ndarray:
 
 
 def arms(
-    frames: int,
-    strokes: list[tuple[float, str]],
-    *,
-    hang: bool = False,
-    degrees: float = 50.0,
-    fps: float = FPS,
+    frames: int, strokes: list[tuple[float, str]], *, hang: bool = False, degrees: float = 50.0, fps: float = FPS
 ) -> Motion:
     """A person whose forearms beat at known times and stand still between.
 
@@ -76,9 +71,15 @@ def gesturing(seconds: float, *, seed: int, fps: float = FPS) -> Motion:
 
 def ebmdb_rig() -> Skeleton:
     """The 23 joints of the MPI database (lengths in metres as in its files): the arms hang at rest."""
-    joints = [("Hips", "", (0, 0, 0)), ("Chest", "Hips", (0, 0.096, 0)), ("Chest2", "Chest", (0, 0.096, 0)),
-              ("Chest3", "Chest2", (0, 0.096, 0)), ("Chest4", "Chest3", (0, 0.096, 0)),
-              ("Neck", "Chest4", (0, 0.145, 0)), ("Head", "Neck", (0, 0.089, 0))]  # fmt: skip
+    joints = [
+        ("Hips", "", (0, 0, 0)),
+        ("Chest", "Hips", (0, 0.096, 0)),
+        ("Chest2", "Chest", (0, 0.096, 0)),
+        ("Chest3", "Chest2", (0, 0.096, 0)),
+        ("Chest4", "Chest3", (0, 0.096, 0)),
+        ("Neck", "Chest4", (0, 0.145, 0)),
+        ("Head", "Neck", (0, 0.089, 0)),
+    ]
     for side, x in (("Right", -1.0), ("Left", 1.0)):
         joints += [
             (f"{side}Collar", "Chest4", (0.029 * x, 0.096, 0)),
@@ -95,15 +96,18 @@ def ebmdb_rig() -> Skeleton:
         ]
     names = [name for name, _, _ in joints]
     parents = tuple(names.index(parent) if parent else -1 for _, parent, _ in joints)
-    tips = {"Head": (0.0, 0.171, 0.0), "RightWrist": (0.0, -0.177, 0.0), "LeftWrist": (0.0, -0.177, 0.0),
-            "RightToe": (0.0, -0.014, 0.059), "LeftToe": (0.0, -0.014, 0.059)}  # fmt: skip
+    tips = {
+        "Head": (0.0, 0.171, 0.0),
+        "RightWrist": (0.0, -0.177, 0.0),
+        "LeftWrist": (0.0, -0.177, 0.0),
+        "RightToe": (0.0, -0.014, 0.059),
+        "LeftToe": (0.0, -0.014, 0.059),
+    }
     ends = tuple((names.index(name), tip) for name, tip in tips.items())
     return Skeleton(tuple(names), parents, np.array([offset for _, _, offset in joints]), ends)
 
 
-def voice(
-    seconds: float, *, seed: int, pause: tuple[float, float] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def voice(seconds: float, *, seed: int, pause: tuple[float, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A train of syllables, every third louder and higher: samples [N] and the times of those [K]."""
     rng = np.random.default_rng(seed)
     sound = 1e-4 * rng.standard_normal(round(seconds * SAMPLE_RATE))
@@ -124,9 +128,7 @@ def voice(
     return (sound / np.abs(sound).max() * 0.7).astype(np.float32), np.array(heavy_times)
 
 
-def stresses(
-    seconds: float, *, seed: int, pause: tuple[float, float] | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def stresses(seconds: float, *, seed: int, pause: tuple[float, float] | None = None) -> tuple[np.ndarray, np.ndarray]:
     """A murmur with a strong stress every 0.55 to 0.95 s: samples [N] and the times of the stresses [K]."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE

@@ -68,23 +68,25 @@ def noise(seconds: float, *, seed: int = 0, words: tuple[Word, ...] = ()) -> Spe
 
 
 def hearing_network(
-    folder: Path,
-    kind: str = "wavlm",
-    *,
-    norm: str = "layer",
-    unit: bool = True,
-    seed: int = 0,
-    head: bool = False,
+    folder: Path, kind: str = "wavlm", *, norm: str = "layer", unit: bool = True, seed: int = 0, head: bool = False
 ) -> Path:
     """A folder with a WavLM or HuBERT of random weights: 3 blocks, 32 columns, the usual front end."""
     transformers = pytest.importorskip("transformers", reason="pip install 'cospeech[train]'")
     import torch
 
     config = transformers.AutoConfig.for_model(
-        kind, hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=48,
-        conv_dim=(16,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=2,
-        feat_extract_norm=norm, do_stable_layer_norm=norm == "layer", vocab_size=32,
-    )  # fmt: skip
+        kind,
+        hidden_size=32,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=48,
+        conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=16,
+        num_conv_pos_embedding_groups=2,
+        feat_extract_norm=norm,
+        do_stable_layer_norm=norm == "layer",
+        vocab_size=32,
+    )
     torch.manual_seed(seed)
     maker = transformers.AutoModelForCTC if head else transformers.AutoModel
     save(maker.from_config(config), folder)
@@ -105,9 +107,14 @@ def reading_network(folder: Path, *, positions: int = 514, seed: int = 0, head: 
     tokenizer.save_model(str(folder))
     (folder / "tokenizer_config.json").write_text(json.dumps({"model_max_length": positions - 2}))
     config = transformers.RobertaConfig(
-        vocab_size=tokenizer.get_vocab_size(), hidden_size=24, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=48, max_position_embeddings=positions, initializer_range=0.3,
-    )  # fmt: skip
+        vocab_size=tokenizer.get_vocab_size(),
+        hidden_size=24,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=48,
+        max_position_embeddings=positions,
+        initializer_range=0.3,
+    )
     torch.manual_seed(seed)
     maker = transformers.AutoModelForMaskedLM if head else transformers.AutoModel
     save(maker.from_config(config), folder)

@@ -80,9 +80,7 @@ def beat_rig() -> Skeleton:
         add(f"{side}ForeArm", f"{side}Arm", (0.29 * x, 0, 0))
         add(f"{side}Hand", f"{side}ForeArm", (0.25 * x, 0, 0))
         for part, parent in _BEAT_HAND:
-            z = {"Middle": 0.0, "Ring": -0.02, "Pinky": -0.04, "Index": 0.025, "Thumb": 0.03}[
-                part.rstrip("1234")
-            ]
+            z = {"Middle": 0.0, "Ring": -0.02, "Pinky": -0.04, "Index": 0.025, "Thumb": 0.03}[part.rstrip("1234")]
             if parent == "":
                 offset = (0.03 * x, 0.0, z / 2) if part in ("Ring", "Index") else (0.09 * x, 0.0, z)
             elif part == "Thumb1":

@@ -59,9 +59,7 @@ def face_points(middle: tuple[float, float], opened: float = 0.0) -> np.ndarray:
     face[31:36] = np.stack([x + np.linspace(-5, 5, 5), np.full(5, y + 6)], -1)
     for first, side in ((36, -1), (42, 1)):
         around = np.pi + np.arange(6) * np.pi / 3
-        face[first : first + 6] = np.stack(
-            [x + side * 11 + 5 * np.cos(around), y - 8 + 2 * np.sin(around)], -1
-        )
+        face[first : first + 6] = np.stack([x + side * 11 + 5 * np.cos(around), y - 8 + 2 * np.sin(around)], -1)
     around = np.pi + np.arange(12) * np.pi / 6
     face[48:60] = np.stack([x + 10 * np.cos(around), y + 15 + 4 * np.sin(around)], -1)
     around = np.pi + np.arange(8) * np.pi / 4

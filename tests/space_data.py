@@ -19,9 +19,8 @@ WHOLE_BODY = 133
 
 
 def person_points(
-    seconds: float, *, seed: int, fps: float = 25.0, at: tuple[float, float] = (640.0, 300.0),
-    width: float = 180.0,
-) -> np.ndarray:  # fmt: skip
+    seconds: float, *, seed: int, fps: float = 25.0, at: tuple[float, float] = (640.0, 300.0), width: float = 180.0
+) -> np.ndarray:
     """[T, 116, 2] pixels of somebody who gestures and whose mouth opens; ``width`` of the shoulders."""
     motion = gesturing(seconds, seed=seed, fps=fps)
     positions, names = motion.positions, motion.skeleton.names
@@ -67,10 +66,14 @@ def mmpose(points: np.ndarray, scores: np.ndarray | None = None) -> list[dict]:
     """Frames as MMPoseInferencer saves them; points [T, 133, 2]."""
     scores = np.ones(points.shape[:2]) if scores is None else scores
     return [
-        {"frame_id": n, "instances": [{"keypoints": p.tolist(), "keypoint_scores": s.tolist(),
-                                       "bbox": [[0, 0, 1, 1]], "bbox_score": 0.9}]}
+        {
+            "frame_id": n,
+            "instances": [
+                {"keypoints": p.tolist(), "keypoint_scores": s.tolist(), "bbox": [[0, 0, 1, 1]], "bbox_score": 0.9}
+            ],
+        }
         for n, (p, s) in enumerate(zip(points.round(2), scores, strict=True))
-    ]  # fmt: skip
+    ]
 
 
 def write_keypoints(folder: Path, *, people: int = 2, clips: int = 2, seconds: float = 5.6) -> Path:
@@ -80,9 +83,7 @@ def write_keypoints(folder: Path, *, people: int = 2, clips: int = 2, seconds: f
         own.mkdir(parents=True)
         for take in range(clips):
             seed = 10 * person + take
-            points = person_points(
-                seconds, seed=seed, at=(500.0 + 200 * person, 300.0), width=150.0 + 60 * person
-            )
+            points = person_points(seconds, seed=seed, at=(500.0 + 200 * person, 300.0), width=150.0 + 60 * person)
             document = {"fps": 25, "instance_info": mmpose(whole_body(points))}
             (own / f"take{take}.json").write_text(json.dumps(document))
             write_wav(own / f"take{take}.wav", voice(len(points) / 25, seed=seed)[0])

@@ -8,7 +8,7 @@ import pytest
 from corpus_data import voice
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.timing import FPS, SAMPLE_RATE, frames_in
-from cospeech.data.prosody import PROFILES, Profile, made_voice, other_voice, with_prosody, with_rate
+from cospeech.data.prosody import PROFILES, Profile, other_voice, synthetic_voice, with_prosody, with_rate
 from cospeech.speech.acoustics import DIM, MEL, PITCH, VOICED, VOICING, acoustics, silence
 from cospeech.speech.spectrum import BAND_HERTZ
 
@@ -146,7 +146,7 @@ def test_what_is_given_is_not_changed(sound):
     before = sound.copy()
     with_prosody(sound, PROFILES["joy"])
     other_voice(sound, np.random.default_rng(0))
-    made_voice(sound, "fear", np.random.default_rng(0))
+    synthetic_voice(sound, "fear", np.random.default_rng(0))
     np.testing.assert_array_equal(sound, before)
 
 
@@ -171,10 +171,10 @@ def test_a_single_frame_has_a_rate_too():
 
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_strength_nought_and_neutral_leave_the_voice_calm(sound, emotion):
-    made, rate = made_voice(sound, emotion, np.random.default_rng(0), strength=0.0)
+    made, rate = synthetic_voice(sound, emotion, np.random.default_rng(0), strength=0.0)
     np.testing.assert_allclose(made, sound, atol=1e-6)
     assert rate == 1.0
-    moved, rate = made_voice(sound, emotion, np.random.default_rng(0))
+    moved, rate = synthetic_voice(sound, emotion, np.random.default_rng(0))
     if emotion == "neutral":
         np.testing.assert_allclose(moved, sound, atol=1e-6)
         assert rate == 1.0
@@ -213,9 +213,12 @@ def test_moods_differ_as_the_literature_says(sound, more, less, which):
     """In the mean over forty voices, measured on what comes out and not in the table."""
     rng = np.random.default_rng(1)
     one, other = (
-        {name: np.mean([figures(made_voice(sound, mood, rng)[0])[name] for _ in range(40)]) for name in
-         which.split()} for mood in (more, less)
-    )  # fmt: skip
+        {
+            name: np.mean([figures(synthetic_voice(sound, mood, rng)[0])[name] for _ in range(40)])
+            for name in which.split()
+        }
+        for mood in (more, less)
+    )
     for name in which.split():
         assert one[name] > other[name], name
 
@@ -223,7 +226,7 @@ def test_moods_differ_as_the_literature_says(sound, more, less, which):
 def test_sad_voices_are_slow_and_fearful_ones_fast(sound):
     rng = np.random.default_rng(2)
     rates = {
-        mood: np.mean([made_voice(sound[:30], mood, rng)[1] for _ in range(60)])
+        mood: np.mean([synthetic_voice(sound[:30], mood, rng)[1] for _ in range(60)])
         for mood in ("sadness", "fear", "anger")
     }
     assert rates["sadness"] < 0.95
@@ -232,7 +235,7 @@ def test_sad_voices_are_slow_and_fearful_ones_fast(sound):
 
 
 def test_no_two_voices_are_angry_alike_but_a_seed_is(sound):
-    first, again, other = (made_voice(sound, "anger", np.random.default_rng(k))[0] for k in (0, 0, 1))
+    first, again, other = (synthetic_voice(sound, "anger", np.random.default_rng(k))[0] for k in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 0.01
 

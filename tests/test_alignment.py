@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.loading import load, shipped
 from cospeech.methods.alignment.model import load_aligned
 from cospeech.methods.model_folder import read_config
@@ -41,7 +41,7 @@ QUICK = TrainConfig(
 )
 
 
-def toy_entry(number: int, split: str, rng: np.random.Generator) -> Entry:
+def toy_entry(number: int, split: str, rng: np.random.Generator) -> SampleData:
     """Fifteen seconds: hands and voice rise together, at times of their own."""
     frames, codec = 450, Codec()
     time, rise = np.arange(frames), np.zeros(frames)
@@ -53,19 +53,18 @@ def toy_entry(number: int, split: str, rng: np.random.Generator) -> Entry:
     motion = 0.01 * rng.normal(size=(frames, codec.channels))
     motion[:, codec.slices["body"]][:, ::6] += 0.4 * rise[:, None]
     info = {"voice": f"{split}:{number // 2}", "sources": [f"clip{number}"], "speed": 0.1}
-    return Entry(f"toy{number}#0", "made_pair", split, "A", None, motion.astype(np.float32),
-                 features.astype(np.float32), info)  # fmt: skip
+    return SampleData(
+        f"toy{number}#0", "made_pair", split, "A", None, motion.astype(np.float32), features.astype(np.float32), info
+    )
 
 
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("toy"), np.random.default_rng(0)
-    entries = [
-        toy_entry(k, split, rng) for split, count in (("train", 120), ("val", 40)) for k in range(count)
-    ]
+    entries = [toy_entry(k, split, rng) for split, count in (("train", 120), ("val", 40)) for k in range(count)]
     write_shard(folder, 0, entries, FEATURE_DIM)
     write_manifest(folder, {"feature_dim": FEATURE_DIM, "made_pairs": True}, [0])
-    return Store(folder)
+    return GestureDataset(folder)
 
 
 @pytest.fixture(scope="module")
@@ -121,9 +120,8 @@ def test_the_loss_is_info_nce():
     s, g, wrong = unit(rng, 4, 8), unit(rng, 4, 8), unit(rng, 4, 2, 8)
     near = np.exp(s @ g.T / tau)
     plain = -np.mean(
-        [0.5 * math.log(near[i, i] / near[i].sum()) + 0.5 * math.log(near[i, i] / near[:, i].sum())
-         for i in range(4)]
-    )  # fmt: skip
+        [0.5 * math.log(near[i, i] / near[i].sum()) + 0.5 * math.log(near[i, i] / near[:, i].sum()) for i in range(4)]
+    )
     # Lengths do not count; embeddings are compared by cosine.
     tensors = (torch.from_numpy(3 * s), torch.from_numpy(0.2 * g))
     assert float(info_nce(*tensors, temperature=tau)) == pytest.approx(plain, abs=1e-6)
@@ -146,9 +144,8 @@ def test_samples_that_share_motion_are_no_negatives():
     near = np.exp((s @ g.T).numpy() / 0.7)
     near[0, 1] = near[1, 0] = 0
     wanted = -np.mean(
-        [0.5 * math.log(near[i, i] / near[i].sum()) + 0.5 * math.log(near[i, i] / near[:, i].sum())
-         for i in range(3)]
-    )  # fmt: skip
+        [0.5 * math.log(near[i, i] / near[i].sum()) + 0.5 * math.log(near[i, i] / near[:, i].sum()) for i in range(3)]
+    )
     assert float(info_nce(s, g, temperature=0.7, same=same)) == pytest.approx(wanted, abs=1e-6)
 
 
@@ -208,9 +205,7 @@ def test_alignment_is_learned(toy, toy_run):
     network, described = load_alignment_run(toy_run)
     windows = AlignmentWindows(toy, splits=("val",), batch_size=16, seed=9)
     cuts = AlignmentWindows(toy, splits=("val",), batch_size=16, seed=9, cut=1.0)
-    figures = alignment_quality(
-        network, [windows(k, Place()) for k in range(8)], [cuts(k, Place()) for k in range(8)]
-    )
+    figures = alignment_quality(network, [windows(k, Place()) for k in range(8)], [cuts(k, Place()) for k in range(8)])
     assert figures["chance_r@1"] == pytest.approx(100 / 16)
     for side in ("speech", "gesture"):
         assert figures[f"{side}_r@1"] > 25
@@ -268,8 +263,7 @@ def test_words_are_a_second_input(tmp_path):
     network, run = Alignment(config), tmp_path / "run"
     run.mkdir()
     save_file(network.state_dict(), run / "model.safetensors")
-    text = {"method": "alignment", "config": vars(config), "splits": ["train"], "made_pairs": False,
-            "store": "0"}  # fmt: skip
+    text = {"method": "alignment", "config": vars(config), "splits": ["train"], "made_pairs": False, "store": "0"}
     (run / "config.json").write_text(json.dumps(text))
     model = load_aligned(export_alignment(run, tmp_path / "model"))
     features = np.zeros((20, 48), np.float32)
@@ -291,18 +285,18 @@ def test_a_run_is_continued(toy, tmp_path):
         fit_alignment(toy, tmp_path / "b", config=replace(TINY, width=16), training=flat)
 
 
-def test_the_command_trains_a_prepared_store(mini_store, tmp_path):
-    out = train(mini_store, tmp_path / "run", method="alignment", preset="tiny", steps=3)
+def test_the_command_trains_a_prepared_store(mini_dataset, tmp_path):
+    out = train(mini_dataset, tmp_path / "run", method="alignment", preset="tiny", steps=3)
     model = load_aligned(export(out, tmp_path / "model", name="mine"))
     assert model.name == "mine"
     assert json.loads((tmp_path / "model" / "config.json").read_text())["made_pairs"] is True
 
 
-def test_errors(toy, toy_model, mini_store, tmp_path):
+def test_errors(toy, toy_model, mini_dataset, tmp_path):
     with pytest.raises(UserError, match=r"0 recordings of speech with motion of 4\.8 s or longer in test"):
         AlignmentWindows(toy, splits=("test",))
     with pytest.raises(UserError, match="one stage only"):
-        train(mini_store, tmp_path / "x", method="alignment", stage="tokenizer")
+        train(mini_dataset, tmp_path / "x", method="alignment", stage="tokenizer")
     with pytest.raises(UserError, match="holds no trained weights yet"):
         load_alignment_run(tmp_path)
     other = tmp_path / "other"

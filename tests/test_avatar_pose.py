@@ -90,9 +90,7 @@ def test_skin_weights_over_helpers_sum_to_one():
 def test_twist_is_extracted_exactly():
     twist = axis_rotation("X", np.array(0.9))
     np.testing.assert_allclose(twist_about_x(twist[None], 1.0)[0], twist, atol=1e-9)
-    np.testing.assert_allclose(
-        twist_about_x(twist[None], 0.5)[0], axis_rotation("X", np.array(0.45)), atol=1e-9
-    )
+    np.testing.assert_allclose(twist_about_x(twist[None], 0.5)[0], axis_rotation("X", np.array(0.45)), atol=1e-9)
     swing = axis_rotation("Z", np.array(-1.2))
     np.testing.assert_allclose(twist_about_x(swing[None], 1.0)[0], np.eye(3), atol=1e-9)
 
@@ -106,9 +104,7 @@ def test_joint_transforms_of_rest_are_identity():
 def test_other_order_of_joints_is_understood():
     names = ("pelvis", "spine1", "left_hip", "right_hip", *SKELETON.names[4:])
     order = [SKELETON.index(name) for name in names]
-    parents = tuple(
-        -1 if p < 0 else names.index(SKELETON.names[p]) for p in (SKELETON.parents[i] for i in order)
-    )
+    parents = tuple(-1 if p < 0 else names.index(SKELETON.names[p]) for p in (SKELETON.parents[i] for i in order))
     other = Skeleton(names, parents, SKELETON.offsets[order])
     motion = still(spine1=(10, 0, 0))
     moved = Motion(other, 30, motion.rotations[:, order], motion.translation)

@@ -16,21 +16,17 @@ import pytest
 from base_data import FakeEmbedder, base, base_store, more_stores
 from cospeech.core.errors import UserError
 from cospeech.gesture_library import build as building
-from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.build import add_to_library, build_library
 from cospeech.gesture_library.catalogue import FILE, writing
-from cospeech.gesture_library.check import check_base
-from cospeech.gesture_library.library import open_base
-from cospeech.gesture_library.merge import merge_bases
+from cospeech.gesture_library.check import check_library
+from cospeech.gesture_library.library import open_library
+from cospeech.gesture_library.merge import merge_libraries
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 
 HERE = Path(__file__).parent
 FAKE = FakeEmbedder()
-ENV = {
-    **os.environ,
-    "PYTHONPATH": os.pathsep.join([str(HERE.parent / "src"), str(HERE)]),
-    "OMP_NUM_THREADS": "1",
-}
+ENV = {**os.environ, "PYTHONPATH": os.pathsep.join([str(HERE.parent / "src"), str(HERE)]), "OMP_NUM_THREADS": "1"}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -41,8 +37,10 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_killed_at_every_step_the_base_is_the_old_one_or_the_new_one(base_store, more_stores, tmp_path):
     done = subprocess.run(
         [sys.executable, HERE / "base_kill.py", base_store, more_stores[0], tmp_path],
-        capture_output=True, text=True, env=ENV,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        env=ENV,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     counts = [int(line.rpartition(" at ")[2].split()[0]) for line in done.stdout.splitlines()]
     assert len(counts) == 5
@@ -58,19 +56,19 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
         "sys.stdin.readline()\n"
         "for store in sys.argv[2:]: add_to_base(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
     )
-    old = open_base(place)
+    old = open_library(place)
     query = old.keys("gesture").values[3]
     before = old.nearest(query, role="gesture", k=1000)
     adding = subprocess.Popen(
         [sys.executable, "-c", code, place, *more_stores], stdin=subprocess.PIPE, env=ENV, text=True
     )
-    sizes, late = [len(old)], open_base(place)
+    sizes, late = [len(old)], open_library(place)
     adding.stdin.write("go\n")
     adding.stdin.flush()
     ended = False
     while not ended:
         ended = adding.poll() is not None
-        opened = open_base(place)
+        opened = open_library(place)
         hits = opened.nearest(query, role="gesture", k=1000)
         assert len(hits) == len(opened)
         assert hits[0].entry == before[0].entry
@@ -78,9 +76,9 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
         sizes.append(len(opened))
     assert adding.returncode == 0
     assert sizes == sorted(sizes)
-    recordings = {entry.recording for entry in open_base(place).entries()}
+    recordings = {entry.recording for entry in open_library(place).entries()}
     assert recordings >= {f"more{n}" for n in range(5)}
-    assert not check_base(place).problems
+    assert not check_library(place).problems
     # What was opened before sees what it saw, also the parts that it reads only now.
     assert old.nearest(query, role="gesture", k=1000) == before
     assert late.nearest(query, role="gesture", k=1000) == before
@@ -91,10 +89,10 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
 
 def test_a_reader_of_a_base_that_was_replaced_is_told(base, more_stores, tmp_path):
     place = shutil.copytree(base, tmp_path / "base")
-    opened = open_base(place)
+    opened = open_library(place)
     query = opened.keys("gesture").values[0]
     before = opened.nearest(query, role="gesture", k=9)
-    build_base(more_stores[0], place, model=FAKE, quiet=True)
+    build_library(more_stores[0], place, model=FAKE, quiet=True)
     assert opened.nearest(query, role="gesture", k=9) == before
     with pytest.raises(UserError, match="or the base was built anew since it was opened"):
         opened.coded(before[0].entry)
@@ -105,14 +103,12 @@ def test_one_process_writes_at_a_time(base, more_stores, tmp_path, monkeypatch):
     place = shutil.copytree(base, tmp_path / "base")
     with writing(place):
         before = files(place)
-        for call, args in (
-            (add_to_base, (place, more_stores[0])), (build_base, (more_stores[0], place)),
-        ):  # fmt: skip
+        for call, args in ((add_to_library, (place, more_stores[0])), (build_library, (more_stores[0], place))):
             with pytest.raises(UserError, match=r"another process is writing to .*; wait until it has ended"):
                 call(*args, model=FAKE, quiet=True)
-        assert len(open_base(place)) == len(open_base(base))  # readers may
+        assert len(open_library(place)) == len(open_library(base))  # readers may
         assert files(place) == before
-    assert add_to_base(place, more_stores[0], model=FAKE, quiet=True).recordings == 2
+    assert add_to_library(place, more_stores[0], model=FAKE, quiet=True).recordings == 2
 
 
 def test_a_commit_waits_for_readers(base, more_stores, tmp_path):
@@ -122,10 +118,10 @@ def test_a_commit_waits_for_readers(base, more_stores, tmp_path):
     reader.execute("SELECT count(*) FROM entry").fetchone()
     letting_go = threading.Timer(0.4, lambda: reader.execute("COMMIT"))
     letting_go.start()
-    add_to_base(place, more_stores[0], model=FAKE, quiet=True)
+    add_to_library(place, more_stores[0], model=FAKE, quiet=True)
     letting_go.join()
     reader.close()
-    assert len(open_base(place)) > len(open_base(base))
+    assert len(open_library(place)) > len(open_library(base))
 
 
 class Failing(FakeEmbedder):
@@ -147,12 +143,12 @@ def test_what_fails_leaves_everything_as_it_was(base, base_store, more_stores, t
     place = shutil.copytree(base, tmp_path / "base")
     before = files(place)
     with pytest.raises(type(error)):
-        add_to_base(place, more_stores[0], model=Failing(error, 3), quiet=True)
+        add_to_library(place, more_stores[0], model=Failing(error, 3), quiet=True)
     with pytest.raises(type(error)):
-        build_base(base_store, place, model=Failing(error, 5), quiet=True)
+        build_library(base_store, place, model=Failing(error, 5), quiet=True)
     assert files(place) == before
     with pytest.raises(type(error)):
-        build_base(base_store, tmp_path / "new", model=Failing(error, 5), quiet=True)
+        build_library(base_store, tmp_path / "new", model=Failing(error, 5), quiet=True)
     assert not (tmp_path / "new").exists()
 
 
@@ -166,7 +162,7 @@ def test_a_full_disk(base, more_stores, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("os.fsync", full)
         with pytest.raises(UserError, match=r"cannot write .*No space left on device; nothing was written"):
-            add_to_base(place, more_stores[0], model=FAKE, quiet=True)
+            add_to_library(place, more_stores[0], model=FAKE, quiet=True)
     assert files(place) == before
 
 
@@ -175,13 +171,13 @@ def test_what_a_killed_process_left_is_removed_by_the_next(base, more_stores, tm
     (place / "motion-0123456789abcdef.safetensors").write_bytes(b"whole, but in no catalogue")
     (place / ".gesture-0123456789abcdef-x1y2z3.safetensors").write_bytes(b"begun")
     (place / "my notes.txt").write_text("not ours")
-    assert check_base(place).leftovers == 2
-    assert "2 files belong to a writing that goes on or was killed" in "\n".join(check_base(place).lines())
-    assert not check_base(place).problems
-    add_to_base(place, more_stores[0], model=FAKE, quiet=True)
-    assert check_base(place).leftovers == 0
+    assert check_library(place).leftovers == 2
+    assert "2 files belong to a writing that goes on or was killed" in "\n".join(check_library(place).lines())
+    assert not check_library(place).problems
+    add_to_library(place, more_stores[0], model=FAKE, quiet=True)
+    assert check_library(place).leftovers == 0
     assert (place / "my notes.txt").is_file()
-    merge_bases([place], place, quiet=True)
+    merge_libraries([place], place, quiet=True)
     assert (place / "my notes.txt").is_file()
 
 
@@ -192,9 +188,9 @@ def test_a_base_that_may_not_be_written_to_can_be_read(base, tmp_path):
     for path in (*place.iterdir(), place):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        assert len(open_base(place)) == len(open_base(base))
+        assert len(open_library(place)) == len(open_library(base))
         with pytest.raises(UserError, match="cannot write"):
-            add_to_base(place, place, model=FAKE)
+            add_to_library(place, place, model=FAKE)
     finally:
         place.chmod(0o755)
 
@@ -203,7 +199,7 @@ def test_building_reads_the_store_before_it_touches_the_base(base, tmp_path, mon
     place = shutil.copytree(base, tmp_path / "base")
     before = files(place)
     monkeypatch.setattr(building, "writing", None)  # nothing below may come as far as this
-    for store in (tmp_path / "none", place):
-        with pytest.raises(UserError, match="is no store"):
-            build_base(store, place, model=FAKE)
+    for dataset in (tmp_path / "none", place):
+        with pytest.raises(UserError, match="is no dataset"):
+            build_library(dataset, place, model=FAKE)
     assert files(place) == before

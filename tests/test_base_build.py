@@ -1,4 +1,4 @@
-"""From a store to a base: what is kept, what is refused, what two bases make together."""
+"""From a dataset to a base: what is kept, what is refused, what two bases make together."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import pytest
 
 from base_data import WORDS, FakeEmbedder, OtherEmbedder, base, base_store, item, more_stores, write_store
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.gesture_library import writer
-from cospeech.gesture_library.build import add_to_base, build_base
+from cospeech.gesture_library.build import add_to_library, build_library
 from cospeech.gesture_library.catalogue import FILE
-from cospeech.gesture_library.check import base_info, check_base
-from cospeech.gesture_library.library import Base, Hit, open_base
-from cospeech.gesture_library.merge import merge_bases
-from cospeech.gesture_library.sample import Entry
+from cospeech.gesture_library.check import check_library, library_info
+from cospeech.gesture_library.library import GestureLibrary, Hit, open_library
+from cospeech.gesture_library.merge import merge_libraries
+from cospeech.gesture_library.sample import LibrarySample
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import hand_speed
 
@@ -28,17 +28,23 @@ __all__ = ["base", "base_store", "more_stores"]  # fixtures
 FAKE = FakeEmbedder()
 
 
-def contents(opened: Base) -> set[tuple]:
+def contents(opened: GestureLibrary) -> set[tuple]:
     """All that is in a base, whatever its rows are called."""
     gesture, speech = opened.keys("gesture").values, opened.keys("speech").values
     return {
-        (json.dumps(entry.as_dict()), entry.words, entry.spoken, opened.coded(entry).tobytes(),
-         gesture[entry.row].tobytes(), speech[entry.row].tobytes())
+        (
+            json.dumps(entry.as_dict()),
+            entry.words,
+            entry.spoken,
+            opened.coded(entry).tobytes(),
+            gesture[entry.row].tobytes(),
+            speech[entry.row].tobytes(),
+        )
         for entry in opened.entries()
-    }  # fmt: skip
+    }
 
 
-def of(opened: Base, recording: str) -> list[Entry]:
+def of(opened: GestureLibrary, recording: str) -> list[LibrarySample]:
     return [entry for entry in opened.entries() if entry.recording == recording]
 
 
@@ -48,8 +54,8 @@ def copied(folder, to) -> str:
 
 
 def test_entries_are_what_the_store_holds(base, base_store):
-    opened, store = open_base(base), Store(base_store)
-    items = {one.id: one for one in store}
+    opened, dataset = open_library(base), GestureDataset(base_store)
+    items = {one.id: one for one in dataset}
     entries = opened.entries()
     assert len(opened) == len(entries) > 15
     assert [entry.row for entry in entries] == list(range(len(entries)))
@@ -58,11 +64,14 @@ def test_entries_are_what_the_store_holds(base, base_store):
         parts, one = of(opened, name), items[name]
         assert (parts[0].first, parts[-1].last) == (0, one.frames)
         assert all(a.last == b.first for a, b in pairwise(parts))
-        motion = Codec().decode(store.motion(one))
+        motion = Codec().decode(dataset.motion(one))
         for entry in parts:
             assert (entry.kind, entry.split, entry.speaker, entry.emotion) == (
-                one.kind, "train", one.speaker, one.emotion,
-            )  # fmt: skip
+                one.kind,
+                "train",
+                one.speaker,
+                one.emotion,
+            )
             assert entry.spoken == (one.kind != "motion")
             assert 1.0 <= entry.end - entry.start <= 4.0
             speeds = hand_speed(motion)[entry.first : entry.last]
@@ -71,10 +80,10 @@ def test_entries_are_what_the_store_holds(base, base_store):
 
 
 def test_motion_comes_back_bit_for_bit(base, base_store):
-    opened, store = open_base(base), Store(base_store)
-    items = {one.id: one for one in store}
+    opened, dataset = open_library(base), GestureDataset(base_store)
+    items = {one.id: one for one in dataset}
     for entry in opened.entries():
-        wanted = store.motion(items[entry.recording], entry.first, entry.last)
+        wanted = dataset.motion(items[entry.recording], entry.first, entry.last)
         np.testing.assert_array_equal(opened.coded(entry), wanted)
     motion = opened.motion(entry)
     assert (motion.fps, len(motion)) == (30, entry.last - entry.first)
@@ -85,22 +94,22 @@ def test_motion_comes_back_bit_for_bit(base, base_store):
 
 
 def test_keys_are_the_embedders(base, base_store):
-    opened, store = open_base(base), Store(base_store)
-    items = {one.id: one for one in store}
+    opened, dataset = open_library(base), GestureDataset(base_store)
+    items = {one.id: one for one in dataset}
     gesture, speech = opened.keys("gesture"), opened.keys("speech")
     assert gesture.present.all()
     for entry in opened.entries():
         one = items[entry.recording]
-        coded = store.motion(one, entry.first, entry.last)
+        coded = dataset.motion(one, entry.first, entry.last)
         np.testing.assert_array_equal(gesture.values[entry.row], FAKE.gesture(coded))
         assert speech.present[entry.row] == entry.spoken
         if entry.spoken:
-            heard = FAKE.speech(store.features(one, entry.first, entry.last))
+            heard = FAKE.speech(dataset.features(one, entry.first, entry.last))
             np.testing.assert_array_equal(speech.values[entry.row], heard)
 
 
 def test_words_come_along(base):
-    opened = open_base(base)
+    opened = open_library(base)
     parts = of(opened, "talk")
     assert [word.text for entry in parts for word in entry.words] == [text for text, _, _ in WORDS]
     for entry in parts:
@@ -112,7 +121,7 @@ def test_words_come_along(base):
 
 
 def test_the_same_store_gives_the_same_files(base, base_store, tmp_path):
-    build_base(base_store, tmp_path / "again", model=FAKE, quiet=True)
+    build_library(base_store, tmp_path / "again", model=FAKE, quiet=True)
     names = sorted(path.name for path in base.iterdir())
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == names
     for name in names:
@@ -121,12 +130,12 @@ def test_the_same_store_gives_the_same_files(base, base_store, tmp_path):
 
 
 def test_what_was_done_is_told(base_store, tmp_path, capfd):
-    added = build_base(base_store, tmp_path / "base", model=FAKE)
-    assert "3 made pairs: their speech and motion were never recorded together" in capfd.readouterr().err
-    assert (added.recordings, added.made_pairs, added.short, added.there) == (8, 3, 1, 0)
-    assert "8 recordings, 3 of them made pairs; 1 shorter than a second were left out" in str(added)
-    info = base_info(tmp_path / "base")
-    assert info.segments == added.segments == len(open_base(tmp_path / "base"))
+    added = build_library(base_store, tmp_path / "base", model=FAKE)
+    assert "3 synthetic pairs: their speech and motion were never recorded together" in capfd.readouterr().err
+    assert (added.recordings, added.synthetic_pairs, added.short, added.there) == (8, 3, 1, 0)
+    assert "8 recordings, 3 of them synthetic pairs; 1 shorter than a second were left out" in str(added)
+    info = library_info(tmp_path / "base")
+    assert info.segments == added.segments == len(open_library(tmp_path / "base"))
     assert info.recordings == {"pair": 2, "motion": 3, "made_pair": 3}
     assert info.seconds == pytest.approx(added.seconds)
     assert info.splits == ("train",)
@@ -134,58 +143,58 @@ def test_what_was_done_is_told(base_store, tmp_path, capfd):
     assert set(info.emotions) == {"joy", "anger", "neutral", "none"}
     assert 0 < info.with_words < info.spoken < info.segments
     text = "\n".join(info.lines())
-    assert "recorded together 2, motion only 3, made pairs 3" in text
+    assert "recorded together 2, motion only 3, synthetic pairs 3" in text
     assert "fake (f00d, 16 numbers)" in text
-    only = build_base(base_store, tmp_path / "motion", model=FAKE, kinds=("motion",), quiet=True)
-    assert (only.recordings, only.made_pairs) == (3, 0)
+    only = build_library(base_store, tmp_path / "motion", model=FAKE, kinds=("motion",), quiet=True)
+    assert (only.recordings, only.synthetic_pairs) == (3, 0)
     assert "never recorded" not in capfd.readouterr().err
-    both = build_base(base_store, tmp_path / "both", model=FAKE, split=("train", "test"), quiet=True)
+    both = build_library(base_store, tmp_path / "both", model=FAKE, split=("train", "test"), quiet=True)
     assert both.recordings == 9
-    assert base_info(tmp_path / "both").splits == ("train", "test")
+    assert library_info(tmp_path / "both").splits == ("train", "test")
 
 
 def test_shards_fill_up_and_hold_whole_recordings(base_store, tmp_path, monkeypatch, base):
     monkeypatch.setattr(writer, "SHARD_FRAMES", 300)
-    build_base(base_store, tmp_path / "base", model=FAKE, quiet=True)
-    opened = open_base(tmp_path / "base")
+    build_library(base_store, tmp_path / "base", model=FAKE, quiet=True)
+    opened = open_library(tmp_path / "base")
     shards = opened.catalogue.execute("SELECT count(*) FROM shard").fetchone()[0]
     assert shards > 3
     query = "SELECT max(n) FROM (SELECT count(DISTINCT shard) AS n FROM entry GROUP BY recording)"
     assert opened.catalogue.execute(query).fetchone()[0] == 1
-    assert contents(opened) == contents(open_base(base))
-    assert not check_base(tmp_path / "base").problems
+    assert contents(opened) == contents(open_library(base))
+    assert not check_library(tmp_path / "base").problems
 
 
 def test_adding_is_like_building_of_both(base, base_store, more_stores, tmp_path):
     grown = copied(base, tmp_path / "grown")
-    before = contents(open_base(grown))
-    added = add_to_base(grown, more_stores[0], model=FAKE, quiet=True)
+    before = contents(open_library(grown))
+    added = add_to_library(grown, more_stores[0], model=FAKE, quiet=True)
     assert added.recordings == 2
-    after = contents(open_base(grown))
+    after = contents(open_library(grown))
     assert before < after
     assert len(after) == len(before) + added.segments
-    again = add_to_base(grown, more_stores[0], model=FAKE, quiet=True)
+    again = add_to_library(grown, more_stores[0], model=FAKE, quiet=True)
     assert (again.recordings, again.there) == (0, 2)
-    assert contents(open_base(grown)) == after
-    build_base(more_stores[0], tmp_path / "other", model=FAKE, quiet=True)
-    merged = merge_bases([base, tmp_path / "other"], tmp_path / "merged", quiet=True)
+    assert contents(open_library(grown)) == after
+    build_library(more_stores[0], tmp_path / "other", model=FAKE, quiet=True)
+    merged = merge_libraries([base, tmp_path / "other"], tmp_path / "merged", quiet=True)
     assert merged.segments == len(after)
-    assert contents(open_base(tmp_path / "merged")) == after
-    assert not check_base(tmp_path / "merged").problems
+    assert contents(open_library(tmp_path / "merged")) == after
+    assert not check_library(tmp_path / "merged").problems
 
 
 def test_merging_takes_everything_once(base, more_stores, tmp_path):
-    build_base(more_stores[0], tmp_path / "one", model=FAKE, quiet=True)
-    add_to_base(tmp_path / "one", more_stores[1], model=FAKE, quiet=True)
-    build_base(more_stores[1], tmp_path / "two", model=FAKE, quiet=True)
-    merged = merge_bases([tmp_path / "one", tmp_path / "two", tmp_path / "one"], tmp_path / "new", quiet=True)
+    build_library(more_stores[0], tmp_path / "one", model=FAKE, quiet=True)
+    add_to_library(tmp_path / "one", more_stores[1], model=FAKE, quiet=True)
+    build_library(more_stores[1], tmp_path / "two", model=FAKE, quiet=True)
+    merged = merge_libraries([tmp_path / "one", tmp_path / "two", tmp_path / "one"], tmp_path / "new", quiet=True)
     assert (merged.recordings, merged.there) == (4, 6)
-    assert contents(open_base(tmp_path / "new")) == contents(open_base(tmp_path / "one"))
-    merge_bases([tmp_path / "one", base], tmp_path / "one", quiet=True)  # onto one of them
-    both = contents(open_base(tmp_path / "one"))
-    assert both == contents(open_base(tmp_path / "new")) | contents(open_base(base))
+    assert contents(open_library(tmp_path / "new")) == contents(open_library(tmp_path / "one"))
+    merge_libraries([tmp_path / "one", base], tmp_path / "one", quiet=True)  # onto one of them
+    both = contents(open_library(tmp_path / "one"))
+    assert both == contents(open_library(tmp_path / "new")) | contents(open_library(base))
     assert len(list((tmp_path / "one").iterdir())) == 1 + 3  # what was replaced is gone
-    exact = open_base(tmp_path / "one")
+    exact = open_library(tmp_path / "one")
     hit = exact.nearest(exact.keys("gesture").values[5], role="gesture", k=1)[0]
     assert isinstance(hit, Hit)
     assert (hit.rank, hit.entry.row) == (1, 5)
@@ -193,12 +202,12 @@ def test_merging_takes_everything_once(base, more_stores, tmp_path):
 
 def test_building_over_a_base_replaces_it(base, more_stores, tmp_path):
     place = copied(base, tmp_path / "base")
-    build_base(more_stores[0], place, model=OtherEmbedder(), quiet=True)  # also by another embedding
-    opened = open_base(place)
+    build_library(more_stores[0], place, model=OtherEmbedder(), quiet=True)  # also by another embedding
+    opened = open_library(place)
     assert {entry.recording for entry in opened.entries()} == {"more0", "more0.wav"}
     assert opened.header.embedding.fingerprint == "beef"
     assert len(list(place.iterdir())) == 1 + 3
-    assert not check_base(place).problems
+    assert not check_library(place).problems
 
 
 # ---------------------------------------------------------------------------- refused
@@ -214,12 +223,14 @@ def refused(what: str, call, *args, **options) -> None:
 def test_another_embedding_is_refused_with_the_fix(base, base_store, more_stores, tmp_path):
     before = sorted(path.name for path in base.iterdir())
     theirs = "was made with the embedding fake (f00d, 16 numbers), this is fake (beef, 16 numbers)"
-    refused(theirs, add_to_base, base, more_stores[0], model=OtherEmbedder())
-    refused("build it again with `cospeech base build STORE -o", add_to_base, base, more_stores[0],
-            model=OtherEmbedder())  # fmt: skip
-    build_base(more_stores[0], tmp_path / "other", model=OtherEmbedder(), quiet=True)
-    refused("build one of them again with the other's model", merge_bases, [base, tmp_path / "other"],
-            tmp_path / "both")  # fmt: skip
+    refused(theirs, add_to_library, base, more_stores[0], model=OtherEmbedder())
+    refused(
+        "build it again with `cospeech base build STORE -o", add_to_library, base, more_stores[0], model=OtherEmbedder()
+    )
+    build_library(more_stores[0], tmp_path / "other", model=OtherEmbedder(), quiet=True)
+    refused(
+        "build one of them again with the other's model", merge_libraries, [base, tmp_path / "other"], tmp_path / "both"
+    )
     assert not (tmp_path / "both").exists()
     assert sorted(path.name for path in base.iterdir()) == before
 
@@ -231,11 +242,7 @@ def test_another_embedding_is_refused_with_the_fix(base, base_store, more_stores
         ("fps", 60.0, "motion at 60 frames a second, expected 30; prepare its corpora again"),
         ("features", 80, "was made from 80 speech features, this version has 48; prepare"),
         ("embedding", {"size": 3}, "catalogue.sqlite is damaged"),
-        (
-            "hands",
-            None,
-            "catalogue.sqlite is damaged (no 'hands'); remove that file and build the base again",
-        ),
+        ("hands", None, "catalogue.sqlite is damaged (no 'hands'); remove that file and build the base again"),
     ],
 )
 def test_a_base_of_another_kind_is_refused_with_the_fix(base, tmp_path, name, value, message):
@@ -245,31 +252,36 @@ def test_a_base_of_another_kind_is_refused_with_the_fix(base, tmp_path, name, va
             catalogue.execute("DELETE FROM base WHERE name = ?", (name,))
         else:
             catalogue.execute("UPDATE base SET value = ? WHERE name = ?", (json.dumps(value), name))
-    for call in (open_base, base_info, check_base):
+    for call in (open_library, library_info, check_library):
         refused(message, call, place)
-    refused(f"cospeech base build STORE -o {place}", open_base, place)
+    refused(f"cospeech base build STORE -o {place}", open_library, place)
 
 
 def test_formats_of_the_future_and_what_is_no_base(base, base_store, tmp_path):
     place = copied(base, tmp_path / "base")
     with sqlite3.connect(place / FILE) as catalogue:
         catalogue.execute("PRAGMA user_version = 2")
-    refused("has motion base format 2, this version reads 1; update cospeech", open_base, place)
+    refused("has gesture library format 2, this version reads 1; update cospeech", open_library, place)
     before = (place / FILE).read_bytes()
-    refused("has motion base format 2", add_to_base, place, base_store, model=FAKE)
-    refused("has motion base format 2", build_base, base_store, place, model=FAKE)
+    refused("has gesture library format 2", add_to_library, place, base_store, model=FAKE)
+    refused("has gesture library format 2", build_library, base_store, place, model=FAKE)
     assert (place / FILE).read_bytes() == before
     with sqlite3.connect(place / FILE) as catalogue:
         catalogue.execute("PRAGMA application_id = 7")
-    refused("is no catalogue of a motion base", open_base, place)
-    refused("missing is no motion base: it has no finished catalogue.sqlite; make one with `cospeech base "
-            "build STORE -o", open_base, tmp_path / "missing")  # fmt: skip
+    refused("is no catalogue of a gesture library", open_library, place)
+    refused(
+        "missing is no gesture library: it has no finished catalogue.sqlite; make one with `cospeech "
+        "base "
+        "build STORE -o",
+        open_library,
+        tmp_path / "missing",
+    )
     (tmp_path / "empty").mkdir()
-    refused("empty is no motion base", open_base, tmp_path / "empty")
+    refused("empty is no gesture library", open_library, tmp_path / "empty")
     (tmp_path / "empty" / FILE).touch()
-    refused("empty is no motion base", open_base, tmp_path / "empty")
+    refused("empty is no gesture library", open_library, tmp_path / "empty")
     (tmp_path / "empty" / FILE).write_text("no database, but some text that is long enough to be read as one")
-    refused("catalogue.sqlite is damaged (file is not a database)", open_base, tmp_path / "empty")
+    refused("catalogue.sqlite is damaged (file is not a database)", open_library, tmp_path / "empty")
 
 
 @pytest.mark.parametrize("how", ["cut", "noise", "header"])
@@ -277,39 +289,46 @@ def test_a_damaged_catalogue_is_told(base, base_store, tmp_path, how):
     place = copied(base, tmp_path / "base")
     whole = (place / FILE).read_bytes()
     noise, end = np.random.default_rng(0).bytes(6000), len(whole) - 8192
-    changed = {
-        "cut": whole[:5000],
-        "noise": whole[:end] + noise + whole[end + 6000 :],
-        "header": noise + whole,
-    }
+    changed = {"cut": whole[:5000], "noise": whole[:end] + noise + whole[end + 6000 :], "header": noise + whole}
     (place / FILE).write_bytes(changed[how])
-    refused("catalogue.sqlite is damaged", check_base, place)
+    refused("catalogue.sqlite is damaged", check_library, place)
     if how == "header":
-        refused("is damaged", build_base, base_store, place, model=FAKE)
+        refused("is damaged", build_library, base_store, place, model=FAKE)
         (place / FILE).unlink()  # as the message says
-        build_base(base_store, place, model=FAKE, quiet=True)
-        assert contents(open_base(place)) == contents(open_base(base))
+        build_library(base_store, place, model=FAKE, quiet=True)
+        assert contents(open_library(place)) == contents(open_library(base))
 
 
 def test_stores_that_do_not_fit(base, base_store, tmp_path):
     entries = [item("x", "motion", 3.0, seed=1)]
     for name, value in (("codec", {"body": ["head"]}), ("fps", 25), ("feature_dim", 12)):
-        store = write_store(tmp_path / name, entries, **{name: value})
-        for call, args in ((build_base, (store, tmp_path / "new")), (add_to_base, (base, store))):
+        dataset = write_store(tmp_path / name, entries, **{name: value})
+        for call, args in ((build_library, (dataset, tmp_path / "new")), (add_to_library, (base, dataset))):
             refused("of another skeleton or rate, or other speech features", call, *args, model=FAKE)
     nothing = "has no motion or pair or made_pair or generated in val"
-    refused(nothing, build_base, base_store, tmp_path / "new", model=FAKE, split=("val",))
-    refused("unknown split 'trian'; known: train, val, test", build_base, base_store, tmp_path / "new",
-            model=FAKE, split=("trian",))  # fmt: skip
-    refused("unknown kind 'pairs'; known: motion, pair, made_pair", add_to_base, base, base_store,
-            model=FAKE, kinds=("pairs",))  # fmt: skip
+    refused(nothing, build_library, base_store, tmp_path / "new", model=FAKE, split=("val",))
+    refused(
+        "unknown split 'trian'; known: train, val, test",
+        build_library,
+        base_store,
+        tmp_path / "new",
+        model=FAKE,
+        split=("trian",),
+    )
+    refused(
+        "unknown kind 'pairs'; known: motion, pair, made_pair",
+        add_to_library,
+        base,
+        base_store,
+        model=FAKE,
+        kinds=("pairs",),
+    )
     short = write_store(tmp_path / "short", [item("x", "motion", 0.5, seed=1)])
-    refused("is a second long; nothing was written", build_base, short, tmp_path / "new", model=FAKE)
+    refused("is a second long; nothing was written", build_library, short, tmp_path / "new", model=FAKE)
     words = write_store(tmp_path / "words", [item("x", "pair", 3.0, seed=1, info={"words": ["hello"]})])
-    refused("the words of 'x' are no list of [text, start, end]", build_base, words, tmp_path / "new",
-            model=FAKE)  # fmt: skip
-    refused("is no store", build_base, tmp_path, tmp_path / "new", model=FAKE)
-    refused("no model 'nothing'", build_base, base_store, tmp_path / "new", model="nothing")
+    refused("the words of 'x' are no list of [text, start, end]", build_library, words, tmp_path / "new", model=FAKE)
+    refused("is no dataset", build_library, tmp_path, tmp_path / "new", model=FAKE)
+    refused("no model 'nothing'", build_library, base_store, tmp_path / "new", model="nothing")
     assert not (tmp_path / "new").exists()
 
 
@@ -318,18 +337,23 @@ def test_places_that_are_something_else(base_store, tmp_path):
     (tmp_path / "notes" / "note.txt").touch()
     (tmp_path / "file").touch()
     for name in ("notes", "file"):
-        refused(f"{name} is no motion base and holds something else", build_base, base_store,
-                tmp_path / name, model=FAKE)  # fmt: skip
-    refused("no base is named", merge_bases, [], tmp_path / "new")
+        refused(
+            f"{name} is no gesture library and holds something else",
+            build_library,
+            base_store,
+            tmp_path / name,
+            model=FAKE,
+        )
+    refused("no base is named", merge_libraries, [], tmp_path / "new")
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["note.txt"]
 
 
 def test_two_recordings_of_one_name_are_refused(base, tmp_path):
-    store = write_store(tmp_path / "store", [item("talk", "pair", 5.0, seed=99)])
+    dataset = write_store(tmp_path / "store", [item("talk", "pair", 5.0, seed=99)])
     place = copied(base, tmp_path / "base")
-    before = contents(open_base(place))
-    refused("the base has another recording called 'talk'", add_to_base, place, store, model=FAKE)
-    assert contents(open_base(place)) == before
-    build_base(store, tmp_path / "other", model=FAKE, quiet=True)
-    refused("different recordings called 'talk'", merge_bases, [place, tmp_path / "other"], tmp_path / "new")
+    before = contents(open_library(place))
+    refused("the base has another recording called 'talk'", add_to_library, place, dataset, model=FAKE)
+    assert contents(open_library(place)) == before
+    build_library(dataset, tmp_path / "other", model=FAKE, quiet=True)
+    refused("different recordings called 'talk'", merge_libraries, [place, tmp_path / "other"], tmp_path / "new")
     assert not (tmp_path / "new").exists()

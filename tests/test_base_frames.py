@@ -1,14 +1,14 @@
-"""Keys of frames in a motion base: stored, merged, checked, and what a search makes of them."""
+"""Keys of frames in a gesture library: stored, merged, checked, and what a search makes of them."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from base_data import FakeEmbedder, base_store
-from cospeech.gesture_library.build import build_base
-from cospeech.gesture_library.check import check_base
-from cospeech.gesture_library.library import Base, Hit
-from cospeech.gesture_library.merge import merge_bases
+from cospeech.gesture_library.build import build_library
+from cospeech.gesture_library.check import check_library
+from cospeech.gesture_library.library import GestureLibrary, Hit
+from cospeech.gesture_library.merge import merge_libraries
 
 __all__ = ["base_store"]  # a fixture
 
@@ -32,25 +32,25 @@ class FrameEmbedder(FakeEmbedder):
 
 def test_keys_of_frames_are_stored_merged_and_checked(base_store, tmp_path):
     embedder = FrameEmbedder()
-    build_base(base_store, tmp_path / "one", model=embedder, quiet=True)
-    merge_bases([tmp_path / "one"], tmp_path / "two", quiet=True)
+    build_library(base_store, tmp_path / "one", model=embedder, quiet=True)
+    merge_libraries([tmp_path / "one"], tmp_path / "two", quiet=True)
     for folder in ("one", "two"):
-        opened = Base(tmp_path / folder)
+        opened = GestureLibrary(tmp_path / folder)
         assert opened.fine
-        assert not list(check_base(tmp_path / folder).problems)
+        assert not list(check_library(tmp_path / folder).problems)
         for entry in opened.entries()[::3]:
             wanted = embedder.gesture_frames(opened.coded(entry))
             np.testing.assert_allclose(opened.frame_keys(entry), wanted, atol=1e-3)
     plain = tmp_path / "plain"
-    build_base(base_store, plain, model=FakeEmbedder(), quiet=True)
-    assert not Base(plain).fine
+    build_library(base_store, plain, model=FakeEmbedder(), quiet=True)
+    assert not GestureLibrary(plain).fine
 
 
 def test_frames_put_hits_in_a_finer_order(base_store, tmp_path):
     """Of hits with one score, the one whose frames are the question's own comes first."""
     embedder = FrameEmbedder()
-    build_base(base_store, tmp_path / "one", model=embedder, quiet=True)
-    opened = Base(tmp_path / "one")
+    build_library(base_store, tmp_path / "one", model=embedder, quiet=True)
+    opened = GestureLibrary(tmp_path / "one")
     entries = opened.entries()
     hits = [Hit(n, 0.5, entry) for n, entry in enumerate(entries[:6], start=1)]
     for wanted in hits:

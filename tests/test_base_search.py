@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from base_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
 from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.gesture_library import index
-from cospeech.gesture_library.build import add_to_base, build_base
-from cospeech.gesture_library.check import check_base
-from cospeech.gesture_library.library import open_base
-from cospeech.gesture_library.merge import merge_bases
-from cospeech.gesture_library.sample import Entry, Filters, plain_text
+from cospeech.gesture_library.build import add_to_library, build_library
+from cospeech.gesture_library.check import check_library
+from cospeech.gesture_library.library import open_library
+from cospeech.gesture_library.merge import merge_libraries
+from cospeech.gesture_library.sample import Filters, LibrarySample, plain_text
 from cospeech.gesture_library.search import search
 from cospeech.motion.codec import Codec
 from cospeech.speech.speech import Speech
@@ -37,15 +37,17 @@ def unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 def one_by_one(keys: np.ndarray, query: np.ndarray, k: int, allowed: np.ndarray) -> list[int]:
     """Brute force: float64, of equals the first."""
-    scores = [(-float(keys[row].astype(np.float64) @ query.astype(np.float64)), row)
-              for row in np.flatnonzero(allowed)]  # fmt: skip
+    scores = [(-float(keys[row].astype(np.float64) @ query.astype(np.float64)), row) for row in np.flatnonzero(allowed)]
     return [row for _, row in sorted(scores)[:k]]
 
 
 @given(
-    st.integers(1, 400), st.integers(1, 30), st.integers(0, 2**32 - 1),
-    st.sampled_from([0.0, 0.02, 0.5, 1.0]), st.sampled_from([3, 16, 1000]),
-)  # fmt: skip
+    st.integers(1, 400),
+    st.integers(1, 30),
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.02, 0.5, 1.0]),
+    st.sampled_from([3, 16, 1000]),
+)
 def test_the_nearest_are_those_of_a_comparison_one_by_one(count, k, seed, share, block):
     rng = np.random.default_rng(seed)
     # Exact multiples, so that products one by one and all at once are the same number.
@@ -96,7 +98,7 @@ def test_faiss_finds_nearly_the_same():
 def test_without_faiss_it_says_how_to_get_it(base, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     monkeypatch.setattr(index, "FEW", 1)
-    opened = open_base(base)
+    opened = open_library(base)
     with pytest.raises(UserError, match=r"pip install 'cospeech\[search\]'"):
         opened.nearest(opened.keys("gesture").values[0], role="gesture", approximate=True)
 
@@ -124,10 +126,12 @@ FILTERS = [
     ({"min_peak": 1.108}, lambda e: e.expressiveness.peak >= 1.108),
     ({"min_extent": 0.19988}, lambda e: e.expressiveness.extent >= 0.19988),
     ({"min_strokes": 3}, lambda e: e.expressiveness.strokes >= 3),
-    ({"speaker": "anna", "emotion": "joy", "min_speed": 0.1, "max_speed": 0.14},
-     lambda e: e.speaker == "anna" and e.emotion == "joy" and 0.1 <= e.expressiveness.speed <= 0.14),
+    (
+        {"speaker": "anna", "emotion": "joy", "min_speed": 0.1, "max_speed": 0.14},
+        lambda e: e.speaker == "anna" and e.emotion == "joy" and 0.1 <= e.expressiveness.speed <= 0.14,
+    ),
     ({"exclude": ("talk",)}, lambda e: e.recording != "talk"),
-]  # fmt: skip
+]
 
 
 def _id(value: object) -> str:
@@ -137,7 +141,7 @@ def _id(value: object) -> str:
 
 @pytest.mark.parametrize(("wishes", "fits"), FILTERS, ids=_id)
 def test_filters_let_through_what_they_say(base, wishes, fits):
-    opened = open_base(base)
+    opened = open_library(base)
     wanted = [entry for entry in opened.entries() if fits(entry)]
     assert rows(opened, **wishes) == [entry.row for entry in wanted]
     assert rows(opened, **wishes) == rows(opened, **wishes)
@@ -147,21 +151,21 @@ def test_filters_let_through_what_they_say(base, wishes, fits):
 
 
 def test_filters_are_tested_where_they_make_a_difference(base):
-    entries = open_base(base).entries()
+    entries = open_library(base).entries()
     for wishes, fits in FILTERS[1:]:
         if wishes.get("emotion") != "sadness" and wishes.get("words") not in ("there hello", "ell"):
             assert 0 < sum(map(fits, entries)) < len(entries), wishes
 
 
 def test_leaving_out_a_recording_leaves_out_what_shares_an_original(base):
-    opened = open_base(base)
+    opened = open_library(base)
 
     def left_out(*names: str) -> set[str]:
         kept = {entry.recording for entry in opened.entries(rows(opened, exclude=names))}
         return {entry.recording for entry in opened.entries()} - kept
 
     assert left_out("quiet talk") == {"quiet talk"}
-    assert left_out("anna/clip1") == {"anna/clip1", "a.wav#0"}  # the made pair has its motion
+    assert left_out("anna/clip1") == {"anna/clip1", "a.wav#0"}  # the synthetic pair has its motion
     assert left_out("anna/clip2") == {"anna/clip2", "a.wav#0", "b.wav#0"}
     # The other pair of this speech, its clips, and the other pair with one of these clips.
     assert left_out("a.wav#0") == {"a.wav#0", "a.wav#1", "anna/clip1", "anna/clip2", "b.wav#0"}
@@ -184,13 +188,15 @@ def nearest_by_hand(opened, key: np.ndarray, role: str) -> list[int]:
 
 
 def test_a_speech_finds_gestures_and_a_motion_speeches(base):
-    opened = open_base(base)
+    opened = open_library(base)
     speech = Speech(voice(2.4, seed=70)[0])
     motion = gesturing(2.4, seed=71)
     for query, by, side, role in (
-        (speech, None, "motion", "gesture"), (speech, "speech", "speech", "speech"),
-        (motion, None, "speech", "speech"), (motion, "motion", "motion", "gesture"),
-    ):  # fmt: skip
+        (speech, None, "motion", "gesture"),
+        (speech, "speech", "speech", "speech"),
+        (motion, None, "speech", "speech"),
+        (motion, "motion", "motion", "gesture"),
+    ):
         found = search(query, base=base, by=by, model=FAKE, span=(0.0, 2.4))
         assert found.by == side
         (part,) = found.found
@@ -207,29 +213,30 @@ def test_a_speech_finds_gestures_and_a_motion_speeches(base):
 
 
 def test_a_segment_finds_itself(base, base_store, tmp_path):
-    opened, store = open_base(base), Store(base_store)
-    whole = Codec().decode(store.motion(next(one for one in store if one.id == "anna/clip2")))
+    opened, dataset = open_library(base), GestureDataset(base_store)
+    whole = Codec().decode(dataset.motion(next(one for one in dataset if one.id == "anna/clip2")))
     saved = whole.save(tmp_path / "clip.bvh")
     for entry in (entry for entry in opened.entries() if entry.recording == "anna/clip2"):
         for query in (whole, saved):
             found = search(query, base=opened, by="motion", model=FAKE, span=(entry.start, entry.end))
             assert found.best.entry == entry
             assert found.best.score > 0.999
-            others = search(query, base=base, by="motion", model=FAKE, span=(entry.start, entry.end),
-                            exclude=["anna/clip2"])  # fmt: skip
+            others = search(
+                query, base=base, by="motion", model=FAKE, span=(entry.start, entry.end), exclude=["anna/clip2"]
+            )
             assert others.best.score < found.best.score
             assert others.best.entry.recording not in ("anna/clip2", "a.wav#0", "b.wav#0")
     again = found.motion(found.best)
-    np.testing.assert_array_equal(Codec().encode(again)[:, :-3], store_rows(store, entry)[:, :-3])
+    np.testing.assert_array_equal(Codec().encode(again)[:, :-3], store_rows(dataset, entry)[:, :-3])
 
 
-def store_rows(store: Store, entry: Entry) -> np.ndarray:
-    item = next(one for one in store if one.id == entry.recording)
-    return Codec().encode(Codec().decode(store.motion(item, entry.first, entry.last)))
+def store_rows(dataset: GestureDataset, entry: LibrarySample) -> np.ndarray:
+    item = next(one for one in dataset if one.id == entry.recording)
+    return Codec().encode(Codec().decode(dataset.motion(item, entry.first, entry.last)))
 
 
 def test_long_questions_are_cut_as_a_base_is(base):
-    opened = open_base(base)
+    opened = open_library(base)
     for query in (Speech(voice(9.0, seed=5, pause=(3.0, 3.8))[0]), gesturing(9.0, seed=4)):
         found = search(query, base=opened, model=FAKE, k=2).found
         assert found[0].start == 0
@@ -263,7 +270,7 @@ def test_what_search_refuses(base, tmp_path, more_stores):
         with pytest.raises(UserError, match=message):
             search(tmp_path / name, base=base, model=FAKE)
     silent = [entry for entry in many_kinds() if entry.kind == "motion"]
-    build_base(write_store(tmp_path / "store", silent), tmp_path / "silent", model=FAKE, quiet=True)
+    build_library(write_store(tmp_path / "store", silent), tmp_path / "silent", model=FAKE, quiet=True)
     with pytest.raises(UserError, match="has no speech that can be compared; ask by motion"):
         search(motion, base=tmp_path / "silent", model=FAKE)
     assert search(motion, base=tmp_path / "silent", model=FAKE, by="motion").best
@@ -276,13 +283,13 @@ def test_what_search_refuses(base, tmp_path, more_stores):
 def several(base_store, tmp_path, monkeypatch):
     """A base of several shards, and one recording for each of them."""
     monkeypatch.setattr("cospeech.gesture_library.writer.SHARD_FRAMES", 350)
-    build_base(base_store, tmp_path / "several", model=FAKE, quiet=True)
+    build_library(base_store, tmp_path / "several", model=FAKE, quiet=True)
     return tmp_path / "several"
 
 
 def spoil(folder, role: str, how: str) -> tuple[str, set[int]]:
     """Damage the second shard's file of a role; its name and the rows of the shard."""
-    opened = open_base(folder)
+    opened = open_library(folder)
     file = next(file for file in opened.files if (file.shard, file.role) == (1, role))
     path = folder / file.name
     data = bytearray(path.read_bytes())
@@ -297,33 +304,30 @@ def spoil(folder, role: str, how: str) -> tuple[str, set[int]]:
 
 @pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
 def test_damaged_keys_are_told_and_the_rest_stays_usable(several, how, capfd):
-    whole = open_base(several)
+    whole = open_library(several)
     query = whole.keys("gesture").values[0]
     before = [hit.entry for hit in whole.nearest(query, role="gesture", k=99)]
     name, lost = spoil(several, "gesture", how)
     assert [hit.entry for hit in whole.nearest(query, role="gesture", k=99)] == before  # read before
-    opened = open_base(several)
+    opened = open_library(several)
     hits = [hit.entry for hit in opened.nearest(query, role="gesture", k=99)]
     assert hits == [entry for entry in before if entry.row not in lost]
     err = capfd.readouterr().err
     assert name in err
     assert f"{len(lost)} of {len(whole)} segments are left out" in err
-    found = check_base(several)
+    found = check_library(several)
     (problem,) = found.problems
     assert name in problem
     assert found.usable == len(whole) - len(lost)
-    assert (
-        f"{len(lost)} of {len(whole)} segments are lost; build it again, or keep the rest"
-        in found.complaint()
-    )
+    assert f"{len(lost)} of {len(whole)} segments are lost; build it again, or keep the rest" in found.complaint()
 
 
 @pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
 def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path, base_store, capfd):
-    whole = open_base(several)
+    whole = open_library(several)
     motion = {entry.id: whole.coded(entry) for entry in whole.entries()}
     name, lost = spoil(several, "motion", how)
-    opened = open_base(several)
+    opened = open_library(several)
     hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99)
     assert len(hits) == len(whole)  # they can be found all the same
     for hit in hits:
@@ -333,31 +337,33 @@ def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path
             assert "cospeech base check" in str(caught.value)
         else:
             np.testing.assert_array_equal(opened.coded(hit.entry), motion[hit.entry.id])
-    assert len(check_base(several).problems) == 1
-    merge_bases([several], tmp_path / "rest", quiet=True)
+    assert len(check_library(several).problems) == 1
+    merge_libraries([several], tmp_path / "rest", quiet=True)
     assert name in capfd.readouterr().err
-    rest = open_base(tmp_path / "rest")
-    assert {entry.id for entry in rest.entries()} == {
-        entry.id for entry in whole.entries() if entry.row not in lost
-    }
-    assert not check_base(tmp_path / "rest").problems
-    add_to_base(tmp_path / "rest", base_store, model=FAKE, quiet=True)  # and what was lost is there again
-    again = open_base(tmp_path / "rest")
+    rest = open_library(tmp_path / "rest")
+    assert {entry.id for entry in rest.entries()} == {entry.id for entry in whole.entries() if entry.row not in lost}
+    assert not check_library(tmp_path / "rest").problems
+    add_to_library(tmp_path / "rest", base_store, model=FAKE, quiet=True)  # and what was lost is there again
+    again = open_library(tmp_path / "rest")
     assert {entry.id: again.coded(entry).tobytes() for entry in again.entries()} == {
         name: value.tobytes() for name, value in motion.items()
     }
 
 
 def test_checking_sees_rows_that_do_not_fit(several, tmp_path):
-    for number, change in enumerate((
-        "UPDATE entry SET first = 999999 WHERE row = 3", "DELETE FROM entry WHERE row = 3",
-        "UPDATE shard SET rows = rows + 1 WHERE id = 1",
-        "DELETE FROM file WHERE role = 'motion' AND shard = 1",
-        "DELETE FROM recording WHERE id = 2", "UPDATE file SET bytes = bytes + 1 WHERE shard = 0",
-    )):  # fmt: skip
+    for number, change in enumerate(
+        (
+            "UPDATE entry SET first = 999999 WHERE row = 3",
+            "DELETE FROM entry WHERE row = 3",
+            "UPDATE shard SET rows = rows + 1 WHERE id = 1",
+            "DELETE FROM file WHERE role = 'motion' AND shard = 1",
+            "DELETE FROM recording WHERE id = 2",
+            "UPDATE file SET bytes = bytes + 1 WHERE shard = 0",
+        )
+    ):
         place = shutil.copytree(several, tmp_path / f"changed{number}")
         with sqlite3.connect(place / "catalogue.sqlite") as catalogue:
             catalogue.execute(change)
-        assert check_base(place).problems, change
-    assert not check_base(several).problems
-    assert isinstance(open_base(several).entries([2])[0], Entry)
+        assert check_library(place).problems, change
+    assert not check_library(several).problems
+    assert isinstance(open_library(several).entries([2])[0], LibrarySample)

@@ -139,12 +139,7 @@ def test_a_long_pause_is_cut_at_both_ends():
 
 
 def test_breaks_between_words():
-    words = [
-        Word("Well,", 0.4, 0.8),
-        Word("hello", 1.0, 1.4),
-        Word("there.”", 1.4, 1.9),
-        Word("Hm", 2.3, 2.5),
-    ]
+    words = [Word("Well,", 0.4, 0.8), Word("hello", 1.0, 1.4), Word("there.”", 1.4, 1.9), Word("Hm", 2.3, 2.5)]
     assert word_breaks(words, 2.6) == [(0.0, 0.4), (0.8, 1.0), (1.9, 2.3)]
     assert word_breaks(words, 3.0)[-1] == (2.5, 3.0)
     assert word_breaks([Word("no", 0.0, 0.4), Word("stop", 0.6, 1.0)], 1.0) == []

@@ -31,12 +31,7 @@ MIRROR = {
     "edit": ("cospeech.api.editing", {}, set(), set()),
     "animate": ("cospeech.api", {}, set(), set()),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
-    "video people": (
-        "cospeech.video.synthetic.corpus",
-        {},
-        set(),
-        {"actors", "kinds", "pictures", "quiet", "shard"},
-    ),
+    "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
@@ -56,10 +51,16 @@ MIRROR = {
 }
 # Commands whose functions have another name.
 NAMES = {
-    "base build": "build_base", "base info": "base_info", "base add": "add_to_base",
-    "base check": "check_base", "base merge": "merge_bases", "video setup": "setup_video",
-    "video keypoints": "video_keypoints", "train video": "train_video", "video people": "build_people",
-}  # fmt: skip
+    "base build": "build_library",
+    "base info": "library_info",
+    "base add": "add_to_library",
+    "base check": "check_library",
+    "base merge": "merge_libraries",
+    "video setup": "setup_video",
+    "video keypoints": "video_keypoints",
+    "train video": "train_video",
+    "video people": "build_people",
+}
 
 
 def test_every_command_has_its_function_in_the_package():
@@ -104,10 +105,7 @@ def test_help_names_every_option():
         ("generate a.wav -o b.bvh --seed 3 -o c.glb", "generate a.wav --out b.bvh --seed 3 --out c.glb"),
         ("generate -o b.bvh --seed 3 a.wav", "generate --out b.bvh --seed 3 a.wav"),
         ("generate -o b.bvh a.wav", "generate --out b.bvh a.wav"),
-        (
-            "generate --emotion joy -o b.bvh c.glb a.wav",
-            "generate --emotion joy --out b.bvh --out c.glb a.wav",
-        ),
+        ("generate --emotion joy -o b.bvh c.glb a.wav", "generate --emotion joy --out b.bvh --out c.glb a.wav"),
         ("generate --seated a.wav -o b.bvh", "generate --seated a.wav --out b.bvh"),
         ("generate a.wav --out=b.bvh", "generate a.wav --out=b.bvh"),
         ("generate a.wav -o", "generate a.wav -o"),
@@ -150,9 +148,7 @@ def test_a_flag_before_the_input_takes_no_value(command, flag):
 
 
 def test_there_are_flags_to_try():
-    assert {("generate", "--explain"), ("generate", "--seated"), ("edit", "--no-mark")} <= set(
-        flags_before_the_input()
-    )
+    assert {("generate", "--explain"), ("generate", "--seated"), ("edit", "--no-mark")} <= set(flags_before_the_input())
 
 
 def test_help_and_version(capsys):
@@ -194,9 +190,7 @@ def test_render_with_96_khz_sound_of_six_channels_and_words(place, works):
     write_wav(place / "studio.wav", tone(0.4, rate=96_000, channels=6), 96_000)
     srt(place / "studio.srt", (0.05, 0.3))
     motion_file(place / "dance.bvh", frames=12)
-    line = works(
-        "render", "dance.bvh", "--audio", "studio.wav", "--transcript", "studio.srt", "-o", "a.html", "b.mp4"
-    )
+    line = works("render", "dance.bvh", "--audio", "studio.wav", "--transcript", "studio.srt", "-o", "a.html", "b.mp4")
     assert line.startswith("wrote a.html, b.mp4 (0.4 s of motion) in ")
     assert "word1" in (place / "a.html").read_text()
     assert len(load_speech(place / "b.mp4").samples) == pytest.approx(0.4 * 16_000, abs=1100)

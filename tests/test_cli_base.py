@@ -1,4 +1,4 @@
-"""cospeech search and cospeech base, from a store to a motion file."""
+"""cospeech search and cospeech base, from a dataset to a motion file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cospeech.cli import main
 from cospeech.cli.words import parsed
 from cospeech.core.errors import UserError
 from cospeech.gesture_library.catalogue import FILE
-from cospeech.gesture_library.library import open_base
+from cospeech.gesture_library.library import open_library
 from cospeech.gesture_library.search import search
 from cospeech.motion.motion import load_motion
 
@@ -56,20 +56,32 @@ def talk(path: Path, seconds: float = 6.0) -> Path:
 def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, model):
     out, err = says("base", "build", base_store, "-o", "gestures", "--model", model)
     assert out == ""
-    assert err.splitlines()[0] == "3 made pairs: their speech and motion were never recorded together"
+    assert err.splitlines()[0] == "3 synthetic pairs: their speech and motion were never recorded together"
     assert err.splitlines()[1].startswith("wrote gestures: 22 segments (")
     assert err.endswith("next: cospeech search talk.wav --base gestures\n")
     out, err = says("base", "info", "gestures")
     assert err == ""
     assert "segments    22 of 0.01 h" in out
-    assert "recordings  recorded together 2, motion only 3, made pairs 3" in out
+    assert "recordings  recorded together 2, motion only 3, synthetic pairs 3" in out
     out, err = says("base", "check", "gestures")
     assert (out, err) == ("22 of 22 segments of gestures are whole\n", "")
     out, err = says("base", "add", "gestures", more_stores[0], "--model", model)
     assert (out, err) == ("", "added to gestures: 4 segments (0.00 h) of 2 recordings\n")
     talk(place / "talk.wav")
-    out, err = says("search", "talk.wav", "--base", "gestures", "--model", model, "-k", "2",
-                    "-o", "hits.json", "best.bvh", "best.npz")  # fmt: skip
+    out, err = says(
+        "search",
+        "talk.wav",
+        "--base",
+        "gestures",
+        "--model",
+        model,
+        "-k",
+        "2",
+        "-o",
+        "hits.json",
+        "best.bvh",
+        "best.npz",
+    )
     assert err.startswith("wrote hits.json, best.bvh, best.npz (best ")
     hits = json.loads((place / "hits.json").read_text())
     assert (hits["asked"], hits["by"], hits["base"]) == ("speech", "motion", "gestures")
@@ -91,8 +103,8 @@ def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, mod
 
 def test_made_pairs_are_called_made_pairs(place, says, made, model):
     out, _ = says("search", motion_file(place / "a.bvh", 60), "--base", made, "--model", model, "-k", "30")
-    assert "made pair" in out
-    assert " pair " in out.replace("made pair", "")
+    assert "synthetic pair" in out
+    assert " pair " in out.replace("synthetic pair", "")
     assert "motion" not in out.split("\n", 1)[1].replace("clip", "")  # what has no speech is not compared
 
 
@@ -127,9 +139,7 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
     (place / "notes").mkdir()
     (place / "notes" / "note.txt").touch()
     other = write_model(place / "other", seed=1)
-    nothing = (
-        "is no motion base: it has no finished catalogue.sqlite; make one with `cospeech base build STORE"
-    )
+    nothing = "is no gesture library: it has no finished catalogue.sqlite; make one with `cospeech base build STORE"
     for name in ("missing", "empty", "notes", speech):
         assert nothing in fails("base", "info", name)
         assert nothing in fails("base", "check", name)
@@ -141,9 +151,9 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
     assert "or build it again with `cospeech base build STORE -o" in fails(
         "base", "add", made, base_store, "--model", other
     )
-    assert "empty is no store" in fails("base", "build", "empty", "-o", "new", "--model", model)
+    assert "empty is no dataset" in fails("base", "build", "empty", "-o", "new", "--model", model)
     assert "no model 'nothing'" in fails("base", "build", base_store, "-o", "new", "--model", "nothing")
-    assert "notes is no motion base and holds something else" in fails(
+    assert "notes is no gesture library and holds something else" in fails(
         "base", "build", base_store, "-o", "notes", "--model", model
     )
     assert "has no motion or pair or made_pair or generated in val" in fails(
@@ -160,7 +170,7 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
 
 def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
     folder = shutil.copytree(made, place / "base")
-    motion = next(file for file in open_base(folder).files if file.role == "motion")
+    motion = next(file for file in open_library(folder).files if file.role == "motion")
     with open(folder / motion.name, "r+b") as file:
         file.seek(motion.bytes // 2)
         byte = file.read(1)
@@ -190,7 +200,7 @@ def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
         ("search", "missing from cospeech search: SPEECH|MOTION; see cospeech search --help"),
         ("search a.wav --base b -k five", "error parsing -k"),
     ],
-)  # fmt: skip
+)
 def test_words_that_are_no_command(fails, words, message):
     assert message in fails(*words.split())
 
@@ -211,7 +221,7 @@ def test_help_of_a_group(capsys):
         assert f"usage: cospeech {' '.join(words[:-1])} " in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "base      Motion bases" in capsys.readouterr().out
+    assert "base      Gesture libraries" in capsys.readouterr().out
 
 
 def test_a_search_needs_neither_torch_nor_faiss(place, made, model):
@@ -222,8 +232,12 @@ def test_a_search_needs_neither_torch_nor_faiss(place, made, model):
         f"main(['search', 'talk.wav', '--base', {str(made)!r}, '--model', {str(model)!r}, '-o', 'a.bvh'])\n"
         "sys.exit(bool({'torch', 'onnx', 'faiss', 'scipy'} & set(sys.modules)))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": str(ROOT / "src")})  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+    )
     assert done.returncode == 0, done.stderr
     assert (place / "a.bvh").is_file()
 
@@ -237,4 +251,4 @@ def test_stores_of_motion_alone(place, says, fails, model):
         "search", motion, "--base", "base", "--model", model
     )
     out, _ = says("search", motion, "--base", "base", "--model", model, "--by", "motion")
-    assert "made pair" not in out
+    assert "synthetic pair" not in out

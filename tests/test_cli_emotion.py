@@ -116,8 +116,7 @@ def test_a_mixture_for_an_edit_is_checked_too(place, fails, fake, talk):
 
 @slow
 def test_takes_are_those_of_the_seeds_after_it(place, works, talk, emotion_model):
-    line = works("generate", talk, "--model", emotion_model, "--seed", 5, "--variants", 2,
-                 "-o", "talk.npz", "talk.bvh")  # fmt: skip
+    line = works("generate", talk, "--model", emotion_model, "--seed", 5, "--variants", 2, "-o", "talk.npz", "talk.bvh")
     assert line.startswith("wrote talk.1.npz, talk.1.bvh, talk.2.npz, talk.2.bvh (3.0 s of motion) in ")
     made = sorted(path.name for path in place.iterdir() if path != talk)
     assert made == ["talk.1.bvh", "talk.1.npz", "talk.2.bvh", "talk.2.npz"]
@@ -171,8 +170,22 @@ def test_auto_says_what_is_heard(place, talk, emotion_model, capfd):
     wish = heard_mixture(heard, known=model.emotions)
     mirror = cospeech.generate(talk, model=model, emotion=wish).save(place / "mirror.npz")
     assert same(place / "out.npz", mirror)
-    main(["edit", "out.npz", "--speech", str(talk), "--span", "1:2", "--emotion", "auto",
-          "--model", str(emotion_model), "-o", "edited.npz"])  # fmt: skip
+    main(
+        [
+            "edit",
+            "out.npz",
+            "--speech",
+            str(talk),
+            "--span",
+            "1:2",
+            "--emotion",
+            "auto",
+            "--model",
+            str(emotion_model),
+            "-o",
+            "edited.npz",
+        ]
+    )
     assert capfd.readouterr().err.splitlines()[0] == said
     assert not same(place / "out.npz", place / "edited.npz")
 

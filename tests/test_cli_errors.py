@@ -126,9 +126,7 @@ def test_model_folders_that_cannot_be_used(place, fails):
         "empty": "empty is no model folder: it has no config.json",
         "damaged": "config.json is damaged",
         "other": "config.json lacks format, method",
-        config_only(
-            place / "future", format=99
-        ): "has model format 99, this version reads 1; export it again",
+        config_only(place / "future", format=99): "has model format 99, this version reads 1; export it again",
         config_only(place / "method", method="magic"): "names the method 'magic'; known: contextual",
         config_only(place / "styles", styles=None): "export the model again",
         config_only(place / "config", config=None): "export the model again",
@@ -236,9 +234,7 @@ def face_or(source: Path, suffix: str) -> Path:
     return motion_file(source.with_name("face.csv")) if suffix == ".csv" else source
 
 
-@pytest.mark.parametrize(
-    ("suffix", "room"), [*((s, 1000) for s in FORMATS), (".html", 50_000), (".mp4", 20_000)]
-)
+@pytest.mark.parametrize(("suffix", "room"), [*((s, 1000) for s in FORMATS), (".html", 50_000), (".mp4", 20_000)])
 def test_a_full_disk(place, fails, source, suffix, room):
     source = face_or(source, suffix)
     with full_disk(room):
@@ -257,12 +253,9 @@ def test_corpora_stores_and_runs_that_cannot_be_used(place, fails):
     (place / "empty").mkdir()
     (place / "file").touch()
     assert "no corpus is named" in fails("prepare", "-o", "store")
-    assert "expected READER=FOLDER, as in folder=recordings; got 'empty'" in fails(
-        "prepare", "empty", "-o", "store"
-    )
-    assert (
-        "unknown corpus 'magic'; known: beat, beat2, ebmdb, folder, keypoints, pats, speech, ted, twh"
-        in fails("prepare", "magic=empty", "-o", "store")
+    assert "expected READER=FOLDER, as in folder=recordings; got 'empty'" in fails("prepare", "empty", "-o", "store")
+    assert "unknown corpus 'magic'; known: beat, beat2, ebmdb, folder, keypoints, pats, speech, ted, twh" in fails(
+        "prepare", "magic=empty", "-o", "store"
     )
     for reader in ("ebmdb", "beat2", "folder", "speech"):
         for folder in ("empty", "missing", "file"):
@@ -270,12 +263,12 @@ def test_corpora_stores_and_runs_that_cannot_be_used(place, fails):
             shutil.rmtree("store", ignore_errors=True)
     assert "file" in fails("prepare", "speech=empty", "-o", "file")
     pytest.importorskip("torch")
-    assert "empty is no store" in fails("train", "empty", "-o", "run")
+    assert "empty is no dataset" in fails("train", "empty", "-o", "run")
     assert "unknown preset 'huge'; known: tiny, default, large" in fails(
         "train", "empty", "-o", "run", "--preset", "huge"
     )
     assert "unknown stage 'last'" in fails("train", "empty", "-o", "run", "--stage", "last")
-    assert "empty is no store" in fails("export", "empty", "--store", "empty", "-o", "model")
+    assert "empty is no dataset" in fails("export", "empty", "--store", "empty", "-o", "model")
 
 
 def test_training_without_torch_says_how_to_get_it(place, fails, monkeypatch):
@@ -350,6 +343,6 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
         ("gesture a.wav", "unrecognized options: gesture, a.wav; known: generate, "),
         ("", "expected one of {generate, "),
     ],
-)  # fmt: skip
+)
 def test_words_that_are_no_command(fails, words, message):
     assert message in fails(*words.split())

@@ -89,7 +89,5 @@ def test_a_smaller_codec_is_as_good():
     small = Codec(body=("pelvis", "left_wrist", "right_wrist"), hands=())
     motion = canonical_motion(10, face=False)
     assert small.channels == 21
-    np.testing.assert_allclose(
-        small.encode(small.decode(small.encode(motion))), small.encode(motion), atol=1e-6
-    )
+    np.testing.assert_allclose(small.encode(small.decode(small.encode(motion))), small.encode(motion), atol=1e-6)
     np.testing.assert_array_equal(small.mirror(small.mirror(small.encode(motion))), small.encode(motion))

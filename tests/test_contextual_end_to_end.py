@@ -49,14 +49,7 @@ def same(a: Motion, b: Motion) -> bool:
 
 @pytest.mark.parametrize(
     "samples",
-    [
-        1,
-        533,
-        534,
-        3200,
-        *(frame_to_sample(n) + d for n in (7, 8, 100, 223, 224, 225) for d in (0, 1)),
-        390001,
-    ],
+    [1, 533, 534, 3200, *(frame_to_sample(n) + d for n in (7, 8, 100, 223, 224, 225) for d in (0, 1)), 390001],
 )
 def test_motion_is_exactly_as_long_as_the_speech(model, samples):
     """Odd lengths, single frames, a token more or less, and more than one window."""
@@ -102,22 +95,23 @@ def test_another_process_gives_the_same_bytes(model, speech, tiny_model, tmp_pat
     here = cospeech.generate(tmp_path / "talk.wav", model=tiny_model, seed=5)
     source = str(Path(__file__).parents[1] / "src")
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.path.insert(0, {source!r})\n{code}",
-         tmp_path / "talk.wav", tiny_model], capture_output=True, text=True,
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-c",
+            f"import sys; sys.path.insert(0, {source!r})\n{code}",
+            tmp_path / "talk.wav",
+            tiny_model,
+        ],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == hashlib.sha256(here.rotations.tobytes()).hexdigest()
 
 
 def test_every_wish_changes_the_motion(model, speech):
     plain = model.generate(speech)
-    wishes = (
-        {"seated": True},
-        {"emotion": "anger"},
-        {"speaker": "HeGa"},
-        {"intensity": 2.0},
-        {"face": False},
-    )
+    wishes = ({"seated": True}, {"emotion": "anger"}, {"speaker": "HeGa"}, {"intensity": 2.0}, {"face": False})
     for wish in wishes:
         motion = model.generate(speech, **wish)
         assert motion.frames == plain.frames
@@ -193,9 +187,7 @@ def test_given_tokens_are_kept_in_every_window(model):
     before = given.copy()
     one = np.ones((1, 2), np.float32)
     condition = Condition(np.eye(10, dtype=np.float32)[:1], one, one)
-    made = sample_tokens(
-        networks, features, condition, np.random.default_rng(0), ContextualSampling(), given=given
-    )
+    made = sample_tokens(networks, features, condition, np.random.default_rng(0), ContextualSampling(), given=given)
     np.testing.assert_array_equal(given, before)
     np.testing.assert_array_equal(made.codes[kept], before[kept, 0])
     assert ((made.codes >= 0) & (made.codes < networks.codes)).all()
@@ -226,8 +218,10 @@ class TestBrokenFolders:
         assert len(str(caught.value)) < 500
         return str(caught.value)
 
-    @pytest.mark.parametrize("name", ["speech.onnx", "masked.onnx", "residual.onnx", "decoder.onnx",
-                                      "rest.safetensors", "codebooks.safetensors"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "name",
+        ["speech.onnx", "masked.onnx", "residual.onnx", "decoder.onnx", "rest.safetensors", "codebooks.safetensors"],
+    )
     @pytest.mark.parametrize("how", ["missing", "cut", "empty", "text"])
     def test_a_file(self, folder, speech, name, how):
         path = folder / name
@@ -291,28 +285,28 @@ class TestBrokenFolders:
             assert load(name).speakers
 
 
-def test_runs_are_taken_up_by_stage(tiny_run, mini_store, tmp_path):
+def test_runs_are_taken_up_by_stage(tiny_run, mini_dataset, tmp_path):
     """A second call finds all stages done; unknown stages and presets are told."""
     before = {path: path.read_bytes() for path in tiny_run.rglob("training.pt")}
     assert len(before) == 3
-    cospeech.train(mini_store, tiny_run, preset="tiny")
+    cospeech.train(mini_dataset, tiny_run, preset="tiny")
     log = [json.loads(line) for line in (tiny_run / "generator" / "log.jsonl").read_text().splitlines()]
     assert max(entry["step"] for entry in log) == 20
     with pytest.raises(UserError, match="unknown stage 'half'; known: alignment, tokenizer, generator, all"):
-        cospeech.train(mini_store, tmp_path, preset="tiny", stage="half")
+        cospeech.train(mini_dataset, tmp_path, preset="tiny", stage="half")
     with pytest.raises(UserError, match="unknown preset"):
-        cospeech.train(mini_store, tmp_path, preset="giant")
+        cospeech.train(mini_dataset, tmp_path, preset="giant")
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        cospeech.train(mini_store, tmp_path, preset="tiny", stage="generator")
+        cospeech.train(mini_dataset, tmp_path, preset="tiny", stage="generator")
     described = (tiny_run / "generator" / "config.json").read_bytes()
     with pytest.raises(UserError, match="other sizes"):
-        cospeech.train(mini_store, tiny_run, preset="large", stage="generator", steps=21)
+        cospeech.train(mini_dataset, tiny_run, preset="large", stage="generator", steps=21)
     assert (tiny_run / "generator" / "config.json").read_bytes() == described
     assert {path: path.read_bytes() for path in before} == before
-    with pytest.raises(UserError, match="is no store"):
+    with pytest.raises(UserError, match="is no dataset"):
         cospeech.train(tmp_path, tmp_path / "run", preset="tiny")
     with pytest.raises(UserError, match=r"0 recordings of speech with motion of .* in nowhere"):
-        cospeech.train(mini_store, tmp_path / "run", preset="tiny", splits=("nowhere",))
+        cospeech.train(mini_dataset, tmp_path / "run", preset="tiny", splits=("nowhere",))
 
 
 def test_the_config_of_a_model_is_read_as_it_is(tiny_model):
@@ -321,7 +315,7 @@ def test_the_config_of_a_model_is_read_as_it_is(tiny_model):
     assert load(tiny_model).name == "tiny"
 
 
-def test_the_papers_preset_trains_and_runs(mini_store, tmp_path, monkeypatch):
+def test_the_papers_preset_trains_and_runs(mini_dataset, tmp_path, monkeypatch):
     """Two steps of every stage in the paper's sizes: frame by frame, residual codes, windows of 80."""
     from cospeech.methods import presets
 
@@ -333,8 +327,8 @@ def test_the_papers_preset_trains_and_runs(mini_store, tmp_path, monkeypatch):
     assert (paper.generator.width, paper.generator.hidden) == (384, 1024)
     assert (paper.generator.depth, paper.generator.residual_depth) == (8, 6)
     monkeypatch.setitem(presets.PRESETS, "paper", paper)
-    run = cospeech.train(mini_store, tmp_path / "run", preset="paper")
-    out = cospeech.export(run, tmp_path / "paper", store=mini_store)
+    run = cospeech.train(mini_dataset, tmp_path / "run", preset="paper")
+    out = cospeech.export(run, tmp_path / "paper", dataset=mini_dataset)
     model = load(out)
     assert (model.networks.downsample, model.networks.kind) == (1, "codes")
     assert model.sampling.window == 80

@@ -38,9 +38,7 @@ def test_samplers_draw_the_distribution(sampler):
 
 
 def test_the_second_order_is_nearer_in_few_steps():
-    error = {
-        sampler: np.abs(drawn(sampler, 10).std(0) / SPREAD - 1).mean() for sampler in ("dpm", "ddim", "ddpm")
-    }
+    error = {sampler: np.abs(drawn(sampler, 10).std(0) / SPREAD - 1).mean() for sampler in ("dpm", "ddim", "ddpm")}
     assert error["dpm"] < 0.6 * error["ddim"]
     assert error["dpm"] < 0.6 * error["ddpm"]
 
@@ -75,9 +73,7 @@ def test_what_is_kept_comes_out_exactly():
     assert np.abs(got[2:] - wanted).max() > 0.1
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"), [({"sampler": "euler"}, "dpm, ddim, ddpm"), ({"steps": 0}, "1000")]
-)
+@pytest.mark.parametrize(("settings", "message"), [({"sampler": "euler"}, "dpm, ddim, ddpm"), ({"steps": 0}, "1000")])
 def test_impossible_settings(settings, message):
     with pytest.raises(ValueError, match=message):
         DiffusionSampling(**settings)

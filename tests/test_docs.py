@@ -97,9 +97,7 @@ def test_links_lead_somewhere(path):
             assert (path.parent / link).exists(), f"{path.name} links to {link}"
 
 
-@pytest.mark.parametrize(
-    "path", [*DOCS, ROOT / "NOTICE", ROOT / "pyproject.toml"], ids=lambda path: path.name
-)
+@pytest.mark.parametrize("path", [*DOCS, ROOT / "NOTICE", ROOT / "pyproject.toml"], ids=lambda path: path.name)
 def test_no_paths_of_one_machine(path):
     assert not re.search(r"(?<![\w.:])/(work|root|home|tmp|Users)/", path.read_text(encoding="utf-8"))
 

@@ -238,13 +238,24 @@ def test_the_commands(place, works, fails, tiny_model):
     frames = [(15, 30), (36, 48)]
     assert_kept(old, new, frames, joint_indices(["hands", "head"]))
     mirror = cospeech.edit(
-        "talk.npz", speech="talk.wav", span=[(0.5, 1.0), "1.2:1.6"], joints=["hands", "head"], seed=3,
-        model=tiny_model,
-    )  # fmt: skip
+        "talk.npz", speech="talk.wav", span=[(0.5, 1.0), "1.2:1.6"], joints=["hands", "head"], seed=3, model=tiny_model
+    )
     np.testing.assert_allclose(mirror.rotations, new.rotations, atol=2e-6)
     works("edit", "talk.bvh", "--speech", "talk.wav", "--model", tiny_model, "-o", "b.bvh")  # retargeted
-    works("generate", "talk.wav", "--start-pose", "talk.bvh@0.9", "--end-pose", "talk.npz", "--model",
-          tiny_model, "--seed", 8, "-o", "posed.npz")  # fmt: skip
+    works(
+        "generate",
+        "talk.wav",
+        "--start-pose",
+        "talk.bvh@0.9",
+        "--end-pose",
+        "talk.npz",
+        "--model",
+        tiny_model,
+        "--seed",
+        8,
+        "-o",
+        "posed.npz",
+    )
     posed = load_motion(place / "posed.npz")
     assert degrees(posed.rotations[0], old.rotations[27])[Codec().joints].max() < 0.1
     assert degrees(posed.rotations[-1], old.rotations[-1])[Codec().joints].max() < 0.1
@@ -279,10 +290,7 @@ def lively():
 @needs_model
 def test_the_content_is_new_and_follows_seed_and_wishes(lively):
     model, heard, motion = lively
-    takes = [
-        model.edit(motion, heard, span=["7:10"], emotion="anger", seed=seed).rotations[225:285]
-        for seed in (2, 3)
-    ]
+    takes = [model.edit(motion, heard, span=["7:10"], emotion="anger", seed=seed).rotations[225:285] for seed in (2, 3)]
     takes.append(model.edit(motion, heard, span=["7:10"], emotion="sadness", seed=2).rotations[225:285])
     arms = SKELETON.indices(["left_shoulder", "right_shoulder", "left_elbow", "right_elbow"])
     for take in takes:

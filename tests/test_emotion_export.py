@@ -12,7 +12,7 @@ import pytest
 from corpus_data import voice
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import geodesic
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
 from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
 from cospeech.speech.speech import Speech
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.slow  # a tiny model is trained
 
 
 @pytest.fixture(scope="module")
-def store(mini_store) -> Store:
-    return Store(mini_store)
+def dataset(mini_dataset) -> GestureDataset:
+    return GestureDataset(mini_dataset)
 
 
 @torch.no_grad()
@@ -89,25 +89,27 @@ class TorchNetworks:
 
 
 @pytest.mark.parametrize("steps", [1, 7, 61])
-def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, store, steps):
+def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, dataset, steps):
     original, exported = TorchNetworks(emotion_run), load(emotion_model).networks
     rng = np.random.default_rng(steps)
     features = rng.normal(size=(4 * steps, 48)).astype(np.float32)
     emotion = rng.dirichlet(np.ones(10), steps).astype(np.float32)
     wishes = Wishes(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
-    motion = np.tile(store.motion(store.select(kind="motion")[0]), (3, 1))[: 4 * steps]
+    motion = np.tile(dataset.motion(dataset.select(kind="motion")[0]), (3, 1))[: 4 * steps]
     sound = rng.normal(size=(4 * steps, 42)).astype(np.float32)
     given = rng.normal(size=(10, 16)).astype(np.float32)
     made = [
         (
-            networks.beats(features), networks.moods(sound), networks.encode(motion),
+            networks.beats(features),
+            networks.moods(sound),
+            networks.encode(motion),
             latent := sample_latents(
                 networks, features, wishes, given, np.random.default_rng(0), EmotionSampling(guidance=1.5)
             ),
             networks.decode(latent),
         )
         for networks in (original, exported)
-    ]  # fmt: skip
+    ]
     for one, other in zip(*made, strict=True):
         assert one.shape == other.shape
         assert one.std() > 1e-2
@@ -139,7 +141,7 @@ def test_each_graph_says_what_torch_says(emotion_run, emotion_model):
 
 
 @pytest.fixture(scope="module")
-def neighbours(emotion_run, emotion_model, store, tmp_path_factory) -> Path:
+def neighbours(emotion_run, emotion_model, dataset, tmp_path_factory) -> Path:
     """A folder of models: own graphs, those of other latents, and one that borrows the latter."""
     place = tmp_path_factory.mktemp("neighbours")
     shutil.copytree(emotion_model, place / "own")
@@ -157,7 +159,7 @@ def neighbours(emotion_run, emotion_model, store, tmp_path_factory) -> Path:
             "cospeech.methods.emotion.export.export_graph",
             lambda *given, **_: shutil.copy(emotion_model / given[-1].name, given[-1]),
         )
-        export_emotion(*runs, store, place / "guest", name="moody", beside=("theirs", theirs))
+        export_emotion(*runs, dataset, place / "guest", name="moody", beside=("theirs", theirs))
     return place
 
 
@@ -174,8 +176,7 @@ def test_a_borrowed_tokenizer_gives_the_same_motion(neighbours):
     assert np.abs(strange.encode(motion) - own.networks.encode(motion)).max() > 0.5  # other latents
     for options in ({}, {"emotion": "joy", "start_pose": pose}):
         made = [
-            model.generate(speech, seed=1, face=False, **options).rotations.astype(np.float64)
-            for model in (own, guest)
+            model.generate(speech, seed=1, face=False, **options).rotations.astype(np.float64) for model in (own, guest)
         ]
         assert np.rad2deg(geodesic(*made)).max() < 0.1
 
@@ -196,15 +197,15 @@ def test_a_neighbour_that_is_gone_is_told(neighbours, tmp_path):
 # ------------------------------------------------------------------------ what cannot be
 
 
-def test_the_run_of_a_vae_needs_that_of_its_prior(emotion_run, store, tmp_path):
+def test_the_run_of_a_vae_needs_that_of_its_prior(emotion_run, dataset, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(emotion_run, run)
     shutil.rmtree(run / "prior")
     with pytest.raises(UserError, match="has a VAE; train its prior, or name the run of one"):
-        emotion_train.export(run, store.folder, tmp_path / "out")
+        emotion_train.export(run, dataset.folder, tmp_path / "out")
 
 
-def test_runs_that_do_not_belong_together_are_told(emotion_run, store, tmp_path):
+def test_runs_that_do_not_belong_together_are_told(emotion_run, dataset, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(emotion_run, run)
     for stage in ("mining", "emotion", "prior"):
@@ -212,5 +213,5 @@ def test_runs_that_do_not_belong_together_are_told(emotion_run, store, tmp_path)
         text = json.loads(path.read_text())
         path.write_text(json.dumps({**text, "method": "magic"}))
         with pytest.raises(UserError, match="is a run of 'magic'; a run of emotion"):
-            emotion_train.export(run, store.folder, tmp_path / "out")
+            emotion_train.export(run, dataset.folder, tmp_path / "out")
         path.write_text(json.dumps(text))

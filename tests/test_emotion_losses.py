@@ -21,9 +21,23 @@ from cospeech.speech.acoustics import DIM  # noqa: E402
 from cospeech.training.loop import Place, TrainConfig, fit  # noqa: E402
 
 SMALL = EmotionConfig(
-    channels=6, latent=5, downsample=2, given=3, window=8, embedding=12, styles=2, width=16, heads=2,
-    hidden=32, depth=1, dropout=0.0, size=4, chunk=4, drop_condition=0.0, prompt_noise=0.0,
-)  # fmt: skip
+    channels=6,
+    latent=5,
+    downsample=2,
+    given=3,
+    window=8,
+    embedding=12,
+    styles=2,
+    width=16,
+    heads=2,
+    hidden=32,
+    depth=1,
+    dropout=0.0,
+    size=4,
+    chunk=4,
+    drop_condition=0.0,
+    prompt_noise=0.0,
+)
 
 
 def dice(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -107,12 +121,16 @@ def batch(size: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     steps = SMALL.given + SMALL.window
     which = torch.arange(size)
     return {
-        "latent": dice(size, steps, 5, seed=seed), "pose": dice(size, 16, 6, seed=seed + 1),
-        "mood": dice(size, steps, 12, seed=seed + 2), "beat": dice(size, steps, 12, seed=seed + 3),
-        "valid": torch.ones(size, steps, dtype=torch.bool), "emotion": torch.eye(10)[which % 10],
-        "style": torch.eye(2)[which % 2], "intensity": dice(size, 2, seed=seed + 4),
+        "latent": dice(size, steps, 5, seed=seed),
+        "pose": dice(size, 16, 6, seed=seed + 1),
+        "mood": dice(size, steps, 12, seed=seed + 2),
+        "beat": dice(size, steps, 12, seed=seed + 3),
+        "valid": torch.ones(size, steps, dtype=torch.bool),
+        "emotion": torch.eye(10)[which % 10],
+        "style": torch.eye(2)[which % 2],
+        "intensity": dice(size, 2, seed=seed + 4),
         "warm": torch.tensor(1.0),
-    }  # fmt: skip
+    }
 
 
 def terms_of(net: TrainedEmotion, given: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
@@ -160,17 +178,23 @@ def test_terms_are_weighted_and_two_of_them_warm_up():
         torch.manual_seed(5)
         loss, terms = emotion_loss(net, {**batch(), "warm": torch.tensor(warm)})
         expected = (
-            2 * terms["regression"] + 3 * terms["velocity"] + 5 * terms["smooth"]
-            + warm * (0.1 * terms["kl"] + 0.7 * terms["adversarial"]) + 0.01 * terms["discriminator"]
-        )  # fmt: skip
+            2 * terms["regression"]
+            + 3 * terms["velocity"]
+            + 5 * terms["smooth"]
+            + warm * (0.1 * terms["kl"] + 0.7 * terms["adversarial"])
+            + 0.01 * terms["discriminator"]
+        )
         torch.testing.assert_close(loss, expected)
 
 
 @pytest.mark.parametrize(
     ("change", "gone"),
-    [({"vae": False}, {"kl"}), ({"discriminator": False}, {"adversarial", "discriminator"}),
-     ({"smooth": 0.0}, {"smooth"})],
-)  # fmt: skip
+    [
+        ({"vae": False}, {"kl"}),
+        ({"discriminator": False}, {"adversarial", "discriminator"}),
+        ({"smooth": 0.0}, {"smooth"}),
+    ],
+)
 def test_parts_that_are_left_out_have_no_terms(change, gone):
     net = trained(**change)
     torch.manual_seed(5)
@@ -330,10 +354,13 @@ def generator_batch(step: int, place: Place) -> dict[str, torch.Tensor]:
 
 def mining_batch(step: int, place: Place) -> dict[str, torch.Tensor]:
     return {
-        "features": dice(4, 16, 48, seed=step), "acoustics": dice(4, 16, DIM, seed=step + 1),
-        "emotion": torch.arange(4), "grams": torch.full((4, 4, GRAMS), step + 1),
-        "place": dice(4, 4, 2, seed=step), "spoken": torch.ones(4, 4, dtype=torch.bool),
-    }  # fmt: skip
+        "features": dice(4, 16, 48, seed=step),
+        "acoustics": dice(4, 16, DIM, seed=step + 1),
+        "emotion": torch.arange(4),
+        "grams": torch.full((4, 4, GRAMS), step + 1),
+        "place": dice(4, 4, 2, seed=step),
+        "spoken": torch.ones(4, 4, dtype=torch.bool),
+    }
 
 
 def fresh_generator() -> torch.nn.Module:

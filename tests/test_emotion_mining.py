@@ -187,10 +187,13 @@ def test_unknown_emotions_are_not_taught():
     torch.manual_seed(0)
     net = TrainedMining(HEARING).eval()
     batch = {
-        "features": dice(4, 16, 48), "acoustics": dice(4, 16, DIM), "emotion": torch.tensor([3, -1, -1, 7]),
-        "grams": torch.zeros(4, 4, GRAMS, dtype=torch.long), "place": torch.zeros(4, 4, 2),
+        "features": dice(4, 16, 48),
+        "acoustics": dice(4, 16, DIM),
+        "emotion": torch.tensor([3, -1, -1, 7]),
+        "grams": torch.zeros(4, 4, GRAMS, dtype=torch.long),
+        "place": torch.zeros(4, 4, 2),
         "spoken": torch.ones(4, 4, dtype=torch.bool),
-    }  # fmt: skip
+    }
     terms = net(batch)
     known = net({name: value[[0, 3]] for name, value in batch.items()})
     torch.testing.assert_close(terms["emotion"], known["emotion"])
@@ -218,8 +221,17 @@ def test_mining_learns_moods_and_words():
             said = [(words[word], k * 4 / 30, (k + 1) * 4 / 30) for k, word in enumerate(order)]
             steps.append(word_steps(said, 8, 15.0, HEARING))
         grams_, place_, spoken = (torch.stack(part) for part in zip(*steps, strict=True))
-        loss, terms = mining_loss(net, {"features": features, "acoustics": sound, "emotion": emotion,
-                                        "grams": grams_, "place": place_, "spoken": spoken})  # fmt: skip
+        loss, terms = mining_loss(
+            net,
+            {
+                "features": features,
+                "acoustics": sound,
+                "emotion": emotion,
+                "grams": grams_,
+                "place": place_,
+                "spoken": spoken,
+            },
+        )
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -13,7 +13,7 @@ from cospeech import api
 from cospeech.api.inputs import hear_emotion
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.rotation import geodesic
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
 from cospeech.methods.emotion.emotion_track import FADE, Mood
@@ -44,9 +44,9 @@ def speech() -> Speech:
 
 
 @pytest.fixture(scope="module")
-def clip(mini_store) -> Motion:
-    """Real motion of the store, standing."""
-    opened = Store(mini_store)
+def clip(mini_dataset) -> Motion:
+    """Real motion of the dataset, standing."""
+    opened = GestureDataset(mini_dataset)
     return stand(Codec().decode(opened.motion(opened.select(kind="motion")[0])[:120]))
 
 
@@ -119,9 +119,7 @@ def test_every_window_goes_on_from_the_one_before(model, monkeypatch):
     monkeypatch.setattr(type(model.networks), "make", watched)
     features = np.zeros((4 * 60, 48), dtype=np.float32)
     given = np.random.default_rng(1).normal(size=(10, model.networks.latent)).astype(np.float32)
-    done = sample_latents(
-        model.networks, features, wishes(60), given, np.random.default_rng(0), EmotionSampling()
-    )
+    done = sample_latents(model.networks, features, wishes(60), given, np.random.default_rng(0), EmotionSampling())
     assert len(prompts) == 3  # of 24 steps each
     np.testing.assert_array_equal(prompts[0][0], given)
     for prompt, before in zip(prompts[1:], results[:-1], strict=True):
@@ -223,8 +221,7 @@ def test_long_voices_are_heard_in_parts(model):
     """Seventy seconds: the last ten count a seventh."""
     first, rest = voice(60.0, seed=1)[0], 0.03 * voice(10.0, seed=2)[0]
     whole, one, two = (
-        np.log(list(model.hear(Speech(part)).values()))
-        for part in (np.concatenate([first, rest]), first, rest)
+        np.log(list(model.hear(Speech(part)).values())) for part in (np.concatenate([first, rest]), first, rest)
     )
     mean = (6 * one + two) / 7
     np.testing.assert_allclose(whole - whole.mean(), mean - mean.mean(), atol=0.02)
@@ -236,9 +233,7 @@ def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeyp
     heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.4, "anger": 0.2, "fear": 0.3, "shame": 0.1}
     monkeypatch.setattr(type(model), "hear", lambda self, speech: heard)
     made = cospeech.generate(speech, emotion="auto", model=model, seed=1)
-    wanted = cospeech.generate(
-        speech, emotion={"joy": 0.4, "anger": 0.2, "neutral": 0.4}, model=model, seed=1
-    )
+    wanted = cospeech.generate(speech, emotion={"joy": 0.4, "anger": 0.2, "neutral": 0.4}, model=model, seed=1)
     assert made.rotations.tobytes() == wanted.rotations.tobytes()
     edited = cospeech.edit(made, speech=speech, emotion="auto", span=["2:4"], model=model)
     assert edited.frames == made.frames
@@ -249,9 +244,7 @@ def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeyp
 
 @pytest.mark.parametrize("seated", [False, True])
 def test_it_begins_and_ends_in_the_poses(model, speech, clip, seated):
-    made = model.generate(
-        speech, seed=2, face=False, start_pose=clip[:60], end_pose=clip[90:100], seated=seated
-    )
+    made = model.generate(speech, seed=2, face=False, start_pose=clip[:60], end_pose=clip[90:100], seated=seated)
     assert made.frames == speech.frames
     assert degrees(made.rotations[0], clip.rotations[59])[CODED].max() < 0.01
     assert degrees(made.rotations[-1], clip.rotations[99])[CODED].max() < 0.01
@@ -271,9 +264,7 @@ def test_the_hand_over_has_no_jump(model, speech, clip, monkeypatch):
 
 def test_what_led_to_the_pose_is_gone_on_from(model, speech, clip):
     """Not its last pose alone: another way to the same pose has another future."""
-    long, short = (
-        model.generate(speech, seed=2, face=False, start_pose=pose) for pose in (clip[:60], clip[59:60])
-    )
+    long, short = (model.generate(speech, seed=2, face=False, start_pose=pose) for pose in (clip[:60], clip[59:60]))
     assert degrees(long.rotations[0], short.rotations[0])[CODED].max() < 0.01
     assert degrees(long.rotations[40:][:, FREE], short.rotations[40:][:, FREE]).max() > 0.5
     # So far it looks back and hardly further: the pelvis alone is balanced over a few frames.

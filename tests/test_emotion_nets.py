@@ -14,9 +14,21 @@ from cospeech.methods.emotion.vae import EmotionVae, divergence  # noqa: E402
 from cospeech.nn.transformer import ConditionedBlock  # noqa: E402
 
 SMALL = EmotionConfig(
-    channels=6, latent=5, downsample=2, given=3, window=8, embedding=12, styles=2, width=16, heads=2,
-    hidden=32, depth=1, dropout=0.0, size=4, chunk=4,
-)  # fmt: skip
+    channels=6,
+    latent=5,
+    downsample=2,
+    given=3,
+    window=8,
+    embedding=12,
+    styles=2,
+    width=16,
+    heads=2,
+    hidden=32,
+    depth=1,
+    dropout=0.0,
+    size=4,
+    chunk=4,
+)
 
 
 def dice(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -103,8 +115,7 @@ def test_the_posterior_sees_motion_voice_and_mood():
     emotion = torch.eye(10)[[1, 5]][:, None].expand(-1, 8, -1)
     mean, log = net.posterior(motion, heard, emotion)
     assert mean.shape == log.shape == (2, 2, 4)
-    for other in ((motion + 1, heard, emotion), (motion, heard + 1, emotion),
-                  (motion, heard, emotion.flip(0))):  # fmt: skip
+    for other in ((motion + 1, heard, emotion), (motion, heard + 1, emotion), (motion, heard, emotion.flip(0))):
         assert not torch.allclose(net.posterior(*other)[0], mean)
 
 
@@ -156,10 +167,13 @@ def inputs(net: Generator, size: int = 2) -> dict[str, torch.Tensor]:
     steps = c.given + c.window
     mood = dice(size, c.window // c.chunk, c.size) if c.vae else dice(size, steps, c.embedding)
     return {
-        "given": dice(size, c.given, c.latent), "beat": dice(size, steps, c.embedding, seed=1), "mood": mood,
-        "emotion": torch.rand(size, steps, 10), "style": torch.rand(size, c.styles),
+        "given": dice(size, c.given, c.latent),
+        "beat": dice(size, steps, c.embedding, seed=1),
+        "mood": mood,
+        "emotion": torch.rand(size, steps, 10),
+        "style": torch.rand(size, c.styles),
         "intensity": torch.rand(size, 2),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("with_vae", [True, False])

@@ -18,9 +18,7 @@ from cospeech.methods.emotion.network import EmotionConfig  # noqa: E402
 from cospeech.methods.emotion.prior import Prior, PriorConfig, TrainedPrior, prior_loss  # noqa: E402
 from cospeech.training.loop import Batch  # noqa: E402
 
-SIZES = EmotionConfig(
-    channels=6, latent=5, downsample=2, given=3, window=8, embedding=12, styles=2, size=4, chunk=4
-)
+SIZES = EmotionConfig(channels=6, latent=5, downsample=2, given=3, window=8, embedding=12, styles=2, size=4, chunk=4)
 SMALL = PriorConfig(width=16, heads=2, hidden=32, depth=1, dropout=0.0, drop_condition=0.0, prompt_noise=0.0)
 
 
@@ -46,11 +44,16 @@ def batch(size: int = 6, seed: int = 0) -> Batch:
     alpha, sigma = (torch.from_numpy(v).float() for v in alpha_sigma(np.linspace(0.1, 0.9, size)))
     which = torch.arange(size)
     return {
-        "z": dice(size, 2, 4, seed=seed), "noise": dice(size, 2, 4, seed=seed + 1), "alpha": alpha,
-        "sigma": sigma, "given": dice(size, 3, 5, seed=seed + 2), "beat": dice(size, 11, 12, seed=seed + 3),
-        "emotion": torch.eye(10)[which % 10], "style": torch.eye(2)[which % 2],
+        "z": dice(size, 2, 4, seed=seed),
+        "noise": dice(size, 2, 4, seed=seed + 1),
+        "alpha": alpha,
+        "sigma": sigma,
+        "given": dice(size, 3, 5, seed=seed + 2),
+        "beat": dice(size, 11, 12, seed=seed + 3),
+        "emotion": torch.eye(10)[which % 10],
+        "style": torch.eye(2)[which % 2],
         "intensity": dice(size, 2, seed=seed + 4),
-    }  # fmt: skip
+    }
 
 
 # ------------------------------------------------------------------------ network
@@ -58,10 +61,15 @@ def batch(size: int = 6, seed: int = 0) -> Batch:
 
 def inputs(size: int = 2) -> dict[str, torch.Tensor]:
     return {
-        "x": dice(size, 2, 4), "alpha": torch.full((size,), 0.6), "sigma": torch.full((size,), 0.8),
-        "given": dice(size, 3, 5, seed=1), "beat": dice(size, 11, 12, seed=2),
-        "emotion": torch.rand(size, 11, 10), "style": torch.rand(size, 2), "intensity": torch.rand(size, 2),
-    }  # fmt: skip
+        "x": dice(size, 2, 4),
+        "alpha": torch.full((size,), 0.6),
+        "sigma": torch.full((size,), 0.8),
+        "given": dice(size, 3, 5, seed=1),
+        "beat": dice(size, 11, 12, seed=2),
+        "emotion": torch.rand(size, 11, 10),
+        "style": torch.rand(size, 2),
+        "intensity": torch.rand(size, 2),
+    }
 
 
 @pytest.mark.parametrize("name", list(inputs()))
@@ -104,9 +112,7 @@ def test_speech_and_mood_are_heard_chunk_by_chunk():
             torch.testing.assert_close(net(**{**given, name: given[name][:, order]}), whole)
         order = [*range(3), *range(7, 11), *range(3, 7)]
         assert not torch.allclose(net(**{**given, name: given[name][:, order]}), whole, atol=1e-4)
-        assert not torch.allclose(
-            net(**{**given, name: given[name][:, [1, 0, *range(2, 11)]]}), whole, atol=1e-4
-        )
+        assert not torch.allclose(net(**{**given, name: given[name][:, [1, 0, *range(2, 11)]]}), whole, atol=1e-4)
 
 
 def test_latents_are_diffused_at_the_same_size():
@@ -189,9 +195,10 @@ class Fake:
 
 PROMPT, BEAT = dice(1, 3, 5).numpy(), dice(1, 11, 12, seed=1).numpy()
 WISHED = (
-    np.repeat(np.eye(10, dtype=np.float32)[None, 2:3], 11, 1), np.array([[0.0, 1.0]], np.float32),
+    np.repeat(np.eye(10, dtype=np.float32)[None, 2:3], 11, 1),
+    np.array([[0.0, 1.0]], np.float32),
     np.array([[0.4, 1.0]], np.float32),
-)  # fmt: skip
+)
 
 
 def drawn(networks: Fake, seed: int = 0, **changes) -> np.ndarray:
@@ -239,9 +246,12 @@ def test_without_variety_every_seed_draws_the_same():
 def test_variety_is_that_of_the_noise():
     networks = Fake()
     for settings in (
-        {}, {"variety": 0.5}, {"variety": 2.0, "diffusion": DiffusionSampling(temperature=0.25)},
-        {"variety": 2.0}, {"variety": 2.0, "diffusion": DiffusionSampling(temperature=1.5)},
-    ):  # fmt: skip
+        {},
+        {"variety": 0.5},
+        {"variety": 2.0, "diffusion": DiffusionSampling(temperature=0.25)},
+        {"variety": 2.0},
+        {"variety": 2.0, "diffusion": DiffusionSampling(temperature=1.5)},
+    ):
         networks.asked.clear()
         drawn(networks, 3, **settings)
         temperature = settings.get("diffusion", DiffusionSampling()).temperature
@@ -300,9 +310,8 @@ def test_the_prior_learns_what_goes_with_a_mood_and_how_it_varies():
     for mood, sign in ((0, -1.0), (1, 1.0)):
         wishes = (np.repeat(np.eye(10, dtype=np.float32)[None, mood : mood + 1], 11, 1), *WISHED[1:])
         made = np.concatenate(
-            [draw(networks, PROMPT, BEAT, wishes, np.random.default_rng(k), EmotionSampling())
-             for k in range(24)]
-        )  # fmt: skip
+            [draw(networks, PROMPT, BEAT, wishes, np.random.default_rng(k), EmotionSampling()) for k in range(24)]
+        )
         assert (np.sign(made[..., :2]) == sign).all()
         ways = made[..., 2:].reshape(24, -1)
         assert (np.sign(ways) == np.sign(ways[:, :1])).mean() > 0.9  # one way at a time

@@ -1,4 +1,4 @@
-"""Training what draws the latents of EmotionGesture's VAE: from a store and a finished generator."""
+"""Training what draws the latents of EmotionGesture's VAE: from a dataset and a finished generator."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 
 torch = pytest.importorskip("torch")
 
@@ -26,30 +26,35 @@ class Cut(Exception):
 
 
 class Parts:
-    """What a prior is trained on: the parts of a run, and windows of its store."""
+    """What a prior is trained on: the parts of a run, and windows of its dataset."""
 
-    def __init__(self, store: Store, run: Path) -> None:
-        self.store = store
+    def __init__(self, dataset: GestureDataset, run: Path) -> None:
+        self.dataset = dataset
         self.tokenizer, _ = load_run(run / "tokenizer")
         self.mining, _ = load_mining_run(run / "mining")
         self.generator, described = load_generator_run(run / "emotion")
         self.styles = tuple(described["styles"])
         self.windows = PromptedWindows(
-            store, self.tokenizer, self.mining, self.styles, self.generator.config, batch_size=16,
-            poses=False,
-        )  # fmt: skip
+            dataset, self.tokenizer, self.mining, self.styles, self.generator.config, batch_size=16, poses=False
+        )
 
     def fit(self, folder: Path, windows=None, **changes) -> Prior:
         return fit_prior(
-            self.store, self.tokenizer, self.mining, self.generator, self.styles, folder,
-            config=PriorConfig(width=32, heads=2, hidden=64, depth=1), windows=windows or self.windows,
+            self.dataset,
+            self.tokenizer,
+            self.mining,
+            self.generator,
+            self.styles,
+            folder,
+            config=PriorConfig(width=32, heads=2, hidden=64, depth=1),
+            windows=windows or self.windows,
             training=TrainConfig(steps=8, batch_size=16, warmup=2, log_every=4, save_every=4, **changes),
-        )  # fmt: skip
+        )
 
 
 @pytest.fixture(scope="module")
-def parts(mini_store, emotion_run) -> Parts:
-    return Parts(Store(mini_store), emotion_run)
+def parts(mini_dataset, emotion_run) -> Parts:
+    return Parts(GestureDataset(mini_dataset), emotion_run)
 
 
 def test_windows_of_draws_are_those_of_the_posterior_and_of_the_step_alone(parts):

@@ -70,9 +70,7 @@ def asked_of(model, monkeypatch, **options) -> np.ndarray:
     """The weights of emotions [10] that the generator is asked with."""
     seen = []
     make = type(model.networks).make
-    monkeypatch.setattr(
-        type(model.networks), "make", lambda self, *given: seen.append(given[3]) or make(self, *given)
-    )
+    monkeypatch.setattr(type(model.networks), "make", lambda self, *given: seen.append(given[3]) or make(self, *given))
     model.from_features(np.zeros((30, 48), np.float32), **options)
     assert (seen[0] == seen[0][:, :1]).all()
     return seen[0][0, 0]

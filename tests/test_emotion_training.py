@@ -1,4 +1,4 @@
-"""From a store to a run of EmotionGesture: what is kept, what is learned from, and the stages."""
+"""From a dataset to a run of EmotionGesture: what is kept, what is learned from, and the stages."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from corpus_data import gesturing, voice
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
 from cospeech.data.clips import GestureClip
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.data.encoding import recorded
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
 from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
-from cospeech.motion.representation import space
+from cospeech.motion.representation import representation
 from cospeech.speech.acoustics import acoustics
 from cospeech.speech.speech import Speech
 
@@ -37,30 +37,30 @@ HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=
 
 
 @pytest.fixture(scope="module")
-def store(mini_store) -> Store:
-    return Store(mini_store)
+def dataset(mini_dataset) -> GestureDataset:
+    return GestureDataset(mini_dataset)
 
 
-def old_store(mini_store: Path, folder: Path) -> Path:
-    """The store as an older version wrote it."""
-    shutil.copytree(mini_store, folder)
+def old_store(mini_dataset: Path, folder: Path) -> Path:
+    """The dataset as an older version wrote it."""
+    shutil.copytree(mini_dataset, folder)
     manifest = json.loads((folder / "manifest.json").read_text())
     del manifest["acoustics"]
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder
 
 
-# ------------------------------------------------------------------------ what the store keeps
+# ------------------------------------------------------------------------ what the dataset keeps
 
 
-def test_the_store_keeps_how_voices_sound(store):
-    """Beside the features, moment by moment, and silent where the made pairs are."""
-    pairs = store.select(kind="made_pair")
+def test_the_store_keeps_how_voices_sound(dataset):
+    """Beside the features, moment by moment, and silent where the synthetic pairs are."""
+    pairs = dataset.select(kind="made_pair")
     assert pairs
     for item in pairs:
-        kept, features = store.acoustics(item), store.features(item)
+        kept, features = dataset.acoustics(item), dataset.features(item)
         assert kept.shape == (item.frames, 42)
-        np.testing.assert_array_equal(store.acoustics(item, 7, 31), kept[7:31])
+        np.testing.assert_array_equal(dataset.acoustics(item, 7, 31), kept[7:31])
         np.testing.assert_allclose(kept[0, :40], -5.75, atol=0.01)  # digital silence goes before
         voiced = kept[:, 41] > 0.6
         assert 0.2 < voiced.mean() < 0.9
@@ -69,23 +69,23 @@ def test_the_store_keeps_how_voices_sound(store):
         fits = [np.corrcoef(level, heard[10 + lag : len(heard) - 10 + lag])[0, 1] for lag in range(-5, 6)]
         assert int(np.argmax(fits)) == 5  # at no lag
         assert fits[5] > 0.8
-    assert not store.acoustics(store.select(kind="motion")[0]).any()
+    assert not dataset.acoustics(dataset.select(kind="motion")[0]).any()
 
 
 @pytest.mark.parametrize("seconds", [3.6, 4.0, 4.3])
 def test_recordings_keep_it_as_long_as_their_motion(seconds):
     samples, motion = voice(seconds, seed=1)[0], gesturing(4.0, seed=1)
     clip = GestureClip("talk", "Ada", "train", "joy", Speech(samples), motion)
-    kept, expected = recorded(clip, space("body"), None).extra["acoustics"], acoustics(samples)
+    kept, expected = recorded(clip, representation("body"), None).extra["acoustics"], acoustics(samples)
     assert kept.shape == (120, 42)
     count = min(120, len(expected))
     np.testing.assert_array_equal(kept[:count], expected[:count])
     np.testing.assert_array_equal(kept[count:], np.repeat(expected[-1:], 120 - count, 0))
 
 
-def test_older_stores_are_told(mini_store, tmp_path):
-    folder = old_store(mini_store, tmp_path / "old")
-    opened = Store(folder)
+def test_older_stores_are_told(mini_dataset, tmp_path):
+    folder = old_store(mini_dataset, tmp_path / "old")
+    opened = GestureDataset(folder)
     message = r"old does not keep how the voices sound, .* run `cospeech prepare` again in a new folder"
     with pytest.raises(UserError, match=message):
         opened.acoustics(opened.select(kind="made_pair")[0])
@@ -97,8 +97,8 @@ def test_older_stores_are_told(mini_store, tmp_path):
 # ------------------------------------------------------------------------ voices
 
 
-def test_windows_of_voices_depend_on_the_step_alone(store):
-    windows = VoiceWindows(store, HEARING, frames=60, batch_size=12, vary=True)
+def test_windows_of_voices_depend_on_the_step_alone(dataset):
+    windows = VoiceWindows(dataset, HEARING, frames=60, batch_size=12, vary=True)
     first, again, other = windows(3, Place()), windows(3, Place()), windows(4, Place())
     assert first["features"].shape == (12, 60, 48)
     assert first["acoustics"].shape == (12, 60, 42)
@@ -108,8 +108,8 @@ def test_windows_of_voices_depend_on_the_step_alone(store):
     assert windows(3, Place(1, 2))["features"].shape == (6, 60, 48)
 
 
-def test_each_voice_of_made_pairs_is_heard_in_every_mood(store):
-    windows = VoiceWindows(store, HEARING, frames=60, batch_size=300)
+def test_each_voice_of_made_pairs_is_heard_in_every_mood(dataset):
+    windows = VoiceWindows(dataset, HEARING, frames=60, batch_size=300)
     names = [item.id.split("#")[0] for item in windows.items]
     assert len(set(names)) == len(names) == 4  # two rounds of four voices
     batch = windows(0, Place())
@@ -120,21 +120,21 @@ def test_each_voice_of_made_pairs_is_heard_in_every_mood(store):
     assert anger > shame + 0.2
 
 
-def test_what_has_no_speech_is_told(store):
+def test_what_has_no_speech_is_told(dataset):
     with pytest.raises(UserError, match="no speech with motion in nowhere"):
-        VoiceWindows(store, HEARING, splits=("nowhere",))
+        VoiceWindows(dataset, HEARING, splits=("nowhere",))
 
 
 # ------------------------------------------------------------------------ prompted windows
 
 
 @pytest.fixture(scope="module")
-def windows(store, emotion_run) -> PromptedWindows:
+def windows(dataset, emotion_run) -> PromptedWindows:
     tokenizer, _ = load_run(emotion_run / "tokenizer")
     mining, _ = load_mining_run(emotion_run / "mining")
     generator, described = load_generator_run(emotion_run / "emotion")
     styles = tuple(described["styles"])
-    return PromptedWindows(store, tokenizer, mining, styles, generator.config, batch_size=40, grow=10)
+    return PromptedWindows(dataset, tokenizer, mining, styles, generator.config, batch_size=40, grow=10)
 
 
 def test_prompted_windows(windows):
@@ -172,28 +172,28 @@ def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
         np.testing.assert_array_equal(batch["valid"][row], start + np.arange(len(latent)) < length)
         item = windows.items[number]
         frames = np.arange(4 * (start + config.given), 4 * (start + len(latent))).clip(0, 4 * length - 1)
-        pose = (windows.store.motion(item)[frames] - windows.mean) / windows.std
+        pose = (windows.dataset.motion(item)[frames] - windows.mean) / windows.std
         np.testing.assert_allclose(batch["pose"][row], pose, atol=1e-5)
         assert EMOTIONS[int(batch["emotion"][row].argmax())] == item.emotion
         assert windows.styles[int(batch["style"][row].argmax())] == item.speaker
     assert begun  # some begin before their recording does, as generated motion begins
 
 
-def test_a_calm_voice_is_heard_in_the_mood_of_its_motion(store, emotion_run):
+def test_a_calm_voice_is_heard_in_the_mood_of_its_motion(dataset, emotion_run):
     mining, _ = load_mining_run(emotion_run / "mining")
-    item = next(item for item in store.select(kind="made_pair") if item.emotion != "neutral")
-    mood, beat = hear(mining, store, item)
+    item = next(item for item in dataset.select(kind="made_pair") if item.emotion != "neutral")
+    mood, beat = hear(mining, dataset, item)
     assert len(mood) == len(beat) == item.frames // 4
-    calm, same = hear(mining, store, replace(item, emotion="neutral"))
+    calm, same = hear(mining, dataset, replace(item, emotion="neutral"))
     np.testing.assert_array_equal(same, beat)  # the strokes stay on their accents
     assert np.abs(mood - calm).max() > 0.01
 
 
-def test_jitter_is_added_to_all_that_is_learned_from(windows, store, emotion_run):
+def test_jitter_is_added_to_all_that_is_learned_from(windows, dataset, emotion_run):
     tokenizer, _ = load_run(emotion_run / "tokenizer")
     mining, _ = load_mining_run(emotion_run / "mining")
     shaken = PromptedWindows(
-        store, tokenizer, mining, windows.styles, windows.config, batch_size=40, jitter=0.2, grow=10
+        dataset, tokenizer, mining, windows.styles, windows.config, batch_size=40, jitter=0.2, grow=10
     )
     calm, batch = windows(5, Place()), shaken(5, Place())
     away = (batch["pose"] - calm["pose"]).numpy() * windows.std
@@ -206,33 +206,38 @@ def test_jitter_is_added_to_all_that_is_learned_from(windows, store, emotion_run
 # ------------------------------------------------------------------------ stages
 
 
-def test_unknown_stages_and_those_that_lack_others_are_told(mini_store, tmp_path):
+def test_unknown_stages_and_those_that_lack_others_are_told(mini_dataset, tmp_path):
     stages = "alignment, tokenizer, mining, emotion, prior, all"
     with pytest.raises(UserError, match=f"unknown stage 'half'; known: {stages}"):
-        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", stage="half")
+        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", stage="half")
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", stage="emotion")
+        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", stage="emotion")
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", stage="prior")
+        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", stage="prior")
     with pytest.raises(UserError, match="emotion sees bodies only"):
-        cospeech.train(mini_store, tmp_path, method="emotion", preset="tiny", part="face")
+        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", part="face")
 
 
-def test_frame_by_frame_and_without_a_vae(mini_store, tmp_path, monkeypatch):
+def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path, monkeypatch):
     """Two steps of every stage in the step of the paper; then emotion alone decides, and no dice."""
     from cospeech.methods import presets
 
     short = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
     tiny = presets.PRESETS["tiny"]
     changed = replace(
-        tiny, alignment=replace(tiny.alignment, downsample=1),
-        tokenizer=replace(tiny.tokenizer, downsample=1), mining=replace(tiny.mining, downsample=1),
+        tiny,
+        alignment=replace(tiny.alignment, downsample=1),
+        tokenizer=replace(tiny.tokenizer, downsample=1),
+        mining=replace(tiny.mining, downsample=1),
         emotion=replace(tiny.emotion, window=30, chunk=30, vae=False, discriminator=False, spatial=False),
-        alignment_training=short, tokenizer_training=short, mining_training=short, emotion_training=short,
-    )  # fmt: skip
+        alignment_training=short,
+        tokenizer_training=short,
+        mining_training=short,
+        emotion_training=short,
+    )
     monkeypatch.setitem(presets.PRESETS, "tiny", changed)
-    run = cospeech.train(mini_store, tmp_path / "run", method="emotion", preset="tiny")
-    model = load(cospeech.export(run, tmp_path / "mine", store=mini_store))
+    run = cospeech.train(mini_dataset, tmp_path / "run", method="emotion", preset="tiny")
+    model = load(cospeech.export(run, tmp_path / "mine", dataset=mini_dataset))
     assert (model.networks.downsample, model.networks.size) == (1, 0)
     assert not (run / "prior").exists()
     assert not (tmp_path / "mine" / "prior.onnx").exists()
@@ -247,18 +252,21 @@ def test_frame_by_frame_and_without_a_vae(mini_store, tmp_path, monkeypatch):
     style = np.array([1, 0], np.float32)
     joy, fear = (
         sample_latents(
-            model.networks, steps,
+            model.networks,
+            steps,
             Wishes(np.repeat(emotion_weights(name)[None], 60, 0), style, np.array([0, 1], np.float32)),
-            given, np.random.default_rng(0), EmotionSampling(),
+            given,
+            np.random.default_rng(0),
+            EmotionSampling(),
         )
         for name in ("joy", "fear")
-    )  # fmt: skip
+    )
     assert np.abs(joy - fear).max() > 1e-4
 
 
-def test_rare_moods_are_drawn_by_the_root_of_their_share(store):
+def test_rare_moods_are_drawn_by_the_root_of_their_share(dataset):
     """In any order of the items alike: processes must agree on the dice."""
-    first = store.select(kind="made_pair")[0]
+    first = dataset.select(kind="made_pair")[0]
     moods = ["joy"] * 8 + ["shame"] * 2 + [None] * 6
     items = [replace(first, emotion=mood) for mood in moods]
     lengths = np.array([10.0] * 8 + [5.0, 15.0] + [10.0] * 6)

@@ -128,15 +128,7 @@ def test_what_is_written_comes_back():
 
 @pytest.mark.parametrize(
     "change",
-    [
-        {"width": "768"},
-        {"width": True},
-        {"width": 0},
-        {"layer": 3},
-        {"layer": "top"},
-        {"more": 1},
-        {"name": None},
-    ],
+    [{"width": "768"}, {"width": True}, {"width": 0}, {"layer": 3}, {"layer": "top"}, {"more": 1}, {"name": None}],
     ids=str,
 )
 def test_what_is_written_wrongly_is_told(change):
@@ -152,9 +144,7 @@ def test_what_is_written_wrongly_is_told(change):
 def test_columns_have_names():
     wav, text = EncoderSettings("a", width=1024), EncoderSettings("b", width=768)
     slices = input_slices(48, {"words": text, "speech_encoding": wav})
-    assert dict(slices) == {
-        "features": slice(0, 48), "speech_encoding": slice(48, 1072), "words": slice(1072, 1840)
-    }  # fmt: skip
+    assert dict(slices) == {"features": slice(0, 48), "speech_encoding": slice(48, 1072), "words": slice(1072, 1840)}
     assert dict(input_slices(48, {})) == {"features": slice(0, 48)}
 
 
@@ -189,9 +179,7 @@ def test_a_model_with_encoders_reads_their_columns_as_well():
 
 def test_an_encoder_of_other_weights_is_refused():
     settings = read_encoders(describe({"speech_encoding": LoudnessEncoder()}), "x")
-    with pytest.raises(
-        UserError, match="has weights 0000cccc and 2 columns; the model learned with weights 0000a"
-    ):
+    with pytest.raises(UserError, match="has weights 0000cccc and 2 columns; the model learned with weights 0000a"):
         SpeechInputs(settings, opened={"speech_encoding": LoudnessEncoder("0000cccc")})
 
 
@@ -209,12 +197,8 @@ def test_missing_packages_are_told(monkeypatch):
 
     real = util.find_spec
     for missing in (("transformers",), ("torch", "transformers")):
-        monkeypatch.setattr(
-            util, "find_spec", lambda name, gone=missing: None if name in gone else real(name)
-        )
-        with pytest.raises(
-            UserError, match=rf"need {' and '.join(missing)}, not .* pip install 'cospeech\[train\]'"
-        ):
+        monkeypatch.setattr(util, "find_spec", lambda name, gone=missing: None if name in gone else real(name))
+        with pytest.raises(UserError, match=rf"need {' and '.join(missing)}, not .* pip install 'cospeech\[train\]'"):
             open_encoder("words", "roberta-base")
 
 

@@ -69,8 +69,14 @@ def test_states_are_those_of_the_network(name, request):
     with torch.inference_mode():
         output = network(heard, output_hidden_states=True)
     every = [state[0].numpy() for state in (*output.hidden_states[:3], output.last_hidden_state)]
-    for layer, wanted in {"last": every[3], "3": every[3], "1": every[1], "0": every[0], "mean:1": every[3],
-                          "mean:3": np.mean(every[1:], 0)}.items():  # fmt: skip
+    for layer, wanted in {
+        "last": every[3],
+        "3": every[3],
+        "1": every[1],
+        "0": every[0],
+        "mean:1": every[3],
+        "mean:3": np.mean(every[1:], 0),
+    }.items():
         encoder = hears(folder, layer)
         found = encoder.states(speech)
         assert found.shape == (99, 32)
@@ -113,9 +119,7 @@ def test_a_click_is_where_it_is_heard(tmp_path):
     network = transformers.AutoModel.from_pretrained(folder)
     with torch.no_grad():
         for layer in network.feature_extractor.conv_layers:
-            layer.conv.weight.copy_(
-                layer.conv.weight.abs().mean(-1, keepdim=True).expand_as(layer.conv.weight)
-            )
+            layer.conv.weight.copy_(layer.conv.weight.abs().mean(-1, keepdim=True).expand_as(layer.conv.weight))
         for name, weight in network.encoder.pos_conv_embed.named_parameters():
             if "original0" in name or "bias" in name:
                 weight.zero_()
@@ -284,9 +288,7 @@ def test_what_a_model_learned_with_is_found_again(wavlm, roberta, tmp_path):
         SpeechInputs.of_model(config, tmp_path / "model")(speech)
     shutil.rmtree(tmp_path / "model" / wavlm.name)
     config["encoders"]["speech_encoding"]["name"] = "elsewhere/on/a/disk"
-    with pytest.raises(
-        UserError, match=r"no folder elsewhere/on/a/disk; .* may also lie in .*model/disk, as"
-    ):
+    with pytest.raises(UserError, match=r"no folder elsewhere/on/a/disk; .* may also lie in .*model/disk, as"):
         SpeechInputs.of_model(config, tmp_path / "model")(speech)
 
 
@@ -300,9 +302,7 @@ def test_a_layer_that_is_not_there(wavlm, roberta):
 
 
 def test_a_network_of_the_other_kind(wavlm, roberta):
-    with pytest.raises(
-        UserError, match="the kind 'roberta', which hears no samples as they are; give a WavLM"
-    ):
+    with pytest.raises(UserError, match="the kind 'roberta', which hears no samples as they are; give a WavLM"):
         open_encoder("speech_encoding", roberta)
     with pytest.raises(UserError, match="the kind 'wavlm', which does not read words alone; give a RoBERTa"):
         open_encoder("words", wavlm)
@@ -361,11 +361,26 @@ def test_no_network_is_one_line_that_says_what_to_do(monkeypatch):
 def test_the_command_line_without_a_network(tmp_path):
     """In a program of its own: one line and nothing of what the libraries would say."""
     done = subprocess.run(
-        [sys.executable, "-m", "cospeech", "prepare", f"folder={tmp_path}", "-o", str(tmp_path / "store"),
-         "--word-encoder", "cospeech-tests/no-such-network"],
-        capture_output=True, text=True, env={"HF_ENDPOINT": "http://127.0.0.1:9", "HOME": str(tmp_path),
-                                             "PYTHONPATH": ":".join(sys.path), "PATH": "/usr/bin:/bin"},
-    )  # fmt: skip
+        [
+            sys.executable,
+            "-m",
+            "cospeech",
+            "prepare",
+            f"folder={tmp_path}",
+            "-o",
+            str(tmp_path / "store"),
+            "--word-encoder",
+            "cospeech-tests/no-such-network",
+        ],
+        capture_output=True,
+        text=True,
+        env={
+            "HF_ENDPOINT": "http://127.0.0.1:9",
+            "HOME": str(tmp_path),
+            "PYTHONPATH": ":".join(sys.path),
+            "PATH": "/usr/bin:/bin",
+        },
+    )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1, done.stderr
     assert "out of reach; check the name" in done.stderr

@@ -12,7 +12,7 @@ import cospeech
 from corpus_data import gesturing, voice
 from cospeech.cli import main
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate
 from cospeech.evaluation.report import NO_DIFFERENCE, read_report, table
 from cospeech.evaluation.systems import BLEND, Baselines, FolderSystem, ModelSystem, TestClip, file_name, join
@@ -25,7 +25,7 @@ GROUPS = ("liveliness", "beats", "accuracy", "smoothness")
 
 
 def fill(folder: Path, *, made: bool) -> Path:
-    """A store of 14 test and 8 training clips: recorded together, or apart with made pairs."""
+    """A dataset of 14 test and 8 training clips: recorded together, or apart with synthetic pairs."""
     codec, entries = Codec(), []
     for split, count in (("train", 8), ("test", 14)):
         for k in range(count):
@@ -37,11 +37,11 @@ def fill(folder: Path, *, made: bool) -> Path:
             speaker = "Ada" if split == "train" else "Ben"
             info = {"speed": 0.2}
             if made:
-                entries.append(Entry(name, "motion", split, speaker, emotion, coded, None, info))
+                entries.append(SampleData(name, "motion", split, speaker, emotion, coded, None, info))
                 name, kind = f"voice {k}#{split}", "made_pair"
             else:
                 kind = "pair"
-            entries.append(Entry(name, kind, split, speaker, emotion, coded, features, info))
+            entries.append(SampleData(name, kind, split, speaker, emotion, coded, features, info))
     folder.mkdir()
     write_shard(folder, 0, entries, LAYOUT.dim)
     write_manifest(folder, {"feature_dim": LAYOUT.dim, "made_pairs": made}, [0])
@@ -49,13 +49,13 @@ def fill(folder: Path, *, made: bool) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pairs(tmp_path_factory) -> Store:
-    return Store(fill(tmp_path_factory.mktemp("evaluation") / "pairs", made=False))
+def pairs(tmp_path_factory) -> GestureDataset:
+    return GestureDataset(fill(tmp_path_factory.mktemp("evaluation") / "pairs", made=False))
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory) -> Store:
-    return Store(fill(tmp_path_factory.mktemp("evaluation") / "apart", made=True))
+def apart(tmp_path_factory) -> GestureDataset:
+    return GestureDataset(fill(tmp_path_factory.mktemp("evaluation") / "apart", made=True))
 
 
 class Fake:
@@ -63,15 +63,16 @@ class Fake:
 
     name, config, speakers = "fake", {}, ("Ada", "Eve")
 
-    def __init__(self, store: Store, late: int = 0) -> None:
+    def __init__(self, dataset: GestureDataset, late: int = 0) -> None:
         self.known = {
-            store.features(item).tobytes(): Codec().decode(store.motion(item))
-            for item in store.items if item.kind != "motion"
-        }  # fmt: skip
+            dataset.features(item).tobytes(): Codec().decode(dataset.motion(item))
+            for item in dataset.items
+            if item.kind != "motion"
+        }
         self.late, self.asked = late, []
 
     def generate(self, speech, **options):
-        raise AssertionError("a store has no sound")
+        raise AssertionError("a dataset has no sound")
 
     def from_features(self, features, *, seed=0, **options):
         self.asked.append(options["speaker"])
@@ -103,10 +104,17 @@ def test_a_perfect_system_has_no_error_and_a_late_one_has_more(pairs):
     assert errors[0] < errors[1] < errors[2]
     names = [row.name for row in report.rows]
     assert names == [
-        FLOOR, OTHERS, "mean pose", "rules", "random real clips", "nearest by sound",
-        "late 0", "late 3", "late 9",
-    ]  # fmt: skip
-    assert not report.made_pairs
+        FLOOR,
+        OTHERS,
+        "mean pose",
+        "rules",
+        "random real clips",
+        "nearest by sound",
+        "late 0",
+        "late 3",
+        "late 9",
+    ]
+    assert not report.synthetic_pairs
     assert value(report, "mean pose", "still_share") == 1.0
     gaps = {(d.a, d.b, d.metric): d for d in report.differences}
     late = gaps["late 3", "late 9", "mpjpe"]
@@ -130,21 +138,26 @@ def test_styles_take_turns_where_the_speaker_is_not_known(pairs):
 
 def test_made_pairs_are_called_so(apart):
     report = evaluate([ModelSystem(Fake(apart))], apart, metrics=GROUPS, quiet=True)
-    assert report.made_pairs
+    assert report.synthetic_pairs
     assert MADE in [row.name for row in report.rows]
     assert any("matching strokes and accents, not a truth" in note for note in report.notes)
-    assert "made pairs" in table(report, 120).lower()
+    assert "synthetic pairs" in table(report, 120).lower()
     real = next(row for row in report.rows if row.name == FLOOR)
     assert not any(v.name.startswith(("bc_", "stroke_accent")) for v in real.values)  # it has no voice
     assert not any(v.name == "mpjpe" for row in report.rows for v in row.values)  # and no truth
 
 
-def test_all_groups_with_trained_judges(pairs, tiny_judges, tmp_path):
+def test_all_groups_with_trained_judges(pairs, tiny_evaluators, tmp_path):
     report = evaluate(
-        [ModelSystem(Fake(pairs))], pairs, out=tmp_path / "report", quiet=True, players=1,
-        extractor=tiny_judges / "extractor-model", classifier=tiny_judges / "emotion-classifier-model",
+        [ModelSystem(Fake(pairs))],
+        pairs,
+        out=tmp_path / "report",
+        quiet=True,
+        players=1,
+        extractor=tiny_evaluators / "extractor-model",
+        classifier=tiny_evaluators / "emotion-classifier-model",
         player=lambda motion, path, title: path.write_text(title),
-    )  # fmt: skip
+    )
     floor = value(report, FLOOR, "fgd_window")
     assert value(report, "fake", "fgd_window") < value(report, "mean pose", "fgd_window")
     assert floor < value(report, "mean pose", "fgd_window")
@@ -207,9 +220,9 @@ def test_bad_folders_and_clips(pairs, tmp_path):
         evaluate([FolderSystem(tmp_path)], pairs, metrics=("smoothness",), clips=1, quiet=True)
 
 
-def test_too_little_to_measure_is_told(pairs, mini_store):
+def test_too_little_to_measure_is_told(pairs, mini_dataset):
     with pytest.raises(UserError, match="at least 10 are needed for two halves"):
-        evaluate([ModelSystem(Fake(pairs))], mini_store, quiet=True)
+        evaluate([ModelSystem(Fake(pairs))], mini_dataset, quiet=True)
     with pytest.raises(UserError, match="unknown metrics 'fid'; known: fgd,"):
         evaluate([ModelSystem(Fake(pairs))], pairs, metrics=("fid",))
     with pytest.raises(UserError, match="two systems are called 'fake'"):
@@ -249,18 +262,21 @@ def test_stretches_are_joined_without_a_step():
     assert np.abs(np.diff(joined, axis=0)).max() < 0.15
 
 
-def test_the_command_writes_a_report(pairs, tiny_judges, tmp_path, capsys, monkeypatch):
+def test_the_command_writes_a_report(pairs, tiny_evaluators, tmp_path, capsys, monkeypatch):
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     for item in choose(pairs, "test", clips=100, seed=0).speech:
         Recordings(pairs).motion(item).save(theirs / f"{file_name(item.id)}.npz")
     monkeypatch.chdir(tmp_path)
     words = ["evaluate", "theirs", "--data", str(pairs.folder), "-o", "report"]
-    main([*words, "--extractor", str(tiny_judges / "extractor-model"), "--metrics", "fgd", "liveliness"])
+    main([*words, "--extractor", str(tiny_evaluators / "extractor-model"), "--metrics", "fgd", "liveliness"])
     out, err = capsys.readouterr()
     assert "theirs" in out
     assert "fgd_frame" in out
     assert "open report/report.html in a browser" in err
     assert {path.name for path in (tmp_path / "report").iterdir()} == {
-        "report.html", "report.json", "clips.csv", "players",
-    }  # fmt: skip
+        "report.html",
+        "report.json",
+        "clips.csv",
+        "players",
+    }

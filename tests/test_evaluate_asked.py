@@ -10,7 +10,7 @@ import pytest
 from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.evaluation import evaluate as module
 from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate, speech_of
 from cospeech.evaluation.report import Report, read_report, table
@@ -36,8 +36,8 @@ def moving(person: str, seed: int):
     return Codec().encode(replace(motion, rotations=rotations))
 
 
-def fill(folder, *, made: bool = True) -> Store:
-    """Ada and Eve to train on, Ben to test; recordings with speech, or alone beside made pairs."""
+def fill(folder, *, made: bool = True) -> GestureDataset:
+    """Ada and Eve to train on, Ben to test; recordings with speech, or alone beside synthetic pairs."""
     entries, encoders = [], describe(BOTH)
     for split, people, count in (("train", ("Ada", "Eve"), 12), ("test", ("Ben",), 12)):
         for person in people:
@@ -49,19 +49,24 @@ def fill(folder, *, made: bool = True) -> Store:
                 rest = (split, person, ("joy", "anger")[k % 2], coded)
                 extra = {"speech_encoding": own, "words": -own}
                 if made:
-                    entries.append(Entry(f"{person}/{k}", "motion", *rest, None))
+                    entries.append(SampleData(f"{person}/{k}", "motion", *rest, None))
                 entries.append(
-                    Entry(f"voice {person} {k}" if made else f"{person}/{k}", "made_pair" if made else "pair",
-                          *rest, features, extra=extra)
-                )  # fmt: skip
+                    SampleData(
+                        f"voice {person} {k}" if made else f"{person}/{k}",
+                        "made_pair" if made else "pair",
+                        *rest,
+                        features,
+                        extra=extra,
+                    )
+                )
     folder.mkdir()
     write_shard(folder, 0, entries, LAYOUT.dim, widths={"speech_encoding": 2, "words": 2})
     write_manifest(folder, {"feature_dim": LAYOUT.dim, "made_pairs": made, "encoders": encoders}, [0])
-    return Store(folder)
+    return GestureDataset(folder)
 
 
 @pytest.fixture(scope="module")
-def apart(tmp_path_factory) -> Store:
+def apart(tmp_path_factory) -> GestureDataset:
     return fill(tmp_path_factory.mktemp("asked") / "apart")
 
 
@@ -113,9 +118,12 @@ def names(report: Report) -> set[str]:
 
 def test_a_mimic_is_near_those_who_were_asked_for(apart, tmp_path):
     report = evaluate(
-        [ModelSystem(Mimic("Ada", "Eve")), ModelSystem(Mimic("Ada", "Eve"), name="other", seed=50)], apart,
-        metrics=("fgd",), out=tmp_path, quiet=True,
-    )  # fmt: skip
+        [ModelSystem(Mimic("Ada", "Eve")), ModelSystem(Mimic("Ada", "Eve"), name="other", seed=50)],
+        apart,
+        metrics=("fgd",),
+        out=tmp_path,
+        quiet=True,
+    )
     for rows in ("frame", "window"):
         own, other = f"fgd_{rows}_asked", f"fgd_{rows}"
         assert value(report, "mimic", own) < 0.2 * value(report, "mimic", other)
@@ -154,7 +162,7 @@ def test_no_clip_is_held_against_itself(apart):
     ("speakers", "reason"),
     [
         (("Ben", "Ada"), "those who were asked for are the people of the split"),
-        (("Ada", "Zoe", "Kim"), "the store has no recorded motion of Kim, Zoe outside of the split"),
+        (("Ada", "Zoe", "Kim"), "the dataset has no recorded motion of Kim, Zoe outside of the split"),
     ],
 )
 def test_why_there_is_none(apart, speakers, reason):
@@ -165,8 +173,9 @@ def test_why_there_is_none(apart, speakers, reason):
 
 def test_a_report_without_says_why(apart):
     report = evaluate([ModelSystem(Mimic("Ben"))], apart, metrics=("fgd",), baselines=False, quiet=True)
-    assert any(note.endswith("asked for: those who were asked for are the people of the split.")
-               for note in report.notes)  # fmt: skip
+    assert any(
+        note.endswith("asked for: those who were asked for are the people of the split.") for note in report.notes
+    )
     assert names(report) == {"fgd_frame", "fgd_window", "kid_window"}
     other = evaluate([ModelSystem(Mimic("Ben"))], apart, metrics=("liveliness",), baselines=False, quiet=True)
     assert not any("asked for:" in note for note in other.notes)
@@ -188,12 +197,12 @@ def test_too_few_rows_leave_one_distance_out(apart, monkeypatch):
 
 
 def test_a_folder_is_held_against_the_training_people(tmp_path):
-    store = fill(tmp_path / "pairs", made=False)  # recorded together, so that there are no made pairs
-    body, theirs = Recordings(store), tmp_path / "theirs"
+    dataset = fill(tmp_path / "pairs", made=False)  # recorded together, so that there are no synthetic pairs
+    body, theirs = Recordings(dataset), tmp_path / "theirs"
     theirs.mkdir()
-    for item in choose(store, "test", clips=20, seed=0).speech:
+    for item in choose(dataset, "test", clips=20, seed=0).speech:
         body.motion(item).save(theirs / f"{file_name(item.id)}.npz")
-    report = evaluate([FolderSystem(theirs)], store, metrics=("fgd",), baselines=False, quiet=True)
+    report = evaluate([FolderSystem(theirs)], dataset, metrics=("fgd",), baselines=False, quiet=True)
     assert report.data["asked"] == ["Ada", "Eve"]
     assert value(report, "theirs", "fgd_window_asked") > 5 * value(report, OTHERS, "fgd_window_asked")
 

@@ -12,7 +12,7 @@ import pytest
 
 from corpus_data import ebmdb_rig, gesturing, voice
 from cospeech.core.rotation import axis_rotation
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.data.prepare import prepare
 from cospeech.evaluation.evaluate import FLOOR, Recordings, choose, evaluate
 from cospeech.evaluation.report import Row
@@ -31,7 +31,7 @@ CLIPS = 12  # of the test split; the first half of them is the row of recorded m
 
 # What is measured of a saved recording differs by the file's rounding (six digits, or float32) alone: under a
 # micrometre and 0.0001 degrees; beat constancy and jerk, which look at stillness and third
-# differences, magnify it to 0.00024 of themselves. The original files have the store's own rounding.
+# differences, magnify it to 0.00024 of themselves. The original files have the dataset's own rounding.
 NEAR = 1e-3  # relative
 SMALL = 1e-5  # absolute, for figures that are 0
 PLACE, TURN = 2e-6, 2e-4  # metres, degrees: mpjpe and mpjre, whose truth is 0
@@ -56,9 +56,7 @@ def write_corpus(folder: Path, save: Callable[[Motion, Path], object], *, second
         save(recorded(k), folder / f"take{k}.bvh")
         write_wav(folder / f"take{k}.wav", voice(seconds, seed=k)[0])
         test = k < CLIPS
-        lines.append(
-            f"take{k}.bvh,{('joy', 'anger')[k % 2]},{'Ben' if test else 'Ada'},{'test' if test else 'train'}"
-        )
+        lines.append(f"take{k}.bvh,{('joy', 'anger')[k % 2]},{'Ben' if test else 'Ada'},{'test' if test else 'train'}")
     (folder / "labels.csv").write_text("\n".join(lines) + "\n")
     return folder
 
@@ -72,12 +70,12 @@ def without_fingers(motion: Motion, path: Path) -> None:
 
 
 @pytest.fixture(scope="module", params=[with_fingers, without_fingers])
-def corpus(request, tmp_path_factory) -> tuple[Path, Store]:
-    """A corpus and its store; one of a rig with fingers, one of a rig without."""
+def corpus(request, tmp_path_factory) -> tuple[Path, GestureDataset]:
+    """A corpus and its dataset; one of a rig with fingers, one of a rig without."""
     folder = tmp_path_factory.mktemp("truth")
     write_corpus(folder / "corpus", request.param)
     prepare([("folder", folder / "corpus")], folder / "store", quiet=True)
-    return folder / "corpus", Store(folder / "store")
+    return folder / "corpus", GestureDataset(folder / "store")
 
 
 def check(real: Row, theirs: Row, *, near: float = NEAR) -> None:
@@ -95,24 +93,27 @@ def check(real: Row, theirs: Row, *, near: float = NEAR) -> None:
 
 
 def test_truth_has_the_figures_of_the_recorded_motion(corpus, tmp_path):
-    source, store = corpus
-    material = choose(store, "test", clips=100, seed=0)
-    body, folders = Recordings(store), {}
+    source, dataset = corpus
+    material = choose(dataset, "test", clips=100, seed=0)
+    body, folders = Recordings(dataset), {}
     for item in material.speech:
         own, name = body.motion(item), file_name(item.id).removesuffix(".bvh")
         ways = {
-            "bvh": own.save, "npz": own.save, "glb": own.save, "vrma": own.save,
+            "bvh": own.save,
+            "npz": own.save,
+            "glb": own.save,
+            "vrma": own.save,
             "sixty": lambda path, own=own: own.resample(60).save(path),
             "seated": lambda path, own=own: seat(own).save(path),
             "mixamo": lambda path, own=own: to_rig(own, "mixamo").save(path),
             "original": lambda path, name=name: shutil.copy(source / f"{name}.bvh", path),
-        }  # fmt: skip
+        }
         for way, save in ways.items():
             folder = folders.setdefault(way, tmp_path / way)
             folder.mkdir(exist_ok=True)
             save(folder / f"{name}.{way if way in ('npz', 'glb', 'vrma') else 'bvh'}")
     systems = [FolderSystem(folder) for folder in folders.values()]
-    report = evaluate(systems, store, baselines=False, quiet=True)
+    report = evaluate(systems, dataset, baselines=False, quiet=True)
     rows = {row.name: row for row in report.rows}
     for way in folders:
         check(rows[FLOOR], rows[way], near=EXACT if way == "original" else NEAR)

@@ -52,9 +52,7 @@ def test_faithfulness_is_the_share_of_cells_and_each_share_holds_the_smaller_one
     shown = {}
     for share in (0.0, 0.25, 0.5, 0.75, 1.0):
         constraint = Constraint.none(240)
-        propose(
-            constraint, [reference((0, 240), 240)], faithfulness=share, step=4, rng=np.random.default_rng(3)
-        )
+        propose(constraint, [reference((0, 240), 240)], faithfulness=share, step=4, rng=np.random.default_rng(3))
         shown[share] = constraint.mask
     inside = slice(6, 234)
     assert not shown[0.0].any()

@@ -30,7 +30,7 @@ slow = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def folder(tiny_run, mini_store, tmp_path_factory):
+def folder(tiny_run, mini_dataset, tmp_path_factory):
     """A tiny model of exges with its base."""
     import shutil
 
@@ -40,9 +40,9 @@ def folder(tiny_run, mini_store, tmp_path_factory):
     for stage in ("alignment", "tokenizer"):
         shutil.copytree(tiny_run / stage, run / stage)
     for stage in ("retrieval", "denoiser"):
-        train(mini_store, run, preset="tiny", stage=stage)
-    out = export(run, mini_store, tmp_path_factory.mktemp("models") / "mine")
-    cospeech.build_base(mini_store, out / "base", model=out / "retrieval", quiet=True)
+        train(mini_dataset, run, preset="tiny", stage=stage)
+    out = export(run, mini_dataset, tmp_path_factory.mktemp("models") / "mine")
+    cospeech.build_library(mini_dataset, out / "base", model=out / "retrieval", quiet=True)
     config = json.loads((out / "config.json").read_text())
     (out / "config.json").write_text(json.dumps({**config, "base": "base"}))
     return out
@@ -64,12 +64,12 @@ def clip(seconds: float, seed: int = 0) -> Motion:
     return gesturing(seconds, seed=seed)
 
 
-def pinned_clip(store, frames: int) -> Motion:
-    """Real motion of the store, standing."""
-    from cospeech.data.dataset import Store
+def pinned_clip(dataset, frames: int) -> Motion:
+    """Real motion of the dataset, standing."""
+    from cospeech.data.dataset import GestureDataset
     from cospeech.motion.procedural.posture import stand
 
-    opened = Store(store)
+    opened = GestureDataset(dataset)
     item = opened.select(kind="motion")[0]
     return stand(CODEC.decode(opened.motion(item)[:frames]))
 
@@ -116,8 +116,8 @@ def test_it_explains_itself(model, speech):
 
 
 @slow
-def test_pins_are_met_exactly_and_the_rest_moves_on(model, speech, mini_store):
-    wanted = pinned_clip(mini_store, 45)
+def test_pins_are_met_exactly_and_the_rest_moves_on(model, speech, mini_dataset):
+    wanted = pinned_clip(mini_dataset, 45)
     pin = Pin(wanted, 2.0, 3.5, ("left-arm",))
     motion = model.generate(speech, face=False, pins=[pin])
     joints = joint_indices(["left-arm"])
@@ -131,8 +131,8 @@ def test_pins_are_met_exactly_and_the_rest_moves_on(model, speech, mini_store):
 
 
 @slow
-def test_a_pose_is_held(model, speech, mini_store):
-    pose = pinned_clip(mini_store, 1)
+def test_a_pose_is_held(model, speech, mini_dataset):
+    pose = pinned_clip(mini_dataset, 1)
     motion = model.generate(speech, face=False, pins=[Pin(pose, 1.0, 2.0, ("head",))])
     joints = joint_indices(["head"])
     np.testing.assert_allclose(
@@ -141,8 +141,8 @@ def test_a_pose_is_held(model, speech, mini_store):
 
 
 @slow
-def test_two_pins_and_a_start_pose_are_all_met(model, speech, mini_store):
-    wanted = pinned_clip(mini_store, 60)
+def test_two_pins_and_a_start_pose_are_all_met(model, speech, mini_dataset):
+    wanted = pinned_clip(mini_dataset, 60)
     pins = [
         Pin(wanted[:30], 1.0, 2.0, ("left-arm",)),
         Pin(wanted[10:40], 2.2, 3.2, ("left-arm",)),
@@ -159,8 +159,8 @@ def test_two_pins_and_a_start_pose_are_all_met(model, speech, mini_store):
 
 
 @slow
-def test_a_pin_at_another_rate_is_met(model, speech, mini_store):
-    wanted = pinned_clip(mini_store, 45)
+def test_a_pin_at_another_rate_is_met(model, speech, mini_dataset):
+    wanted = pinned_clip(mini_dataset, 45)
     fast = wanted.resample(60.0)
     joints = joint_indices(["right-arm"])
     motion = model.generate(speech, face=False, pins=[Pin(fast, 2.0, 3.4, ("right-arm",))])
@@ -169,14 +169,14 @@ def test_a_pin_at_another_rate_is_met(model, speech, mini_store):
 
 
 @slow
-def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_store):
+def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_dataset):
     """Even if the pinned motion bends at the hips: the chest's direction in the world is what counts."""
     from dataclasses import replace
 
     from cospeech.core.rotation import axis_rotation
     from cospeech.motion.kinematics import global_rotations
 
-    clip_ = pinned_clip(mini_store, 30)
+    clip_ = pinned_clip(mini_dataset, 30)
     rotations = clip_.rotations.copy()
     rotations[:, 0] = rotations[:, 0] @ axis_rotation("X", np.deg2rad(25.0))
     bent = replace(clip_, rotations=rotations)
@@ -191,9 +191,9 @@ def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_store):
     ("start", "end", "frames", "message"),
     [(2.0, 4.0, 30, "lasts 1.00 s"), (5.0, 9.0, 1, "not within"), (-1.0, 2.0, 1, "not within")],
 )
-def test_pins_that_cannot_be(model, speech, mini_store, start, end, frames, message):
+def test_pins_that_cannot_be(model, speech, mini_dataset, start, end, frames, message):
     with pytest.raises(UserError, match=message):
-        model.generate(speech, pins=[Pin(pinned_clip(mini_store, frames), start, end)])
+        model.generate(speech, pins=[Pin(pinned_clip(mini_dataset, frames), start, end)])
 
 
 @slow
@@ -241,10 +241,10 @@ def test_a_constraint_file_must_be_long_enough(folder, speech, tmp_path):
 
 
 @slow
-def test_a_base_of_another_embedding_is_refused(folder, mini_store, tmp_path):
+def test_a_base_of_another_embedding_is_refused(folder, mini_dataset, tmp_path):
     from base_data import FakeEmbedder
 
-    cospeech.build_base(mini_store, tmp_path / "other", model=FakeEmbedder(), quiet=True)
+    cospeech.build_library(mini_dataset, tmp_path / "other", model=FakeEmbedder(), quiet=True)
     with pytest.raises(UserError, match="--base-model"):
         load(folder, base=tmp_path / "other")
     with pytest.raises(UserError, match="made with the embedding fake"):
@@ -270,7 +270,7 @@ def test_a_damaged_shard_costs_its_own_gestures_alone(folder, speech, tmp_path, 
 
 @slow
 def test_methods_without_retrieval_say_so(tiny_model, speech, folder):
-    with pytest.raises(UserError, match="takes no motion base"):
+    with pytest.raises(UserError, match="takes no gesture library"):
         load(tiny_model, base=folder / "base")
     with pytest.raises(UserError, match="no faithfulness and no constraint"):
         cospeech.generate(speech, model=tiny_model, faithfulness=0.5)

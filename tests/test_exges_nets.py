@@ -21,9 +21,22 @@ from cospeech.methods.exges.retrieval_network import (  # noqa: E402
 )
 
 SMALL = DenoiserConfig(
-    features=48, channels=15, joints=3, latent=6, downsample=2, window=8, styles=2, width=16, heads=2,
-    hidden=32, depth=2, speech_width=16, speech_heads=2, speech_hidden=32, dropout=0.0,
-)  # fmt: skip
+    features=48,
+    channels=15,
+    joints=3,
+    latent=6,
+    downsample=2,
+    window=8,
+    styles=2,
+    width=16,
+    heads=2,
+    hidden=32,
+    depth=2,
+    speech_width=16,
+    speech_heads=2,
+    speech_hidden=32,
+    dropout=0.0,
+)
 OWNER = torch.tensor([0] * 6 + [1] * 6 + [2] * 3)
 
 
@@ -57,11 +70,16 @@ def inputs(size: int = 3) -> dict[str, torch.Tensor]:
     torch.manual_seed(1)
     angle = torch.linspace(0.1, 1.4, size)
     return {
-        "x": torch.randn(size, 8, 6), "alpha": angle.cos(), "sigma": angle.sin(),
-        "pose": torch.randn(size, 16, 15), "mask": (torch.rand(size, 16, 3) < 0.5).float(),
-        "speech": torch.randn(size, 8, 16), "emotion": torch.rand(size, 10), "style": torch.rand(size, 2),
+        "x": torch.randn(size, 8, 6),
+        "alpha": angle.cos(),
+        "sigma": angle.sin(),
+        "pose": torch.randn(size, 16, 15),
+        "mask": (torch.rand(size, 16, 3) < 0.5).float(),
+        "speech": torch.randn(size, 8, 16),
+        "emotion": torch.rand(size, 10),
+        "style": torch.rand(size, 2),
         "intensity": torch.rand(size, 2),
-    }  # fmt: skip
+    }
 
 
 def test_a_fresh_denoiser_is_the_best_linear_one():
@@ -116,11 +134,18 @@ def test_a_denoiser_learns_to_use_a_constraint():
         x = pose.reshape(32, 8, 30) @ way
         angle = torch.rand(32) * 1.5
         batch = {
-            "x": x, "noise": torch.randn_like(x), "alpha": angle.cos(), "sigma": angle.sin(), "pose": pose,
-            "mask": torch.ones(32, 16, 3), "features": torch.zeros(32, 16, 48),
-            "emotion": torch.zeros(32, 10), "style": torch.zeros(32, 2), "intensity": torch.zeros(32, 2),
+            "x": x,
+            "noise": torch.randn_like(x),
+            "alpha": angle.cos(),
+            "sigma": angle.sin(),
+            "pose": pose,
+            "mask": torch.ones(32, 16, 3),
+            "features": torch.zeros(32, 16, 48),
+            "emotion": torch.zeros(32, 10),
+            "style": torch.zeros(32, 2),
+            "intensity": torch.zeros(32, 2),
             "valid": torch.ones(32, 8, dtype=torch.bool),
-        }  # fmt: skip
+        }
         loss, terms = denoiser_loss(net, batch)
         errors[step] = float(loss.detach())
         optimizer.zero_grad()

@@ -17,15 +17,9 @@ from torch import nn
 import cospeech
 from corpus_data import voice
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load, read_config
-from cospeech.methods.contextual.export import (
-    TorchNetworks,
-    _write_rest,
-    export_contextual,
-    load_run,
-    round_for_export,
-)
+from cospeech.methods.contextual.export import TorchNetworks, _write_rest, export_contextual, load_run, round_for_export
 from cospeech.methods.contextual.model import OnnxNetworks
 from cospeech.methods.contextual.network import Generator, GeneratorConfig
 from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
@@ -100,7 +94,7 @@ def test_what_the_first_layer_leaves_over(exported, original, length):
     np.testing.assert_allclose(made[given == 1], known[given == 1], atol=1e-6)
 
 
-def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
+def test_residual_of_every_layer(tiny_run, mini_dataset, tmp_path):
     """The paper's residual generator, layer by layer (weights as they were learned), and one without any."""
     tokenizer, described = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[1]
     for kind, weights in (("codes", "float32"), ("none", "int8")):
@@ -116,7 +110,7 @@ def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
         text = {**described, "config": asdict(network.config)}
         (run / "config.json").write_text(json.dumps(text))
         runs, out = (tiny_run / "tokenizer", run), tmp_path / f"{kind}-model"
-        export_contextual(*runs, Store(mini_store), out, weights=weights)
+        export_contextual(*runs, GestureDataset(mini_dataset), out, weights=weights)
         networks = OnnxNetworks(ModelFolder(out, read_config(out)))
         same = load_run(run)[0]
         round_for_export(tokenizer, same, weights)
@@ -132,12 +126,10 @@ def test_residual_of_every_layer(tiny_run, mini_store, tmp_path):
                     made = networks.residual(codes, layer, speech, condition)
                     close(made, torches.residual(codes, layer, speech, condition))
         assert len(load(out).generate(Speech(voice(3.0, seed=1)[0]))) == 90
-    sizes = [
-        sum(path.stat().st_size for path in folder.glob("*coder.onnx")) for folder in tmp_path.glob("*-model")
-    ]
+    sizes = [sum(path.stat().st_size for path in folder.glob("*coder.onnx")) for folder in tmp_path.glob("*-model")]
     assert max(sizes) > 1.5 * min(sizes)  # both have the same tokenizer
     with pytest.raises(UserError, match="weights are kept as int8, float16, float32; got 'int4'"):
-        export_contextual(*runs, Store(mini_store), tmp_path / "four", weights="int4")
+        export_contextual(*runs, GestureDataset(mini_dataset), tmp_path / "four", weights="int4")
 
 
 @pytest.mark.parametrize("length", [*LENGTHS, 5000])
@@ -150,9 +142,9 @@ def test_decoder(exported, original, length):
 
 
 @pytest.mark.parametrize("length", LENGTHS)
-def test_encoder(exported, original, mini_store, length):
-    store = Store(mini_store)
-    motion = np.concatenate([store.motion(item) for item in store.select(split="train")])[: length * 4]
+def test_encoder(exported, original, mini_dataset, length):
+    dataset = GestureDataset(mini_dataset)
+    motion = np.concatenate([dataset.motion(item) for item in dataset.select(split="train")])[: length * 4]
     made, true = exported.encode(motion), original.encode(motion)
     assert made.shape == true.shape == (length, exported.layers)
     assert (made == true).mean() > 0.99  # a tie may fall either way
@@ -215,13 +207,19 @@ def test_the_config_says_what_is_in_the_folder(tiny_model):
     assert config["made_pairs"] is True
     assert config["trained_on"] == ["train"]
     assert config["config"] == {
-        "codes": 32, "layers": 2, "downsample": 4, "features": 48, "words": 0, "width": 32,
-        "quantised": True, "residual": "latent",
-    }  # fmt: skip
+        "codes": 32,
+        "layers": 2,
+        "downsample": 4,
+        "features": 48,
+        "words": 0,
+        "width": 32,
+        "quantised": True,
+        "residual": "latent",
+    }
     assert {path.name for path in tiny_model.iterdir()} >= {f"{name}.onnx" for name in GRAPHS}
 
 
-def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_store, tmp_path):
+def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_dataset, tmp_path):
     rest = ModelFolder(tiny_model, {}).arrays("rest")
     assert set(rest) == {"AnBh", "HeGa"}
     for tokens in rest.values():
@@ -234,13 +232,13 @@ def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_store, tmp_
             shown.append(x[0].numpy())
             return torch.zeros(1, 6, 2).long()
 
-    store = Store(mini_store)
-    _write_rest(Watching(), store, ["HeGa"], tmp_path)
+    dataset = GestureDataset(mini_dataset)
+    _write_rest(Watching(), dataset, ["HeGa"], tmp_path)
     (pose,) = shown
     assert np.ptp(pose, axis=0).max() < 1e-6  # one pose, held
     heights = [
-        wrists_in_chest(Codec().decode(store.motion(item)))[..., 1].mean(1)
-        for item in store.select(kind="motion")
+        wrists_in_chest(Codec().decode(dataset.motion(item)))[..., 1].mean(1)
+        for item in dataset.select(kind="motion")
         if item.speaker == "HeGa"
     ]
     own = wrists_in_chest(Codec().decode(pose))[0, :, 1].mean()
@@ -248,43 +246,43 @@ def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_store, tmp_
 
 
 def test_rounding_once_is_rounding_for_good():
-    for store in ("int8", "float16"):
+    for dataset in ("int8", "float16"):
         torch.manual_seed(0)
         network = nn.Sequential(nn.Linear(80, 96), nn.Conv1d(96, 64, 3), nn.Linear(4, 4))
         before = {name: value.clone() for name, value in network.state_dict().items()}
-        round_weights(network, store)
+        round_weights(network, dataset)
         once = {name: value.clone() for name, value in network.state_dict().items()}
-        round_weights(network, store)
+        round_weights(network, dataset)
         for name, value in network.state_dict().items():
             torch.testing.assert_close(value, once[name], atol=1e-7, rtol=1e-6)
             change = (once[name] - before[name]).abs().max()
-            assert change <= before[name].abs().max() / (250 if store == "int8" else 1000)
+            assert change <= before[name].abs().max() / (250 if dataset == "int8" else 1000)
             assert (change > 0) == (value.numel() >= 4096)
 
 
 def test_weights_that_were_not_rounded_are_refused(tmp_path):
     """Otherwise the graph would quietly be another network than the one that was measured."""
     network = nn.Linear(80, 96)
-    for store in ("int8", "float16"):
+    for dataset in ("int8", "float16"):
         with pytest.raises(ValueError, match="was not rounded for storage; call round_weights first"):
-            export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {}, tmp_path / "a.onnx", store=store)
+            export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {}, tmp_path / "a.onnx", dataset=dataset)
     assert not list(tmp_path.iterdir())
 
 
 def test_storage_saves_space_and_computes_the_same(tmp_path):
     torch.manual_seed(0)
     sizes, x = [], np.random.default_rng(0).normal(size=(5, 80)).astype(np.float32)
-    for store in ("float32", "float16", "int8"):
+    for dataset in ("float32", "float16", "int8"):
         network = nn.Sequential(nn.Linear(80, 96), nn.GELU(), nn.Linear(96, 50))
-        round_weights(network, store)
-        path = tmp_path / f"{store}.onnx"
-        export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {"x": {0: "batch"}}, path, store=store)
+        round_weights(network, dataset)
+        path = tmp_path / f"{dataset}.onnx"
+        export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {"x": {0: "batch"}}, path, dataset=dataset)
         with torch.no_grad():
             np.testing.assert_allclose(Graph(path)(x), network(torch.from_numpy(x)).numpy(), atol=1e-5)
         sizes.append(path.stat().st_size)
     assert all(after < 0.7 * before for before, after in pairwise(sizes))
 
 
-def test_a_run_without_weights_cannot_be_exported(tmp_path, mini_store):
+def test_a_run_without_weights_cannot_be_exported(tmp_path, mini_dataset):
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        cospeech.export(tmp_path, tmp_path / "model", store=mini_store)
+        cospeech.export(tmp_path, tmp_path / "model", dataset=mini_dataset)

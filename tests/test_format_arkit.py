@@ -30,16 +30,13 @@ def test_columns_are_the_apps_own():
     assert len(LIVE_LINK_SHAPES) == 52
     assert sorted(name.lower() for name in LIVE_LINK_SHAPES) == sorted(name.lower() for name in ARKIT_NAMES)
     header = ",".join((*LIVE_LINK_SHAPES, *LIVE_LINK_ROTATIONS))
-    assert header.startswith(
-        "EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft"
-    )
-    assert (
-        "JawForward,JawRight,JawLeft,JawOpen,MouthClose,MouthFunnel,MouthPucker,MouthRight,MouthLeft"
-        in header
-    )
+    assert header.startswith("EyeBlinkLeft,EyeLookDownLeft,EyeLookInLeft,EyeLookOutLeft,EyeLookUpLeft,EyeSquintLeft")
+    assert "JawForward,JawRight,JawLeft,JawOpen,MouthClose,MouthFunnel,MouthPucker,MouthRight,MouthLeft" in header
     assert "MouthRollLower,MouthRollUpper,MouthShrugLower,MouthShrugUpper,MouthPressLeft" in header
-    assert header.endswith("TongueOut,HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,"
-                           "RightEyeYaw,RightEyePitch,RightEyeRoll")  # fmt: skip
+    assert header.endswith(
+        "TongueOut,HeadYaw,HeadPitch,HeadRoll,LeftEyeYaw,LeftEyePitch,LeftEyeRoll,"
+        "RightEyeYaw,RightEyePitch,RightEyeRoll"
+    )
 
 
 def test_face_head_and_eyes_come_back(tmp_path):
@@ -55,14 +52,9 @@ def test_face_head_and_eyes_come_back(tmp_path):
     neck, head, eye = (CANONICAL_NAMES.index(name) for name in ("neck", "head", "left_eye"))
     whole = motion.rotations[:, neck] @ motion.rotations[:, head]
     assert (
-        geodesic(
-            (again.rotations[:, neck] @ again.rotations[:, head]).astype(float), whole.astype(float)
-        ).max()
-        < 1e-4
+        geodesic((again.rotations[:, neck] @ again.rotations[:, head]).astype(float), whole.astype(float)).max() < 1e-4
     )
-    assert (
-        geodesic(again.rotations[:, eye].astype(float), motion.rotations[:, eye].astype(float)).max() < 1e-4
-    )
+    assert geodesic(again.rotations[:, eye].astype(float), motion.rotations[:, eye].astype(float)).max() < 1e-4
 
 
 @pytest.mark.parametrize("fps", [24.0, 30.0, 60.0])
@@ -127,9 +119,7 @@ def test_keypoints_in_an_image(tmp_path):
     np.testing.assert_allclose(points.points, expected, atol=0.006)
     middle = project(np.array([0.0, 1.0, 0.0]), size=(640, 360), camera=(0.0, 1.0, 4.0))
     np.testing.assert_allclose(middle, [320, 180])
-    left, high = project(
-        np.array([[0.5, 1.0, 0.0], [0.0, 1.5, 0.0]]), size=(640, 360), camera=(0.0, 1.0, 4.0)
-    )
+    left, high = project(np.array([[0.5, 1.0, 0.0], [0.0, 1.5, 0.0]]), size=(640, 360), camera=(0.0, 1.0, 4.0))
     assert left[0] > 320  # the person's left at the right of the image
     assert high[1] < 180
     top = 4.0 * np.tan(np.radians(35.0 / 2))

@@ -55,9 +55,7 @@ def test_small_file(tmp_path):
     np.testing.assert_allclose(motion.rotations[0, 0], expected, atol=1e-6)
     expected = euler_to_matrix(np.radians([[40.0, 50, 60]]), "YXZ")[0]
     np.testing.assert_allclose(motion.rotations[0, 1], expected, atol=1e-6)
-    np.testing.assert_allclose(
-        motion.rotations[0, 2], euler_to_matrix(np.radians([[70.0, 80]]), "XY")[0], atol=1e-6
-    )
+    np.testing.assert_allclose(motion.rotations[0, 2], euler_to_matrix(np.radians([[70.0, 80]]), "XY")[0], atol=1e-6)
 
 
 def test_corpus_clips_round_trip_within_half_a_millimetre(tmp_path):
@@ -86,9 +84,7 @@ def test_unit_is_guessed_from_the_body(tmp_path, unit):
     motion = canonical_motion(3)
     again = load_bvh(save_bvh(motion, tmp_path / "a.bvh", unit=unit))
     np.testing.assert_allclose(again.translation, motion.translation, atol=1e-4)
-    np.testing.assert_allclose(
-        load_bvh(tmp_path / "a.bvh", unit=unit).translation, motion.translation, atol=1e-4
-    )
+    np.testing.assert_allclose(load_bvh(tmp_path / "a.bvh", unit=unit).translation, motion.translation, atol=1e-4)
 
 
 def test_z_up_is_turned(tmp_path):
@@ -101,9 +97,7 @@ def test_z_up_is_turned(tmp_path):
         again = load_bvh(tmp_path / "z.bvh", up=up)
         place = [again.skeleton.index(name) for name in motion.skeleton.names]
         np.testing.assert_allclose(again.positions[:, place], motion.positions, atol=1e-4)
-    np.testing.assert_allclose(
-        load_bvh(tmp_path / "z.bvh", up="y").translation, tilted.translation, atol=1e-5
-    )
+    np.testing.assert_allclose(load_bvh(tmp_path / "z.bvh", up="y").translation, tilted.translation, atol=1e-5)
 
 
 def test_positions_on_other_joints(tmp_path):
@@ -124,9 +118,7 @@ def test_positions_on_other_joints(tmp_path):
 def test_written_files_suit_animation_tools(tmp_path):
     motion = canonical_motion(4)
     text = save_bvh(motion, tmp_path / "a.bvh").read_text()
-    assert text.startswith(
-        "HIERARCHY\nROOT pelvis\n{\n\tOFFSET 0.000000 0.000000 0.000000\n\tCHANNELS 6 Xposition"
-    )
+    assert text.startswith("HIERARCHY\nROOT pelvis\n{\n\tOFFSET 0.000000 0.000000 0.000000\n\tCHANNELS 6 Xposition")
     leaves = sum(not children for children in motion.skeleton.children)
     assert text.count("End Site") == leaves == 15
     assert "Frame Time: 0.03333333\n" in text
@@ -170,11 +162,23 @@ def test_angles_pass_the_gimbal_lock_without_jumps():
 @pytest.mark.parametrize(
     ("text", "fps"),
     [
-        ("0.0333333", 30), ("0.033333", 30), ("0.0333", 30), ("0.033", 30), ("3.333333e-02", 30),
-        ("0.008333", 120), ("0.0083333", 120), ("0.016667", 60), ("0.04", 25), ("0.0416667", 24),
-        ("0.03336667", 30000 / 1001), ("0.01", 100), ("0.1", 10), ("0.02", 50), ("0.005", 200),
+        ("0.0333333", 30),
+        ("0.033333", 30),
+        ("0.0333", 30),
+        ("0.033", 30),
+        ("3.333333e-02", 30),
+        ("0.008333", 120),
+        ("0.0083333", 120),
+        ("0.016667", 60),
+        ("0.04", 25),
+        ("0.0416667", 24),
+        ("0.03336667", 30000 / 1001),
+        ("0.01", 100),
+        ("0.1", 10),
+        ("0.02", 50),
+        ("0.005", 200),
     ],
-)  # fmt: skip
+)
 def test_frame_times_are_rounded_numbers(tmp_path, text, fps):
     motion = load_bvh(write(tmp_path / "a.bvh", SMALL.replace("0.0333333", text)))
     assert motion.fps == pytest.approx(fps, rel=1e-9)
@@ -272,10 +276,7 @@ def test_deep_and_wide_skeletons(tmp_path):
     names = tuple(f"j{i}" for i in range(count))
     offsets = np.full((count, 3), 0.01)
     motion = Motion(
-        Skeleton(names, tuple(range(-1, count - 1)), offsets),
-        30.0,
-        smooth_rotations(2, count),
-        np.zeros((2, 3)),
+        Skeleton(names, tuple(range(-1, count - 1)), offsets), 30.0, smooth_rotations(2, count), np.zeros((2, 3))
     )
     again = load_bvh(save_bvh(motion, tmp_path / "deep.bvh", unit="m"), unit="m")
     np.testing.assert_allclose(again.positions, motion.positions, atol=1e-3)

@@ -220,9 +220,7 @@ def test_rest_rotations_scales_and_armatures_drop_out(tmp_path):
         shift = (frame.T @ (rest[joint] - origin)) * size
         nodes.append(
             writer.node(
-                name=skeleton.names[joint],
-                translation=shift.tolist(),
-                rotation=xyzw(frame.T @ own[joint]).tolist(),
+                name=skeleton.names[joint], translation=shift.tolist(), rotation=xyzw(frame.T @ own[joint]).tolist()
             )
         )
         local = np.swapaxes(above, -1, -2) @ world[:, joint] @ own[joint]

@@ -96,15 +96,7 @@ def test_broken_files_are_user_errors(tmp_path, suffix):
     """Cut anywhere, overwritten, garbage, empty: a one-line UserError or a sound motion, nothing else."""
     whole = saved(tmp_path, suffix).read_bytes()
     rng = np.random.default_rng(0)
-    broken = [
-        b"",
-        b"\0",
-        b"\n",
-        whole[:1],
-        bytes(rng.integers(0, 256, 500, dtype=np.uint8)),
-        b"{}",
-        b"[" * 100_000,
-    ]
+    broken = [b"", b"\0", b"\n", whole[:1], bytes(rng.integers(0, 256, 500, dtype=np.uint8)), b"{}", b"[" * 100_000]
     broken += [whole[: int(length)] for length in rng.integers(1, len(whole), 12)]
     broken += [whole[: int(length)] for length in rng.integers(1, min(len(whole), 2000), 12)]
     for _ in range(50):

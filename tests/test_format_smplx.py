@@ -97,8 +97,10 @@ def test_generated_motion_has_the_layout_of_the_field(tmp_path):
     motion = canonical_motion(7)
     save_motion(motion, tmp_path / "made.npz")
     with np.load(tmp_path / "made.npz") as file:
-        assert {key: (file[key].dtype.str.lstrip("<") if file[key].dtype.kind != "U" else file[key].dtype.str)
-                for key in file.files}.keys() == LAYOUT.keys()  # fmt: skip
+        assert {
+            key: (file[key].dtype.str.lstrip("<") if file[key].dtype.kind != "U" else file[key].dtype.str)
+            for key in file.files
+        }.keys() == LAYOUT.keys()
         assert list(file.files) == list(LAYOUT)
         for key, (dtype, shape) in LAYOUT.items():
             assert file[key].dtype == np.dtype(dtype), key

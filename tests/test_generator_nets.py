@@ -15,9 +15,21 @@ from cospeech.nn.quantizer import ResidualQuantizer
 torch.set_num_threads(1)
 
 CONFIG = GeneratorConfig(
-    features=12, codes=20, layers=3, latent=6, styles=2, width=16, heads=2, hidden=32, depth=2,
-    residual_depth=1, speech_width=16, speech_hidden=32, speech_heads=2, fusion="both",
-)  # fmt: skip
+    features=12,
+    codes=20,
+    layers=3,
+    latent=6,
+    styles=2,
+    width=16,
+    heads=2,
+    hidden=32,
+    depth=2,
+    residual_depth=1,
+    speech_width=16,
+    speech_hidden=32,
+    speech_heads=2,
+    fusion="both",
+)
 CODES = replace(CONFIG, residual="codes")
 WHOLE = replace(CONFIG, mask_low=1.0, prefix=0.0, suffix=0.0)
 
@@ -68,9 +80,7 @@ def test_of_what_is_asked_eight_in_ten_are_masked_one_is_wrong_one_is_right():
 def test_the_ratio_is_drawn_between_its_bounds():
     torch.manual_seed(0)
     config = replace(CONFIG, prefix=0.0, suffix=0.0)
-    _, asked = mask_tokens(
-        torch.zeros(2000, 56, dtype=torch.long), torch.ones(2000, 56, dtype=torch.bool), config
-    )
+    _, asked = mask_tokens(torch.zeros(2000, 56, dtype=torch.long), torch.ones(2000, 56, dtype=torch.bool), config)
     share = asked.float().mean(-1)
     assert 0.5 <= share.min() < 0.55
     assert 0.95 < share.max() <= 1.0
@@ -108,9 +118,7 @@ def test_padding_is_never_asked_for():
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
 def test_short_windows_can_be_masked(length):
     for _ in range(20):
-        hidden, asked = mask_tokens(
-            torch.zeros(8, length, dtype=torch.long), torch.ones(8, length).bool(), WHOLE
-        )
+        hidden, asked = mask_tokens(torch.zeros(8, length, dtype=torch.long), torch.ones(8, length).bool(), WHOLE)
         assert hidden.shape == (8, length)
         assert asked.all()
 
@@ -131,9 +139,7 @@ def test_shapes(model):
     assert (heard - words(data["features"])).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"residual": "some"}, {"fusion": "none"}, {"quantised": False, "residual": "codes"}]
-)
+@pytest.mark.parametrize("wrong", [{"residual": "some"}, {"fusion": "none"}, {"quantised": False, "residual": "codes"}])
 def test_unknown_ways_are_refused(wrong):
     with pytest.raises(ValueError, match=r"unknown|must be"):
         Generator(replace(CONFIG, **wrong))

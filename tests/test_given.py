@@ -42,7 +42,7 @@ def test_one_system_is_no_list_of_letters(run, tmp_path):
 
 
 def test_one_loaded_system(model, tmp_path):
-    with pytest.raises(UserError, match="no store"):
+    with pytest.raises(UserError, match="no dataset"):
         cospeech.evaluate(model, tmp_path)
     with pytest.raises(UserError, match="got 1, use evaluate for one"):
         cospeech.compare(model, tmp_path)

@@ -1,4 +1,4 @@
-"""The architecture, held: imports point downward, generating needs no torch, files stay short."""
+"""The architecture, held: imports point downward, generating needs no torch."""
 
 from __future__ import annotations
 
@@ -10,11 +10,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "cospeech"
-LONGEST = 400  # lines of a file
 
 # From the top down. A module imports from lines below its own and from its own part.
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -40,18 +37,28 @@ EXCEPTIONS = {
 
 # What runs when somebody generates, edits, converts or renders. Importing torch takes seconds.
 LIGHT = (
-    "__init__", "__main__", "cli", "api", "loading", "avatar", "sampling", "motion", "data", "core",
-    "methods.base", "methods.model_folder", "methods.conditioning", "methods.editing",
-    "methods.postprocessing", "gesture_library", "video", "speech",
-)  # fmt: skip
+    "__init__",
+    "__main__",
+    "cli",
+    "api",
+    "loading",
+    "avatar",
+    "sampling",
+    "motion",
+    "data",
+    "core",
+    "methods.base",
+    "methods.model_folder",
+    "methods.conditioning",
+    "methods.editing",
+    "methods.postprocessing",
+    "gesture_library",
+    "video",
+    "speech",
+)
 LIGHT_IN_METHODS = ("model", "sampling", "graphs", "keypoint_model")
 # Within light packages, what needs torch and is imported only on request or by training.
-TORCH = (
-    "video.training",
-    "speech.encoders.hub",
-    "speech.encoders.speech_encoder",
-    "speech.encoders.word_encoder",
-)
+TORCH = ("video.training", "speech.encoders.hub", "speech.encoders.speech_encoder", "speech.encoders.word_encoder")
 HEAVY = ("torch", "onnx", "onnxscript", "transformers", "huggingface_hub")
 
 # Lazy imports of what imports torch, each with its reason.
@@ -152,9 +159,7 @@ def test_every_module_stands_in_a_layer():
 
 def test_imports_point_downward():
     wrong = [
-        f"{item.module}:{item.line} imports {item.target}"
-        for item in imports()
-        if item.inside and not allowed(item)
+        f"{item.module}:{item.line} imports {item.target}" for item in imports() if item.inside and not allowed(item)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -228,25 +233,3 @@ def test_no_print():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "print"
     ]
     assert not wrong, f"print in {', '.join(wrong)}; use progress.note"
-
-
-def files() -> list[Path]:
-    found = [
-        path
-        for folder in ("src", "tests", "benchmarks", "scripts")
-        for pattern in ("*.py", "*.js", "*.mjs", "*.css", "*.html", "*.glsl")
-        for path in (ROOT / folder).rglob(pattern)
-    ]
-    return sorted(path for path in found if "egg-info" not in str(path) and "node_modules" not in path.parts)
-
-
-@pytest.mark.parametrize("folder", ["src", "tests", "benchmarks", "scripts"])
-def test_files_are_short(folder):
-    """A file over 400 lines wants to be two."""
-    long = [
-        f"{path.relative_to(ROOT)}: {lines} lines"
-        for path in files()
-        if path.is_relative_to(ROOT / folder)
-        and (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST
-    ]
-    assert not long, "\n".join(long)

@@ -11,11 +11,11 @@ import pytest
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import matrix_from_6d
-from cospeech.data.dataset import kept_out
-from cospeech.data.prepare import open_store
+from cospeech.data.dataset import held_out
+from cospeech.data.prepare import open_dataset
 from cospeech.loading import load, shipped
 from cospeech.methods.evaluators.model import load_classifier, load_extractors
-from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.model_folder import evaluator_folder
 from cospeech.motion.codec import Codec
 from cospeech.motion.kinematics import forward
 from cospeech.motion.skeleton import canonical_skeleton
@@ -25,10 +25,10 @@ torch = pytest.importorskip("torch")
 
 from cospeech.methods.evaluators.train import (  # noqa: E402
     UpperBodies,
-    export_judge,
+    export_evaluator,
     fit_classifier,
     fit_extractor,
-    load_judge_run,
+    load_evaluator_run,
 )
 from cospeech.methods.presets import PRESETS  # noqa: E402
 from cospeech.methods.training_runs import export, train  # noqa: E402
@@ -37,18 +37,18 @@ from cospeech.training.onnx_export import export_graph  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def store(mini_store):
-    return open_store(mini_store)
+def dataset(mini_dataset):
+    return open_dataset(mini_dataset)
 
 
 @pytest.fixture(scope="module")
-def motion(store):
-    return Codec().decode(store.motion(store.select(kind="motion")[0]))
+def motion(dataset):
+    return Codec().decode(dataset.motion(dataset.select(kind="motion")[0]))
 
 
 @pytest.fixture
-def runs(tiny_judges):
-    return tiny_judges
+def runs(tiny_evaluators):
+    return tiny_evaluators
 
 
 def test_the_upper_body_is_rotations_and_places_about_the_chest(motion):
@@ -70,28 +70,28 @@ def test_the_upper_body_does_not_see_where_somebody_stands(motion):
         upper_body(motion.resample(25))
 
 
-def test_windows_are_of_the_split_and_the_same_again(store):
-    windows = UpperBodies(store, splits=("train",), window=64, batch_size=6)
+def test_windows_are_of_the_split_and_the_same_again(dataset):
+    windows = UpperBodies(dataset, splits=("train",), window=64, batch_size=6)
     assert {item.split for item in windows.items} == {"train"}
-    assert {item.kind for item in windows.items} == {"motion"}  # never made pairs
+    assert {item.kind for item in windows.items} == {"motion"}  # never synthetic pairs
     a, b = windows(3, Place())["x"], windows(3, Place())["x"]
     assert a.shape == (6, 64, CHANNELS)
     assert torch.equal(a, b)
     assert not torch.equal(a, windows(4, Place())["x"])
 
 
-def test_the_classifier_never_learns_from_kept_out_clips(store):
-    windows = UpperBodies(store, splits=("train",), window=32, batch_size=4, balanced=True)
+def test_the_classifier_never_learns_from_kept_out_clips(dataset):
+    windows = UpperBodies(dataset, splits=("train",), window=32, batch_size=4, balanced=True)
     assert windows.items
-    assert not any(kept_out(item) for item in windows.items)
-    assert any(kept_out(item) for item in store.select(kind="motion"))
+    assert not any(held_out(item) for item in windows.items)
+    assert any(held_out(item) for item in dataset.select(kind="motion"))
     labels = {EMOTIONS[int(k)] for step in range(20) for k in windows(step, Place())["label"]}
     assert labels == {item.emotion for item in windows.items}
 
 
 def test_exported_judges_are_the_trained_networks(runs, motion):
     body = torch.from_numpy(upper_body(motion))
-    network, _ = load_judge_run(runs / "extractor")
+    network, _ = load_evaluator_run(runs / "extractor")
     found = load_extractors(runs / "extractor-model")
     with torch.no_grad():
         frames = network.frames(body[None, :64])[0].numpy()
@@ -99,7 +99,7 @@ def test_exported_judges_are_the_trained_networks(runs, motion):
     np.testing.assert_allclose(found["frame"].features(motion)[:16], frames, atol=2e-3)
     np.testing.assert_allclose(found["window"].features(motion)[:1], windows, atol=2e-3)
     classifier = load_classifier(runs / "emotion-classifier-model")
-    network, _ = load_judge_run(runs / "emotion-classifier")
+    network, _ = load_evaluator_run(runs / "emotion-classifier")
     with torch.no_grad():
         wanted = network(body[None, : classifier.window]).softmax(-1)[0].numpy()
     np.testing.assert_allclose(classifier(motion[: classifier.window]), wanted, atol=2e-3)
@@ -118,15 +118,15 @@ def test_rows_of_features(runs, motion):
     assert probabilities.sum() == pytest.approx(1.0)
 
 
-def test_other_weights_have_another_id(runs, store, tmp_path):
+def test_other_weights_have_another_id(runs, dataset, tmp_path):
     config = PRESETS["tiny"]
-    fit_extractor(store, tmp_path / "run", config=config.extractor, training=config.generator_training)
-    again = export_judge(tmp_path / "run", tmp_path / "again", name="extractor-model")
+    fit_extractor(dataset, tmp_path / "run", config=config.extractor, training=config.generator_training)
+    again = export_evaluator(tmp_path / "run", tmp_path / "again", name="extractor-model")
     one = load_extractors(runs / "extractor-model")["frame"].id
     assert load_extractors(again)["frame"].id == one  # the same seed, the same weights
     other = type(config.generator_training)(**{**vars(config.generator_training), "seed": 1})
-    fit_extractor(store, tmp_path / "other", config=config.extractor, training=other)
-    export_judge(tmp_path / "other", tmp_path / "other-model", name="extractor-model")
+    fit_extractor(dataset, tmp_path / "other", config=config.extractor, training=other)
+    export_evaluator(tmp_path / "other", tmp_path / "other-model", name="extractor-model")
     assert load_extractors(tmp_path / "other-model")["frame"].id != one
 
 
@@ -153,10 +153,23 @@ def test_an_extractor_of_somebody_else_sees_all_joints(tmp_path, motion):
         def forward(self, motion):
             return motion.reshape(1, -1, 4, 330).mean(2)[..., :12]
 
-    export_graph(Theirs(), (torch.zeros(1, 64, 330),), ["motion"], ["features"], {"motion": {1: "frames"}},
-                 tmp_path / "frame.onnx", store="float32")  # fmt: skip
-    config = {"format": 1, "method": "extractor", "name": "theirs", "package_version": "0.1.0",
-              "input": "smplx-6d", "config": {"latent": 12, "window": 64, "downsample": 4}}  # fmt: skip
+    export_graph(
+        Theirs(),
+        (torch.zeros(1, 64, 330),),
+        ["motion"],
+        ["features"],
+        {"motion": {1: "frames"}},
+        tmp_path / "frame.onnx",
+        weight_format="float32",
+    )
+    config = {
+        "format": 1,
+        "method": "extractor",
+        "name": "theirs",
+        "package_version": "0.1.0",
+        "input": "smplx-6d",
+        "config": {"latent": 12, "window": 64, "downsample": 4},
+    }
     (tmp_path / "config.json").write_text(json.dumps(config))
     rows = load_extractors(tmp_path)["frame"].features(motion)
     wanted = motion.rotations[:4, :2, :2].reshape(4, 12).mean(0)  # two joints' first two rows
@@ -166,17 +179,15 @@ def test_an_extractor_of_somebody_else_sees_all_joints(tmp_path, motion):
         load_extractors(tmp_path)
 
 
-def test_what_cannot_be_trained_is_told(runs, mini_store, tmp_path):
-    with pytest.raises(
-        UserError, match="unknown method 'dance'; known: contextual, exges, emotion, extractor,"
-    ):
-        train(mini_store, tmp_path, method="dance")
+def test_what_cannot_be_trained_is_told(runs, mini_dataset, tmp_path):
+    with pytest.raises(UserError, match="unknown method 'dance'; known: contextual, exges, emotion, extractor,"):
+        train(mini_dataset, tmp_path, method="dance")
     with pytest.raises(UserError, match="has one stage only"):
-        train(mini_store, tmp_path, method="extractor", stage="generator")
+        train(mini_dataset, tmp_path, method="extractor", stage="generator")
     with pytest.raises(UserError, match="no recorded motion in nowhere"):
-        train(mini_store, tmp_path, method="extractor", preset="tiny", splits=("nowhere",))
+        train(mini_dataset, tmp_path, method="extractor", preset="tiny", splits=("nowhere",))
     with pytest.raises(UserError, match="holds no trained weights yet"):
-        export_judge(tmp_path, tmp_path / "out")
+        export_evaluator(tmp_path, tmp_path / "out")
     with pytest.raises(UserError, match="name it with --store"):
         export(tmp_path, tmp_path / "out")
 
@@ -190,14 +201,14 @@ def test_training_lowers_the_loss(runs):
 
 def test_the_shipped_ones_load():
     for name, method in (("extractor", "extractor"), ("emotion-classifier", "emotion-classifier")):
-        config = judge_folder(name, method).config
+        config = evaluator_folder(name, method).config
         assert config["trained_on"] == ["train"]
         assert config["results"]
 
 
-def test_a_classifier_run_reports_known_and_unseen_people(store, tmp_path):
+def test_a_classifier_run_reports_known_and_unseen_people(dataset, tmp_path):
     config = PRESETS["tiny"]
-    fit_classifier(store, tmp_path, config=config.classifier, training=config.classifier_training)
+    fit_classifier(dataset, tmp_path, config=config.classifier, training=config.classifier_training)
     figures = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     named = {key for entry in figures for key in entry if key.startswith("val_")}
     assert {"val_unseen_accuracy", "val_unseen_balanced"} <= named

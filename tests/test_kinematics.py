@@ -69,9 +69,7 @@ def test_torch_kinematics():
     skeleton = canonical_skeleton()
     rotations, translation = smooth_rotations(4, 55), np.zeros((4, 3))
     positions = joint_positions(torch.from_numpy(rotations), torch.from_numpy(translation), skeleton)
-    np.testing.assert_allclose(
-        positions.numpy(), joint_positions(rotations, translation, skeleton), atol=1e-12
-    )
+    np.testing.assert_allclose(positions.numpy(), joint_positions(rotations, translation, skeleton), atol=1e-12)
 
 
 def test_mirror_mirrors_positions_on_a_symmetric_body():
@@ -115,11 +113,7 @@ def test_extras_of_frames_follow_the_frames():
 
 @pytest.mark.parametrize(
     ("names", "parents", "problem"),
-    [
-        (("a", "a"), (-1, 0), "unique"),
-        (("a", "b"), (0, -1), "root"),
-        (("a", "b"), (-1,), "one name"),
-    ],
+    [(("a", "a"), (-1, 0), "unique"), (("a", "b"), (0, -1), "root"), (("a", "b"), (-1,), "one name")],
 )
 def test_bad_skeletons(names, parents, problem):
     with pytest.raises(UserError, match=problem):

@@ -35,9 +35,15 @@ def test_known_beats_give_known_figures():
     assert figures.speed_mean == pytest.approx(way / motion.seconds / 2, rel=0.02)
     assert figures.still_share == pytest.approx(1 - 5 * STROKE / 6, abs=0.1)
     assert set(figures.as_dict()) == {
-        "seconds", "speed_mean", "speed_p95", "jerk", "strokes_per_minute", "still_share", "extent",
+        "seconds",
+        "speed_mean",
+        "speed_p95",
+        "jerk",
+        "strokes_per_minute",
+        "still_share",
+        "extent",
         "trunk_share",
-    }  # fmt: skip
+    }
 
 
 def test_larger_gestures_give_larger_figures_and_turning_none():

@@ -43,9 +43,7 @@ def test_pcm_in_units_of_the_box():
     value = once(PCM(0.05, normalise="box"), made, real)
     assert value.value == pytest.approx(expected)
     assert 0.1 < expected < 0.9
-    assert once(PCM(0.05, normalise="box"), 640 * made + 100, 640 * real + 100).value == pytest.approx(
-        expected
-    )
+    assert once(PCM(0.05, normalise="box"), 640 * made + 100, 640 * real + 100).value == pytest.approx(expected)
     assert value.name == "pcm_delta0.05_box"
     with pytest.raises(UserError, match="no box"):
         once(PCM(normalise="box"), np.zeros((3, 2, 2)), np.ones((3, 2, 2)))
@@ -138,9 +136,7 @@ def test_clips_weigh_by_their_frames():
     assert metric.compute().count == 15
 
 
-@pytest.mark.parametrize(
-    "metric", [PCM(), MPJPE(), MAJE(), MPJRE(), DerivativeError()], ids=lambda m: m.label.name
-)
+@pytest.mark.parametrize("metric", [PCM(), MPJPE(), MAJE(), MPJRE(), DerivativeError()], ids=lambda m: m.label.name)
 def test_sides_that_differ_are_refused(metric):
     with pytest.raises(UserError, match="40 frames, real 39"):
         metric.update(REAL, REAL[:39], clip="a")

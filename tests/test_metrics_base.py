@@ -53,9 +53,7 @@ def test_a_value_says_what_it_is():
     assert "120 samples of 40 clips" in text
     assert f"[{value.interval[0]:.4g}, {value.interval[1]:.4g}]" in text
     assert "extractor" not in text
-    assert "extractor net-1" in str(
-        Label("x", "1", "rows", "", extractor="net-1").value(1.0, count=1, clips=1)
-    )
+    assert "extractor net-1" in str(Label("x", "1", "rows", "", extractor="net-1").value(1.0, count=1, clips=1))
 
 
 def test_the_mean_is_that_of_all_samples_whatever_the_parts():

@@ -104,14 +104,10 @@ def test_trunk_probes_agree_with_palms():
         place = [rng.uniform(-0.2, 0.3), rng.uniform(0.95, 1.5), rng.uniform(-0.1, 0.3)]
         motion = reaching(left=place)
         world, joints = forward(
-            motion.rotations.astype(float),
-            motion.translation.astype(float),
-            SKELETON.parents,
-            SKELETON.offsets,
+            motion.rotations.astype(float), motion.translation.astype(float), SKELETON.parents, SKELETON.offsets
         )
         palms = [
-            joints[:, SKELETON.indices([f"{side}_wrist", f"{side}_middle1"])].mean(axis=1)
-            for side in ("left", "right")
+            joints[:, SKELETON.indices([f"{side}_wrist", f"{side}_middle1"])].mean(axis=1) for side in ("left", "right")
         ]
         found = inside_trunk(world, joints, np.stack(palms, axis=1)).any(axis=1)
         np.testing.assert_array_equal(found, palm_in_trunk(motion))
@@ -131,9 +127,7 @@ def test_distances_of_segments_against_a_search():
     np.testing.assert_allclose(exact, searched, atol=0.05)
     along = np.array([1.0, 0, 0])
     zero = np.zeros(3)
-    assert segment_distance(zero, along, zero + [0, 2, 0], along + [0, 2, 0]) == pytest.approx(
-        2.0
-    )  # parallel
+    assert segment_distance(zero, along, zero + [0, 2, 0], along + [0, 2, 0]) == pytest.approx(2.0)  # parallel
     assert segment_distance(zero, along, 3 * along, 4 * along) == pytest.approx(2.0)  # in line
     assert segment_distance(zero, along, along / 2 - [0, 1, 0], along / 2 + [0, 1, 0]) == 0  # crossing
 

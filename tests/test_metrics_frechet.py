@@ -212,7 +212,5 @@ def test_kernel_distance_keeps_a_bounded_draw_that_hangs_on_clips_alone():
 
 
 def test_wide_features_take_fewer_replicates():
-    metric = FrechetDistance(
-        Reference(ID, np.zeros(300), np.eye(300), 1000, 10), bootstrap=Bootstrap(replicates=2000)
-    )
+    metric = FrechetDistance(Reference(ID, np.zeros(300), np.eye(300), 1000, 10), bootstrap=Bootstrap(replicates=2000))
     assert 2**27 < metric.moments.sums.drawn.nbytes <= 2**28

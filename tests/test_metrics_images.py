@@ -45,17 +45,13 @@ def ssim_written_out(a: np.ndarray, b: np.ndarray) -> float:
             mp, mq = (window * p).sum(), (window * q).sum()
             vp, vq = (window * (p - mp) ** 2).sum(), (window * (q - mq) ** 2).sum()
             cov = (window * (p - mp) * (q - mq)).sum()
-            values.append(
-                (2 * mp * mq + 1e-4) * (2 * cov + 9e-4) / ((mp**2 + mq**2 + 1e-4) * (vp + vq + 9e-4))
-            )
+            values.append((2 * mp * mq + 1e-4) * (2 * cov + 9e-4) / ((mp**2 + mq**2 + 1e-4) * (vp + vq + 9e-4)))
     return float(np.mean(values))
 
 
 def test_ssim_written_out():
     a, b = film(0), np.clip(film(0) + 0.1 * film(1) - 0.05, 0, 1)
-    expected = [
-        np.mean([ssim_written_out(x[..., c], y[..., c]) for c in range(3)]) for x, y in zip(a, b, strict=True)
-    ]
+    expected = [np.mean([ssim_written_out(x[..., c], y[..., c]) for c in range(3)]) for x, y in zip(a, b, strict=True)]
     np.testing.assert_allclose(ssim(a, b), expected, atol=1e-10)
     value = once(SSIM(), a, b)
     assert value.value == pytest.approx(np.mean(expected))

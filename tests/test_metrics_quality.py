@@ -86,10 +86,7 @@ def sparc_written_out(movement: np.ndarray, fps: float, fc: float = 10.0) -> flo
     size = int(2 ** (np.ceil(np.log2(len(movement))) + 4))
     f = np.arange(size) * fps / size
     m = np.array(
-        [
-            abs(np.sum(movement * np.exp(-2j * np.pi * k * np.arange(len(movement)) / size)))
-            for k in range(size)
-        ]
+        [abs(np.sum(movement * np.exp(-2j * np.pi * k * np.arange(len(movement)) / size))) for k in range(size)]
     )
     m = m / m.max()
     kept = np.flatnonzero(f <= fc)

@@ -61,10 +61,7 @@ def test_without_a_real_row_the_value_beside_counts_or_nothing_does():
 
 
 def test_ties_share_the_mark_and_none_is_given_when_all_are_alike():
-    assert marks(report(row("a", fgd=1.0), row("b", fgd=1.0), row("c", fgd=2.0)), "fgd") == {
-        "a": "*",
-        "b": "*",
-    }
+    assert marks(report(row("a", fgd=1.0), row("b", fgd=1.0), row("c", fgd=2.0)), "fgd") == {"a": "*", "b": "*"}
     assert marks(report(row("a", fgd=1.0), row("b", fgd=1.0)), "fgd") == {}
     assert marks(report(row("a", fgd=1.0), row("b", fgd=math.nan)), "fgd") == {}
 
@@ -125,22 +122,30 @@ def test_a_line_a_row_and_a_block_more_where_it_is_narrow(full):
     wide, narrow = table(full, 400), table(full, 60)
     assert len(re.findall(r"^real \(other half\) +real", wide, re.MULTILINE)) == 1
     assert len(re.findall(r"^real \(other half\) +real", narrow, re.MULTILINE)) > 1
-    kinds = [
-        line.split("  ")[0]
-        for line in wide.splitlines()
-        if re.search("  (baseline|real|model|folder)  ", line)
-    ]
+    kinds = [line.split("  ")[0] for line in wide.splitlines() if re.search("  (baseline|real|model|folder)  ", line)]
     assert [name.strip()[:9] for name in kinds] == ["mean pose", "real (oth", "<script>a", "folder"]
 
 
 def test_the_table_names_all_that_is_needed(full):
     text = table(full, 120)
-    for wanted in ("Made pairs", "corpus (12ab)", "test split", "10 clips", "1 min 1 s", "2 speakers",
-                   "how it is taken", "net-<2>", "lower is better", "near real is best", "chance 3",
-                   "2 clips left out (too short 2)", "a note of two lines"):  # fmt: skip
+    for wanted in (
+        "Synthetic pairs",
+        "corpus (12ab)",
+        "test split",
+        "10 clips",
+        "1 min 1 s",
+        "2 speakers",
+        "how it is taken",
+        "net-<2>",
+        "lower is better",
+        "near real is best",
+        "chance 3",
+        "2 clips left out (too short 2)",
+        "a note of two lines",
+    ):
         assert wanted in text, wanted
     assert not re.search(r"[^\n\x20-\x7e]", text)  # nothing that moves the cursor or turns a line
-    assert "Made pairs" not in table(report(row("a", fgd=1.0)))
+    assert "Synthetic pairs" not in table(report(row("a", fgd=1.0)))
 
 
 def test_missing_figures_are_dashes():

@@ -60,12 +60,7 @@ def test_the_page_holds_every_row_and_metric(full, text):
         assert column.title in shown
     for own in full.rows:
         assert own.name.replace("\x00", "\ufffd") in shown
-    for wanted in (
-        "Made pairs",
-        "corpus (12ab)",
-        "is better",
-        "no difference",
-    ):
+    for wanted in ("Synthetic pairs", "corpus (12ab)", "is better", "no difference"):
         assert wanted in shown
 
 

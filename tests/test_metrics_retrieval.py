@@ -92,9 +92,7 @@ def test_rows_of_one_recording_are_resampled_together():
     good = rng.normal(size=(10, 1, 8))
     speech = np.repeat(good, 20, axis=1).reshape(200, 8) + 0.01 * rng.normal(size=(200, 8))
     apart = scores(speech, speech[::-1], bootstrap=Bootstrap(400))
-    together = scores(
-        speech, speech[::-1], clips=[f"c{k // 20}" for k in range(200)], bootstrap=Bootstrap(400)
-    )
+    together = scores(speech, speech[::-1], clips=[f"c{k // 20}" for k in range(200)], bootstrap=Bootstrap(400))
     name = "median_rank_speech_to_motion_all"
     assert together[name].clips == 10
     assert apart[name].value == together[name].value

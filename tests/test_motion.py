@@ -17,9 +17,7 @@ def test_mirror_is_its_own_inverse_and_swaps_the_sides():
     names = motion.skeleton.names
     left, right = names.index("left_wrist"), names.index("right_wrist")
     # The canonical body is symmetrical to a millimetre or so, so the mirrored wrist is where it should be.
-    np.testing.assert_allclose(
-        mirrored.positions[:, right], motion.positions[:, left] * [-1, 1, 1], atol=0.02
-    )
+    np.testing.assert_allclose(mirrored.positions[:, right], motion.positions[:, left] * [-1, 1, 1], atol=0.02)
     back = mirrored.mirror()
     np.testing.assert_allclose(back.rotations, motion.rotations, atol=1e-5)
     np.testing.assert_allclose(back.translation, motion.translation, atol=1e-6)
@@ -34,8 +32,10 @@ def test_a_mirrored_face_winks_with_the_other_eye():
     face[0, ARKIT_NAMES.index("jawOpen")] = 0.25
     other = dict(zip(ARKIT_NAMES, mirror_face(face)[0], strict=True))
     assert {name: float(v) for name, v in other.items() if v} == {
-        "eyeBlinkRight": 1.0, "mouthLeft": 0.5, "jawOpen": 0.25,
-    }  # fmt: skip
+        "eyeBlinkRight": 1.0,
+        "mouthLeft": 0.5,
+        "jawOpen": 0.25,
+    }
 
 
 @pytest.mark.parametrize("fps", [15.0, 24.0, 60.0, 120.0])

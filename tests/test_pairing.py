@@ -1,4 +1,4 @@
-"""Made pairs: as long as the speech, strokes near its accents, quiet in its pauses."""
+"""Synthetic pairs: as long as the speech, strokes near its accents, quiet in its pauses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from cospeech.data.synthetic_pairs import (
     PAUSE,
     STRETCH,
     Candidate,
-    MadePair,
     Matcher,
+    SyntheticPair,
     calm_stretches,
     candidate,
     mirrored,
@@ -59,7 +59,7 @@ def sparse_voice(seconds: float, seed: int, pause: tuple[float, float] | None = 
 
 
 @pytest.fixture(scope="module")
-def made(matcher) -> list[tuple[np.ndarray, MadePair]]:
+def made(matcher) -> list[tuple[np.ndarray, SyntheticPair]]:
     """Pairs for voices of odd lengths, each with a long pause."""
     result = []
     for seed in range(8):
@@ -93,10 +93,7 @@ def test_strokes_lie_nearer_to_accents_than_by_chance(made):
     on, null = [], []
     for seed, (features, pair) in enumerate(made):
         near, chance = stroke_to_accent(
-            CODEC.decode(pair.motion),
-            accents(features)[0],
-            phrases(features),
-            rng=np.random.default_rng(seed),
+            CODEC.decode(pair.motion), accents(features)[0], phrases(features), rng=np.random.default_rng(seed)
         )
         on.append(near)
         null.append(chance)

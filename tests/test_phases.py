@@ -119,9 +119,7 @@ def test_each_hands_phases_cover_the_whole_motion(motion):
 
 
 @settings(max_examples=60)
-@given(
-    st.lists(st.floats(0, 2), max_size=80), st.floats(0.1, 1), st.integers(1, 12), st.floats(0, 0.5)
-)  # fmt: skip
+@given(st.lists(st.floats(0, 2), max_size=80), st.floats(0.1, 1), st.integers(1, 12), st.floats(0, 0.5))
 def test_peaks_are_high_apart_and_local_maxima(values, height, distance, prominence):
     values = np.array(values)
     found = peaks(values, height=height, distance=distance, prominence=prominence)

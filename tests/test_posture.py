@@ -84,8 +84,7 @@ def test_knees_bend_forward(pose):
     posed = pose(swaying())
     for side in ("left", "right"):
         hip, knee, ankle = (
-            posed.positions[:, SKELETON.index(f"{side}_{part}")].astype(np.float64)
-            for part in ("hip", "knee", "ankle")
+            posed.positions[:, SKELETON.index(f"{side}_{part}")].astype(np.float64) for part in ("hip", "knee", "ankle")
         )
         line = (ankle - hip) / np.linalg.norm(ankle - hip, axis=-1, keepdims=True)
         out = (knee - hip) - line * ((knee - hip) * line).sum(-1, keepdims=True)

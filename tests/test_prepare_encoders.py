@@ -1,4 +1,5 @@
-"""Stores with the columns of encoders: where they stand, how often speech is heard, what learns from them."""
+"""Datasets with the columns of encoders: where they stand, how often speech is heard, what learns from "
+"them."""
 
 from __future__ import annotations
 
@@ -14,8 +15,8 @@ from cospeech import cli
 from cospeech.core.errors import UserError
 from cospeech.data import prepare as module
 from cospeech.data.clips import GestureClip
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
-from cospeech.data.prepare import open_store, prepare
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
+from cospeech.data.prepare import open_dataset, prepare
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.layout import LAYOUT
@@ -44,13 +45,7 @@ def recordings(tmp_path_factory):
 @pytest.fixture(scope="module")
 def wide(recordings, tmp_path_factory):
     out = tmp_path_factory.mktemp("wide")
-    prepare(
-        [("folder", recordings)],
-        out,
-        speech_encoder=LoudnessEncoder(),
-        word_encoder=LengthEncoder(),
-        quiet=True,
-    )
+    prepare([("folder", recordings)], out, speech_encoder=LoudnessEncoder(), word_encoder=LengthEncoder(), quiet=True)
     return out
 
 
@@ -59,80 +54,81 @@ def contents(folder) -> dict[str, bytes]:
 
 
 def test_recorded_pairs_have_the_columns_of_their_speech(wide, recordings):
-    store = open_store(wide)
-    assert store.header["encoders"]["speech_encoding"] == {
-        "name": "loudness", "layer": "last", "precision": "float32", "width": 2, "weights": "0000aaaa"
-    }  # fmt: skip
-    assert dict(store.slices) == {
-        "features": slice(0, 48), "speech_encoding": slice(48, 50), "words": slice(50, 52)
-    }  # fmt: skip
-    for item in store:
+    dataset = open_dataset(wide)
+    assert dataset.header["encoders"]["speech_encoding"] == {
+        "name": "loudness",
+        "layer": "last",
+        "precision": "float32",
+        "width": 2,
+        "weights": "0000aaaa",
+    }
+    assert dict(dataset.slices) == {"features": slice(0, 48), "speech_encoding": slice(48, 50), "words": slice(50, 52)}
+    for item in dataset:
         stem = item.id.removesuffix(".bvh")
         text = recordings / f"{stem}.json"
         speech = load_speech(recordings / f"{stem}.wav", transcript=text if text.is_file() else None)
-        heard, read = (store.extra(name, item) for name in ("speech_encoding", "words"))
+        heard, read = (dataset.extra(name, item) for name in ("speech_encoding", "words"))
         wanted = LoudnessEncoder().encode(speech)[: item.frames]
         np.testing.assert_allclose(heard[: len(wanted)], wanted, rtol=1e-3)
         assert len(heard) == len(read) == item.frames
-        np.testing.assert_allclose(
-            heard[5:180, 1], np.arange(5, 180) / 30, rtol=1e-3
-        )  # frame i is at i / 30 s
+        np.testing.assert_allclose(heard[5:180, 1], np.arange(5, 180) / 30, rtol=1e-3)  # frame i is at i / 30 s
         wanted = np.zeros(item.frames)
         if text.is_file():
             wanted[6:18], wanted[30:45], wanted[60:63] = 5, 7, 1
         np.testing.assert_array_equal(read[:, 0], wanted)
-        whole = store.inputs(item)
-        for name, part in store.slices.items():
-            own = store.features(item) if name == "features" else store.extra(name, item)
+        whole = dataset.inputs(item)
+        for name, part in dataset.slices.items():
+            own = dataset.features(item) if name == "features" else dataset.extra(name, item)
             np.testing.assert_array_equal(whole[:, part], own)
-        np.testing.assert_array_equal(store.inputs(item, 20, 60), whole[20:60])
+        np.testing.assert_array_equal(dataset.inputs(item, 20, 60), whole[20:60])
     with pytest.raises(UserError, match="frames 0:99999"):
-        store.extra("words", store.items[0], 0, 99999)
+        dataset.extra("words", dataset.items[0], 0, 99999)
 
 
 def test_a_model_takes_the_columns_it_learned_with(wide):
-    store = open_store(wide)
-    item, own = store.items[0], store.encoders
-    words = store.inputs(item, encoders={"words": own["words"]})
-    np.testing.assert_array_equal(
-        words, np.concatenate([store.features(item), store.extra("words", item)], 1)
-    )
-    np.testing.assert_array_equal(store.inputs(item, encoders={}), store.features(item))
+    dataset = open_dataset(wide)
+    item, own = dataset.items[0], dataset.encoders
+    words = dataset.inputs(item, encoders={"words": own["words"]})
+    np.testing.assert_array_equal(words, np.concatenate([dataset.features(item), dataset.extra("words", item)], 1))
+    np.testing.assert_array_equal(dataset.inputs(item, encoders={}), dataset.features(item))
     moved = replace(own["words"], name="somewhere/else")
-    np.testing.assert_array_equal(store.inputs(item, encoders={"words": moved}), words)
-    with pytest.raises(
-        UserError, match="with length, layer last, weights 0000bbbb; wanted is length, layer 3,"
-    ):
-        store.inputs(item, encoders={"words": replace(own["words"], layer="3")})
+    np.testing.assert_array_equal(dataset.inputs(item, encoders={"words": moved}), words)
+    with pytest.raises(UserError, match="with length, layer last, weights 0000bbbb; wanted is length, layer 3,"):
+        dataset.inputs(item, encoders={"words": replace(own["words"], layer="3")})
 
 
 def test_a_store_without_encoders_is_as_it_was(recordings, wide, tmp_path):
     prepare([("folder", recordings)], tmp_path, quiet=True)
-    plain, store = open_store(tmp_path), open_store(wide)
+    plain, dataset = open_dataset(tmp_path), open_dataset(wide)
     assert "encoders" not in plain.header
     assert "encoders" not in json.loads((tmp_path / "plan.json").read_text())
-    for one, other in zip(plain, store, strict=True):
-        np.testing.assert_array_equal(plain.features(one), store.features(other))
+    for one, other in zip(plain, dataset, strict=True):
+        np.testing.assert_array_equal(plain.features(one), dataset.features(other))
         np.testing.assert_array_equal(plain.inputs(one), plain.features(one))
-        np.testing.assert_array_equal(plain.motion(one), store.motion(other))
+        np.testing.assert_array_equal(plain.motion(one), dataset.motion(other))
     with pytest.raises(UserError, match="holds no words; run `cospeech prepare`"):
         plain.extra("words", plain.items[0])
     with pytest.raises(UserError, match="holds no words; run `cospeech prepare`"):
-        plain.inputs(plain.items[0], encoders={"words": store.encoders["words"]})
+        plain.inputs(plain.items[0], encoders={"words": dataset.encoders["words"]})
 
 
 def test_another_encoder_is_another_store(recordings, wide, tmp_path):
     with pytest.raises(UserError, match="begun with other settings"):
         prepare([("folder", recordings)], wide, quiet=True)
     with pytest.raises(UserError, match="begun with other settings"):
-        prepare([("folder", recordings)], wide, speech_encoder=LoudnessEncoder("1111aaaa"),
-                word_encoder=LengthEncoder(), quiet=True)  # fmt: skip
-    marks = {open_store(wide).fingerprint}
+        prepare(
+            [("folder", recordings)],
+            wide,
+            speech_encoder=LoudnessEncoder("1111aaaa"),
+            word_encoder=LengthEncoder(),
+            quiet=True,
+        )
+    marks = {open_dataset(wide).fingerprint}
     for number, options in enumerate(
         [{}, {"speech_encoder": LoudnessEncoder()}, {"speech_encoder": LoudnessEncoder("1111aaaa")}]
     ):
         prepare([("folder", recordings)], tmp_path / str(number), quiet=True, **options)
-        marks.add(open_store(tmp_path / str(number)).fingerprint)
+        marks.add(open_dataset(tmp_path / str(number)).fingerprint)
     assert len(marks) == 4
 
 
@@ -140,16 +136,16 @@ def test_a_speech_of_many_pairs_is_heard_once(mini_corpus, tmp_path):
     corpora = [("ebmdb", mini_corpus.ebmdb), ("speech", mini_corpus.speech)]
     encoder = LoudnessEncoder()
     prepare(corpora, tmp_path / "store", rounds=3, speech_encoder=encoder, quiet=True)
-    store = open_store(tmp_path / "store")
-    made = store.select(kind="made_pair")
+    dataset = open_dataset(tmp_path / "store")
+    made = dataset.select(kind="made_pair")
     assert len(made) == 18
     assert encoder.heard == 6
     assert not (tmp_path / "store" / "heard").exists()
-    for item in store.select(kind="motion"):
-        assert not store.extra("speech_encoding", item).any()
+    for item in dataset.select(kind="motion"):
+        assert not dataset.extra("speech_encoding", item).any()
     starts = set()
     for item in made:
-        rows, energy = store.extra("speech_encoding", item), LAYOUT.get(store.features(item), "energy")
+        rows, energy = dataset.extra("speech_encoding", item), LAYOUT.get(dataset.features(item), "energy")
         time = rows[:, 1].astype(np.float64)
         np.testing.assert_allclose(np.diff(time)[10:-10].mean(), 1 / 30, rtol=1e-2)
         starts.add(round(float(np.median(time - np.arange(len(time)) / 30)), 2))
@@ -198,9 +194,7 @@ def test_recorded_speech_of_finished_shards_is_not_heard_again(recordings, tmp_p
 
 
 def test_wide_shards_stay_small():
-    voices = [
-        GestureClip(str(k), "a", "train", None, noise(seconds)) for k, seconds in enumerate((2.0,) * 130)
-    ]
+    voices = [GestureClip(str(k), "a", "train", None, noise(seconds)) for k, seconds in enumerate((2.0,) * 130)]
     jobs = [(0, clip) for clip in voices]
     assert [len(own) for own in module._shards(jobs, bounded=False)] == [60, 60, 10]
     assert [len(own) for own in module._shards(jobs, bounded=True)] == [60, 60, 10]
@@ -228,8 +222,8 @@ def test_numbers_beyond_half_precision_are_clipped(tmp_path, recordings):
             return super().states(speech) * np.float32(1e7)
 
     prepare([("folder", recordings)], tmp_path, speech_encoder=Loud(), limit=1, quiet=True)
-    store = open_store(tmp_path)
-    assert np.isfinite(store.extra("speech_encoding", store.items[0])).all()
+    dataset = open_dataset(tmp_path)
+    assert np.isfinite(dataset.extra("speech_encoding", dataset.items[0])).all()
 
 
 def test_a_store_that_is_mixed_up_is_told(wide, tmp_path):
@@ -237,18 +231,16 @@ def test_a_store_that_is_mixed_up_is_told(wide, tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps({**manifest, "encoders": {"words": {"name": "x"}}}))
     with pytest.raises(UserError, match=r"manifest.json: encoders.words must give name"):
-        Store(folder)
+        GestureDataset(folder)
     other = {**manifest["encoders"]["words"], "width": 3}
     (folder / "manifest.json").write_text(json.dumps({**manifest, "encoders": {"words": other}}))
     with pytest.raises(UserError, match="is mixed up"):
-        Store(folder).extra("words", Store(folder).items[0])
-    entry = Entry(
-        "a", "pair", "train", "x", None, np.zeros((9, 4), np.float32), np.zeros((9, 48), np.float32)
-    )
+        GestureDataset(folder).extra("words", GestureDataset(folder).items[0])
+    entry = SampleData("a", "pair", "train", "x", None, np.zeros((9, 4), np.float32), np.zeros((9, 48), np.float32))
     write_shard(tmp_path, 0, [entry], 48)
     write_manifest(tmp_path, {"feature_dim": 48, "encoders": manifest["encoders"]}, [0])
     with pytest.raises(UserError, match="is mixed up"):
-        Store(tmp_path).inputs(Store(tmp_path).items[0])
+        GestureDataset(tmp_path).inputs(GestureDataset(tmp_path).items[0])
 
 
 # ---------------------------------------------------------------------------- what is trained on it
@@ -263,32 +255,36 @@ def test_the_alignment_learns_from_all_columns(wide, tmp_path):
     from cospeech.methods.training_runs import export
     from cospeech.training.loop import Place, TrainConfig
 
-    store = Store(wide)
-    windows = AlignmentWindows(store, batch_size=4, seed=1)
+    dataset = GestureDataset(wide)
+    windows = AlignmentWindows(dataset, batch_size=4, seed=1)
     batch = windows(0, Place())
     assert {name: value.shape[2:] for name, value in batch.items()} == {
-        "features": (50,), "motion": (267,), "shuffled": (50,), "same": (), "words": (2,),
+        "features": (50,),
+        "motion": (267,),
+        "shuffled": (50,),
+        "same": (),
+        "words": (2,),
         "shuffled_words": (2,),
-    }  # fmt: skip
-    # Sound and words are put in one same other order: their rows are those of the store, still together.
+    }
+    # Sound and words are put in one same other order: their rows are those of the dataset, still together.
     for sound, words in (("features", "words"), ("shuffled", "shuffled_words")):
         joined = torch.cat([batch[sound], batch[words]], -1)[0].numpy()
         assert any(
-            np.array_equal(np.sort(joined, 0), np.sort(store.inputs(item, start, start + 144), 0))
+            np.array_equal(np.sort(joined, 0), np.sort(dataset.inputs(item, start, start + 144), 0))
             for item in windows.items
             for start in range(item.frames - 143)
         )
     config = AlignConfig(width=32, hidden=64, heads=2, embedding=16)
     training = TrainConfig(steps=3, batch_size=4, warmup=1, log_every=1, validate_every=3, save_every=3)
-    before = fit_alignment(store, tmp_path / "run", config=config, training=training)
+    before = fit_alignment(dataset, tmp_path / "run", config=config, training=training)
     assert (before.config.features, before.config.words) == (50, 2)
     _, described = load_alignment_run(tmp_path / "run")
-    assert described["encoders"] == store.header["encoders"]
-    assert described["store"] == store.fingerprint
+    assert described["encoders"] == dataset.header["encoders"]
+    assert described["store"] == dataset.fingerprint
     model = load_aligned(export(tmp_path / "run", tmp_path / "model"))
-    assert model.folder.config["encoders"] == store.header["encoders"]
-    item, parts = store.items[0], store.slices
-    rows = store.inputs(item)
+    assert model.folder.config["encoders"] == dataset.header["encoders"]
+    item, parts = dataset.items[0], dataset.slices
+    rows = dataset.inputs(item)
     sound, words = rows[:, : parts["words"].start], rows[:, parts["words"]]
     near = model.speech(sound, words)
     assert near.shape == (16,)
@@ -299,21 +295,32 @@ def test_the_alignment_learns_from_all_columns(wide, tmp_path):
 def test_the_command_line_from_recordings_to_a_trained_alignment(recordings, tmp_path, capsys):
     pytest.importorskip("transformers", reason="pip install 'cospeech[train]'")
     hears, reads = hearing_network(tmp_path / "hears"), reading_network(tmp_path / "reads")
-    store = tmp_path / "store"
-    cli.main(["prepare", f"folder={recordings}", "-o", str(store), "--speech-encoder", str(hears),
-              "--speech-layer", "mean:2", "--word-encoder", str(reads)])  # fmt: skip
-    opened = open_store(store)
+    dataset = tmp_path / "store"
+    cli.main(
+        [
+            "prepare",
+            f"folder={recordings}",
+            "-o",
+            str(dataset),
+            "--speech-encoder",
+            str(hears),
+            "--speech-layer",
+            "mean:2",
+            "--word-encoder",
+            str(reads),
+        ]
+    )
+    opened = open_dataset(dataset)
     assert {name: (own.width, own.layer) for name, own in opened.encoders.items()} == {
-        "speech_encoding": (32, "mean:2"), "words": (24, "last")
-    }  # fmt: skip
+        "speech_encoding": (32, "mean:2"),
+        "words": (24, "last"),
+    }
     item = opened.items[0]
     assert opened.inputs(item).shape == (item.frames, 48 + 32 + 24)
     words = opened.extra("words", item)
     assert np.flatnonzero(words.any(1)).tolist() == [*range(6, 18), *range(30, 45), *range(60, 63)]
     run = tmp_path / "run"
-    cli.main(
-        ["train", str(store), "-o", str(run), "--method", "alignment", "--preset", "tiny", "--steps", "2"]
-    )
+    cli.main(["train", str(dataset), "-o", str(run), "--method", "alignment", "--preset", "tiny", "--steps", "2"])
     cli.main(["export", str(run), "-o", str(tmp_path / "model")])
     from cospeech.speech.encoders.inputs import SpeechInputs
 
@@ -324,7 +331,7 @@ def test_the_command_line_from_recordings_to_a_trained_alignment(recordings, tmp
     np.testing.assert_allclose(inputs(speech, item.frames), opened.inputs(item), atol=5e-3)
     capsys.readouterr()
     with pytest.raises(SystemExit):
-        cli.main(["prepare", f"folder={recordings}", "-o", str(store), "--speech-encoder", str(reads)])
+        cli.main(["prepare", f"folder={recordings}", "-o", str(dataset), "--speech-encoder", str(reads)])
     told = capsys.readouterr().err
     assert told.count("\n") == 1
     assert "which hears no samples as they are" in told

@@ -1,4 +1,5 @@
-"""Words in a store: when they are spoken, in recorded and in made pairs, and that a base finds them."""
+"""Words in a dataset: when they are spoken, in recorded and in synthetic pairs, and that a base finds "
+"them."""
 
 from __future__ import annotations
 
@@ -10,9 +11,9 @@ import pytest
 from base_data import FakeEmbedder
 from corpus_data import gesturing, voice, write_ebmdb, write_speech
 from cospeech.data.encoder_features import said
-from cospeech.data.prepare import open_store, prepare
-from cospeech.gesture_library.build import build_base, words_of
-from cospeech.gesture_library.library import open_base
+from cospeech.data.prepare import open_dataset, prepare
+from cospeech.gesture_library.build import build_library, words_of
+from cospeech.gesture_library.library import open_library
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.features import speech_features
@@ -46,23 +47,23 @@ def corpora(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def store(corpora, tmp_path_factory):
+def dataset(corpora, tmp_path_factory):
     out = tmp_path_factory.mktemp("store")
     prepare(corpora, out, rounds=2, quiet=True)
-    return open_store(out)
+    return open_dataset(out)
 
 
-def test_words_of_a_recording_end_with_it(store):
-    (item,) = store.select(kind="pair")
+def test_words_of_a_recording_end_with_it(dataset):
+    (item,) = dataset.select(kind="pair")
     assert item.frames == 144  # the motion is shorter than the sound
     *whole, last = words_of(item)
     assert [(word.text, word.start, word.end) for word in whole] == WORDS[:3]
     assert (last.text, last.start, last.end) == ("gesture", 4.3, 4.8)
-    assert not any("words" in item.info for item in store.select(kind="motion"))
+    assert not any("words" in item.info for item in dataset.select(kind="motion"))
 
 
-def test_words_of_made_pairs_come_when_they_are_heard(store, corpora):
-    made, folder = store.select(kind="made_pair"), corpora[1][1]
+def test_words_of_made_pairs_come_when_they_are_heard(dataset, corpora):
+    made, folder = dataset.select(kind="made_pair"), corpora[1][1]
     without = {item.id.rpartition("#")[0] for item in made if words_of(item) is None}
     assert without == {sorted(path.name for path in folder.glob("*.wav"))[0]}
     later = set()
@@ -72,7 +73,7 @@ def test_words_of_made_pairs_come_when_they_are_heard(store, corpora):
             continue
         speech = load_speech(folder / item.id.rpartition("#")[0])
         alone = LAYOUT.get(speech_features(speech.samples), "onset")
-        heard = LAYOUT.get(store.features(item), "onset")
+        heard = LAYOUT.get(dataset.features(item), "onset")
         lag = int(np.correlate(heard - heard.mean(), alone - alone.mean(), "valid").argmax())
         shifts = [word.start - start for word, (_, start, _) in zip(words, WORDS, strict=True)]
         assert np.ptp(shifts) < 2e-3  # the speech keeps its pace
@@ -83,29 +84,29 @@ def test_words_of_made_pairs_come_when_they_are_heard(store, corpora):
     assert len(later) > 4  # every pair has a silence of its own before it
 
 
-def test_words_change_neither_the_plan_nor_the_fingerprint(store, corpora, tmp_path):
-    plan = json.loads((store.folder / "plan.json").read_text())
+def test_words_change_neither_the_plan_nor_the_fingerprint(dataset, corpora, tmp_path):
+    plan = json.loads((dataset.folder / "plan.json").read_text())
     assert set(plan) == {"corpora", "rounds", "seed", "limit"}
-    before = [(item.id, item.info) for item in store]
-    for path in store.folder.glob("shard-*.json"):  # as an older version left them
+    before = [(item.id, item.info) for item in dataset]
+    for path in dataset.folder.glob("shard-*.json"):  # as an older version left them
         items = json.loads(path.read_text())
         for item in items:
             item["info"].pop("words", None)
         (tmp_path / path.name).write_text(json.dumps(items))
-    for path in store.folder.iterdir():
+    for path in dataset.folder.iterdir():
         if not (tmp_path / path.name).exists() and path.name != "manifest.json":
             (tmp_path / path.name).write_bytes(path.read_bytes())
     prepare(corpora, tmp_path, rounds=2, quiet=True)  # goes on with it
-    old = open_store(tmp_path)
-    assert old.fingerprint == store.fingerprint
+    old = open_dataset(tmp_path)
+    assert old.fingerprint == dataset.fingerprint
     assert not any(words_of(item) for item in old)
-    assert [(item.id, item.info) for item in open_store(store.folder)] == before
+    assert [(item.id, item.info) for item in open_dataset(dataset.folder)] == before
 
 
-def test_a_base_of_the_store_has_the_words(store, tmp_path):
-    build_base(store.folder, tmp_path / "base", kinds=("pair", "made_pair"), model=FakeEmbedder(), quiet=True)
-    entries = open_base(tmp_path / "base").entries()
-    for item in store.select(split="train", kind=("pair", "made_pair")):
+def test_a_base_of_the_store_has_the_words(dataset, tmp_path):
+    build_library(dataset.folder, tmp_path / "base", kinds=("pair", "made_pair"), model=FakeEmbedder(), quiet=True)
+    entries = open_library(tmp_path / "base").entries()
+    for item in dataset.select(split="train", kind=("pair", "made_pair")):
         own = [entry for entry in entries if entry.recording == item.id]
         words = words_of(item)
         assert own

@@ -71,9 +71,13 @@ class TestBeat2:
     @pytest.fixture
     def corpus(self, tmp_path):
         for name, seconds, sound in (
-            ("1_wayne_0_1_1", 4.0, 4.1), ("1_wayne_0_73_73", 4.0, 3.9), ("1_wayne_1_1_2", 4.0, 4.0),
-            ("2_scott_0_87_87", 4.0, 2.0), ("2_scott_0_2_2", 0.7, 0.7), ("2_scott_0_3_3", 4.0, None),
-        ):  # fmt: skip
+            ("1_wayne_0_1_1", 4.0, 4.1),
+            ("1_wayne_0_73_73", 4.0, 3.9),
+            ("1_wayne_1_1_2", 4.0, 4.0),
+            ("2_scott_0_87_87", 4.0, 2.0),
+            ("2_scott_0_2_2", 0.7, 0.7),
+            ("2_scott_0_3_3", 4.0, None),
+        ):
             save_smplx(with_fingers(seconds, seed=3), tmp_path / f"{name}.npz")
             if sound:
                 write_wav(tmp_path / f"{name}.wav", voice(sound, seed=1)[0])
@@ -139,9 +143,15 @@ class TestBeat2:
     def test_emotions_of_the_texts(self):
         """The ranges that the published loaders of BEAT have."""
         ranges = {
-            (1, 64): "neutral", (65, 72): "joy", (73, 80): "anger", (81, 86): "sadness", (87, 94): "disgust",
-            (95, 102): "surprise", (103, 110): "fear", (111, 118): "disgust",
-        }  # fmt: skip
+            (1, 64): "neutral",
+            (65, 72): "joy",
+            (73, 80): "anger",
+            (81, 86): "sadness",
+            (87, 94): "disgust",
+            (95, 102): "surprise",
+            (103, 110): "fear",
+            (111, 118): "disgust",
+        }
         for (first, last), emotion in ranges.items():
             assert beat2.emotion_of("0", first) == beat2.emotion_of("0", last) == emotion
             assert emotion in EMOTIONS
@@ -341,7 +351,5 @@ class TestEbmdb:
 def test_readers_by_name():
     for name, module in {"ebmdb": ebmdb, "beat2": beat2, "folder": folder, "speech": voices}.items():
         assert reader(name) is module.read
-    with pytest.raises(
-        UserError, match="unknown corpus 'trinity'; known: beat, beat2, ebmdb, folder, keypoints, pats"
-    ):
+    with pytest.raises(UserError, match="unknown corpus 'trinity'; known: beat, beat2, ebmdb, folder, keypoints, pats"):
         reader("trinity")

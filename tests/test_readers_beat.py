@@ -129,9 +129,12 @@ class TestBeat:
             write_beat(tmp_path, name, fps=30.0, rest=name == "5_stewart_0_65_65")
         clips = by_id(beat.read(tmp_path, quiet=True))
         assert {name: clip.split for name, clip in clips.items() if isinstance(clip, GestureClip)} == {
-            "2_scott_0_65_65": "test", "5_stewart_0_65_a": "test", "5_stewart_0_65_b": "val",
-            "5_stewart_0_66_66": "train", "5_stewart_1_1_a": "test",
-        }  # fmt: skip
+            "2_scott_0_65_65": "test",
+            "5_stewart_0_65_a": "test",
+            "5_stewart_0_65_b": "val",
+            "5_stewart_0_66_66": "train",
+            "5_stewart_1_1_a": "test",
+        }
         assert "shorter than a second" in clips["5_stewart_1_1_b"].reason
         a, b = clips["5_stewart_0_65_a"], clips["5_stewart_0_65_b"]
         assert a.motion.frames == a.speech.frames == b.motion.frames == b.speech.frames == 60
@@ -205,9 +208,7 @@ class TestBeat2:
         (tmp_path / english / "train_test_split.csv").write_text("id,type\n2_scott_0_1_1,test\n")
         (tmp_path / spanish / "train_test_split.csv").write_text("id,type\n15_carlos_4_1_1,val\n")
         clips = by_id(beat2.read(tmp_path, quiet=True))
-        assert {name: clip.split for name, clip in clips.items()} == {
-            "15_carlos_4_1_1": "val", "2_scott_0_1_1": "test",
-        }  # fmt: skip
+        assert {name: clip.split for name, clip in clips.items()} == {"15_carlos_4_1_1": "val", "2_scott_0_1_1": "test"}
         scores = clips["2_scott_0_1_1"].motion.extra["per_frame"]["semantic"]
         assert scores.shape == (120,)
         assert scores[45] == pytest.approx(0.7)
@@ -233,8 +234,7 @@ class TestBeat2:
 def test_semantic_labels(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text(
-        "01_beat_align 0 1 1 0.1\n10_metaphoric_h\t0.5\t1\t0.5\t1.0\tMonday through Friday\n"
-        "habit\t1.5\t2\t.5\t0\n"
+        "01_beat_align 0 1 1 0.1\n10_metaphoric_h\t0.5\t1\t0.5\t1.0\tMonday through Friday\nhabit\t1.5\t2\t.5\t0\n"
     )
     scores = semantic_scores(path, 60, 30.0)
     assert scores.dtype == np.float32

@@ -71,31 +71,46 @@ def zeggs_rig() -> Skeleton:
 def twh_rig() -> Skeleton:
     """The joints and, in centimetres, the lengths of genea23.json; the right side mirrors the left."""
     joints: Joints = [
-        ("body_world", "", (0, 0, 0)), ("b_root", "body_world", (0, 91.5, 0)),
-        ("b_spine0", "b_root", (0, 2.52, -2.92)), ("b_spine1", "b_spine0", (0, 10.88, 2.19)),
-        ("b_spine2", "b_spine1", (0, 10.37, -4.28)), ("b_spine3", "b_spine2", (0, 18.40, -1.78)),
-        ("b_neck0", "b_spine3", (0, 12.77, 3.30)), ("b_head", "b_neck0", (0, 6.35, 3.19)),
-        ("b_head_null", "b_head", (0, 19.9, 4.1)), ("b_jaw", "b_head", (0, 5.05, 2.27)),
-    ]  # fmt: skip
+        ("body_world", "", (0, 0, 0)),
+        ("b_root", "body_world", (0, 91.5, 0)),
+        ("b_spine0", "b_root", (0, 2.52, -2.92)),
+        ("b_spine1", "b_spine0", (0, 10.88, 2.19)),
+        ("b_spine2", "b_spine1", (0, 10.37, -4.28)),
+        ("b_spine3", "b_spine2", (0, 18.40, -1.78)),
+        ("b_neck0", "b_spine3", (0, 12.77, 3.30)),
+        ("b_head", "b_neck0", (0, 6.35, 3.19)),
+        ("b_head_null", "b_head", (0, 19.9, 4.1)),
+        ("b_jaw", "b_head", (0, 5.05, 2.27)),
+    ]
     arm: Joints = [
-        ("b_l_shoulder", "b_spine3", (2.8, 7.18, 9.09)), ("p_l_scap", "b_l_shoulder", (16.06, -0.98, -5.09)),
-        ("b_l_arm", "p_l_scap", (0.31, -4.18, -0.50)), ("b_l_arm_twist", "b_l_arm", (0, 0, 0)),
+        ("b_l_shoulder", "b_spine3", (2.8, 7.18, 9.09)),
+        ("p_l_scap", "b_l_shoulder", (16.06, -0.98, -5.09)),
+        ("b_l_arm", "p_l_scap", (0.31, -4.18, -0.50)),
+        ("b_l_arm_twist", "b_l_arm", (0, 0, 0)),
         ("b_l_forearm", "b_l_arm_twist", (25.58, -0.59, -0.69)),
         ("b_l_wrist_twist", "b_l_forearm", (24.78, -0.57, -0.67)),
         ("b_l_wrist", "b_l_wrist_twist", (2.06, 0.07, 1.82)),
-        ("b_l_thumb0", "b_l_wrist", (1.01, -0.38, 0.79)), ("b_l_thumb1", "b_l_thumb0", (0.99, -2.16, 1.67)),
-        ("b_l_thumb2", "b_l_thumb1", (4.17, -0.82, 1.49)), ("b_l_thumb3", "b_l_thumb2", (3.79, -0.15, 0.23)),
-    ]  # fmt: skip
-    knuckles = {"index": (8.7, -0.2, 2.4), "middle": (8.73, 0.03, 0.04), "ring": (7.97, -0.33, -2.09),
-                "pinky": (7.05, -1.12, -4.03)}  # fmt: skip
+        ("b_l_thumb0", "b_l_wrist", (1.01, -0.38, 0.79)),
+        ("b_l_thumb1", "b_l_thumb0", (0.99, -2.16, 1.67)),
+        ("b_l_thumb2", "b_l_thumb1", (4.17, -0.82, 1.49)),
+        ("b_l_thumb3", "b_l_thumb2", (3.79, -0.15, 0.23)),
+    ]
+    knuckles = {
+        "index": (8.7, -0.2, 2.4),
+        "middle": (8.73, 0.03, 0.04),
+        "ring": (7.97, -0.33, -2.09),
+        "pinky": (7.05, -1.12, -4.03),
+    }
     for finger, place in knuckles.items():
         arm += [(f"b_l_{finger}1", "b_l_wrist", place), (f"b_l_{finger}2", f"b_l_{finger}1", (4, 0, 0))]
         arm.append((f"b_l_{finger}3", f"b_l_{finger}2", (2.5, 0, 0)))
     leg: Joints = [
         ("b_l_eye", "b_head", (3.4, 7.01, 8.59)),
-        ("b_l_upleg", "b_root", (8.7, -7.18, -1.32)), ("b_l_leg", "b_l_upleg", (0, -37.3, 0.16)),
-        ("b_l_foot_twist", "b_l_leg", (0, -39.87, -3.21)), ("b_l_foot", "b_l_foot_twist", (0, 0, 0)),
-    ]  # fmt: skip
+        ("b_l_upleg", "b_root", (8.7, -7.18, -1.32)),
+        ("b_l_leg", "b_l_upleg", (0, -37.3, 0.16)),
+        ("b_l_foot_twist", "b_l_leg", (0, -39.87, -3.21)),
+        ("b_l_foot", "b_l_foot_twist", (0, 0, 0)),
+    ]
     for name, parent, (x, y, z) in (*arm, *leg):
         joints += [(name, parent, (x, y, z))]
         joints += [(name.replace("_l_", "_r_"), parent.replace("_l_", "_r_"), (-x, y, z))]
@@ -143,9 +158,7 @@ class TestZeggs:
     def test_recordings_and_the_published_split(self, tmp_path):
         clean, original = tmp_path / "zeggs" / "clean", tmp_path / "zeggs" / "original"
         truth = self.lay_out(clean, "001_Neutral_0_x_1_0")
-        self.lay_out(
-            clean, "001_Neutral_0_mirror_x_1_0", "067_Speech_2_x_1_0", "004_Happy_0_x_1_0", seconds=1.2
-        )
+        self.lay_out(clean, "001_Neutral_0_mirror_x_1_0", "067_Speech_2_x_1_0", "004_Happy_0_x_1_0", seconds=1.2)
         self.lay_out(original, "001_Neutral_0", "002_Sad_0", seconds=1.2)
         info = "anim_bvh,audio,validation\n001_Neutral_0.bvh,001_Neutral_0.wav,FALSE\n"
         info += "001_Neutral_0_mirror.bvh,001_Neutral_0.wav,FALSE\n004_Happy_0.bvh,004_Happy_0.wav,TRUE\n"
@@ -230,9 +243,7 @@ class TestTwh:
 
     def test_2023_with_both_sides(self, tmp_path, capsys):
         trn, val = tmp_path / "trn" / "main-agent", tmp_path / "val" / "main-agent"
-        words = (
-            "0.2\t0.6\tyou know\n0.6\t0.7\t#\n0.7\t0.9\t#yeah\n1.0\t1.1\t\n1.9\t2.4\tright\n9\t9.5\tlate\n"
-        )
+        words = "0.2\t0.6\tyou know\n0.6\t0.7\t#\n0.7\t0.9\t#yeah\n1.0\t1.1\t\n1.9\t2.4\tright\n9\t9.5\tlate\n"
         truth = self.lay_out(trn, "trn_2023_v0_000_main-agent", 2.0, words=words)
         self.lay_out(trn, "trn_2023_v0_001_main-agent")
         self.lay_out(tmp_path / "trn" / "interloctr", "trn_2023_v0_000_interloctr")
@@ -241,9 +252,7 @@ class TestTwh:
         (tmp_path / "trn" / "metadata.csv").write_text(
             f"{header}trn_2023_v0_000,3,finger_incl,9,finger_excl\ntrn_2023_v0_001,9,finger_excl,3,finger_incl\n"
         )
-        (tmp_path / "val" / "metadata.csv").write_text(
-            f"{header}val_2023_v0_000,12,finger_excl,3,finger_incl\n"
-        )
+        (tmp_path / "val" / "metadata.csv").write_text(f"{header}val_2023_v0_000,12,finger_excl,3,finger_incl\n")
         clips = by_id(twh.read(tmp_path))
         assert {name: (clip.speaker, clip.split, clip.emotion) for name, clip in clips.items()} == {
             "trn_2023_v0_000_main-agent": ("twh3", "train", None),

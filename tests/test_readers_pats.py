@@ -54,12 +54,7 @@ class TestPats:
 
     def test_intervals(self, tmp_path, capsys):
         h5py = pytest.importorskip("h5py")
-        rows = [
-            ("1", "oliver", "train"),
-            ("2", "oliver", "dev"),
-            ("3", "oliver", "test"),
-            ("4", "maher", "dev"),
-        ]
+        rows = [("1", "oliver", "train"), ("2", "oliver", "dev"), ("3", "oliver", "test"), ("4", "maher", "dev")]
         write_table(tmp_path / "data", *rows)
         own = tmp_path / "data" / "processed" / "oliver"
         truth = write_interval(own / "1.h5")
@@ -70,8 +65,9 @@ class TestPats:
         clips = by_id(read_points("pats", tmp_path))
         assert clips.pop("3") == Dropped("3", "listed in missing_intervals.h5")
         assert {name: (clip.speaker, clip.split) for name, clip in clips.items()} == {
-            "1": ("oliver", "train"), "2": ("oliver", "val"),
-        }  # fmt: skip
+            "1": ("oliver", "train"),
+            "2": ("oliver", "val"),
+        }
         assert "no folder of maher" in capsys.readouterr().err
         clip = clips["1"]
         assert (clip.fps, clip.frames, clip.seconds, clip.speech) == (15.0, 45, 3.0, None)
@@ -88,9 +84,18 @@ class TestPats:
         """data/skeleton.py: arms from the neck, hands from the wrists."""
         bones = {pats.NAMES[k]: pats.NAMES[p] if p >= 0 else "" for k, p in enumerate(pats.PARENTS)}
         assert len(bones) == 52
-        wanted = {"Neck": "", "RShoulder": "Neck", "LWrist": "LElbow", "Nose": "Neck", "REye": "Nose",
-                  "LHandRoot": "LWrist", "RHandRoot": "RWrist", "LHandThumb1": "LHandRoot",
-                  "RHandLittle4": "RHandLittle3", "RHandIndex1": "RHandRoot"}  # fmt: skip
+        wanted = {
+            "Neck": "",
+            "RShoulder": "Neck",
+            "LWrist": "LElbow",
+            "Nose": "Neck",
+            "REye": "Nose",
+            "LHandRoot": "LWrist",
+            "RHandRoot": "RWrist",
+            "LHandThumb1": "LHandRoot",
+            "RHandLittle4": "RHandLittle3",
+            "RHandIndex1": "RHandRoot",
+        }
         assert {name: bones[name] for name in wanted} == wanted
 
     def test_sound_that_was_fetched(self, tmp_path, capsys):
@@ -124,8 +129,11 @@ class TestPats:
         write_table(tmp_path, *((name, "oliver", "train") for name in "12345"), ("6", "oliver", ""))
         write_interval(own / "6.h5")
         (own / "1.h5").write_bytes(b"nothing")
-        for name, key, value in (("2", "pose/data", np.zeros((9, 100))), ("3", "pose/other", np.zeros(3)),
-                                 ("4", "pose/data", np.full((9, 104), np.nan))):  # fmt: skip
+        for name, key, value in (
+            ("2", "pose/data", np.zeros((9, 100))),
+            ("3", "pose/other", np.zeros(3)),
+            ("4", "pose/data", np.full((9, 104), np.nan)),
+        ):
             with h5py.File(own / f"{name}.h5", "w") as file:
                 file[key] = value
         reasons = {name: clip.reason for name, clip in by_id(pats.read(tmp_path, quiet=True)).items()}
@@ -146,9 +154,7 @@ class TestPats:
         with pytest.raises(UserError, match=r"missing_intervals\.h5 is no HDF5 file"):
             list(pats.read(tmp_path, quiet=True))
         (tmp_path / "cmu_intervals_df.csv").write_text("speaker,video\noliver,1\n")
-        with pytest.raises(
-            UserError, match="must have the columns interval_id, speaker, dataset; got speaker"
-        ):
+        with pytest.raises(UserError, match="must have the columns interval_id, speaker, dataset; got speaker"):
             list(pats.read(tmp_path, quiet=True))
 
     def test_where_it_is_read(self, tmp_path, monkeypatch):
@@ -156,9 +162,7 @@ class TestPats:
             read_points("ted", tmp_path)
         write_table(tmp_path, ("1", "oliver", "train"))
         monkeypatch.setitem(sys.modules, "h5py", None)
-        with pytest.raises(
-            UserError, match=r"reading pats needs h5py, which is not installed; pip install 'co"
-        ):
+        with pytest.raises(UserError, match=r"reading pats needs h5py, which is not installed; pip install 'co"):
             list(pats.read(tmp_path))
 
 
@@ -167,12 +171,7 @@ def test_point_clips():
         return PointClip("a", "b", "train", fps, ("Neck", "Nose"), (-1, 0), points, confidence)
 
     own = clip(np.zeros((30, 2, 2)), np.ones((30, 2)))
-    assert (own.frames, own.seconds, own.points.dtype, own.confidence.dtype) == (
-        30,
-        2.0,
-        np.float32,
-        np.float32,
-    )
+    assert (own.frames, own.seconds, own.points.dtype, own.confidence.dtype) == (30, 2.0, np.float32, np.float32)
     for points in (np.zeros((30, 3, 2)), np.zeros((30, 2, 3)), np.full((30, 2, 2), np.nan)):
         with pytest.raises(UserError, match=r"finite numbers \[T, 2, 2\]"):
             clip(points)

@@ -49,11 +49,7 @@ def test_arrays_come_back(dtype, protocol):
 @pytest.mark.parametrize("protocol", range(6))
 def test_what_holds_arrays_comes_back(protocol):
     one = np.arange(3.0)
-    value = {
-        "tuple": (one, [one, {"deep": np.int16(3)}]),
-        "texts": np.array(["é", "日本", ""]),
-        np.int64(4): b"\xff",
-    }
+    value = {"tuple": (one, [one, {"deep": np.int16(3)}]), "texts": np.array(["é", "日本", ""]), np.int64(4): b"\xff"}
     back = unpickle(pickle.dumps(value, protocol=protocol))
     assert list(back) == ["tuple", "texts", 4]
     assert back["tuple"][0] is back["tuple"][1][0]

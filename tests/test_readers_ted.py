@@ -96,15 +96,36 @@ class TestTedBody:
 
     def test_the_published_mean_poses_are_upright(self):
         """config/multimodal_context.yml and config_expressive/hierarchy.yml (there without fingers here)."""
-        gesture = [(0, 0, 0), (0.003, -0.205, -0.014), (0.003, -0.305, 0.041), (0.003, -0.425, -0.001),
-                   (-0.146, -0.151, -0.014), (-0.284, 0.067, 0.011), (-0.228, 0.112, 0.209),
-                   (0.152, -0.152, -0.016), (0.292, 0.064, 0.004), (0.245, 0.112, 0.205)]  # fmt: skip
+        gesture = [
+            (0, 0, 0),
+            (0.003, -0.205, -0.014),
+            (0.003, -0.305, 0.041),
+            (0.003, -0.425, -0.001),
+            (-0.146, -0.151, -0.014),
+            (-0.284, 0.067, 0.011),
+            (-0.228, 0.112, 0.209),
+            (0.152, -0.152, -0.016),
+            (0.292, 0.064, 0.004),
+            (0.245, 0.112, 0.205),
+        ]
         expressive = np.zeros((43, 3))
-        expressive[:8] = [(-0.005, -0.540, 0.008), (-0.017, -0.706, -0.011), (0.155, -0.682, -0.030),
-                          (-0.151, -0.682, -0.027), (0.209, -0.469, -0.010), (-0.232, -0.468, -0.044),
-                          (0.167, -0.464, -0.190), (-0.165, -0.455, -0.216)]  # fmt: skip
-        expressive[38:] = [(-0.006, -0.922, -0.168), (-0.035, -0.964, -0.139), (0.024, -0.965, -0.139),
-                           (-0.070, -0.951, -0.056), (0.057, -0.957, -0.057)]  # fmt: skip
+        expressive[:8] = [
+            (-0.005, -0.540, 0.008),
+            (-0.017, -0.706, -0.011),
+            (0.155, -0.682, -0.030),
+            (-0.151, -0.682, -0.027),
+            (0.209, -0.469, -0.010),
+            (-0.232, -0.468, -0.044),
+            (0.167, -0.464, -0.190),
+            (-0.165, -0.455, -0.216),
+        ]
+        expressive[38:] = [
+            (-0.006, -0.922, -0.168),
+            (-0.035, -0.964, -0.139),
+            (0.024, -0.965, -0.139),
+            (-0.070, -0.951, -0.056),
+            (0.057, -0.957, -0.057),
+        ]
         for k, name in enumerate(LAYOUTS[43].names[8:38], start=8):
             side = name.split("_")[0]
             across = {"index": 0.02, "pinky": -0.02}.get(name.split("_")[1][:-1], 0.0)
@@ -169,8 +190,9 @@ class TestTed:
         write_films(tmp_path / "test", *broken)
         clips = by_id_in_order(ted.read(tmp_path, quiet=True))
         assert {name: clip.split for name, clip in clips.items() if isinstance(clip, GestureClip)} == {
-            "x_1500": "train", "x_2000": "train",
-        }  # fmt: skip
+            "x_1500": "train",
+            "x_2000": "train",
+        }
         assert clips["x_2000"].speech.words == ()
         reasons = {name: clip.reason for name, clip in clips.items() if isinstance(clip, Dropped)}
         assert "no skeletons_3d in the record" in reasons.pop("y_1500")
@@ -181,9 +203,7 @@ class TestTed:
         assert "no film with vid and clips" in reasons.pop("test/0000000002")
         assert "it names builtins.print" in reasons.pop("test/0000000003")
         assert not reasons
-        assert [clip.id for clip in ted.read(tmp_path, limit=1, quiet=True) if clip.id[0] == "x"] == [
-            "x_1500"
-        ]
+        assert [clip.id for clip in ted.read(tmp_path, limit=1, quiet=True) if clip.id[0] == "x"] == ["x_1500"]
 
     def test_records_of_pyarrow(self, tmp_path, monkeypatch):
         film = pickle.dumps({"vid": "v", "clips": [film_clip(seconds=1.5)]})
@@ -206,9 +226,7 @@ class TestTed:
         with pytest.raises(UserError, match="no LMDB that can be read"):
             list(ted.read(tmp_path))
         monkeypatch.setitem(sys.modules, "lmdb", None)
-        with pytest.raises(
-            UserError, match=r"needs lmdb, which is not installed; pip install 'cospeech\[corp"
-        ):
+        with pytest.raises(UserError, match=r"needs lmdb, which is not installed; pip install 'cospeech\[corp"):
             list(ted.read(tmp_path))
 
     def test_a_store_is_made_of_it(self, tmp_path):

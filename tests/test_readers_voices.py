@@ -69,10 +69,15 @@ def test_transcripts_of_the_manifest_give_words_in_english_alone(tmp_path, monke
         return tuple(Word(word, k * 0.5, k * 0.5 + 0.4) for k, word in enumerate(text.split()))
 
     monkeypatch.setattr(voices, "align", fake)
-    talks(tmp_path, [
-        "file,speaker,language,transcript",
-        'a.wav,Ada,en,"Well, good morning."', "b.wav,Ben,de,Guten Morgen", "c.wav,Cem,en,",
-    ])  # fmt: skip
+    talks(
+        tmp_path,
+        [
+            "file,speaker,language,transcript",
+            'a.wav,Ada,en,"Well, good morning."',
+            "b.wav,Ben,de,Guten Morgen",
+            "c.wav,Cem,en,",
+        ],
+    )
     clips = read(tmp_path)
     assert [word.text for word in clips["a.wav"].speech.words] == ["Well,", "good", "morning."]
     assert [clips[name].speech.words for name in ("b.wav", "c.wav", "d.wav")] == [(), (), ()]

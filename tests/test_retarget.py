@@ -17,15 +17,7 @@ from cospeech.motion.retarget import detect_table, known_tables, limb_directions
 from cospeech.motion.rig_binding import LIMBS, bind
 from cospeech.motion.rigs import TABLES, spread
 from cospeech.motion.skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
-from format_data import (
-    SHARED,
-    beat_rig,
-    canonical_motion,
-    ebmdb_clips,
-    reposed,
-    shared_file,
-    smooth_rotations,
-)
+from format_data import SHARED, beat_rig, canonical_motion, ebmdb_clips, reposed, shared_file, smooth_rotations
 
 
 def worst_angle(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
@@ -37,9 +29,7 @@ def worst_angle(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> float:
 
 def moving(skeleton: Skeleton, frames: int = 30, seed: int = 0, angle: float = 0.5) -> Motion:
     translation = np.tile(skeleton.offsets[0], (frames, 1))
-    return Motion(
-        skeleton, 30.0, smooth_rotations(frames, len(skeleton), seed=seed, angle=angle), translation
-    )
+    return Motion(skeleton, 30.0, smooth_rotations(frames, len(skeleton), seed=seed, angle=angle), translation)
 
 
 def test_corpus_limbs_keep_their_directions(tmp_path):
@@ -53,9 +43,7 @@ def test_corpus_limbs_keep_their_directions(tmp_path):
         assert len(before) == 12
         assert worst_angle(before, after) < 0.01  # a degree is promised
         # The tree gives fingers, jaw and eyes no source: they rest.
-        np.testing.assert_array_equal(
-            result.rotations[:, 22:], np.broadcast_to(np.eye(3), (len(result), 33, 3, 3))
-        )
+        np.testing.assert_array_equal(result.rotations[:, 22:], np.broadcast_to(np.eye(3), (len(result), 33, 3, 3)))
 
 
 def test_palms_of_hanging_arms_face_the_thighs():
@@ -109,9 +97,7 @@ def test_any_rest_pose(turns):
     for name, vector in turns.items():
         local[rig.index(name)] = axis_angle_to_matrix(np.radians(np.array(vector, dtype=float)))
     rest = global_rotations(local, rig.parents)
-    same = replace(
-        performance, skeleton=other, rotations=local_rotations(world @ transpose(rest), rig.parents)
-    )
+    same = replace(performance, skeleton=other, rotations=local_rotations(world @ transpose(rest), rig.parents))
     np.testing.assert_allclose(same.positions, performance.positions, atol=1e-4)
     expected, result = retarget(performance), retarget(same)
     assert worst_angle(limb_directions(performance), limb_directions(expected)) < 0.01
@@ -220,9 +206,7 @@ def test_soles_keep_their_height(tmp_path):
         toes = [source.skeleton.index(f"{side}Toe") for side in ("Left", "Right")]
         low = source.positions[:, toes, 1].min()
         feet = [CANONICAL_NAMES.index(f"{side}_foot") for side in ("left", "right")]
-        assert (
-            abs(result.positions[:, feet, 1].min() - low * ratio) < 0.045
-        )  # ankles and soles differ a little
+        assert abs(result.positions[:, feet, 1].min() - low * ratio) < 0.045  # ankles and soles differ a little
         assert np.ptp((result.translation - free.translation)[:, 1]) < 1e-6  # lifted as a whole
 
 

@@ -34,8 +34,8 @@ def test_nothing_to_match_changes_nothing():
     some = np.array([0.7, 1.5, 2.2])
     for found, accents in ((np.zeros(0), some), (some, np.zeros(0)), (some, some + LEAD), (some, some + 10)):
         np.testing.assert_allclose(warp_times(found, accents, 90, 30), plain, atol=1e-9)
-    kept_out = warp_times(some, some + 0.2, 90, 30, keep=np.zeros(3, dtype=bool))
-    np.testing.assert_allclose(kept_out, plain, atol=1e-9)
+    held_out = warp_times(some, some + 0.2, 90, 30, keep=np.zeros(3, dtype=bool))
+    np.testing.assert_allclose(held_out, plain, atol=1e-9)
     assert warp_times(some, some, 1, 30).tolist() == [0.0]
 
 

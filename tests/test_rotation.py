@@ -90,9 +90,7 @@ def test_sixd_round_trip(q):
 
 def test_any_six_numbers_give_a_rotation():
     matrix = R.matrix_from_6d(np.random.default_rng(1).normal(size=(500, 6)))
-    np.testing.assert_allclose(
-        matrix @ R.transpose(matrix), np.broadcast_to(np.eye(3), (500, 3, 3)), atol=1e-6
-    )
+    np.testing.assert_allclose(matrix @ R.transpose(matrix), np.broadcast_to(np.eye(3), (500, 3, 3)), atol=1e-6)
     np.testing.assert_allclose(np.linalg.det(matrix), 1.0, atol=1e-6)
 
 
@@ -199,15 +197,11 @@ def test_torch_gives_what_numpy_gives():
         function = getattr(R, name)
         np.testing.assert_allclose(function(torch.from_numpy(value)).numpy(), function(value), atol=1e-12)
     sixd = R.matrix_to_6d(matrix) + 0.1
-    np.testing.assert_allclose(
-        R.matrix_from_6d(torch.from_numpy(sixd)).numpy(), R.matrix_from_6d(sixd), atol=1e-12
-    )
+    np.testing.assert_allclose(R.matrix_from_6d(torch.from_numpy(sixd)).numpy(), R.matrix_from_6d(sixd), atol=1e-12)
     a, b = torch.from_numpy(matrix[:32]), torch.from_numpy(matrix[32:])
     np.testing.assert_allclose(R.geodesic(a, b).numpy(), R.geodesic(matrix[:32], matrix[32:]), atol=1e-12)
     angles = torch.from_numpy(vector)
-    np.testing.assert_allclose(
-        R.euler_to_matrix(angles, "ZXY").numpy(), R.euler_to_matrix(vector, "ZXY"), atol=1e-12
-    )
+    np.testing.assert_allclose(R.euler_to_matrix(angles, "ZXY").numpy(), R.euler_to_matrix(vector, "ZXY"), atol=1e-12)
 
 
 def test_torch_gradients_are_finite():

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from corpus_data import voice
 from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.data.point_clips import PointClip
 from cospeech.data.point_normalization import PlacedClip, placed
 from cospeech.data.prepare import prepare
@@ -22,7 +22,7 @@ from cospeech.motion.codec import Codec
 from cospeech.motion.expressions import KEY, ExpressionCodec, one_jaw
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
 from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, Place, PointCodec, parents
-from cospeech.motion.representation import SPACES, read_space, space
+from cospeech.motion.representation import REPRESENTATIONS, read_representation, representation
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
 from format_data import canonical_motion, shared_file
@@ -35,23 +35,21 @@ def speech(seconds: float) -> Speech:
 
 
 def clip(points: np.ndarray, **changes) -> PointClip:
-    own = PointClip(
-        "a", "ann", "train", 25.0, POINTS, parents(POINTS), points, None, speech(len(points) / 25)
-    )
+    own = PointClip("a", "ann", "train", 25.0, POINTS, parents(POINTS), points, None, speech(len(points) / 25))
     return replace(own, **changes)
 
 
 class TestParts:
     def test_the_papers_channels(self):
         """Appendix C: 68 points of the face, 3 + 3 of the arms, 21 + 21 of the hands."""
-        assert {part.part: part.channels for part in space("points").parts} == {"body": 96, "face": 136}
+        assert {part.part: part.channels for part in representation("points").parts} == {"body": 96, "face": 136}
         assert (len(BODY_POINTS), len(FACE_POINTS), len(POINTS)) == (48, 68, 116)
-        assert {part.part: part.channels for part in space("smplx").parts} == {"body": 267, "face": 106}
-        assert space("body").parts == (Codec(),)
+        assert {part.part: part.channels for part in representation("smplx").parts} == {"body": 267, "face": 106}
+        assert representation("body").parts == (Codec(),)
 
-    @pytest.mark.parametrize("name", SPACES)
+    @pytest.mark.parametrize("name", REPRESENTATIONS)
     def test_twice_mirrored_is_the_same(self, name):
-        for part in space(name).parts:
+        for part in representation(name).parts:
             coded = np.random.default_rng(0).normal(size=(7, part.channels)).astype(np.float32)
             np.testing.assert_array_equal(part.mirror(part.mirror(coded)), coded)
             assert sum(s.stop - s.start for s in part.slices.values()) == part.channels
@@ -90,11 +88,11 @@ class TestParts:
         np.testing.assert_array_equal(np.delete(both.rotations, jaw, 1), np.delete(motion.rotations, jaw, 1))
 
     def test_what_a_header_says(self):
-        for name in SPACES:
-            own = space(name)
-            assert read_space(json.loads(json.dumps(own.describe())), "here") == own
-        assert read_space(None, "here") == space("body")
-        assert read_space(space("points", ("body",)).describe(), "here").names == ("body",)
+        for name in REPRESENTATIONS:
+            own = representation(name)
+            assert read_representation(json.loads(json.dumps(own.describe())), "here") == own
+        assert read_representation(None, "here") == representation("body")
+        assert read_representation(representation("points", ("body",)).describe(), "here").names == ("body",)
         for wrong, message in (
             ({"name": "clouds", "parts": {}}, "unknown space 'clouds'; known: body, smplx, points"),
             ({"name": "points", "parts": {"face": [0, 136]}}, "has the parts body, face; got face"),
@@ -102,9 +100,9 @@ class TestParts:
             ({"name": "points"}, "names no space"),
         ):
             with pytest.raises(UserError, match=message):
-                read_space(wrong, "here")
+                read_representation(wrong, "here")
         with pytest.raises(UserError, match="no part 'face' in the space 'body'; it has body"):
-            space("body").part("face")
+            representation("body").part("face")
 
 
 class TestPlacing:
@@ -174,9 +172,7 @@ class TestPlacing:
                 target = target.replace("little", "pinky").replace("root", "hand")
                 if target in ours:
                     points[:, column] = person[:, ours[target]]
-        own = placed(
-            PointClip("1", "oliver", "train", 15.0, pats.NAMES, pats.PARENTS, points, None, speech(3.0))
-        )
+        own = placed(PointClip("1", "oliver", "train", 15.0, pats.NAMES, pats.PARENTS, points, None, speech(3.0)))
         truth = placed(clip(person, fps=15.0, speech=speech(3.0)))
         assert own.face is None
         np.testing.assert_allclose(own.body, truth.body, atol=1e-4)
@@ -191,18 +187,25 @@ class TestKeypoints:
         for frame, other in zip(frames, mmpose(0.5 * nobody), strict=True):
             frame["instances"].insert(0, other["instances"][0])  # somebody smaller, named first
         openpose = [
-            {"people": [{
-                "pose_keypoints_2d": np.c_[_openpose_body(p), np.ones(25)].ravel().tolist(),
-                "hand_left_keypoints_2d": np.c_[p[6:27], np.ones(21)].ravel().tolist(),
-                "hand_right_keypoints_2d": np.c_[p[27:48], np.ones(21)].ravel().tolist(),
-                "face_keypoints_2d": np.c_[np.r_[p[48:], p[:2]], np.ones(70)].ravel().tolist(),
-            }]} for p in points
-        ]  # fmt: skip
+            {
+                "people": [
+                    {
+                        "pose_keypoints_2d": np.c_[_openpose_body(p), np.ones(25)].ravel().tolist(),
+                        "hand_left_keypoints_2d": np.c_[p[6:27], np.ones(21)].ravel().tolist(),
+                        "hand_right_keypoints_2d": np.c_[p[27:48], np.ones(21)].ravel().tolist(),
+                        "face_keypoints_2d": np.c_[np.r_[p[48:], p[:2]], np.ones(70)].ravel().tolist(),
+                    }
+                ]
+            }
+            for p in points
+        ]
         layouts = {
-            "list": frames, "demo": {"meta_info": {}, "instance_info": frames},
+            "list": frames,
+            "demo": {"meta_info": {}, "instance_info": frames},
             "plain": {"fps": 25, "keypoints": whole.tolist(), "keypoint_scores": scores.tolist()},
-            "openpose": openpose, "holes": frames[:10] + frames[14:],
-        }  # fmt: skip
+            "openpose": openpose,
+            "holes": frames[:10] + frames[14:],
+        }
         for name, document in layouts.items():
             (tmp_path / f"{name}.json").write_text(json.dumps(document))
             write_wav(tmp_path / f"{name}.wav", voice(2.0, seed=1)[0])
@@ -222,10 +225,15 @@ class TestKeypoints:
             list(read_points("keypoints", tmp_path))
         whole = whole_body(person_points(2.0, seed=1))
         broken = {
-            "text": "no json", "number": "3", "other": '{"a": 1}', "few": json.dumps(mmpose(whole[:, :17])),
-            "empty": "[]", "silent": json.dumps(mmpose(whole)), "fast": json.dumps(mmpose(whole[:9])),
+            "text": "no json",
+            "number": "3",
+            "other": '{"a": 1}',
+            "few": json.dumps(mmpose(whole[:, :17])),
+            "empty": "[]",
+            "silent": json.dumps(mmpose(whole)),
+            "fast": json.dumps(mmpose(whole[:9])),
             "rate": json.dumps({"fps": -1, "instance_info": mmpose(whole)}),
-        }  # fmt: skip
+        }
         for name, text in broken.items():
             (tmp_path / f"{name}.json").write_text(text)
             if name != "silent":
@@ -261,23 +269,23 @@ class TestStores:
         folder = write_keypoints(tmp_path / "films", seconds=2.0)
         report = prepare([("keypoints", folder)], tmp_path / "store", quiet=True)
         assert (report.clips, report.pairs) == (4, 4)
-        store = Store(tmp_path / "store")
-        assert store.header["space"] == {"name": "points", "parts": {"body": [0, 96], "face": [96, 232]}}
-        item = store.select(kind="pair")[0]
+        dataset = GestureDataset(tmp_path / "store")
+        assert dataset.header["space"] == {"name": "points", "parts": {"body": [0, 96], "face": [96, 232]}}
+        item = dataset.select(kind="pair")[0]
         (truth,) = [placed(c) for c in read_points("keypoints", folder, quiet=True) if c.id == item.id]
-        np.testing.assert_allclose(store.motion(item), truth.body, atol=3e-4)
-        np.testing.assert_allclose(store.motion(item, 5, 9, part="face"), truth.face[5:9], atol=3e-4)
+        np.testing.assert_allclose(dataset.motion(item), truth.body, atol=3e-4)
+        np.testing.assert_allclose(dataset.motion(item, 5, 9, part="face"), truth.face[5:9], atol=3e-4)
         assert item.info["place"] == [truth.place.x, truth.place.y, truth.place.width]
-        assert store.features(item).any()
-        for use in ("a motion base", "evaluating"):
+        assert dataset.features(item).any()
+        for use in ("a gesture library", "evaluating"):
             with pytest.raises(UserError, match=f"points in a picture; {use} needs bodies"):
-                store.need_bodies(use)
+                dataset.need_bodies(use)
 
     def test_faces_of_beat2(self, tmp_path):
         folder = write_beat2(tmp_path / "beat2", clips=1, seconds=2.0)
         for name in ("smplx", "body"):
-            prepare([("beat2", folder)], tmp_path / name, space=name, quiet=True)
-        faced, plain = Store(tmp_path / "smplx"), Store(tmp_path / "body")
+            prepare([("beat2", folder)], tmp_path / name, representation=name, quiet=True)
+        faced, plain = GestureDataset(tmp_path / "smplx"), GestureDataset(tmp_path / "body")
         assert "space" not in plain.header
         assert faced.fingerprint != plain.fingerprint
         for a, b in zip(faced, plain, strict=True):
@@ -291,30 +299,22 @@ class TestStores:
 
     def test_the_real_face(self, tmp_path):
         source = shared_file("beat2/2_scott_0_1_1.npz")
-        prepare([("beat2", source.parent)], tmp_path / "store", space="smplx", quiet=True)
-        (item,) = (store := Store(tmp_path / "store")).items
+        prepare([("beat2", source.parent)], tmp_path / "store", representation="smplx", quiet=True)
+        (item,) = (dataset := GestureDataset(tmp_path / "store")).items
         truth = np.load(source)["expressions"][: item.frames]
-        np.testing.assert_allclose(store.motion(item, part="face")[:, :100], truth, atol=3e-4)
+        np.testing.assert_allclose(dataset.motion(item, part="face")[:, :100], truth, atol=3e-4)
 
     def test_what_does_not_go_together(self, tmp_path):
         films, out = write_keypoints(tmp_path / "films", people=1, clips=1, seconds=1.5), tmp_path / "store"
         for corpora, name, message in (
-            (
-                [("keypoints", films), ("beat2", films)],
-                None,
-                "keypoints has points in a picture and beat2 bodies",
-            ),
-            ([("keypoints", films)], "smplx", "keypoints goes into a store of points; got the space 'smplx'"),
-            (
-                [("beat2", films)],
-                "points",
-                "beat2 goes into a store of body or smplx; got the space 'points'",
-            ),
+            ([("keypoints", films), ("beat2", films)], None, "keypoints has points in a picture and beat2 bodies"),
+            ([("keypoints", films)], "smplx", "keypoints goes into a dataset of points; got the space 'smplx'"),
+            ([("beat2", films)], "points", "beat2 goes into a dataset of body or smplx; got the space 'points'"),
             ([("beat2", films)], "clouds", "unknown space 'clouds'; known: body, smplx, points"),
         ):
             with pytest.raises(UserError, match=message):
-                prepare(corpora, out, space=name, quiet=True)
+                prepare(corpora, out, representation=name, quiet=True)
         (tmp_path / "voices").mkdir()
         write_wav(tmp_path / "voices" / "only.wav", voice(3.0, seed=1)[0])
         with pytest.raises(UserError, match="pairs are made for bodies without a face only"):
-            prepare([("speech", tmp_path / "voices")], out, space="smplx", quiet=True)
+            prepare([("speech", tmp_path / "voices")], out, representation="smplx", quiet=True)

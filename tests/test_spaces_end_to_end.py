@@ -14,7 +14,7 @@ import cospeech
 from corpus_data import voice
 from cospeech import cli
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.data.prepare import prepare
 from cospeech.loading import load
 from cospeech.methods import presets
@@ -31,7 +31,7 @@ from cospeech.motion.expressions import KEY
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
 from cospeech.motion.formats.smplx import load_smplx
 from cospeech.motion.points import POINTS
-from cospeech.motion.representation import space
+from cospeech.motion.representation import representation
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
 from format_data import canonical_motion
@@ -48,18 +48,21 @@ def quick():
     """The preset ``tiny`` in two steps, with as few graphs as can be."""
     tiny = presets.PRESETS["tiny"]
     changed = replace(
-        tiny, generator=replace(tiny.generator, residual="none"), alignment_training=SHORT,
-        tokenizer_training=SHORT, generator_training=SHORT,
-    )  # fmt: skip
+        tiny,
+        generator=replace(tiny.generator, residual="none"),
+        alignment_training=SHORT,
+        tokenizer_training=SHORT,
+        generator_training=SHORT,
+    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(presets.PRESETS, "tiny", changed)
         yield
 
 
-def made(store: Path, folder: Path) -> Path:
-    """Run and model folder of all parts of a store."""
-    train(store, folder / "run", preset="tiny")
-    return export(folder / "run", folder / "model", store=store)
+def made(dataset: Path, folder: Path) -> Path:
+    """Run and model folder of all parts of a dataset."""
+    train(dataset, folder / "run", preset="tiny")
+    return export(folder / "run", folder / "model", dataset=dataset)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +77,7 @@ def films(quick, tmp_path_factory) -> Path:
 def faces(quick, tmp_path_factory) -> Path:
     """The graphs are left out: writing them takes longest, and those of points have been through it."""
     folder = tmp_path_factory.mktemp("smplx")
-    prepare([("beat2", write_beat2(folder / "beat2"))], folder / "store", space="smplx", quiet=True)
+    prepare([("beat2", write_beat2(folder / "beat2"))], folder / "store", representation="smplx", quiet=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(exporting, "export_graph", lambda *_, **__: None)
         made(folder / "store", folder)
@@ -194,12 +197,13 @@ def test_faces_are_generated(faces, speech, tmp_path):
 
 def test_tokens_of_a_face_are_its_own(faces, tmp_path):
     """Other faces beside the same bodies: nothing of the body's training changes, all of the face's does."""
-    prepare([("beat2", write_beat2(tmp_path / "beat2", shift=0.5))], tmp_path / "store", space="smplx",
-            quiet=True)  # fmt: skip
+    prepare(
+        [("beat2", write_beat2(tmp_path / "beat2", shift=0.5))], tmp_path / "store", representation="smplx", quiet=True
+    )
     config, weights = presets.PRESETS["tiny"].tokenizer, {}
     for part in ("body", "face"):
-        for name, store in (("own", faces / "store"), ("other", tmp_path / "store")):
-            fit_tokenizer(Store(store), tmp_path / part / name, config=config, training=SHORT, part=part)
+        for name, dataset in (("own", faces / "store"), ("other", tmp_path / "store")):
+            fit_tokenizer(GestureDataset(dataset), tmp_path / part / name, config=config, training=SHORT, part=part)
             weights[name] = load_file(tmp_path / part / name / "model.safetensors")
         assert weights["own"].keys() == weights["other"].keys()
         same = [np.array_equal(weights["own"][key], weights["other"][key]) for key in weights["own"]]
@@ -224,14 +228,14 @@ def test_quality_has_units(films, faces, part):
             return x + self.by
 
     for folder in (films, faces):
-        store = Store(folder / "store")
-        motions = [store.motion(item, part=part) for item in store.items[:2]]
-        perfect = tokenizer_quality(Off(0.0), motions, store.space.part(part))
+        dataset = GestureDataset(folder / "store")
+        motions = [dataset.motion(item, part=part) for item in dataset.items[:2]]
+        perfect = tokenizer_quality(Off(0.0), motions, dataset.representation.part(part))
         assert perfect.pop("speed_ratio") == pytest.approx(1, abs=0.01)
         assert perfect.pop("jerk_ratio") == pytest.approx(1, abs=0.05)
         assert perfect == pytest.approx(dict.fromkeys(perfect, 0.0), abs=0.05)
         if folder == films:
-            away = tokenizer_quality(Off(1.0), motions, store.space.part(part))
+            away = tokenizer_quality(Off(1.0), motions, dataset.representation.part(part))
             assert away["distance"] == pytest.approx(2**0.5, abs=1e-3)
 
 
@@ -239,20 +243,19 @@ def test_quality_has_units(films, faces, part):
 def test_the_papers_sizes(name, films, faces):
     """Appendix D: six layers of 1024 codes, latent 128, every frame a token, 384 / 1024, 8 and 6 blocks."""
     paper = presets.preset("paper")
-    for part in space(name).parts:
+    for part in representation(name).parts:
         sizes = replace(paper.tokenizer, channels=part.channels)
         tokenizer = Tokenizer(sizes)
         assert (
-            part.channels
-            == {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name][part.part]
+            part.channels == {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name][part.part]
         )
         assert [tuple(book.vectors.shape) for book in tokenizer.quantizer.books] == [(1024, 128)] * 6
         window = torch.zeros(1, paper.generator.window, part.channels)
         assert window.shape[1] == 80
         assert tokenizer.encode_latent(window).shape == (1, 80, 128)
         basis = MotionWindows(
-            Store((films if name == "points" else faces) / "store"), part, batch_size=4
-        ).basis(1, 128)  # fmt: skip
+            GestureDataset((films if name == "points" else faces) / "store"), part, batch_size=4
+        ).basis(1, 128)
         assert basis.shape == (part.channels, 128)  # also where a frame has fewer numbers than the latent
         align = replace(paper.alignment, channels=part.channels, seen=part.seen)
         assert (align.width, align.hidden, align.depth, align.downsample) == (384, 1024, 2, 1)

@@ -83,8 +83,7 @@ def test_a_wrong_text_is_noticed(hello, notes):
 
 
 @pytest.mark.parametrize(
-    ("said", "message"),
-    [("word " * 500, "has 500 words"), ("so it is", "has 3 words"), ("... !", "no words")],
+    ("said", "message"), [("word " * 500, "has 500 words"), ("so it is", "has 3 words"), ("... !", "no words")]
 )
 def test_what_cannot_be_the_text_is_refused(hello, said, message):
     long = Speech(np.tile(hello.samples, 2))

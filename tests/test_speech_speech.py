@@ -62,10 +62,7 @@ def test_cut_moves_and_trims_words():
     speech = Speech(quiet(3.0), words=(Word("a", 0.1, 0.4), Word("b", 0.9, 1.3), Word("c", 2.0, 2.6)))
     part = speech.cut(start=1.0, end=2.5)
     assert part.seconds == pytest.approx(1.5)
-    assert [(w.text, round(w.start, 6), round(w.end, 6)) for w in part.words] == [
-        ("b", 0.0, 0.3),
-        ("c", 1.0, 1.5),
-    ]
+    assert [(w.text, round(w.start, 6), round(w.end, 6)) for w in part.words] == [("b", 0.0, 0.3), ("c", 1.0, 1.5)]
     with pytest.raises(UserError, match="no part"):
         speech.cut(start=5.0)
 

@@ -180,11 +180,7 @@ def test_whisper_layouts(tmp_path, data):
 
 def test_whisper_segments_only_are_spread(tmp_path):
     data = {"segments": [{"start": 1.0, "end": 2.0, "text": " we go on"}]}
-    assert words(tmp_path, "a.json", json.dumps(data)) == [
-        ("we", 1.0, 1.333),
-        ("go", 1.333, 1.667),
-        ("on", 1.667, 2.0),
-    ]
+    assert words(tmp_path, "a.json", json.dumps(data)) == [("we", 1.0, 1.333), ("go", 1.333, 1.667), ("on", 1.667, 2.0)]
 
 
 def test_whisperx_words_without_times_fill_the_gap(tmp_path):
@@ -219,11 +215,7 @@ BAD = [
     ("a.srt", "1\n00:00:01,000 --> 00:00:09,000\nhello\n", "cue 1 .*recording lasts 2.000 s"),
     ("a.srt", "1\n00:00:05,000 --> 00:00:06,000\nhello\n", "cue 1 .*recording lasts 2.000 s"),
     ("a.srt", "1\n00:00:01,500 --> 00:00:01,000\nhello\n", "cue 1 .*before its start"),
-    (
-        "a.srt",
-        "1\n00:00:01,500 --> 00:00:01,700\nb\n\n2\n00:00:01,000 --> 00:00:01,200\na\n",
-        "cue 2 .*in order",
-    ),
+    ("a.srt", "1\n00:00:01,500 --> 00:00:01,700\nb\n\n2\n00:00:01,000 --> 00:00:01,200\na\n", "cue 2 .*in order"),
     ("a.srt", "1\nsoon --> later\nhello\n", "cue 1 has times"),
     ("a.srt", "\n", "no words"),
     ("a.txt", " \n", "is empty"),

@@ -72,9 +72,16 @@ def test_times_are_exact_not_added_up():
 
 @pytest.mark.parametrize(
     ("fps", "exact"),
-    [(30, (30, 1)), (25, (25, 1)), (23.976, (24000, 1001)), (29.97, (30000, 1001)),
-     (59.94, (60000, 1001)), (119.88, (120000, 1001)), (12.5, (25, 2))],
-)  # fmt: skip
+    [
+        (30, (30, 1)),
+        (25, (25, 1)),
+        (23.976, (24000, 1001)),
+        (29.97, (30000, 1001)),
+        (59.94, (60000, 1001)),
+        (119.88, (120000, 1001)),
+        (12.5, (25, 2)),
+    ],
+)
 def test_video_rates_are_exact_fractions(fps, exact):
     assert rate_fraction(fps) == Fraction(*exact)
 

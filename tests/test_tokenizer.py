@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from cospeech.data.dataset import Store
+from cospeech.data.dataset import GestureDataset
 from cospeech.methods.tokenizer.network import Tokenizer, TokenizerConfig, coded_positions, tokenizer_loss
 from cospeech.methods.tokenizer.train import MotionWindows, resample, start_linear, tokenizer_quality
 from cospeech.motion.codec import Codec
@@ -41,14 +41,14 @@ def model() -> Tokenizer:
 
 
 @pytest.fixture(scope="module")
-def windows(mini_store) -> MotionWindows:
-    return MotionWindows(Store(mini_store), CODEC, batch_size=16)
+def windows(mini_dataset) -> MotionWindows:
+    return MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16)
 
 
 @pytest.fixture(scope="module")
-def plain_windows(mini_store) -> MotionWindows:
+def plain_windows(mini_dataset) -> MotionWindows:
     """Windows without other people's ways of holding themselves: what few tokens can code."""
-    return MotionWindows(Store(mini_store), CODEC, batch_size=16, repose=0.0)
+    return MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16, repose=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -115,9 +115,7 @@ def test_normalisation_is_inside():
     knowing = Tokenizer(CONFIG, mean, std)
     knowing.load_state_dict({**plain.state_dict(), "mean": mean, "std": std})
     x = torch.randn(2, 32, CODEC.channels)
-    torch.testing.assert_close(
-        knowing.encode_latent(x * std + mean), plain.encode_latent(x), atol=1e-4, rtol=1e-4
-    )
+    torch.testing.assert_close(knowing.encode_latent(x * std + mean), plain.encode_latent(x), atol=1e-4, rtol=1e-4)
     codes = plain.encode(x)
     torch.testing.assert_close(knowing.decode(codes), plain.decode(codes) * std + mean, atol=1e-4, rtol=1e-4)
 
@@ -198,12 +196,17 @@ def test_the_loss_has_its_named_terms_and_teaches_every_free_part(model):
     loss, terms = tokenizer_loss(network, CONFIG, x, **inputs)
     weighed = sum(getattr(CONFIG, name) * value for name, value in terms.items() if name != "perplexity")
     torch.testing.assert_close(loss, weighed)
-    assert set(terms) == {"reconstruction", "velocity", "acceleration", "commitment", "position",
-                          "position_velocity", "perplexity"}  # fmt: skip
+    assert set(terms) == {
+        "reconstruction",
+        "velocity",
+        "acceleration",
+        "commitment",
+        "position",
+        "position_velocity",
+        "perplexity",
+    }
     loss.backward()
-    silent = [
-        n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())
-    ]
+    silent = [n for n, p in network.named_parameters() if p.requires_grad and (p.grad is None or not p.grad.any())]
     assert silent == []
 
 
@@ -241,8 +244,8 @@ def test_a_teacher_adds_its_term():
     assert model.encoder[-1].weight.grad.any()  # the tokens learn, not only the layer
 
 
-def test_windows_depend_on_step_process_and_seed_alone(windows, mini_store):
-    again = MotionWindows(Store(mini_store), CODEC, batch_size=16)
+def test_windows_depend_on_step_process_and_seed_alone(windows, mini_dataset):
+    again = MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16)
     first = windows(3, Place())["x"]
     assert first.shape == (16, windows.window, CODEC.channels)
     assert torch.equal(first, again(3, Place())["x"])
@@ -250,7 +253,7 @@ def test_windows_depend_on_step_process_and_seed_alone(windows, mini_store):
     parts = [windows(3, Place(rank, 2))["x"] for rank in range(2)]
     assert [len(part) for part in parts] == [8, 8]
     assert not torch.equal(*parts)
-    other = MotionWindows(Store(mini_store), CODEC, batch_size=16, seed=1)
+    other = MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16, seed=1)
     assert not torch.equal(first, other(3, Place())["x"])
 
 
@@ -259,9 +262,7 @@ def test_reposed_windows_are_still_motion(windows):
     sixd = x[..., : CODEC.slices["hands"].stop].reshape(16, windows.window, -1, 6)
     body = sixd[:, :, : len(CODEC.body)]
     torch.testing.assert_close(body[..., :3].norm(dim=-1), torch.ones(body.shape[:-1]), atol=1e-3, rtol=0)
-    torch.testing.assert_close(
-        (body[..., :3] * body[..., 3:]).sum(-1), torch.zeros(body.shape[:-1]), atol=1e-2, rtol=0
-    )
+    torch.testing.assert_close((body[..., :3] * body[..., 3:]).sum(-1), torch.zeros(body.shape[:-1]), atol=1e-2, rtol=0)
 
 
 def test_resampling_at_whole_frames_is_exact():

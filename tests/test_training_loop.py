@@ -23,9 +23,7 @@ from cospeech.training.loop import Place, TrainConfig, fit, schedule
 
 torch.set_num_threads(1)
 
-CONFIG = TrainConfig(
-    steps=20, batch_size=8, learning_rate=1e-2, warmup=4, log_every=3, validate_every=7, save_every=10
-)
+CONFIG = TrainConfig(steps=20, batch_size=8, learning_rate=1e-2, warmup=4, log_every=3, validate_every=7, save_every=10)
 
 
 class Small(nn.Module):
@@ -148,8 +146,12 @@ def test_the_run_folder(straight, tmp_path):
 
     model, folder = straight
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "curves.svg", "log.jsonl", "model.safetensors", "training.pt",
-    }  # fmt: skip
+        "config.json",
+        "curves.svg",
+        "log.jsonl",
+        "model.safetensors",
+        "training.pt",
+    }
     weights = load_file(folder / "model.safetensors")
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
     log = read_log(folder)
@@ -263,11 +265,12 @@ def test_two_processes_train_one_model(tmp_path):
     source = str(Path(__file__).parents[1] / "src")
     paths = os.pathsep.join(filter(None, [source, os.environ.get("PYTHONPATH")]))
     done = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-         script, tmp_path],
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", script, tmp_path],
         env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "CUDA_VISIBLE_DEVICES": ""},
-        capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in range(2))
     for a, b in zip(first, second, strict=True):

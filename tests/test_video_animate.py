@@ -87,9 +87,8 @@ def test_a_film_is_as_long_as_the_recording_with_its_sound(portrait, tmp_path):
 def test_a_motion_of_a_few_frames_more_or_less(portrait, tmp_path, frames):
     motion = keypoints(POINTS, frames=frames, fps=30.0)
     path = animate_portrait(
-        portrait, motion, tmp_path / "talk.mp4", speech=speech_of(1.0), refine="none", mark=False,
-        workers=1, quiet=True,
-    )  # fmt: skip
+        portrait, motion, tmp_path / "talk.mp4", speech=speech_of(1.0), refine="none", mark=False, workers=1, quiet=True
+    )
     pictures, *_ = decoded(path)
     assert len(pictures) == 30
 
@@ -214,10 +213,14 @@ def test_what_cannot_be_used_is_told_in_one_line(portrait, tmp_path, monkeypatch
         with pytest.raises(UserError, match=message) as caught:
             cospeech.animate(
                 **{
-                    "portrait": portrait, "speech": speech, "out": tmp_path / "talk.mp4",
-                    "refine": "none", "mark": False, **options,
+                    "portrait": portrait,
+                    "speech": speech,
+                    "out": tmp_path / "talk.mp4",
+                    "refine": "none",
+                    "mark": False,
+                    **options,
                 }
-            )  # fmt: skip
+            )
         assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.mp4"]
     with pytest.raises(UserError, match="128 to 1024 pixels; got 64"):
@@ -228,9 +231,13 @@ def test_strength_beyond_its_range_is_told(portrait, tmp_path):
     for strength in (-0.1, 1.5, float("nan")):
         with pytest.raises(UserError, match="strength goes from 0"):
             animate_portrait(
-                portrait, keypoints(POINTS, frames=5, fps=30.0), tmp_path / "talk.mp4",
-                strength=strength, refine="none", mark=False,
-            )  # fmt: skip
+                portrait,
+                keypoints(POINTS, frames=5, fps=30.0),
+                tmp_path / "talk.mp4",
+                strength=strength,
+                refine="none",
+                mark=False,
+            )
     assert not list(tmp_path.iterdir())
 
 
@@ -252,9 +259,13 @@ def test_a_film_that_fails_leaves_nothing(portrait, tmp_path, monkeypatch):
     (tmp_path / "talk.mp4").write_bytes(b"an older one")
     with pytest.raises(RuntimeError, match="a worker ended"):
         animate_portrait(
-            portrait, keypoints(POINTS, frames=5, fps=30.0), tmp_path / "talk.mp4", refine="none",
-            mark=False, quiet=True,
-        )  # fmt: skip
+            portrait,
+            keypoints(POINTS, frames=5, fps=30.0),
+            tmp_path / "talk.mp4",
+            refine="none",
+            mark=False,
+            quiet=True,
+        )
     assert [path.name for path in tmp_path.iterdir()] == ["talk.mp4"]
     assert (tmp_path / "talk.mp4").read_bytes() == b"an older one"
 

@@ -7,7 +7,7 @@ import pytest
 
 from corpus_data import gesturing
 from cospeech.core.errors import UserError
-from cospeech.data.dataset import Entry, Store, write_manifest, write_shard
+from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.motion.codec import Codec
 from cospeech.video.synthetic import corpus
 from cospeech.video.synthetic.corpus import People, build_people
@@ -16,27 +16,27 @@ CAST = {"train": ("Anna", "Bert"), "val": ("Cleo",)}
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory):
+def dataset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("store")
     entries = [
-        Entry(f"{name}/{k}", "motion", split, name, None, Codec().encode(gesturing(2.0, seed=k)), None)
+        SampleData(f"{name}/{k}", "motion", split, name, None, Codec().encode(gesturing(2.0, seed=k)), None)
         for split, names in CAST.items()
         for name in names
         for k in range(2)
     ]
     write_shard(folder, 0, entries, 4)
     write_manifest(folder, {"feature_dim": 4}, range(1))
-    return Store(folder)
+    return GestureDataset(folder)
 
 
-def build(store, out, count=3, **options):
+def build(dataset, out, count=3, **options):
     """A small corpus."""
     wanted = {"frames_each": 2, "size": 64, "shard": 2, "quiet": True} | options
-    return build_people(store, out, count=count, **wanted)
+    return build_people(dataset, out, count=count, **wanted)
 
 
-def test_what_is_written(store, tmp_path):
-    people = People(build(store, tmp_path / "p"))
+def test_what_is_written(dataset, tmp_path):
+    people = People(build(dataset, tmp_path / "p"))
     assert len(people) == 3
     assert [person.number for person in people.people] == [0, 1, 2]
     assert [(person.shard, person.start) for person in people.people] == [(0, 0), (0, 2), (1, 0)]
@@ -50,8 +50,8 @@ def test_what_is_written(store, tmp_path):
         np.testing.assert_array_equal(film.frames[0, 0, 0], film.frames[1, 0, 0])  # the same background
 
 
-def test_splits_share_neither_people_nor_actors(store, tmp_path):
-    first, other = (People(build(store, tmp_path / split, split=split)) for split in ("train", "val"))
+def test_splits_share_neither_people_nor_actors(dataset, tmp_path):
+    first, other = (People(build(dataset, tmp_path / split, split=split)) for split in ("train", "val"))
     assert {person.actor for person in other.people} == {"Cleo"}
     assert not {person.actor for person in first.people} & {person.actor for person in other.people}
     for one in first:
@@ -59,8 +59,8 @@ def test_splits_share_neither_people_nor_actors(store, tmp_path):
             assert np.abs(one.frames.astype(int) - two.frames).mean() > 10
 
 
-def test_goes_on_where_it_stopped(store, tmp_path, monkeypatch):
-    whole = build(store, tmp_path / "whole")
+def test_goes_on_where_it_stopped(dataset, tmp_path, monkeypatch):
+    whole = build(dataset, tmp_path / "whole")
     real, calls = corpus._draw, []
 
     def stops(*args):
@@ -71,27 +71,27 @@ def test_goes_on_where_it_stopped(store, tmp_path, monkeypatch):
 
     monkeypatch.setattr(corpus, "_draw", stops)
     with pytest.raises(KeyboardInterrupt):
-        build(store, tmp_path / "cut")
+        build(dataset, tmp_path / "cut")
     assert len(People(tmp_path / "cut")) == 2  # can be read already
     assert not list((tmp_path / "cut").glob(".*"))
     calls.clear()
     monkeypatch.setattr(corpus, "_draw", lambda *args: (calls.append(1), real(*args))[1])
-    build(store, tmp_path / "cut")
+    build(dataset, tmp_path / "cut")
     assert len(calls) == 1
     for one, two in zip(People(whole), People(tmp_path / "cut"), strict=True):
         np.testing.assert_array_equal(one.frames, two.frames)
 
 
-def test_more_people_later(store, tmp_path):
-    build(store, tmp_path / "p", count=2)
+def test_more_people_later(dataset, tmp_path):
+    build(dataset, tmp_path / "p", count=2)
     before = People(tmp_path / "p").film(People(tmp_path / "p").people[1])
-    people = People(build(store, tmp_path / "p", count=4))
+    people = People(build(dataset, tmp_path / "p", count=4))
     assert len(people) == 4
     np.testing.assert_array_equal(before.frames, people.film(people.people[1]).frames)
 
 
-def test_film_is_consecutive(store, tmp_path):
-    people = People(build(store, tmp_path / "p", count=1, frames_each=10, film=True, actors=["Bert"]))
+def test_film_is_consecutive(dataset, tmp_path):
+    people = People(build(dataset, tmp_path / "p", count=1, frames_each=10, film=True, actors=["Bert"]))
     film = people.film(people.people[0])
     assert people.people[0].actor == "Bert"
     steps = np.linalg.norm(np.diff(film.points[:, :6], axis=0), axis=-1)
@@ -99,18 +99,18 @@ def test_film_is_consecutive(store, tmp_path):
     assert np.linalg.norm(film.points[0, :6] - film.points[-1, :6], axis=-1).max() > steps.min()
 
 
-def test_refusals(store, tmp_path):
-    build(store, tmp_path / "p", count=1)
+def test_refusals(dataset, tmp_path):
+    build(dataset, tmp_path / "p", count=1)
     with pytest.raises(UserError, match="its seed is 0, wanted is 1"):
-        build(store, tmp_path / "p", count=1, seed=1)
+        build(dataset, tmp_path / "p", count=1, seed=1)
     with pytest.raises(UserError, match="there are Anna, Bert"):
-        build(store, tmp_path / "q", actors=["Cleo"])
+        build(dataset, tmp_path / "q", actors=["Cleo"])
     with pytest.raises(UserError, match="split 'test'"):
-        build(store, tmp_path / "q", split="test")
+        build(dataset, tmp_path / "q", split="test")
     with pytest.raises(UserError, match="the longest has 60"):
-        build(store, tmp_path / "q", frames_each=100, film=True)
+        build(dataset, tmp_path / "q", frames_each=100, film=True)
     with pytest.raises(UserError, match="1 or more"):
-        build(store, tmp_path / "q", count=0)
+        build(dataset, tmp_path / "q", count=0)
     with pytest.raises(UserError, match="no manifest"):
         People(tmp_path)
     (tmp_path / "p" / "manifest.json").write_text(json.dumps({"format": 9}))

@@ -157,9 +157,7 @@ def test_hands_stay_hands(seed):
 
 
 def test_lips_open_and_shut():
-    closed, open_ = (
-        drive(motion(size=0.0, face=weights(jawOpen=w)), portrait(), SEEN, SIZE)[-1] for w in (0.0, 0.7)
-    )
+    closed, open_ = (drive(motion(size=0.0, face=weights(jawOpen=w)), portrait(), SEEN, SIZE)[-1] for w in (0.0, 0.7))
     mouth = np.linalg.norm(portrait()[96] - portrait()[102])
     assert gap(open_) > gap(closed) + 0.2 * mouth
     assert open_[56, 1] > closed[56, 1] + 2  # the chin

@@ -143,10 +143,7 @@ def test_pictures_join_at_both_ends(film, result):
     for frame in (FIRST, END):
         step = np.abs(result.sent[frame][:SIDE].astype(float) - result.sent[frame - 1][:SIDE]).mean()
         assert step < 2 * usual
-    inside = [
-        np.abs(result.sent[k][:SIDE].astype(float) - result.sent[k - 1][:SIDE]).mean()
-        for k in range(FIRST, END)
-    ]
+    inside = [np.abs(result.sent[k][:SIDE].astype(float) - result.sent[k - 1][:SIDE]).mean() for k in range(FIRST, END)]
     assert max(inside) < 6 * usual
 
 
@@ -234,10 +231,7 @@ def test_wishes_that_cannot_be(film, tmp_path, wishes, message):
 def test_films_that_cannot_be(film, tmp_path):
     swing = swinging(FRAMES, SIDE)
     cases = {
-        "camera": (
-            write_film(tmp_path / "camera.mp4", swing, pan=1.0, sound=tone(2.0)[:, 0]),
-            "still camera",
-        ),
+        "camera": (write_film(tmp_path / "camera.mp4", swing, pan=1.0, sound=tone(2.0)[:, 0]), "still camera"),
         "mute": (write_film(tmp_path / "mute.mp4", swing), "has no sound"),
         "wide": (write_film(tmp_path / "wide.mp4", swing / 2, side=80, sound=tone(2.0)[:, 0]), "longer side"),
         "nobody": (write_film(tmp_path / "nobody.mp4", swing, sound=tone(2.0)[:, 0]), "no person"),
@@ -278,9 +272,24 @@ def test_edit_tells_films_from_motion(film, tmp_path):
 def test_the_command_with_the_shipped_model(film, place, works):
     speech = write_wav(place / "new.wav", tone(2.0)[::-1])
     line = works(
-        "edit", film, "--points", film.with_suffix(".json"), "--speech", speech, "--span", SPAN[0], "-o",
-        "new.mp4", "--refine", "none", "--no-mark", "--model", SHIPPED, "--seed", "3",
-    )  # fmt: skip
+        "edit",
+        film,
+        "--points",
+        film.with_suffix(".json"),
+        "--speech",
+        speech,
+        "--span",
+        SPAN[0],
+        "-o",
+        "new.mp4",
+        "--refine",
+        "none",
+        "--no-mark",
+        "--model",
+        SHIPPED,
+        "--seed",
+        "3",
+    )
     assert line.startswith("wrote new.mp4 (clip.mp4 edited) in ")
     assert sorted(path.name for path in place.iterdir()) == ["new.mp4", "new.wav"]
     own, new = (list(open_footage(path).planes()) for path in (film, place / "new.mp4"))

@@ -24,18 +24,10 @@ def landmarks(spots, visibility: float = 1.0) -> SimpleNamespace:
 def result(*, left=None, right=None, face=None) -> SimpleNamespace:
     """A pose whose shoulders are 0.4 apart, with wrists at (0.7, 0.7) and (0.3, 0.7)."""
     pose = np.zeros((33, 2))
-    pose[[11, 13, 15, 12, 14, 16]] = [
-        (0.7, 0.4),
-        (0.75, 0.6),
-        (0.7, 0.7),
-        (0.3, 0.4),
-        (0.25, 0.6),
-        (0.3, 0.7),
-    ]
+    pose[[11, 13, 15, 12, 14, 16]] = [(0.7, 0.4), (0.75, 0.6), (0.7, 0.7), (0.3, 0.4), (0.25, 0.6), (0.3, 0.7)]
     return SimpleNamespace(
-        pose_landmarks=landmarks(pose, 0.8), face_landmarks=face, left_hand_landmarks=left,
-        right_hand_landmarks=right,
-    )  # fmt: skip
+        pose_landmarks=landmarks(pose, 0.8), face_landmarks=face, left_hand_landmarks=left, right_hand_landmarks=right
+    )
 
 
 def test_it_stands_alone():

@@ -8,14 +8,7 @@ import numpy as np
 from cospeech.video.films.background import open_backdrop
 from cospeech.video.films.footage import mixed, open_footage, planes_of, rgb_of
 from cospeech.video.films.span_frames import changing, covering
-from cospeech.video.films.transition import (
-    at_times,
-    drawn_parts,
-    handed_over,
-    named_parts,
-    turned_between,
-    with_hands,
-)
+from cospeech.video.films.transition import at_times, drawn_parts, handed_over, named_parts, turned_between, with_hands
 from cospeech.video.warping.layers import PARTS
 from video_data import drawn, swinging
 

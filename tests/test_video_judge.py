@@ -120,9 +120,7 @@ def test_distance_of_the_whole_is_lpips(looks):
     metric.update(made, real, clip="a")
     found = score(made, real, np.stack([POINTS] * 3), clip="a", looks=looks)["picture"].values["lpips"]
     assert found.mean() == pytest.approx(metric.compute().value, rel=1e-5)
-    known = score(
-        made, real, np.stack([POINTS] * 3), clip="a", looks=looks, known=looks(real / 255.0)
-    )["picture"]  # fmt: skip
+    known = score(made, real, np.stack([POINTS] * 3), clip="a", looks=looks, known=looks(real / 255.0))["picture"]
     np.testing.assert_allclose(known.values["lpips"], found)
 
 

@@ -138,11 +138,17 @@ def test_layouts_of_one_picture(tmp_path):
     one = {"keypoints": points, "keypoint_scores": all_scores}
     people = {"people": [openpose(person(), scores)]}
     for document in (
-        [{"frame_id": 0, "instances": [one]}], {"instance_info": [{"frame_id": 0, "instances": [one]}]},
-        {"instances": [one]}, [one], [[one]], one,
+        [{"frame_id": 0, "instances": [one]}],
+        {"instance_info": [{"frame_id": 0, "instances": [one]}]},
+        {"instances": [one]},
+        [one],
+        [[one]],
+        one,
         {"keypoints": [points], "keypoint_scores": [all_scores]},
-        people, [people], {**people, "canvas_width": 512, "canvas_height": 512},
-    ):  # fmt: skip
+        people,
+        [people],
+        {**people, "canvas_width": 512, "canvas_height": 512},
+    ):
         seen = given(tmp_path, document)
         np.testing.assert_allclose(seen.points[0], person(), atol=1e-3)
         np.testing.assert_allclose(seen.confidence[0], scores, atol=1e-6)
@@ -200,8 +206,18 @@ def test_points_of_a_film(tmp_path):
 
 
 def test_files_that_cannot_be_used(tmp_path):
-    for document in ({}, [], [[]], [1], {"people": 3}, {"people": [{"pose_keypoints_2d": [1, 2]}]},
-                     {"keypoints": [[1, 2]]}, "text", None, {"format": "cospeech-keypoints"}):  # fmt: skip
+    for document in (
+        {},
+        [],
+        [[]],
+        [1],
+        {"people": 3},
+        {"people": [{"pose_keypoints_2d": [1, 2]}]},
+        {"keypoints": [[1, 2]]},
+        "text",
+        None,
+        {"format": "cospeech-keypoints"},
+    ):
         with pytest.raises(UserError) as error:
             check_person(given(tmp_path, document), "ann.png")
         assert len(str(error.value).splitlines()) == 1
@@ -263,8 +279,12 @@ def test_what_is_missing_is_said():
 
 
 def test_what_is_no_seen():
-    for changes in ({"points": person()}, {"confidence": ONES}, {"points": person()[None] * np.nan},
-                    {"mask": np.zeros((3, 3), np.uint8)}):  # fmt: skip
+    for changes in (
+        {"points": person()},
+        {"confidence": ONES},
+        {"points": person()[None] * np.nan},
+        {"mask": np.zeros((3, 3), np.uint8)},
+    ):
         with pytest.raises(UserError):
             seen_with(**changes)
 

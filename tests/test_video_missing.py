@@ -83,9 +83,7 @@ def test_only_the_wrist_is_missing():
     assert points[AT["left_wrist"], 1] > points[AT["left_elbow"], 1] + 0.9 * FOREARM * WIDTH
 
 
-@pytest.mark.parametrize(
-    "reach", [(-60, 60), (20, 150), (60, -100), (200, 0), (140, 220), (0, 1), (400, 300)]
-)
+@pytest.mark.parametrize("reach", [(-60, 60), (20, 150), (60, -100), (200, 0), (140, 220), (0, 1), (400, 300)])
 def test_only_the_elbow_is_missing(reach):
     """No bone is longer than it can be, and an elbow hangs as far as it can."""
     given = person()
@@ -162,9 +160,7 @@ def test_frames_of_a_film_are_filled_in_between():
     np.testing.assert_allclose(points[:, [2, 4, 60]], given[:, [2, 4, 60]], atol=1e-9)
     np.testing.assert_array_equal(points[6:], given[6:])
     shape = points[:, LEFT] - points[:, 2, None]
-    np.testing.assert_allclose(
-        shape[3:6, :, 1], np.linspace(shape[2, :, 1], shape[6, :, 1], 5)[1:4], atol=1e-9
-    )
+    np.testing.assert_allclose(shape[3:6, :, 1], np.linspace(shape[2, :, 1], shape[6, :, 1], 5)[1:4], atol=1e-9)
     np.testing.assert_allclose(points[:2, RIGHT], given[:2, RIGHT], atol=1e-9)  # in step with its wrist
 
 

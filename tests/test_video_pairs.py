@@ -25,9 +25,7 @@ def a_pair(shift=(9.0, -12.0)):
 
 
 def stacked(*several):
-    return pairs.Pair(
-        *(np.stack([getattr(one, field.name) for one in several]) for field in fields(pairs.Pair))
-    )
+    return pairs.Pair(*(np.stack([getattr(one, field.name) for one in several]) for field in fields(pairs.Pair)))
 
 
 def partner(points: np.ndarray) -> np.ndarray:
@@ -44,9 +42,7 @@ def test_a_pair_says_where_everything_came_from():
     pair = a_pair()
     assert pair.source.dtype == pair.warped.dtype == pair.target.dtype == pair.masks.dtype == np.uint8
     assert pair.masks.shape == pair.seen.shape == (7, 128, 128)
-    np.testing.assert_allclose(
-        (pair.points[1] - pair.points[0])[HANDS["left"]] * 128, [[9, -12]] * 21, atol=1e-3
-    )
+    np.testing.assert_allclose((pair.points[1] - pair.points[0])[HANDS["left"]] * 128, [[9, -12]] * 21, atol=1e-3)
     # The source, looked up where the flow says, is the warped picture, wherever one part is seen.
     source = torch.from_numpy(pair.source).permute(2, 0, 1)[None].float()
     flow = torch.from_numpy(pair.flow.astype(np.float32))[None]

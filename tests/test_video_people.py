@@ -67,9 +67,13 @@ def test_points_lie_on_the_person(films):
 def test_points_agree_with_parts(films):
     """Joints in the middle of a limb, where the forearm hides nothing."""
     wanted = {
-        "left_middle1": 5, "right_middle1": 8, "left_wrist": (4, 5), "right_wrist": (7, 8),
-        "face_30": 2, "face_57": 2,
-    }  # fmt: skip
+        "left_middle1": 5,
+        "right_middle1": 8,
+        "left_wrist": (4, 5),
+        "right_wrist": (7, 8),
+        "face_30": 2,
+        "face_57": 2,
+    }
     for name, part in wanted.items():
         right = [film.parts[0][at(film, name)] in np.atleast_1d(part) for film in films]
         assert np.mean(right) > 0.8, name
@@ -167,8 +171,13 @@ def test_studio_light_is_as_it_was():
     body = load_body(1)
     camera = Camera((0, 1.4, 0), 3, 0.93, yaw=6)
     found = light_vertices(body, body.vertices, body.normals, camera)
-    wanted = [[0.22384, 0.30396, 0.40309], [0.04968, 0.06453, 0.09674], [0.92954, 0.82655, 0.72011],
-              [0.43812, 0.33159, 0.27352], [0.21391, 0.17334, 0.16295]]  # fmt: skip
+    wanted = [
+        [0.22384, 0.30396, 0.40309],
+        [0.04968, 0.06453, 0.09674],
+        [0.92954, 0.82655, 0.72011],
+        [0.43812, 0.33159, 0.27352],
+        [0.21391, 0.17334, 0.16295],
+    ]
     np.testing.assert_allclose(found[[0, 1000, 3000, 4000, 6000]], wanted, atol=2e-5)
     np.testing.assert_allclose(found.mean(0), [0.41301, 0.35624, 0.33923], atol=2e-5)
 

@@ -48,10 +48,15 @@ def test_turned_as_exif_says(tmp_path, turn, suffix):
     """However it is stored, the picture has its red to the right and its green below."""
     upright = Image.open(write_picture(tmp_path / "a.png", (320, 160)))
     undo = {
-        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180,
-        4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90,
-        7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
-    }[turn]  # fmt: skip
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }[turn]
     stored = upright if undo is None else upright.transpose(undo)
     path = tmp_path / f"b.{suffix}"
     stored.save(path, exif=exif(turn))

@@ -34,9 +34,12 @@ def videos(tmp_path_factory) -> dict[str, Path]:
     other = Marker((made.id + 1) % 4096, (256, 256)).mark(plain)
     found = {}
     for name, frames, metadata in (
-        ("both", marked, made.metadata()), ("pixels", marked, None), ("file", plain, made.metadata()),
-        ("neither", plain, {"comment": "a holiday"}), ("differ", other, made.metadata()),
-    ):  # fmt: skip
+        ("both", marked, made.metadata()),
+        ("pixels", marked, None),
+        ("file", plain, made.metadata()),
+        ("neither", plain, {"comment": "a holiday"}),
+        ("differ", other, made.metadata()),
+    ):
         found[name] = folder / f"{name}.mp4"
         write_video(found[name], iter(frames), len(frames), 30, (256, 256), metadata=metadata)
     return found
@@ -69,8 +72,7 @@ def test_what_is_no_record(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
-    [("model", "other"), ("inputs", {}), ("synthetic", False), ("surplus", 1), ("id", 5000)],
+    ("name", "value"), [("model", "other"), ("inputs", {}), ("synthetic", False), ("surplus", 1), ("id", 5000)]
 )
 def test_a_changed_record_is_none(name, value):
     told = json.loads(record().to_json())
@@ -103,9 +105,14 @@ def test_any_program_reads_the_container(videos):
 
 @pytest.mark.parametrize(
     ("name", "in_file", "in_pixels", "agree"),
-    [("both", True, True, True), ("pixels", False, True, None), ("file", True, False, None),
-     ("neither", False, False, None), ("differ", True, True, False)],
-)  # fmt: skip
+    [
+        ("both", True, True, True),
+        ("pixels", False, True, None),
+        ("file", True, False, None),
+        ("neither", False, False, None),
+        ("differ", True, True, False),
+    ],
+)
 def test_verdicts(videos, name, in_file, in_pixels, agree):
     verdict = verify(videos[name])
     assert (verdict.record is not None, verdict.watermark.found, verdict.agree) == (in_file, in_pixels, agree)
@@ -115,9 +122,13 @@ def test_verdicts(videos, name, in_file, in_pixels, agree):
 
 @pytest.mark.parametrize(
     ("name", "status", "said"),
-    [("both", 0, "the watermark is that of the record"), ("pixels", 0, "is marked as generated"),
-     ("differ", 0, "is not that of the record"), ("neither", 1, "that does not show that it is real")],
-)  # fmt: skip
+    [
+        ("both", 0, "the watermark is that of the record"),
+        ("pixels", 0, "is marked as generated"),
+        ("differ", 0, "is not that of the record"),
+        ("neither", 1, "that does not show that it is real"),
+    ],
+)
 def test_the_command(videos, capsys, name, status, said):
     if status:
         with pytest.raises(SystemExit) as end:
@@ -144,9 +155,16 @@ def still(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "write"),
-    [("a.mp4", lambda path: path.write_text("no video")), ("b.wav", sound), ("c.png", still),
-     ("d.jpg", still), ("e.mp4", lambda path: path.write_bytes(b"")), ("f.mp4", None), ("g.mp4", Path.mkdir)],
-)  # fmt: skip
+    [
+        ("a.mp4", lambda path: path.write_text("no video")),
+        ("b.wav", sound),
+        ("c.png", still),
+        ("d.jpg", still),
+        ("e.mp4", lambda path: path.write_bytes(b"")),
+        ("f.mp4", None),
+        ("g.mp4", Path.mkdir),
+    ],
+)
 def test_what_is_no_video(tmp_path, capsys, name, write):
     if write:
         write(tmp_path / name)

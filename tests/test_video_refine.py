@@ -209,8 +209,12 @@ def test_the_judge_learns_where_parts_and_edges_are():
     batch = {"source": source, "masks": masks, "from": points}
     levels = network(source)
     assert [tuple(level.shape[1:]) for level in levels] == [
-        (4, 128, 128), (4, 64, 64), (8, 32, 32), (8, 16, 16), (8, 8, 8)
-    ]  # fmt: skip
+        (4, 128, 128),
+        (4, 64, 64),
+        (8, 32, 32),
+        (8, 16, 16),
+        (8, 8, 8),
+    ]
     parts, edges = network.told(source)
     assert parts.shape[1:] == (PARTS + 1, 128, 128)
     assert edges.shape[1:] == (3, 128, 128)

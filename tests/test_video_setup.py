@@ -143,9 +143,7 @@ def test_the_commands(place, works, asked, machine, capfd, monkeypatch):
     main(["video", "setup", "--folder", "there"])
     err = capfd.readouterr().err
     assert err.startswith(f"MediaPipe is ready in {place / 'there'} after ")
-    assert err.endswith(
-        f"next: set COSPEECH_KEYPOINTS_PYTHON={place / 'there' / 'python' / 'bin' / 'python'}\n"
-    )
+    assert err.endswith(f"next: set COSPEECH_KEYPOINTS_PYTHON={place / 'there' / 'python' / 'bin' / 'python'}\n")
     main(["video", "setup"])
     assert "next: cospeech video keypoints PICTURE -o points.json" in capfd.readouterr().err
 
@@ -164,6 +162,4 @@ def test_commands_that_fail(place, fails, asked, monkeypatch):
         assert message in fails(*words.split()), words
     monkeypatch.setenv("STAND_IN", "two")
     monkeypatch.setenv("STAND_IN_CALLS", "/dev/null")
-    assert "ann.png shows 2 people; crop it" in fails(
-        "video", "keypoints", "ann.png", "-o", "ann.json", "--no-cache"
-    )
+    assert "ann.png shows 2 people; crop it" in fails("video", "keypoints", "ann.png", "-o", "ann.json", "--no-cache")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from corpus_data import shake
 from cospeech.core.errors import UserError
-from cospeech.methods.model_folder import judge_folder
+from cospeech.methods.model_folder import evaluator_folder
 from cospeech.video.warping.layer_warp import draw
 from cospeech.video.warping.refine import Refiner, open_refiner
 from portrait_data import doubled, draw_figure, drawn_portrait, figure_points, moved_arm
@@ -80,8 +80,11 @@ def test_a_run_leaves_pairs_curves_and_a_model_folder(run):
     assert [entry["step"] for entry in log(run / "generator")] == [1, 2]
     assert {"pixel", "perceptual"} < set(log(run / "generator")[0])
     assert {path.name for path in (run / "model").iterdir()} == {
-        "config.json", "encoder.onnx", "refiner.onnx", "weights.safetensors"
-    }  # fmt: skip
+        "config.json",
+        "encoder.onnx",
+        "refiner.onnx",
+        "weights.safetensors",
+    }
     described = json.loads((run / "model" / "config.json").read_text())
     assert (described["method"], described["name"]) == ("portrait", "looks-of-ann")
     assert described["config"]["channels"] == [8, 8, 8]
@@ -89,7 +92,7 @@ def test_a_run_leaves_pairs_curves_and_a_model_folder(run):
 
 @pytest.mark.parametrize("size", [256, 512])
 def test_the_model_folder_draws_what_torch_draws(model, size):
-    folder = judge_folder(model, "portrait")
+    folder = evaluator_folder(model, "portrait")
     portrait = drawn_portrait("up")
     points = moved_arm(portrait.points, "left", (-8.0, 14.0))
     layers, picture = portrait.layers, portrait.picture
@@ -132,7 +135,7 @@ def test_the_model_folder_draws_what_torch_draws(model, size):
 
 
 def test_weights_beside_the_graphs_are_those_of_the_run(model):
-    network = export.generator_of(judge_folder(model, "portrait"))
+    network = export.generator_of(evaluator_folder(model, "portrait"))
     trained, _ = generator.load_video_run(model.parent / "generator")
     assert network.config == trained.config
     for name, value in trained.state_dict().items():
@@ -159,7 +162,7 @@ def test_a_model_folder_is_a_beginning(run, model, pictures, tmp_path, known, mo
     told = {}
     monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: told.update(options))
     train.train_video(out, portraits=[pictures / "up.png"], preset="tiny", start=model, name="ann")
-    begin = export.generator_of(judge_folder(model, "portrait"))
+    begin = export.generator_of(evaluator_folder(model, "portrait"))
     end, _ = generator.load_video_run(out / "generator")
     change = [(value - end.state_dict()[name]).abs().max() for name, value in begin.state_dict().items()]
     assert 0 < max(change) < 0.01
@@ -189,9 +192,7 @@ def test_a_run_with_a_critic_is_opened_too(run, tmp_path, window):
     read = pairs.Pairs(*(run / "pairs").iterdir())
     tiny = train.PRESETS["tiny"]
     weights = generator.VideoLoss(adversarial=0.02)
-    generator.fit_video(
-        read, tmp_path, config=tiny.config, weights=weights, training=tiny.training, window=window
-    )
+    generator.fit_video(read, tmp_path, config=tiny.config, weights=weights, training=tiny.training, window=window)
     network, described = generator.load_video_run(tmp_path)
     assert described["loss"]["adversarial"] == 0.02
     assert network.config == tiny.config

@@ -61,9 +61,7 @@ def recoded(frames: np.ndarray, *, crf: int = 28, scale: float = 0.75) -> list[n
         container.mux(stream.encode(None))
     data.seek(0)
     with av.open(data) as container:
-        return [
-            frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in container.decode(video=0)
-        ]
+        return [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in container.decode(video=0)]
 
 
 def psnr(one: np.ndarray, other: np.ndarray) -> float:
@@ -162,10 +160,7 @@ def test_the_pattern_is_the_same_for_ever():
     marked = Marker(0xABC, (256, 256)).mark(np.full((256, 256, 3), 128, np.uint8)).astype(int) - 128
     y, x = np.mgrid[:256, :256] / 256 + 1 / 512
     waves = [(12, 0), (0, 12), (20, 20), (7, 31), (31, 7), (24, 3), (3, 24), (14, 15), (50, 9), (9, 50)]
-    sums = [
-        (marked[..., 1] * np.cos(np.pi * down * y) * np.cos(np.pi * across * x)).sum()
-        for down, across in waves
-    ]
+    sums = [(marked[..., 1] * np.cos(np.pi * down * y) * np.cos(np.pi * across * x)).sum() for down, across in waves]
     assert "".join("+" if value > 0 else "-" for value in sums) == "++----++++"
 
 

@@ -46,9 +46,11 @@ def openpose(points: np.ndarray, scores: np.ndarray) -> dict:
     pose = np.zeros((18, 3))
     pose[[5, 6, 7, 2, 3, 4]] = rows[:6]
     parts = {
-        "pose_keypoints_2d": pose, "face_keypoints_2d": rows[48:], "hand_left_keypoints_2d": rows[6:27],
+        "pose_keypoints_2d": pose,
+        "face_keypoints_2d": rows[48:],
+        "hand_left_keypoints_2d": rows[6:27],
         "hand_right_keypoints_2d": rows[27:48],
-    }  # fmt: skip
+    }
     return {name: part.ravel().tolist() for name, part in parts.items()}
 
 
@@ -163,15 +165,18 @@ def drawn(points: np.ndarray, side: int = 160, pan: float = 0.0) -> np.ndarray:
 
 
 def write_film(
-    path: Path, points: np.ndarray, *, side: int = 160, fps: float = 30.0, pan: float = 0.0,
+    path: Path,
+    points: np.ndarray,
+    *,
+    side: int = 160,
+    fps: float = 30.0,
+    pan: float = 0.0,
     sound: np.ndarray | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """A film of the drawn figure with a sound [N] of 16 kHz, and its points beside it as .json."""
     frames = (drawn(places, side, pan * k) for k, places in enumerate(points))
     speech = None if sound is None else Speech(sound)
     write_video(path, frames, len(points), fps, (side, side), speech=speech, quality=10)
     seen = np.ones(points.shape[:2], np.float32)
-    Keypoints(POINTS, parents(POINTS), fps, points, {"size": [side, side]}, seen).save(
-        path.with_suffix(".json")
-    )
+    Keypoints(POINTS, parents(POINTS), fps, points, {"size": [side, side]}, seen).save(path.with_suffix(".json"))
     return path

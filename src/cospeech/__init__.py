@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from .core.errors import UserError
     from .data.clips import GestureClip
     from .data.prepare import prepare
-    from .gesture_library.build import add_to_base, build_base
-    from .gesture_library.check import base_info, check_base
-    from .gesture_library.library import open_base
-    from .gesture_library.merge import merge_bases
+    from .gesture_library.build import add_to_library, build_library
+    from .gesture_library.check import check_library, library_info
+    from .gesture_library.library import open_library
+    from .gesture_library.merge import merge_libraries
     from .gesture_library.search import search
     from .loading import load
     from .methods.training_runs import export, train
@@ -41,13 +41,13 @@ _WHERE = {
     "Speech": "speech.speech",
     "UserError": "core.errors",
     "Word": "speech.speech",
-    "add_to_base": "gesture_library.build",
+    "add_to_library": "gesture_library.build",
     "animate": "api",
-    "base_info": "gesture_library.check",
-    "build_base": "gesture_library.build",
+    "library_info": "gesture_library.check",
+    "build_library": "gesture_library.build",
     "build_people": "video.synthetic.corpus",
     "canonical_skeleton": "motion.skeleton",
-    "check_base": "gesture_library.check",
+    "check_library": "gesture_library.check",
     "compare": "api",
     "convert": "api",
     "edit": "api.editing",
@@ -57,8 +57,8 @@ _WHERE = {
     "load": "loading",
     "load_motion": "motion.motion",
     "load_speech": "speech.speech",
-    "merge_bases": "gesture_library.merge",
-    "open_base": "gesture_library.library",
+    "merge_libraries": "gesture_library.merge",
+    "open_library": "gesture_library.library",
     "prepare": "data.prepare",
     "render": "api",
     "search": "gesture_library.search",
@@ -76,24 +76,24 @@ __all__ = [
     "Speech",
     "UserError",
     "Word",
-    "add_to_base",
+    "add_to_library",
     "animate",
-    "base_info",
-    "build_base",
+    "build_library",
     "build_people",
     "canonical_skeleton",
-    "check_base",
+    "check_library",
     "compare",
     "convert",
     "edit",
     "evaluate",
     "export",
     "generate",
+    "library_info",
     "load",
     "load_motion",
     "load_speech",
-    "merge_bases",
-    "open_base",
+    "merge_libraries",
+    "open_library",
     "prepare",
     "render",
     "search",

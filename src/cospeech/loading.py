@@ -26,7 +26,7 @@ def load(
     """Load a shipped model by name, or any model folder.
 
     Args:
-        base: motion base that a method with retrieval takes its gestures from; the one that the model
+        base: gesture library that a method with retrieval takes its gestures from; the one that the model
             brings along if None.
         base_model: what the base's keys were made with, if that is no shipped model.
     Raises:
@@ -47,27 +47,24 @@ def load(
     if hasattr(model, "with_library"):
         return _with_library(model, folder, config.get("base"), base, base_model)
     if base is not None or base_model is not None:
-        raise UserError(
-            f"{config['method']} takes no motion base; leave --base out, or choose a model of exges"
-        )
+        raise UserError(f"{config['method']} takes no gesture library; leave --base out, or choose a model of exges")
     return model
 
 
 def _with_library(
-    model: GestureModel, folder: Path, own: str | None, base: str | Path | None,
-    base_model: str | Path | None,
-) -> GestureModel:  # fmt: skip
+    model: GestureModel, folder: Path, own: str | None, base: str | Path | None, base_model: str | Path | None
+) -> GestureModel:
     from .gesture_library.embedder import Embedding, load_embedder
-    from .gesture_library.library import Base
-    from .gesture_library.references import BaseLibrary
+    from .gesture_library.library import GestureLibrary
+    from .gesture_library.references import LibraryReferences
 
     if base is None and own is None:
         return model
-    opened = Base(folder / str(own) if base is None else base)
+    opened = GestureLibrary(folder / str(own) if base is None else base)
     if base_model is None and (folder / EMBEDDER / "config.json").is_file():
         base_model = folder / EMBEDDER  # what the model was trained with, if the base is of it
         if Embedding.of(load_embedder(base_model)) != opened.header.embedding:
             base_model = None
     embedder = None if base_model is None else load_embedder(base_model)
-    changed: GestureModel = model.with_library(BaseLibrary(opened, embedder))  # type: ignore[attr-defined]
+    changed: GestureModel = model.with_library(LibraryReferences(opened, embedder))  # type: ignore[attr-defined]
     return changed

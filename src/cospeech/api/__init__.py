@@ -27,11 +27,11 @@ from .inputs import AUTO, hear_emotion, mood, pin, pose
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
-    from ..gesture_library.build import add_to_base as add_to_base
-    from ..gesture_library.build import build_base as build_base
-    from ..gesture_library.check import base_info as base_info
-    from ..gesture_library.check import check_base as check_base
-    from ..gesture_library.merge import merge_bases as merge_bases
+    from ..gesture_library.build import add_to_library as add_to_library
+    from ..gesture_library.build import build_library as build_library
+    from ..gesture_library.check import check_library as check_library
+    from ..gesture_library.check import library_info as library_info
+    from ..gesture_library.merge import merge_libraries as merge_libraries
     from ..gesture_library.search import search as search
     from ..video.detection.keypoints import video_keypoints as video_keypoints
     from ..video.detection.setup import setup_video as setup_video
@@ -42,12 +42,12 @@ PICTURES = (".mp4", ".html")
 
 # The gesture library and portrait video, imported when asked for: who generates needs none of them.
 _ON_REQUEST = {
-    "add_to_base": "gesture_library.build",
-    "base_info": "gesture_library.check",
-    "build_base": "gesture_library.build",
+    "add_to_library": "gesture_library.build",
+    "library_info": "gesture_library.check",
+    "build_library": "gesture_library.build",
     "build_people": "video.synthetic.corpus",
-    "check_base": "gesture_library.check",
-    "merge_bases": "gesture_library.merge",
+    "check_library": "gesture_library.check",
+    "merge_libraries": "gesture_library.merge",
     "search": "gesture_library.search",
     "setup_video": "video.detection.setup",
     "verify": "video.provenance.record",
@@ -104,16 +104,14 @@ def generate(
         faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
         constraint: of exges: motion that must be met exactly, "FILE@START:END" or "FILE@START:END:JOINTS"
             with joints or groups by name; a file of one frame is a pose that is held.
-        base: of exges: the motion base that gestures are taken from; the model's own if None.
+        base: of exges: the gesture library that gestures are taken from; the model's own if None.
         base_model: of exges: what the base's keys were made with, if that is no shipped model.
         model: a shipped model's name, a model folder or a loaded model.
     Raises:
         UserError: anything given that cannot be used.
     """
     if not isinstance(model, str | Path) and (base is not None or base_model is not None):
-        raise UserError(
-            "this model is loaded already; give its base to load(), as in load(NAME, base=FOLDER)"
-        )
+        raise UserError("this model is loaded already; give its base to load(), as in load(NAME, base=FOLDER)")
     emotion = mood(emotion)
     track = read_track(emotion_track) if isinstance(emotion_track, str | Path) else emotion_track or ()
     loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
@@ -128,8 +126,7 @@ def generate(
         more = {"faithfulness": faithfulness, "pins": pins}
     elif faithfulness is not None or constraint:
         raise UserError(
-            f"the model {loaded.name} knows no faithfulness and no constraint; choose --model exges, "
-            "or leave them out"
+            f"the model {loaded.name} knows no faithfulness and no constraint; choose --model exges, or leave them out"
         )
     if hasattr(loaded, "hear"):
         more = {"emotion_track": track, "variety": variety}
@@ -140,9 +137,16 @@ def generate(
         )
     before = loaded.history if hasattr(loaded, "history") else 0
     return loaded.generate(
-        heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, seated=seated,
-        start_pose=pose(start_pose, before=before), end_pose=pose(end_pose, last=True), **more,
-    )  # fmt: skip
+        heard,
+        emotion=emotion,
+        intensity=intensity,
+        speaker=speaker,
+        seed=seed,
+        seated=seated,
+        start_pose=pose(start_pose, before=before),
+        end_pose=pose(end_pose, last=True),
+        **more,
+    )
 
 
 def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -> Path:
@@ -189,7 +193,7 @@ def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
     """Write as JSON where the gestures of a motion come from (``motion.extra["explain"]``).
 
     Raises:
-        UserError: the motion has no explanation: it was not made from a motion base.
+        UserError: the motion has no explanation: it was not made from a gesture library.
     """
     if isinstance(motion, Keypoints) or "explain" not in motion.extra:
         raise UserError("this motion has no explanation; only models of exges take gestures from a base")
@@ -249,14 +253,14 @@ def evaluate(
         metrics: one or several groups of figures. Of fgd, names in _asked are distances to the people whose
             manner a model was asked for, where it does not know those of the split
             (``evaluation.requested_speakers``).
-        split: of the store.
+        split: of the dataset.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
         classifier: of emotions, a shipped model or a folder.
         seed: of the choice of clips and of generation.
     Raises:
         UserError: anything given that cannot be used, too little data for a number, or a model that reads
-            columns of encoders that the store was prepared without.
+            columns of encoders that the dataset was prepared without.
     """
     from ..evaluation.evaluate import evaluate as run
     from ..evaluation.systems import FolderSystem, ModelSystem, System
@@ -270,9 +274,17 @@ def evaluate(
         else:
             chosen.append(ModelSystem(load(system), seed=seed))
     return run(
-        chosen, data, out=out, metrics=several(metrics), split=split, clips=clips, extractor=extractor,
-        classifier=classifier, seed=seed, player=_page,
-    )  # fmt: skip
+        chosen,
+        data,
+        out=out,
+        metrics=several(metrics),
+        split=split,
+        clips=clips,
+        extractor=extractor,
+        classifier=classifier,
+        seed=seed,
+        player=_page,
+    )
 
 
 def _page(motion: Motion, path: Path, title: str) -> Path:
@@ -306,9 +318,16 @@ def compare(
     if len(systems) < 2:
         raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
     return evaluate(
-        systems, data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
-        classifier=classifier, seed=seed,
-    )  # fmt: skip
+        systems,
+        data,
+        out=out,
+        metrics=metrics,
+        split=split,
+        clips=clips,
+        extractor=extractor,
+        classifier=classifier,
+        seed=seed,
+    )
 
 
 def animate(
@@ -357,9 +376,7 @@ def animate(
     maker = "motion"
     if motion is None:
         maker = Path(model).name if isinstance(model, str | Path) else model.name
-        motion = generate(
-            heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model
-        )
+        motion = generate(heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model)
     elif not isinstance(motion, Motion | Keypoints):
         motion = open_driver(motion)
     return animate_portrait(

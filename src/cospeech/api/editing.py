@@ -85,15 +85,17 @@ def edit(
         known = getattr(loaded, "emotions", EMOTIONS)
         emotion = heard_mixture(hear_emotion(heard, model=loaded), known=known)
     wishes: dict[str, Any] = {
-        "span": listed_spans(span), "joints": several(joints), "emotion": emotion, "intensity": intensity,
-        "speaker": speaker, "seed": seed,
-    }  # fmt: skip
+        "span": listed_spans(span),
+        "joints": several(joints),
+        "emotion": emotion,
+        "intensity": intensity,
+        "speaker": speaker,
+        "seed": seed,
+    }
     if film is not None and out is not None:
         from ..video.films.edit_film import edit_film
 
-        return edit_film(
-            film, out, speech=speech, model=loaded, points=points, refine=refine, mark=mark, **wishes
-        )
+        return edit_film(film, out, speech=speech, model=loaded, points=points, refine=refine, mark=mark, **wishes)
     assert moved is not None
     assert speech is not None
     return loaded.edit(moved, speech, **wishes)

@@ -38,7 +38,7 @@ def mood(emotion: str | Mapping[str, float] | None) -> str | dict[str, float] | 
 def hear_emotion(speech: Speech, *, model: GestureModel | None = None) -> dict[str, float]:
     """How likely a voice is in each of the ten emotions, by name; they sum to one.
 
-    What is shipped learned it from made voices (``data.prosody``): take it as a guess.
+    What is shipped learned it from synthetic voices (``data.prosody``): take it as a guess.
 
     Args:
         model: a model that can hear; the shipped one of that kind if None or if it cannot.
@@ -58,8 +58,7 @@ def pin(text: str, seconds: float) -> Pin:
     start, end, joints = (*rest.split(":", 2), "", "", "")[:3]
     if not sign or not end:
         raise UserError(
-            "a constraint is FILE@START:END or FILE@START:END:JOINTS, as in wave.bvh@2.0:3.5:hands; "
-            f"got {text!r}"
+            f"a constraint is FILE@START:END or FILE@START:END:JOINTS, as in wave.bvh@2.0:3.5:hands; got {text!r}"
         )
     ((first, last),) = time_spans([f"{start}:{end}"], seconds)
     motion = on_canonical(load_motion(name)).resample(FPS)

@@ -81,9 +81,7 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
     if view == "face":
         points += [head + [0.24, -0.16, 0], head - [0.24, 0.16, 0]]
     else:
-        points += [
-            place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")
-        ]
+        points += [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")]
         for side in ("left", "right"):
             for finger in ("index", "middle", "pinky", "thumb"):
                 joint = index[f"{side}_{finger}3"]
@@ -92,9 +90,7 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
         hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
         if view == "full":
             feet = [
-                place[:, index[f"{side}_{name}"]]
-                for side in ("left", "right")
-                for name in ("ankle", "foot", "knee")
+                place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("ankle", "foot", "knee")
             ]
             points += [p - [0, 0.11, 0] for p in feet]
         else:

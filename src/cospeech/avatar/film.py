@@ -72,9 +72,7 @@ def render_video(
     )
     with atomic_path(path) as temporary:
         shown = track(frames, "drawing", total=motion.frames, quiet=quiet)
-        write_video(
-            temporary, shown, motion.frames, motion.fps, (width, height), speech=speech, quality=quality
-        )
+        write_video(temporary, shown, motion.frames, motion.fps, (width, height), speech=speech, quality=quality)
     return path
 
 
@@ -111,9 +109,7 @@ def write_video(
     rate = rate_fraction(fps)
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         container.metadata.update(metadata or {})
-        video: Any = container.add_stream(
-            "libx264" if "libx264" in av.codecs_available else "h264", rate=rate
-        )
+        video: Any = container.add_stream("libx264" if "libx264" in av.codecs_available else "h264", rate=rate)
         video.width, video.height = size
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = 1 / rate
@@ -127,9 +123,7 @@ def write_video(
             sound = _Sound(container, samples, sample_rate)
         for index, picture in enumerate(frames):
             planes = picture.ndim == 2
-            frame = av.VideoFrame.from_ndarray(
-                np.ascontiguousarray(picture), format="yuv420p" if planes else "rgb24"
-            )
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="yuv420p" if planes else "rgb24")
             if not planes:
                 frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709)
             frame.pts, frame.time_base = index, 1 / rate
@@ -167,9 +161,7 @@ class _Sound:
 
         while self.at < min(seconds * self.rate, len(self.samples)):
             block = self.samples[self.at : self.at + AAC_FRAME]
-            frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(block[None]), format="fltp", layout="mono"
-            )
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(block[None]), format="fltp", layout="mono")
             frame.sample_rate, frame.pts = self.rate, self.at
             self.container.mux(self.stream.encode(frame))
             self.at += len(block)
@@ -218,9 +210,7 @@ def contact_sheet(
         None if motion.face is None else motion.face[chosen],
     )
     sheet = Image.new("RGB", (columns * width, rows * height))
-    for i, picture in enumerate(
-        render_frames(picked, size=(width, height), camera=camera, backend="software")
-    ):
+    for i, picture in enumerate(render_frames(picked, size=(width, height), camera=camera, backend="software")):
         tile = Image.fromarray(picture)
         ImageDraw.Draw(tile).text((6, 4), f"{chosen[i] / motion.fps:.2f} s", fill=(60, 66, 76))
         sheet.paste(tile, ((i % columns) * width, (i // columns) * height))

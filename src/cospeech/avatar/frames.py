@@ -91,9 +91,7 @@ def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
     """(width, height) from one number or two. Raises UserError unless 16 to 8192 pixels."""
     pair = (size, size) if isinstance(size, int) else tuple(size)
     if len(pair) != 2 or not all(isinstance(n, int | np.integer) and 16 <= n <= 8192 for n in pair):
-        raise UserError(
-            f"a picture is 16 to 8192 pixels wide and high; got {size!r}, give e.g. 512 or (1280, 720)"
-        )
+        raise UserError(f"a picture is 16 to 8192 pixels wide and high; got {size!r}, give e.g. 512 or (1280, 720)")
     return int(pair[0]), int(pair[1])
 
 

@@ -48,9 +48,7 @@ def open_painter(width: int, height: int, *, required: bool = False) -> GlPainte
         import moderngl
     except ImportError:
         if required:
-            raise UserError(
-                "the gl backend needs moderngl; install cospeech[gl], or use backend='auto'"
-            ) from None
+            raise UserError("the gl backend needs moderngl; install cospeech[gl], or use backend='auto'") from None
         return None
     try:
         return GlPainter(moderngl, width, height)

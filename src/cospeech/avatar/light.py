@@ -21,9 +21,7 @@ class Light:
     fill: np.ndarray = field(default_factory=lambda: np.array([0.85, 0.10, 0.52]))
     fill_colour: np.ndarray = field(default_factory=lambda: np.array([0.30, 0.34, 0.40]))
     rims: np.ndarray = field(default_factory=lambda: np.array([[0.75, 0.45, -0.62], [-0.80, 0.30, -0.60]]))
-    rim_colours: np.ndarray = field(
-        default_factory=lambda: np.array([[0.85, 0.92, 1.05], [0.45, 0.44, 0.42]])
-    )
+    rim_colours: np.ndarray = field(default_factory=lambda: np.array([[0.85, 0.92, 1.05], [0.45, 0.44, 0.42]]))
     sky: np.ndarray = field(default_factory=lambda: np.array([0.56, 0.60, 0.66]))
     ground: np.ndarray = field(default_factory=lambda: np.array([0.30, 0.27, 0.25]))
     shadow: float = 0.82  # share of the key light that is lost in a cast shadow
@@ -122,9 +120,7 @@ def shade(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera, l
     fill = np.clip(normals @ _direction(light.fill, axes) * 0.7 + 0.3, 0, None) * ambient
     total += fill[:, None] * light.fill_colour.astype(np.float32)
     up = 0.5 + 0.5 * normals[:, 1:2]
-    total += (light.ground + up * (light.sky - light.ground)).astype(np.float32) * (occlusion * occlusion)[
-        :, None
-    ]
+    total += (light.ground + up * (light.sky - light.ground)).astype(np.float32) * (occlusion * occlusion)[:, None]
 
     # Highlights: Blinn-Phong, a broad one on skin and hair, and the rims against the backdrop.
     half = view + key
@@ -133,9 +129,7 @@ def shade(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera, l
     gloss = 0.30 * gloss**18 + 0.35 * gloss**60
     gloss = (body.shine * gloss * shadow * np.clip(lambert * 4, 0, 1) * occlusion) * np.float32(0.8)
     edge = (1 - np.clip(facing, 0, 1)) ** 2
-    rims = tuple(
-        np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion for direction in light.rims
-    )
+    rims = tuple(np.clip(normals @ _direction(direction, axes), 0, None) * edge * occlusion for direction in light.rims)
     return Shading(total, gloss, rims, light)
 
 
@@ -156,9 +150,7 @@ def _direction(local: np.ndarray, axes: np.ndarray) -> np.ndarray:
     return (direction / np.linalg.norm(direction)).astype(np.float32)
 
 
-def cast_shadow(
-    triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray
-) -> np.ndarray:
+def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Share of the light that other parts of the body take from each vertex, [V] (a small shadow map)."""
     side = np.cross([0.0, 1.0, 0.0], light)
     side /= np.linalg.norm(side)

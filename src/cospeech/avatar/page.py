@@ -22,15 +22,7 @@ from ..core.errors import UserError
 from ..core.files import atomic_path
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
-from .player.packing import (
-    PEAKS_PER_SECOND,
-    Packer,
-    encode_sound,
-    moving_shapes,
-    pack_body,
-    pack_motion,
-    peaks,
-)
+from .player.packing import PEAKS_PER_SECOND, Packer, encode_sound, moving_shapes, pack_body, pack_motion, peaks
 from .pose import pose_vertices
 
 if TYPE_CHECKING:
@@ -123,10 +115,7 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
     words = (
         []
         if speech is None
-        else [
-            {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)}
-            for word in speech.words
-        ]
+        else [{"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in speech.words]
     )
     facts = [] if speech is None else [fact for fact in (speech.speaker, speech.emotion) if fact]
     meta = {
@@ -142,12 +131,7 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str,
         "motion": {**motion_meta, "data": motion_packer.layout()},
         "body": {**body_meta, "data": body_packer.layout()},
         "audio": {"type": sound_type, "seconds": round(speech.seconds, 4)} if speech is not None else None,
-        "timeline": {
-            "words": words,
-            "sources": _sources(motion),
-            "phases": phases,
-            "peaksPerSecond": PEAKS_PER_SECOND,
-        },
+        "timeline": {"words": words, "sources": _sources(motion), "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND},
     }
     style, script = _source("player.css"), bundle()
     parts = {
@@ -256,9 +240,7 @@ def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict]:
         rows.append((round(float(start), 3), round(float(end), 3), kind, str(side), float(strength)))
     top = max((strength for _, _, kind, _, strength in rows if kind == "stroke"), default=1.0) or 1.0
     names = ("start", "end", "kind", "side", "strength")
-    return [
-        dict(zip(names, (*row[:4], round(min(row[4] / top, 1.0), 3)), strict=True)) for row in sorted(rows)
-    ]
+    return [dict(zip(names, (*row[:4], round(min(row[4] / top, 1.0), 3)), strict=True)) for row in sorted(rows)]
 
 
 def _stool(motion: Motion, body: Body) -> dict | None:

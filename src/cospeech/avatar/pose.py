@@ -50,9 +50,7 @@ def pose_vertices(body: Body, motion: Motion, *, frames: slice = slice(None)) ->
     return result
 
 
-def canonical_motion(
-    body: Body, motion: Motion, frames: slice
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def canonical_motion(body: Body, motion: Motion, frames: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Rotations [T, 55, 3, 3], root positions [T, 3] fitted to the body, face weights [T, 52] or None."""
     motion, skeleton = one_jaw(motion), motion.skeleton
     missing = [name for name in CANONICAL_NAMES[:22] if name not in skeleton.names]
@@ -63,9 +61,7 @@ def canonical_motion(
         )
     rotations, translation = motion.rotations[frames], motion.translation[frames]
     if skeleton.names != CANONICAL_NAMES:
-        whole = np.broadcast_to(
-            np.eye(3, dtype=np.float32), (len(rotations), len(CANONICAL_NAMES), 3, 3)
-        ).copy()
+        whole = np.broadcast_to(np.eye(3, dtype=np.float32), (len(rotations), len(CANONICAL_NAMES), 3, 3)).copy()
         for joint, name in enumerate(CANONICAL_NAMES):
             if name in skeleton.names:
                 whole[:, joint] = rotations[:, skeleton.index(name)]

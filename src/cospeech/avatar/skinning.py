@@ -23,9 +23,7 @@ _ARMS = tuple(
 )
 
 
-def dense_weights(
-    joints: np.ndarray, weights: np.ndarray, vertices: np.ndarray, rest: np.ndarray
-) -> np.ndarray:
+def dense_weights(joints: np.ndarray, weights: np.ndarray, vertices: np.ndarray, rest: np.ndarray) -> np.ndarray:
     """Skin weights over joints and helpers.
 
     Args:
@@ -47,19 +45,11 @@ def dense_weights(
         along = np.clip((reach - a) / (0.8 * (b - a)), 0.0, 1.0)
         none, half, full = _hats(along)
         weight = dense[:, shoulder].copy()
-        dense[:, helper], dense[:, helper + 1], dense[:, shoulder] = (
-            none * weight,
-            half * weight,
-            full * weight,
-        )
+        dense[:, helper], dense[:, helper + 1], dense[:, shoulder] = (none * weight, half * weight, full * weight)
         along = np.clip((reach - b) / (c - b) * 1.15 - 0.15, 0.0, 1.0)
         none, half, full = _hats(along)
         weight = dense[:, elbow].copy()
-        dense[:, elbow], dense[:, helper + 2], dense[:, helper + 3] = (
-            none * weight,
-            half * weight,
-            full * weight,
-        )
+        dense[:, elbow], dense[:, helper + 2], dense[:, helper + 3] = (none * weight, half * weight, full * weight)
     return dense
 
 

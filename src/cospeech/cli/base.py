@@ -14,8 +14,9 @@ from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
 from ..core.progress import note
 from .annotations import (
-    BaseFolder,
-    BaseFolders,
+    DatasetFolder,
+    LibraryFolder,
+    LibraryFolders,
     MaybeCount,
     MaybeFigure,
     MaybeFile,
@@ -27,7 +28,6 @@ from .annotations import (
     OutFolder,
     Query,
     Some,
-    StoreFolder,
 )
 from .outputs import done, not_over
 
@@ -41,7 +41,7 @@ def search(
     query: Positional[Query],
     /,
     *,
-    base: BaseFolder,
+    base: LibraryFolder,
     out: Out = (),
     k: Annotated[int, arg(metavar="N", aliases=["-k"])] = 5,
     by: Annotated[str | None, arg(metavar="motion|speech", help_behavior_hint="")] = None,
@@ -63,7 +63,7 @@ def search(
     Args:
         query: a sound or video file, or a motion file (.bvh .npz .glb .vrma). What is longer than four
             seconds is cut, and every part has hits of its own.
-        base: folder of the motion base.
+        base: folder of the gesture library.
         out: where to write: .json gets all hits, a motion file or a picture the motion of the best one.
             Takes several.
         k: hits for each part at most.
@@ -92,10 +92,23 @@ def search(
             api.check_target(target)
         not_over(target, query, transcript, base, model)
     result = api.search(
-        query, base=base, k=k, by=by, span=span, speaker=speaker, emotion=emotion, words=words,
-        exclude=exclude, min_speed=min_speed, max_speed=max_speed, min_peak=min_peak, min_extent=min_extent,
-        min_strokes=min_strokes, transcript=transcript, model=model,
-    )  # fmt: skip
+        query,
+        base=base,
+        k=k,
+        by=by,
+        span=span,
+        speaker=speaker,
+        emotion=emotion,
+        words=words,
+        exclude=exclude,
+        min_speed=min_speed,
+        max_speed=max_speed,
+        min_peak=min_peak,
+        min_extent=min_extent,
+        min_strokes=min_strokes,
+        transcript=transcript,
+        model=model,
+    )
     width = shutil.get_terminal_size((120, 40)).columns
     sys.stdout.write("\n".join(_table(result, query.name, width)) + "\n")
     for target in out:
@@ -116,21 +129,27 @@ def _table(result: SearchResult, name: str, width: int) -> list[str]:
         for hit in part.hits:
             entry = hit.entry
             rows.append(
-                (str(hit.rank), f"{hit.score:.3f}", f"{entry.start:.2f}-{entry.end:.2f}", entry.speaker,
-                 entry.emotion or "-", entry.kind.replace("_", " "), entry.recording, entry.text or "-")
-            )  # fmt: skip
+                (
+                    str(hit.rank),
+                    f"{hit.score:.3f}",
+                    f"{entry.start:.2f}-{entry.end:.2f}",
+                    entry.speaker,
+                    entry.emotion or "-",
+                    entry.kind.replace("_", " "),
+                    entry.recording,
+                    entry.text or "-",
+                )
+            )
     hits = [row for row in rows if row[1]]
     wide = [max(len(row[column]) for row in hits) for column in range(len(rows[0]))]
     return [
-        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()[:width]
-        if row[1]
-        else row[0]
+        "  ".join(cell.ljust(size) for cell, size in zip(row, wide, strict=True)).rstrip()[:width] if row[1] else row[0]
         for row in rows
     ]
 
 
 def build(
-    store: Positional[StoreFolder],
+    dataset: Positional[DatasetFolder],
     /,
     *,
     out: OutFolder,
@@ -138,72 +157,72 @@ def build(
     kinds: Some = _KINDS,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
 ) -> None:
-    """Make a motion base of a store; one that is there is replaced when the new one is finished.
+    """Make a gesture library of a dataset; one that is there is replaced when the new one is finished.
 
     Args:
-        store: folder made by prepare.
+        dataset: folder made by prepare.
         out: folder of the base.
-        split: parts of the store: train, val, test.
+        split: parts of the dataset: train, val, test.
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys: a shipped model or a model folder.
     """
     from .. import api
 
-    added = api.build_base(store, out, split=split, kinds=kinds, model=model)
+    added = api.build_library(dataset, out, split=split, kinds=kinds, model=model)
     note(f"wrote {out}: {added}; next: cospeech search talk.wav --base {out}")
 
 
 def add(
-    base: Positional[BaseFolder],
-    store: Positional[StoreFolder],
+    base: Positional[LibraryFolder],
+    dataset: Positional[DatasetFolder],
     /,
     *,
     split: Some = ("train",),
     kinds: Some = _KINDS,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
 ) -> None:
-    """Add the recordings of a store that a motion base does not have; searches go on meanwhile.
+    """Add the recordings of a dataset that a gesture library does not have; searches go on meanwhile.
 
     Args:
         base: folder of the base.
-        store: folder made by prepare.
-        split: parts of the store: train, val, test.
+        dataset: folder made by prepare.
+        split: parts of the dataset: train, val, test.
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys; what the base was made with.
     """
     from .. import api
 
-    added = api.add_to_base(base, store, split=split, kinds=kinds, model=model)
+    added = api.add_to_library(base, dataset, split=split, kinds=kinds, model=model)
     note(f"added to {base}: {added}")
 
 
-def info(base: Positional[BaseFolder], /) -> None:
-    """Say what is in a motion base.
+def info(base: Positional[LibraryFolder], /) -> None:
+    """Say what is in a gesture library.
 
     Args:
         base: folder of the base.
     """
     from .. import api
 
-    sys.stdout.write("\n".join(api.base_info(base).lines()) + "\n")
+    sys.stdout.write("\n".join(api.library_info(base).lines()) + "\n")
 
 
-def check(base: Positional[BaseFolder], /) -> None:
-    """Read all of a motion base and compare it with its check sums; status 2 if something is damaged.
+def check(base: Positional[LibraryFolder], /) -> None:
+    """Read all of a gesture library and compare it with its check sums; status 2 if something is damaged.
 
     Args:
         base: folder of the base.
     """
     from .. import api
 
-    found = api.check_base(base)
+    found = api.check_library(base)
     sys.stdout.write("\n".join([*found.problems, *found.lines()]) + "\n")
     if found.problems:
         raise UserError(found.complaint())
 
 
-def merge(bases: Positional[BaseFolders], /, *, out: OutFolder) -> None:
-    """Make one motion base of several; of a damaged one, what is whole.
+def merge(bases: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
+    """Make one gesture library of several; of a damaged one, what is whole.
 
     Args:
         bases: folders of the bases; what two of them have is taken once.
@@ -211,10 +230,10 @@ def merge(bases: Positional[BaseFolders], /, *, out: OutFolder) -> None:
     """
     from .. import api
 
-    note(f"wrote {out}: {api.merge_bases(bases, out)}")
+    note(f"wrote {out}: {api.merge_libraries(bases, out)}")
 
 
-BASE_COMMANDS: dict[str, Any] = {
+LIBRARY_COMMANDS: dict[str, Any] = {
     "search": search,
     "base build": build,
     "base info": info,

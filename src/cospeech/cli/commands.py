@@ -16,7 +16,7 @@ from ..evaluation.groups import GROUPS
 from .annotations import (
     Corpora,
     Count,
-    DataFolder,
+    DatasetFolder,
     Layer,
     MaybeCount,
     MaybeEncoder,
@@ -25,10 +25,9 @@ from .annotations import (
     Metrics,
     OutFolder,
     RunFolder,
-    StoreFolder,
     Systems,
 )
-from .base import BASE_COMMANDS
+from .base import LIBRARY_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
 from .verify import VERIFY_COMMANDS
@@ -40,7 +39,7 @@ def prepare(
     /,
     *,
     out: OutFolder,
-    space: MaybeName = None,
+    representation: MaybeName = None,
     rounds: Count = 6,
     seed: Count = 0,
     limit: MaybeCount = None,
@@ -50,13 +49,13 @@ def prepare(
     word_layer: Layer = "last",
     precision: str = "float32",
 ) -> None:
-    """Read corpora into a store for training; goes on where it was interrupted.
+    """Read corpora into a dataset for training; goes on where it was interrupted.
 
     Args:
         corpora: readers are folder (BVH with sound), speech (sound alone), keypoints (points in a picture
             with sound), beat, beat2, ebmdb, pats, ted, twh and zeggs.
-        out: folder of the store.
-        space: body, smplx (with the face of beat2) or points; what fits the corpora unless given.
+        out: folder of the dataset.
+        representation: body, smplx (with the face of beat2) or points; what fits the corpora unless given.
         rounds: how often each speech gets a partner where pairs have to be made.
         seed: of the matching.
         limit: read only so many clips a corpus and speaker, for trials.
@@ -78,14 +77,23 @@ def prepare(
             raise UserError(f"expected READER=FOLDER, as in folder=recordings; got {corpus!r}")
         pairs.append((name, folder))
     run(
-        pairs, out, space=space, rounds=rounds, seed=seed, limit=limit, speech_encoder=speech_encoder,
-        speech_layer=speech_layer, word_encoder=word_encoder, word_layer=word_layer, precision=precision,
-    )  # fmt: skip
+        pairs,
+        out,
+        representation=representation,
+        rounds=rounds,
+        seed=seed,
+        limit=limit,
+        speech_encoder=speech_encoder,
+        speech_layer=speech_layer,
+        word_encoder=word_encoder,
+        word_layer=word_layer,
+        precision=precision,
+    )
     note(f"wrote {out}; next: cospeech train {out} -o run")
 
 
 def train(
-    store: Positional[StoreFolder],
+    dataset: Positional[DatasetFolder],
     /,
     *,
     out: OutFolder,
@@ -97,10 +105,10 @@ def train(
     splits: tuple[str, ...] = ("train",),
     part: str = "all",
 ) -> None:
-    """Train on a store, alone or under torchrun; a run is continued (needs the extra [train]).
+    """Train on a dataset, alone or under torchrun; a run is continued (needs the extra [train]).
 
     Args:
-        store: folder made by prepare.
+        dataset: folder made by prepare.
         out: run folder.
         method: contextual, exges or emotion (speech to motion), alignment (which speech goes with which
             gesture), or what measures motion: extractor, emotion-classifier.
@@ -110,39 +118,31 @@ def train(
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on.
-        part: of a store with faces: body, face or all.
+        part: of a dataset with faces: body, face or all.
     """
     need_torch()
     from ..methods.training_runs import train as run
 
-    run(
-        store, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits,
-        part=part,
-    )  # fmt: skip
+    run(dataset, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
     if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
-        note(f"trained {out}; next: cospeech export {out} --store {store} -o model")
+        note(f"trained {out}; next: cospeech export {out} --store {dataset} -o model")
 
 
 def export(
-    run: Positional[RunFolder],
-    /,
-    *,
-    out: OutFolder,
-    store: MaybeFolder = None,
-    name: MaybeName = None,
+    run: Positional[RunFolder], /, *, out: OutFolder, dataset: MaybeFolder = None, name: MaybeName = None
 ) -> None:
     """Make a model folder, which needs no torch, from a finished run (needs the extra [train]).
 
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; what gestures takes its rest poses from it.
+        dataset: the dataset it was trained on; what gestures takes its rest poses from it.
         name: the model's name; that of the folder unless given.
     """
     need_torch()
     from ..methods.training_runs import export as write
 
-    write(run, out, store=store, name=name)
+    write(run, out, dataset=dataset, name=name)
     note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
 
 
@@ -150,7 +150,7 @@ def evaluate(
     systems: Positional[Systems],
     /,
     *,
-    data: DataFolder,
+    data: DatasetFolder,
     out: OutFolder,
     metrics: Metrics = GROUPS,
     split: str = "test",
@@ -168,7 +168,7 @@ def evaluate(
         out: folder for report.html, report.json and clips.csv.
         metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
             whose manner a model was asked for, where it does not know those of the split.
-        split: of the store: test, val or train.
+        split: of the dataset: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
         classifier: of emotions, a shipped model or a folder.
@@ -181,9 +181,16 @@ def evaluate(
     if not systems:
         raise UserError("nothing to evaluate is named; name a model, a model folder or a folder of motion")
     report = api.evaluate(
-        [str(system) for system in systems], data, out=out, metrics=metrics, split=split, clips=clips,
-        extractor=extractor, classifier=classifier, seed=seed,
-    )  # fmt: skip
+        [str(system) for system in systems],
+        data,
+        out=out,
+        metrics=metrics,
+        split=split,
+        clips=clips,
+        extractor=extractor,
+        classifier=classifier,
+        seed=seed,
+    )
     sys.stdout.write(table(report, shutil.get_terminal_size((120, 40)).columns).rstrip("\n") + "\n")
     note(f"wrote {out} in {time.monotonic() - began:.0f} s; next: open {out / 'report.html'} in a browser")
 
@@ -192,7 +199,7 @@ def compare(
     systems: Positional[Systems],
     /,
     *,
-    data: DataFolder,
+    data: DatasetFolder,
     out: OutFolder,
     metrics: Metrics = GROUPS,
     split: str = "test",
@@ -209,7 +216,7 @@ def compare(
         out: folder for report.html, report.json and clips.csv.
         metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
             whose manner a model was asked for, where it does not know those of the split.
-        split: of the store: test, val or train.
+        split: of the dataset: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
         classifier: of emotions, a shipped model or a folder.
@@ -217,8 +224,17 @@ def compare(
     """
     if len(systems) < 2:
         raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
-    evaluate(systems, data=data, out=out, metrics=metrics, split=split, clips=clips, extractor=extractor,
-             classifier=classifier, seed=seed)  # fmt: skip
+    evaluate(
+        systems,
+        data=data,
+        out=out,
+        metrics=metrics,
+        split=split,
+        clips=clips,
+        extractor=extractor,
+        classifier=classifier,
+        seed=seed,
+    )
 
 
 COMMANDS: dict[str, Any] = {
@@ -231,7 +247,7 @@ COMMANDS: dict[str, Any] = {
     "export": export,
     "evaluate": evaluate,
     "compare": compare,
-    **BASE_COMMANDS,
+    **LIBRARY_COMMANDS,
     **VIDEO_COMMANDS,
     **VERIFY_COMMANDS,
 }

@@ -80,7 +80,7 @@ def generate(
         end_pose: a motion file whose last frame is the pose to end in; FILE@SECONDS picks a moment.
         faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
         constraint: of exges: motion or a pose that must be met, as in wave.bvh@2.0:3.5:hands. Takes several.
-        base: of exges: the motion base that gestures are taken from; the model's own unless given.
+        base: of exges: the gesture library that gestures are taken from; the model's own unless given.
         base_model: of exges: what the base's keys were made with, if that is no shipped model.
         explain: write beside the first file which gesture of the base stands where, and why.
         model: a shipped model (contextual, emotion, exges) or a model folder.
@@ -104,7 +104,7 @@ def generate(
     if explain:
         for target in numbered((explanation,), variants):
             api.check_explained(loaded, target)
-    if loaded.space.name == "points":
+    if loaded.representation.name == "points":
         targets = point_targets(out, speech, *others)
         for target in numbered(targets, variants):
             not_over(api.check_target(target), speech, *others)
@@ -116,10 +116,20 @@ def generate(
     for take in range(variants):
         stage("gesturing" if variants == 1 else f"gesturing, take {take + 1} of {variants}")
         motion = api.generate(
-            heard, emotion=wished, emotion_track=track, variety=variety, intensity=intensity, speaker=speaker,
-            seed=seed + take, seated=seated, start_pose=start_pose, end_pose=end_pose,
-            faithfulness=faithfulness, constraint=constraint, model=loaded,
-        )  # fmt: skip
+            heard,
+            emotion=wished,
+            emotion_track=track,
+            variety=variety,
+            intensity=intensity,
+            speaker=speaker,
+            seed=seed + take,
+            seated=seated,
+            start_pose=start_pose,
+            end_pose=end_pose,
+            faithfulness=faithfulness,
+            constraint=constraint,
+            model=loaded,
+        )
         for target in numbered(targets, variants, take):
             stage(f"writing {target.name}")
             api.write(motion, target, speech=heard)
@@ -187,10 +197,20 @@ def edit(
         wished = listened(heard, loaded)
     stage("gesturing")
     edited = api.edit(
-        moved, speech=None if speech is None else heard, out=out[0] if film else None, span=span,
-        joints=joints, emotion=wished, intensity=intensity, speaker=speaker, seed=seed, model=loaded,
-        points=points, refine=refine, mark=mark,
-    )  # fmt: skip
+        moved,
+        speech=None if speech is None else heard,
+        out=out[0] if film else None,
+        span=span,
+        joints=joints,
+        emotion=wished,
+        intensity=intensity,
+        speaker=speaker,
+        seed=seed,
+        model=loaded,
+        points=points,
+        refine=refine,
+        mark=mark,
+    )
     if not isinstance(edited, Motion):
         done(out, began, f"{motion.name} edited")
         return

@@ -76,9 +76,7 @@ def point_targets(out: Sequence[Path], speech: Path, *others: str | Path | None)
     """
     for target in out:
         if target.suffix.lower() != ".json":
-            raise UserError(
-                f"cannot write {target}: this model makes points in a picture, which go into .json files"
-            )
+            raise UserError(f"cannot write {target}: this model makes points in a picture, which go into .json files")
     return tuple(out) or default_targets(speech, *others, suffixes=(".keypoints.json",))
 
 

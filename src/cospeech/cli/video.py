@@ -13,6 +13,7 @@ from ..core.files import check_folder, same_file
 from ..core.progress import note
 from .annotations import (
     Count,
+    DatasetFolder,
     MaybeCount,
     MaybeEmotion,
     MaybeFile,
@@ -21,7 +22,6 @@ from .annotations import (
     Model,
     OutFolder,
     Recording,
-    StoreFolder,
 )
 from .outputs import done, not_over
 
@@ -124,9 +124,21 @@ def animate(
     not_over(target, portrait, speech, motion, points, transcript, model, refine)
     heard = load_speech(speech, transcript=transcript)
     api.animate(
-        portrait, heard, target, motion=motion, points=points, emotion=emotion, intensity=intensity,
-        speaker=speaker, seed=seed, model=model, size=size, strength=strength, refine=refine, mark=mark,
-    )  # fmt: skip
+        portrait,
+        heard,
+        target,
+        motion=motion,
+        points=points,
+        emotion=emotion,
+        intensity=intensity,
+        speaker=speaker,
+        seed=seed,
+        model=model,
+        size=size,
+        strength=strength,
+        refine=refine,
+        mark=mark,
+    )
     done((target,), began, f"{heard.seconds:.1f} s of film")
 
 
@@ -161,14 +173,21 @@ def train_video(
     from ..video.training.train import train_video as run
 
     model = run(
-        out, video=video, portraits=portraits, people=people, preset=preset, steps=steps, start=start,
-        seed=seed, name=name,
-    )  # fmt: skip
+        out,
+        video=video,
+        portraits=portraits,
+        people=people,
+        preset=preset,
+        steps=steps,
+        start=start,
+        seed=seed,
+        name=name,
+    )
     note(f"wrote {model}; next: cospeech animate PORTRAIT SPEECH --refine {model}")
 
 
 def people(
-    store: Positional[StoreFolder],
+    dataset: Positional[DatasetFolder],
     /,
     *,
     out: OutFolder,
@@ -179,23 +198,21 @@ def people(
     split: str = "train",
     film: FlagCreatePairsOff[bool] = False,
 ) -> None:
-    """Draw people of many looks who move as in a store, to train portrait video on.
+    """Draw people of many looks who move as in a dataset, to train portrait video on.
 
     Args:
-        store: folder made by prepare, with recorded motion.
+        dataset: folder made by prepare, with recorded motion.
         out: folder of the corpus; goes on where it was interrupted.
         count: how many people.
         frames_each: pictures of each.
         size: pixels of their sides.
         seed: of looks and moments.
-        split: of the store, whose actors move.
+        split: of the dataset, whose actors move.
         film: consecutive pictures at 30 a second instead of poses far apart.
     """
     from ..video.synthetic.corpus import build_people
 
-    build_people(
-        store, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film
-    )
+    build_people(dataset, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film)
     note(f"wrote {out}; next: cospeech train video --people {out} -o RUN")
 
 

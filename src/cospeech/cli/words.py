@@ -17,7 +17,7 @@ from ..core.errors import UserError
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
 # Words that are no command, but begin several ("base build", "video setup").
 _GROUPS = {
-    "base": "Motion bases: gestures to search. Start with: cospeech base build STORE -o FOLDER",
+    "base": "Gesture libraries: gestures to search. Start with: cospeech base build STORE -o FOLDER",
     "video": "Portraits that move. Start with: cospeech video setup",
 }
 
@@ -34,13 +34,9 @@ def parsed(
     """
     group = words[0] if words and words[0] in _GROUPS and program == "cospeech" else None
     if group:
-        own = {
-            name.split(" ")[1]: command for name, command in commands.items() if name.startswith(f"{group} ")
-        }
+        own = {name.split(" ")[1]: command for name, command in commands.items() if name.startswith(f"{group} ")}
         return parsed(words[1:], own, f"{program} {group}")
-    if (
-        len(words) > 1 and " ".join(words[:2]) in commands and words[0] in commands
-    ):  # "train video" beside "train"
+    if len(words) > 1 and " ".join(words[:2]) in commands and words[0] in commands:  # "train video" beside "train"
         return parsed(words[1:], {words[1]: commands[" ".join(words[:2])]}, f"{program} {words[0]}")
     commands = _grouped(commands)
     chosen: list[Callable[[], None]] = []
@@ -57,9 +53,10 @@ def parsed(
         with contextlib.redirect_stderr(said):
             tyro.extras.subcommand_cli_from_dict(
                 {name: choosing(command) for name, command in commands.items()},
-                args=spread_outputs(words, commands), prog=program,
+                args=spread_outputs(words, commands),
+                prog=program,
                 description=_GROUPS.get(program.partition(" ")[2], _DESCRIPTION),
-            )  # fmt: skip
+            )
     except SystemExit as end:
         if end.code in (0, None):
             raise

@@ -5,18 +5,7 @@ from __future__ import annotations
 from .errors import UserError
 
 # The ten categories of the MPI Emotional Body Expressions Database, neutral first.
-EMOTIONS = (
-    "neutral",
-    "amusement",
-    "anger",
-    "disgust",
-    "fear",
-    "joy",
-    "pride",
-    "sadness",
-    "shame",
-    "surprise",
-)
+EMOTIONS = ("neutral", "amusement", "anger", "disgust", "fear", "joy", "pride", "sadness", "shame", "surprise")
 
 # BEAT's eight categories and a few everyday words.
 ALIASES = {

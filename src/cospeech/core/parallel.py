@@ -62,9 +62,7 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
             data = queues[frame % workers].get()
             if data is None:
                 message = processes[frame % workers].stderr.read().decode(errors="replace").strip()  # type: ignore[union-attr]
-                raise RuntimeError(
-                    f"a drawing process ended early: {message.splitlines()[-1] if message else ''}"
-                )
+                raise RuntimeError(f"a drawing process ended early: {message.splitlines()[-1] if message else ''}")
             yield np.frombuffer(data, np.uint8).reshape(job.size[1], job.size[0], 3)
     finally:
         done.set()
@@ -100,9 +98,7 @@ def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def _read(
-    process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: threading.Event, count: int
-) -> None:
+def _read(process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: threading.Event, count: int) -> None:
     """Move frames from a worker's output to its queue until either side ends."""
     try:
         while not done.is_set():

@@ -1,4 +1,4 @@
-"""How lively motion is, and made pairs that are as lively as the clips they come from."""
+"""How lively motion is, and synthetic pairs that are as lively as the clips they come from."""
 
 from __future__ import annotations
 
@@ -23,19 +23,11 @@ class Tally:
         """The tally of one clip."""
         speed = hand_speed(motion)
         still = float((speed < STILL_SPEED).all(axis=1).mean())
-        return cls(
-            motion.seconds,
-            len(strokes(motion)),
-            float(speed.mean()) * motion.seconds,
-            still * motion.seconds,
-        )
+        return cls(motion.seconds, len(strokes(motion)), float(speed.mean()) * motion.seconds, still * motion.seconds)
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
-            self.seconds + other.seconds,
-            self.strokes + other.strokes,
-            self.path + other.path,
-            self.still + other.still,
+            self.seconds + other.seconds, self.strokes + other.strokes, self.path + other.path, self.still + other.still
         )
 
     def distance(self, other: Tally) -> float:
@@ -49,7 +41,7 @@ class Tally:
 
 
 class Balance:
-    """Keeps made pairs as lively as the clips they come from, for each speaker and emotion.
+    """Keeps synthetic pairs as lively as the clips they come from, for each speaker and emotion.
 
     Fitting strokes to accents favours lively windows, and phrases favour long clips. So a few pairs are
     drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real

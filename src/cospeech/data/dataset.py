@@ -1,13 +1,13 @@
 """The shard store: coded motion and speech features, ready for training.
 
-A store is a folder: ``manifest.json`` and ``shard-NNNNN.safetensors``. A shard holds many items end to
+A dataset is a folder: ``manifest.json`` and ``shard-NNNNN.safetensors``. A shard holds many items end to
 end; the manifest says where each begins. Motion is kept as int16 over [-1, 1] (6D rotations, and root
 displacement in metres): 0.002 degrees and 0.03 mm of rounding for half of the space. Shards appear
 whole or not at all, so an interrupted ``prepare`` goes on where it stopped. In the spaces ``smplx`` and
 ``points`` (``motion.representation``) the columns of all parts stand side by side, the header names them, and
 each group of channels has a reach of its own in the place of 1.
 
-A store that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
+A dataset that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
 of their own (``speech.encoders.settings.KINDS``), as float16; its header says which encoders they are. How
 the voice sounds in absolute numbers (``speech.acoustics``) is kept likewise.
 """
@@ -27,7 +27,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
-from ..motion.representation import Space, read_space
+from ..motion.representation import Representation, read_representation
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
 
@@ -36,8 +36,8 @@ _SCALE = 32767.0
 
 
 @dataclass(frozen=True)
-class Item:
-    """One item of a store."""
+class Sample:
+    """One item of a dataset."""
 
     id: str
     # "motion" (real, no speech), "pair" (recorded together), "made_pair" (matched by us) or "generated" (by a
@@ -52,7 +52,7 @@ class Item:
     info: dict[str, Any] = field(default_factory=dict)
 
 
-def kept_out(item: Item) -> bool:
+def held_out(item: Sample) -> bool:
     """Is this one of the clips (one in six) that the emotion classifier never learns from, whoever acts?
 
     Emotions look different from person to person. So that the classifier can be trusted on motion in
@@ -62,7 +62,7 @@ def kept_out(item: Item) -> bool:
 
 
 @dataclass(frozen=True)
-class Entry:
+class SampleData:
     """What is written: an item's arrays and its description."""
 
     id: str
@@ -80,7 +80,7 @@ class Entry:
 def write_shard(
     folder: Path,
     number: int,
-    entries: list[Entry],
+    entries: list[SampleData],
     feature_dim: int,
     *,
     widths: Mapping[str, int] | None = None,
@@ -119,7 +119,7 @@ def write_shard(
     for entry in entries:
         items.append(
             asdict(
-                Item(
+                Sample(
                     entry.id,
                     entry.kind,
                     entry.split,
@@ -143,12 +143,12 @@ def _packed(motion: np.ndarray) -> np.ndarray:
 
 
 def rounded(motion: np.ndarray) -> np.ndarray:
-    """Coded motion [T, C] of bodies as a store gives it back after writing, float32."""
+    """Coded motion [T, C] of bodies as a dataset gives it back after writing, float32."""
     return _packed(motion).astype(np.float32) / np.float32(_SCALE)
 
 
 def write_manifest(folder: Path, header: dict[str, Any], shards: Iterable[int]) -> None:
-    """Gather the shards' descriptions into manifest.json; from then on the store can be opened."""
+    """Gather the shards' descriptions into manifest.json; from then on the dataset can be opened."""
     items = []
     for number in shards:
         items.extend(json.loads((folder / f"shard-{number:05d}.json").read_text()))
@@ -156,45 +156,41 @@ def write_manifest(folder: Path, header: dict[str, Any], shards: Iterable[int]) 
         path.write_text(json.dumps({"format": FORMAT, **header, "items": items}))
 
 
-class Store:
+class GestureDataset:
     """A finished store, opened for reading. Arrays are memory-mapped and decoded on demand."""
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         path = self.folder / "manifest.json"
         if not path.is_file():
-            raise UserError(
-                f"{folder} is no store: it has no manifest.json; make one with `cospeech prepare`"
-            )
+            raise UserError(f"{folder} is no dataset: it has no manifest.json; make one with `cospeech prepare`")
         try:
             manifest = json.loads(path.read_text())
             version = manifest.pop("format")
-            self.items = [Item(**item) for item in manifest.pop("items")]
+            self.items = [Sample(**item) for item in manifest.pop("items")]
         except (ValueError, KeyError, TypeError) as error:
             raise UserError(f"{path} is damaged ({error}); run `cospeech prepare` again") from None
         if version != FORMAT:
-            raise UserError(
-                f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again"
-            )
+            raise UserError(f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again")
         self.header: dict[str, Any] = manifest
         self.encoders: dict[str, EncoderSettings] = read_encoders(manifest.get("encoders"), path)
-        self.space: Space = read_space(manifest.get("space"), path)
+        self.representation: Representation = read_representation(manifest.get("space"), path)
         self._shards: dict[int, dict[str, np.ndarray]] = {}
 
     def __len__(self) -> int:
         return len(self.items)
 
-    def __iter__(self) -> Iterator[Item]:
+    def __iter__(self) -> Iterator[Sample]:
         return iter(self.items)
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """Names of all whose motion is in the store, sorted."""
+        """Names of all whose motion is in the dataset, sorted."""
         return tuple(sorted({item.speaker for item in self.items}))
 
     def select(
         self, *, split: str | tuple[str, ...] | None = None, kind: str | tuple[str, ...] | None = None
-    ) -> list[Item]:
+    ) -> list[Sample]:
         """Items of the given splits and kinds."""
         splits = (split,) if isinstance(split, str) else split
         kinds = (kind,) if isinstance(kind, str) else kind
@@ -204,47 +200,45 @@ class Store:
             if (splits is None or item.split in splits) and (kinds is None or item.kind in kinds)
         ]
 
-    def motion(self, item: Item, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
+    def motion(self, item: Sample, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
         """Coded motion [T, C] float32 of an item or of its frames start to end, one part of the space.
 
         Raises:
             UserError: there is no such part, or there are no such frames.
         """
-        if len(self.space.parts) == 1 and self.space.name == "body" and part == "body":
+        if len(self.representation.parts) == 1 and self.representation.name == "body" and part == "body":
             return self._cut("motion", item, start, end).astype(np.float32) / _SCALE
-        self.space.part(part)
-        columns = self.space.slices[part]
+        self.representation.part(part)
+        columns = self.representation.slices[part]
         packed = self._cut("motion", item, start, end)[:, columns]
-        return packed.astype(np.float32) / _SCALE * self.space.reach[columns]
+        return packed.astype(np.float32) / _SCALE * self.representation.reach[columns]
 
     def need_bodies(self, what: str) -> None:
-        """Raises UserError if the store holds points in a picture, which ``what`` cannot use."""
-        if self.space.name == "points":
+        """Raises UserError if the dataset holds points in a picture, which ``what`` cannot use."""
+        if self.representation.name == "points":
             raise UserError(
                 f"{self.folder} holds points in a picture; {what} needs bodies, as of folder, beat or beat2"
             )
 
-    def features(self, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
+    def features(self, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
         """Speech features [T, F] float32 (zeros where there is no speech)."""
         return self._cut("features", item, start, end).astype(np.float32)
 
-    def extra(self, name: str, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
+    def extra(self, name: str, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
         """Columns of an encoder, [T, W] float32 (zeros where there is no speech, or no word).
 
         Raises:
-            UserError: the store was prepared without one of this kind.
+            UserError: the dataset was prepared without one of this kind.
         """
         if name not in self.encoders:
-            raise UserError(
-                f"{self.folder} holds no {name}; run `cospeech prepare` in a new folder, with an encoder"
-            )
+            raise UserError(f"{self.folder} holds no {name}; run `cospeech prepare` in a new folder, with an encoder")
         return self._cut(name, item, start, end).astype(np.float32)
 
-    def acoustics(self, item: Item, start: int = 0, end: int | None = None) -> np.ndarray:
+    def acoustics(self, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
         """How the voice sounds (``speech.acoustics``), [T, 42] float32; zeros where there is no speech.
 
         Raises:
-            UserError: the store is from a version that kept none.
+            UserError: the dataset is from a version that kept none.
         """
         if self.header.get("acoustics") != ACOUSTICS:
             raise UserError(
@@ -259,15 +253,19 @@ class Store:
         return input_slices(int(self.header["feature_dim"]), self.encoders)
 
     def inputs(
-        self, item: Item, start: int = 0, end: int | None = None, *,
+        self,
+        item: Sample,
+        start: int = 0,
+        end: int | None = None,
+        *,
         encoders: Mapping[str, EncoderSettings] | None = None,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """All that a network may read of the speech, [T, F + W ...] float32, in the order of ``slices``.
 
         Args:
             encoders: those alone with which a model learned (``SpeechInputs.settings``); all unless given.
         Raises:
-            UserError: the store was prepared without one of them, or with another in its place.
+            UserError: the dataset was prepared without one of them, or with another in its place.
         """
         chosen = self.encoders if encoders is None else encoders
         for kind, wanted in chosen.items():
@@ -281,7 +279,7 @@ class Store:
         columns += [self.extra(kind, item, start, end) for kind in KINDS if kind in chosen]
         return np.concatenate(columns, axis=1) if len(columns) > 1 else columns[0]
 
-    def _cut(self, name: str, item: Item, start: int, end: int | None) -> np.ndarray:
+    def _cut(self, name: str, item: Sample, start: int, end: int | None) -> np.ndarray:
         end = item.frames if end is None else end
         if not 0 <= start <= end <= item.frames:
             raise UserError(f"frames {start}:{end} are outside of item {item.id!r} with {item.frames}")
@@ -305,8 +303,8 @@ class Store:
         if self.encoders:
             own = {kind: (s.layer, s.precision, s.width, s.weights) for kind, s in self.encoders.items()}
             text += json.dumps(own, sort_keys=True)
-        if self.space.name != "body":
-            text += json.dumps(self.space.describe())
+        if self.representation.name != "body":
+            text += json.dumps(self.representation.describe())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 

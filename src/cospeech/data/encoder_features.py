@@ -1,4 +1,4 @@
-"""What a store keeps of a corpus' speech beside the features: its words, and what pretrained encoders
+"""What a dataset keeps of a corpus' speech beside the features: its words, and what pretrained encoders
 make of it, each speech heard once."""
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ _HALF = float(np.finfo(np.float16).max)
 
 
 def opened(
-    speech: str | Path | Encoder | None, speech_layer: str, words: str | Path | Encoder | None,
-    word_layer: str, precision: str,
-) -> dict[str, Encoder]:  # fmt: skip
+    speech: str | Path | Encoder | None,
+    speech_layer: str,
+    words: str | Path | Encoder | None,
+    word_layer: str,
+    precision: str,
+) -> dict[str, Encoder]:
     """Encoders by kind: those that are named are opened, those that are given are taken.
 
     Raises:
@@ -40,9 +43,9 @@ def opened(
 
 
 class Hearing:
-    """Encoders over the speech of a store in the making.
+    """Encoders over the speech of a dataset in the making.
 
-    A speech of made pairs is heard once, between two silences, and kept on disk until the store is
+    A speech of synthetic pairs is heard once, between two silences, and kept on disk until the dataset is
     finished: every pair takes its frames out of that.
     """
 

@@ -1,4 +1,4 @@
-"""Clips -> entries of a store: which space they go into, whether they can, and how they are coded."""
+"""Clips -> entries of a dataset: which space they go into, whether they can, and how they are coded."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from ..core.progress import note
 from ..motion.codec import Codec
 from ..motion.expressions import KEY, ExpressionCodec
 from ..motion.phases import hand_speed
-from ..motion.representation import Space, space
+from ..motion.representation import Representation, representation
 from ..speech.acoustics import acoustics
 from ..speech.features import speech_features
 from .clips import Dropped, GestureClip
-from .dataset import Entry
+from .dataset import SampleData
 from .encoder_features import Hearing, said
 from .point_clips import PointClip
 from .point_normalization import PlacedClip, placed
 
 
-def space_name(name: str | None, readers: Sequence[str]) -> str:
+def representation_name(name: str | None, readers: Sequence[str]) -> str:
     """The space that is asked for, or that fits the corpora. Raises UserError if it does not fit them."""
     from .readers import POINT_READERS
 
     points = [name for name in readers if name in POINT_READERS]
     bodies = [name for name in readers if name not in POINT_READERS]
     if points and bodies:
-        raise UserError(f"{points[0]} has points in a picture and {bodies[0]} bodies; make a store of each")
+        raise UserError(f"{points[0]} has points in a picture and {bodies[0]} bodies; make a dataset of each")
     if name is None:
         return "points" if points else "body"
-    space(name)
+    representation(name)
     if readers and (name == "points") != bool(points):
         fits = "points" if points else "body or smplx"
-        raise UserError(f"{readers[0]} goes into a store of {fits}; got the space {name!r}")
+        raise UserError(f"{readers[0]} goes into a dataset of {fits}; got the space {name!r}")
     return name
 
 
@@ -63,18 +63,20 @@ def _as_it_is(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
 
 
 CHECKS: dict[str, Callable[..., GestureClip | PlacedClip | Dropped]] = {
-    "body": _as_it_is, "smplx": _with_face, "points": _placed,
-}  # fmt: skip
+    "body": _as_it_is,
+    "smplx": _with_face,
+    "points": _placed,
+}
 
 
-def space_of(name: str, clips: Sequence[GestureClip | PlacedClip], *, quiet: bool) -> Space:
+def representation_of(name: str, clips: Sequence[GestureClip | PlacedClip], *, quiet: bool) -> Representation:
     """The space with the parts that all clips have."""
     if name != "points":
-        return space(name)
+        return representation(name)
     faces = sum(isinstance(clip, PlacedClip) and clip.face is not None for clip in clips)
     if 0 < faces < len(clips) and not quiet:
-        note(f"{faces} of {len(clips)} recordings have faces; the store holds bodies alone")
-    return space(name, ("body", "face") if faces == len(clips) else ("body",))
+        note(f"{faces} of {len(clips)} recordings have faces; the dataset holds bodies alone")
+    return representation(name, ("body", "face") if faces == len(clips) else ("body",))
 
 
 def seconds_of(clip: GestureClip | PlacedClip) -> float:
@@ -85,16 +87,16 @@ def seconds_of(clip: GestureClip | PlacedClip) -> float:
     return clip.motion.seconds
 
 
-def recorded(clip: GestureClip | PlacedClip, space: Space, hearing: Hearing | None) -> Entry:
+def recorded(clip: GestureClip | PlacedClip, representation: Representation, hearing: Hearing | None) -> SampleData:
     """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
     info: dict[str, Any]
     if isinstance(clip, PlacedClip):
-        parts = [clip.body, *([clip.face] if clip.face is not None and "face" in space.names else [])]
+        parts = [clip.body, *([clip.face] if clip.face is not None and "face" in representation.names else [])]
         info = {"speed": clip.speed, "place": [clip.place.x, clip.place.y, clip.place.width]}
     else:
         assert clip.motion is not None
         parts = [Codec().encode(clip.motion)]
-        if "face" in space.names:
+        if "face" in representation.names:
             parts.append(ExpressionCodec().encode(clip.motion))
         info = {"speed": float(hand_speed(clip.motion).mean())}
     coded = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
@@ -106,7 +108,7 @@ def recorded(clip: GestureClip | PlacedClip, space: Space, hearing: Hearing | No
         extra = {"acoustics": _fit(acoustics(clip.speech.samples), len(coded))}
         extra |= {} if hearing is None else hearing.recorded(clip.speech, len(coded))
     kind = "motion" if features is None else "pair"
-    return Entry(clip.id, kind, clip.split, clip.speaker, clip.emotion, coded, features, info, extra)
+    return SampleData(clip.id, kind, clip.split, clip.speaker, clip.emotion, coded, features, info, extra)
 
 
 def _fit(features: np.ndarray, frames: int) -> np.ndarray:

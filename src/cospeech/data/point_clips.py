@@ -2,7 +2,7 @@
 
 There is no way from them to joint rotations that would not make the third dimension up, so they stay as they
 are (a decision of ours). ``readers.read_points`` reads such corpora, and ``placing.placed`` makes of a clip
-what a store of the space ``points`` holds.
+what a dataset of the space ``points`` holds.
 """
 
 from __future__ import annotations
@@ -41,9 +41,7 @@ class PointClip:
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float32)
         if points.ndim != 3 or points.shape[1:] != (len(self.names), 2) or not np.isfinite(points).all():
-            raise UserError(
-                f"points must be finite numbers [T, {len(self.names)}, 2]; got {list(points.shape)}"
-            )
+            raise UserError(f"points must be finite numbers [T, {len(self.names)}, 2]; got {list(points.shape)}")
         if len(self.parents) != len(self.names) or not self.fps > 0:
             raise UserError(f"got {len(self.parents)} parents for {len(self.names)} points, {self.fps} fps")
         object.__setattr__(self, "points", points)

@@ -24,12 +24,19 @@ LEAST = 0.5  # share of the frames in which most of a group must be seen
 
 # Names that corpora have for the same points (PATS, OpenPose).
 _ALIASES = {
-    **{f"{s}{j}": f"{side}_{j.lower()}" for s, side in (("L", "left"), ("R", "right"))
-       for j in ("Shoulder", "Elbow", "Wrist")},
+    **{
+        f"{s}{j}": f"{side}_{j.lower()}"
+        for s, side in (("L", "left"), ("R", "right"))
+        for j in ("Shoulder", "Elbow", "Wrist")
+    },
     **{f"{s}HandRoot": f"{side}_hand" for s, side in (("L", "left"), ("R", "right"))},
-    **{f"{s}Hand{('Little' if f == 'pinky' else f.capitalize())}{k}": f"{side}_{f}{k}"
-       for s, side in (("L", "left"), ("R", "right")) for f in FINGERS for k in (1, 2, 3, 4)},
-}  # fmt: skip
+    **{
+        f"{s}Hand{('Little' if f == 'pinky' else f.capitalize())}{k}": f"{side}_{f}{k}"
+        for s, side in (("L", "left"), ("R", "right"))
+        for f in FINGERS
+        for k in (1, 2, 3, 4)
+    },
+}
 _GROUPS = {
     "the shoulders": ("left_shoulder", "right_shoulder"),
     "the left hand": tuple(name for name in HANDS if name.startswith("left")),

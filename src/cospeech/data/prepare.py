@@ -1,4 +1,4 @@
-"""Corpora in, a store out: read, check, code, pair, write; with progress, and resumable."""
+"""Corpora in, a dataset out: read, check, code, pair, write; with progress, and resumable."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .balance import Balance, Tally
 from .clips import Dropped, GestureClip
-from .dataset import Entry, Store, write_manifest, write_shard
+from .dataset import GestureDataset, SampleData, write_manifest, write_shard
 from .encoder_features import SILENCE, Hearing, opened, said
-from .encoding import CHECKS, recorded, seconds_of, space_name, space_of
+from .encoding import CHECKS, recorded, representation_name, representation_of, seconds_of
 from .point_clips import PointClip
 from .point_normalization import PlacedClip
 from .synthetic_pairs import Candidate, Matcher, calm_stretches, candidate, mirrored
@@ -31,7 +31,7 @@ from .synthetic_pairs import Candidate, Matcher, calm_stretches, candidate, mirr
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 
 SHARD_FRAMES = 40_000  # about 22 minutes a shard
-DRAWS = 4  # made pairs to choose from, see ``Balance``
+DRAWS = 4  # synthetic pairs to choose from, see ``Balance``
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Report:
     dropped: list[Dropped] = field(default_factory=list)
     pairs: int = 0
     pair_seconds: float = 0.0
-    stroke_to_accent: float = float("nan")  # seconds, mean over made pairs
+    stroke_to_accent: float = float("nan")  # seconds, mean over synthetic pairs
     stroke_to_accent_shuffled: float = float("nan")
 
     def lines(self) -> list[str]:
@@ -53,7 +53,7 @@ class Report:
             result.append(
                 f"{self.pairs} pairs with speech, {self.pair_seconds / 3600:.2f} h"
                 + (
-                    f"; made pairs: stroke to accent {self.stroke_to_accent:.3f} s, "
+                    f"; synthetic pairs: stroke to accent {self.stroke_to_accent:.3f} s, "
                     f"by chance {self.stroke_to_accent_shuffled:.3f} s"
                     if np.isfinite(self.stroke_to_accent)
                     else ""
@@ -81,7 +81,7 @@ def prepare(
     corpora: Sequence[tuple[str, str | Path]],
     out: str | Path,
     *,
-    space: str | None = None,
+    representation: str | None = None,
     rounds: int = 6,
     seed: int = 0,
     limit: int | None = None,
@@ -92,16 +92,16 @@ def prepare(
     precision: str = "float32",
     quiet: bool = False,
 ) -> Report:
-    """Build a store from corpora.
+    """Build a dataset from corpora.
 
     Recordings of speech with motion become pairs as they are. Motion without sound and speech without
-    motion are matched into made pairs (see ``pairing``), ``rounds`` times through all the speech.
+    motion are matched into synthetic pairs (see ``pairing``), ``rounds`` times through all the speech.
 
     Args:
         corpora: (reader name, folder) each.
-        out: folder of the store; an interrupted one is continued.
-        space: what the store holds of a motion (``motion.representation``): "body", "smplx" (the face as
-        BEAT2
+        out: folder of the dataset; an interrupted one is continued.
+        representation: what the dataset holds of a motion (``motion.representation``): "body", "smplx" (the
+        face as BEAT2
             has it, too) or "points" (in a picture). Unless given, it is "points" for corpora of points
             and "body" for all others. Pairs are made in "body" alone.
         rounds: how often each speech gets a partner.
@@ -114,13 +114,13 @@ def prepare(
     Returns:
         what was kept, dropped and made; also written to report.json.
     Raises:
-        UserError: nothing usable was found, ``out`` holds a store of other settings, an encoder cannot be
+        UserError: nothing usable was found, ``out`` holds a dataset of other settings, an encoder cannot be
             opened, there is none of the words that a word encoder is for, or corpora and space do not go
             together.
     """
     out = Path(out)
     readers = [reader(name) for name, _ in corpora]
-    space = space_name(space, [name for name, _ in corpora])
+    representation = representation_name(representation, [name for name, _ in corpora])
     encoders = opened(speech_encoder, speech_layer, word_encoder, word_layer, precision)
     plan = {
         "corpora": [[name, Path(folder).name, _listing(Path(folder))] for name, folder in corpora],
@@ -128,19 +128,17 @@ def prepare(
         "seed": seed,
         "limit": limit,
         **({"encoders": describe(encoders)} if encoders else {}),
-        **({"space": space} if space != "body" else {}),
+        **({"space": representation} if representation != "body" else {}),
     }
     plan_file = out / "plan.json"
     if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
-        raise UserError(
-            f"{out} was begun with other settings or other recordings; choose another folder or remove it"
-        )
+        raise UserError(f"{out} was begun with other settings or other recordings; choose another folder or remove it")
     codec, report = Codec(), Report()
     moving: list[GestureClip] = []
     speaking: list[GestureClip] = []
     paired: list[GestureClip | PlacedClip] = []
     for read, (_, folder) in zip(readers, corpora, strict=True):
-        for clip in map(CHECKS[space], read(folder, limit=limit, quiet=quiet)):
+        for clip in map(CHECKS[representation], read(folder, limit=limit, quiet=quiet)):
             if isinstance(clip, Dropped):
                 report.dropped.append(clip)
             elif isinstance(clip, PlacedClip):
@@ -165,9 +163,9 @@ def prepare(
     report.clips = len(moving) + len(paired)
     report.pairs, report.pair_seconds = len(paired), sum(seconds_of(clip) for clip in paired)
     report.seconds = sum(seconds_of(clip) for clip in [*moving, *paired])
-    hearing, coded = Hearing(encoders, out / "heard"), space_of(space, paired, quiet=quiet)
+    hearing, coded = Hearing(encoders, out / "heard"), representation_of(representation, paired, quiet=quiet)
     writer = _Writer(
-        out, LAYOUT.dim, {"acoustics": ACOUSTICS, **hearing.widths}, None if space == "body" else coded.reach
+        out, LAYOUT.dim, {"acoustics": ACOUSTICS, **hearing.widths}, None if representation == "body" else coded.reach
     )
     for own in track([*moving, *paired], "coding", quiet=quiet):
         writer.add(recorded(own, coded, None if writer.done() else hearing))
@@ -175,8 +173,8 @@ def prepare(
     if moving and speaking:
         _make_pairs(moving, speaking, codec, hearing, writer, report, rounds=rounds, seed=seed, quiet=quiet)
     header = {
-        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if space != "points" else {}),
-        **({"space": coded.describe()} if space != "body" else {}),
+        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if representation != "points" else {}),
+        **({"space": coded.describe()} if representation != "body" else {}),
         "feature_dim": LAYOUT.dim,
         "acoustics": ACOUSTICS,
         "made_pairs": bool(moving and speaking),
@@ -186,10 +184,13 @@ def prepare(
     hearing.close()
     (out / "report.json").write_text(
         json.dumps(
-            {**{k: v for k, v in vars(report).items() if k != "dropped"},
-             "dropped": [vars(item) for item in report.dropped]}, indent=1
+            {
+                **{k: v for k, v in vars(report).items() if k != "dropped"},
+                "dropped": [vars(item) for item in report.dropped],
+            },
+            indent=1,
         )
-    )  # fmt: skip
+    )
     if not quiet:
         for line in report.lines():
             note(line)
@@ -205,18 +206,16 @@ def _listing(folder: Path) -> str:
 class _Writer:
     """Collects entries and writes shards; shards that are already there are passed over."""
 
-    def __init__(
-        self, folder: Path, feature_dim: int, widths: Mapping[str, int], reach: np.ndarray | None
-    ) -> None:
+    def __init__(self, folder: Path, feature_dim: int, widths: Mapping[str, int], reach: np.ndarray | None) -> None:
         self.folder, self.feature_dim, self.widths, self.number = folder, feature_dim, widths, 0
         self.reach = reach
-        self._entries: list[Entry] = []
+        self._entries: list[SampleData] = []
 
     def done(self) -> bool:
         """Is the shard that is being filled already on disk?"""
         return (self.folder / f"shard-{self.number:05d}.json").is_file()
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: SampleData) -> None:
         self._entries.append(entry)
         if sum(len(item.motion) for item in self._entries) >= SHARD_FRAMES:
             self.flush()
@@ -225,9 +224,8 @@ class _Writer:
         if self._entries:
             if not self.done():
                 write_shard(
-                    self.folder, self.number, self._entries, self.feature_dim, widths=self.widths,
-                    reach=self.reach,
-                )  # fmt: skip
+                    self.folder, self.number, self._entries, self.feature_dim, widths=self.widths, reach=self.reach
+                )
             self.number += 1
             self._entries = []
 
@@ -237,9 +235,17 @@ class _Writer:
 
 
 def _make_pairs(
-    moving: list[GestureClip], speaking: list[GestureClip], codec: Codec, hearing: Hearing, writer: _Writer,
-    report: Report, *, rounds: int, seed: int, quiet: bool,
-) -> None:  # fmt: skip
+    moving: list[GestureClip],
+    speaking: list[GestureClip],
+    codec: Codec,
+    hearing: Hearing,
+    writer: _Writer,
+    report: Report,
+    *,
+    rounds: int,
+    seed: int,
+    quiet: bool,
+) -> None:
     """Pairs within each split; one shard holds one split's round over a part of the speech."""
     distances: list[tuple[float, float, int]] = []
     for split in ("train", "val", "test"):
@@ -296,10 +302,17 @@ def _shards(jobs: list[tuple[int, GestureClip]], *, bounded: bool) -> list[list[
 
 
 def _pair(
-    voice: GestureClip, number: int, split: str, keys: list[tuple[str, str]], weight: np.ndarray,
-    matchers: dict[tuple[str, str], Matcher], balances: dict[tuple[str, str], Balance], codec: Codec,
-    hearing: Hearing, seed: int,
-) -> Entry:  # fmt: skip
+    voice: GestureClip,
+    number: int,
+    split: str,
+    keys: list[tuple[str, str]],
+    weight: np.ndarray,
+    matchers: dict[tuple[str, str], Matcher],
+    balances: dict[tuple[str, str], Balance],
+    codec: Codec,
+    hearing: Hearing,
+    seed: int,
+) -> SampleData:
     assert voice.speech is not None
     rng = np.random.default_rng([seed, number, zlib.crc32(voice.id.encode())])
     speaker, emotion = keys[int(rng.choice(len(keys), p=weight / weight.sum()))]
@@ -312,14 +325,25 @@ def _pair(
     choice = balances[speaker, emotion].choose(tallies)
     made, tally = drawn[choice], tallies[choice]
     speed = tally.path / tally.seconds
-    return Entry(
-        f"{voice.id}#{number}", "made_pair", split, speaker, emotion, made.motion, features,
-        {"speed": speed, "distance": made.distance, "shuffled": made.shuffled, "voice": voice.speaker,
-         "sources": list(made.sources), "tally": vars(tally),
-         **said(voice.speech, len(made.motion), before=before / 16_000)},
-        {"acoustics": acoustics(samples),
-         **hearing.between_silences(voice.speech, len(made.motion), before=before)},
-    )  # fmt: skip
+    return SampleData(
+        f"{voice.id}#{number}",
+        "made_pair",
+        split,
+        speaker,
+        emotion,
+        made.motion,
+        features,
+        {
+            "speed": speed,
+            "distance": made.distance,
+            "shuffled": made.shuffled,
+            "voice": voice.speaker,
+            "sources": list(made.sources),
+            "tally": vars(tally),
+            **said(voice.speech, len(made.motion), before=before / 16_000),
+        },
+        {"acoustics": acoustics(samples), **hearing.between_silences(voice.speech, len(made.motion), before=before)},
+    )
 
 
 def _rests(pools: dict[tuple[str, str], list[Candidate]]) -> dict[str, list[Candidate]]:
@@ -331,6 +355,6 @@ def _rests(pools: dict[tuple[str, str], list[Candidate]]) -> dict[str, list[Cand
     return result
 
 
-def open_store(folder: str | Path) -> Store:
+def open_dataset(folder: str | Path) -> GestureDataset:
     """Open a finished store."""
-    return Store(folder)
+    return GestureDataset(folder)

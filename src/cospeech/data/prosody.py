@@ -8,7 +8,7 @@ elation), pride, sadness, shame and disgust; Juslin and Laukka 2003 (Psychol. Bu
 fear, joy and sadness; Sauter, Eisner, Calder and Scott 2010 (Q. J. Exp. Psychol. 63, 2251-2272) for
 amusement and surprise. By how much is a decision of ours [D], and so is that the numbers are moved and not
 the sound: a voice that was really sad also trembles, breathes and hesitates, which these are not. Whatever
-is measured on them says "made voices".
+is measured on them says "synthetic voices".
 """
 
 from __future__ import annotations
@@ -55,9 +55,12 @@ def varied(profile: Profile, rng: np.random.Generator) -> Profile:
     """The profile as one voice has it."""
     level, spread, rate, loudness, tilt = rng.normal(1.0, VARY, 5)
     return Profile(
-        profile.level * level, 1 + (profile.range - 1) * spread, 1 + (profile.rate - 1) * rate,
-        profile.loudness * loudness, profile.tilt * tilt,
-    )  # fmt: skip
+        profile.level * level,
+        1 + (profile.range - 1) * spread,
+        1 + (profile.rate - 1) * rate,
+        profile.loudness * loudness,
+        profile.tilt * tilt,
+    )
 
 
 def with_prosody(sound: np.ndarray, profile: Profile) -> np.ndarray:
@@ -104,7 +107,7 @@ def other_voice(sound: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return out
 
 
-def made_voice(
+def synthetic_voice(
     sound: np.ndarray, emotion: str, rng: np.random.Generator, *, strength: float = 1.0
 ) -> tuple[np.ndarray, float]:
     """Acoustics [T, 42] of a calm voice in an emotion, before its rate is changed, and that rate.
@@ -116,7 +119,10 @@ def made_voice(
     assert emotion in EMOTIONS
     own = varied(PROFILES[emotion], rng)
     part = Profile(
-        own.level * strength, 1 + (own.range - 1) * strength, 1 + (own.rate - 1) * strength,
-        own.loudness * strength, own.tilt * strength,
-    )  # fmt: skip
+        own.level * strength,
+        1 + (own.range - 1) * strength,
+        1 + (own.rate - 1) * strength,
+        own.loudness * strength,
+        own.tilt * strength,
+    )
     return with_prosody(sound, part), float(np.clip(part.rate, 0.7, 1.4))

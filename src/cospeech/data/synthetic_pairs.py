@@ -1,9 +1,9 @@
-"""Made pairs: real gestures laid on real speech that was not recorded with them.
+"""Synthetic pairs: real gestures laid on real speech that was not recorded with them.
 
 People place the stroke on or just before the accented syllable, move larger and faster when they speak
 louder and higher, and hold or rest in pauses. Pairs are made by matching that rhythm phrase by phrase;
 only the motion is warped in time, within 0.8 to 1.25 of its speed, the speech stays untouched. The
-procedure is a decision of ours (docs/design.md). Whatever is measured on its output says "made pairs".
+procedure is a decision of ours (docs/design.md). Whatever is measured on its output says "synthetic pairs".
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class MadePair:
+class SyntheticPair:
     """Motion made for one speech."""
 
     motion: np.ndarray  # [T, C]
@@ -69,9 +69,13 @@ def mirrored(item: Candidate, codec: Codec) -> Candidate:
     """The mirror image of a candidate."""
     flip = np.array([-1.0, 1.0, 1.0])
     return Candidate(
-        item.id + "~", codec.mirror(item.motion), item.wrists[:, ::-1] * flip, item.speed,
-        item.stroke_times, item.stroke_strengths,
-    )  # fmt: skip
+        item.id + "~",
+        codec.mirror(item.motion),
+        item.wrists[:, ::-1] * flip,
+        item.speed,
+        item.stroke_times,
+        item.stroke_strengths,
+    )
 
 
 def phrases(features: np.ndarray) -> list[tuple[float, float]]:
@@ -126,7 +130,7 @@ class Matcher:
         self._rank = _ranks(np.array([pool[k].speed[int(s * FPS) :].mean() for k, s in starts]))
         del speeds
 
-    def make(self, features: np.ndarray, rng: np.random.Generator) -> MadePair:
+    def make(self, features: np.ndarray, rng: np.random.Generator) -> SyntheticPair:
         """Motion [T, C] for speech features [T, F]."""
         frames = len(features)
         times, strengths = accents(features)
@@ -154,7 +158,7 @@ class Matcher:
                 loose = rng.uniform(span[0], span[1], (8, len(moved)))
                 nulls += [float(np.abs(beats - t).min()) for t in loose.ravel()]
         motion = self._assemble(segments, frames, rng)
-        return MadePair(
+        return SyntheticPair(
             motion,
             tuple(sources),
             float(np.mean(distances)) if distances else float("nan"),
@@ -208,9 +212,14 @@ class Matcher:
         return int(((times >= start) & (times <= start + length)).sum())
 
     def _fit(
-        self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
-        beats: np.ndarray, weights: np.ndarray,
-    ) -> float:  # fmt: skip
+        self,
+        item: Candidate,
+        offset: float,
+        rate: float,
+        span: tuple[float, float],
+        beats: np.ndarray,
+        weights: np.ndarray,
+    ) -> float:
         """How well strokes meet accents, both ways, 0 to 1."""
         moved = span[0] + (item.stroke_times - offset) / rate
         inside = (moved >= span[0]) & (moved <= span[1])
@@ -227,9 +236,15 @@ class Matcher:
         )
 
     def _lay(
-        self, item: Candidate, offset: float, rate: float, span: tuple[float, float],
-        beats: np.ndarray, frames: int, rng: np.random.Generator,
-    ) -> tuple[np.ndarray, int, np.ndarray]:  # fmt: skip
+        self,
+        item: Candidate,
+        offset: float,
+        rate: float,
+        span: tuple[float, float],
+        beats: np.ndarray,
+        frames: int,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, int, np.ndarray]:
         """Warp a candidate so that strokes meet accents; with real context for the cross-fades.
 
         Returns: coded motion, its first frame, and where the strokes went (seconds).
@@ -260,9 +275,7 @@ class Matcher:
         moved = moved[(moved >= span[0]) & (moved <= span[1])]
         return sample_frames(item.motion, mapped * FPS), first, moved
 
-    def _assemble(
-        self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
-    ) -> np.ndarray:
+    def _assemble(self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator) -> np.ndarray:
         """Join segments; what lies open between them is filled with a hold or a rest."""
         pieces = self._with_rests(segments, frames, rng)
         channels = pieces[0][1].shape[1]
@@ -300,9 +313,7 @@ class Matcher:
             self._rest(pieces, 0, frames, rng)
         return pieces
 
-    def _rest(
-        self, pieces: list[tuple[int, np.ndarray]], first: int, end: int, rng: np.random.Generator
-    ) -> None:
+    def _rest(self, pieces: list[tuple[int, np.ndarray]], first: int, end: int, rng: np.random.Generator) -> None:
         """Append calm real motion from frame ``first`` to ``end``, there and back if it is too short."""
         length = end - first
         item = self.rest[int(rng.integers(len(self.rest)))]
@@ -326,11 +337,15 @@ def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float 
     kept = found[: max(4, int(len(found) * share))]
     return [
         Candidate(
-            item.id, item.motion[start : start + length], item.wrists[start : start + length],
-            item.speed[start : start + length], np.zeros(0), np.zeros(0),
+            item.id,
+            item.motion[start : start + length],
+            item.wrists[start : start + length],
+            item.speed[start : start + length],
+            np.zeros(0),
+            np.zeros(0),
         )
         for _, item, start in kept
-    ]  # fmt: skip
+    ]
 
 
 def _arousal(features: np.ndarray, span: tuple[float, float]) -> float:

@@ -1,11 +1,12 @@
-"""Evaluation of systems on the test clips of a store: rows of figures, plots and players in a report.
+"""Evaluation of systems on the test clips of a dataset: rows of figures, plots and players in a report.
 
 How it is set up, all decisions of ours [D]: the recorded motion of the split is cut into two halves
 of like emotions. The second half is the reference that every distance is measured against; the first
 is the row "real (other half)", so that its distances are the floor that a perfect system would reach.
 Systems gesture to the speech of the first half; where a corpus has no sound with its motion, to the
-speech of its made pairs, and every figure that ties motion to voice then rests on made pairs. Frechet
-distances are measured once more against people whose manner was asked for, if they are others (``asked``).
+speech of its synthetic pairs, and every figure that ties motion to voice then rests on synthetic pairs.
+Frechet distances are measured once more against people whose manner was asked for, if they are others
+(``asked``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from .. import __version__
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
 from ..core.progress import track
-from ..data.dataset import Item, Store, kept_out
+from ..data.dataset import GestureDataset, Sample, held_out
 from ..methods.evaluators.model import TrainedClassifier, TrainedExtractor, load_classifier, load_extractors
 from ..metrics.base import MIN_CLIPS, Value, paired_difference, percentiles
 from ..motion.codec import Codec
@@ -37,7 +38,7 @@ from .systems import Baselines, ModelSystem, System, TestClip, file_name
 
 FLOOR = "real (other half)"
 OTHERS = "real, other people"
-MADE = "made pairs of real motion"
+MADE = "synthetic pairs of real motion"
 
 
 WritePlayer = Callable[[Motion, Path, str], object]  # motion, path of an HTML file, its title
@@ -45,19 +46,19 @@ WritePlayer = Callable[[Motion, Path, str], object]  # motion, path of an HTML f
 
 @dataclass(frozen=True)
 class Material:
-    """What a store's split gives to an evaluation."""
+    """What a dataset's split gives to an evaluation."""
 
-    store: Store
+    dataset: GestureDataset
     split: str
-    first: list[Item]  # recorded motion, the row
-    second: list[Item]  # recorded motion, the reference
-    speech: list[Item]  # what is gestured to
-    made_pairs: bool
+    first: list[Sample]  # recorded motion, the row
+    second: list[Sample]  # recorded motion, the reference
+    speech: list[Sample]  # what is gestured to
+    synthetic_pairs: bool
 
 
 def evaluate(
     systems: Sequence[System],
-    store: str | Path | Store,
+    dataset: str | Path | GestureDataset,
     *,
     out: str | Path | None = None,
     metrics: Sequence[str] = GROUPS,
@@ -76,7 +77,7 @@ def evaluate(
     Args:
         systems: models or folders of motion (``systems``); with two or more, every pair of them is
             compared on the same clips.
-        store: made by ``prepare``.
+        dataset: made by ``prepare``.
         out: folder for report.json, report.html and clips.csv; nothing is written without it.
         metrics: groups of figures, of ``measures.GROUPS``.
         clips: speeches at most, evenly over emotions.
@@ -85,33 +86,32 @@ def evaluate(
         extractor, classifier: shipped ones by name, or folders of your own.
     Raises:
         UserError: no recorded motion in the split, too little of it, no speech, unknown metrics, or a
-            model reads columns of encoders that the store was prepared without.
+            model reads columns of encoders that the dataset was prepared without.
     """
     unknown = [name for name in metrics if name not in GROUPS]
     if unknown or not metrics:
-        raise UserError(f"unknown metrics {unknown[0]!r}; known: {', '.join(GROUPS)}" if unknown else
-                        f"no metrics are named; known: {', '.join(GROUPS)}")  # fmt: skip
+        raise UserError(
+            f"unknown metrics {unknown[0]!r}; known: {', '.join(GROUPS)}"
+            if unknown
+            else f"no metrics are named; known: {', '.join(GROUPS)}"
+        )
     names = [system.name for system in systems]
     for name in names:
         if names.count(name) > 1:
-            raise UserError(
-                f"two systems are called {name!r}; rename a folder, so that rows can be told apart"
-            )
-    opened = store if isinstance(store, Store) else Store(store)
+            raise UserError(f"two systems are called {name!r}; rename a folder, so that rows can be told apart")
+    opened = dataset if isinstance(dataset, GestureDataset) else GestureDataset(dataset)
     opened.need_bodies("evaluating")
     material = choose(opened, split, clips=clips, seed=seed)
     body = Recordings(opened)
     speech = speech_of(material, body)
     for system in systems:
-        if isinstance(system, ModelSystem):  # before any work: does the store have what it reads?
+        if isinstance(system, ModelSystem):  # before any work: does the dataset have what it reads?
             opened.inputs(material.speech[0], 0, 0, encoders=system.encoders)
     asked = asked_for(opened, split, systems, speech, seed)
     ground = ground_of(material, metrics, extractor, classifier, asked=asked)
     rows: list[Row] = []
 
-    def row(
-        name: str, kind: Kind, items: Iterable[tuple[TestClip, Motion | None]], *, copies: bool = False
-    ) -> Row:
+    def row(name: str, kind: Kind, items: Iterable[tuple[TestClip, Motion | None]], *, copies: bool = False) -> Row:
         measures = Measures(ground, metrics, copies=copies)
         for clip, motion in items:
             measures.update(clip, motion)
@@ -125,9 +125,12 @@ def evaluate(
         known = [*Baselines(opened, seed=seed).all(), *systems]
     measured: dict[str, Row] = {}
     for system in known:
-        found = row(system.name, system.kind, track(
-            ((clip, system.motion(clip)) for clip in speech), system.name, total=len(speech), quiet=quiet
-        ), copies=getattr(system, "copies", False))  # fmt: skip
+        found = row(
+            system.name,
+            system.kind,
+            track(((clip, system.motion(clip)) for clip in speech), system.name, total=len(speech), quiet=quiet),
+            copies=getattr(system, "copies", False),
+        )
         if system in systems:
             measured[system.name] = found
             if not found.clips:
@@ -144,16 +147,22 @@ def evaluate(
     report = Report(
         title=" and ".join(names) + f" on {opened.folder.name}" if names else opened.folder.name,
         data={
-            "store": opened.folder.name, "fingerprint": opened.fingerprint, "split": split,
-            "clips": len(speech), "seconds": round(sum(len(c.features) for c in speech) / 30, 1),
-            "speakers": sorted({item.speaker for item in material.first}), "made_pairs": material.made_pairs,
+            "store": opened.folder.name,
+            "fingerprint": opened.fingerprint,
+            "split": split,
+            "clips": len(speech),
+            "seconds": round(sum(len(c.features) for c in speech) / 30, 1),
+            "speakers": sorted({item.speaker for item in material.first}),
+            "made_pairs": material.synthetic_pairs,
             "asked": list(asked.speakers),
         },
         settings={"metrics": list(metrics), "clips": clips, "seed": seed},
-        rows=tuple(rows), differences=tuple(differences), labels=EMOTIONS,
+        rows=tuple(rows),
+        differences=tuple(differences),
+        labels=EMOTIONS,
         notes=(*_notes(material, asked), *(_notes_on_asked(asked, ground) if "fgd" in metrics else ())),
         version=__version__,
-    )  # fmt: skip
+    )
     if out is None:
         return report
     folder = Path(out)
@@ -166,83 +175,88 @@ def evaluate(
     return report
 
 
-def choose(store: Store, split: str, *, clips: int, seed: int) -> Material:
+def choose(dataset: GestureDataset, split: str, *, clips: int, seed: int) -> Material:
     """The halves of recorded motion and the speech to gesture to.
 
     Raises:
         UserError: the split has too little recorded motion, or no speech.
     """
-    recorded = store.select(split=split, kind=("motion", "pair"))
+    recorded = dataset.select(split=split, kind=("motion", "pair"))
     if len(recorded) < 2 * MIN_CLIPS:
         raise UserError(
-            f"split {split} of {store.folder} has {len(recorded)} clips of recorded motion; at least "
+            f"split {split} of {dataset.folder} has {len(recorded)} clips of recorded motion; at least "
             f"{2 * MIN_CLIPS} are needed for two halves"
         )
     first, second = halves(recorded, seed)
     heard = [item for item in first if item.kind == "pair"]
     made = not heard
     if made:
-        heard = store.select(split=split, kind="made_pair")
+        heard = dataset.select(split=split, kind="made_pair")
     if not heard:
-        raise UserError(f"split {split} of {store.folder} has no speech; prepare it with speech")
-    return Material(store, split, first, second, spread(heard, clips, seed), made)
+        raise UserError(f"split {split} of {dataset.folder} has no speech; prepare it with speech")
+    return Material(dataset, split, first, second, spread(heard, clips, seed), made)
 
 
-def _unseen(store: Store) -> list[Item]:
+def _unseen(dataset: GestureDataset) -> list[Sample]:
     """Recordings of the training split, those that the classifier did not learn from if they are enough."""
-    learned = store.select(split="train", kind=("motion", "pair"))
-    unseen = [item for item in learned if kept_out(item)]
+    learned = dataset.select(split="train", kind=("motion", "pair"))
+    unseen = [item for item in learned if held_out(item)]
     return unseen if len(unseen) >= 2 * MIN_CLIPS else learned
 
 
 class Recordings:
-    """Motion of a store's items, standing as generated motion does."""
+    """Motion of a dataset's items, standing as generated motion does."""
 
-    def __init__(self, store: Store) -> None:
-        self.store, self.codec = store, Codec()
+    def __init__(self, dataset: GestureDataset) -> None:
+        self.dataset, self.codec = dataset, Codec()
 
-    def motion(self, item: Item) -> Motion:
-        return stand(self.codec.decode(self.store.motion(item)))
+    def motion(self, item: Sample) -> Motion:
+        return stand(self.codec.decode(self.dataset.motion(item)))
 
-    def recorded(self, item: Item, number: int, *, heard: bool) -> tuple[TestClip, Motion]:
+    def recorded(self, item: Sample, number: int, *, heard: bool) -> tuple[TestClip, Motion]:
         """A recorded clip as its own answer; without speech it has no features."""
         motion = self.motion(item)
-        features = self.store.features(item) if heard else np.zeros((0, 0))
+        features = self.dataset.features(item) if heard else np.zeros((0, 0))
         return TestClip(item.id, item.speaker, item.emotion, features, None, number), motion
 
 
 def speech_of(material: Material, body: Recordings) -> list[TestClip]:
     """The test clips that systems gesture to."""
-    store = material.store
+    dataset = material.dataset
     return [
         TestClip(
-            item.id, item.speaker, item.emotion, store.features(item),
-            None if material.made_pairs else body.motion(item), number, partial(_inputs, store, item),
+            item.id,
+            item.speaker,
+            item.emotion,
+            dataset.features(item),
+            None if material.synthetic_pairs else body.motion(item),
+            number,
+            partial(_inputs, dataset, item),
         )
         for number, item in enumerate(material.speech)
-    ]  # fmt: skip
+    ]
 
 
 def real_rows(
     material: Material, asked: Asked, speech: Sequence[TestClip], body: Recordings, *, clips: int, seed: int
 ) -> Iterator[tuple[str, int, Iterable[tuple[TestClip, Motion]]]]:
     """Rows of recorded motion that stand beside systems: name, number of clips, clips with their motion."""
-    paired, first = not material.made_pairs, material.first
+    paired, first = not material.synthetic_pairs, material.first
     yield FLOOR, len(first), (body.recorded(item, k, heard=paired) for k, item in enumerate(first))
-    others = spread(asked.row or _unseen(material.store), clips, seed)
+    others = spread(asked.row or _unseen(material.dataset), clips, seed)
     if others and material.split != "train":
         yield (
             OTHERS,
             len(others),
             (body.recorded(item, k, heard=item.kind == "pair") for k, item in enumerate(others)),
         )
-    if material.made_pairs:
+    if material.synthetic_pairs:
         pairs = zip(speech, material.speech, strict=True)
         yield MADE, len(speech), ((clip, body.motion(item)) for clip, item in pairs)
 
 
-def _inputs(store: Store, item: Item, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
-    return store.inputs(item, encoders=encoders)
+def _inputs(dataset: GestureDataset, item: Sample, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
+    return dataset.inputs(item, encoders=encoders)
 
 
 def ground_of(
@@ -262,15 +276,16 @@ def ground_of(
     if {"fgd", "diversity", "two_sample"} & set(metrics):
         extractors = load_extractors(extractor)
     judge: TrainedClassifier | None = load_classifier(classifier) if "emotion" in metrics else None
-    body = Recordings(material.store)
+    body = Recordings(material.dataset)
     manner = asked.reference if asked and "fgd" in metrics else ()
-    train = material.store.select(split="train", kind=("motion", "pair"))
+    train = material.dataset.select(split="train", kind=("motion", "pair"))
     return Ground.of(
         [(item.id, body.motion(item)) for item in material.second],
         [body.motion(item) for item in train] or [body.motion(item) for item in material.second],
-        extractors=extractors, classifier=judge,
+        extractors=extractors,
+        classifier=judge,
         asked=((item.id, body.motion(item)) for item in manner),
-    )  # fmt: skip
+    )
 
 
 def compare_rows(a: Row, b: Row, real: Row) -> list[Difference]:
@@ -310,7 +325,7 @@ def _notes(material: Material, asked: Asked) -> tuple[str, ...]:
         f"'{OTHERS}' is recorded motion of {others}: what it costs to be somebody else; of clips that the "
         "emotion classifier did not learn from, where there are enough.",
     ]
-    if material.made_pairs:
+    if material.synthetic_pairs:
         notes.append(
             f"The corpus has no sound with its motion. Systems gesture to other people's speech; '{MADE}' is "
             "recorded motion laid on that speech by matching strokes and accents, not a truth."
@@ -338,21 +353,23 @@ def write_clips(speech: Sequence[TestClip], path: Path) -> None:
     lines = ["id,file,speaker,emotion,seconds"]
     for clip in speech:
         quoted = '"' + clip.id.replace('"', '""') + '"'
-        lines.append(
-            f"{quoted},{file_name(clip.id)},{clip.speaker},{clip.emotion or ''},{len(clip.features) / 30:.3f}"
-        )
+        lines.append(f"{quoted},{file_name(clip.id)},{clip.speaker},{clip.emotion or ''},{len(clip.features) / 30:.3f}")
     with atomic_path(path) as temporary:
         temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _players(
-    write: WritePlayer, folder: Path, systems: Sequence[System], material: Material,
-    clips: Sequence[TestClip], body: Recordings,
-) -> tuple[Player, ...]:  # fmt: skip
-    """Pages of the first clips: the real motion (or the made pair) and every system's."""
+    write: WritePlayer,
+    folder: Path,
+    systems: Sequence[System],
+    material: Material,
+    clips: Sequence[TestClip],
+    body: Recordings,
+) -> tuple[Player, ...]:
+    """Pages of the first clips: the real motion (or the synthetic pair) and every system's."""
     players = []
     for clip, item in zip(clips, material.speech, strict=False):
-        shown = [(MADE if material.made_pairs else FLOOR, body.motion(item))]
+        shown = [(MADE if material.synthetic_pairs else FLOOR, body.motion(item))]
         shown += [(system.name, motion) for system in systems if (motion := system.motion(clip)) is not None]
         pages = {}
         for name, motion in shown:

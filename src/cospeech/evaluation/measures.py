@@ -54,10 +54,14 @@ class Ground:
 
     @classmethod
     def of(
-        cls, reference: Sequence[tuple[str, Motion]], training: Sequence[Motion], *,
-        extractors: dict[str, TrainedExtractor], classifier: TrainedClassifier | None,
+        cls,
+        reference: Sequence[tuple[str, Motion]],
+        training: Sequence[Motion],
+        *,
+        extractors: dict[str, TrainedExtractor],
+        classifier: TrainedClassifier | None,
         asked: Iterable[tuple[str, Motion]] = (),
-    ) -> Ground:  # fmt: skip
+    ) -> Ground:
         """From the reference half (clip id, motion) and the training split's motion.
 
         Args:
@@ -116,9 +120,7 @@ class Measures:
         self.chance: list[np.ndarray] = []
         self._on_motion = self._motion_metrics()
         self.accuracy = [MPJPE(), MPJRE(), PCM(0.1)] if "accuracy" in groups else []
-        self.judged = (
-            EmotionAccuracy(ground.classifier) if "emotion" in groups and ground.classifier else None
-        )
+        self.judged = EmotionAccuracy(ground.classifier) if "emotion" in groups and ground.classifier else None
         beats = "beats" in groups
         self.constancy = [BeatConstancy(ground.mean_speed, threshold=t) for t in (0.3, 0.1)] if beats else []
         self.alignment = [BeatAlignment()] if beats else []
@@ -214,11 +216,18 @@ class Measures:
                 histograms[label] = _density(np.concatenate(parts), BEAT_EDGES)
         heat = {side: counts / max(counts.sum(), 1) for side, counts in self.heat.items()}
         return Row(
-            name, kind, tuple(values), emotions=self._emotions(),
-            confusion=self.judged.confusion if self.judged else None, histograms=histograms,
-            heat=heat or None, heat_extent=HEAT if heat else None, seconds=round(self.seconds, 2),
-            clips=self.clips, left_out={reason: n for reason, n in self.left_out.items() if n},
-        )  # fmt: skip
+            name,
+            kind,
+            tuple(values),
+            emotions=self._emotions(),
+            confusion=self.judged.confusion if self.judged else None,
+            histograms=histograms,
+            heat=heat or None,
+            heat_extent=HEAT if heat else None,
+            seconds=round(self.seconds, 2),
+            clips=self.clips,
+            left_out={reason: n for reason, n in self.left_out.items() if n},
+        )
 
     def _frechet(self, rows: str, *, asked: bool = False) -> Callable[[], Value]:
         def compute() -> Value:

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from ..core.errors import UserError
 from .plots import bars, confusion, escaped, heat, heat_ceiling, looks, spread, swatch
 from .style import SCRIPT, STYLE
-from .table import BASELINE_WINS, LEGEND, MADE_PAIRS, details, duration, facts, numbers
+from .table import BASELINE_WINS, LEGEND, SYNTHETIC_PAIRS, details, duration, facts, numbers
 
 if TYPE_CHECKING:
     from .report import Column, Difference, Player, Report, Row
@@ -43,7 +43,7 @@ def page(report: Report) -> str:
     ]
     shown = [(key, title, body) for key, title, body in sections if body]
     links = "".join(f'<li><a href="#{key}">{title}</a></li>' for key, title, _ in shown)
-    made = f'<p class="warning"><strong>{escaped(MADE_PAIRS)}</strong></p>' if report.made_pairs else ""
+    made = f'<p class="warning"><strong>{escaped(SYNTHETIC_PAIRS)}</strong></p>' if report.synthetic_pairs else ""
     notes = "".join(f"<li>{escaped(note)}</li>" for note in report.notes)
     policy = (
         "default-src 'none'; base-uri 'none'; form-action 'none'; img-src data:; frame-src 'self' file:; "
@@ -115,9 +115,7 @@ def _figures(report: Report) -> str:
         rows = []
         for number, row in enumerate(report.ordered):
             cells = "".join(_cell(report, row, column) for column in some)
-            rows.append(
-                f'<tr class="{row.kind}" data-row="{number}">{_row_head(row, look[row.name])}{cells}</tr>'
-            )
+            rows.append(f'<tr class="{row.kind}" data-row="{number}">{_row_head(row, look[row.name])}{cells}</tr>')
         part = f", {start + 1} to {start + len(some)} of {len(columns)}" if len(columns) > ACROSS else ""
         tables.append(_table(f"Figures{part}", head, rows, "figures"))
     measured = []
@@ -258,16 +256,11 @@ def _beats(report: Report) -> str:
 def _emotions(report: Report) -> str:
     rows = [row for row in report.ordered if row.emotions]
     named = dict.fromkeys(name for row in rows for name in row.emotions)
-    emotions = [
-        *(name for name in report.labels if name in named),
-        *(n for n in named if n not in report.labels),
-    ]
+    emotions = [*(name for name in report.labels if name in named), *(n for n in named if n not in report.labels)]
     figures = dict.fromkeys(name for row in rows for own in row.emotions.values() for name in own)
     look, tables, units = looks(report), [], {column.name: column.unit for column in report.columns}
     for figure in figures:
-        cells = {
-            (r.name, e): float(r.emotions.get(e, {}).get(figure, math.nan)) for r in rows for e in emotions
-        }
+        cells = {(r.name, e): float(r.emotions.get(e, {}).get(figure, math.nan)) for r in rows for e in emotions}
         kinds = {row.name: row.kind for row in rows}
         firm = [v for (name, _), v in cells.items() if math.isfinite(v) and kinds[name] != "baseline"]
         low, high = (min(firm), max(firm)) if firm else (0.0, 0.0)
@@ -279,9 +272,7 @@ def _emotions(report: Report) -> str:
                 text = "-" if math.isnan(value) else f"{value:.3g}"
                 line += f'<td class="{_shade(value, low, high)}">{text}</td>'
             lines.append(f'<tr class="{row.kind}">{_row_head(row, look[row.name])}{line}</tr>')
-        head = '<th scope="col">row</th>' + "".join(
-            f'<th scope="col">{_name(name)}</th>' for name in emotions
-        )
+        head = '<th scope="col">row</th>' + "".join(f'<th scope="col">{_name(name)}</th>' for name in emotions)
         tables.append(_table(", ".join(filter(None, (figure, units.get(figure)))), head, lines, "heated"))
     return "".join(tables)
 

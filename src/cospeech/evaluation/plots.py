@@ -88,9 +88,7 @@ def ticks(low: float, high: float, most: int = 4) -> list[float]:
 def reach(firm: Iterable[Sequence[float]], weak: Iterable[Sequence[float]] = ()) -> tuple[float, float]:
     """The stretch that an axis shows, with zero in it: the numbers of all firm rows, but for rows far
     beyond the others (``OUTLIER``), and of weak ones that stretch it to no more than three times. [D]"""
-    rows, others = (
-        [[min(max(v, -HUGE), HUGE) for v in row if math.isfinite(v)] for row in s] for s in (firm, weak)
-    )
+    rows, others = ([[min(max(v, -HUGE), HUGE) for v in row if math.isfinite(v)] for row in s] for s in (firm, weak))
     sizes = sorted({max(map(abs, row), default=0.0) for row in (rows if any(rows) else others)} - {0.0})
     while len(sizes) > 1 and sizes[-1] > OUTLIER * sizes[-2]:
         sizes.pop()
@@ -152,8 +150,7 @@ def bars(report: Report, column: Column, key: str) -> str:
         left, right = sorted((place(0.0), place(value.value)))
         size = max(right - left, 1)
         body.append(
-            f'<rect class="bar {look[row.name]}" x="{left:.1f}" y="{y + 4}" width="{size:.1f}" '
-            f'height="{_ROW - 9}"/>'
+            f'<rect class="bar {look[row.name]}" x="{left:.1f}" y="{y + 4}" width="{size:.1f}" height="{_ROW - 9}"/>'
         )
         if not low <= value.value <= high:
             tip, back = (right, -6) if value.value > high else (left, 6)
@@ -171,9 +168,7 @@ def bars(report: Report, column: Column, key: str) -> str:
 
 def _cumulative(own: Histogram) -> tuple[np.ndarray, np.ndarray]:
     edges = np.asarray(own.edges, dtype=np.float64)
-    mass = np.nan_to_num(np.asarray(own.density, dtype=np.float64), posinf=0, neginf=0).clip(0) * np.diff(
-        edges
-    )
+    mass = np.nan_to_num(np.asarray(own.density, dtype=np.float64), posinf=0, neginf=0).clip(0) * np.diff(edges)
     return edges, np.concatenate([[0.0], np.cumsum(mass)])
 
 
@@ -221,10 +216,7 @@ def spread(
 
     body = []
     for tick in ticks(low, high, 6):
-        body += [
-            _line(x(tick), 8, x(tick), 8 + h, "rule"),
-            _text(x(tick), h + 22, f"{tick:.4g}", "small", "middle"),
-        ]
+        body += [_line(x(tick), 8, x(tick), 8 + h, "rule"), _text(x(tick), h + 22, f"{tick:.4g}", "small", "middle")]
     for tick in [10.0 ** (math.floor(math.log10(top)) - k) for k in range(3)] if log else ticks(0, top, 3):
         body += [
             _line(left, y(tick), left + w, y(tick), "rule"),
@@ -234,8 +226,7 @@ def spread(
     said = []
     for (name, look, _), values in zip(curves, heights, strict=True):
         steps = "".join(
-            f"{'L' if k else 'M'}{x(edges[k]):.1f} {y(v):.1f}H{x(edges[k + 1]):.1f}"
-            for k, v in enumerate(values)
+            f"{'L' if k else 'M'}{x(edges[k]):.1f} {y(v):.1f}H{x(edges[k + 1]):.1f}" for k, v in enumerate(values)
         )
         body.append(f'<path class="line {look}" d="{steps}"><title>{escaped(name)}</title></path>')
         middle = float(np.interp(0.5, np.cumsum(values * np.diff(edges)), edges[1:]))
@@ -269,13 +260,7 @@ def confusion(row: Row, labels: Sequence[str], key: str) -> str:
             )
             if round(share[k, j]):
                 body.append(
-                    _text(
-                        left + cell * (j + 0.5),
-                        head + middle + 4,
-                        f"{share[k, j]:.0f}",
-                        "cellnumber",
-                        "middle",
-                    )
+                    _text(left + cell * (j + 0.5), head + middle + 4, f"{share[k, j]:.0f}", "cellnumber", "middle")
                 )
     body += [
         f'<rect class="right" x="{left + cell * k}" y="{head + cell * k}" width="{cell}" height="{cell}"/>'
@@ -287,9 +272,7 @@ def confusion(row: Row, labels: Sequence[str], key: str) -> str:
         f"{label} {share[k, k]:.0f} %" for k, label in enumerate(labels) if asked[k, 0]
     )
     size = cell * len(labels)
-    return _svg(
-        key, left + size + 46, head + size + 6, f"Emotions recognised in {row.name}, percent", said, body
-    )
+    return _svg(key, left + size + 46, head + size + 6, f"Emotions recognised in {row.name}, percent", said, body)
 
 
 def heat_ceiling(rows: Iterable[Row]) -> float:
@@ -322,16 +305,10 @@ def heat(row: Row, ceiling: float, key: str) -> str:
         if share.sum() > 0:
             up = float(share.sum(axis=1) @ (np.arange(len(share)) + 0.5) / share.sum() / len(share))
             out = float(share.sum(axis=0) @ (np.arange(share.shape[1]) + 0.5) / share.sum() / share.shape[1])
-            said.append(
-                f"{side} wrist on average at x {x0 + out * (x1 - x0):.2f} m, y {y0 + up * (y1 - y0):.2f} m"
-            )
+            said.append(f"{side} wrist on average at x {x0 + out * (x1 - x0):.2f} m, y {y0 + up * (y1 - y0):.2f} m")
     for tick in ticks(x0, x1):
         body.append(_line((tick - x0) * scale, height, (tick - x0) * scale, height - 4, "axis"))
-        body.append(
-            _text(
-                min(max((tick - x0) * scale, 10), width - 10), height + 13, f"{tick:.3g}", "small", "middle"
-            )
-        )
+        body.append(_text(min(max((tick - x0) * scale, 10), width - 10), height + 13, f"{tick:.3g}", "small", "middle"))
     for tick in ticks(y0, y1):
         y = (y1 - tick) / (y1 - y0) * height
         body.append(_line(0, y, 4, y, "axis"))
@@ -358,7 +335,5 @@ def _png(alpha: np.ndarray, side: str) -> str:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     head = struct.pack(">IIBBBBB", alpha.shape[1], alpha.shape[0], 8, 6, 0, 0, 0)
-    file = (
-        b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(raw, 9)) + part(b"IEND", b"")
-    )
+    file = b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", zlib.compress(raw, 9)) + part(b"IEND", b"")
     return "data:image/png;base64," + base64.b64encode(file).decode("ascii")

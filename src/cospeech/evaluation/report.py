@@ -47,8 +47,7 @@ class Histogram:
         edges, density = np.asarray(self.edges), np.asarray(self.density)
         if edges.ndim != 1 or len(edges) < 2 or density.shape != (len(edges) - 1,):
             raise UserError(
-                f"a histogram has edges [N + 1] and density [N], got {list(edges.shape)} and "
-                f"{list(density.shape)}"
+                f"a histogram has edges [N + 1] and density [N], got {list(edges.shape)} and {list(density.shape)}"
             )
         if not (np.isfinite(edges).all() and (np.diff(edges) > 0).all()):
             raise UserError("the edges of a histogram must be finite and rising")
@@ -93,9 +92,7 @@ class Row:
         keys = [(value.name, value.extractor) for value in self.values]
         for name, extractor in keys:
             if keys.count((name, extractor)) > 1:
-                raise UserError(
-                    f"row {self.name!r} has {name} ({extractor or 'no extractor'}) twice; give one"
-                )
+                raise UserError(f"row {self.name!r} has {name} ({extractor or 'no extractor'}) twice; give one")
 
 
 @dataclass(frozen=True)
@@ -214,7 +211,7 @@ class Report:
         return any(row.kind == "baseline" and marks.get(row.name) == "*" for row in self.rows)
 
     @property
-    def made_pairs(self) -> bool:
+    def synthetic_pairs(self) -> bool:
         """Whether voices and motion of the test clips were recorded apart."""
         return bool(self.data.get("made_pairs"))
 

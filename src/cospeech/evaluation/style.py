@@ -93,9 +93,7 @@ STYLE = STYLE.replace(
     "SHADES",
     "\n".join(f".q{k} {{ background: rgba(var(--heat), {0.04 + 0.055 * k:.3f}); }}" for k in range(10))
     + "\n"
-    + "\n".join(
-        f".bar.made{k} {{ fill: var(--c{k}); }} .line.made{k} {{ stroke: var(--c{k}); }}" for k in range(8)
-    ),
+    + "\n".join(f".bar.made{k} {{ fill: var(--c{k}); }} .line.made{k} {{ stroke: var(--c{k}); }}" for k in range(8)),
 )
 
 # Sorting: one order of rows for all tables of figures; the third click brings the first order back. Frames

@@ -17,7 +17,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.rotation import axis_angle_to_matrix, matrix_from_6d, matrix_to_6d
 from ..core.timing import FPS
-from ..data.dataset import Item, Store, rounded
+from ..data.dataset import GestureDataset, Sample, rounded
 from ..data.readers.paired_files import as_stored
 from ..methods.base import GestureModel
 from ..motion.codec import Codec
@@ -57,7 +57,7 @@ class TestClip:
         if self.inputs is None:
             raise UserError(
                 f"clip {self.id!r} has speech features alone, wanted are columns of {', '.join(encoders)} as "
-                "well; take clips of a store that was prepared with an encoder"
+                "well; take clips of a dataset that was prepared with an encoder"
             )
         return self.inputs(encoders)
 
@@ -92,9 +92,8 @@ class ModelSystem:
 
     def motion(self, clip: TestClip) -> Motion:
         motion = self.model.from_features(
-            clip.heard(self.encoders), emotion=clip.emotion, speaker=self.speaker(clip),
-            seed=self.seed + clip.number,
-        )  # fmt: skip
+            clip.heard(self.encoders), emotion=clip.emotion, speaker=self.speaker(clip), seed=self.seed + clip.number
+        )
         if not isinstance(motion, Motion):
             raise UserError(f"{self.name} makes points in a picture; only models of bodies are evaluated")
         return motion
@@ -103,10 +102,11 @@ class ModelSystem:
 class FolderSystem:
     """A folder of motion files named after the clips, by any program: ID.bvh, ID.npz, res_ID.npz ...
 
-    A file becomes a motion as a recording becomes part of a store (``data.readers.paired_files.as_stored``):
-    the recorded files themselves have the figures of the recorded motion, whatever their rig, heading and
-    posture are. SMPL-X files keep their fingers; of other files, fingers that are missing or never move
-    are made by the rules of the store, from the clip's id and emotion. Jaw and eyes are not measured.
+    A file becomes a motion as a recording becomes part of a dataset
+    (``data.readers.paired_files.as_stored``): the recorded files themselves have the figures of the recorded
+    motion, whatever their rig, heading and posture are. SMPL-X files keep their fingers; of other files,
+    fingers that are missing or never move are made by the rules of the dataset, from the clip's id and
+    emotion. Jaw and eyes are not measured.
 
     Characters of an id that no file name should hold may be written as ``_``. Longer files are cut at
     the clip's end, shorter ones by up to half a second keep their last pose, and a file that is shorter
@@ -124,9 +124,7 @@ class FolderSystem:
             raise UserError(f"no such folder: {folder}; give a model or a folder of motion files")
         self.files = {p.stem: p for p in sorted(self.folder.iterdir()) if p.suffix.lower() in readable}
         if not self.files:
-            raise UserError(
-                f"{folder} holds no model (config.json) and no motion files ({', '.join(readable)})"
-            )
+            raise UserError(f"{folder} holds no model (config.json) and no motion files ({', '.join(readable)})")
 
     def motion(self, clip: TestClip) -> Motion | None:
         name = file_name(clip.id)
@@ -149,13 +147,13 @@ class FolderSystem:
             return motion.warp(np.minimum(np.arange(frames), len(motion) - 1) / FPS)
         if taken.posed:
             return motion if len(motion) == frames else stand(motion[:frames])
-        # A store's rounding, too: beat constancy sees it where somebody stands still.
+        # A dataset's rounding, too: beat constancy sees it where somebody stands still.
         codec = Codec()
         return stand(codec.decode(rounded(codec.encode(motion[:frames]))))
 
 
 def _without_face(motion: Motion) -> Motion:
-    """The motion with jaw and eyes at rest, as a store keeps none of them."""
+    """The motion with jaw and eyes at rest, as a dataset keeps none of them."""
     rotations = motion.rotations.copy()
     rotations[:, canonical_skeleton().indices(["jaw", "left_eye", "right_eye"])] = np.eye(3)
     return replace(motion, rotations=rotations, face=None)
@@ -167,17 +165,17 @@ def file_name(clip: str) -> str:
 
 
 class Baselines:
-    """The baselines of a store: what they need of the training split, read once."""
+    """The baselines of a dataset: what they need of the training split, read once."""
 
-    def __init__(self, store: Store, *, seed: int = 0, most: int = 600) -> None:
-        """Raises UserError if the store has no recorded motion to train on."""
-        self.store, self.seed, self.codec = store, seed, Codec()
+    def __init__(self, dataset: GestureDataset, *, seed: int = 0, most: int = 600) -> None:
+        """Raises UserError if the dataset has no recorded motion to train on."""
+        self.dataset, self.seed, self.codec = dataset, seed, Codec()
         rng = np.random.default_rng(seed)
-        recorded = store.select(split="train", kind=("motion", "pair"))
+        recorded = dataset.select(split="train", kind=("motion", "pair"))
         if not recorded:
-            raise UserError("the store has no recorded motion in its training split; baselines need some")
+            raise UserError("the dataset has no recorded motion in its training split; baselines need some")
         self.recorded = [recorded[k] for k in rng.permutation(len(recorded))[:most]]
-        heard = store.select(split="train", kind="pair") or store.select(split="train", kind="made_pair")
+        heard = dataset.select(split="train", kind="pair") or dataset.select(split="train", kind="made_pair")
         self.heard = [heard[k] for k in rng.permutation(len(heard))[:most]]
 
     def all(self) -> list[System]:
@@ -187,7 +185,7 @@ class Baselines:
 
     def mean(self) -> np.ndarray:
         """[C] the mean coded pose."""
-        return np.mean([self.store.motion(item).mean(0) for item in self.recorded[:300]], axis=0)
+        return np.mean([self.dataset.motion(item).mean(0) for item in self.recorded[:300]], axis=0)
 
     def body(self, coded: np.ndarray) -> Motion:
         """Coded motion [T, C] on a standing person, rotations made orthonormal."""
@@ -222,7 +220,7 @@ class RandomClips:
         rng = np.random.default_rng([ground.seed, clip.number])
         frames, parts, length = len(clip.features), [], 0
         while length < frames + BLEND:
-            part = ground.store.motion(ground.recorded[int(rng.integers(len(ground.recorded)))])
+            part = ground.dataset.motion(ground.recorded[int(rng.integers(len(ground.recorded)))])
             if len(part) > 3 * BLEND:
                 parts.append(part)
                 length += len(part) - BLEND
@@ -239,10 +237,10 @@ class NearestSound:
 
     def __init__(self, ground: Baselines) -> None:
         self.ground = ground
-        self.places: list[tuple[Item, int]] = []
+        self.places: list[tuple[Sample, int]] = []
         keys = []
         for item in ground.heard:
-            features = ground.store.features(item)
+            features = ground.dataset.features(item)
             for start in range(0, item.frames - self.span - BLEND, self.span // 2):
                 self.places.append((item, start))
                 keys.append(self._key(features[start : start + self.span]))
@@ -263,7 +261,7 @@ class NearestSound:
                 heard = clip.features[-(self.span // 2) :]
             key = (self._key(heard) - self.mean) / self.spread
             item, at = self.places[int(((self.table - key) ** 2).sum(-1).argmin())]
-            parts.append(self.ground.store.motion(item, at, at + self.span + BLEND))
+            parts.append(self.ground.dataset.motion(item, at, at + self.span + BLEND))
         return self.ground.body(join(parts)[: len(clip.features)])
 
 

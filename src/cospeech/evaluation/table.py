@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 LEAST_WIDTH = 40  # letters of a terminal
 NAME_WIDTH, GAP = 28, 2
 
-MADE_PAIRS = (
-    "Made pairs: the voice and the motion of these clips were recorded apart and put together. Figures that "
+SYNTHETIC_PAIRS = (
+    "Synthetic pairs: the voice and the motion of these clips were recorded apart and put together. "
+    "Figures that "
     "hold a motion against that of its clip, or against its voice, rest on such pairs."
 )
 BASELINE_WINS = "a baseline is best here, so a good value alone proves nothing"
@@ -67,9 +68,9 @@ def facts(report: Report) -> list[str]:
     number, or names), asked (names of those whose manner was asked for), and whatever else ``data`` holds."""
     data, found = dict(report.data), []
     data.pop("made_pairs", None)
-    store, mark = data.pop("store", None), data.pop("fingerprint", None)
-    if store is not None or mark is not None:
-        found.append(f"store {'?' if store is None else store}" + ("" if mark is None else f" ({mark})"))
+    dataset, mark = data.pop("store", None), data.pop("fingerprint", None)
+    if dataset is not None or mark is not None:
+        found.append(f"store {'?' if dataset is None else dataset}" + ("" if mark is None else f" ({mark})"))
     if "split" in data:
         found.append(f"{data.pop('split')} split")
     if "clips" in data:
@@ -106,9 +107,7 @@ def details(column: Column) -> list[str]:
     for k, (text, names) in enumerate(sorted(said.items(), key=lambda item: -len(item[1]))):
         phrases.append(f"{', '.join(names)}: {text}" if k else text)
     counted = " or ".join(dict.fromkeys(value.counted for value in values))
-    phrases.append(
-        f"{_span([v.count for v in values])} {counted} of {_span([v.clips for v in values])} clips"
-    )
+    phrases.append(f"{_span([v.count for v in values])} {counted} of {_span([v.clips for v in values])} clips")
     chances = [value.chance for value in values if value.chance is not None]
     phrases += [f"chance {_span(chances)}"] if chances else []
     missing = {name: value.left_out for name, value in column.values.items() if value.left_out}
@@ -120,9 +119,7 @@ def details(column: Column) -> list[str]:
 
 
 def _span(values: Sequence[float]) -> str:
-    low, high = (
-        f"{value}" if isinstance(value, int) else f"{value:.4g}" for value in (min(values), max(values))
-    )
+    low, high = (f"{value}" if isinstance(value, int) else f"{value:.4g}" for value in (min(values), max(values)))
     return low if low == high else f"{low} to {high}"
 
 
@@ -133,8 +130,8 @@ def render(report: Report, width: int) -> str:
     """The whole table; no line is longer than ``width``."""
     lines = _wrapped(report.title, width)
     lines += _wrapped(", ".join(facts(report)), width)
-    if report.made_pairs:
-        lines += _wrapped(MADE_PAIRS, width)
+    if report.synthetic_pairs:
+        lines += _wrapped(SYNTHETIC_PAIRS, width)
     for block in _blocks(report, width):
         lines += ["", *block]
     if not report.columns:
@@ -150,9 +147,7 @@ def render(report: Report, width: int) -> str:
     for row in report.ordered:
         if row.left_out:
             reasons = ", ".join(f"{reason} {count}" for reason, count in row.left_out.items())
-            lines += _wrapped(
-                f"{row.name}: {sum(row.left_out.values())} clips left out ({reasons})", width, "  "
-            )
+            lines += _wrapped(f"{row.name}: {sum(row.left_out.values())} clips left out ({reasons})", width, "  ")
     for note in report.notes:
         lines += _wrapped(f"Note: {note}", width, "  ")
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""From a store to a base: cut, measure, embed, write."""
+"""From a dataset to a base: cut, measure, embed, write."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.progress import note, track
 from ..core.timing import FPS, seconds_to_frame
-from ..data.dataset import Item, Store
+from ..data.dataset import GestureDataset, Sample
 from ..motion.codec import Codec
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
 from .catalogue import KINDS, Header, check_place, writing
 from .embedder import Embedder, Embedding, load_embedder
 from .expressiveness import Hands
-from .library import Base, check_header
+from .library import GestureLibrary, check_header
 from .segments import SHORTEST, segments, speech_breaks
 from .shards import packed
 from .writer import Recording, Segment, Shards
@@ -34,7 +34,7 @@ class Added:
     segments: int = 0
     recordings: int = 0
     seconds: float = 0.0
-    made_pairs: int = 0  # recordings that are made pairs, speech and motion never recorded together
+    synthetic_pairs: int = 0  # recordings that are synthetic pairs, speech and motion never recorded together
     there: int = 0  # recordings that were there already
     short: int = 0  # recordings shorter than a second
 
@@ -43,17 +43,17 @@ class Added:
         self.segments += len(recording.segments)
         self.recordings += 1
         self.seconds += len(recording.motion) / FPS
-        self.made_pairs += recording.kind == "made_pair"
+        self.synthetic_pairs += recording.kind == "made_pair"
 
     def __str__(self) -> str:
         text = f"{self.segments:,} segments ({self.seconds / 3600:.2f} h) of {self.recordings:,} recordings"
-        text += f", {self.made_pairs:,} of them made pairs" if self.made_pairs else ""
+        text += f", {self.synthetic_pairs:,} of them synthetic pairs" if self.synthetic_pairs else ""
         text += f"; {self.there:,} were there already" if self.there else ""
         return text + (f"; {self.short:,} shorter than a second were left out" if self.short else "")
 
 
-def build_base(
-    store: str | Path,
+def build_library(
+    dataset: str | Path,
     out: str | Path,
     *,
     split: Sequence[str] = ("train",),
@@ -61,12 +61,12 @@ def build_base(
     model: str | Path | Embedder = "alignment",
     quiet: bool = False,
 ) -> Added:
-    """Make a motion base of a store. One that is there is replaced when the new one is finished.
+    """Make a gesture library of a dataset. One that is there is replaced when the new one is finished.
 
     Args:
-        store: folder made by ``prepare``.
+        dataset: folder made by ``prepare``.
         out: folder of the base.
-        split: parts of the store: train, val, test. ExGes takes the training part alone, so that nothing
+        split: parts of the dataset: train, val, test. ExGes takes the training part alone, so that nothing
             of a test can be found [P].
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
         model: what makes the keys, a shipped model's name, a model folder or an ``Embedder``.
@@ -75,7 +75,7 @@ def build_base(
         UserError: anything given that cannot be used, the folder holds something else, or another process
             is writing to it. The base is as it was then.
     """
-    opened, out, embedder = Store(store), Path(out), load_embedder(model)
+    opened, out, embedder = GestureDataset(dataset), Path(out), load_embedder(model)
     items = _chosen(opened, split, kinds)
     header = _header(opened, embedder)
     check_place(out)
@@ -86,27 +86,27 @@ def build_base(
         for recording in _cut(opened, items, embedder, {}, added, quiet):
             shards.add(recording)
         if not added.segments:
-            raise UserError(f"no recording of {store} is a second long; nothing was written")
+            raise UserError(f"no recording of {dataset} is a second long; nothing was written")
         shards.finish()
     _tell(added, quiet)
     return added
 
 
-def add_to_base(
+def add_to_library(
     base: str | Path,
-    store: str | Path,
+    dataset: str | Path,
     *,
     split: Sequence[str] = ("train",),
     kinds: Sequence[str] = tuple(KINDS),
     model: str | Path | Embedder = "alignment",
     quiet: bool = False,
 ) -> Added:
-    """Add the recordings of a store that a motion base does not have yet.
+    """Add the recordings of a dataset that a gesture library does not have yet.
 
     Args:
         base: folder of the base.
-        store: folder made by ``prepare``.
-        split: parts of the store: train, val, test.
+        dataset: folder made by ``prepare``.
+        split: parts of the dataset: train, val, test.
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
         model: what makes the keys; must be what the base was made with.
         quiet: without progress and notes.
@@ -114,7 +114,7 @@ def add_to_base(
         UserError: as ``build_base``; also if the base is of another skeleton, frame rate or embedding, or
             has another recording of the same name.
     """
-    opened, embedder, before = Store(store), load_embedder(model), Base(base)
+    opened, embedder, before = GestureDataset(dataset), load_embedder(model), GestureLibrary(base)
     items = _chosen(opened, split, kinds)
     before.check_embedder(embedder)
     check_header(before.header, _header(opened, embedder), before.folder)
@@ -130,48 +130,52 @@ def add_to_base(
 
 
 def _tell(added: Added, quiet: bool) -> None:
-    if added.made_pairs and not quiet:
-        note(f"{added.made_pairs:,} made pairs: their speech and motion were never recorded together")
+    if added.synthetic_pairs and not quiet:
+        note(f"{added.synthetic_pairs:,} synthetic pairs: their speech and motion were never recorded together")
 
 
-def _chosen(store: Store, split: Sequence[str], kinds: Sequence[str]) -> list[Item]:
+def _chosen(dataset: GestureDataset, split: Sequence[str], kinds: Sequence[str]) -> list[Sample]:
     for what, given, known in (("split", split, SPLITS), ("kind", kinds, tuple(KINDS))):
         for name in given:
             if name not in known:
                 raise UserError(f"unknown {what} {name!r}; known: {', '.join(known)}")
-    items = store.select(split=tuple(split), kind=tuple(kinds))
+    items = dataset.select(split=tuple(split), kind=tuple(kinds))
     if not items:
         raise UserError(
-            f"{store.folder} has no {' or '.join(kinds)} in {' or '.join(split)}; name other splits or kinds"
+            f"{dataset.folder} has no {' or '.join(kinds)} in {' or '.join(split)}; name other splits or kinds"
         )
     return items
 
 
-def _header(store: Store, embedder: Embedder) -> Header:
-    """What a base of this store would be. Raises UserError if the store is of another skeleton or rate."""
-    store.need_bodies("a motion base")
-    codec, written = Codec(), store.header.get("codec", {})
+def _header(dataset: GestureDataset, embedder: Embedder) -> Header:
+    """What a base of this dataset would be. Raises UserError if the dataset is of another skeleton or "
+    "rate."""
+    dataset.need_bodies("a gesture library")
+    codec, written = Codec(), dataset.header.get("codec", {})
     own = Header(Embedding.of(embedder), float(FPS), codec.body, codec.hands, LAYOUT.dim)
     header = Header(
-        own.embedding, float(store.header.get("fps", FPS)), tuple(written.get("body", own.body)),
-        tuple(written.get("hands", own.hands)), int(store.header.get("feature_dim", own.features)),
-    )  # fmt: skip
+        own.embedding,
+        float(dataset.header.get("fps", FPS)),
+        tuple(written.get("body", own.body)),
+        tuple(written.get("hands", own.hands)),
+        int(dataset.header.get("feature_dim", own.features)),
+    )
     if header != own:
         raise UserError(
-            f"{store.folder} holds motion of another skeleton or rate, or other speech features than this "
+            f"{dataset.folder} holds motion of another skeleton or rate, or other speech features than this "
             "version; run `cospeech prepare` again in a new folder"
         )
     return header
 
 
 def _cut(
-    store: Store, items: list[Item], embedder: Embedder, known: dict[str, str], added: Added, quiet: bool
+    dataset: GestureDataset, items: list[Sample], embedder: Embedder, known: dict[str, str], added: Added, quiet: bool
 ) -> Iterator[Recording]:
     """The recordings that are not known yet, each with its segments."""
     codec, least = Codec(), max(round(SHORTEST * FPS), embedder.shortest)
-    for item in track(items, "motion base", total=len(items), quiet=quiet):
-        coded = store.motion(item)
-        features = None if item.kind == "motion" else store.features(item)
+    for item in track(items, "gesture library", total=len(items), quiet=quiet):
+        coded = dataset.motion(item)
+        features = None if item.kind == "motion" else dataset.features(item)
         motion, digest = packed(coded), _digest(coded, features)
         if item.id in known:
             if known[item.id] != digest:
@@ -188,13 +192,16 @@ def _cut(
         breaks = None if features is None else speech_breaks(features, words)
         cut = tuple(
             Segment(
-                start, end, None if words is None else words_within(words, start, end),
+                start,
+                end,
+                None if words is None else words_within(words, start, end),
                 embedder.gesture(coded[start:end]),
-                None if features is None else embedder.speech(features[start:end]), hands.of(start, end),
+                None if features is None else embedder.speech(features[start:end]),
+                hands.of(start, end),
                 embedder.gesture_frames(coded[start:end]) if embedder.fine else None,
             )
             for start, end in segments(hands.activity, breaks)
-        )  # fmt: skip
+        )
         recording = Recording(
             item.id, item.kind, item.split, item.speaker, item.emotion, origins(item), digest, motion, cut
         )
@@ -208,8 +215,8 @@ def _digest(coded: np.ndarray, features: np.ndarray | None) -> str:
     return digest.hexdigest()[:16]
 
 
-def words_of(item: Item) -> tuple[Word, ...] | None:
-    """Words of a store's item, ``info["words"]`` as [[text, start, end], ...] in seconds; None without.
+def words_of(item: Sample) -> tuple[Word, ...] | None:
+    """Words of a dataset's item, ``info["words"]`` as [[text, start, end], ...] in seconds; None without.
 
     Raises:
         UserError: they are of another form.
@@ -235,8 +242,8 @@ def words_within(words: Sequence[Word], start: int, end: int) -> tuple[Word, ...
     )
 
 
-def origins(item: Item) -> tuple[str, ...]:
-    """What an item is made of: itself, or, if it is a made pair, its speech and its clips."""
+def origins(item: Sample) -> tuple[str, ...]:
+    """What an item is made of: itself, or, if it is a synthetic pair, its speech and its clips."""
     if item.kind != "made_pair":
         return (item.id,)
     clips = {str(name).removesuffix("~") for name in item.info.get("sources", ())}  # "~": mirrored

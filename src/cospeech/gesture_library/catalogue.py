@@ -26,9 +26,11 @@ from .shards import ShardFile, is_shard, remove_leftovers, sync_folder
 FILE = "catalogue.sqlite"
 FORMAT = 1
 KINDS = {
-    "motion": "motion only", "pair": "recorded together", "made_pair": "made pairs",
+    "motion": "motion only",
+    "pair": "recorded together",
+    "made_pair": "synthetic pairs",
     "generated": "made by a model",
-}  # fmt: skip
+}
 _APPLICATION = 0x67627365  # marks the SQLite file as ours
 _WAIT_TO_WRITE, _WAIT_TO_COMMIT = 2.0, 60.0  # seconds
 
@@ -68,9 +70,12 @@ class Header:
         """Raises KeyError, TypeError or ValueError if something lacks or is of another kind."""
         values = {name: json.loads(value) for name, value in rows}
         return cls(
-            Embedding(**values["embedding"]), float(values["fps"]), tuple(values["body"]),
-            tuple(values["hands"]), int(values["features"]),
-        )  # fmt: skip
+            Embedding(**values["embedding"]),
+            float(values["fps"]),
+            tuple(values["body"]),
+            tuple(values["hands"]),
+            int(values["features"]),
+        )
 
 
 def _connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
@@ -80,7 +85,7 @@ def _connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
 
 def _missing(folder: Path) -> UserError:
     return UserError(
-        f"{folder} is no motion base: it has no finished {FILE}; make one with "
+        f"{folder} is no gesture library: it has no finished {FILE}; make one with "
         f"`cospeech base build STORE -o {folder}`"
     )
 
@@ -102,7 +107,7 @@ def check_place(folder: Path) -> None:
     if not folder.exists() or has_catalogue(folder):
         return
     if not folder.is_dir() or not all(is_shard(path) for path in folder.iterdir()):
-        raise UserError(f"{folder} is no motion base and holds something else; choose another folder")
+        raise UserError(f"{folder} is no gesture library and holds something else; choose another folder")
 
 
 def read_catalogue(folder: Path) -> sqlite3.Connection:
@@ -136,11 +141,11 @@ def _begun(connection: sqlite3.Connection) -> bool:
 def check_format(folder: Path, connection: sqlite3.Connection) -> None:
     """Raises UserError if the catalogue is another program's, or of another format."""
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
-        raise UserError(f"{folder / FILE} is no catalogue of a motion base; choose another folder")
+        raise UserError(f"{folder / FILE} is no catalogue of a gesture library; choose another folder")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT:
         what = "update cospeech" if version > FORMAT else "build it again with `cospeech base build`"
-        raise UserError(f"{folder} has motion base format {version}, this version reads {FORMAT}; {what}")
+        raise UserError(f"{folder} has gesture library format {version}, this version reads {FORMAT}; {what}")
 
 
 def read_header(folder: Path, connection: sqlite3.Connection) -> Header:

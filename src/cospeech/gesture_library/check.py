@@ -11,12 +11,12 @@ from ..core.timing import FPS
 from ..motion.codec import Codec
 from .catalogue import FILE, KINDS
 from .embedder import Embedding
-from .library import Base
+from .library import GestureLibrary
 from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_array, read_frame_keys
 
 
 @dataclass(frozen=True)
-class BaseInfo:
+class LibraryInfo:
     """What is in a base."""
 
     folder: Path
@@ -40,7 +40,7 @@ class BaseInfo:
             return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
 
         return [
-            f"motion base {self.folder}",
+            f"gesture library {self.folder}",
             f"segments    {self.segments:,} of {self.seconds / 3600:.2f} h, {mean:.2f} s each",
             f"recordings  {counted({KINDS.get(k, k): n for k, n in self.recordings.items()})}",
             f"splits      {', '.join(self.splits) or 'none'}",
@@ -53,7 +53,7 @@ class BaseInfo:
 
 
 @dataclass(frozen=True)
-class BaseCheck:
+class LibraryCheck:
     """What ``check_base`` found."""
 
     folder: Path
@@ -67,8 +67,7 @@ class BaseCheck:
         result = [f"{self.usable:,} of {self.segments:,} segments of {self.folder} are whole"]
         if self.leftovers:
             result.append(
-                f"{self.leftovers} files belong to a writing that goes on or was killed; the next one "
-                "removes them"
+                f"{self.leftovers} files belong to a writing that goes on or was killed; the next one removes them"
             )
         return result
 
@@ -81,15 +80,15 @@ class BaseCheck:
         )
 
 
-def base_info(base: str | Path) -> BaseInfo:
-    """What is in a motion base.
+def library_info(base: str | Path) -> LibraryInfo:
+    """What is in a gesture library.
 
     Args:
         base: folder of the base.
     Raises:
         UserError: there is none, or it cannot be opened.
     """
-    opened = Base(base)
+    opened = GestureLibrary(base)
 
     def all_of(query: str) -> list[tuple]:  # type: ignore[type-arg]
         return opened.catalogue.execute(query).fetchall()
@@ -103,7 +102,7 @@ def base_info(base: str | Path) -> BaseInfo:
         )
 
     frames, spoken, words = all_of("SELECT total(end - start), total(spoken), count(words) FROM entry")[0]
-    return BaseInfo(
+    return LibraryInfo(
         folder=opened.folder,
         segments=len(opened),
         seconds=frames / FPS,
@@ -119,7 +118,7 @@ def base_info(base: str | Path) -> BaseInfo:
     )
 
 
-def check_base(base: str | Path) -> BaseCheck:
+def check_library(base: str | Path) -> LibraryCheck:
     """Read everything and compare it with the catalogue.
 
     Args:
@@ -127,7 +126,7 @@ def check_base(base: str | Path) -> BaseCheck:
     Raises:
         UserError: there is none, or it cannot be opened at all.
     """
-    opened = Base(base)
+    opened = GestureLibrary(base)
     problems = [f"{opened.folder / FILE}: {text}" for text in _catalogue_problems(opened.catalogue)]
     usable = 0
     files: dict[int, list[ShardFile]] = {}
@@ -145,9 +144,7 @@ def check_base(base: str | Path) -> BaseCheck:
         problems += found
         usable += 0 if found else rows
     known = {file.name for file in opened.files}
-    return BaseCheck(
-        opened.folder, len(opened), usable, tuple(problems), len(leftovers(opened.folder, known))
-    )
+    return LibraryCheck(opened.folder, len(opened), usable, tuple(problems), len(leftovers(opened.folder, known)))
 
 
 def _catalogue_problems(catalogue: sqlite3.Connection) -> Iterator[str]:
@@ -163,7 +160,7 @@ def _catalogue_problems(catalogue: sqlite3.Connection) -> Iterator[str]:
         yield "it has segments of no recording"
 
 
-def _shard_problems(base: Base, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
+def _shard_problems(base: GestureLibrary, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
     for role in {MOTION, KEYS[0]} - {file.role for file in files}:
         yield f"{base.folder / FILE}: a shard has no file of its {role}"
     for file in files:
@@ -175,8 +172,5 @@ def _shard_problems(base: Base, files: list[ShardFile], rows: int, frames: int) 
         except Damaged as error:
             yield str(error)
             continue
-        if file.role in (MOTION, *KEYS) and array.shape != (
-            frames if file.role == MOTION else rows,
-            channels,
-        ):
+        if file.role in (MOTION, *KEYS) and array.shape != (frames if file.role == MOTION else rows, channels):
             yield f"{base.folder / file.name} has the shape {list(array.shape)}"

@@ -84,9 +84,7 @@ class FaissIndex:
         self._index.train(keys)
         self._index.add(keys)
 
-    def nearest(
-        self, query: np.ndarray, *, k: int, allowed: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def nearest(self, query: np.ndarray, *, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """As ``nearest`` of this module, nearly."""
         faiss = _faiss()
         asked = np.ascontiguousarray(query, dtype=np.float32)

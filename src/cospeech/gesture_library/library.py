@@ -1,4 +1,4 @@
-"""A motion base, opened for reading: its entries, their keys and their motion."""
+"""A gesture library, opened for reading: its entries, their keys and their motion."""
 
 from __future__ import annotations
 
@@ -24,18 +24,8 @@ from . import index
 from .catalogue import Header, read_catalogue, read_files, read_header
 from .embedder import Embedder, Embedding
 from .expressiveness import Expressiveness
-from .sample import Entry, Filters, plain_text
-from .shards import (
-    FRAMES,
-    MOTION,
-    Damaged,
-    ShardFile,
-    read_array,
-    read_bytes,
-    read_frame_keys,
-    read_frames,
-    unpacked,
-)
+from .sample import Filters, LibrarySample, plain_text
+from .shards import FRAMES, MOTION, Damaged, ShardFile, read_array, read_bytes, read_frame_keys, read_frames, unpacked
 
 FINE_REACH = 2.0  # steps, as in the contrast of frames
 
@@ -51,7 +41,7 @@ class Hit:
 
     rank: int  # 1 is the best
     score: float  # cosine, -1 to 1
-    entry: Entry
+    entry: LibrarySample
 
 
 @dataclass(frozen=True)
@@ -62,7 +52,7 @@ class Keys:
     present: np.ndarray  # [N] bool
 
 
-class Base:
+class GestureLibrary:
     """What a base was when it was opened; what is added later is not seen.
 
     Raises:
@@ -102,7 +92,7 @@ class Base:
 
     # ------------------------------------------------------------------------ entries
 
-    def entries(self, rows: Iterable[int] | None = None) -> list[Entry]:
+    def entries(self, rows: Iterable[int] | None = None) -> list[LibrarySample]:
         """The entries of rows, in their order; all of them if None."""
         if rows is None:
             return [_entry(found) for found in self.catalogue.execute(f"{_ENTRY} ORDER BY row")]
@@ -112,9 +102,7 @@ class Base:
     @cached_property
     def speakers(self) -> tuple[str, ...]:
         """Names of all whose motion is in the base, sorted."""
-        return tuple(
-            n for (n,) in self.catalogue.execute("SELECT DISTINCT speaker FROM recording ORDER BY 1")
-        )
+        return tuple(n for (n,) in self.catalogue.execute("SELECT DISTINCT speaker FROM recording ORDER BY 1"))
 
     def related(self, names: Sequence[str]) -> set[int]:
         """Ids of the recordings of these names and of all that share an original with one of them."""
@@ -138,9 +126,11 @@ class Base:
         columns = self._columns
         allowed = self._recordings(filters)[columns["recording"]]
         for name, least in (
-            ("speed", filters.min_speed), ("peak", filters.min_peak), ("extent", filters.min_extent),
+            ("speed", filters.min_speed),
+            ("peak", filters.min_peak),
+            ("extent", filters.min_extent),
             ("strokes", filters.min_strokes),
-        ):  # fmt: skip
+        ):
             if least is not None:
                 allowed &= columns[name] >= least
         if filters.max_speed is not None:
@@ -160,8 +150,7 @@ class Base:
         emotion = None if filters.emotion is None else canonical_emotion(filters.emotion)
         if (filters.speaker, emotion) not in self._of:
             rows = self.catalogue.execute(
-                "SELECT id FROM recording WHERE (?1 IS NULL OR speaker = ?1) "
-                "AND (?2 IS NULL OR emotion = ?2)",
+                "SELECT id FROM recording WHERE (?1 IS NULL OR speaker = ?1) AND (?2 IS NULL OR emotion = ?2)",
                 (filters.speaker, emotion),
             )
             query = "SELECT coalesce(max(id), 0) FROM recording"
@@ -207,9 +196,8 @@ class Base:
         return self._keys[role]
 
     def nearest(
-        self, key: np.ndarray, *, role: str, k: int = 5, filters: Filters | None = None,
-        approximate: bool = False,
-    ) -> list[Hit]:  # fmt: skip
+        self, key: np.ndarray, *, role: str, k: int = 5, filters: Filters | None = None, approximate: bool = False
+    ) -> list[Hit]:
         """The segments whose keys are nearest to one, best first.
 
         Args:
@@ -260,13 +248,11 @@ class Base:
         shards = {shard for shard, _ in self._files}
         return bool(shards) and all((shard, FRAMES) in self._files for shard in shards)
 
-    def frame_keys(self, entry: Entry) -> np.ndarray:
+    def frame_keys(self, entry: LibrarySample) -> np.ndarray:
         """Keys of an entry's frames [N, E'], of length one. Raises ``Damaged`` if they cannot be read."""
         (shard,) = self.catalogue.execute("SELECT shard FROM entry WHERE row = ?", (entry.row,)).fetchone()
         if shard not in self._fine:
-            first, rows = self.catalogue.execute(
-                "SELECT first_row, rows FROM shard WHERE id = ?", (shard,)
-            ).fetchone()
+            first, rows = self.catalogue.execute("SELECT first_row, rows FROM shard WHERE id = ?", (shard,)).fetchone()
             file = self._files[shard, FRAMES]
             keys, counts = read_frame_keys(self.folder, file)
             if len(counts) != rows:
@@ -311,15 +297,13 @@ class Base:
 
     # ------------------------------------------------------------------------ motion
 
-    def coded(self, entry: Entry) -> np.ndarray:
-        """Coded motion [T, C] float32 of an entry, exactly what the store had.
+    def coded(self, entry: LibrarySample) -> np.ndarray:
+        """Coded motion [T, C] float32 of an entry, exactly what the dataset had.
 
         Raises:
             Damaged: its shard cannot be read; all others still can.
         """
-        shard, first = self.catalogue.execute(
-            "SELECT shard, first FROM entry WHERE row = ?", (entry.row,)
-        ).fetchone()
+        shard, first = self.catalogue.execute("SELECT shard, first FROM entry WHERE row = ?", (entry.row,)).fetchone()
         file = self._files[shard, MOTION]
         if file.name not in self._verified:
             try:
@@ -332,7 +316,7 @@ class Base:
             self._verified.add(file.name)
         return unpacked(read_frames(self.folder, file, first, entry.last - entry.first))
 
-    def motion(self, entry: Entry) -> Motion:
+    def motion(self, entry: LibrarySample) -> Motion:
         """The motion of an entry: canonical, 30 fps, legs under it. Raises as ``coded``."""
         return plant(self._codec.decode(self.coded(entry)), seated=False)
 
@@ -346,17 +330,14 @@ def check_header(header: Header, own: Header, folder: Path) -> None:
             f"{folder} holds motion of another skeleton ({theirs} joints, this version codes {ours}); {again}"
         )
     if header.fps != own.fps:
-        raise UserError(
-            f"{folder} holds motion at {header.fps:g} frames a second, expected {own.fps:g}; {again}"
-        )
+        raise UserError(f"{folder} holds motion at {header.fps:g} frames a second, expected {own.fps:g}; {again}")
     if header.features != own.features:
         raise UserError(
-            f"{folder} was made from {header.features} speech features, this version has {own.features}; "
-            f"{again}"
+            f"{folder} was made from {header.features} speech features, this version has {own.features}; {again}"
         )
 
 
-def _shaped(keys: np.ndarray, count: int, base: Base, file: ShardFile) -> np.ndarray:
+def _shaped(keys: np.ndarray, count: int, base: GestureLibrary, file: ShardFile) -> np.ndarray:
     if keys.shape != (count, base.header.embedding.size):
         raise Damaged(f"{base.folder / file.name} has keys of shape {list(keys.shape)}")
     return keys
@@ -369,14 +350,14 @@ def _phrase(words: str) -> str:
     return phrase
 
 
-def _entry(found: tuple) -> Entry:  # type: ignore[type-arg]
+def _entry(found: tuple) -> LibrarySample:  # type: ignore[type-arg]
     row, name, kind, split, speaker, emotion, start, end, words, spoken, *figures = found
     said = None if words is None else tuple(Word(*word) for word in json.loads(words))
-    return Entry(
+    return LibrarySample(
         row, name, kind, split, speaker, emotion, start, end, said, bool(spoken), Expressiveness(*figures)
     )
 
 
-def open_base(folder: str | Path) -> Base:
-    """Open a motion base for reading. Raises UserError as ``Base``."""
-    return Base(folder)
+def open_library(folder: str | Path) -> GestureLibrary:
+    """Open a gesture library for reading. Raises UserError as ``GestureLibrary``."""
+    return GestureLibrary(folder)

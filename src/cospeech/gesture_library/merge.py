@@ -12,14 +12,14 @@ from ..core.errors import UserError
 from ..core.progress import note, track
 from .build import Added
 from .catalogue import check_place, writing
-from .library import Base
+from .library import GestureLibrary
 from .shards import FRAMES, KEYS, MOTION, Damaged, read_array
 from .writer import Recording, Segment, Shards
 
 _ORIGINS = "SELECT name FROM origin WHERE recording = ? ORDER BY name"
 
 
-def merge_bases(bases: Sequence[str | Path], out: str | Path, *, quiet: bool = False) -> Added:
+def merge_libraries(bases: Sequence[str | Path], out: str | Path, *, quiet: bool = False) -> Added:
     """Make one base of several; what two of them have is taken once.
 
     Shards that are damaged are left out and told, so the merge of a single base keeps what is whole of it.
@@ -35,7 +35,7 @@ def merge_bases(bases: Sequence[str | Path], out: str | Path, *, quiet: bool = F
     """
     if not bases:
         raise UserError("no base is named; name one or more, as in cospeech base merge one two -o both")
-    opened, out = [Base(folder) for folder in bases], Path(out)
+    opened, out = [GestureLibrary(folder) for folder in bases], Path(out)
     header = opened[0].header
     for base in opened[1:]:
         if base.header != header:
@@ -68,7 +68,7 @@ def merge_bases(bases: Sequence[str | Path], out: str | Path, *, quiet: bool = F
     return added
 
 
-def _recordings(base: Base, quiet: bool) -> Iterator[Recording]:
+def _recordings(base: GestureLibrary, quiet: bool) -> Iterator[Recording]:
     """All recordings of a base but those of damaged shards."""
     rows = base.catalogue.execute("SELECT id, first_row, rows FROM shard ORDER BY id").fetchall()
     for shard, first, count in track(rows, f"{base.folder}", total=len(rows), quiet=quiet):
@@ -81,7 +81,7 @@ def _recordings(base: Base, quiet: bool) -> Iterator[Recording]:
 
 
 def _of_shard(
-    base: Base, shard: int, first: int, count: int, arrays: dict[str, np.ndarray]
+    base: GestureLibrary, shard: int, first: int, count: int, arrays: dict[str, np.ndarray]
 ) -> Iterator[Recording]:
     gesture, speech = (arrays.get(role) for role in KEYS)
     assert gesture is not None
@@ -95,15 +95,24 @@ def _of_shard(
         ).fetchone()
         origins = base.catalogue.execute(_ORIGINS, (number,)).fetchall()
         yield Recording(
-            name, one.kind, one.split, one.speaker, one.emotion, tuple(name for (name,) in origins), digest,
+            name,
+            one.kind,
+            one.split,
+            one.speaker,
+            one.emotion,
+            tuple(name for (name,) in origins),
+            digest,
             arrays[MOTION][offset : offset + frames],
             tuple(
                 Segment(
-                    entry.first, entry.last, entry.words, gesture[entry.row - first],
+                    entry.first,
+                    entry.last,
+                    entry.words,
+                    gesture[entry.row - first],
                     speech[entry.row - first] if entry.spoken and speech is not None else None,
                     entry.expressiveness,
                     base.frame_keys(entry) if (shard, FRAMES) in base.roles else None,
                 )
                 for entry in entries
             ),
-        )  # fmt: skip
+        )

@@ -57,9 +57,7 @@ def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None)
     return loaded
 
 
-def questions(
-    query: Speech | Motion, span: Span | Sequence[Span] | None, embedder: Embedder
-) -> list[Question]:
+def questions(query: Speech | Motion, span: Span | Sequence[Span] | None, embedder: Embedder) -> list[Question]:
     """Keys of the segments, which are cut as those of a base; of a span in one piece.
 
     Raises:
@@ -73,9 +71,7 @@ def questions(
             if not spans
             else [_frames(spans, query.seconds)]
         )
-        return [
-            Question(first / FPS, last / FPS, embedder.speech(features[first:last])) for first, last in pieces
-        ]
+        return [Question(first / FPS, last / FPS, embedder.speech(features[first:last])) for first, last in pieces]
     motion = as_stored(query)
     coded = Codec().encode(motion)
     pieces = segments(hand_speed(motion).max(axis=1)) if not spans else [_frames(spans, motion.seconds)]
@@ -83,7 +79,7 @@ def questions(
 
 
 def as_stored(motion: Motion) -> Motion:
-    """Motion of any known rig as a store keeps it: canonical, 30 fps, upright, with fingers."""
+    """Motion of any known rig as a dataset keeps it: canonical, 30 fps, upright, with fingers."""
     standing = upright(on_canonical(motion))
     fingers = standing.rotations[:, [*LEFT_HAND, *RIGHT_HAND]]
     if np.abs(fingers - fingers[:1]).max() < _STILL:

@@ -1,4 +1,4 @@
-"""A motion base as the library of a method: a real gesture for each part of a speech.
+"""A gesture library as the library of a method: a real gesture for each part of a speech.
 
 ExGes, section "Motion retrieval". What the paper leaves open is ours [D]: segments of speech are found as
 those of a base are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
@@ -19,7 +19,7 @@ from ..motion.codec import Codec
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
 from .embedder import Embedder, shipped_embedder
-from .library import Base, Hit
+from .library import GestureLibrary, Hit
 from .sample import Filters
 from .segments import loudness, segments, speech_breaks
 from .semantics import classes
@@ -40,10 +40,10 @@ CHANCE = 0.02  # deviation of the dice that make another take of another seed
 BODY = Codec().slices["body"]
 
 
-class BaseLibrary:
-    """References out of a motion base."""
+class LibraryReferences:
+    """References out of a gesture library."""
 
-    def __init__(self, base: Base, embedder: Embedder | None = None) -> None:
+    def __init__(self, base: GestureLibrary, embedder: Embedder | None = None) -> None:
         """Open a library.
 
         Args:
@@ -63,9 +63,16 @@ class BaseLibrary:
         self.name = base.folder.name
 
     def references(
-        self, features: np.ndarray, words: tuple[Word, ...], *, speaker: str | None, emotion: str | None,
-        liveliness: float, seed: int, rule: str,
-    ) -> list[Reference]:  # fmt: skip
+        self,
+        features: np.ndarray,
+        words: tuple[Word, ...],
+        *,
+        speaker: str | None,
+        emotion: str | None,
+        liveliness: float,
+        seed: int,
+        rule: str,
+    ) -> list[Reference]:
         """A gesture for each part of a speech [T, 48] that is spoken, in order of time.
 
         Args:
@@ -81,8 +88,7 @@ class BaseLibrary:
         slots = [
             (first, last)
             for first, last in segments(loudness(features), speech_breaks(features, words))
-            if last - first >= self.embedder.shortest
-            and LAYOUT.get(features[first:last], "speech").mean() >= SPOKEN
+            if last - first >= self.embedder.shortest and LAYOUT.get(features[first:last], "speech").mean() >= SPOKEN
         ]
         speeds = liveliness * self._speeds(slots, features, filters, rng)
         for slot, speed in zip(slots, speeds, strict=True):
@@ -97,9 +103,8 @@ class BaseLibrary:
         return found
 
     def _chosen(
-        self, slot: tuple[int, int], hits: list[Hit], gains: list[float], said: list[str],
-        before: Reference | None,
-    ) -> Reference | None:  # fmt: skip
+        self, slot: tuple[int, int], hits: list[Hit], gains: list[float], said: list[str], before: Reference | None
+    ) -> Reference | None:
         """The best of the hits whose motion can be read; read are only the few that may win."""
         best: tuple[float, Reference] | None = None
         last = None if before is None else fitted(before, 1)[0][-1]
@@ -125,9 +130,7 @@ class BaseLibrary:
         """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
         known = speaker if speaker in self.base.speakers else None
         present = self.base.keys("gesture").present
-        for own in (
-            Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)
-        ):  # fmt: skip
+        for own in (Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)):
             allowed = self.base.allowed(own)
             if allowed is None or (allowed & present).any():
                 return own
@@ -135,7 +138,7 @@ class BaseLibrary:
 
     def _speeds(
         self, slots: list[tuple[int, int]], features: np.ndarray, filters: Filters, rng: np.random.Generator
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """Hand speed that each slot asks for, metres a second: as calm and as lively as the base is.
 
         The slots share out the quantiles of what the filters let through, the livelier voice the livelier
@@ -158,9 +161,7 @@ class BaseLibrary:
         hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
         return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
 
-    def _gain(
-        self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]
-    ) -> float:
+    def _gain(self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]) -> float:
         """How good a hit is, but for how it joins."""
         entry = hit.entry
         gain = hit.score - USED * used.get(entry.id, 0)
@@ -173,10 +174,14 @@ class BaseLibrary:
     def _reference(self, slot: tuple[int, int], hit: Hit, said: list[str]) -> Reference:
         entry = hit.entry
         info: dict[str, Any] = {
-            "speaker": entry.speaker, "emotion": entry.emotion, "kind": entry.kind,
-            "recorded_from": round(entry.first / FPS, 3), "recorded_to": round(entry.last / FPS, 3),
-            "words": entry.text, "said": " ".join(said) or None,
-        }  # fmt: skip
+            "speaker": entry.speaker,
+            "emotion": entry.emotion,
+            "kind": entry.kind,
+            "recorded_from": round(entry.first / FPS, 3),
+            "recorded_to": round(entry.last / FPS, 3),
+            "words": entry.text,
+            "said": " ".join(said) or None,
+        }
         if said and entry.words:
             ours, theirs = classes(said), classes(w.text for w in entry.words)
             meant = sorted(set(ours) & set(theirs))

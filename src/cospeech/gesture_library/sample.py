@@ -15,7 +15,7 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 
 @dataclass(frozen=True)
-class Entry:
+class LibrarySample:
     """One segment of a base."""
 
     row: int  # place in the base, which a merge may change
@@ -54,11 +54,20 @@ class Entry:
         """For JSON: times in seconds, figures in metres and seconds."""
         figures = self.expressiveness
         return {
-            "id": self.id, "recording": self.recording, "start": round(self.start, 4),
-            "end": round(self.end, 4), "kind": self.kind, "split": self.split, "speaker": self.speaker,
-            "emotion": self.emotion, "words": self.text, "speed": round(figures.speed, 4),
-            "peak": round(figures.peak, 4), "extent": round(figures.extent, 4), "strokes": figures.strokes,
-        }  # fmt: skip
+            "id": self.id,
+            "recording": self.recording,
+            "start": round(self.start, 4),
+            "end": round(self.end, 4),
+            "kind": self.kind,
+            "split": self.split,
+            "speaker": self.speaker,
+            "emotion": self.emotion,
+            "words": self.text,
+            "speed": round(figures.speed, 4),
+            "peak": round(figures.peak, 4),
+            "extent": round(figures.extent, 4),
+            "strokes": figures.strokes,
+        }
 
 
 @dataclass(frozen=True)
@@ -74,7 +83,7 @@ class Filters:
     min_extent: float | None = None  # metres
     min_strokes: int | None = None
     # Recordings, or originals (``build.origins``), that are left out, and with them whatever is made of the
-    # same originals: the other made pairs of the same speech, and those with motion of the same clip.
+    # same originals: the other synthetic pairs of the same speech, and those with motion of the same clip.
     exclude: Sequence[str] = ()
 
     def __str__(self) -> str:

@@ -13,7 +13,7 @@ from ..motion.motion import Motion
 from ..sampling.edit import Span
 from ..speech.speech import Speech, SpeechLike
 from .embedder import Embedder, load_embedder
-from .library import Base, Hit
+from .library import GestureLibrary, Hit
 from .query import load_query, questions
 from .sample import Filters
 
@@ -33,7 +33,7 @@ class Found:
 class SearchResult:
     """The answer of ``search``."""
 
-    base: Base
+    base: GestureLibrary
     asked: str  # "speech" or "motion": what the question was
     by: str  # "speech" or "motion": what of the base was compared with it
     found: tuple[Found, ...]  # one for each segment, in order
@@ -50,25 +50,27 @@ class SearchResult:
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "base": str(self.base.folder), "asked": self.asked, "by": self.by,
+            "base": str(self.base.folder),
+            "asked": self.asked,
+            "by": self.by,
             "embedding": vars(self.base.header.embedding),
             "segments": [
                 {
-                    "start": round(part.start, 4), "end": round(part.end, 4),
+                    "start": round(part.start, 4),
+                    "end": round(part.end, 4),
                     "hits": [
-                        {"rank": hit.rank, "score": round(hit.score, 6), **hit.entry.as_dict()}
-                        for hit in part.hits
+                        {"rank": hit.rank, "score": round(hit.score, 6), **hit.entry.as_dict()} for hit in part.hits
                     ],
                 }
                 for part in self.found
             ],
-        }  # fmt: skip
+        }
 
 
 def search(
     query: SpeechLike | Motion,
     *,
-    base: str | Path | Base,
+    base: str | Path | GestureLibrary,
     k: int = 5,
     by: str | None = None,
     span: Span | Sequence[Span] | None = None,
@@ -85,7 +87,7 @@ def search(
     model: str | Path | Embedder = "alignment",
     approximate: bool = False,
 ) -> SearchResult:
-    """Find the segments of a motion base that go with a speech or a motion.
+    """Find the segments of a gesture library that go with a speech or a motion.
 
     Args:
         query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .vrma), or either loaded.
@@ -115,7 +117,7 @@ def search(
     side = by or ("motion" if asked == "speech" else "speech")
     if side not in ROLES:
         raise UserError(f"by is {' or '.join(ROLES)}; got {by!r}")
-    opened = base if isinstance(base, Base) else Base(base)
+    opened = base if isinstance(base, GestureLibrary) else GestureLibrary(base)
     embedder = load_embedder(model)
     opened.check_embedder(embedder)
     exclude = several(exclude)
@@ -123,9 +125,16 @@ def search(
         if not opened.related([name]):
             raise UserError(f"the base has nothing of a recording {name!r}; there is nothing to leave out")
     filters = Filters(
-        speaker=speaker, emotion=emotion, words=words, min_speed=min_speed, max_speed=max_speed,
-        min_peak=min_peak, min_extent=min_extent, min_strokes=min_strokes, exclude=exclude,
-    )  # fmt: skip
+        speaker=speaker,
+        emotion=emotion,
+        words=words,
+        min_speed=min_speed,
+        max_speed=max_speed,
+        min_peak=min_peak,
+        min_extent=min_extent,
+        min_strokes=min_strokes,
+        exclude=exclude,
+    )
     present, allowed = opened.keys(ROLES[side]).present, opened.allowed(filters)
     if not present.any():
         other = next(name for name in ROLES if name != side)

@@ -1,6 +1,6 @@
 """Second-level segments: where a recording is cut, so that no stroke of the hands is cut in half.
 
-ExGes, section "Motion base construction": speech and motion are cut together by words and prosody, and
+ExGes, section "Gesture library construction": speech and motion are cut together by words and prosody, and
 segments are bounded in length [P]. The numbers and the way the cuts are found are decisions of ours [D]:
 a break of speech is a word with punctuation or a pause over 0.3 s; it is moved to the nearest valley of
 hand speed within 0.3 s; of all ways to cut into 1 to 4 s the cheapest one is taken, which keeps the
@@ -95,10 +95,7 @@ def valleys(activity: np.ndarray) -> np.ndarray:
     """
     result = minima(activity)
     for frame in np.flatnonzero(result & (activity >= STILL_SPEED)):
-        for side in (
-            activity[max(0, frame - AROUND) : frame][::-1],
-            activity[frame + 1 : frame + 1 + AROUND],
-        ):
+        for side in (activity[max(0, frame - AROUND) : frame][::-1], activity[frame + 1 : frame + 1 + AROUND]):
             slower = np.flatnonzero(side < activity[frame])
             top = side[: slower[0] if len(slower) else None].max(initial=0.0)
             result[frame] &= activity[frame] <= top * 2 / 3

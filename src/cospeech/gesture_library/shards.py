@@ -18,7 +18,7 @@ KEYS = ("gesture", "speech")  # roles: keys of the segments, tensor "keys" [n, E
 # Role: keys of the segments' frames end to end, tensor "keys" [F', E'] float16, and how many a segment has,
 # tensor "counts" [n] int64. A base of an embedder without them lacks this file.
 FRAMES = "frames"
-SCALE = 32767.0  # motion is int16 over [-1, 1], as in a store, so that nothing is lost from there to here
+SCALE = 32767.0  # motion is int16 over [-1, 1], as in a dataset, so that nothing is lost from there to here
 _NAME = re.compile(r"^\.?([a-z_]+)-[0-9a-f]{16}\b.*\.safetensors$")  # also what a killed writing left
 
 

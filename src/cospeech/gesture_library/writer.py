@@ -60,8 +60,7 @@ class Shards:
             name: [] for name in ("shard", "file", "recording", "origin", "entry")
         }
         self._shard, self._recording, self._row = (
-            self._after(table, column)
-            for table, column in (("shard", "id"), ("recording", "id"), ("entry", "row"))
+            self._after(table, column) for table, column in (("shard", "id"), ("recording", "id"), ("entry", "row"))
         )
 
     def _after(self, table: str, column: str) -> int:
@@ -106,9 +105,8 @@ class Shards:
         """Rows of a recording whose first frame is so far into the shard."""
         one = recording
         self._rows["recording"].append(
-            (self._recording, one.name, one.kind, one.split, one.speaker, one.emotion, len(one.motion),
-             one.digest)
-        )  # fmt: skip
+            (self._recording, one.name, one.kind, one.split, one.speaker, one.emotion, len(one.motion), one.digest)
+        )
         self._rows["origin"] += [(self._recording, name) for name in one.origins]
         for segment in recording.segments:
             words = text = None
@@ -117,9 +115,19 @@ class Shards:
                 text = plain_text(" ".join(word.text for word in segment.words))
             figures = asdict(segment.expressiveness).values()
             self._rows["entry"].append(
-                (self._row, self._recording, self._shard, offset + segment.start, segment.start, segment.end,
-                 int(segment.speech is not None), words, text, *figures)
-            )  # fmt: skip
+                (
+                    self._row,
+                    self._recording,
+                    self._shard,
+                    offset + segment.start,
+                    segment.start,
+                    segment.end,
+                    int(segment.speech is not None),
+                    words,
+                    text,
+                    *figures,
+                )
+            )
             self._row += 1
         self._recording += 1
 

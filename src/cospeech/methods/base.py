@@ -9,7 +9,7 @@ import numpy as np
 
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
-from ..motion.representation import Space
+from ..motion.representation import Representation
 from ..speech.speech import Speech
 
 
@@ -18,7 +18,7 @@ class GestureModel(Protocol):
 
     name: str
     config: dict[str, Any]
-    space: Space  # what it makes: bodies, or points in a picture
+    representation: Representation  # what it makes: bodies, or points in a picture
 
     @property
     def speakers(self) -> tuple[str, ...]:

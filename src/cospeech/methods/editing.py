@@ -45,10 +45,17 @@ class EditNetworks(Networks, Protocol):
 
 
 def resample_spans(
-    networks: EditNetworks, coded: np.ndarray, features: np.ndarray, spans: Sequence[Span],
-    condition: Condition, rng: np.random.Generator, settings: ContextualSampling, rest: np.ndarray,
-    *, ends: tuple[int, int],
-) -> np.ndarray:  # fmt: skip
+    networks: EditNetworks,
+    coded: np.ndarray,
+    features: np.ndarray,
+    spans: Sequence[Span],
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+    rest: np.ndarray,
+    *,
+    ends: tuple[int, int],
+) -> np.ndarray:
     """Coded motion [T, C] whose spans are sampled anew, frames outside as they were.
 
     Args:

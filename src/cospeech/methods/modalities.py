@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ..core.rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
 from ..core.timing import FPS
-from ..data.dataset import Store
+from ..data.dataset import GestureDataset
 from ..motion.codec import Codec
 from ..motion.expressions import ExpressionCodec
 from ..motion.phases import hand_speed, wrists_in_chest
@@ -29,9 +29,9 @@ _WEIGHTS = {"body": 1.0, "hands": 0.4, "root": 2.0, "mouth": 2.0}
 _LEAST = 1e-4  # deviation of a group that hardly moves
 
 
-def described_part(store: Store, part: str) -> dict[str, Any]:
+def described_part(dataset: GestureDataset, part: str) -> dict[str, Any]:
     """What a run's description says of the part; nothing where the space is the canonical body."""
-    return {} if store.space.name == "body" else {"space": store.space.describe(), "part": part}
+    return {} if dataset.representation.name == "body" else {"space": dataset.representation.describe(), "part": part}
 
 
 def scale(codec: PartCodec, stacked: np.ndarray) -> np.ndarray:
@@ -81,9 +81,7 @@ def _turned(codec: Codec, x: Tensor, rng: np.random.Generator, degrees: float) -
     return torch.cat([turned.reshape(len(x), x.shape[1], -1), x[..., 6 * joints :]], -1)
 
 
-def _moved(
-    codec: PointCodec, x: Tensor, rng: np.random.Generator, degrees: float, some: np.ndarray
-) -> Tensor:
+def _moved(codec: PointCodec, x: Tensor, rng: np.random.Generator, degrees: float, some: np.ndarray) -> Tensor:
     points = x.numpy().reshape(len(x), x.shape[1], -1, 2)
     some = some[..., None]
     angle = rng.normal(0, np.deg2rad(degrees) / 4, (len(x), 1, 1, 1)) * some

@@ -18,7 +18,7 @@ METHODS = {
     "exges": "cospeech.methods.exges.model:ExGesModel",
     "emotion": "cospeech.methods.emotion.model:EmotionModel",
 }
-JUDGES = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
+EVALUATORS = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
 
 PICTURES = ("portrait", "looks")  # they refine and measure pictures of people
 
@@ -61,9 +61,7 @@ class Graph:
         options.intra_op_num_threads = 1
         options.log_severity_level = 3
         try:
-            self.session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime has a class of its own for each failure
             raise UserError(f"{path} is damaged ({_one_line(error)}); export the model again") from None
         self.inputs = [entry.name for entry in self.session.get_inputs()]
@@ -87,7 +85,7 @@ def shipped_folders() -> list[Path]:
     return [path.parent for path in sorted(root.glob("*/config.json"))]
 
 
-def judge_folder(name: str | Path, *methods: str) -> ModelFolder:
+def evaluator_folder(name: str | Path, *methods: str) -> ModelFolder:
     """The folder of a model that makes no motion: a shipped one by name, or any.
 
     Args:
@@ -96,8 +94,7 @@ def judge_folder(name: str | Path, *methods: str) -> ModelFolder:
         UserError: there is none, it is broken, or it does something else.
     """
     folder = find_folder(
-        name,
-        lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] in methods),
+        name, lambda: tuple(path.name for path in shipped_folders() if read_config(path)["method"] in methods)
     )
     config = read_config(folder)
     if config["method"] not in methods:
@@ -131,10 +128,8 @@ def read_config(folder: Path) -> dict[str, Any]:
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}; export the model again")
     if config["format"] != FORMAT:
-        raise UserError(
-            f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again"
-        )
-    if config["method"] not in (*METHODS, *JUDGES, *PICTURES):
+        raise UserError(f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again")
+    if config["method"] not in (*METHODS, *EVALUATORS, *PICTURES):
         raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
     return dict(config)
 
@@ -164,11 +159,7 @@ def check_gesturing(folder: ModelFolder, known: Collection[str], sizes: Sequence
     if not isinstance(styles, list) or not styles or not all(isinstance(name, str) for name in styles):
         raise UserError(f"{path} lacks styles, the list of speakers; export the model again")
     if config.get("default_speaker", styles[0]) not in styles:
-        raise UserError(
-            f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}"
-        )
+        raise UserError(f"{path} has the default speaker {config['default_speaker']!r}; known: {', '.join(styles)}")
     levels = config.get("calibration", {}).get("intensity", {})
     if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
-        raise UserError(
-            f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}"
-        )
+        raise UserError(f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}")

@@ -21,9 +21,7 @@ from ..speech.features import accents
 LEAST = 15  # frames of a stretch that is worth bringing to the beat
 
 
-def on_the_beat(
-    coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tuple[int, int]] = ()
-) -> np.ndarray:
+def on_the_beat(coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tuple[int, int]] = ()) -> np.ndarray:
     """Coded motion [T, C] warped in time so that strokes meet accents (``sampling.rhythm``).
 
     Args:
@@ -41,9 +39,8 @@ def on_the_beat(
 
 
 def embodied(
-    coded: np.ndarray, features: np.ndarray, *, seed: int, seated: bool, start: Motion | None,
-    end: Motion | None,
-) -> Motion:  # fmt: skip
+    coded: np.ndarray, features: np.ndarray, *, seed: int, seated: bool, start: Motion | None, end: Motion | None
+) -> Motion:
     """Coded motion [T, C] as a person without a face.
 
     Args:
@@ -58,7 +55,5 @@ def embodied(
     longest = len(motion) if start is None or end is None else len(motion) // 2
     for pose in (start, end):
         if pose is not None:
-            rotations = meet_pose(
-                rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest
-            )
+            rotations = meet_pose(rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest)
     return plant(replace(motion, rotations=rotations), seated=seated)

@@ -60,9 +60,15 @@ _DENOISER = TrainConfig(
     steps=3000, batch_size=48, learning_rate=6e-4, warmup=100, bf16=True, validate_every=500, save_every=250
 )
 _MINING = TrainConfig(
-    steps=1500, batch_size=32, learning_rate=1e-3, warmup=50, weight_decay=0.05, bf16=True,
-    validate_every=250, save_every=100,
-)  # fmt: skip
+    steps=1500,
+    batch_size=32,
+    learning_rate=1e-3,
+    warmup=50,
+    weight_decay=0.05,
+    bf16=True,
+    validate_every=250,
+    save_every=100,
+)
 _EMOTION = TrainConfig(
     steps=1400, batch_size=40, learning_rate=8e-4, warmup=80, bf16=True, validate_every=250, save_every=100
 )
@@ -78,14 +84,7 @@ PRESETS = {
         TokenizerConfig(width=32, latent=16, blocks=1, layers=2, codes=32),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         GeneratorConfig(
-            width=32,
-            heads=2,
-            hidden=64,
-            depth=2,
-            residual_depth=1,
-            speech_width=32,
-            speech_hidden=64,
-            speech_heads=2,
+            width=32, heads=2, hidden=64, depth=2, residual_depth=1, speech_width=32, speech_hidden=64, speech_heads=2
         ),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         ExtractorConfig(width=16, latent=8, window_latent=4),
@@ -97,14 +96,7 @@ PRESETS = {
         RetrievalConfig(fine=8, queue=32, ramp=5),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         DenoiserConfig(
-            width=32,
-            heads=2,
-            hidden=64,
-            depth=1,
-            window=24,
-            speech_width=32,
-            speech_hidden=64,
-            speech_heads=2,
+            width=32, heads=2, hidden=64, depth=1, window=24, speech_width=32, speech_hidden=64, speech_heads=2
         ),
         TrainConfig(steps=20, batch_size=8, warmup=5, log_every=5, validate_every=20, save_every=10),
         MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=16),
@@ -134,9 +126,7 @@ PRESETS = {
     "large": Preset(
         TokenizerConfig(width=512, codes=1024),
         TrainConfig(steps=20_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
-        GeneratorConfig(
-            width=384, heads=6, depth=8, residual_depth=6, speech_width=384, speech_heads=6, decoded=32
-        ),
+        GeneratorConfig(width=384, heads=6, depth=8, residual_depth=6, speech_width=384, speech_heads=6, decoded=32),
         TrainConfig(steps=40_000, batch_size=128, learning_rate=3e-4, warmup=1000, bf16=True),
         extractor_training=_EXTRACTOR,
         classifier_training=_CLASSIFIER,
@@ -159,15 +149,7 @@ PRESETS = {
     # tokenizer, the weights of velocity and acceleration, steps (the paper has 250 and 500 epochs), batches
     # and rates, and the linear start of the tokenizer. [D]
     "paper": Preset(
-        TokenizerConfig(
-            width=512,
-            latent=128,
-            blocks=2,
-            downsample=1,
-            layers=6,
-            codes=1024,
-            smooth=0.0,
-        ),
+        TokenizerConfig(width=512, latent=128, blocks=2, downsample=1, layers=6, codes=1024, smooth=0.0),
         TrainConfig(steps=50_000, batch_size=256, learning_rate=2e-4, warmup=500, bf16=True),
         GeneratorConfig(
             width=384,

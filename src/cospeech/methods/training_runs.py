@@ -8,13 +8,13 @@ from pathlib import Path
 from ..core.errors import UserError
 from .presets import preset as find_preset
 
-JUDGES = ("extractor", "emotion-classifier")
+EVALUATORS = ("extractor", "emotion-classifier")
 LAST = ("generator", "denoiser", "emotion")  # the last stage of each method that gestures
-METHODS = ("contextual", "exges", "emotion", *JUDGES, "alignment")
+METHODS = ("contextual", "exges", "emotion", *EVALUATORS, "alignment")
 
 
 def train(
-    store: str | Path,
+    dataset: str | Path,
     out: str | Path,
     *,
     method: str = "contextual",
@@ -25,10 +25,10 @@ def train(
     splits: tuple[str, ...] = ("train",),
     part: str = "all",
 ) -> Path:
-    """Train a method on a store; a run found in ``out`` is continued.
+    """Train a method on a dataset; a run found in ``out`` is continued.
 
     Args:
-        store: folder made by ``prepare``.
+        dataset: folder made by ``prepare``.
         out: run folder; stages have folders of their own in it.
         method: contextual, exges or emotion (speech to motion), alignment (of speech and gesture), or what
             measures motion: extractor, emotion-classifier.
@@ -38,36 +38,36 @@ def train(
         steps: of each stage, instead of the preset's.
         seed: of weights and batches.
         splits: what to train on; the test split stays out unless you name it.
-        part: of contextual and alignment, where the store has a face: body, face or all; an alignment is of
+        part: of contextual and alignment, where the dataset has a face: body, face or all; an alignment is of
             one part, the body unless named.
     Raises:
-        UserError: unknown method, preset or stage, no store, or nothing in it to train on.
+        UserError: unknown method, preset or stage, no dataset, or nothing in it to train on.
     """
     if method not in METHODS:
         raise UserError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
     if method == "contextual":
         from .contextual.train import train as run
 
-        return run(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
-    from ..data.dataset import Store
+        return run(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
+    from ..data.dataset import GestureDataset
 
     if method != "alignment" and part != "all":
         raise UserError(f"{method} sees bodies only; leave out the part {part!r}")
     if method == "exges":
         from .exges.train import train as run_exges
 
-        Store(store).need_bodies(method)
-        return run_exges(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+        GestureDataset(dataset).need_bodies(method)
+        return run_exges(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     if method == "emotion":
         from .emotion.train import train as run_emotion
 
-        Store(store).need_bodies(method)
-        return run_emotion(store, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
+        GestureDataset(dataset).need_bodies(method)
+        return run_emotion(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
     from .evaluators.train import fit_classifier, fit_extractor, quick
 
     if stage != "all":
         raise UserError(f"{method} has one stage only; leave out the stage {stage!r}")
-    chosen, opened = find_preset(preset), Store(store)
+    chosen, opened = find_preset(preset), GestureDataset(dataset)
     if method != "alignment":
         opened.need_bodies(method)
     if method == "extractor":
@@ -78,24 +78,26 @@ def train(
 
         training = quick(chosen.alignment_training, steps, seed)
         fit_alignment(
-            opened, out, config=chosen.alignment, training=training, splits=splits,
+            opened,
+            out,
+            config=chosen.alignment,
+            training=training,
+            splits=splits,
             part="body" if part == "all" else part,
-        )  # fmt: skip
+        )
     else:
         training = quick(chosen.classifier_training, steps, seed)
         fit_classifier(opened, out, config=chosen.classifier, training=training, splits=splits)
     return Path(out)
 
 
-def export(
-    run: str | Path, out: str | Path, *, store: str | Path | None = None, name: str | None = None
-) -> Path:
+def export(run: str | Path, out: str | Path, *, dataset: str | Path | None = None, name: str | None = None) -> Path:
     """Write the model folder of a finished run; what the run trained is found in it.
 
     Args:
         run: run folder.
         out: model folder to write.
-        store: the store it was trained on; needed for what gestures, whose rest poses come from it.
+        dataset: the dataset it was trained on; needed for what gestures, whose rest poses come from it.
         name: the model's name; that of the folder unless given.
     """
     described = Path(run) / "config.json"
@@ -104,12 +106,12 @@ def export(
         from .alignment.train import export_alignment
 
         return export_alignment(run, out, name=name)
-    if trained in JUDGES:
-        from .evaluators.train import export_judge
+    if trained in EVALUATORS:
+        from .evaluators.train import export_evaluator
 
-        return export_judge(run, out, name=name)
-    if store is None:
-        raise UserError("the rest poses come from the store; name it with --store")
+        return export_evaluator(run, out, name=name)
+    if dataset is None:
+        raise UserError("the rest poses come from the dataset; name it with --store")
     found = [stage for stage in LAST if (Path(run) / stage).is_dir()]
     if len(found) > 1:
         raise UserError(
@@ -119,11 +121,11 @@ def export(
     if found == ["denoiser"]:
         from .exges.train import export as write_exges
 
-        return write_exges(run, store, out, name=name)
+        return write_exges(run, dataset, out, name=name)
     if found == ["emotion"]:
         from .emotion.train import export as write_emotion
 
-        return write_emotion(run, store, out, name=name)
+        return write_emotion(run, dataset, out, name=name)
     from .contextual.train import export as write
 
-    return write(run, store, out, name=name)
+    return write(run, dataset, out, name=name)

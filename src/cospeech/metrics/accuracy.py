@@ -33,11 +33,7 @@ class PCM(MeanMetric):
     """
 
     def __init__(
-        self,
-        delta: float = 0.1,
-        *,
-        normalise: Literal["none", "box"] = "none",
-        bootstrap: Bootstrap = DEFAULT,
+        self, delta: float = 0.1, *, normalise: Literal["none", "box"] = "none", bootstrap: Bootstrap = DEFAULT
     ) -> None:
         if normalise not in ("none", "box"):
             raise UserError(f"normalise must be none or box, got {normalise!r}")
@@ -182,9 +178,7 @@ class MPJRE(MeanMetric):
         """Take a clip of both sides."""
         check_pair(made, real, clip=clip)
         joints = slice(None) if self.joints is None else self.joints
-        angle = geodesic(
-            made.rotations[:, joints].astype(np.float64), real.rotations[:, joints].astype(np.float64)
-        )
+        angle = geodesic(made.rotations[:, joints].astype(np.float64), real.rotations[:, joints].astype(np.float64))
         self.add(float(np.degrees(angle).mean(axis=1).sum()), len(angle), clip=clip)
 
 

@@ -53,9 +53,7 @@ class Value:
     def __str__(self) -> str:
         unit = "" if self.unit == "1" else f" {self.unit}"
         span = "" if self.interval is None else f" [{self.interval[0]:.4g}, {self.interval[1]:.4g}]"
-        notes = [
-            f"{self.count} {self.counted}" + (f" of {self.clips} clips" if self.counted != "clips" else "")
-        ]
+        notes = [f"{self.count} {self.counted}" + (f" of {self.clips} clips" if self.counted != "clips" else "")]
         notes += [f"extractor {self.extractor}"] if self.extractor else []
         notes += [f"chance {self.chance:.4g}"] if self.chance is not None else []
         notes += [f"real {self.real:.4g}"] if self.real is not None else []

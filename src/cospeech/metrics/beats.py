@@ -173,12 +173,7 @@ class BeatAlignment(MeanMetric):
     """
 
     def __init__(
-        self,
-        *,
-        fps: float = FPS,
-        sigma_frames: float = 3.0,
-        smooth_frames: float = 5.0,
-        bootstrap: Bootstrap = DEFAULT,
+        self, *, fps: float = FPS, sigma_frames: float = 3.0, smooth_frames: float = 5.0, bootstrap: Bootstrap = DEFAULT
     ) -> None:
         self.fps, self.smooth, self.sigma = fps, smooth_frames, sigma_frames / fps
         label = Label(
@@ -278,21 +273,14 @@ class StrokeAccent:
         )
 
     def update(
-        self,
-        motion: Motion,
-        accent_times: np.ndarray,
-        spans: list[tuple[float, float]] | None = None,
-        *,
-        clip: str,
+        self, motion: Motion, accent_times: np.ndarray, spans: list[tuple[float, float]] | None = None, *, clip: str
     ) -> None:
         """Take a clip, accents [A] in seconds and stretches of speech (all of it if None).
 
         A clip without strokes within speech, or without accents, is left out.
         """
         rng = clip_rng(clip, self.sums.bootstrap.seed)
-        gaps, chance = stroke_to_accent(
-            motion, _times(accent_times, clip), spans, rng=rng, shuffles=self.shuffles
-        )
+        gaps, chance = stroke_to_accent(motion, _times(accent_times, clip), spans, rng=rng, shuffles=self.shuffles)
         if not len(gaps):
             self.left_out += 1
             return
@@ -304,9 +292,7 @@ class StrokeAccent:
             raise self.label.nothing(self.left_out)
         by_chance = float(self.sums.total[2] / self.sums.total[3])
         if self.ratio:
-            value, replicates = self.sums.figure(
-                lambda s: (s[..., 0] / s[..., 1]) / (s[..., 2] / s[..., 3]),
-            )
+            value, replicates = self.sums.figure(lambda s: (s[..., 0] / s[..., 1]) / (s[..., 2] / s[..., 3]))
         else:
             value, replicates = self.sums.figure(lambda s: s[..., 0] / s[..., 1])
         return self.label.value(

@@ -36,10 +36,7 @@ def intersections(motion: Motion) -> dict[str, np.ndarray]:
     """
     skeleton = canonical_skeleton()
     world, place = forward(
-        motion.rotations.astype(np.float64),
-        motion.translation.astype(np.float64),
-        skeleton.parents,
-        skeleton.offsets,
+        motion.rotations.astype(np.float64), motion.translation.astype(np.float64), skeleton.parents, skeleton.offsets
     )
     lines = {side: _arm(place, side) for side in ("left", "right")}
     probes = []
@@ -123,9 +120,7 @@ class SelfIntersection(MeanMetric):
             "hands": f"middle lines of the palms within {HANDS_APART:g} m",
             "forearms": f"middle lines of the forearms within {FOREARMS_APART:g} m",
         }[kind]
-        super().__init__(
-            Label(f"self_intersection_{kind}", "1", "frames", f"share of frames: {what}"), bootstrap
-        )
+        super().__init__(Label(f"self_intersection_{kind}", "1", "frames", f"share of frames: {what}"), bootstrap)
 
     def update(self, motion: Motion, *, clip: str) -> None:
         """Take a clip on the canonical skeleton."""

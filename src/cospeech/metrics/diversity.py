@@ -92,11 +92,7 @@ class PairwiseL1:
         with np.errstate(invalid="ignore"):
             replicates = drawn[:, 0] / drawn[:, 1]
         return self.label.value(
-            total[0] / total[1],
-            count=int(total[1]),
-            clips=len(set(self.names)),
-            replicates=replicates,
-            left_out=alone,
+            total[0] / total[1], count=int(total[1]), clips=len(set(self.names)), replicates=replicates, left_out=alone
         )
 
 
@@ -109,12 +105,7 @@ class FeatureDiversity:
     """
 
     def __init__(
-        self,
-        *,
-        extractor: str,
-        pairs: int | None = 5,
-        repeats: int = 10,
-        bootstrap: Bootstrap = DEFAULT,
+        self, *, extractor: str, pairs: int | None = 5, repeats: int = 10, bootstrap: Bootstrap = DEFAULT
     ) -> None:
         self.pairs, self.repeats, self.bootstrap = pairs, repeats, bootstrap
         self.rows: list[np.ndarray] = []
@@ -193,9 +184,7 @@ class Multimodality(MeanMetric):
     """
 
     def __init__(self, *, extractor: str, bootstrap: Bootstrap = DEFAULT) -> None:
-        label = Label(
-            "multimodality", "1", "speeches", "mean L2 distance over all pairs of takes", "real", extractor
-        )
+        label = Label("multimodality", "1", "speeches", "mean L2 distance over all pairs of takes", "real", extractor)
         super().__init__(label, bootstrap)
 
     def update(self, takes: Any, *, clip: str, extractor: str) -> None:

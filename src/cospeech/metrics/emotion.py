@@ -78,15 +78,11 @@ class EmotionAccuracy:
         asked = np.flatnonzero(counts)
         values = [
             self._value("", "share of motions", _accuracy, int(counts.sum())),
-            self._value(
-                "_balanced", f"mean of the shares of {len(asked)} emotions", _balanced, int(counts.sum())
-            ),
+            self._value("_balanced", f"mean of the shares of {len(asked)} emotions", _balanced, int(counts.sum())),
         ]
         for k in asked.tolist():
             name = EMOTIONS[k]
-            values.append(
-                self._value(f"_{name}", f"share in {name}", partial(_recall_of, k=k), int(counts[k]))
-            )
+            values.append(self._value(f"_{name}", f"share in {name}", partial(_recall_of, k=k), int(counts[k])))
         if real is None:
             return tuple(values)
         check_extractor(real.classifier.id, self.classifier.id)
@@ -105,9 +101,7 @@ class EmotionAccuracy:
         if not count:
             raise label.nothing(0)
         size = len(EMOTIONS)
-        value, replicates = self.sums.figure(
-            lambda sums: 100 * figure(sums.reshape(*sums.shape[:-1], size, size))
-        )
+        value, replicates = self.sums.figure(lambda sums: 100 * figure(sums.reshape(*sums.shape[:-1], size, size)))
         clips = min(len(self.sums.clips), count)
         return label.value(value, count=count, clips=clips, replicates=replicates, chance=100 / size)
 

@@ -84,19 +84,13 @@ class LivelinessFigures:
             values.append(self._value(label, self.means, partial(_ratio, k=k), int(count)))
         label = Label("speed_p95", "m/s", "frames", "95th percentile of the speed of speed_mean", "real")
         values.append(self._value(label, self.speeds, lambda s: SPEED_BIN * quantile(s, 0.95), self.frames))
-        label = Label(
-            "extent", "m", "frames", "mean over wrists and axes of the 5th to 95th percentile range", "real"
-        )
+        label = Label("extent", "m", "frames", "mean over wrists and axes of the 5th to 95th percentile range", "real")
         values.append(self._value(label, self.places, _extent, self.frames))
         return tuple(values)
 
-    def _value(
-        self, label: Label, sums: Sums, figure: Callable[[np.ndarray], np.ndarray], count: int
-    ) -> Value:
+    def _value(self, label: Label, sums: Sums, figure: Callable[[np.ndarray], np.ndarray], count: int) -> Value:
         value, replicates = sums.figure(figure)
-        return label.value(
-            value, count=count, clips=len(sums.clips), replicates=replicates, left_out=self.left_out
-        )
+        return label.value(value, count=count, clips=len(sums.clips), replicates=replicates, left_out=self.left_out)
 
 
 def speed_counts(pace: np.ndarray) -> np.ndarray:

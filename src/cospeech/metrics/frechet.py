@@ -47,9 +47,7 @@ class Reference:
             moments = moments or Moments(rows.mean(axis=0), Bootstrap(0))
             moments.add(rows, clip=clip)
         if moments is None:
-            raise UserError(
-                "no features of real clips; give clips at least as long as the extractor's window"
-            )
+            raise UserError("no features of real clips; give clips at least as long as the extractor's window")
         mean, covariance, count = moments.statistics(moments.sums.total)
         check_rows(count, len(mean), "real")
         return cls(extractor, mean, covariance, count, len(moments.sums.clips))
@@ -73,11 +71,7 @@ class Reference:
         try:
             with np.load(path) as data:
                 return cls(
-                    str(data["extractor"]),
-                    data["mean"],
-                    data["covariance"],
-                    int(data["rows"]),
-                    int(data["clips"]),
+                    str(data["extractor"]), data["mean"], data["covariance"], int(data["rows"]), int(data["clips"])
                 )
         except (OSError, KeyError, ValueError) as error:
             raise UserError(f"{path} holds no reference statistics ({error}); compute them again") from None
@@ -246,9 +240,7 @@ def frechet_infinite(
             some = np.concatenate([parts[k] for k in rng.permutation(len(parts))[:size]])
             check_rows(len(some), dim, "made")
             covariance = np.cov(some, rowvar=False).reshape(dim, dim)
-            distances.append(
-                frechet_distance(some.mean(axis=0), covariance, reference.mean, reference.covariance)
-            )
+            distances.append(frechet_distance(some.mean(axis=0), covariance, reference.mean, reference.covariance))
             inverse.append(1 / size)
     label = Label(
         f"fgd_{rows}_infinite",
@@ -278,13 +270,7 @@ class KernelDistance:
     """
 
     def __init__(
-        self,
-        real: Any,
-        *,
-        extractor: str,
-        rows: str = "window",
-        most: int = 2000,
-        bootstrap: Bootstrap = DEFAULT,
+        self, real: Any, *, extractor: str, rows: str = "window", most: int = 2000, bootstrap: Bootstrap = DEFAULT
     ) -> None:
         values = feature_rows(real, clip="real")
         if len(values) < 2:

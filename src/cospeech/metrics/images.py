@@ -27,18 +27,14 @@ def frames_of(film: Any, *, clip: str) -> np.ndarray:
     if array.ndim == 3:
         array = array[..., None]
     if array.ndim != 4 or not array.size or array.shape[-1] not in (1, 3):
-        raise UserError(
-            f"clip {clip!r}: frames must be [T, H, W] or [T, H, W, 3], got {list(np.shape(film))}"
-        )
+        raise UserError(f"clip {clip!r}: frames must be [T, H, W] or [T, H, W, 3], got {list(np.shape(film))}")
     if array.dtype == np.uint8:
         return array / 255.0
     if array.dtype.kind != "f":
         raise UserError(f"clip {clip!r}: frames must be uint8 or float in 0 .. 1, got {array.dtype}")
     array = finite(array, clip=clip, what="frames")
     if array.min() < 0 or array.max() > 1:
-        raise UserError(
-            f"clip {clip!r}: float frames must lie in 0 .. 1, got {array.min():g} .. {array.max():g}"
-        )
+        raise UserError(f"clip {clip!r}: float frames must lie in 0 .. 1, got {array.min():g} .. {array.max():g}")
     return array
 
 
@@ -55,9 +51,7 @@ class PSNR(MeanMetric):
     """
 
     def __init__(self, *, bootstrap: Bootstrap = DEFAULT) -> None:
-        super().__init__(
-            Label("psnr", "dB", "frames", "mean over frames, at most 100 dB", "higher"), bootstrap
-        )
+        super().__init__(Label("psnr", "dB", "frames", "mean over frames, at most 100 dB", "higher"), bootstrap)
 
     def update(self, made: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides."""
@@ -80,9 +74,7 @@ def ssim(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     use_sample_covariance=False, data_range=1.
     """
     if min(a.shape[1:3]) < WINDOW:
-        raise UserError(
-            f"frames of {a.shape[1]} x {a.shape[2]} are smaller than the window of {WINDOW} x {WINDOW}"
-        )
+        raise UserError(f"frames of {a.shape[1]} x {a.shape[2]} are smaller than the window of {WINDOW} x {WINDOW}")
     mean_a, mean_b = _blur(a), _blur(b)
     variance_a = _blur(a * a) - mean_a**2
     variance_b = _blur(b * b) - mean_b**2
@@ -179,9 +171,7 @@ def video_reference(films: Iterable[tuple[str, Any]], extractor: VideoExtractor)
 class FVD:
     """Frechet video distance (Unterthiner et al. 2018) with a user's network."""
 
-    def __init__(
-        self, reference: Reference, extractor: VideoExtractor, *, bootstrap: Bootstrap = FEW
-    ) -> None:
+    def __init__(self, reference: Reference, extractor: VideoExtractor, *, bootstrap: Bootstrap = FEW) -> None:
         self.network = extractor
         self.distance = FrechetDistance(reference, name="fvd", bootstrap=bootstrap)
 
@@ -208,9 +198,7 @@ class VideoScorer(Protocol):
 class VideoScore(MeanMetric):
     """Mean score of a user's judge over films."""
 
-    def __init__(
-        self, scorer: VideoScorer, *, name: str = "video_score", bootstrap: Bootstrap = DEFAULT
-    ) -> None:
+    def __init__(self, scorer: VideoScorer, *, name: str = "video_score", bootstrap: Bootstrap = DEFAULT) -> None:
         self.scorer = scorer
         super().__init__(Label(name, "1", "clips", "mean over clips", "higher", scorer.id), bootstrap)
 

@@ -21,9 +21,7 @@ def finite(values: Any, *, clip: str, what: str = "values") -> np.ndarray:
     """An array as float64. Raises UserError, naming the clip, if a number is not finite."""
     array = np.asarray(values, dtype=np.float64)
     if not np.isfinite(array).all():
-        raise UserError(
-            f"clip {clip!r}: {what} hold numbers that are not finite; repair or leave out the clip"
-        )
+        raise UserError(f"clip {clip!r}: {what} hold numbers that are not finite; repair or leave out the clip")
     return array
 
 
@@ -59,19 +57,14 @@ def in_chest(motion: Motion, joints: tuple[str, ...]) -> np.ndarray:
     """[T, K, 3] metres, float64: joints in the frame of the chest (spine3), canonical skeleton."""
     skeleton = motion.skeleton
     world, position = forward(
-        motion.rotations.astype(np.float64),
-        np.zeros((len(motion), 3)),
-        skeleton.parents,
-        skeleton.offsets,
+        motion.rotations.astype(np.float64), np.zeros((len(motion), 3)), skeleton.parents, skeleton.offsets
     )
     chest = skeleton.index("spine3")
     offset = position[:, skeleton.indices(list(joints))] - position[:, chest : chest + 1]
     return np.einsum("tji,tkj->tki", world[:, chest], offset)
 
 
-def pair_of_points(
-    made: Body, real: Body, *, clip: str, fps: float | None = None
-) -> tuple[np.ndarray, np.ndarray]:
+def pair_of_points(made: Body, real: Body, *, clip: str, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Points of what was made and of the truth, of one shape. Raises UserError where they differ."""
     check_pair(made, real, clip=clip)
     return points(made, clip=clip, fps=fps), points(real, clip=clip, fps=fps)

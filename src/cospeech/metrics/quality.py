@@ -71,9 +71,7 @@ class DerivativeSize(MeanMetric):
         self.add(float(steps.mean(axis=1).sum()) * self.fps**self.order, len(steps), clip=clip)
 
 
-def sparc(
-    pace: np.ndarray, fps: float, *, padlevel: int = 4, cutoff: float = 10.0, threshold: float = 0.05
-) -> float:
+def sparc(pace: np.ndarray, fps: float, *, padlevel: int = 4, cutoff: float = 10.0, threshold: float = 0.05) -> float:
     """Spectral arc length of one movement (SPARC, Balasubramanian et al. 2015): below 0, smoother near 0.
 
     The length of the curve of the magnitude spectrum, divided by its largest value, over frequency
@@ -132,9 +130,7 @@ class Sparc(MeanMetric):
         check_rate(motion, self.fps, clip=clip)
         pace = speed(in_chest(motion, WRISTS), motion.fps)
         lengths = [
-            sparc(hand[a:b], self.fps, cutoff=self.cutoff)
-            for hand in pace.T
-            for a, b in movements(hand, self.fps)
+            sparc(hand[a:b], self.fps, cutoff=self.cutoff) for hand in pace.T for a, b in movements(hand, self.fps)
         ]
         if not lengths:
             self.left_out += 1
@@ -205,17 +201,10 @@ class JointLimits(MeanMetric):
     """
 
     def __init__(
-        self,
-        ranges: JointRanges,
-        joints: list[int],
-        *,
-        tolerance: float = 2.0,
-        bootstrap: Bootstrap = DEFAULT,
+        self, ranges: JointRanges, joints: list[int], *, tolerance: float = 2.0, bootstrap: Bootstrap = DEFAULT
     ) -> None:
         if len(ranges.low) != len(joints):
-            raise UserError(
-                f"ranges of {len(ranges.low)} joints for {len(joints)} joints; give the same ones"
-            )
+            raise UserError(f"ranges of {len(ranges.low)} joints for {len(joints)} joints; give the same ones")
         self.ranges, self.joints, self.tolerance = ranges, joints, tolerance
         label = Label(
             "joint_limits",

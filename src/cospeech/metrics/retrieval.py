@@ -113,20 +113,14 @@ def _values(
         value, replicates = sums.figure(partial(_percent, column=k))
         label = Label(f"r@{limit}_{direction}_{how}", "%", "queries", among, "higher", extractor)
         chance = 100 * min(limit / size, 1.0)
-        values.append(
-            label.value(value, count=len(places), clips=len(known), replicates=replicates, chance=chance)
-        )
+        values.append(label.value(value, count=len(places), clips=len(known), replicates=replicates, chance=chance))
     order = np.argsort(places, kind="stable")
     weights = np.stack([bootstrap.weights(str(clip)) for clip in known])[number[order]]
     medians = _medians(places[order], weights)
     label = Label(f"median_rank_{direction}_{how}", "1", "queries", among, "lower", extractor)
     values.append(
         label.value(
-            float(np.median(places)),
-            count=len(places),
-            clips=len(known),
-            replicates=medians,
-            chance=(size + 1) / 2,
+            float(np.median(places)), count=len(places), clips=len(known), replicates=medians, chance=(size + 1) / 2
         )
     )
     return values

@@ -60,7 +60,7 @@ class Codec:
 
     @property
     def reach(self) -> dict[str, float]:
-        """A store keeps all groups within [-1, 1]."""
+        """A dataset keeps all groups within [-1, 1]."""
         return dict.fromkeys(self.slices, 1.0)
 
     @cached_property

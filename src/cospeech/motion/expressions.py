@@ -46,7 +46,7 @@ class ExpressionCodec:
 
     @property
     def reach(self) -> dict[str, float]:
-        """BEAT2's coefficients reach 6; a store keeps 16, in steps of 0.0005."""
+        """BEAT2's coefficients reach 6; a dataset keeps 16, in steps of 0.0005."""
         return {"expressions": 16.0, "jaw": 1.0}
 
     def encode(self, motion: Motion) -> np.ndarray:
@@ -58,9 +58,7 @@ class ExpressionCodec:
         values = motion.extra.get("per_frame", {}).get(KEY)
         if values is None or values.shape != (len(motion), EXPRESSIONS):
             got = "none" if values is None else list(values.shape)
-            raise UserError(
-                f"a face needs expressions [{len(motion)}, {EXPRESSIONS}], as BEAT2 has; got {got}"
-            )
+            raise UserError(f"a face needs expressions [{len(motion)}, {EXPRESSIONS}], as BEAT2 has; got {got}")
         jaw = matrix_to_6d(motion.rotations[:, motion.skeleton.index("jaw")])
         return np.concatenate([values, jaw.reshape(len(motion), 6)], axis=1).astype(np.float32)
 

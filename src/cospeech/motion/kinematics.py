@@ -30,9 +30,7 @@ def local_rotations(world: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
     return local
 
 
-def forward(
-    rotations: Array, translation: Array, parents: tuple[int, ...], offsets: Array
-) -> tuple[Array, Array]:
+def forward(rotations: Array, translation: Array, parents: tuple[int, ...], offsets: Array) -> tuple[Array, Array]:
     """World rotations [..., J, 3, 3] and world positions [..., J, 3] in metres.
 
     Args:

@@ -118,10 +118,7 @@ class Motion:
             rotations=rotations.astype(np.float32),
             translation=self.translation[low] * (1 - w) + self.translation[high] * w,
             face=None if self.face is None else self.face[low] * (1 - w) + self.face[high] * w,
-            extra=_with_per_frame(
-                self.extra,
-                {k: _blend(v[low], v[high], t) for k, v in self._per_frame.items()},
-            ),
+            extra=_with_per_frame(self.extra, {k: _blend(v[low], v[high], t) for k, v in self._per_frame.items()}),
         )
 
     def mirror(self) -> Motion:

@@ -75,8 +75,7 @@ def peaks(values: np.ndarray, *, height: float, distance: int, prominence: float
         if any(abs(index - other) < distance for other in kept):
             continue
         valley_deep_enough = all(
-            values[min(index, other) : max(index, other) + 1].min() <= values[index] - prominence
-            for other in kept
+            values[min(index, other) : max(index, other) + 1].min() <= values[index] - prominence for other in kept
         )
         if valley_deep_enough:
             kept.append(int(index))
@@ -92,11 +91,7 @@ def strokes(motion: Motion) -> list[Stroke]:
     speeds = hand_speed(motion)
     distance = max(1, round(STROKE_GAP * motion.fps))
     both = speeds.max(axis=1)
-    found = [
-        index
-        for index in peaks(both, height=STROKE_SPEED, distance=distance)
-        if _stands_out(both, index, 1 / 3)
-    ]
+    found = [index for index in peaks(both, height=STROKE_SPEED, distance=distance) if _stands_out(both, index, 1 / 3)]
     return [Stroke(i / motion.fps, float(both[i]), ("left", "right")[int(speeds[i].argmax())]) for i in found]
 
 
@@ -146,17 +141,13 @@ def _phases_of(speeds: np.ndarray, low: np.ndarray, side: str, fps: float) -> li
             continue
         top = float(speeds[start:end].max())
         if not moving[start]:
-            result.append(
-                Phase(start / fps, end / fps, "rest" if low[start:end].mean() > 0.5 else "hold", side, top)
-            )
+            result.append(Phase(start / fps, end / fps, "rest" if low[start:end].mean() > 0.5 else "hold", side, top))
         else:
             result += _movement(speeds, low, start, end, side, fps)
     return result
 
 
-def _movement(
-    speeds: np.ndarray, low: np.ndarray, start: int, end: int, side: str, fps: float
-) -> list[Phase]:
+def _movement(speeds: np.ndarray, low: np.ndarray, start: int, end: int, side: str, fps: float) -> list[Phase]:
     """Split one movement at its speed minima: up from rest is preparation, down to rest retraction."""
     inside = peaks(speeds[start:end], height=STILL_SPEED, distance=max(1, round(STROKE_GAP * fps))) + start
     cuts = [a + int(speeds[a : b + 1].argmin()) for a, b in pairwise(inside)]

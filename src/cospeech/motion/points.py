@@ -29,16 +29,23 @@ FACE_POINTS = tuple(f"face_{k}" for k in range(68))  # in the order of iBUG 300-
 POINTS = (*BODY_POINTS, *FACE_POINTS)  # 116
 WRISTS = (BODY_POINTS.index("left_wrist"), BODY_POINTS.index("right_wrist"))
 SHOULDERS = (BODY_POINTS.index("left_shoulder"), BODY_POINTS.index("right_shoulder"))
-REACH = 16.0  # shoulder widths that a store keeps, in steps of 0.0005
+REACH = 16.0  # shoulder widths that a dataset keeps, in steps of 0.0005
 
 # Runs of face points: chin, brows, bridge, nostrils, eyes, lips outside and inside.
 _RUNS = ((0, 17), (17, 22), (22, 27), (27, 31), (31, 36), (36, 42), (42, 48), (48, 60), (60, 68))
 # The point that each becomes in a mirror.
 _FACE_MIRROR = (
-    *range(16, -1, -1), *range(26, 16, -1), *range(27, 31), *range(35, 30, -1),
-    *(45, 44, 43, 42, 47, 46), *(39, 38, 37, 36, 41, 40),
-    *range(54, 47, -1), *range(59, 54, -1), *range(64, 59, -1), *range(67, 64, -1),
-)  # fmt: skip
+    *range(16, -1, -1),
+    *range(26, 16, -1),
+    *range(27, 31),
+    *range(35, 30, -1),
+    *(45, 44, 43, 42, 47, 46),
+    *(39, 38, 37, 36, 41, 40),
+    *range(54, 47, -1),
+    *range(59, 54, -1),
+    *range(64, 59, -1),
+    *range(67, 64, -1),
+)
 
 
 def parents(names: tuple[str, ...]) -> tuple[int, ...]:
@@ -58,9 +65,11 @@ def parents(names: tuple[str, ...]) -> tuple[int, ...]:
             before = f"{side}_{rest[:-1]}{int(rest[-1]) - 1}"
         else:
             before = {
-                "shoulder": "left_shoulder" if side == "right" else None, "elbow": f"{side}_shoulder",
-                "wrist": f"{side}_elbow", "hand": f"{side}_wrist",
-            }.get(rest, f"{side}_hand")  # fmt: skip
+                "shoulder": "left_shoulder" if side == "right" else None,
+                "elbow": f"{side}_shoulder",
+                "wrist": f"{side}_elbow",
+                "hand": f"{side}_wrist",
+            }.get(rest, f"{side}_hand")
         result.append(-1 if before is None else place.get(before, -1))
     return tuple(result)
 

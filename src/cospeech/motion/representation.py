@@ -26,7 +26,7 @@ from .codec import Codec
 from .expressions import ExpressionCodec
 from .points import PointCodec
 
-SPACES = ("body", "smplx", "points")
+REPRESENTATIONS = ("body", "smplx", "points")
 
 
 class PartCodec(Protocol):
@@ -54,7 +54,7 @@ class PartCodec(Protocol):
 
     @property
     def reach(self) -> dict[str, float]:
-        """Group -> the largest value that a store keeps, in the channels' unit."""
+        """Group -> the largest value that a dataset keeps, in the channels' unit."""
         ...
 
     def mirror(self, channels: np.ndarray) -> np.ndarray:
@@ -63,7 +63,7 @@ class PartCodec(Protocol):
 
 
 @dataclass(frozen=True)
-class Space:
+class Representation:
     """A space and its parts, in the order of their columns."""
 
     name: str
@@ -90,7 +90,7 @@ class Space:
 
     @cached_property
     def reach(self) -> np.ndarray:
-        """[C] float32: the largest value of every column that a store keeps."""
+        """[C] float32: the largest value of every column that a dataset keeps."""
         values = np.empty(self.channels, dtype=np.float32)
         for part in self.parts:
             own = values[self.slices[part.part]]
@@ -103,17 +103,15 @@ class Space:
         for part in self.parts:
             if part.part == name:
                 return part
-        raise UserError(
-            f"there is no part {name!r} in the space {self.name!r}; it has {', '.join(self.names)}"
-        )
+        raise UserError(f"there is no part {name!r} in the space {self.name!r}; it has {', '.join(self.names)}")
 
     def describe(self) -> dict[str, Any]:
-        """As a store's header and a model's config keep it: the name, and every part's columns."""
+        """As a dataset's header and a model's config keep it: the name, and every part's columns."""
         columns = {name: [own.start, own.stop] for name, own in self.slices.items()}
         return {"name": self.name, "parts": columns}
 
 
-def space(name: str, parts: Sequence[str] | None = None) -> Space:
+def representation(name: str, parts: Sequence[str] | None = None) -> Representation:
     """A space by name.
 
     Args:
@@ -121,21 +119,19 @@ def space(name: str, parts: Sequence[str] | None = None) -> Space:
     Raises:
         UserError: an unknown space, or parts that it cannot have.
     """
-    if name not in SPACES:
-        raise UserError(f"unknown space {name!r}; known: {', '.join(SPACES)}")
+    if name not in REPRESENTATIONS:
+        raise UserError(f"unknown space {name!r}; known: {', '.join(REPRESENTATIONS)}")
     known: dict[str, PartCodec] = {"body": PointCodec("body") if name == "points" else Codec()}
     if name != "body":
         known["face"] = PointCodec("face") if name == "points" else ExpressionCodec()
     chosen = tuple(known) if parts is None else tuple(parts)
     if chosen not in (("body",), tuple(known)) or (name == "smplx" and len(chosen) == 1):
-        raise UserError(
-            f"the space {name!r} has the parts {', '.join(known)}; got {', '.join(chosen) or 'none'}"
-        )
-    return Space(name, tuple(known[part] for part in chosen))
+        raise UserError(f"the space {name!r} has the parts {', '.join(known)}; got {', '.join(chosen) or 'none'}")
+    return Representation(name, tuple(known[part] for part in chosen))
 
 
-def read_space(described: Mapping[str, Any] | None, where: object) -> Space:
-    """The space of a store's header or a model's config; the canonical body where it says nothing.
+def read_representation(described: Mapping[str, Any] | None, where: object) -> Representation:
+    """The space of a dataset's header or a model's config; the canonical body where it says nothing.
 
     Args:
         where: the file, for the message.
@@ -143,16 +139,14 @@ def read_space(described: Mapping[str, Any] | None, where: object) -> Space:
         UserError: an unknown space, or columns that are not those of this version.
     """
     if described is None:
-        return space("body")
+        return representation("body")
     try:
-        found = space(str(described["name"]), tuple(described["parts"]))
+        found = representation(str(described["name"]), tuple(described["parts"]))
         same = found.describe() == {"name": found.name, "parts": dict(described["parts"])}
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{where} names no space that can be read ({error}); make it again") from None
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     if not same:
-        raise UserError(
-            f"{where} has other columns in the space {found.name!r} than this version; make it again"
-        )
+        raise UserError(f"{where} has other columns in the space {found.name!r} than this version; make it again")
     return found

@@ -70,14 +70,10 @@ def retarget(
     result = Motion(to, motion.fps, local, translation, face=motion.face)
     if not keep_floor:
         return result
-    return replace(
-        result, translation=translation + _on_floor(motion, binding, result, bind("canonical", to), ratio)
-    )
+    return replace(result, translation=translation + _on_floor(motion, binding, result, bind("canonical", to), ratio))
 
 
-def to_rig(
-    motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True
-) -> Motion:
+def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True) -> Motion:
     """A canonical motion on another rig.
 
     Args:
@@ -116,9 +112,7 @@ def to_rig(
     moved = replace(moved, translation=translation)
     if not keep_floor:
         return moved
-    return replace(
-        moved, translation=translation + _on_floor(motion, bind("canonical", source), moved, binding, ratio)
-    )
+    return replace(moved, translation=translation + _on_floor(motion, bind("canonical", source), moved, binding, ratio))
 
 
 def limb_directions(motion: Motion, table: str | None = None) -> dict[str, np.ndarray]:
@@ -262,9 +256,7 @@ def _on_floor(
     source: Motion, rig: Binding, moved: Motion, moved_rig: Binding, ratio: float
 ) -> tuple[float, float, float]:
     """What to add to the translation so that the lowest sole keeps its height, scaled by ``ratio``."""
-    if not all(
-        f"{side}_ankle" in binding.joints for side in ("left", "right") for binding in (rig, moved_rig)
-    ):
+    if not all(f"{side}_ankle" in binding.joints for side in ("left", "right") for binding in (rig, moved_rig)):
         return (0.0, 0.0, 0.0)
     return (0.0, _lowest_sole(source, rig) * ratio - _lowest_sole(moved, moved_rig), 0.0)
 
@@ -289,8 +281,7 @@ def _lowest_sole(motion: Motion, binding: Binding) -> float:
         sole = min(rest[ankle] for ankle in ankles) - height * size
     world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
     heights = [
-        motion.positions[:, joint, 1] + (world[:, joint] @ (up * (sole - rest[joint])))[:, 1]
-        for joint in sorted(depth)
+        motion.positions[:, joint, 1] + (world[:, joint] @ (up * (sole - rest[joint])))[:, 1] for joint in sorted(depth)
     ]
     return float(np.percentile(np.min(heights, axis=0), 1))
 

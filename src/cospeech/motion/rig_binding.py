@@ -25,10 +25,7 @@ LIMBS = {
 }
 TRUNK = ("pelvis", "spine3", "neck", "head")  # joints whose orientation is kept; their up axis is compared
 _FINGER_BONES = {
-    f"{side}_{finger}{k}": f"{side}_{finger}{k + 1}"
-    for side in ("left", "right")
-    for finger in FINGERS
-    for k in (1, 2)
+    f"{side}_{finger}{k}": f"{side}_{finger}{k + 1}" for side in ("left", "right") for finger in FINGERS for k in (1, 2)
 }
 _SNAP = np.radians(35.0)  # a rest pose that leans less than this from an axis is meant to be upright
 SAME_REST = np.radians(20.0)  # rest poses nearer than this count as one
@@ -149,9 +146,7 @@ def _facing(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> np.ndarra
     return axes if upright and geodesic(frame, axes) < _SNAP else frame
 
 
-def _corrections(
-    skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing: np.ndarray
-) -> dict[str, np.ndarray]:
+def _corrections(skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing: np.ndarray) -> dict[str, np.ndarray]:
     """A of every mapped canonical joint, from the root outwards."""
     canonical = canonical_skeleton()
     rest, goal = canonical.rest_positions, skeleton.rest_positions

@@ -118,24 +118,14 @@ TABLES: dict[str, RigTable] = {
         RigTable(
             "beat",
             "BEAT (BVH, 75 joints)",
-            {
-                "pelvis": "Hips",
-                "neck": ("Neck", "Neck1"),
-                "head": "Head",
-                **_sided(_HUMAN_IK, "Left", "Right"),
-            },
+            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **_sided(_HUMAN_IK, "Left", "Right")},
             ("Spine", "Spine1", "Spine2", "Spine3"),
             ("Hips", "Spine3", "LeftForeFoot", "LeftHandRing"),
         ),
         RigTable(
             "zeggs",
             "ZeroEGGS (BVH, 75 joints)",
-            {
-                "pelvis": "Hips",
-                "neck": ("Neck", "Neck1"),
-                "head": "Head",
-                **_sided(_HUMAN_IK, "Left", "Right"),
-            },
+            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **_sided(_HUMAN_IK, "Left", "Right")},
             ("Spine", "Spine1", "Spine2", "Spine3"),
             ("Hips", "Spine3", "LeftForeArm"),
         ),

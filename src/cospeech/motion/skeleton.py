@@ -76,9 +76,7 @@ class Skeleton:
     @cached_property
     def children(self) -> tuple[tuple[int, ...], ...]:
         """For every joint the indices of its children."""
-        return tuple(
-            tuple(j for j, parent in enumerate(self.parents) if parent == joint) for joint in range(len(self))
-        )
+        return tuple(tuple(j for j, parent in enumerate(self.parents) if parent == joint) for joint in range(len(self)))
 
 
 # The 55 joints of SMPL-X, in its order.

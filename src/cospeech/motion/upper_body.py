@@ -12,9 +12,17 @@ from .motion import Motion
 from .skeleton import canonical_skeleton
 
 JOINTS = (
-    "neck", "head", "left_collar", "right_collar", "left_shoulder", "right_shoulder",
-    "left_elbow", "right_elbow", "left_wrist", "right_wrist",
-)  # fmt: skip
+    "neck",
+    "head",
+    "left_collar",
+    "right_collar",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+)
 POINTS = ("left_elbow", "right_elbow", "left_wrist", "right_wrist")
 CHANNELS = 6 * (1 + len(JOINTS)) + 3 * len(POINTS)  # 78
 

@@ -73,9 +73,8 @@ class ConditionedBlock(nn.Module):
     """
 
     def __init__(
-        self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0,
-        fusion: str = "concat",
-    ) -> None:  # fmt: skip
+        self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0, fusion: str = "concat"
+    ) -> None:
         """Raises ValueError if the fusion is unknown."""
         super().__init__()
         if fusion not in FUSIONS:

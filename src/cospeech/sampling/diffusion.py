@@ -16,9 +16,7 @@ SAMPLERS = ("dpm", "ddim", "ddpm")
 WILDEST = 2.0  # temperature
 
 Denoise = Callable[[np.ndarray, float], np.ndarray]  # (x_t [N, D], t of 0..1) -> x_0 [N, D]
-Keep = Callable[
-    [np.ndarray, bool], np.ndarray
-]  # x_0 [N, D], is it the last -> x_0 with what must be as it is
+Keep = Callable[[np.ndarray, bool], np.ndarray]  # x_0 [N, D], is it the last -> x_0 with what must be as it is
 
 
 @dataclass(frozen=True)
@@ -99,9 +97,7 @@ def sample_diffusion(
     raise AssertionError("there is at least one step")
 
 
-def _toward(
-    x: np.ndarray, clean: np.ndarray, here: tuple[float, float], there: tuple[float, float]
-) -> np.ndarray:
+def _toward(x: np.ndarray, clean: np.ndarray, here: tuple[float, float], there: tuple[float, float]) -> np.ndarray:
     """DDIM with eta = 0 (Song et al. 2021, equation 12): the noise that was found is kept."""
     noise = (x - here[0] * clean) / here[1]
     return (there[0] * clean + there[1] * noise).astype(np.float32)
@@ -119,9 +115,8 @@ def _second_order(clean: np.ndarray, before: np.ndarray, alpha: np.ndarray, sigm
 
 
 def _ancestral(
-    x: np.ndarray, clean: np.ndarray, here: tuple[float, float], there: tuple[float, float],
-    rng: np.random.Generator,
-) -> np.ndarray:  # fmt: skip
+    x: np.ndarray, clean: np.ndarray, here: tuple[float, float], there: tuple[float, float], rng: np.random.Generator
+) -> np.ndarray:
     """A draw of q(x_s | x_t, x_0) with the posterior's own (small) variance (Ho et al. 2020, equation 7)."""
     ratio = here[0] / there[0]
     own = here[1] ** 2 - ratio**2 * there[1] ** 2  # variance that x_t has over x_s

@@ -13,14 +13,7 @@ import numpy as np
 
 from ..core.arguments import several
 from ..core.errors import UserError
-from ..core.rotation import (
-    matrix_from_6d,
-    matrix_to_6d,
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
-    transpose,
-)
+from ..core.rotation import matrix_from_6d, matrix_to_6d, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ..core.timing import seconds_to_frame
 from ..motion.codec import BODY_JOINTS, HAND_JOINTS
 from ..motion.skeleton import canonical_skeleton

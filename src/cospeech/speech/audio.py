@@ -162,9 +162,7 @@ def _checked(blocks: Iterator[np.ndarray], path: Path, rate: int) -> Iterator[np
         bad = np.flatnonzero(~np.isfinite(block))
         if len(bad):
             where = (done + int(bad[0])) / rate
-            raise UserError(
-                f"{path} holds values that are no numbers (first at {where:.3f} s); export it again"
-            )
+            raise UserError(f"{path} holds values that are no numbers (first at {where:.3f} s); export it again")
         done += len(block)
         yield block
 

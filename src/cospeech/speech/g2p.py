@@ -42,8 +42,7 @@ war=W,AO,R wor=W,ER x=K,S y=IY y$=IY yr=ER ys$=IY,Z z=Z zz=Z ques$=K,S ates$=EY,
 ations$=EY,SH,AH,N,Z tual$=CH,UW,AH,L ated$=EY,T,IH,D
 """
 _TABLE = {
-    left: tuple(right.split(",")) if right else ()
-    for left, _, right in (r.partition("=") for r in _RULES.split())
+    left: tuple(right.split(",")) if right else () for left, _, right in (r.partition("=") for r in _RULES.split())
 }
 _LONGEST = max(len(key.strip("^$")) for key in _TABLE)
 _LONG_VOWEL = {"a": "EY", "e": "IY", "i": "AY", "o": "OW", "u": "UW", "y": "AY"}

@@ -36,9 +36,7 @@ _PAUSE_FRAMES = FPS  # the pause cue saturates after a second
 # Mean of each mel band (and of the energy) about the level of voiced speech, and deviations, in dB: a
 # smooth fit to recordings of sixty English readers. Only the first seconds lean on it.
 _PRIOR_MEAN = np.interp(
-    np.arange(MEL_BANDS + 1),
-    (0, 3, 8, 14, 24, 30, 39, 40),
-    (-26.5, -20.0, -21.0, -31.0, -32.0, -34.5, -41.5, -2.8),
+    np.arange(MEL_BANDS + 1), (0, 3, 8, 14, 24, 30, 39, 40), (-26.5, -20.0, -21.0, -31.0, -32.0, -34.5, -41.5, -2.8)
 )
 _PRIOR_DEVIATION = np.interp(np.arange(MEL_BANDS + 1), (0, 10, 20, 39, 40), (10.5, 12.5, 12.0, 13.0, 8.0))
 

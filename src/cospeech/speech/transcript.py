@@ -113,9 +113,7 @@ def _words(entries: Iterable[_Entry], path: Path, seconds: float | None) -> tupl
         if not (math.isfinite(entry.start) and math.isfinite(entry.end)) or entry.start < -_ORDER:
             raise UserError(f"{where} has times {entry.start} to {entry.end}; correct them")
         if entry.end < entry.start - _ORDER:
-            raise UserError(
-                f"{where} ends at {entry.end:.3f} s, before its start at {entry.start:.3f} s; correct it"
-            )
+            raise UserError(f"{where} ends at {entry.end:.3f} s, before its start at {entry.start:.3f} s; correct it")
         if entry.start < before - _ORDER:
             raise UserError(
                 f"{where} starts at {entry.start:.3f} s, before the entry above it ({before:.3f} s); "
@@ -243,9 +241,7 @@ def _cues(text: str, path: Path) -> list[_Entry]:
         number += 1
         match = _CUE.match(lines[at])
         if match is None:
-            raise UserError(
-                f"{path}: cue {number} has times {lines[at].strip()!r}; write 00:00:01,000 --> ..."
-            )
+            raise UserError(f"{path}: cue {number} has times {lines[at].strip()!r}; write 00:00:01,000 --> ...")
         start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
         body = lines[at + 1 :]
         if stamped:
@@ -326,8 +322,7 @@ def _timed(item: dict[str, Any], name: str, path: Path) -> tuple[float | None, f
     elif isinstance(item.get("offsets"), dict):
         pair = item["offsets"]
         start, end = (
-            value / 1000 if isinstance(value, (int, float)) else None
-            for value in (pair.get("from"), pair.get("to"))
+            value / 1000 if isinstance(value, (int, float)) else None for value in (pair.get("from"), pair.get("to"))
         )
     said = item.get("word", item.get("text", ""))
     for value in (start, end):
@@ -338,9 +333,7 @@ def _timed(item: dict[str, Any], name: str, path: Path) -> tuple[float | None, f
     return start, end, _plain(said)
 
 
-def _segment_words(
-    words: list[Any], name: str, start: float | None, end: float | None, path: Path
-) -> list[_Entry]:
+def _segment_words(words: list[Any], name: str, start: float | None, end: float | None, path: Path) -> list[_Entry]:
     """Words of a segment; runs without times (whisperX leaves out numbers) fill the gap they stand in."""
     items = []
     for index, word in enumerate(words, start=1):

@@ -45,8 +45,7 @@ def _plot(name: str, points: list[tuple[int, float]], left: int, top: int) -> st
     span, reach = (high - low) or 1.0, (steps[-1] - steps[0]) or 1
     w, h = _WIDTH - 2 * _PAD, _HEIGHT - 2 * _PAD
     line = " ".join(
-        f"{left + _PAD + (s - steps[0]) / reach * w:.1f},{top + _PAD + (high - v) / span * h:.1f}"
-        for s, v in points
+        f"{left + _PAD + (s - steps[0]) / reach * w:.1f},{top + _PAD + (high - v) / span * h:.1f}" for s, v in points
     )
     return (
         f'<text x="{left + _PAD}" y="{top + 20}" font-weight="bold">{name}</text>'

@@ -96,9 +96,7 @@ def fit(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(config.seed)
     model.to(device)
-    optimizer = torch.optim.AdamW(
-        _groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99)
-    )
+    optimizer = torch.optim.AdamW(_groups(model, config.weight_decay), lr=config.learning_rate, betas=(0.9, 0.99))
     step = _resume(folder, model, optimizer, device)
     if place.first:
         folder.mkdir(parents=True, exist_ok=True)
@@ -232,9 +230,7 @@ def saved_run(
         network.load_state_dict(load_file(folder / "model.safetensors"))
     except (TypeError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"{folder} was trained by another version of cospeech ({first}); train again"
-        ) from None
+        raise UserError(f"{folder} was trained by another version of cospeech ({first}); train again") from None
     return network.eval(), described
 
 
@@ -249,12 +245,7 @@ def _save(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step
     if not place.first:
         return
     with atomic_path(folder / "training.pt") as path:
-        whole = {
-            "step": step,
-            "model": model.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "random": states,
-        }
+        whole = {"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict(), "random": states}
         torch.save(whole, path)
     with atomic_path(folder / "model.safetensors") as path:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, path, {"step": str(step)})

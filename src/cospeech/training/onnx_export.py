@@ -30,33 +30,38 @@ def export_graph(
     dynamic: dict[str, dict[int, str]],
     path: str | Path,
     *,
-    store: str = "float16",
+    weight_format: str = "float16",
 ) -> None:
     """Write one network as ONNX.
 
     Args:
-        network: in eval mode; its weights should have been through ``round_weights(store=...)``.
+        network: in eval mode; its weights should have been through ``round_weights(weight_format=...)``.
         example: inputs to trace with; names, outputs: of the graph's inputs and outputs.
         dynamic: input name -> {axis: name of the dimension}.
-        store: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
+        weight_format: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
     """
     import onnx
 
     network.eval()
     shapes = tuple(
-        {axis: torch.export.Dim(label, min=1, max=4096) for axis, label in dynamic.get(name, {}).items()}
-        or None
+        {axis: torch.export.Dim(label, min=1, max=4096) for axis, label in dynamic.get(name, {}).items()} or None
         for name in names
     )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # about torch's own innards
         program = torch.onnx.export(
-            network, tuple(example), input_names=list(names), output_names=list(outputs),
-            dynamic_shapes=shapes, dynamo=True, opset_version=OPSET, verbose=False,
-        )  # fmt: skip
+            network,
+            tuple(example),
+            input_names=list(names),
+            output_names=list(outputs),
+            dynamic_shapes=shapes,
+            dynamo=True,
+            opset_version=OPSET,
+            verbose=False,
+        )
     assert program is not None
     model = program.model_proto
-    _shrink(model, store)
+    _shrink(model, weight_format)
     for node in model.graph.node:
         node.doc_string = ""
         del node.metadata_props[:]
@@ -65,11 +70,11 @@ def export_graph(
         onnx.save(model, os.fspath(temporary))
 
 
-def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
+def _shrink(model, weight_format: str) -> None:  # type: ignore[no-untyped-def]
     """Replace large float32 weights by stored ones and a cast."""
     from onnx import TensorProto, helper, numpy_helper
 
-    if store == "float32":
+    if weight_format == "float32":
         return
     head, kept = [], []
     for tensor in model.graph.initializer:
@@ -78,7 +83,7 @@ def _shrink(model, store: str) -> None:  # type: ignore[no-untyped-def]
             kept.append(tensor)
             continue
         name = tensor.name
-        scale = _scale(values) if store == "int8" else None
+        scale = _scale(values) if weight_format == "int8" else None
         if scale is None:
             half = values.astype(np.float16)
             if (half != values).any():
@@ -112,14 +117,14 @@ def _scale(values: np.ndarray) -> np.ndarray | None:
 
 
 @torch.no_grad()
-def round_weights(network: nn.Module, store: str) -> None:
-    """Round the large weights of a network as ``store`` keeps them, in place."""
+def round_weights(network: nn.Module, weight_format: str) -> None:
+    """Round the large weights of a network as ``weight_format`` keeps them, in place."""
     for weight in [*network.parameters(), *network.buffers()]:
         if weight.dtype != torch.float32 or weight.numel() < _LARGE:
             continue
-        if store == "float16":
+        if weight_format == "float16":
             weight.copy_(weight.half().float())
-        elif store == "int8":
+        elif weight_format == "int8":
             others = tuple(range(1, weight.ndim))
             scale = weight.abs().amax(others, keepdim=True).clamp_min(1e-12) / 127
             weight.copy_((weight / scale).round() * scale)

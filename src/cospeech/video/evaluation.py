@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import UserError
-from ..methods.model_folder import judge_folder
+from ..methods.model_folder import evaluator_folder
 from ..metrics.base import DEFAULT, Bootstrap, MeanMetric, Value
 from ..metrics.images import LPIPS, PSNR, SSIM, frames_of, psnr, ssim
 from ..metrics.inputs import check_pair
@@ -42,15 +42,14 @@ class LooksExtractor:
 
     def __init__(self, folder: str | Path) -> None:
         """Raises UserError unless it is a model folder of ``export_looks`` (or the name of a shipped one)."""
-        found = judge_folder(folder, METHOD)
+        found = evaluator_folder(folder, METHOD)
         self._graph = found.graph(METHOD)
         digest = hashlib.blake2b((found.folder / f"{METHOD}.onnx").read_bytes(), digest_size=4)
         self._id = f"cospeech-looks-{digest.hexdigest()}"
         sizes = found.config["config"].get("channels") if isinstance(found.config["config"], dict) else None
         if not isinstance(sizes, list) or len(sizes) < 2:
             raise UserError(
-                f"{found.folder}/config.json must list two or more config.channels; got {sizes}, export the "
-                "model again"
+                f"{found.folder}/config.json must list two or more config.channels; got {sizes}, export the model again"
             )
         self.channels = tuple(int(size) for size in sizes)
 
@@ -176,9 +175,14 @@ class Scores:
 
 
 def score(
-    made: np.ndarray, real: np.ndarray, points: np.ndarray, *, clip: str, looks: LooksExtractor | None = None,
+    made: np.ndarray,
+    real: np.ndarray,
+    points: np.ndarray,
+    *,
+    clip: str,
+    looks: LooksExtractor | None = None,
     known: Sequence[np.ndarray] | None = None,
-) -> dict[str, Scores]:  # fmt: skip
+) -> dict[str, Scores]:
     """PSNR, SSIM and, with an encoder, LPIPS of made pictures: on the whole, on the hands, on the face.
 
     Crops are those of the true points; a hand or face that is mostly out of the picture does not count.
@@ -217,9 +221,7 @@ def score(
     return result
 
 
-def _figures(
-    a: np.ndarray, b: np.ndarray, gaps: list[np.ndarray] | None, shown: np.ndarray
-) -> dict[str, np.ndarray]:
+def _figures(a: np.ndarray, b: np.ndarray, gaps: list[np.ndarray] | None, shown: np.ndarray) -> dict[str, np.ndarray]:
     """Metric -> [K] of pictures [K, H, W, C]; gaps [T] of every layer."""
     near = np.array([float(ssim(x[None], y[None])[0]) for x, y in zip(a, b, strict=True)])
     result = {"psnr": psnr(a, b), "ssim": near}
@@ -276,6 +278,4 @@ def _cells(gap: np.ndarray, corners: np.ndarray, side: int, whole: int) -> np.nd
     scale = gap.shape[1] / whole
     low = np.floor(corners * scale).astype(int)
     high = np.ceil((corners + side) * scale).astype(int)
-    return np.array(
-        [one[y:v, x:u].mean() for one, (x, y), (u, v) in zip(gap, low, high, strict=True)], np.float64
-    )
+    return np.array([one[y:v, x:u].mean() for one, (x, y), (u, v) in zip(gap, low, high, strict=True)], np.float64)

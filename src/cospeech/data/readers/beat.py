@@ -37,29 +37,19 @@ from .voices import split_of
 
 CREDIT = "BEAT (Liu et al., ECCV 2022)"
 
-EMOTIONS = dict(
-    enumerate(("neutral", "happiness", "anger", "sadness", "contempt", "surprise", "fear", "disgust"))
-)
+EMOTIONS = dict(enumerate(("neutral", "happiness", "anger", "sadness", "contempt", "surprise", "fear", "disgust")))
 LONG = (1, 2, 3, 4, 6, 7, 8, 9, 11, 21)  # numbers of those who spoke for four hours; the others for one
 
 # The published split of English: texts of speech, and conversations. What is not named is for training.
 _FIRST = (65, 73, 81, 87, 95, 103, 111)  # first text of each emotion but neutral
 _LAST = (72, 80, 86, 94, 102, 110, 118)  # last
-_LONG_SPLIT = {
-    "test": {"0": {*range(1, 9), *_FIRST}, "1": {1}},
-    "val": {"0": {*range(57, 65), *_LAST}, "1": {12}},
-}
-_SHORT_SPLIT = {
-    "test": {"0": {*range(1, 5), *_FIRST}, "1": {1}},
-    "val": {"0": {*range(5, 9)}, "1": set[int]()},
-}
+_LONG_SPLIT = {"test": {"0": {*range(1, 9), *_FIRST}, "1": {1}}, "val": {"0": {*range(57, 65), *_LAST}, "1": {12}}}
+_SHORT_SPLIT = {"test": {"0": {*range(1, 5), *_FIRST}, "1": {1}}, "val": {"0": {*range(5, 9)}, "1": set[int]()}}
 # Of those who spoke for one hour, these are cut: the first half is for test, the second for validation.
 _HALVED = {"0": (set(_FIRST), 30), "1": ({1}, 300)}  # kind -> texts, seconds of the cut
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion, upright and facing +z, with fingers, faces and words as recorded.
 
     The name tells the speaker. The emotion is that of the csv file, for most of the time, or without it the
@@ -98,9 +88,7 @@ def read(
         yield Dropped(name, "no motion of the same name (.bvh)")
 
 
-def _clips(
-    name: str, match: re.Match[str], own: dict[str, Path], quiet: bool
-) -> Iterator[GestureClip | Dropped]:
+def _clips(name: str, match: re.Match[str], own: dict[str, Path], quiet: bool) -> Iterator[GestureClip | Dropped]:
     number, speaker, kind = int(match["number"]), match["speaker"], match["kind"]
     first, last = int(match["first"]), int(match["last"])
     emotion = _labelled_emotion(own.get(".csv"), quiet=quiet) or emotion_of(kind, first)

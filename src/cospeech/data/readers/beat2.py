@@ -33,9 +33,7 @@ CREDIT = "BEAT2 (Liu et al., EMAGE, CVPR 2024)"
 _SPLITS = {"train": "train", "additional": "train", "val": "val", "test": "test"}
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion, upright and facing +z, fingers as they were recorded.
 
     The speaker and the emotion are told by the name, ``2_scott_0_1_1``: text 1, read by scott. Contempt

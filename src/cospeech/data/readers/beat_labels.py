@@ -26,9 +26,15 @@ SEMANTIC = "semantic"  # key in motion.extra["per_frame"]: [T] float32, 0 to 1
 
 # The emotion goes with the number of the text: 1 to 64 neutral, 65 to 72 happiness, ...
 _LAST_TEXT = (
-    (64, "neutral"), (72, "joy"), (80, "anger"), (86, "sadness"), (94, "disgust"),
-    (102, "surprise"), (110, "fear"), (118, "disgust"),
-)  # fmt: skip
+    (64, "neutral"),
+    (72, "joy"),
+    (80, "anger"),
+    (86, "sadness"),
+    (94, "disgust"),
+    (102, "surprise"),
+    (110, "fear"),
+    (118, "disgust"),
+)
 _LABEL = re.compile(r"(\d\d_[a-z_]+|habit|need_cut)\s")
 
 

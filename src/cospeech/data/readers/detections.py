@@ -29,17 +29,7 @@ from ...motion.points import POINTS, SHOULDERS
 
 WHOLE_BODY = 133
 _FACE, _LEFT, _RIGHT = 23, 91, 112  # first points of COCO-WholeBody's parts
-_COLUMNS = (
-    5,
-    7,
-    9,
-    6,
-    8,
-    10,
-    *range(_LEFT, _LEFT + 21),
-    *range(_RIGHT, _RIGHT + 21),
-    *range(_FACE, _FACE + 68),
-)
+_COLUMNS = (5, 7, 9, 6, 8, 10, *range(_LEFT, _LEFT + 21), *range(_RIGHT, _RIGHT + 21), *range(_FACE, _FACE + 68))
 _OPENPOSE_ARMS = (5, 6, 7, 2, 3, 4)  # left, then right: shoulder, elbow, wrist
 
 
@@ -91,8 +81,12 @@ def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
         document = [document]
     if document and isinstance(document[0], list):
         return [[_mmpose(one) for one in frame] for frame in document], fps
-    frames = [[_openpose(one) for one in frame["people"]] if "people" in frame else
-              [_mmpose(one) for one in frame["instances"]] for frame in document]  # fmt: skip
+    frames = [
+        [_openpose(one) for one in frame["people"]]
+        if "people" in frame
+        else [_mmpose(one) for one in frame["instances"]]
+        for frame in document
+    ]
     numbers = [frame.get("frame_id") for frame in document]
     if not numbers or not all(isinstance(number, int) for number in numbers):
         return frames, fps

@@ -33,15 +33,10 @@ from ..clips import Dropped, GestureClip
 
 # Split by actor: clips of one actor resemble each other too much to stand on both sides.
 SPLITS = {"DiMi": "test", "PaPi": "val"}
-CREDIT = (
-    "MPI Emotional Body Expressions Database (Volkova, de la Rosa, Buelthoff, Mohler, "
-    "PLOS ONE 2014), CC BY 4.0"
-)
+CREDIT = "MPI Emotional Body Expressions Database (Volkova, de la Rosa, Buelthoff, Mohler, PLOS ONE 2014), CC BY 4.0"
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of motion, upright and facing +z, with fingers added; dropped ones with the reason.
 
     Every actor's mean orientation of the chest over each take is taken out, so that a person who sat

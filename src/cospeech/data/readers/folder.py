@@ -34,9 +34,7 @@ class Label:
     split: str | None = None
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion on the canonical skeleton, upright and facing +z.
 
     The rig is recognised by its joint names (see ``motion.retarget``). Fingers stay as recorded; a rig

@@ -23,9 +23,7 @@ RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 6
 SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[PointClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
     """Clips of the 116 points of ``motion.points``, in pixels, with sound.
 
     Detections and sound begin together. The frame rate is the file's ``fps``; where it says none, it is
@@ -64,9 +62,10 @@ def _clip(
         fps = min(RATES, key=lambda rate: abs(len(points) / rate - speech.seconds))
         if abs(len(points) / fps - speech.seconds) > SLACK * speech.seconds:
             return Dropped(
-                name, "no usual frame rate fits frames and sound; give the rate as \"fps\" in the file "
-                f"({len(points)} frames, {speech.seconds:.1f} s)"
-            )  # fmt: skip
+                name,
+                'no usual frame rate fits frames and sound; give the rate as "fps" in the file '
+                f"({len(points)} frames, {speech.seconds:.1f} s)",
+            )
     reason = unlike(name, speech.seconds, len(points) / fps, quiet=quiet)
     if reason:
         return Dropped(name, reason)

@@ -98,7 +98,7 @@ def words_within(entries: Iterable[tuple[str, float, float]], seconds: float) ->
 def bvh_body(
     path: Path, *, identity: str, table: str | None = None, emotion: str | None, fingers: bool | None = None
 ) -> Motion:
-    """A BVH file as a store keeps motion: canonical skeleton, 30 fps, upright (see ``as_stored``).
+    """A BVH file as a dataset keeps motion: canonical skeleton, 30 fps, upright (see ``as_stored``).
 
     Args:
         path: the file.
@@ -117,21 +117,16 @@ def bvh_body(
 
 @dataclass(frozen=True)
 class Taken:
-    """A file's motion as a store keeps it."""
+    """A file's motion as a dataset keeps it."""
 
     motion: Motion  # canonical, 30 fps, standing
     posed: bool  # this package had stood or seated the body before it was saved
 
 
 def as_stored(
-    recorded: Motion,
-    *,
-    identity: str,
-    table: str | None = None,
-    emotion: str | None,
-    fingers: bool | None = None,
+    recorded: Motion, *, identity: str, table: str | None = None, emotion: str | None, fingers: bool | None = None
 ) -> Taken:
-    """A recording on any known rig as a store keeps it; the arguments are those of ``bvh_body``.
+    """A recording on any known rig as a dataset keeps it; the arguments are those of ``bvh_body``.
 
     Readers and the evaluation of somebody else's files both come here, so that a recording is the same
     motion on either side. A motion that this package has already stood up keeps its heading and, if its
@@ -160,7 +155,7 @@ def _moves(motion: Motion) -> bool:
 
 
 def upright(motion: Motion) -> Motion:
-    """Canonical motion as a store keeps it: 30 fps, facing +z on average, standing on the spot.
+    """Canonical motion as a dataset keeps it: 30 fps, facing +z on average, standing on the spot.
 
     Only the mean heading is taken out; leaning and turning stay, and with them the world's view of
     everything from the chest upwards. Hips and legs are posed anew, since the codec knows none.

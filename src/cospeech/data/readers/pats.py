@@ -54,9 +54,7 @@ PARENTS = (
 )
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[PointClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
     """Clips of points in the picture, in pixels, with words and, where it is there, the sound.
 
     The split is the table's (dev is val). People whose folder was not fetched are passed over; intervals
@@ -101,9 +99,7 @@ def read(
         note(f"pats: no folder of {', '.join(absent)}")
 
 
-def _clip(
-    path: Path, sound: Path, identity: str, speaker: str, split: str, quiet: bool
-) -> PointClip | Dropped:
+def _clip(path: Path, sound: Path, identity: str, speaker: str, split: str, quiet: bool) -> PointClip | Dropped:
     h5py = need("h5py", "pats")
     try:
         with h5py.File(path, "r") as file:

@@ -225,9 +225,7 @@ def unpickle(data: bytes) -> Any:
         return _Assembly()(_Unpickler(io.BytesIO(data)).load())
     except Exception as error:  # a damaged pickle raises nearly anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(
-            f"a pickled record is damaged or holds more than numbers and texts ({reason})"
-        ) from error
+        raise UserError(f"a pickled record is damaged or holds more than numbers and texts ({reason})") from error
 
 
 def need(package: str, corpus: str) -> ModuleType:

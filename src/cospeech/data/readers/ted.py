@@ -40,9 +40,7 @@ from .ted_body import body_of
 CREDIT = "TED Gesture (Yoon et al., SIGGRAPH Asia 2020); TED Expressive (Liu et al., CVPR 2022)"
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion, upright and facing +z, with words.
 
     Points become rotations as ``ted_body`` says: limbs keep their directions, how they are turned about

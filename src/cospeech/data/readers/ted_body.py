@@ -14,14 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.errors import UserError
-from ...core.rotation import (
-    align_vectors,
-    axis_rotation,
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
-    transpose,
-)
+from ...core.rotation import align_vectors, axis_rotation, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ...motion.kinematics import local_rotations
 from ...motion.motion import Motion
 from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS, canonical_skeleton
@@ -31,15 +24,23 @@ _TINY = 1e-4  # metres: a bone shorter than this was not seen
 
 # What the joints of the canonical skeleton are called here, beside its own names.
 _GESTURE = (
-    "spine", "neck", "nose", "top",
+    "spine",
+    "neck",
+    "nose",
+    "top",
     *(f"{side}_{joint}" for side in ("left", "right") for joint in ("shoulder", "elbow", "wrist")),
-)  # fmt: skip
+)
 _EXPRESSIVE = (
-    "spine", "neck",
+    "spine",
+    "neck",
     *(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist") for side in ("left", "right")),
     *(f"{side}_{finger}{k}" for side in ("left", "right") for finger in FINGERS for k in (1, 2, 3)),
-    "nose", "right_eye", "left_eye", "right_ear", "left_ear",
-)  # fmt: skip
+    "nose",
+    "right_eye",
+    "left_eye",
+    "right_ear",
+    "left_ear",
+)
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,7 @@ def _bridged(points: np.ndarray, layout: Layout, fps: float) -> np.ndarray:
     at = {name: points[:, index] for index, name in enumerate(layout.names)}
     bones = [("spine", "neck"), ("left_shoulder", "right_shoulder")]
     bones += [
-        (f"{s}_{a}", f"{s}_{b}")
-        for s in ("left", "right")
-        for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
+        (f"{s}_{a}", f"{s}_{b}") for s in ("left", "right") for a, b in (("shoulder", "elbow"), ("elbow", "wrist"))
     ]
     with np.errstate(invalid="ignore"):
         seen = np.isfinite(points).all(axis=(1, 2))

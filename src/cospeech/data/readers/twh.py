@@ -35,9 +35,7 @@ _TAKE = r"(?P<split>trn|val|tst)_\d{4}_v\d+_\d+"
 _NAME = re.compile(rf"{_TAKE}(_(?P<side>main-agent|interloctr))?")
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion of one side of each talk, upright and facing +z, with words.
 
     Of 2023, whose talks have both sides, the main agent's is read: the interlocutors of the training part
@@ -62,9 +60,7 @@ def read(
     for name in track(sorted(motions), "twh", quiet=quiet):
         own, match = files[name], _NAME.fullmatch(name)
         if match is None:
-            yield Dropped(
-                name, "the name is not SPLIT_YEAR_VERSION_NUMBER (as in trn_2023_v0_000_main-agent)"
-            )
+            yield Dropped(name, "the name is not SPLIT_YEAR_VERSION_NUMBER (as in trn_2023_v0_000_main-agent)")
             continue
         if match["side"] == "interloctr":
             others += 1
@@ -126,9 +122,7 @@ def read_tsv(path: Path, *, seconds: float) -> tuple[Word, ...]:
         try:
             entries.append((text, float(start), float(end)))
         except ValueError:
-            raise UserError(
-                f"{path}, line {number}: expected start, end and text with tabs between"
-            ) from None
+            raise UserError(f"{path}, line {number}: expected start, end and text with tabs between") from None
     return words_within(entries, seconds)
 
 

@@ -23,9 +23,7 @@ SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
 TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Speech clips; a tenth of the speakers each is kept for validation and for test, by a stable hash.
 
     Raises:
@@ -38,11 +36,7 @@ def read(
             rows = {row["file"]: row for row in csv.DictReader(file)}
     files = sorted(folder.rglob("*"))
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
-    texts = {
-        (path.with_suffix(""), path.suffix.lower()): path
-        for path in files
-        if path.suffix.lower() in TRANSCRIPTS
-    }
+    texts = {(path.with_suffix(""), path.suffix.lower()): path for path in files if path.suffix.lower() in TRANSCRIPTS}
     if not paths:
         raise UserError(f"{folder} holds no sound files ({', '.join(SUFFIXES)})")
     for path in track(paths[:limit], "speech", quiet=quiet):

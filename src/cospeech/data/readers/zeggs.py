@@ -30,16 +30,18 @@ CREDIT = "ZeroEGGS (Ghorbani et al., Computer Graphics Forum 2023)"
 
 SPEAKER = "zeggs"  # one actress, who has no name in the corpus
 STYLES = {
-    "Neutral": "neutral", "Angry": "anger", "Happy": "joy", "Sad": "sadness", "Scared": "fear",
+    "Neutral": "neutral",
+    "Angry": "anger",
+    "Happy": "joy",
+    "Sad": "sadness",
+    "Scared": "fear",
     "Laughing": "amusement",
-}  # fmt: skip
+}
 
 _NAME = re.compile(r"(?P<take>\d+_(?P<style>[A-Za-z]+)_\d+)(?P<mirror>_mirror)?(?P<cut>_x_\d+_\d+)?")
 
 
-def read(
-    folder: str | Path, *, limit: int | None = None, quiet: bool = False
-) -> Iterator[GestureClip | Dropped]:
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
     """Clips of speech and motion, upright and facing +z, fingers as they were recorded.
 
     The style, told by the name, is ``motion.extra["style"]``; six of them are emotions, the others have
@@ -110,7 +112,5 @@ def _held_out(folder: Path) -> dict[str, bool]:
     with open(tables[0], newline="", encoding="utf-8-sig") as file:
         rows = list(csv.DictReader(file))
     if rows and not {"anim_bvh", "validation"} <= rows[0].keys():
-        raise UserError(
-            f"{tables[0]} must have the columns anim_bvh and validation; got {', '.join(rows[0])}"
-        )
+        raise UserError(f"{tables[0]} must have the columns anim_bvh and validation; got {', '.join(rows[0])}")
     return {Path(row["anim_bvh"].strip()).stem: row["validation"].strip().upper() == "TRUE" for row in rows}

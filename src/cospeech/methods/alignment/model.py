@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UserError
-from ..model_folder import Graph, ModelFolder, judge_folder
+from ..model_folder import Graph, ModelFolder, evaluator_folder
 
 METHOD = "alignment"
 RETRIEVAL = "retrieval"  # ExGes: the same graphs, trained otherwise (methods/exges/retrieval_network.py)
@@ -31,9 +31,7 @@ class Aligned:
             if not isinstance(config, dict) or not isinstance(config.get(key), int) or config[key] < least:
                 raise UserError(f"{path} lacks the whole number config.{key}; export the model again")
         self.features, self.words, self.channels = config["features"], config["words"], config["channels"]
-        self.embedding, self.width, self.downsample = (
-            config["embedding"], config["width"], config["downsample"]
-        )  # fmt: skip
+        self.embedding, self.width, self.downsample = (config["embedding"], config["width"], config["downsample"])
         # E' of a retrieval model, whose frames are keys of length one; 0 of an alignment.
         self.fine: int = config.get("fine", 0) if folder.config["method"] == RETRIEVAL else 0
         self.name: str = folder.config.get("name", folder.folder.name)
@@ -103,4 +101,4 @@ def load_aligned(name: str | Path = METHOD) -> Aligned:
     Raises:
         UserError: there is none, it is broken, or it is a model of something else.
     """
-    return Aligned(judge_folder(name, METHOD, RETRIEVAL))
+    return Aligned(evaluator_folder(name, METHOD, RETRIEVAL))

@@ -3,7 +3,7 @@
 Contextual Gesture, section 3.1, equation 1 and appendix D. Speech and gesture are embedded in one space,
 where a speech lies near the gesture that goes with it. The paper trains one pair of encoders for the
 body and one for the face; an ``Alignment`` is one such pair. Which channels it sees is a matter of the
-store's space (``motion.representation``).
+dataset's space (``motion.representation``).
 """
 
 from __future__ import annotations
@@ -110,9 +110,8 @@ class GestureContent(nn.Module):
     pace: Tensor
 
     def __init__(
-        self, config: AlignConfig, mean: Tensor | None = None, std: Tensor | None = None,
-        pace: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self, config: AlignConfig, mean: Tensor | None = None, std: Tensor | None = None, pace: Tensor | None = None
+    ) -> None:
         """mean, std: [C] of coded motion; pace: [] usual change of a normalised channel in a frame."""
         super().__init__()
         c = config.channels
@@ -141,9 +140,8 @@ class Alignment(nn.Module):
     """Both encoders of the body (or of the face, see above) and their loss."""
 
     def __init__(
-        self, config: AlignConfig, mean: Tensor | None = None, std: Tensor | None = None,
-        pace: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self, config: AlignConfig, mean: Tensor | None = None, std: Tensor | None = None, pace: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         self.speech = SpeechContent(config)
@@ -164,9 +162,13 @@ class Alignment(nn.Module):
             speech = self.speech(features, words)[1].float()
         gesture = self.gesture(batch["motion"])[1].float()
         loss = info_nce(
-            speech, gesture, temperature=c.temperature, shuffled=shuffled, weight=c.chronological_weight,
+            speech,
+            gesture,
+            temperature=c.temperature,
+            shuffled=shuffled,
+            weight=c.chronological_weight,
             same=batch.get("same"),
-        )  # fmt: skip
+        )
         with torch.no_grad():
             near = cosines(speech, gesture)
             right = near.argmax(1) == torch.arange(size, device=near.device)

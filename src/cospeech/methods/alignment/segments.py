@@ -30,9 +30,7 @@ def segments(features: np.ndarray) -> list[slice]:
     return [slice(start, end) for start, end in zip(cuts, [*cuts[1:], frames], strict=True)]
 
 
-def other_order(
-    count: int, rng: np.random.Generator, given: tuple[int, ...] | None = None
-) -> tuple[int, ...]:
+def other_order(count: int, rng: np.random.Generator, given: tuple[int, ...] | None = None) -> tuple[int, ...]:
     """An order of ``count`` (two or more) segments that is not the one given, nor the true one if None."""
     given = tuple(range(count)) if given is None else given
     while True:

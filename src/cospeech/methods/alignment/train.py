@@ -1,4 +1,4 @@
-"""Training the chronological speech-gesture alignment on a store, and its export.
+"""Training the chronological speech-gesture alignment on a dataset, and its export.
 
 Contextual Gesture, section 3.1 and appendix F (retrieval). See ``methods/alignment/network.py``.
 """
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Item, Store
+from ...data.dataset import GestureDataset, Sample
 from ...motion.codec import Codec
 from ...speech.encoders.settings import WORDS
 from ...speech.layout import LAYOUT
@@ -44,39 +44,48 @@ class AlignmentWindows:
     """
 
     def __init__(
-        self, store: Store, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
-        batch_size: int = 64, seed: int = 0, cut: float = 0.0, augment: bool = False, part: str = "body",
-    ) -> None:  # fmt: skip
+        self,
+        dataset: GestureDataset,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        window: int = WINDOW,
+        batch_size: int = 64,
+        seed: int = 0,
+        cut: float = 0.0,
+        augment: bool = False,
+        part: str = "body",
+    ) -> None:
         """Prepare to draw.
 
         Args:
-            part: of the store's space, whose motion is seen: body or face.
+            part: of the dataset's space, whose motion is seen: body or face.
             cut: share of the samples whose speech and gesture are both put in one other order first. They
                 still belong together, so that to hear a cut is not to know what is wrong. [D]
             augment: mirror motion, and turn every channel by a small constant a window.
 
         Raises:
-            UserError: the store has no two recordings that are long enough, or no such part.
+            UserError: the dataset has no two recordings that are long enough, or no such part.
         """
-        self.store, self.window, self.batch_size, self.seed = store, window, batch_size, seed
-        self.cut, self.augment, self.codec = cut, augment, store.space.part(part)
-        self.features, self.words = input_sizes(store)
-        self.items = [i for i in store.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
-        self.voices: dict[str, dict[str, list[Item]]] = {}  # voice -> recording -> its items
+        self.dataset, self.window, self.batch_size, self.seed = dataset, window, batch_size, seed
+        self.cut, self.augment, self.codec = cut, augment, dataset.representation.part(part)
+        self.features, self.words = input_sizes(dataset)
+        self.items = [i for i in dataset.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
+        self.voices: dict[str, dict[str, list[Sample]]] = {}  # voice -> recording -> its items
         for item in self.items:
             self.voices.setdefault(voice_of(item), {}).setdefault(recording_of(item), []).append(item)
-        self.last: list[Item] = []  # of the batch that was made last
+        self.last: list[Sample] = []  # of the batch that was made last
         self.recordings = sum(len(recordings) for recordings in self.voices.values())
         if self.recordings < 2:
             raise UserError(
-                f"the store has {self.recordings} recordings of speech with motion of {window / 30:.1f} s or "
+                f"the dataset has {self.recordings} recordings of speech with motion of {window / 30:.1f} "
+                f"s or "
                 f"longer in {', '.join(splits)} and two are needed; prepare more, or name other splits"
             )
 
     def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """mean [C], std [C] and pace [] of the motion, of some of the items."""
         some = self.items[:: max(1, len(self.items) // 200)]
-        motions = [self.store.motion(item, part=self.codec.part) for item in some]
+        motions = [self.dataset.motion(item, part=self.codec.part) for item in some]
         motions += [self.codec.mirror(motion) for motion in motions]
         stacked = np.concatenate(motions)
         # One scale a part, so that no joint that hardly moves is blown up.
@@ -89,14 +98,14 @@ class AlignmentWindows:
 
     def __call__(self, step: int, place: Place) -> Batch:
         """features [B, T, F], motion [B, T, C], shuffled [B, T, F], same [B, B]; words and shuffled_words
-        [B, T, W] if the store has any."""
+        [B, T, W] if the dataset has any."""
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
         rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
         self.last = [item for item, _ in rows]
         features, motions, shuffled = [], [], []
         for item, start in rows:
-            speech = self.store.inputs(item, start, start + self.window)
-            motion = self.store.motion(item, start, start + self.window, part=self.codec.part)
+            speech = self.dataset.inputs(item, start, start + self.window)
+            motion = self.dataset.motion(item, start, start + self.window, part=self.codec.part)
             if self.augment:
                 if rng.random() < 0.5:
                     motion = self.codec.mirror(motion)
@@ -116,24 +125,22 @@ class AlignmentWindows:
                 batch[name], batch[own] = batch[name].split((self.features, self.words), -1)
         return {**batch, "same": torch.tensor([[bool(a & b) for b in sources] for a in sources])}
 
-    def _drawn(
-        self, size: int, rng: np.random.Generator
-    ) -> tuple[list[tuple[Item, int]], list[frozenset[str]]]:
+    def _drawn(self, size: int, rng: np.random.Generator) -> tuple[list[tuple[Sample, int]], list[frozenset[str]]]:
         """Items and first frames of a batch, and the clips that their motion is made of."""
-        rows: list[tuple[Item, int]] = []
+        rows: list[tuple[Sample, int]] = []
         sources: list[frozenset[str]] = []
         used: set[str] = set()
         size = min(size, self.recordings)
         left = {voice: list(recordings) for voice, recordings in self.voices.items()}
         while len(rows) < size:
             for voice in rng.permutation(sorted(left)):
-                best: tuple[float, Item, int] | None = None
+                best: tuple[float, Sample, int] | None = None
                 for _ in range(TRIES):  # what shares no motion and is speech, if it can be had
                     recording = left[voice][int(rng.integers(len(left[voice])))]
                     choice = self.voices[voice][recording]
                     item = choice[int(rng.integers(len(choice)))]
                     start = int(rng.integers(item.frames - self.window + 1))
-                    spoken = self.store.features(item, start, start + self.window)[:, LAYOUT["speech"]].mean()
+                    spoken = self.dataset.features(item, start, start + self.window)[:, LAYOUT["speech"]].mean()
                     badness = 2.0 * bool(sources_of(item) & used) + float(spoken < SPOKEN)
                     if best is None or badness < best[0]:
                         best = (badness, item, start)
@@ -150,56 +157,67 @@ class AlignmentWindows:
         return rows, sources
 
 
-def input_sizes(store: Store) -> tuple[int, int]:
-    """Columns of sound (features, and a speech encoder's) and of words in what a store has of speech."""
-    columns = {name: part.stop - part.start for name, part in store.slices.items()}
+def input_sizes(dataset: GestureDataset) -> tuple[int, int]:
+    """Columns of sound (features, and a speech encoder's) and of words in what a dataset has of speech."""
+    columns = {name: part.stop - part.start for name, part in dataset.slices.items()}
     words = columns.pop(WORDS, 0)
     return sum(columns.values()), words
 
 
-def voice_of(item: Item) -> str:
-    """Who speaks: of a made pair the voice, of a recorded one the speaker."""
+def voice_of(item: Sample) -> str:
+    """Who speaks: of a synthetic pair the voice, of a recorded one the speaker."""
     return str(item.info.get("voice", item.speaker))
 
 
-def recording_of(item: Item) -> str:
-    """The recording that is spoken; made pairs have several partners for each ("recording#number")."""
+def recording_of(item: Sample) -> str:
+    """The recording that is spoken; synthetic pairs have several partners for each ("recording#number")."""
     return item.id.rsplit("#", 1)[0]
 
 
-def sources_of(item: Item) -> frozenset[str]:
+def sources_of(item: Sample) -> frozenset[str]:
     """Clips that the motion is made of, mirrored ("~") or not."""
     return frozenset(str(name).rstrip("~") for name in item.info.get("sources", [item.id]))
 
 
 def fit_alignment(
-    store: Store, folder: str | Path, *, config: AlignConfig | None = None,
-    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
-    cut: float = 0.5, part: str = "body",
-) -> Alignment:  # fmt: skip
+    dataset: GestureDataset,
+    folder: str | Path,
+    *,
+    config: AlignConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    held_out: str = "val",
+    cut: float = 0.5,
+    part: str = "body",
+) -> Alignment:
     """Train the encoders of speech and of a part, body or face; continues a run found in ``folder``.
 
     Args:
-        part: of the store's space.
+        part: of the dataset's space.
         cut: see ``AlignmentWindows``; the paper has 0.
 
     Raises:
         UserError: too little speech with motion, no such part, or a run of other sizes in the folder.
     """
-    config, training, codec = config or AlignConfig(), training or TrainConfig(), store.space.part(part)
-    sound, words = input_sizes(store)
+    config, training, codec = (config or AlignConfig(), training or TrainConfig(), dataset.representation.part(part))
+    sound, words = input_sizes(dataset)
     config = replace(config, features=sound, words=words, channels=codec.channels, seen=codec.seen)
     windows = AlignmentWindows(
-        store, splits=splits, batch_size=training.batch_size, seed=training.seed,
-        cut=cut if config.chronological else 0.0, augment=True, part=part,
-    )  # fmt: skip
+        dataset,
+        splits=splits,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        cut=cut if config.chronological else 0.0,
+        augment=True,
+        part=part,
+    )
     torch.manual_seed(training.seed)
     model = Alignment(config, *windows.statistics())
     judged = None
     try:
         if held_out not in splits:
             judged = {
-                name: AlignmentWindows(store, splits=(held_out,), batch_size=32, seed=1, cut=share, part=part)
+                name: AlignmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, cut=share, part=part)
                 for name, share in (("true", 0.0), ("cut", 1.0))
             }
     except UserError:  # nothing is held out: train without figures
@@ -212,11 +230,23 @@ def fit_alignment(
         return alignment_quality(network, batches, [judged["cut"](step, Place()) for step in range(8)])
 
     fit(
-        model, alignment_loss, windows, folder, training, validate=validate if judged else None,
-        describe={"method": METHOD, "config": asdict(config), "splits": list(splits), "cut": cut,
-                  "made_pairs": store.header.get("made_pairs", False), "store": store.fingerprint,
-                  "encoders": store.header.get("encoders", {}), **described_part(store, part)},
-    )  # fmt: skip
+        model,
+        alignment_loss,
+        windows,
+        folder,
+        training,
+        validate=validate if judged else None,
+        describe={
+            "method": METHOD,
+            "config": asdict(config),
+            "splits": list(splits),
+            "cut": cut,
+            "made_pairs": dataset.header.get("made_pairs", False),
+            "store": dataset.fingerprint,
+            "encoders": dataset.header.get("encoders", {}),
+            **described_part(dataset, part),
+        },
+    )
     return model
 
 
@@ -292,14 +322,18 @@ def export_sides(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig, out:
         example = [torch.zeros(1, 8 * sizes.downsample, columns) for columns in inputs.values()]
         dynamic = {label: {1: "frames"} for label in inputs}
         export_graph(
-            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{name}.onnx", store="int8"
+            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{name}.onnx", weight_format="int8"
         )
 
 
 def export_alignment(
-    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
 
     Raises:
@@ -316,12 +350,21 @@ def export_alignment(
     if described.get("part", "body") != "body" or config.channels != Codec().channels:
         written = {"space": described["space"]}
     text = {
-        "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
-        "config": asdict(config), "part": described.get("part", "body"), **written, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": described["made_pairs"],
-        "store": described["store"], "encoders": described.get("encoders", {}),
-        "credits": credits or [], "results": results or {},
-    }  # fmt: skip
+        "format": 1,
+        "method": METHOD,
+        "name": name or out.name,
+        "package_version": __version__,
+        "config": asdict(config),
+        "part": described.get("part", "body"),
+        **written,
+        "fps": 30,
+        "trained_on": described["splits"],
+        "made_pairs": described["made_pairs"],
+        "store": described["store"],
+        "encoders": described.get("encoders", {}),
+        "credits": credits or [],
+        "results": results or {},
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out

@@ -12,9 +12,9 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
-from ...motion.representation import space
+from ...motion.representation import representation
 from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
 from ...training.loop import saved_run
@@ -57,9 +57,8 @@ class TorchNetworks:
 
     @torch.no_grad()
     def rest(
-        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
-        condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray, condition: Condition
+    ) -> np.ndarray:
         assert self.generator.latent is not None
         inputs = (torch.from_numpy(codes), torch.from_numpy(known), torch.from_numpy(given))
         return self.generator.latent(*inputs, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
@@ -129,7 +128,7 @@ def load_run(folder: str | Path) -> tuple[Tokenizer | Generator, dict[str, Any]]
 def export_contextual(
     tokenizer_run: str | Path,
     generator_run: str | Path,
-    store: Store,
+    dataset: GestureDataset,
     out: str | Path,
     *,
     name: str = "contextual",
@@ -142,7 +141,7 @@ def export_contextual(
 ) -> Path:
     """Write a model folder from two finished runs.
 
-    The store gives every style's rest pose.
+    The dataset gives every style's rest pose.
 
     Args:
         weights: how they are kept: "int8" (those of the fitted linear maps and the codebooks as float16),
@@ -150,72 +149,87 @@ def export_contextual(
         face: the runs of the face's tokenizer and generator; its graphs go into the folder ``face``.
     Raises:
         UserError: ``weights`` is none of these, a run is not finished or of another part or space than the
-            store's, or the store lacks a style's motion.
+            dataset's, or the dataset lacks a style's motion.
     """
     from ... import __version__
 
     if weights not in WEIGHTS:
         raise UserError(f"weights are kept as {', '.join(WEIGHTS)}; got {weights!r}")
     out = Path(out)
-    tokenizer, generator, described = _part(tokenizer_run, generator_run, store, "body", weights)
-    sizes = _write_part(tokenizer, generator, store, described["styles"], out, weights)
+    tokenizer, generator, described = _part(tokenizer_run, generator_run, dataset, "body", weights)
+    sizes = _write_part(tokenizer, generator, dataset, described["styles"], out, weights)
     styles: list[str] = described["styles"]
     more: dict[str, Any] = {}
     if face is not None:
-        own, other, learned = _part(*face, store, "face", weights)
+        own, other, learned = _part(*face, dataset, "face", weights)
         if learned["styles"] != styles:
             raise UserError("body and face were trained on other speakers; train both on the same splits")
-        more["face"] = {"config": _write_part(own, other, store, styles, out / "face", weights, part="face")}
-    if store.space.name != "body":
-        parts = store.space.names if face is not None else ("body",)
-        name_of = "body" if store.space.name == "smplx" and face is None else store.space.name
-        more["space"] = space(name_of, parts).describe()
-    if store.space.name == "points":
-        more["places"] = {style: _place(store, style) for style in styles}
+        more["face"] = {"config": _write_part(own, other, dataset, styles, out / "face", weights, part="face")}
+    if dataset.representation.name != "body":
+        parts = dataset.representation.names if face is not None else ("body",)
+        name_of = "body" if dataset.representation.name == "smplx" and face is None else dataset.representation.name
+        more["space"] = representation(name_of, parts).describe()
+    if dataset.representation.name == "points":
+        more["places"] = {style: _place(dataset, style) for style in styles}
     else:
         more["codec"] = {"body": list(Codec().body), "hands": list(Codec().hands)}
     text = {
-        "format": 1, "method": "contextual", "name": name, "package_version": __version__,
-        "config": sizes, "styles": styles, "default_speaker": default_speaker or styles[0],
-        **more, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
+        "format": 1,
+        "method": "contextual",
+        "name": name,
+        "package_version": __version__,
+        "config": sizes,
+        "styles": styles,
+        "default_speaker": default_speaker or styles[0],
+        **more,
+        "fps": 30,
+        "trained_on": described["splits"],
+        "made_pairs": dataset.header.get("made_pairs", False),
         "encoders": described.get("encoders", {}),
-        "credits": credits or [], "sampling": {"window": generator.config.window, **(sampling or {})},
+        "credits": credits or [],
+        "sampling": {"window": generator.config.window, **(sampling or {})},
         "results": results or {},
-    }  # fmt: skip
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out
 
 
 def _part(
-    tokenizer_run: str | Path, generator_run: str | Path, store: Store, part: str, weights: str
+    tokenizer_run: str | Path, generator_run: str | Path, dataset: GestureDataset, part: str, weights: str
 ) -> tuple[Tokenizer, Generator, dict[str, Any]]:
     """Networks of a part, rounded, and the generator's description."""
     tokenizer, _ = load_run(tokenizer_run)
     generator, described = load_run(generator_run)
     assert isinstance(tokenizer, Tokenizer)
     assert isinstance(generator, Generator)
-    channels = store.space.part(part).channels
+    channels = dataset.representation.part(part).channels
     if tokenizer.config.channels != channels:
         raise UserError(
-            f"{tokenizer_run} is of {tokenizer.config.channels} channels and the store has {channels}; name "
-            "the store that it was trained on"
+            f"{tokenizer_run} is of {tokenizer.config.channels} channels and the dataset has {channels}; "
+            f"name "
+            "the dataset that it was trained on"
         )
     round_for_export(tokenizer, generator, weights)
     return tokenizer, generator, described
 
 
-def _place(store: Store, style: str) -> list[float]:
+def _place(dataset: GestureDataset, style: str) -> list[float]:
     """Where a speaker usually is in the picture: x, y and width of the shoulders in pixels."""
-    places = [item.info["place"] for item in store if item.speaker == style]
+    places = [item.info["place"] for item in dataset if item.speaker == style]
     return [round(float(value), 2) for value in np.median(places, axis=0)]
 
 
 def _write_part(
-    tokenizer: Tokenizer, generator: Generator, store: Store, styles: list[str], out: Path, weights: str, *,
+    tokenizer: Tokenizer,
+    generator: Generator,
+    dataset: GestureDataset,
+    styles: list[str],
+    out: Path,
+    weights: str,
+    *,
     part: str = "body",
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Write graphs, code books and rest poses of a part; returns what config.json says of its sizes."""
     out.mkdir(parents=True, exist_ok=True)
     config, width = generator.config, generator.config.width
@@ -228,42 +242,76 @@ def _write_part(
     pair = {name: {0: "batch"} for name in ("emotion", "style", "intensity")}
     heard = {"features": config.features} | ({"words": config.words} if config.words else {})
     export_graph(
-        generator.speech, [torch.zeros(1, frames, columns) for columns in heard.values()], list(heard),
-        ["speech"], {label: {1: "frames"} for label in heard}, out / "speech.onnx", store=weights,
-    )  # fmt: skip
+        generator.speech,
+        [torch.zeros(1, frames, columns) for columns in heard.values()],
+        list(heard),
+        ["speech"],
+        {label: {1: "frames"} for label in heard},
+        out / "speech.onnx",
+        weight_format=weights,
+    )
     conditions = ["speech", "emotion", "style", "intensity"]
     if generator.masked is not None:
         export_graph(
-            generator.masked, (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
-            ["codes", *conditions], ["logits"], {"codes": sequence, "speech": sequence, **pair},
-            out / "masked.onnx", store=weights,
-        )  # fmt: skip
+            generator.masked,
+            (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
+            ["codes", *conditions],
+            ["logits"],
+            {"codes": sequence, "speech": sequence, **pair},
+            out / "masked.onnx",
+            weight_format=weights,
+        )
     inside = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
     if generator.residual is not None:
         del inside["known"], inside["given"]
         export_graph(
-            generator.residual, (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
-            ["codes", "layer", *conditions], ["logits"], inside, out / "residual.onnx", store=weights,
-        )  # fmt: skip
+            generator.residual,
+            (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
+            ["codes", "layer", *conditions],
+            ["logits"],
+            inside,
+            out / "residual.onnx",
+            weight_format=weights,
+        )
     elif generator.latent is not None:
         known = torch.zeros(1, tokens, tokenizer.config.latent)
         export_graph(
-            generator.latent, (codes[..., 0], known, torch.zeros(1, tokens), speech[:1], *one),
-            ["codes", "known", "given", *conditions], ["latent"], inside, out / "residual.onnx",
-            store=weights,
-        )  # fmt: skip
+            generator.latent,
+            (codes[..., 0], known, torch.zeros(1, tokens), speech[:1], *one),
+            ["codes", "known", "given", *conditions],
+            ["latent"],
+            inside,
+            out / "residual.onnx",
+            weight_format=weights,
+        )
     latent = torch.zeros(1, tokens, tokenizer.config.latent)
-    export_graph(_Decoder(tokenizer), (latent,), ["latent"], ["motion"], {"latent": {1: "tokens"}},
-                 out / "decoder.onnx", store=weights)  # fmt: skip
+    export_graph(
+        _Decoder(tokenizer),
+        (latent,),
+        ["latent"],
+        ["motion"],
+        {"latent": {1: "tokens"}},
+        out / "decoder.onnx",
+        weight_format=weights,
+    )
     motion = torch.zeros(1, frames, tokenizer.config.channels)
-    export_graph(_Encoder(tokenizer), (motion,), ["motion"], ["latent"], {"motion": {1: "frames"}},
-                 out / "encoder.onnx", store=weights)  # fmt: skip
+    export_graph(
+        _Encoder(tokenizer),
+        (motion,),
+        ["motion"],
+        ["latent"],
+        {"motion": {1: "frames"}},
+        out / "encoder.onnx",
+        weight_format=weights,
+    )
     _write_codebooks(tokenizer, out, np.float32 if weights == "float32" else np.float16)
-    _write_rest(tokenizer, store, styles, out, part=part)
+    _write_rest(tokenizer, dataset, styles, out, part=part)
     return {
         **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "words")},
-        "width": config.width, "quantised": config.quantised, "residual": _kind(generator),
-    }  # fmt: skip
+        "width": config.width,
+        "quantised": config.quantised,
+        "residual": _kind(generator),
+    }
 
 
 def _write_codebooks(tokenizer: Tokenizer, out: Path, kept: type[np.floating[Any]]) -> None:
@@ -295,13 +343,13 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = 
 
 
 def _write_rest(
-    tokenizer: Tokenizer, store: Store, styles: list[str], out: Path, *, part: str = "body"
+    tokenizer: Tokenizer, dataset: GestureDataset, styles: list[str], out: Path, *, part: str = "body"
 ) -> None:
     """Every style's rest pose as tokens."""
     from safetensors.numpy import save_file
 
     rest = {}
-    for style, pose in rest_poses(store, styles, part=part).items():
+    for style, pose in rest_poses(dataset, styles, part=part).items():
         still = np.repeat(pose[None], 24, 0)
         with torch.no_grad():
             codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
@@ -311,23 +359,23 @@ def _write_rest(
         save_file(rest, path)
 
 
-def rest_poses(store: Store, styles: list[str], *, part: str = "body") -> dict[str, np.ndarray]:
+def rest_poses(dataset: GestureDataset, styles: list[str], *, part: str = "body") -> dict[str, np.ndarray]:
     """Coded pose [C] of every style's rest: the calmest one (``parts.restlessness``) of a part.
 
     Raises:
-        UserError: the store has no motion of a style.
+        UserError: the dataset has no motion of a style.
     """
-    codec, rest, length, stride = store.space.part(part), {}, 20, 10
+    codec, rest, length, stride = dataset.representation.part(part), {}, 20, 10
     for style in styles:
         best: tuple[float, np.ndarray] | None = None
-        for item in store.select(kind=("motion", "pair")):
+        for item in dataset.select(kind=("motion", "pair")):
             if item.speaker != style or item.frames < 30:
                 continue
-            coded = store.motion(item, part=part)
+            coded = dataset.motion(item, part=part)
             scores = restlessness(codec, coded, length=length, stride=stride)
             if best is None or scores.min() < best[0]:
                 best = (float(scores.min()), coded[stride * int(scores.argmin()) + length // 2])
         if best is None:
-            raise UserError(f"the store has no motion of {style!r}, so its rest pose cannot be taken")
+            raise UserError(f"the dataset has no motion of {style!r}, so its rest pose cannot be taken")
         rest[style] = np.ascontiguousarray(best[1], dtype=np.float32)
     return rest

@@ -63,9 +63,8 @@ class OnnxNetworks:
         return self._residual(codes, number, speech, condition.emotion, condition.style, condition.intensity)  # type: ignore[no-any-return]
 
     def rest(
-        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
-        condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray, condition: Condition
+    ) -> np.ndarray:
         return self._residual(  # type: ignore[no-any-return]
             codes, known, given, speech, condition.emotion, condition.style, condition.intensity
         )
@@ -100,16 +99,19 @@ def rest_tokens(folder: ModelFolder, speakers: tuple[str, ...]) -> dict[str, np.
     missing = [name for name in speakers if name not in rest]
     if missing:
         raise UserError(
-            f"model folder {folder.folder} lacks the rest pose of {', '.join(missing)}; "
-            "export the model again"
+            f"model folder {folder.folder} lacks the rest pose of {', '.join(missing)}; export the model again"
         )
     return rest
 
 
 def coded_motion(
-    networks: OnnxNetworks, features: np.ndarray, condition: Condition, rng: np.random.Generator,
-    settings: ContextualSampling, ends: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray:  # fmt: skip
+    networks: OnnxNetworks,
+    features: np.ndarray,
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+    ends: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray:
     """Coded motion [T, C] as long as the features [T, F], between two given tokens [K]."""
     step = networks.downsample
     frames = len(features)

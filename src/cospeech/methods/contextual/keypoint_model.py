@@ -34,13 +34,12 @@ class ContextualPoints:
         """Raises UserError if config.json lacks where its speakers are in the picture."""
         self._model = model
         self.name, self.config, self.speakers = model.name, model.config, model.speakers
-        self.space = model.space
+        self.representation = model.representation
         places = model.config.get("places", {})
         lacking = [name for name in self.speakers if np.shape(places.get(name)) != (3,)]
         if lacking:
             raise UserError(
-                f"config.json of {self.name} lacks the place of {', '.join(lacking)} (places); "
-                "export the model again"
+                f"config.json of {self.name} lacks the place of {', '.join(lacking)} (places); export the model again"
             )
         self._places = {name: Place(*map(float, places[name])) for name in self.speakers}
 
@@ -72,9 +71,14 @@ class ContextualPoints:
         if speaker is None and speech.speaker in self.speakers:
             speaker = speech.speaker
         return self.from_features(
-            self._model.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
-            seed=seed, face=face, sampling=sampling,
-        )  # fmt: skip
+            self._model.inputs(speech, speech.frames),
+            emotion=emotion,
+            intensity=intensity,
+            speaker=speaker,
+            seed=seed,
+            face=face,
+            sampling=sampling,
+        )
 
     def from_features(
         self,
@@ -144,10 +148,16 @@ class ContextualPoints:
         settings = replace(sampling or model.sampling, rhythm=False)  # a warp of a body's joints
         codec, place = PointCodec("body"), Place.of(motion.points[:, chosen])
         coded = resample_spans(
-            model.networks, codec.encode(place.normalised(motion.points[:, chosen])),
-            model.inputs(speech, len(motion)), frames, condition, generator(seed), settings, rest,
+            model.networks,
+            codec.encode(place.normalised(motion.points[:, chosen])),
+            model.inputs(speech, len(motion)),
+            frames,
+            condition,
+            generator(seed),
+            settings,
+            rest,
             ends=(REST_START, REST_END),
-        )  # fmt: skip
+        )
         share = span_weights(frames, len(motion), FPS)[:, None, None]
         points, new = motion.points.copy(), place.pixels(codec.decode(coded))
         old = points[:, chosen]
@@ -156,6 +166,4 @@ class ContextualPoints:
 
 
 def _no_body(what: str) -> NoReturn:
-    raise UserError(
-        f"this model makes points in a picture, and {what} needs a body; leave it out, or use another"
-    )
+    raise UserError(f"this model makes points in a picture, and {what} needs a body; leave it out, or use another")

@@ -17,20 +17,12 @@ from ...motion.motion import Motion
 from ...motion.procedural.face import face_from_speech
 from ...motion.procedural.idle import add_idle
 from ...motion.procedural.posture import stand
-from ...motion.representation import read_space
+from ...motion.representation import read_representation
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...sampling.masked import MaskedSampling
 from ...speech.encoders.inputs import SpeechInputs
 from ...speech.speech import Speech
-from ..conditioning import (
-    check_intensity,
-    check_length,
-    emotion_weights,
-    generator,
-    strongest,
-    style_weights,
-    wished,
-)
+from ..conditioning import check_intensity, check_length, emotion_weights, generator, strongest, style_weights, wished
 from ..editing import facing_front, in_place, onto, pose_tokens, resample_spans, without_origin
 from ..model_folder import ModelFolder, check_gesturing, check_sizes
 from ..postprocessing import embodied, on_the_beat
@@ -43,10 +35,26 @@ if TYPE_CHECKING:
 
 # What config.json of a model folder may hold.
 KEYS = {
-    "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "trained_on", "made_pairs", "credits", "sampling", "calibration", "results", "encoders",
-    "space", "face", "places",
-}  # fmt: skip
+    "format",
+    "method",
+    "name",
+    "package_version",
+    "config",
+    "styles",
+    "default_speaker",
+    "codec",
+    "fps",
+    "trained_on",
+    "made_pairs",
+    "credits",
+    "sampling",
+    "calibration",
+    "results",
+    "encoders",
+    "space",
+    "face",
+    "places",
+}
 SIZES = ("codes", "layers", "downsample")  # whole numbers of its entry config
 
 
@@ -57,7 +65,7 @@ def open_model(folder: ModelFolder) -> ContextualModel | ContextualPoints:
         UserError: config.json lacks what is needed.
     """
     model = ContextualModel(folder)
-    if model.space.name != "points":
+    if model.representation.name != "points":
         return model
     from .keypoint_model import ContextualPoints
 
@@ -77,9 +85,9 @@ class ContextualModel:
         self.config = folder.config
         self.name: str = folder.config.get("name", folder.folder.name)
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
-        self.space = read_space(folder.config.get("space"), folder.folder / "config.json")
+        self.representation = read_representation(folder.config.get("space"), folder.folder / "config.json")
         self.networks = OnnxNetworks(folder)
-        self.face = _face(folder) if "face" in self.space.names else None
+        self.face = _face(folder) if "face" in self.representation.names else None
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
         self._folder = folder
         # What has to be asked of a style so that it comes out as lively as its speaker: log intensity.
@@ -119,15 +127,21 @@ class ContextualModel:
         """
         emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
-            self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
-            seated=seated, seed=seed, face=face, start_pose=start_pose, end_pose=end_pose, sampling=sampling,
-        )  # fmt: skip
+            self.inputs(speech, speech.frames),
+            emotion=emotion,
+            intensity=intensity,
+            speaker=speaker,
+            seated=seated,
+            seed=seed,
+            face=face,
+            start_pose=start_pose,
+            end_pose=end_pose,
+            sampling=sampling,
+        )
         if not face:
             return motion
         felt = strongest(emotion_weights(emotion))
-        return motion.with_face(
-            face_from_speech(speech, seed=seed, emotion=felt, intensity=min(1.5, intensity))
-        )
+        return motion.with_face(face_from_speech(speech, seed=seed, emotion=felt, intensity=min(1.5, intensity)))
 
     def from_features(
         self,
@@ -145,15 +159,21 @@ class ContextualModel:
     ) -> Motion:
         """Gestures for speech features [T, F], T frames long, without a face made by rules; see ``generate``.
 
-        For speech whose sound is not at hand, such as that of a store.
+        For speech whose sound is not at hand, such as that of a dataset.
 
         Args:
             face: with the face that the model learned, if it did.
         """
         motion = self._gestures(
-            features, emotion, intensity, speaker, seated=seated, seed=seed, poses=(start_pose, end_pose),
+            features,
+            emotion,
+            intensity,
+            speaker,
+            seated=seated,
+            seed=seed,
+            poses=(start_pose, end_pose),
             settings=sampling or self.sampling,
-        )  # fmt: skip
+        )
         if self.face is None or not face:
             return motion
         condition, _ = self.condition(emotion, intensity, speaker)
@@ -161,9 +181,8 @@ class ContextualModel:
         return ExpressionCodec().decode(coded, motion)
 
     def learned_face(
-        self, features: np.ndarray, condition: Condition, speaker: str | None, seed: int,
-        settings: ContextualSampling,
-    ) -> np.ndarray:  # fmt: skip
+        self, features: np.ndarray, condition: Condition, speaker: str | None, seed: int, settings: ContextualSampling
+    ) -> np.ndarray:
         """Coded face [T, C]. Its dice are its own, so the body is that of the same model without a face.
 
         It is not warped in time as hands are (``sampling.rhythm``): lips keep to the sound.
@@ -171,15 +190,20 @@ class ContextualModel:
         assert self.face is not None
         folder, networks = self.face
         rest = rest_tokens(folder, self.speakers)[self.speaker(speaker)].astype(np.int64)[1]
-        return coded_motion(
-            networks, features, condition, np.random.default_rng([seed, 1]), settings, (rest, rest)
-        )
+        return coded_motion(networks, features, condition, np.random.default_rng([seed, 1]), settings, (rest, rest))
 
     def _gestures(
-        self, features: np.ndarray, emotion: str | Mapping[str, float] | None, intensity: float,
-        speaker: str | None, *, seated: bool, seed: int, poses: tuple[Motion | None, Motion | None],
+        self,
+        features: np.ndarray,
+        emotion: str | Mapping[str, float] | None,
+        intensity: float,
+        speaker: str | None,
+        *,
+        seated: bool,
+        seed: int,
+        poses: tuple[Motion | None, Motion | None],
         settings: ContextualSampling,
-    ) -> Motion:  # fmt: skip
+    ) -> Motion:
         """The body of ``from_features``."""
         start_pose, end_pose = poses
         condition, rest = self.condition(emotion, intensity, speaker)
@@ -223,9 +247,16 @@ class ContextualModel:
         coded = Codec().encode(in_place(motion))
         features = self.inputs(speech, len(coded))
         coded = resample_spans(
-            self.networks, coded, features, span_frames(spans, len(coded), FPS), condition, generator(seed),
-            sampling or self.sampling, rest, ends=(REST_START, REST_END),
-        )  # fmt: skip
+            self.networks,
+            coded,
+            features,
+            span_frames(spans, len(coded), FPS),
+            condition,
+            generator(seed),
+            sampling or self.sampling,
+            rest,
+            ends=(REST_START, REST_END),
+        )
         new = onto(stand(add_idle(Codec().decode(coded), features, seed=seed)), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
         mixed = blend(motion.rotations, new, weights, indices)
@@ -238,9 +269,10 @@ class ContextualModel:
         own = self.speaker(speaker)
         level = np.log(check_intensity(intensity)) + self._levels.get(own, 0.0)
         wishes = Condition(
-            emotion_weights(emotion)[None], style_weights(own, self.speakers)[None],
+            emotion_weights(emotion)[None],
+            style_weights(own, self.speakers)[None],
             np.array([[level, 1.0]], dtype=np.float32),
-        )  # fmt: skip
+        )
         return wishes, self._rest_tokens[own].astype(np.int64)[1]
 
     def speaker(self, speaker: str | None) -> str:
@@ -280,8 +312,6 @@ def _checked(folder: ModelFolder) -> ContextualSampling:
     settings = config.get("sampling", {})
     try:
         masked = MaskedSampling(**settings.get("masked", {}))
-        return ContextualSampling(
-            masked=masked, **{key: value for key, value in settings.items() if key != "masked"}
-        )
+        return ContextualSampling(masked=masked, **{key: value for key, value in settings.items() if key != "masked"})
     except (TypeError, AttributeError) as error:
         raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

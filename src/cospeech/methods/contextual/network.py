@@ -81,9 +81,7 @@ class SpeechEncoder(nn.Module):
     def begin_with(self, alignment: Alignment) -> None:
         """Take the weights of an alignment's speech encoder. Raises ValueError if its sizes differ."""
         known = {
-            name: value
-            for name, value in alignment.speech.state_dict().items()
-            if not name.startswith("encoder.head.")
+            name: value for name, value in alignment.speech.state_dict().items() if not name.startswith("encoder.head.")
         }
         own = self.content.state_dict()
         wrong = [n for n in own if n not in known or known[n].shape != own[n].shape]
@@ -116,9 +114,7 @@ class MaskedGenerator(nn.Module):
         self.tokens.weight[-1] = 0
         self.head.weight.copy_(spread * self.tokens.embedding_dim**-0.5)
 
-    def forward(
-        self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
-    ) -> Tensor:
+    def forward(self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
         """codes [B, N] with S for masked, speech [B, N, D] -> logits [B, N, S]."""
         x = self.tokens(codes)
         condition = self.condition(emotion, style, intensity)
@@ -178,9 +174,15 @@ class LatentGenerator(nn.Module):
         self.tokens.weight[:-1] = _spread(vectors, self.tokens.embedding_dim)
 
     def forward(
-        self, codes: Tensor, known: Tensor, given: Tensor, speech: Tensor, emotion: Tensor, style: Tensor,
+        self,
+        codes: Tensor,
+        known: Tensor,
+        given: Tensor,
+        speech: Tensor,
+        emotion: Tensor,
+        style: Tensor,
         intensity: Tensor,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """codes [B, N] of the first layer, known [B, N, D'] sums where given [B, N] is 1 -> [B, N, D']."""
         given = given[..., None].to(known.dtype)
         x = self.tokens(codes) + self.known(torch.cat([known * given, given], -1))
@@ -203,10 +205,16 @@ class Generator(nn.Module):
             raise ValueError("without a quantiser all is regressed, so the residual must be 'latent'")
         self.config = config
         sizes = AlignConfig(
-            features=config.features, words=config.words, width=config.speech_width,
-            hidden=config.speech_hidden, heads=config.speech_heads, depth=config.speech_depth, embedding=0,
-            downsample=config.downsample, dropout=config.dropout,
-        )  # fmt: skip
+            features=config.features,
+            words=config.words,
+            width=config.speech_width,
+            hidden=config.speech_hidden,
+            heads=config.speech_heads,
+            depth=config.speech_depth,
+            embedding=0,
+            downsample=config.downsample,
+            dropout=config.dropout,
+        )
         self.speech = SpeechEncoder(sizes, config.width)
         self.masked = MaskedGenerator(config) if config.quantised else None
         kind = config.residual if config.layers > 1 or not config.quantised else "none"
@@ -235,9 +243,7 @@ class Generator(nn.Module):
         if self.masked is not None:
             logits = self.masked(first, *condition).float()
             target = codes[..., 0].masked_fill(~asked, -100)
-            terms["masked"] = F.cross_entropy(
-                logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing
-            )
+            terms["masked"] = F.cross_entropy(logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing)
             with torch.no_grad():
                 right = (logits.argmax(-1) == codes[..., 0]) & asked
                 terms["accuracy"] = right.sum() / asked.sum().clamp_min(1)
@@ -255,9 +261,7 @@ class Generator(nn.Module):
             if c.quantised:
                 dice = torch.rand(codes.shape[:2], device=device)
                 wrong = (dice < c.wrong) & ~given if self.training else torch.zeros_like(given)
-                shown = torch.where(
-                    wrong, torch.randint(c.codes, codes.shape[:2], device=device), codes[..., 0]
-                )
+                shown = torch.where(wrong, torch.randint(c.codes, codes.shape[:2], device=device), codes[..., 0])
             else:
                 shown = torch.full_like(codes[..., 0], c.codes)
             made = self.latent(shown, rest, given, *condition).float()
@@ -280,9 +284,7 @@ def _spread(vectors: Tensor, width: int) -> Tensor:
 
 def _blocks(config: GeneratorConfig, depth: int) -> nn.ModuleList:
     return nn.ModuleList(
-        ConditionedBlock(
-            config.width, config.heads, hidden=config.hidden, dropout=config.dropout, fusion=config.fusion
-        )
+        ConditionedBlock(config.width, config.heads, hidden=config.hidden, dropout=config.dropout, fusion=config.fusion)
         for _ in range(depth)
     )
 

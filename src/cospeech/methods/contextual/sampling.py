@@ -33,9 +33,8 @@ class Networks(Protocol):
         ...
 
     def rest(
-        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray,
-        condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self, codes: np.ndarray, known: np.ndarray, given: np.ndarray, speech: np.ndarray, condition: Condition
+    ) -> np.ndarray:
         """First codes [B, N], known [B, N, D] where given [B, N] -> [B, N, D]; of the kind "latent"."""
         ...
 
@@ -118,9 +117,14 @@ def sample_tokens(
 
 
 def _fill(
-    networks: Networks, tokens: np.ndarray, latent: np.ndarray, speech: np.ndarray, condition: Condition,
-    rng: np.random.Generator, settings: ContextualSampling,
-) -> None:  # fmt: skip
+    networks: Networks,
+    tokens: np.ndarray,
+    latent: np.ndarray,
+    speech: np.ndarray,
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+) -> None:
     """Fill the open tokens [N, K] of a window and their latents [N, D], in place."""
     open_ = tokens[:, 0] < 0
     if networks.quantised:
@@ -131,9 +135,9 @@ def _fill(
         base = np.zeros_like(latent)
     if networks.kind == "latent":
         shown = tokens[:, 0] if networks.quantised else np.full(len(tokens), networks.codes)
-        rest = networks.rest(
-            shown[None], (latent - base)[None], (~open_)[None].astype(np.float32), speech, condition
-        )[0]
+        rest = networks.rest(shown[None], (latent - base)[None], (~open_)[None].astype(np.float32), speech, condition)[
+            0
+        ]
         latent[open_] = (base + rest)[open_]
     elif networks.kind == "none":
         latent[open_] = base[open_]
@@ -142,9 +146,13 @@ def _fill(
 
 
 def _first_layer(
-    networks: Networks, codes: np.ndarray, speech: np.ndarray, condition: Condition,
-    rng: np.random.Generator, settings: ContextualSampling,
-) -> np.ndarray:  # fmt: skip
+    networks: Networks,
+    codes: np.ndarray,
+    speech: np.ndarray,
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+) -> np.ndarray:
     """First codes [N] with the open ones (-1) drawn."""
     guided = settings.guidance != 1.0
     inputs = np.concatenate([speech, np.zeros_like(speech)]) if guided else speech
@@ -162,9 +170,14 @@ def _first_layer(
 
 
 def _layer_by_layer(
-    networks: Networks, tokens: np.ndarray, open_: np.ndarray, speech: np.ndarray, condition: Condition,
-    rng: np.random.Generator, settings: ContextualSampling,
-) -> np.ndarray:  # fmt: skip
+    networks: Networks,
+    tokens: np.ndarray,
+    open_: np.ndarray,
+    speech: np.ndarray,
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+) -> np.ndarray:
     """Latents [N, D] of tokens [N, K] whose further layers are drawn in turn, in place."""
     latent = networks.books[0][tokens[:, 0]]
     for layer in range(1, min(networks.layers, settings.residual_layers)):

@@ -1,4 +1,4 @@
-"""Training the masked and residual generators on a store and a finished tokenizer."""
+"""Training the masked and residual generators on a dataset and a finished tokenizer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
-from ...data.dataset import Item, Store
+from ...data.dataset import GestureDataset, Sample
 from ...speech.layout import LAYOUT, SILENCE
 from ...training.loop import Batch, Place, TrainConfig, fit
 from ..alignment.network import Alignment
@@ -25,29 +25,36 @@ class TokenWindows:
     """Random windows of tokens with their speech and conditions."""
 
     def __init__(
-        self, store: Store, tokenizer: Tokenizer, styles: tuple[str, ...], *,
-        splits: tuple[str, ...] = ("train",), window: int = 56, batch_size: int = 48, seed: int = 0,
-        vary: bool = False, part: str = "body",
-    ) -> None:  # fmt: skip
+        self,
+        dataset: GestureDataset,
+        tokenizer: Tokenizer,
+        styles: tuple[str, ...],
+        *,
+        splits: tuple[str, ...] = ("train",),
+        window: int = 56,
+        batch_size: int = 48,
+        seed: int = 0,
+        vary: bool = False,
+        part: str = "body",
+    ) -> None:
         """Encode all motion once.
 
         Args:
-            part: of the store's space that the tokenizer is of.
+            part: of the dataset's space that the tokenizer is of.
             vary: change the voice of every window (``vary_voice``).
         """
         self.vary = vary
         self.window, self.batch_size, self.seed, self.styles = window, batch_size, seed, styles
         self.downsample = tokenizer.config.downsample
-        self.items = store.select(split=splits, kind=("pair", "made_pair"))
+        self.items = dataset.select(split=splits, kind=("pair", "made_pair"))
         if not self.items:
             raise UserError(
-                f"the store has no speech with motion in {', '.join(splits)}; "
-                "prepare more, or name other splits"
+                f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
             )
         self.speeds = mean_speeds(self.items)
-        self.codes = [encode_item(tokenizer, store.motion(item, part=part)) for item in self.items]
-        self.sound, self.words = input_sizes(store)
-        self.features = [store.inputs(item).astype(np.float16) for item in self.items]
+        self.codes = [encode_item(tokenizer, dataset.motion(item, part=part)) for item in self.items]
+        self.sound, self.words = input_sizes(dataset)
+        self.features = [dataset.inputs(item).astype(np.float16) for item in self.items]
         lengths = np.array([len(codes) for codes in self.codes], dtype=np.float64)
         self._chance = lengths / lengths.sum()
 
@@ -76,8 +83,14 @@ class TokenWindows:
                 style[row, self.styles.index(item.speaker)] = 1.0
             usual = max(self.speeds[item.speaker, item.emotion], 1e-3)  # a speaker may never move
             intensity[row] = np.log(item.info["speed"] / usual + 1e-3), 1.0
-        arrays = {"codes": codes, "features": features, "valid": valid, "emotion": emotion, "style": style,
-                  "intensity": intensity}  # fmt: skip
+        arrays = {
+            "codes": codes,
+            "features": features,
+            "valid": valid,
+            "emotion": emotion,
+            "style": style,
+            "intensity": intensity,
+        }
         batch = {name: torch.from_numpy(value) for name, value in arrays.items()}
         if self.words:
             batch["features"], batch["words"] = batch["features"].split((self.sound, self.words), -1)
@@ -136,7 +149,7 @@ def _made(config: GeneratorConfig, tokenizer: Tokenizer, alignment: Alignment | 
     return model
 
 
-def mean_speeds(items: list[Item]) -> dict[tuple[str, str | None], float]:
+def mean_speeds(items: list[Sample]) -> dict[tuple[str, str | None], float]:
     """Mean hand speed (metres a second) of every speaker and emotion: what intensity is measured against."""
     sums: dict[tuple[str, str | None], list[float]] = {}
     for item in items:
@@ -155,7 +168,7 @@ def encode_item(tokenizer: Tokenizer, motion: np.ndarray) -> np.ndarray:
 
 
 def fit_generator(
-    store: Store,
+    dataset: GestureDataset,
     tokenizer: Tokenizer,
     folder: str | Path,
     *,
@@ -170,7 +183,7 @@ def fit_generator(
     """Train both generators; continues a run found in ``folder``.
 
     Args:
-        part: of the store's space, body or face; the tokenizer and the alignment must be of it.
+        part: of the dataset's space, body or face; the tokenizer and the alignment must be of it.
         styles: speakers whose manner is learned; all of the chosen splits unless given.
         alignment: whose speech encoder begins the generator's; with ``config.aligned`` there must be one.
         vary: change the voices of the training windows (``vary_voice``).
@@ -181,8 +194,8 @@ def fit_generator(
     training = training or TrainConfig()
     tokenizer.eval().requires_grad_(False)
     if styles is None:
-        styles = tuple(sorted({item.speaker for item in store.select(split=splits)}))
-    sound, words = input_sizes(store)
+        styles = tuple(sorted({item.speaker for item in dataset.select(split=splits)}))
+    sound, words = input_sizes(dataset)
     config = replace(
         config or GeneratorConfig(),
         codes=tokenizer.config.codes,
@@ -194,15 +207,22 @@ def fit_generator(
         styles=len(styles),
     )
     windows = TokenWindows(
-        store, tokenizer, styles, splits=splits, window=config.window, batch_size=training.batch_size,
-        seed=training.seed, vary=vary, part=part,
-    )  # fmt: skip
+        dataset,
+        tokenizer,
+        styles,
+        splits=splits,
+        window=config.window,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        vary=vary,
+        part=part,
+    )
     torch.manual_seed(training.seed)
     model = _made(config, tokenizer, alignment)
     held_out = None
-    if "val" not in splits and store.select(split="val", kind=("pair", "made_pair")):
+    if "val" not in splits and dataset.select(split="val", kind=("pair", "made_pair")):
         held_out = TokenWindows(
-            store, tokenizer, styles, splits=("val",), window=config.window, batch_size=32, seed=1, part=part
+            dataset, tokenizer, styles, splits=("val",), window=config.window, batch_size=32, seed=1, part=part
         )
 
     def validate(network: nn.Module) -> dict[str, float]:
@@ -220,10 +240,21 @@ def fit_generator(
         return generator_loss(network, batch, tokenizer=tokenizer.to(batch["codes"].device))
 
     fit(
-        model, loss, windows, folder, training,
+        model,
+        loss,
+        windows,
+        folder,
+        training,
         validate=validate if held_out else None,
-        describe={"method": "contextual generator", "config": asdict(config), "styles": list(styles),
-                  "vary": vary, "splits": list(splits), "store": store.fingerprint,
-                  "encoders": store.header.get("encoders", {}), **described_part(store, part)},
-    )  # fmt: skip
+        describe={
+            "method": "contextual generator",
+            "config": asdict(config),
+            "styles": list(styles),
+            "vary": vary,
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+            "encoders": dataset.header.get("encoders", {}),
+            **described_part(dataset, part),
+        },
+    )
     return model

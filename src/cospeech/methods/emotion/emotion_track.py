@@ -86,8 +86,7 @@ def track_weights(moods: Sequence[Mood], frames: int, *, every: int = 1) -> np.n
     times = np.arange(-(-frames // every)) * every / FPS
     neutral = emotion_weights(None)
     levels = [
-        mood.strength * emotion_weights(parse_emotion(mood.emotion)) + (1 - mood.strength) * neutral
-        for mood in moods
+        mood.strength * emotion_weights(parse_emotion(mood.emotion)) + (1 - mood.strength) * neutral for mood in moods
     ]
     result = np.repeat(levels[0][None], len(times), axis=0)
     for mood, level in zip(moods[1:], levels[1:], strict=True):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...speech.acoustics import DIM
@@ -75,9 +75,7 @@ class _Still(nn.Module):
         self.generator = generator
         self.register_buffer("table", table.float())
 
-    def forward(
-        self, given: Tensor, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
-    ) -> Tensor:
+    def forward(self, given: Tensor, beat: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
         y: Tensor = self.generator(given, beat, emotion @ self.table, emotion, style, intensity)
         return y
 
@@ -87,7 +85,7 @@ def export_emotion(
     mining_run: str | Path,
     generator_run: str | Path,
     prior_run: str | Path | None,
-    store: Store,
+    dataset: GestureDataset,
     out: str | Path,
     *,
     name: str = "emotion",
@@ -98,7 +96,7 @@ def export_emotion(
     results: dict[str, Any] | None = None,
     beside: tuple[str, ScaledLatents] | None = None,
 ) -> Path:
-    """Write a model folder from finished runs; the store gives every style's rest pose.
+    """Write a model folder from finished runs; the dataset gives every style's rest pose.
 
     Args:
         prior_run: of the VAE; None if the generator has none.
@@ -118,9 +116,7 @@ def export_emotion(
     assert isinstance(tokenizer, Tokenizer)
     config, out = generator.config, Path(out)
     if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
-        raise UserError(
-            f"{generator_run} was trained on another tokenizer than {tokenizer_run}; give that one"
-        )
+        raise UserError(f"{generator_run} was trained on another tokenizer than {tokenizer_run}; give that one")
     if mining.config.embedding != config.embedding:
         raise UserError(f"{generator_run} was trained on another mining than {mining_run}; give that one")
     out.mkdir(parents=True, exist_ok=True)
@@ -134,35 +130,40 @@ def export_emotion(
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
     step, steps = config.downsample, config.given + config.window
-    features = int(store.header["feature_dim"])
+    features = int(dataset.header["feature_dim"])
     frames: dict[str, dict[int, str]] = {"features": {1: "frames"}, "acoustics": {1: "frames"}}
     for graph, network, columns, label in (
-        ("beats", _Beats(mining), features, "features"), ("moods", _Moods(mining), DIM, "acoustics"),
-    ):  # fmt: skip
+        ("beats", _Beats(mining), features, "features"),
+        ("moods", _Moods(mining), DIM, "acoustics"),
+    ):
         export_graph(
-            network, (torch.zeros(1, 16 * step, columns),), [label], [graph], {label: frames[label]},
-            out / f"{graph}.onnx", store="int8",
-        )  # fmt: skip
+            network,
+            (torch.zeros(1, 16 * step, columns),),
+            [label],
+            [graph],
+            {label: frames[label]},
+            out / f"{graph}.onnx",
+            weight_format="int8",
+        )
     inputs = {
         "given": torch.zeros(1, config.given, config.latent),
         "beat": torch.zeros(1, steps, config.embedding),
         "mood": torch.zeros(1, config.window // config.chunk, config.size),
-        "emotion": torch.zeros(1, steps, config.emotions), "style": torch.zeros(1, config.styles),
+        "emotion": torch.zeros(1, steps, config.emotions),
+        "style": torch.zeros(1, config.styles),
         "intensity": torch.zeros(1, 2),
-    }  # fmt: skip
+    }
     if config.vae:
         assert prior is not None
         made: nn.Module = _Made(generator, prior)
         export_graph(
-            made, list(inputs.values()), list(inputs), ["latent"], {}, out / "generator.onnx", store="int8"
+            made, list(inputs.values()), list(inputs), ["latent"], {}, out / "generator.onnx", weight_format="int8"
         )
         _export_prior(prior, inputs, out)
     else:
-        made = _Still(generator, mean_moods(mining, store))
+        made = _Still(generator, mean_moods(mining, dataset))
         own = {label: value for label, value in inputs.items() if label != "mood"}
-        export_graph(
-            made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", store="int8"
-        )
+        export_graph(made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", weight_format="int8")
     if beside is not None:
         theirs, factor = beside[1], beside[1].scale / generator.scale
         offset = (theirs.mean - generator.mean) / generator.scale
@@ -172,19 +173,29 @@ def export_emotion(
         _export_tokenizer(tokenizer, generator, out)
     styles = described["styles"]
     with atomic_path(out / "rest.safetensors") as path:
-        save_file(rest_poses(store, styles), path)
+        save_file(rest_poses(dataset, styles), path)
     sizes = {key: asdict(config)[key] for key in ("latent", "downsample", "given", "window", "chunk")}
-    made_pairs = store.header.get("made_pairs", False)
+    synthetic_pairs = dataset.header.get("made_pairs", False)
     text = {
-        "format": 1, "method": "emotion", "name": name, "package_version": __version__,
+        "format": 1,
+        "method": "emotion",
+        "name": name,
+        "package_version": __version__,
         "config": {**sizes, "size": config.size if config.vae else 0, "features": features},
-        "styles": styles, "default_speaker": default_speaker or styles[0],
-        "emotions": described["emotions"], **({"latents_of": beside[0]} if beside else {}),
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": made_pairs, "made_voices": made_pairs,
-        "credits": credits or [], "sampling": sampling or {}, "calibration": calibration or {},
+        "styles": styles,
+        "default_speaker": default_speaker or styles[0],
+        "emotions": described["emotions"],
+        **({"latents_of": beside[0]} if beside else {}),
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
+        "fps": 30,
+        "trained_on": described["splits"],
+        "made_pairs": synthetic_pairs,
+        "made_voices": synthetic_pairs,
+        "credits": credits or [],
+        "sampling": sampling or {},
+        "calibration": calibration or {},
         "results": results or {},
-    }  # fmt: skip
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out
@@ -194,34 +205,44 @@ def _export_prior(prior: Prior, inputs: dict[str, Tensor], out: Path) -> None:
     """The prior, for one sample."""
     rest = {label: value for label, value in inputs.items() if label != "mood"}
     own = {"z": inputs["mood"], "alpha": torch.full((1,), 0.6), "sigma": torch.full((1,), 0.8), **rest}
-    export_graph(prior, list(own.values()), list(own), ["clean"], {}, out / "prior.onnx", store="int8")
+    export_graph(prior, list(own.values()), list(own), ["clean"], {}, out / "prior.onnx", weight_format="int8")
 
 
 def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> None:
     """The graphs to the generator's latents and back."""
     config, step = generator.config, generator.config.downsample
     export_graph(
-        LatentEncoder(tokenizer, generator), (torch.zeros(1, 16 * step, config.channels),), ["motion"],
-        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
-    )  # fmt: skip
+        LatentEncoder(tokenizer, generator),
+        (torch.zeros(1, 16 * step, config.channels),),
+        ["motion"],
+        ["latent"],
+        {"motion": {1: "frames"}},
+        out / "encoder.onnx",
+        weight_format="int8",
+    )
     export_graph(
-        LatentDecoder(tokenizer, generator), (torch.zeros(1, 16, config.latent),), ["latent"], ["motion"],
-        {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
-    )  # fmt: skip
+        LatentDecoder(tokenizer, generator),
+        (torch.zeros(1, 16, config.latent),),
+        ["latent"],
+        ["motion"],
+        {"latent": {1: "steps"}},
+        out / "decoder.onnx",
+        weight_format="int8",
+    )
 
 
 @torch.no_grad()
-def mean_moods(mining: Mining, store: Store, *, most: int = 40) -> Tensor:
-    """[10, E] mean emotion feature of the voices of each emotion in a store; zeros for those not in it."""
+def mean_moods(mining: Mining, dataset: GestureDataset, *, most: int = 40) -> Tensor:
+    """[10, E] mean emotion feature of the voices of each emotion in a dataset; zeros for those not in it."""
     from ...core.emotions import EMOTIONS
     from .train_generator import hear
     from .train_mining import PAIRS
 
     table = torch.zeros(len(EMOTIONS), mining.config.embedding)
     for row, emotion in enumerate(EMOTIONS):
-        own = [item for item in store.select(split="train", kind=PAIRS) if item.emotion == emotion][:most]
+        own = [item for item in dataset.select(split="train", kind=PAIRS) if item.emotion == emotion][:most]
         if own:
             table[row] = torch.stack(
-                [torch.from_numpy(hear(mining, store, item)[0]).float().mean(0) for item in own]
+                [torch.from_numpy(hear(mining, dataset, item)[0]).float().mean(0) for item in own]
             ).mean(0)
     return table

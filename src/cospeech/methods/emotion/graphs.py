@@ -57,18 +57,30 @@ class OnnxNetworks:
         return made
 
     def denoise(
-        self, z: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, given: np.ndarray, beat: np.ndarray,
-        emotion: np.ndarray, style: np.ndarray, intensity: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        z: np.ndarray,
+        alpha: np.ndarray,
+        sigma: np.ndarray,
+        given: np.ndarray,
+        beat: np.ndarray,
+        emotion: np.ndarray,
+        style: np.ndarray,
+        intensity: np.ndarray,
+    ) -> np.ndarray:
         """See ``sample.Networks``; the graph is of one sample, so samples go one by one."""
         inputs = (z, alpha, sigma, given, beat, emotion, style, intensity)
         graph = self._graph("prior")
         return np.concatenate([graph(*(v[k : k + 1] for v in inputs)) for k in range(len(z))])
 
     def make(
-        self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,
+        self,
+        given: np.ndarray,
+        beat: np.ndarray,
+        mood: np.ndarray,
+        emotion: np.ndarray,
+        style: np.ndarray,
         intensity: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """See ``sample.Networks``."""
         inputs = (given, beat, mood, emotion, style, intensity)
         made: np.ndarray = self._graph("generator")(*(inputs if self.size else (*inputs[:2], *inputs[3:])))

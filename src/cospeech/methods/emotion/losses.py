@@ -44,9 +44,8 @@ class TrainedEmotion(nn.Module):
     bias: Tensor
 
     def __init__(
-        self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None,
-        synthesis: nn.Conv1d | None = None,
-    ) -> None:  # fmt: skip
+        self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None, synthesis: nn.Conv1d | None = None
+    ) -> None:
         """synthesis: the tokenizer's linear decoder, through which poses are compared; None: not at all."""
         super().__init__()
         self.config = c = config
@@ -88,31 +87,23 @@ class TrainedEmotion(nn.Module):
                 terms["adversarial"] = terms["adversarial"] * _balance(told, terms["adversarial"], made)
         return terms
 
-    def _told(
-        self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, pose: Tensor
-    ) -> dict[str, Tensor]:
+    def _told(self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, pose: Tensor) -> dict[str, Tensor]:
         c, total = self.config, there.sum().clamp_min(1) * made.shape[-1]
         with torch.autocast(made.device.type, enabled=False):
             last = given[:, -1:].float()
             u = torch.cat([last, target], 1).diff(dim=1)
             v = torch.cat([last, made], 1).diff(dim=1)
             terms = {
-                "regression": (F.smooth_l1_loss(made, target, reduction="none", beta=0.5) * there).sum()
-                / total,
+                "regression": (F.smooth_l1_loss(made, target, reduction="none", beta=0.5) * there).sum() / total,
                 "velocity": (F.smooth_l1_loss(v, u, reduction="none", beta=0.2) * there).sum() / total,
             }
             if c.smooth and self.linear:
                 terms["smooth"] = motion_smooth(
-                    self.poses(made[:SMOOTHED]),
-                    pose[:SMOOTHED],
-                    temperature=c.temperature,
-                    squared=c.squared,
+                    self.poses(made[:SMOOTHED]), pose[:SMOOTHED], temperature=c.temperature, squared=c.squared
                 )
         return terms
 
-    def _judged(
-        self, made: Tensor, given: Tensor, target: Tensor, batch: dict[str, Tensor]
-    ) -> dict[str, Tensor]:
+    def _judged(self, made: Tensor, given: Tensor, target: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """Hinge losses of both sides [D]; the step from the prompt to the first new pose is seen too."""
         condition = torch.cat([batch["emotion"], batch["style"]], -1)
         last = given[:, -1:]
@@ -122,10 +113,7 @@ class TrainedEmotion(nn.Module):
         convinced = functional_call(self.discriminator, constants, (fake, condition)).float()
         right = self.discriminator(real, condition).float()
         wrong = self.discriminator(fake.detach(), condition).float()
-        return {
-            "adversarial": -convinced.mean(),
-            "discriminator": F.relu(1 - right).mean() + F.relu(1 + wrong).mean(),
-        }
+        return {"adversarial": -convinced.mean(), "discriminator": F.relu(1 - right).mean() + F.relu(1 + wrong).mean()}
 
 
 def emotion_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

@@ -241,9 +241,8 @@ def grams(word: str, buckets: int) -> list[int]:
 
 
 def word_steps(
-    words: Sequence[tuple[str, float, float]], steps: int, rate: float, config: MiningConfig, *,
-    shift: float = 0.0,
-) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
+    words: Sequence[tuple[str, float, float]], steps: int, rate: float, config: MiningConfig, *, shift: float = 0.0
+) -> tuple[Tensor, Tensor, Tensor]:
     """Words with times in seconds as ``TextEncoder`` reads them: grams [N, GRAMS], place [N, 2], spoken [N].
 
     Args:

@@ -15,7 +15,7 @@ from ...motion.codec import Codec
 from ...motion.motion import Motion
 from ...motion.procedural.face import face_from_speech
 from ...motion.procedural.posture import stand
-from ...motion.representation import space
+from ...motion.representation import representation
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.encoders.inputs import SpeechInputs
@@ -31,15 +31,31 @@ from .sampling import EmotionSampling, Wishes, sample_latents
 MOST = 2.0  # of variety
 FAINT = 0.05  # weight below which an emotion does not show in the face
 GAIN = -5.0  # dB by which the voices of training were softer on the mean (``data.prosody.other_voice``)
-CALM = 0.5  # log odds for neutral: people are mostly calm, made voices are not [D]
+CALM = 0.5  # log odds for neutral: people are mostly calm, synthetic voices are not [D]
 LISTEN = 60.0  # seconds of a voice that are listened to at once
 
 # What config.json of a model folder may hold.
 KEYS = {
-    "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "emotions", "latents_of", "trained_on", "made_pairs", "made_voices", "credits", "sampling",
-    "calibration", "results", "encoders",
-}  # fmt: skip
+    "format",
+    "method",
+    "name",
+    "package_version",
+    "config",
+    "styles",
+    "default_speaker",
+    "codec",
+    "fps",
+    "emotions",
+    "latents_of",
+    "trained_on",
+    "made_pairs",
+    "made_voices",
+    "credits",
+    "sampling",
+    "calibration",
+    "results",
+    "encoders",
+}
 
 
 class EmotionModel:
@@ -55,7 +71,7 @@ class EmotionModel:
         self.emotions: tuple[str, ...] = tuple(folder.config.get("emotions", EMOTIONS))  # that it has seen
         self.networks = OnnxNetworks(folder)
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
-        self.space = space("body")
+        self.representation = representation("body")
         self._folder = folder
         self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
         self.history = self.networks.given * self.networks.downsample  # frames that a start pose brings along
@@ -71,7 +87,7 @@ class EmotionModel:
     def hear(self, speech: Speech) -> dict[str, float]:
         """How likely a voice is in each emotion, by name; they sum to one.
 
-        It learned from made voices (``data.prosody``): what it gives is a guess, and users see it.
+        It learned from synthetic voices (``data.prosody``): what it gives is a guess, and users see it.
         """
         return self.moods(acoustics(speech.resampled().samples))
 
@@ -122,10 +138,17 @@ class EmotionModel:
         """
         emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
-            self.inputs(speech, speech.frames), emotion=emotion, emotion_track=emotion_track,
-            intensity=intensity, speaker=speaker, seated=seated, seed=seed, start_pose=start_pose,
-            end_pose=end_pose, variety=variety,
-        )  # fmt: skip
+            self.inputs(speech, speech.frames),
+            emotion=emotion,
+            emotion_track=emotion_track,
+            intensity=intensity,
+            speaker=speaker,
+            seated=seated,
+            seed=seed,
+            start_pose=start_pose,
+            end_pose=end_pose,
+            variety=variety,
+        )
         if not face:
             return motion
         weights = _course(emotion, emotion_track, len(motion))
@@ -199,9 +222,14 @@ class EmotionModel:
         return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
 
     def _anew(
-        self, coded: np.ndarray, features: np.ndarray, span: tuple[int, int], wishes: Wishes,
-        rng: np.random.Generator, settings: EmotionSampling,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        coded: np.ndarray,
+        features: np.ndarray,
+        span: tuple[int, int],
+        wishes: Wishes,
+        rng: np.random.Generator,
+        settings: EmotionSampling,
+    ) -> np.ndarray:
         """Coded motion [last - first, C] for a span of frames, prompted with what is before it."""
         first, last = span
         step, given = self.networks.downsample, self.networks.given
@@ -240,9 +268,8 @@ class EmotionModel:
             )
         asked = np.where(seen, emotion, 0.0)  # where nobody was called neutral, all zeros stand for it
         return Wishes(
-            asked.astype(np.float32), style_weights(speaker, self.speakers),
-            np.array([level, 1.0], dtype=np.float32),
-        )  # fmt: skip
+            asked.astype(np.float32), style_weights(speaker, self.speakers), np.array([level, 1.0], dtype=np.float32)
+        )
 
     def _prompt(self, start: Motion | None, speaker: str) -> np.ndarray:
         """[L, D] latents to go on from: the last poses of a motion, or rest."""
@@ -260,9 +287,7 @@ class EmotionModel:
         if self._rests is None:
             self._rests = self._folder.arrays("rest")
         if speaker not in self._rests:
-            raise UserError(
-                f"model folder {self.folder} lacks the rest pose of {speaker}; export the model again"
-            )
+            raise UserError(f"model folder {self.folder} lacks the rest pose of {speaker}; export the model again")
         return self._rests[speaker]
 
 

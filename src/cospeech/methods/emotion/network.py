@@ -72,14 +72,18 @@ class Generator(ScaledLatents):
         d, w = config.latent, config.width
         self.condition = Conditioner(config.emotions, config.styles, w)
         self.rhythm = nn.Linear(config.embedding, w)
-        self.prompter = Prompter(
-            config.given, config.window, d, w, spatial=config.spatial, temporal=config.temporal
-        )
+        self.prompter = Prompter(config.given, config.window, d, w, spatial=config.spatial, temporal=config.temporal)
         if config.vae:
             self.vae = EmotionVae(
-                latent=d, heard=config.embedding, emotions=config.emotions, width=w, heads=config.heads,
-                size=config.size, chunk=config.chunk, dropout=config.dropout,
-            )  # fmt: skip
+                latent=d,
+                heard=config.embedding,
+                emotions=config.emotions,
+                width=w,
+                heads=config.heads,
+                size=config.size,
+                chunk=config.chunk,
+                dropout=config.dropout,
+            )
         else:
             self.heard = nn.Linear(config.embedding, w)
         self.fuse = nn.Sequential(nn.Linear(2 * w, w), nn.GELU(), nn.Linear(w, w))
@@ -87,11 +91,9 @@ class Generator(ScaledLatents):
             Block(w, config.heads, hidden=config.hidden, dropout=config.dropout) for _ in range(config.depth)
         )
         self.decoder = nn.ModuleList(
-            ConditionedBlock(
-                w, config.heads, hidden=config.hidden, dropout=config.dropout, fusion="both"
-            )
+            ConditionedBlock(w, config.heads, hidden=config.hidden, dropout=config.dropout, fusion="both")
             for _ in range(config.depth)
-        )  # fmt: skip
+        )
         self.norm = nn.LayerNorm(w)
         self.head = nn.Linear(w, d)
         self.straight = nn.Linear(w, d)  # what was drawn is heard at once, and by the layers later

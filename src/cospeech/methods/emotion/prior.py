@@ -38,9 +38,7 @@ class Prior(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, config: PriorConfig, sizes: EmotionConfig, latents: tuple[Tensor, Tensor] | None = None
-    ) -> None:
+    def __init__(self, config: PriorConfig, sizes: EmotionConfig, latents: tuple[Tensor, Tensor] | None = None) -> None:
         """latents: mean and deviation [Z] of the VAE's latents."""
         super().__init__()
         self.config, self.chunk = config, sizes.chunk
@@ -53,8 +51,7 @@ class Prior(nn.Module):
         self.pose, self.draw = nn.Linear(sizes.latent, w), nn.Linear(sizes.size, w)
         self.time = nn.Sequential(nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w))
         self.blocks = nn.ModuleList(
-            ConditionedBlock(w, config.heads, hidden=config.hidden, dropout=config.dropout)
-            for _ in range(config.depth)
+            ConditionedBlock(w, config.heads, hidden=config.hidden, dropout=config.dropout) for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(w)
         self.head = nn.Linear(w, sizes.size)
@@ -66,9 +63,16 @@ class Prior(nn.Module):
         return (z - self.mean) / self.std
 
     def forward(
-        self, x: Tensor, alpha: Tensor, sigma: Tensor, given: Tensor, beat: Tensor, emotion: Tensor,
-        style: Tensor, intensity: Tensor,
-    ) -> Tensor:  # fmt: skip
+        self,
+        x: Tensor,
+        alpha: Tensor,
+        sigma: Tensor,
+        given: Tensor,
+        beat: Tensor,
+        emotion: Tensor,
+        style: Tensor,
+        intensity: Tensor,
+    ) -> Tensor:
         """x_0 [B, K, Z].
 
         Args:

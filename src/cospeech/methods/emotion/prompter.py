@@ -15,7 +15,7 @@ class Prompter(nn.Module):
 
     def __init__(
         self, given: int, new: int, channels: int, width: int, *, spatial: bool = True, temporal: bool = True
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Make a prompter.
 
         Args:

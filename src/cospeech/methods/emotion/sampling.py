@@ -25,16 +25,28 @@ class Networks(Protocol):
         ...
 
     def denoise(
-        self, z: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, given: np.ndarray, beat: np.ndarray,
-        emotion: np.ndarray, style: np.ndarray, intensity: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        z: np.ndarray,
+        alpha: np.ndarray,
+        sigma: np.ndarray,
+        given: np.ndarray,
+        beat: np.ndarray,
+        emotion: np.ndarray,
+        style: np.ndarray,
+        intensity: np.ndarray,
+    ) -> np.ndarray:
         """Noisy latents of the VAE [B, K, Z], prompt [B, L, D], beat [B, L + N, E], wishes -> x_0."""
         ...
 
     def make(
-        self, given: np.ndarray, beat: np.ndarray, mood: np.ndarray, emotion: np.ndarray, style: np.ndarray,
+        self,
+        given: np.ndarray,
+        beat: np.ndarray,
+        mood: np.ndarray,
+        emotion: np.ndarray,
+        style: np.ndarray,
         intensity: np.ndarray,
-    ) -> np.ndarray:  # fmt: skip
+    ) -> np.ndarray:
         """Scaled latents [B, N, D]; mood [B, K, Z] as it was diffused (of no account without a VAE)."""
         ...
 
@@ -67,9 +79,13 @@ class Wishes:
 
 
 def sample_latents(
-    networks: Networks, features: np.ndarray, wishes: Wishes, given: np.ndarray, rng: np.random.Generator,
+    networks: Networks,
+    features: np.ndarray,
+    wishes: Wishes,
+    given: np.ndarray,
+    rng: np.random.Generator,
     settings: EmotionSampling,
-) -> np.ndarray:  # fmt: skip
+) -> np.ndarray:
     """Scaled latents [N, D] for features [N * downsample, F], window by window.
 
     Each window is prompted with the last steps of the one before, the first with ``given`` [L, D].
@@ -92,9 +108,13 @@ def sample_latents(
 
 
 def draw(
-    networks: Networks, given: np.ndarray, beat: np.ndarray,
-    wishes: tuple[np.ndarray, np.ndarray, np.ndarray], rng: np.random.Generator, settings: EmotionSampling,
-) -> np.ndarray:  # fmt: skip
+    networks: Networks,
+    given: np.ndarray,
+    beat: np.ndarray,
+    wishes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    rng: np.random.Generator,
+    settings: EmotionSampling,
+) -> np.ndarray:
     """Latents [1, K, Z] of the VAE for a window, out of noise."""
     shape = (networks.window // networks.chunk, networks.size)
     if not networks.size:

@@ -1,4 +1,4 @@
-"""From a store to a run folder with all that EmotionGesture needs, and from there to a model folder."""
+"""From a dataset to a run folder with all that EmotionGesture needs, and from there to a model folder."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ...core.errors import UserError
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...training.loop import TrainConfig
 from ..contextual.export import load_run
 from ..contextual.train import STAGES as GROUND
@@ -22,7 +22,7 @@ STAGES = (*GROUND[:2], "mining", "emotion", "prior")
 
 
 def train(
-    store: str | Path,
+    dataset: str | Path,
     out: str | Path,
     *,
     preset: str = "default",
@@ -36,7 +36,7 @@ def train(
     A run found in ``out`` is continued; one of the contextual method or of ExGes lends its first two stages.
 
     Args:
-        store: folder made by ``prepare``.
+        dataset: folder made by ``prepare``.
         out: run folder; the stages have folders of their own in it.
         stage: alignment, tokenizer, mining, emotion (the generator), prior or all.
         steps: of each stage, instead of the preset's.
@@ -47,10 +47,10 @@ def train(
     """
     if stage not in (*STAGES, "all"):
         raise UserError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}, all")
-    chosen, opened, out = find_preset(preset), Store(store), Path(out)
+    chosen, opened, out = find_preset(preset), GestureDataset(dataset), Path(out)
     if opened.header.get("encoders"):
         raise UserError(
-            f"{store} has columns of encoders, which emotion does not read; prepare a store without encoders"
+            f"{dataset} has columns of encoders, which emotion does not read; prepare a dataset without encoders"
         )
 
     def schedule(config: TrainConfig) -> TrainConfig:
@@ -58,33 +58,43 @@ def train(
 
     for name in GROUND[:2]:
         if stage in (name, "all"):
-            train_contextual(store, out, preset=preset, stage=name, steps=steps, seed=seed, splits=splits)
+            train_contextual(dataset, out, preset=preset, stage=name, steps=steps, seed=seed, splits=splits)
     if stage in ("mining", "all"):
         fit_mining(
-            opened, out / "mining", config=chosen.mining, training=schedule(chosen.mining_training),
-            splits=splits,
-        )  # fmt: skip
+            opened, out / "mining", config=chosen.mining, training=schedule(chosen.mining_training), splits=splits
+        )
     if stage in ("emotion", "all"):
         tokenizer, _ = load_run(out / "tokenizer")
         assert isinstance(tokenizer, Tokenizer)
         fit_generator(
-            opened, tokenizer, load_mining_run(out / "mining")[0], out / "emotion", config=chosen.emotion,
-            training=schedule(chosen.emotion_training), splits=splits,
-        )  # fmt: skip
+            opened,
+            tokenizer,
+            load_mining_run(out / "mining")[0],
+            out / "emotion",
+            config=chosen.emotion,
+            training=schedule(chosen.emotion_training),
+            splits=splits,
+        )
     if stage in ("prior", "all"):
         tokenizer, _ = load_run(out / "tokenizer")
         assert isinstance(tokenizer, Tokenizer)
         generator, described = load_generator_run(out / "emotion")
         if generator.config.vae:
             fit_prior(
-                opened, tokenizer, load_mining_run(out / "mining")[0], generator,
-                tuple(described["styles"]), out / "prior", config=chosen.prior,
-                training=schedule(chosen.prior_training), splits=splits,
-            )  # fmt: skip
+                opened,
+                tokenizer,
+                load_mining_run(out / "mining")[0],
+                generator,
+                tuple(described["styles"]),
+                out / "prior",
+                config=chosen.prior,
+                training=schedule(chosen.prior_training),
+                splits=splits,
+            )
     return out
 
 
-def export(run: str | Path, store: str | Path, out: str | Path, *, name: str | None = None) -> Path:
+def export(run: str | Path, dataset: str | Path, out: str | Path, *, name: str | None = None) -> Path:
     """Write the model folder of a finished run."""
     run, out = Path(run), Path(out)
     return export_emotion(
@@ -92,7 +102,7 @@ def export(run: str | Path, store: str | Path, out: str | Path, *, name: str | N
         run / "mining",
         run / "emotion",
         run / "prior" if (run / "prior").is_dir() else None,
-        Store(store),
+        GestureDataset(dataset),
         out,
         name=name or out.name,
     )

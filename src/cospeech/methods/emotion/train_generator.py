@@ -1,4 +1,4 @@
-"""Training the generator of EmotionGesture on a store, a finished tokenizer and a finished mining."""
+"""Training the generator of EmotionGesture on a dataset, a finished tokenizer and a finished mining."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
-from ...data.dataset import Item, Store
-from ...data.prosody import made_voice
+from ...data.dataset import GestureDataset, Sample
+from ...data.prosody import synthetic_voice
 from ...motion.codec import Codec
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ..contextual.train_generator import mean_speeds
@@ -36,11 +36,20 @@ class PromptedWindows:
     """
 
     def __init__(
-        self, store: Store, tokenizer: Tokenizer, mining: Mining, styles: tuple[str, ...],
-        config: EmotionConfig, *, splits: tuple[str, ...] = ("train",), batch_size: int = 48, seed: int = 0,
-        jitter: float = 0.0, grow: int = 1,
+        self,
+        dataset: GestureDataset,
+        tokenizer: Tokenizer,
+        mining: Mining,
+        styles: tuple[str, ...],
+        config: EmotionConfig,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        batch_size: int = 48,
+        seed: int = 0,
+        jitter: float = 0.0,
+        grow: int = 1,
         poses: bool = True,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """Encode all motion and hear all speech, once.
 
         Args:
@@ -49,21 +58,20 @@ class PromptedWindows:
                 motion, each for itself: to learn what jittering data do.
             poses: whether batches have poses, which only the motion-smooth loss reads.
         Raises:
-            UserError: the store has no speech with motion there, or keeps not how it sounds.
+            UserError: the dataset has no speech with motion there, or keeps not how it sounds.
         """
-        self.store, self.styles, self.config = store, styles, config
+        self.dataset, self.styles, self.config = dataset, styles, config
         self.batch_size, self.seed, self.jitter, self.grow = batch_size, seed, jitter, grow
         self.poses = poses
         self.mean, self.std = tokenizer.mean.numpy(), tokenizer.std.numpy()
-        self.items = store.select(split=splits, kind=PAIRS)
+        self.items = dataset.select(split=splits, kind=PAIRS)
         if not self.items:
             raise UserError(
-                f"the store has no speech with motion in {', '.join(splits)}; "
-                "prepare more, or name other splits"
+                f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
             )
         self.speeds = mean_speeds(self.items)
         self.latents = [encode_latents(tokenizer, self._motion(item)) for item in self.items]
-        self.heard = [hear(mining, store, item) for item in self.items]
+        self.heard = [hear(mining, dataset, item) for item in self.items]
         lengths = np.array([len(z) for z in self.latents], dtype=np.float64)
         self._chance = drawn(self.items, lengths)
 
@@ -101,14 +109,22 @@ class PromptedWindows:
                 style[row, self.styles.index(item.speaker)] = 1.0
             usual = max(self.speeds[item.speaker, item.emotion], 1e-3)
             intensity[row] = np.log(item.info["speed"] / usual + 1e-3), 1.0
-        arrays = {"latent": latent, "pose": pose, "mood": mood, "beat": beat, "valid": valid,
-                  "emotion": emotion, "style": style, "intensity": intensity}  # fmt: skip
+        arrays = {
+            "latent": latent,
+            "pose": pose,
+            "mood": mood,
+            "beat": beat,
+            "valid": valid,
+            "emotion": emotion,
+            "style": style,
+            "intensity": intensity,
+        }
         batch = {name: torch.from_numpy(value) for name, value in arrays.items()}
         return {**batch, "warm": torch.tensor(min(1.0, (step + 1) / self.grow))}
 
-    def _motion(self, item: Item) -> np.ndarray:
+    def _motion(self, item: Sample) -> np.ndarray:
         """Coded motion [T, C], with the jitter that was asked for."""
-        motion = self.store.motion(item)
+        motion = self.dataset.motion(item)
         if self.jitter:
             rng = np.random.default_rng(zlib.crc32(item.id.encode()))
             noise = rng.standard_normal((len(motion), motion.shape[1] - 3), dtype=np.float32)
@@ -116,7 +132,7 @@ class PromptedWindows:
         return motion
 
 
-def drawn(items: list[Item], lengths: np.ndarray) -> np.ndarray:
+def drawn(items: list[Sample], lengths: np.ndarray) -> np.ndarray:
     """[I] chance of each item: its length, by the share of its emotion to the power ``RARE``."""
     kinds = np.array([str(item.emotion) for item in items])
     share = {name: lengths[kinds == name].sum() / lengths.sum() for name in np.unique(kinds)}
@@ -126,22 +142,22 @@ def drawn(items: list[Item], lengths: np.ndarray) -> np.ndarray:
 
 
 @torch.no_grad()
-def hear(mining: Mining, store: Store, item: Item) -> tuple[np.ndarray, np.ndarray]:
-    """Emotion and beat [N, E] float16 of an item's speech; a calm voice of a made pair in its motion's mood.
+def hear(mining: Mining, dataset: GestureDataset, item: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Emotion and beat [N, E] float16 of a sample's speech; a calm voice of a synthetic pair in its motion's mood.
 
     Its rate is left alone, so that the strokes stay on their accents.
     """
     step = mining.config.downsample
     frames = item.frames // step * step
-    features, sound = store.features(item, 0, frames), store.acoustics(item, 0, frames)
+    features, sound = dataset.features(item, 0, frames), dataset.acoustics(item, 0, frames)
     if item.kind == "made_pair" and item.emotion in EMOTIONS:
-        sound, _ = made_voice(sound, item.emotion, np.random.default_rng(zlib.crc32(item.id.encode())))
+        sound, _ = synthetic_voice(sound, item.emotion, np.random.default_rng(zlib.crc32(item.id.encode())))
     mood, beat, _ = mining(torch.from_numpy(features)[None], torch.from_numpy(sound)[None])
     return mood[0].numpy().astype(np.float16), beat[0].numpy().astype(np.float16)
 
 
 def fit_generator(
-    store: Store,
+    dataset: GestureDataset,
     tokenizer: Tokenizer,
     mining: Mining,
     folder: str | Path,
@@ -168,24 +184,34 @@ def fit_generator(
             f"the mining has steps of {mining.config.downsample} frames and the tokenizer of "
             f"{tokenizer.config.downsample}; train both with one preset"
         )
-    styles = tuple(sorted({item.speaker for item in store.select(split=splits, kind=PAIRS)}))
+    styles = tuple(sorted({item.speaker for item in dataset.select(split=splits, kind=PAIRS)}))
     config = replace(
-        config or EmotionConfig(), channels=codec.channels, latent=tokenizer.config.latent,
-        downsample=tokenizer.config.downsample, embedding=mining.config.embedding, styles=len(styles),
-    )  # fmt: skip
-    validated = windows is None and "val" not in splits and bool(store.select(split="val", kind=PAIRS))
+        config or EmotionConfig(),
+        channels=codec.channels,
+        latent=tokenizer.config.latent,
+        downsample=tokenizer.config.downsample,
+        embedding=mining.config.embedding,
+        styles=len(styles),
+    )
+    validated = windows is None and "val" not in splits and bool(dataset.select(split="val", kind=PAIRS))
     windows = windows or PromptedWindows(
-        store, tokenizer, mining, styles, config, splits=splits, batch_size=training.batch_size,
-        seed=training.seed, jitter=jitter, grow=max(1, training.steps // 10),
-    )  # fmt: skip
+        dataset,
+        tokenizer,
+        mining,
+        styles,
+        config,
+        splits=splits,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        jitter=jitter,
+        grow=max(1, training.steps // 10),
+    )
     windows.config = config
     torch.manual_seed(training.seed)
     model = TrainedEmotion(config, latents=windows.statistics(), synthesis=tokenizer.synthesis)
     held_out = None
     if validated:
-        held_out = PromptedWindows(
-            store, tokenizer, mining, styles, config, splits=("val",), batch_size=48, seed=1
-        )
+        held_out = PromptedWindows(dataset, tokenizer, mining, styles, config, splits=("val",), batch_size=48, seed=1)
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert held_out is not None
@@ -197,11 +223,22 @@ def fit_generator(
         return sums
 
     fit(
-        model, emotion_loss, windows, folder, training, validate=validate if held_out else None,
-        describe={"method": METHOD, "config": asdict(config), "styles": list(styles), "jitter": jitter,
-                  "emotions": [e for e in EMOTIONS if any(item.emotion == e for item in windows.items)],
-                  "splits": list(splits), "store": store.fingerprint},
-    )  # fmt: skip
+        model,
+        emotion_loss,
+        windows,
+        folder,
+        training,
+        validate=validate if held_out else None,
+        describe={
+            "method": METHOD,
+            "config": asdict(config),
+            "styles": list(styles),
+            "jitter": jitter,
+            "emotions": [e for e in EMOTIONS if any(item.emotion == e for item in windows.items)],
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+        },
+    )
     return model.generator
 
 

@@ -1,4 +1,4 @@
-"""Training the prior of the VAE on a store and a finished generator."""
+"""Training the prior of the VAE on a dataset and a finished generator."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...sampling.diffusion import alpha_sigma
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ..tokenizer.network import Tokenizer
@@ -24,9 +24,7 @@ METHOD = "emotion prior"
 class DrawWindows:
     """Windows of latents of the VAE, as its posterior draws them, with noise."""
 
-    def __init__(
-        self, windows: PromptedWindows, generator: Generator, *, seed: int = 0, bf16: bool = False
-    ) -> None:
+    def __init__(self, windows: PromptedWindows, generator: Generator, *, seed: int = 0, bf16: bool = False) -> None:
         """bf16: whether the posterior is computed in bfloat16."""
         self.windows, self.generator, self.seed, self.bf16 = windows, generator, seed, bf16
 
@@ -52,7 +50,7 @@ class DrawWindows:
 
 
 def fit_prior(
-    store: Store,
+    dataset: GestureDataset,
     tokenizer: Tokenizer,
     mining: Mining,
     generator: Generator,
@@ -75,11 +73,18 @@ def fit_prior(
     training, config = training or TrainConfig(), config or PriorConfig()
     for network in (tokenizer, mining, generator):
         network.eval().requires_grad_(False)
-    validated = windows is None and "val" not in splits and bool(store.select(split="val", kind=PAIRS))
+    validated = windows is None and "val" not in splits and bool(dataset.select(split="val", kind=PAIRS))
     windows = windows or PromptedWindows(
-        store, tokenizer, mining, styles, generator.config, splits=splits, batch_size=training.batch_size,
-        seed=training.seed, poses=False,
-    )  # fmt: skip
+        dataset,
+        tokenizer,
+        mining,
+        styles,
+        generator.config,
+        splits=splits,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        poses=False,
+    )
     windows.config = generator.config
     made = DrawWindows(windows, generator, seed=training.seed, bf16=training.bf16)
     z = torch.cat([made(10**9 + k, Place())["z"] for k in range(8)]).flatten(0, 1)
@@ -88,9 +93,8 @@ def fit_prior(
     held_out = None
     if validated:
         other = PromptedWindows(
-            store, tokenizer, mining, styles, generator.config, splits=("val",), batch_size=64, seed=1,
-            poses=False,
-        )  # fmt: skip
+            dataset, tokenizer, mining, styles, generator.config, splits=("val",), batch_size=64, seed=1, poses=False
+        )
         held_out = DrawWindows(other, generator, seed=1)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -107,10 +111,19 @@ def fit_prior(
         return sums
 
     fit(
-        model, loss, made, folder, training, validate=validate if held_out else None,
-        describe={"method": METHOD, "config": {"prior": asdict(config), "sizes": asdict(generator.config)},
-                  "splits": list(splits), "store": store.fingerprint},
-    )  # fmt: skip
+        model,
+        loss,
+        made,
+        folder,
+        training,
+        validate=validate if held_out else None,
+        describe={
+            "method": METHOD,
+            "config": {"prior": asdict(config), "sizes": asdict(generator.config)},
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+        },
+    )
     return model.prior
 
 

@@ -19,9 +19,8 @@ class EmotionVae(nn.Module):
     """Posterior and decoder over chunks of ``chunk`` steps; latents are [B, K, Z]."""
 
     def __init__(
-        self, *, latent: int, heard: int, emotions: int, width: int, heads: int, size: int, chunk: int,
-        dropout: float,
-    ) -> None:  # fmt: skip
+        self, *, latent: int, heard: int, emotions: int, width: int, heads: int, size: int, chunk: int, dropout: float
+    ) -> None:
         """latent: D of motion; heard: E of the audio's emotion features; size: Z.
 
         Raises ValueError for an odd chunk, whose convolutions would not give a latent for each.

@@ -18,7 +18,7 @@ from ...core.errors import UserError
 from ...metrics.inputs import check_canonical, check_rate
 from ...motion.motion import Motion
 from ...motion.upper_body import upper_body
-from ..model_folder import ModelFolder, judge_folder
+from ..model_folder import ModelFolder, evaluator_folder
 
 
 def all_joints(motion: Motion) -> np.ndarray:
@@ -45,9 +45,7 @@ class TrainedExtractor:
         config = folder.config["config"]
         seen = folder.config.get("input", "upper-body")
         if seen not in INPUTS:
-            raise UserError(
-                f"{folder.folder / 'config.json'} has the input {seen!r}; known: {', '.join(INPUTS)}"
-            )
+            raise UserError(f"{folder.folder / 'config.json'} has the input {seen!r}; known: {', '.join(INPUTS)}")
         self._see = INPUTS[seen]
         self.dim: int = config["latent" if rows == "frame" else "window_latent"]
         self.window: int = 0 if rows == "frame" else config["window"]
@@ -68,8 +66,7 @@ class TrainedExtractor:
             # In windows as in training, so that a row does not depend on how long its clip is.
             count = len(x) // self.step * self.step
             parts = [
-                self._graph(x[None, start : min(count, start + self._size)])[0]
-                for start in range(0, count, self._size)
+                self._graph(x[None, start : min(count, start + self._size)])[0] for start in range(0, count, self._size)
             ]
         else:
             starts = range(0, len(x) - self.window + 1, self.step)
@@ -124,15 +121,13 @@ def load_extractors(name: str | Path = "extractor") -> dict[str, TrainedExtracto
     Raises:
         UserError: no such folder, it holds neither graph, or its input is unknown.
     """
-    folder = judge_folder(name, "extractor")
+    folder = evaluator_folder(name, "extractor")
     there = [rows for rows in ("frame", "window") if (folder.folder / f"{rows}.onnx").is_file()]
     if not there:
-        raise UserError(
-            f"model folder {folder.folder} lacks frame.onnx and window.onnx; export the model again"
-        )
+        raise UserError(f"model folder {folder.folder} lacks frame.onnx and window.onnx; export the model again")
     return {rows: TrainedExtractor(folder, rows) for rows in there}
 
 
 def load_classifier(name: str | Path = "emotion-classifier") -> TrainedClassifier:
     """The emotion classifier of a shipped or a given folder."""
-    return TrainedClassifier(judge_folder(name, "emotion-classifier"))
+    return TrainedClassifier(evaluator_folder(name, "emotion-classifier"))

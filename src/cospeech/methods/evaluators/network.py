@@ -51,10 +51,14 @@ class FrameEncoder(nn.Module):
         super().__init__()
         w = config.width
         self.layers = nn.Sequential(
-            nn.Conv1d(2 * config.channels, w, 5, padding=2), Residual(w),
-            nn.Conv1d(w, w, 4, stride=2, padding=1), Residual(w),
-            nn.Conv1d(w, w, 4, stride=2, padding=1), Residual(w), nn.Conv1d(w, out, 1),
-        )  # fmt: skip
+            nn.Conv1d(2 * config.channels, w, 5, padding=2),
+            Residual(w),
+            nn.Conv1d(w, w, 4, stride=2, padding=1),
+            Residual(w),
+            nn.Conv1d(w, w, 4, stride=2, padding=1),
+            Residual(w),
+            nn.Conv1d(w, out, 1),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.layers(x.transpose(1, 2)).transpose(1, 2)
@@ -68,11 +72,14 @@ class FrameDecoder(nn.Module):
         super().__init__()
         w = config.width
         self.layers = nn.Sequential(
-            nn.Conv1d(size, w, 3, padding=1), Residual(w),
-            nn.ConvTranspose1d(w, w, 4, stride=2, padding=1), Residual(w),
-            nn.ConvTranspose1d(w, w, 4, stride=2, padding=1), Residual(w),
+            nn.Conv1d(size, w, 3, padding=1),
+            Residual(w),
+            nn.ConvTranspose1d(w, w, 4, stride=2, padding=1),
+            Residual(w),
+            nn.ConvTranspose1d(w, w, 4, stride=2, padding=1),
+            Residual(w),
             nn.Conv1d(w, config.channels, 5, padding=2),
-        )  # fmt: skip
+        )
 
     def forward(self, z: Tensor) -> Tensor:
         y: Tensor = self.layers(z.transpose(1, 2)).transpose(1, 2)
@@ -92,9 +99,8 @@ class MotionAutoencoders(nn.Module):
     pace: Tensor
 
     def __init__(
-        self, config: ExtractorConfig, mean: Tensor | None = None, std: Tensor | None = None,
-        pace: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self, config: ExtractorConfig, mean: Tensor | None = None, std: Tensor | None = None, pace: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.config = config
         c, steps = config.channels, config.window // config.downsample
@@ -172,22 +178,24 @@ class EmotionNet(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, config: EmotionNetConfig, mean: Tensor | None = None, std: Tensor | None = None
-    ) -> None:
+    def __init__(self, config: EmotionNetConfig, mean: Tensor | None = None, std: Tensor | None = None) -> None:
         super().__init__()
         self.config = config
         c, w = config.channels, config.width
         self.register_buffer("mean", torch.zeros(c) if mean is None else mean.float())
         self.register_buffer("std", torch.ones(c) if std is None else std.float())
         self.layers = nn.Sequential(
-            nn.Conv1d(2 * c, w, 5, padding=2), Residual(w), nn.Conv1d(w, w, 4, stride=2, padding=1),
-            nn.Dropout1d(config.dropout / 2), Residual(w, 2), nn.Conv1d(w, w, 4, stride=2, padding=1),
-            nn.Dropout1d(config.dropout / 2), Residual(w, 2), Residual(w, 4),
-        )  # fmt: skip
-        self.head = nn.Sequential(
-            nn.LayerNorm(3 * w), nn.Dropout(config.dropout), nn.Linear(3 * w, config.emotions)
+            nn.Conv1d(2 * c, w, 5, padding=2),
+            Residual(w),
+            nn.Conv1d(w, w, 4, stride=2, padding=1),
+            nn.Dropout1d(config.dropout / 2),
+            Residual(w, 2),
+            nn.Conv1d(w, w, 4, stride=2, padding=1),
+            nn.Dropout1d(config.dropout / 2),
+            Residual(w, 2),
+            Residual(w, 4),
         )
+        self.head = nn.Sequential(nn.LayerNorm(3 * w), nn.Dropout(config.dropout), nn.Linear(3 * w, config.emotions))
 
     def forward(self, x: Tensor) -> Tensor:
         y = (x - self.mean) / self.std

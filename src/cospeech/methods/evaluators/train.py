@@ -1,6 +1,6 @@
 """Training of what measures motion: the FGD extractors and the emotion classifier; export of both.
 
-Both learn from recorded motion only, never from made pairs or generated motion, and from the training
+Both learn from recorded motion only, never from synthetic pairs or generated motion, and from the training
 split only, so that real motion of other actors is as new to them as generated motion.
 """
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Item, Store, kept_out
+from ...data.dataset import GestureDataset, Sample, held_out
 from ...motion.codec import Codec
 from ...motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
@@ -32,29 +32,35 @@ class UpperBodies:
     """Random windows of recorded motion as judges see it, mirrored and re-timed; with their emotion."""
 
     def __init__(
-        self, store: Store, *, splits: tuple[str, ...], window: int, batch_size: int, seed: int = 0,
-        stretch: float = 0.15, noise: float = 0.0, balanced: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        dataset: GestureDataset,
+        *,
+        splits: tuple[str, ...],
+        window: int,
+        batch_size: int,
+        seed: int = 0,
+        stretch: float = 0.15,
+        noise: float = 0.0,
+        balanced: bool = False,
+    ) -> None:
         """``balanced``: every emotion as often as any other, and no clip that is ``kept_out``; else every
         second of motion counts alike."""
         self.window, self.batch_size, self.seed = window, batch_size, seed
         self.stretch, self.noise = stretch, noise
         self.items = [
-            item for item in store.select(split=splits, kind=("motion", "pair"))
-            if item.frames >= window // 2
-            and (not balanced or (item.emotion in EMOTIONS and not kept_out(item)))
-        ]  # fmt: skip
+            item
+            for item in dataset.select(split=splits, kind=("motion", "pair"))
+            if item.frames >= window // 2 and (not balanced or (item.emotion in EMOTIONS and not held_out(item)))
+        ]
         if not self.items:
             raise UserError(
-                f"the store has no recorded motion in {', '.join(splits)}; prepare more, or name other splits"
+                f"the dataset has no recorded motion in {', '.join(splits)}; prepare more, or name other splits"
             )
         codec = Codec()
         self.bodies: list[tuple[np.ndarray, np.ndarray]] = []
         for item in self.items:
-            coded = store.motion(item)
-            self.bodies.append(
-                (upper_body(codec.decode(coded)), upper_body(codec.decode(codec.mirror(coded))))
-            )
+            coded = dataset.motion(item)
+            self.bodies.append((upper_body(codec.decode(coded)), upper_body(codec.decode(codec.mirror(coded)))))
         weight = np.array([item.frames for item in self.items], dtype=np.float64)
         if balanced:
             emotions = np.array([EMOTIONS.index(str(item.emotion)) for item in self.items])
@@ -95,13 +101,18 @@ class UpperBodies:
 
 
 def fit_extractor(
-    store: Store, folder: str | Path, *, config: ExtractorConfig | None = None,
-    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
-) -> MotionAutoencoders:  # fmt: skip
+    dataset: GestureDataset,
+    folder: str | Path,
+    *,
+    config: ExtractorConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    unseen: str = "val",
+) -> MotionAutoencoders:
     """Train both auto-encoders; continues a run found in ``folder``."""
     config, training = config or ExtractorConfig(), training or TrainConfig()
     windows = UpperBodies(
-        store, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed
+        dataset, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed
     )
     torch.manual_seed(training.seed)
     model = MotionAutoencoders(config, windows.mean, windows.std, windows.pace)
@@ -116,27 +127,36 @@ def fit_extractor(
         return total, terms
 
     quality = None
-    if store.select(split=held_out, kind=("motion", "pair")):
+    if dataset.select(split=unseen, kind=("motion", "pair")):
 
         def quality(network: nn.Module) -> dict[str, float]:
             assert isinstance(network, MotionAutoencoders)
-            return extractor_quality(network, store, held_out)
+            return extractor_quality(network, dataset, unseen)
 
     fit(
-        model, loss, windows, folder, training, validate=quality,
-        describe={"method": "extractor", "config": asdict(config), "splits": list(splits),
-                  "store": store.fingerprint},
-    )  # fmt: skip
+        model,
+        loss,
+        windows,
+        folder,
+        training,
+        validate=quality,
+        describe={
+            "method": "extractor",
+            "config": asdict(config),
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+        },
+    )
     return model
 
 
 @torch.no_grad()
-def extractor_quality(network: MotionAutoencoders, store: Store, split: str) -> dict[str, float]:
+def extractor_quality(network: MotionAutoencoders, dataset: GestureDataset, split: str) -> dict[str, float]:
     """Mean angle in degrees between real and rebuilt joints, of both auto-encoders, over all windows."""
     codec, size = Codec(), network.config.window
     sums, count = np.zeros(2), 0
-    for item in store.select(split=split, kind=("motion", "pair")):
-        body = upper_body(codec.decode(store.motion(item)))
+    for item in dataset.select(split=split, kind=("motion", "pair")):
+        body = upper_body(codec.decode(dataset.motion(item)))
         starts = range(0, len(body) - size + 1, size)
         if not starts:
             continue
@@ -152,19 +172,30 @@ def extractor_quality(network: MotionAutoencoders, store: Store, split: str) -> 
 
 
 def fit_classifier(
-    store: Store, folder: str | Path, *, config: EmotionNetConfig | None = None,
-    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
-) -> EmotionNet:  # fmt: skip
+    dataset: GestureDataset,
+    folder: str | Path,
+    *,
+    config: EmotionNetConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    unseen: str = "val",
+) -> EmotionNet:
     """Train the emotion classifier; continues a run found in ``folder``.
 
     Its figures while training: on kept-out clips of the people it learns from ("known"), and on the
-    people of ``held_out`` ("unseen").
+    people of ``unseen``.
     """
     config, training = config or EmotionNetConfig(), training or TrainConfig()
     windows = UpperBodies(
-        store, splits=splits, window=config.window, batch_size=training.batch_size, seed=training.seed,
-        stretch=0.25, noise=0.15, balanced=True,
-    )  # fmt: skip
+        dataset,
+        splits=splits,
+        window=config.window,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        stretch=0.25,
+        noise=0.15,
+        balanced=True,
+    )
     torch.manual_seed(training.seed)
     model = EmotionNet(config, windows.mean, windows.std)
 
@@ -175,37 +206,47 @@ def fit_classifier(
         return value, {"accuracy": right}
 
     judged = {
-        "known": [item for item in _acted(store, splits) if kept_out(item)],
-        "unseen": _acted(store, (held_out,)),
+        "known": [item for item in _acted(dataset, splits) if held_out(item)],
+        "unseen": _acted(dataset, (unseen,)),
     }
 
     def quality(network: nn.Module) -> dict[str, float]:
         return {
             f"{name}_{figure}": value
-            for name, items in judged.items() if items
-            for figure, value in classifier_quality(network, store, items).items()
-        }  # fmt: skip
+            for name, items in judged.items()
+            if items
+            for figure, value in classifier_quality(network, dataset, items).items()
+        }
 
     fit(
-        model, loss, windows, folder, training, validate=quality if any(judged.values()) else None,
-        describe={"method": "emotion-classifier", "config": asdict(config), "splits": list(splits),
-                  "store": store.fingerprint},
-    )  # fmt: skip
+        model,
+        loss,
+        windows,
+        folder,
+        training,
+        validate=quality if any(judged.values()) else None,
+        describe={
+            "method": "emotion-classifier",
+            "config": asdict(config),
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+        },
+    )
     return model
 
 
-def _acted(store: Store, splits: tuple[str, ...]) -> list[Item]:
+def _acted(dataset: GestureDataset, splits: tuple[str, ...]) -> list[Sample]:
     """Recorded clips whose emotion is one of ours."""
-    return [item for item in store.select(split=splits, kind=("motion", "pair")) if item.emotion in EMOTIONS]
+    return [item for item in dataset.select(split=splits, kind=("motion", "pair")) if item.emotion in EMOTIONS]
 
 
 @torch.no_grad()
-def classifier_quality(network: nn.Module, store: Store, items: list[Item]) -> dict[str, float]:
+def classifier_quality(network: nn.Module, dataset: GestureDataset, items: list[Sample]) -> dict[str, float]:
     """Accuracy and mean accuracy of the emotions, 0 to 1, over whole clips."""
     codec = Codec()
     right = np.zeros((len(EMOTIONS), 2))
     for item in items:
-        x = torch.from_numpy(upper_body(codec.decode(store.motion(item))))
+        x = torch.from_numpy(upper_body(codec.decode(dataset.motion(item))))
         wanted = EMOTIONS.index(str(item.emotion))
         right[wanted] += (int(network(x[None]).argmax()) == wanted, 1)
     asked = right[:, 1] > 0
@@ -229,16 +270,20 @@ class _Windows(_Frames):
         return self.network.windows(motion)
 
 
-def export_judge(
-    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+def export_evaluator(
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the model folder of a finished extractor or classifier run, weights as float16.
 
     Raises:
         UserError: the folder is no such run, or nothing has been saved yet.
     """
-    network, described = load_judge_run(run)
+    network, described = load_evaluator_run(run)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(network, "float16")
@@ -246,8 +291,9 @@ def export_judge(
     if isinstance(network, MotionAutoencoders):
         size = network.config.window
         frames: list[tuple[str, nn.Module, dict[int, str]]] = [
-            ("frame", _Frames(network), {1: "frames"}), ("window", _Windows(network), {0: "windows"})
-        ]  # fmt: skip
+            ("frame", _Frames(network), {1: "frames"}),
+            ("window", _Windows(network), {0: "windows"}),
+        ]
     else:
         size = network.config.window
         frames = [("emotion", network, {0: "windows"})]
@@ -258,17 +304,25 @@ def export_judge(
     from ... import __version__
 
     text = {
-        "format": 1, "method": method, "name": name or out.name, "package_version": __version__,
-        "config": asdict(config), "channels": {"joints": ["spine3", *JOINTS], "points": list(POINTS)},
-        "fps": 30, "emotions": list(EMOTIONS), "trained_on": described["splits"], "store": described["store"],
-        "credits": credits or [], "results": results or {},
-    }  # fmt: skip
+        "format": 1,
+        "method": method,
+        "name": name or out.name,
+        "package_version": __version__,
+        "config": asdict(config),
+        "channels": {"joints": ["spine3", *JOINTS], "points": list(POINTS)},
+        "fps": 30,
+        "emotions": list(EMOTIONS),
+        "trained_on": described["splits"],
+        "store": described["store"],
+        "credits": credits or [],
+        "results": results or {},
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out
 
 
-def load_judge_run(folder: str | Path) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
+def load_evaluator_run(folder: str | Path) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
     network, described = saved_run(
         folder,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...training.onnx_export import export_graph, round_weights
@@ -41,14 +41,18 @@ class TorchNetworks:
 
     @torch.no_grad()
     def denoise(
-        self, x: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, pose: np.ndarray, mask: np.ndarray,
-        speech: np.ndarray, condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        x: np.ndarray,
+        alpha: np.ndarray,
+        sigma: np.ndarray,
+        pose: np.ndarray,
+        mask: np.ndarray,
+        speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:
         """One estimate of x_0."""
         size = len(x)
-        wishes = (
-            np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity)
-        )
+        wishes = (np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity))
         inputs = (x, alpha, sigma, pose, mask, speech, *wishes)
         return self.denoiser(*(torch.from_numpy(np.ascontiguousarray(v)).float() for v in inputs)).numpy()  # type: ignore[no-any-return]
 
@@ -88,7 +92,7 @@ class LatentDecoder(nn.Module):
 def export_exges(
     tokenizer_run: str | Path,
     denoiser_run: str | Path,
-    store: Store,
+    dataset: GestureDataset,
     out: str | Path,
     *,
     name: str = "exges",
@@ -98,10 +102,10 @@ def export_exges(
     sampling: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
 ) -> Path:
-    """Write a model folder from two finished runs; the store gives every style's rest pose.
+    """Write a model folder from two finished runs; the dataset gives every style's rest pose.
 
     Args:
-        base: the motion base that belongs to it, a folder beside config.json, if any.
+        base: the gesture library that belongs to it, a folder beside config.json, if any.
     Raises:
         UserError: a folder is no such run, or the two are not of one tokenizer.
     """
@@ -114,9 +118,7 @@ def export_exges(
     assert isinstance(tokenizer, Tokenizer)
     config, out = denoiser.config, Path(out)
     if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
-        raise UserError(
-            f"{denoiser_run} was trained on another tokenizer than {tokenizer_run}; give that one"
-        )
+        raise UserError(f"{denoiser_run} was trained on another tokenizer than {tokenizer_run}; give that one")
     out.mkdir(parents=True, exist_ok=True)
     for part in (denoiser, tokenizer.encoder, tokenizer.decoder):
         round_weights(part, "int8")
@@ -126,45 +128,70 @@ def export_exges(
     steps, frames = 8, 8 * config.downsample
     heard = {"features": config.features} | ({"words": config.words} if config.words else {})
     export_graph(
-        denoiser.speech, [torch.zeros(1, frames, columns) for columns in heard.values()], list(heard),
-        ["speech"], {label: {1: "frames"} for label in heard}, out / "speech.onnx", store="int8",
-    )  # fmt: skip
+        denoiser.speech,
+        [torch.zeros(1, frames, columns) for columns in heard.values()],
+        list(heard),
+        ["speech"],
+        {label: {1: "frames"} for label in heard},
+        out / "speech.onnx",
+        weight_format="int8",
+    )
     inputs = {  # each a tensor of its own: the exporter takes one object for one input
-        "x": torch.zeros(2, steps, config.latent), "alpha": torch.full((2,), 0.6),
+        "x": torch.zeros(2, steps, config.latent),
+        "alpha": torch.full((2,), 0.6),
         "sigma": torch.full((2,), 0.8),
-        "pose": torch.zeros(2, frames, config.channels), "mask": torch.zeros(2, frames, config.joints),
-        "speech": torch.zeros(2, steps, config.width), "emotion": torch.zeros(2, config.emotions),
-        "style": torch.zeros(2, config.styles), "intensity": torch.zeros(2, 2),
-    }  # fmt: skip
+        "pose": torch.zeros(2, frames, config.channels),
+        "mask": torch.zeros(2, frames, config.joints),
+        "speech": torch.zeros(2, steps, config.width),
+        "emotion": torch.zeros(2, config.emotions),
+        "style": torch.zeros(2, config.styles),
+        "intensity": torch.zeros(2, 2),
+    }
     dynamic: dict[str, dict[int, str]] = {label: {0: "batch"} for label in inputs}
     for label, axis in (("x", "steps"), ("speech", "steps"), ("pose", "frames"), ("mask", "frames")):
         dynamic[label][1] = axis
     export_graph(
-        denoiser, list(inputs.values()), list(inputs), ["clean"], dynamic, out / "denoiser.onnx", store="int8"
+        denoiser, list(inputs.values()), list(inputs), ["clean"], dynamic, out / "denoiser.onnx", weight_format="int8"
     )
     export_graph(
-        LatentEncoder(tokenizer, denoiser), (torch.zeros(1, frames, config.channels),), ["motion"],
-        ["latent"], {"motion": {1: "frames"}}, out / "encoder.onnx", store="int8",
-    )  # fmt: skip
+        LatentEncoder(tokenizer, denoiser),
+        (torch.zeros(1, frames, config.channels),),
+        ["motion"],
+        ["latent"],
+        {"motion": {1: "frames"}},
+        out / "encoder.onnx",
+        weight_format="int8",
+    )
     export_graph(
-        LatentDecoder(tokenizer, denoiser), (torch.zeros(1, steps, config.latent),), ["latent"], ["motion"],
-        {"latent": {1: "steps"}}, out / "decoder.onnx", store="int8",
-    )  # fmt: skip
+        LatentDecoder(tokenizer, denoiser),
+        (torch.zeros(1, steps, config.latent),),
+        ["latent"],
+        ["motion"],
+        {"latent": {1: "steps"}},
+        out / "decoder.onnx",
+        weight_format="int8",
+    )
     styles = described["styles"]
     with atomic_path(out / "rest.safetensors") as path:
-        save_file(rest_poses(store, styles), path)
+        save_file(rest_poses(dataset, styles), path)
     text = {
-        "format": 1, "method": "exges", "name": name, "package_version": __version__,
-        "config": {
-            key: asdict(config)[key] for key in ("latent", "downsample", "features", "words", "width")
-        },
-        "styles": styles, "default_speaker": default_speaker or styles[0],
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": store.header.get("made_pairs", False),
-        "encoders": described.get("encoders", {}), "credits": credits or [],
-        "sampling": {"window": config.window, **(sampling or {})}, "results": results or {},
+        "format": 1,
+        "method": "exges",
+        "name": name,
+        "package_version": __version__,
+        "config": {key: asdict(config)[key] for key in ("latent", "downsample", "features", "words", "width")},
+        "styles": styles,
+        "default_speaker": default_speaker or styles[0],
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
+        "fps": 30,
+        "trained_on": described["splits"],
+        "made_pairs": dataset.header.get("made_pairs", False),
+        "encoders": described.get("encoders", {}),
+        "credits": credits or [],
+        "sampling": {"window": config.window, **(sampling or {})},
+        "results": results or {},
         **({"base": base} if base else {}),
-    }  # fmt: skip
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out

@@ -15,19 +15,11 @@ from ...motion.codec import Codec
 from ...motion.motion import Motion
 from ...motion.procedural.face import face_from_speech
 from ...motion.procedural.posture import stand
-from ...motion.representation import space
+from ...motion.representation import representation
 from ...sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ...speech.encoders.inputs import SpeechInputs
 from ...speech.speech import Speech
-from ..conditioning import (
-    check_intensity,
-    check_length,
-    emotion_weights,
-    generator,
-    strongest,
-    style_weights,
-    wished,
-)
+from ..conditioning import check_intensity, check_length, emotion_weights, generator, strongest, style_weights, wished
 from ..contextual.sampling import Condition
 from ..editing import facing_front, in_place, onto, without_origin
 from ..model_folder import ModelFolder, check_gesturing
@@ -41,9 +33,24 @@ AROUND = 24  # steps that are read on either side of an edit
 
 # What config.json of a model folder may hold.
 KEYS = {
-    "format", "method", "name", "package_version", "config", "styles", "default_speaker", "codec", "fps",
-    "trained_on", "made_pairs", "credits", "sampling", "calibration", "results", "encoders", "base",
-}  # fmt: skip
+    "format",
+    "method",
+    "name",
+    "package_version",
+    "config",
+    "styles",
+    "default_speaker",
+    "codec",
+    "fps",
+    "trained_on",
+    "made_pairs",
+    "credits",
+    "sampling",
+    "calibration",
+    "results",
+    "encoders",
+    "base",
+}
 
 
 class OnnxNetworks:
@@ -75,14 +82,18 @@ class OnnxNetworks:
         return made
 
     def denoise(
-        self, x: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, pose: np.ndarray, mask: np.ndarray,
-        speech: np.ndarray, condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        x: np.ndarray,
+        alpha: np.ndarray,
+        sigma: np.ndarray,
+        pose: np.ndarray,
+        mask: np.ndarray,
+        speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:
         """One estimate of x_0, see ``sample.Networks``."""
         size = len(x)
-        wishes = (
-            np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity)
-        )
+        wishes = (np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity))
         made: np.ndarray = self._graph("denoiser")(x, alpha, sigma, pose, mask, speech, *wishes)
         return made
 
@@ -109,7 +120,7 @@ class ExGesModel:
         self.speakers: tuple[str, ...] = tuple(folder.config["styles"])  # whose manner the model has learned
         self.networks = OnnxNetworks(folder)
         self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
-        self.space = space("body")
+        self.representation = representation("body")
         self.library: Library | None = None
         self._folder = folder
         self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
@@ -121,8 +132,7 @@ class ExGesModel:
         missing = [name for name in self.speakers if name not in rest]
         if missing:
             raise UserError(
-                f"model folder {self.folder} lacks the rest pose of {', '.join(missing)}; "
-                "export the model again"
+                f"model folder {self.folder} lacks the rest pose of {', '.join(missing)}; export the model again"
             )
         return rest
 
@@ -175,10 +185,18 @@ class ExGesModel:
         """
         emotion, speaker = wished(speech, emotion, speaker, self.speakers)
         motion = self.from_features(
-            self.inputs(speech, speech.frames), emotion=emotion, intensity=intensity, speaker=speaker,
-            seated=seated, seed=seed, start_pose=start_pose, end_pose=end_pose, faithfulness=faithfulness,
-            pins=pins, words=speech.words,
-        )  # fmt: skip
+            self.inputs(speech, speech.frames),
+            emotion=emotion,
+            intensity=intensity,
+            speaker=speaker,
+            seated=seated,
+            seed=seed,
+            start_pose=start_pose,
+            end_pose=end_pose,
+            faithfulness=faithfulness,
+            pins=pins,
+            words=speech.words,
+        )
         if not face:
             return motion
         return motion.with_face(
@@ -220,10 +238,14 @@ class ExGesModel:
         references = []
         if self.library is not None and settings.rule != "none" and share > 0:
             references = self.library.references(
-                features[:, :48], tuple(words), speaker=speaker,
-                emotion=strongest(emotion_weights(emotion)), liveliness=intensity, seed=seed,
+                features[:, :48],
+                tuple(words),
+                speaker=speaker,
+                emotion=strongest(emotion_weights(emotion)),
+                liveliness=intensity,
+                seed=seed,
                 rule=settings.rule,
-            )  # fmt: skip
+            )
         placed = propose(constraint, references, faithfulness=share, step=step, rng=rng)
         if not placed:
             settings = replace(settings, diffusion=settings.alone)
@@ -237,13 +259,21 @@ class ExGesModel:
             motion = pinned(motion, pins, begun=start is not None, ended=end is not None)
         told = [reference.as_dict(rate, span) for reference, span, rate in placed]
         explain = {
-            "method": "exges", "model": self.name, "faithfulness": share,
-            "base": None if self.library is None else self.library.name, "used": told,
+            "method": "exges",
+            "model": self.name,
+            "faithfulness": share,
+            "base": None if self.library is None else self.library.name,
+            "used": told,
             "pins": [
-                {"start": round(p.start, 3), "end": round(p.end, 3), "joints": list(p.joints) or "all",
-                 "source": p.source} for p in pins
+                {
+                    "start": round(p.start, 3),
+                    "end": round(p.end, 3),
+                    "joints": list(p.joints) or "all",
+                    "source": p.source,
+                }
+                for p in pins
             ],
-        }  # fmt: skip
+        }
         return replace(motion, extra={**motion.extra, "explain": explain})
 
     def edit(
@@ -276,9 +306,13 @@ class ExGesModel:
         return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
 
     def _resampled(
-        self, coded: np.ndarray, features: np.ndarray, spans: Sequence[tuple[int, int]],
-        condition: Condition, rng: np.random.Generator,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        coded: np.ndarray,
+        features: np.ndarray,
+        spans: Sequence[tuple[int, int]],
+        condition: Condition,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
         """Coded motion [T, C] whose spans are made anew."""
         step, frames = self.networks.downsample, len(coded)
         count = -(-frames // step)
@@ -291,9 +325,14 @@ class ExGesModel:
             known = self.networks.encode(result[part])
             known[low - start : high - start] = np.nan
             latent = sample_latents(
-                self.networks, features[part], condition, Constraint.none((stop - start) * step), rng,
-                replace(self.sampling, diffusion=self.sampling.alone), known=known,
-            )  # fmt: skip
+                self.networks,
+                features[part],
+                condition,
+                Constraint.none((stop - start) * step),
+                rng,
+                replace(self.sampling, diffusion=self.sampling.alone),
+                known=known,
+            )
             new = self.networks.decode(latent)[first - start * step : last - start * step]
             result[first:last] = on_the_beat(new, features[first:last]) if self.sampling.rhythm else new
         return result[:frames]
@@ -304,14 +343,13 @@ class ExGesModel:
         style_weights(speaker, self.speakers)
         return speaker
 
-    def _condition(
-        self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str
-    ) -> Condition:
+    def _condition(self, emotion: str | Mapping[str, float] | None, intensity: float, speaker: str) -> Condition:
         level = np.log(check_intensity(intensity)) + self._levels.get(speaker, 0.0)
         return Condition(
-            emotion_weights(emotion)[None], style_weights(speaker, self.speakers)[None],
+            emotion_weights(emotion)[None],
+            style_weights(speaker, self.speakers)[None],
             np.array([[level, 1.0]], dtype=np.float32),
-        )  # fmt: skip
+        )
 
     def _ends(
         self, count: int, speaker: str, start: Motion | None, end: Motion | None, constraint: Constraint
@@ -355,8 +393,6 @@ def _checked(folder: ModelFolder) -> ExGesSampling:
     try:
         given, alone = settings.pop("diffusion", {}), settings.pop("alone", {})
         sampling = ExGesSampling(**settings)
-        return replace(
-            sampling, diffusion=replace(sampling.diffusion, **given), alone=replace(sampling.alone, **alone)
-        )
+        return replace(sampling, diffusion=replace(sampling.diffusion, **given), alone=replace(sampling.alone, **alone))
     except (TypeError, ValueError, AttributeError) as error:
         raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None

@@ -102,9 +102,14 @@ def pinned(motion: Motion, pins: Sequence[Pin], *, begun: bool = False, ended: b
 
 
 def _fade(
-    rotations: np.ndarray, here: np.ndarray, target: np.ndarray, joints: Sequence[int], edge: int, away: int,
+    rotations: np.ndarray,
+    here: np.ndarray,
+    target: np.ndarray,
+    joints: Sequence[int],
+    edge: int,
+    away: int,
     fixed: np.ndarray,
-) -> None:  # fmt: skip
+) -> None:
     """Turn the frames beside a pin's edge towards it, less and less, in place."""
     turn = matrix_to_quaternion(target[joints].astype(np.float64) @ transpose(here[joints]))
     none = np.zeros_like(turn)

@@ -65,9 +65,13 @@ class Denoiser(ScaledLatents):
     owner: Tensor
 
     def __init__(
-        self, config: DenoiserConfig, *, latents: tuple[Tensor, Tensor] | None = None,
-        poses: tuple[Tensor, Tensor] | None = None, owner: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self,
+        config: DenoiserConfig,
+        *,
+        latents: tuple[Tensor, Tensor] | None = None,
+        poses: tuple[Tensor, Tensor] | None = None,
+        owner: Tensor | None = None,
+    ) -> None:
         """Make a network.
 
         Args:
@@ -85,19 +89,23 @@ class Denoiser(ScaledLatents):
         self.register_buffer("pose_std", pose_std.float())
         self.register_buffer("owner", torch.zeros(c, dtype=torch.long) if owner is None else owner)
         sizes = AlignConfig(
-            features=config.features, words=config.words, width=config.speech_width,
-            hidden=config.speech_hidden, heads=config.speech_heads, depth=config.speech_depth, embedding=0,
-            downsample=config.downsample, dropout=config.dropout,
-        )  # fmt: skip
+            features=config.features,
+            words=config.words,
+            width=config.speech_width,
+            hidden=config.speech_hidden,
+            heads=config.speech_heads,
+            depth=config.speech_depth,
+            embedding=0,
+            downsample=config.downsample,
+            dropout=config.dropout,
+        )
         self.speech = SpeechEncoder(sizes, w)
         self.input = nn.Linear(d, w)
         self.constraint = nn.Linear(config.downsample * (c + config.joints), w)
         self.time = nn.Sequential(nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w))
         self.condition = Conditioner(config.emotions, config.styles, w)
         self.blocks = nn.ModuleList(
-            ConditionedBlock(
-                w, config.heads, hidden=config.hidden, dropout=config.dropout, fusion=config.fusion
-            )
+            ConditionedBlock(w, config.heads, hidden=config.hidden, dropout=config.dropout, fusion=config.fusion)
             for _ in range(config.depth)
         )
         self.norm = nn.LayerNorm(w)
@@ -106,9 +114,17 @@ class Denoiser(ScaledLatents):
         nn.init.zeros_(self.head.bias)
 
     def forward(
-        self, x: Tensor, alpha: Tensor, sigma: Tensor, pose: Tensor, mask: Tensor, speech: Tensor,
-        emotion: Tensor, style: Tensor, intensity: Tensor,
-    ) -> Tensor:  # fmt: skip
+        self,
+        x: Tensor,
+        alpha: Tensor,
+        sigma: Tensor,
+        pose: Tensor,
+        mask: Tensor,
+        speech: Tensor,
+        emotion: Tensor,
+        style: Tensor,
+        intensity: Tensor,
+    ) -> Tensor:
         """x_0 [B, N, D].
 
         Args:

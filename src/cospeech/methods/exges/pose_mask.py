@@ -70,9 +70,8 @@ def cells() -> np.ndarray:
 
 
 def propose(
-    constraint: Constraint, references: Sequence[Reference], *, faithfulness: float, step: int,
-    rng: np.random.Generator,
-) -> list[tuple[Reference, SLOT, float]]:  # fmt: skip
+    constraint: Constraint, references: Sequence[Reference], *, faithfulness: float, step: int, rng: np.random.Generator
+) -> list[tuple[Reference, SLOT, float]]:
     """Write references into a constraint, as hints that the network may leave.
 
     Args:

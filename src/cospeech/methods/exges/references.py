@@ -30,10 +30,15 @@ class Reference:
     def as_dict(self, rate: float, frames: SLOT) -> dict[str, Any]:
         """For JSON, times in seconds; ``rate`` its speed of playing, ``frames`` where it came to stand."""
         return {
-            "start": round(self.slot[0] / 30, 3), "end": round(self.slot[1] / 30, 3), "segment": self.id,
-            "used_from": round(frames[0] / 30, 3), "used_to": round(frames[1] / 30, 3),
-            "speed": round(rate, 3), "score": round(self.score, 4), **self.info,
-        }  # fmt: skip
+            "start": round(self.slot[0] / 30, 3),
+            "end": round(self.slot[1] / 30, 3),
+            "segment": self.id,
+            "used_from": round(frames[0] / 30, 3),
+            "used_to": round(frames[1] / 30, 3),
+            "speed": round(rate, 3),
+            "score": round(self.score, 4),
+            **self.info,
+        }
 
 
 class Library(Protocol):
@@ -42,9 +47,16 @@ class Library(Protocol):
     name: str
 
     def references(
-        self, features: np.ndarray, words: tuple[Any, ...], *, speaker: str | None, emotion: str | None,
-        liveliness: float, seed: int, rule: str,
-    ) -> list[Reference]:  # fmt: skip
+        self,
+        features: np.ndarray,
+        words: tuple[Any, ...],
+        *,
+        speaker: str | None,
+        emotion: str | None,
+        liveliness: float,
+        seed: int,
+        rule: str,
+    ) -> list[Reference]:
         """A gesture for each part of a speech [T, 48] that is spoken, in order of time."""
         ...
 
@@ -69,8 +81,7 @@ def fitted(reference: Reference, step: int) -> tuple[np.ndarray, SLOT, float]:
     if spare > 1:
         change = np.abs(np.diff(reference.coded, axis=0)).mean(1)
         ends = [
-            change[int(a)] + change[min(len(change) - 1, int(a + rate * (frames - 1)))]
-            for a in np.arange(0, spare)
+            change[int(a)] + change[min(len(change) - 1, int(a + rate * (frames - 1)))] for a in np.arange(0, spare)
         ]
         start = float(np.argmin(ends))
     place = np.clip(start + rate * np.arange(frames), 0, length - 1)

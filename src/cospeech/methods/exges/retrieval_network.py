@@ -4,7 +4,7 @@ ExGes, section "Motion retrieval": a contrastive speech-motion embedding with mo
 for fine-grained retrieval [P]. The form is that of ALBEF (Li et al. 2021, section 3.2) and MoCo [R]: slow
 copies of the encoders fill a queue of past keys and give soft targets. Ours [D]: the encoders are those of
 the alignment of Contextual Gesture and begin with its weights; what shares an origin with the question is
-left out of the queue instead of sharing mass, since our made pairs show one motion with many voices; and
+left out of the queue instead of sharing mass, since our synthetic pairs show one motion with many voices; and
 beside the key of a segment there are keys of its frames, compared in the order of time.
 """
 
@@ -42,9 +42,8 @@ class Encoders(nn.Module):
     """Both encoders, and the maps to the keys of frames."""
 
     def __init__(
-        self, config: RetrievalConfig, mean: Tensor | None = None, std: Tensor | None = None,
-        pace: Tensor | None = None,
-    ) -> None:  # fmt: skip
+        self, config: RetrievalConfig, mean: Tensor | None = None, std: Tensor | None = None, pace: Tensor | None = None
+    ) -> None:
         super().__init__()
         sizes = config.encoders
         self.speech = SpeechContent(sizes)
@@ -72,9 +71,14 @@ class Retrieval(nn.Module):
     steps: Tensor
 
     def __init__(
-        self, config: RetrievalConfig, mean: Tensor | None = None, std: Tensor | None = None,
-        pace: Tensor | None = None, *, origins: int = 1,
-    ) -> None:  # fmt: skip
+        self,
+        config: RetrievalConfig,
+        mean: Tensor | None = None,
+        std: Tensor | None = None,
+        pace: Tensor | None = None,
+        *,
+        origins: int = 1,
+    ) -> None:
         """``origins``: how many origins a sample has at most."""
         super().__init__()
         self.config = config
@@ -133,9 +137,7 @@ class Retrieval(nn.Module):
     @torch.no_grad()
     def _follow(self) -> None:
         """theta' <- mu theta' + (1 - mu) theta."""
-        pairs: Iterator[tuple[Tensor, Tensor]] = zip(
-            self.slow.parameters(), self.encoders.parameters(), strict=True
-        )
+        pairs: Iterator[tuple[Tensor, Tensor]] = zip(self.slow.parameters(), self.encoders.parameters(), strict=True)
         for slow, fast in pairs:
             slow.lerp_(fast, 1 - self.config.momentum)
 

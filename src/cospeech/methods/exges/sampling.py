@@ -24,9 +24,15 @@ class Networks(Protocol):
         ...
 
     def denoise(
-        self, x: np.ndarray, alpha: np.ndarray, sigma: np.ndarray, pose: np.ndarray, mask: np.ndarray,
-        speech: np.ndarray, condition: Condition,
-    ) -> np.ndarray:  # fmt: skip
+        self,
+        x: np.ndarray,
+        alpha: np.ndarray,
+        sigma: np.ndarray,
+        pose: np.ndarray,
+        mask: np.ndarray,
+        speech: np.ndarray,
+        condition: Condition,
+    ) -> np.ndarray:
         """Scaled x_t [B, N, D], alpha and sigma [B], pose [B, T, C], mask [B, T, J] -> x_0 [B, N, D]."""
         ...
 
@@ -45,13 +51,9 @@ class ExGesSampling:
 
     # Few steps near the end and calmer noise: what a denoiser of an hour of motion adds in the last steps is
     # trembling, which real hands at rest do not have (docs/experiments.md).
-    diffusion: DiffusionSampling = field(
-        default_factory=lambda: DiffusionSampling(steps=5, temperature=0.75, bend=0.5)
-    )
+    diffusion: DiffusionSampling = field(default_factory=lambda: DiffusionSampling(steps=5, temperature=0.75, bend=0.5))
     # Where no gesture was retrieved, nothing keeps the network awake but its own noise.
-    alone: DiffusionSampling = field(
-        default_factory=lambda: DiffusionSampling(steps=10, temperature=1.0, bend=0.5)
-    )
+    alone: DiffusionSampling = field(default_factory=lambda: DiffusionSampling(steps=10, temperature=1.0, bend=0.5))
     guidance: float = 1.0  # of the speech; 1: none. Costs twice the time
     window: int = 56  # steps
     overlap: int = 8  # steps handed over
@@ -61,9 +63,15 @@ class ExGesSampling:
 
 
 def sample_latents(
-    networks: Networks, features: np.ndarray, condition: Condition, constraint: Constraint,
-    rng: np.random.Generator, settings: ExGesSampling, *, known: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
+    networks: Networks,
+    features: np.ndarray,
+    condition: Condition,
+    constraint: Constraint,
+    rng: np.random.Generator,
+    settings: ExGesSampling,
+    *,
+    known: np.ndarray | None = None,
+) -> np.ndarray:
     """Scaled latents [N, D] for features [N * downsample, F].
 
     Args:
@@ -78,15 +86,11 @@ def sample_latents(
     for window in windows(length, settings.window, settings.overlap):
         part = slice(window.start, window.end)
         frames = slice(window.start * step, window.end * step)
-        own = Constraint(
-            constraint.pose[frames].copy(), constraint.mask[frames].copy(), constraint.hard[frames]
-        )
+        own = Constraint(constraint.pose[frames].copy(), constraint.mask[frames].copy(), constraint.hard[frames])
         given = ~np.isnan(latent[part, 0])
         if given.any():
             _show(networks, own, latent[part], given)
-        latent[part] = _window(
-            networks, features[frames], condition, own, latent[part].copy(), given, rng, settings
-        )
+        latent[part] = _window(networks, features[frames], condition, own, latent[part].copy(), given, rng, settings)
     return latent
 
 
@@ -102,9 +106,15 @@ def _show(networks: Networks, constraint: Constraint, latent: np.ndarray, given:
 
 
 def _window(
-    networks: Networks, features: np.ndarray, condition: Condition, constraint: Constraint,
-    latent: np.ndarray, given: np.ndarray, rng: np.random.Generator, settings: ExGesSampling,
-) -> np.ndarray:  # fmt: skip
+    networks: Networks,
+    features: np.ndarray,
+    condition: Condition,
+    constraint: Constraint,
+    latent: np.ndarray,
+    given: np.ndarray,
+    rng: np.random.Generator,
+    settings: ExGesSampling,
+) -> np.ndarray:
     speech = networks.speech(features)[None]
     guided = settings.guidance != 1.0
     batch = 2 if guided else 1

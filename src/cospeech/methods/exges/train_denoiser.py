@@ -1,4 +1,4 @@
-"""Training the denoiser on a store and a finished motion tokenizer."""
+"""Training the denoiser on a dataset and a finished motion tokenizer."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...sampling.diffusion import alpha_sigma
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
@@ -31,25 +31,32 @@ class LatentWindows:
     """Random windows of latents, poses and speech, with noise, masks and conditions."""
 
     def __init__(
-        self, store: Store, tokenizer: Tokenizer, styles: tuple[str, ...], config: DenoiserConfig, *,
-        splits: tuple[str, ...] = ("train",), batch_size: int = 48, seed: int = 0, vary: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        dataset: GestureDataset,
+        tokenizer: Tokenizer,
+        styles: tuple[str, ...],
+        config: DenoiserConfig,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        batch_size: int = 48,
+        seed: int = 0,
+        vary: bool = False,
+    ) -> None:
         """Encode all motion once.
 
         Raises:
-            UserError: the store has no speech with motion there.
+            UserError: the dataset has no speech with motion there.
         """
-        self.store, self.styles, self.config = store, styles, config
+        self.dataset, self.styles, self.config = dataset, styles, config
         self.batch_size, self.seed, self.vary = batch_size, seed, vary
-        self.items = store.select(split=splits, kind=("pair", "made_pair"))
+        self.items = dataset.select(split=splits, kind=("pair", "made_pair"))
         if not self.items:
             raise UserError(
-                f"the store has no speech with motion in {', '.join(splits)}; "
-                "prepare more, or name other splits"
+                f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
             )
         self.speeds = mean_speeds(self.items)
-        self.latents = [encode_latents(tokenizer, store.motion(item)) for item in self.items]
-        self.sound, self.words = input_sizes(store)
+        self.latents = [encode_latents(tokenizer, dataset.motion(item)) for item in self.items]
+        self.sound, self.words = input_sizes(dataset)
         lengths = np.array([len(z) for z in self.latents], dtype=np.float64)
         self._chance = lengths / lengths.sum()
 
@@ -75,8 +82,8 @@ class LatentWindows:
             start = int(rng.integers(length - count + 1))
             latent[row, :count] = self.latents[choice][start : start + count]
             part = slice(start * c.downsample, (start + count) * c.downsample)
-            pose[row, : count * c.downsample] = self.store.motion(item)[part]
-            heard = self.store.inputs(item)[part].astype(np.float32)
+            pose[row, : count * c.downsample] = self.dataset.motion(item)[part]
+            heard = self.dataset.inputs(item)[part].astype(np.float32)
             features[row, : len(heard)] = vary_voice(heard, rng) if self.vary else heard
             valid[row, :count] = True
             if item.emotion in EMOTIONS:
@@ -85,8 +92,15 @@ class LatentWindows:
                 style[row, self.styles.index(item.speaker)] = 1.0
             usual = max(self.speeds[item.speaker, item.emotion], 1e-3)
             intensity[row] = np.log(item.info["speed"] / usual + 1e-3), 1.0
-        arrays = {"latent": latent, "pose": pose, "features": features, "valid": valid, "emotion": emotion,
-                  "style": style, "intensity": intensity}  # fmt: skip
+        arrays = {
+            "latent": latent,
+            "pose": pose,
+            "features": features,
+            "valid": valid,
+            "emotion": emotion,
+            "style": style,
+            "intensity": intensity,
+        }
         batch = {name: torch.from_numpy(value) for name, value in arrays.items()}
         if self.words:
             batch["features"], batch["words"] = batch["features"].split((self.sound, self.words), -1)
@@ -104,8 +118,7 @@ class LatentWindows:
             mask = constraint_masks(size, frames, c.joints, c.masks)
             blur = c.masks.noise * torch.randn_like(batch["pose"])
             mask, clean = _with_ends(mask, batch["valid"], c)
-        return {"alpha": alpha, "sigma": sigma, "noise": noise, "mask": mask,
-                "blur": blur * (1 - clean)[..., None]}  # fmt: skip
+        return {"alpha": alpha, "sigma": sigma, "noise": noise, "mask": mask, "blur": blur * (1 - clean)[..., None]}
 
 
 def _with_ends(mask: Tensor, valid: Tensor, c: DenoiserConfig) -> tuple[Tensor, Tensor]:
@@ -131,7 +144,7 @@ def encode_latents(tokenizer: Tokenizer, motion: np.ndarray) -> np.ndarray:
 
 
 def fit_denoiser(
-    store: Store,
+    dataset: GestureDataset,
     tokenizer: Tokenizer,
     folder: str | Path,
     *,
@@ -152,31 +165,33 @@ def fit_denoiser(
     """
     training, codec = training or TrainConfig(), Codec()
     tokenizer.eval().requires_grad_(False)
-    styles = tuple(sorted({item.speaker for item in store.select(split=splits)}))
-    sound, words = input_sizes(store)
+    styles = tuple(sorted({item.speaker for item in dataset.select(split=splits)}))
+    sound, words = input_sizes(dataset)
     config = replace(
-        config or DenoiserConfig(), features=sound, words=words, channels=codec.channels,
-        joints=len(codec.joints) + 1, latent=tokenizer.config.latent, downsample=tokenizer.config.downsample,
+        config or DenoiserConfig(),
+        features=sound,
+        words=words,
+        channels=codec.channels,
+        joints=len(codec.joints) + 1,
+        latent=tokenizer.config.latent,
+        downsample=tokenizer.config.downsample,
         styles=len(styles),
-    )  # fmt: skip
+    )
     windows = LatentWindows(
-        store, tokenizer, styles, config, splits=splits, batch_size=training.batch_size, seed=training.seed,
-        vary=vary,
-    )  # fmt: skip
+        dataset, tokenizer, styles, config, splits=splits, batch_size=training.batch_size, seed=training.seed, vary=vary
+    )
     torch.manual_seed(training.seed)
     model = Denoiser(
-        config, latents=windows.statistics(), poses=(tokenizer.mean, tokenizer.std),
-        owner=torch.from_numpy(owner()),
-    )  # fmt: skip
+        config, latents=windows.statistics(), poses=(tokenizer.mean, tokenizer.std), owner=torch.from_numpy(owner())
+    )
     if config.aligned:
         _begin(model, alignment)
     held_out = None
-    if "val" not in splits and store.select(split="val", kind=("pair", "made_pair")):
-        held_out = LatentWindows(store, tokenizer, styles, config, splits=("val",), batch_size=48, seed=1)
+    if "val" not in splits and dataset.select(split="val", kind=("pair", "made_pair")):
+        held_out = LatentWindows(dataset, tokenizer, styles, config, splits=("val",), batch_size=48, seed=1)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        batch = {**batch, "x": model.scaled(batch["latent"]), "pose": batch["pose"]
-                 + batch["blur"] * model.pose_std}  # fmt: skip
+        batch = {**batch, "x": model.scaled(batch["latent"]), "pose": batch["pose"] + batch["blur"] * model.pose_std}
         return denoiser_loss(network, batch)
 
     def validate(network: nn.Module) -> dict[str, float]:
@@ -190,11 +205,22 @@ def fit_denoiser(
         return sums
 
     fit(
-        TrainedDenoiser(model), loss, windows, folder, training, validate=validate if held_out else None,
-        describe={"method": METHOD, "config": asdict(config), "styles": list(styles), "vary": vary,
-                  "splits": list(splits), "store": store.fingerprint,
-                  "encoders": store.header.get("encoders", {})},
-    )  # fmt: skip
+        TrainedDenoiser(model),
+        loss,
+        windows,
+        folder,
+        training,
+        validate=validate if held_out else None,
+        describe={
+            "method": METHOD,
+            "config": asdict(config),
+            "styles": list(styles),
+            "vary": vary,
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+            "encoders": dataset.header.get("encoders", {}),
+        },
+    )
     return model
 
 

@@ -1,4 +1,4 @@
-"""Training the embedding for retrieval on a store, its figures, and its export."""
+"""Training the embedding for retrieval on a dataset, its figures, and its export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ...training.onnx_export import round_weights
@@ -29,12 +29,19 @@ class SegmentWindows:
     """Batches of windows as long as a base's segments are, one length a batch, with their origins."""
 
     def __init__(
-        self, store: Store, *, splits: tuple[str, ...] = ("train",), batch_size: int = 64, seed: int = 0,
-        step: int = 4, length: int | None = None, augment: bool = False,
-    ) -> None:  # fmt: skip
+        self,
+        dataset: GestureDataset,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        batch_size: int = 64,
+        seed: int = 0,
+        step: int = 4,
+        length: int | None = None,
+        augment: bool = False,
+    ) -> None:
         """``step``: frames a step of the encoders; ``length``: of all windows, by chance if None."""
         self.inner = AlignmentWindows(
-            store, splits=splits, window=LONGEST, batch_size=batch_size, seed=seed, augment=augment
+            dataset, splits=splits, window=LONGEST, batch_size=batch_size, seed=seed, augment=augment
         )
         self.step, self.length, self.seed = step, length, seed
         names = {n for item in self.inner.items for n in _origins(item)}
@@ -63,28 +70,38 @@ def _origins(item: Any) -> frozenset[str]:
 
 
 def fit_retrieval(
-    store: Store, folder: str | Path, *, alignment: Alignment, config: RetrievalConfig | None = None,
-    training: TrainConfig | None = None, splits: tuple[str, ...] = ("train",), held_out: str = "val",
-) -> Retrieval:  # fmt: skip
+    dataset: GestureDataset,
+    folder: str | Path,
+    *,
+    alignment: Alignment,
+    config: RetrievalConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+    held_out: str = "val",
+) -> Retrieval:
     """Train the embedding from an alignment on; continues a run found in ``folder``.
 
     Raises:
-        UserError: too little speech with motion, or words in one of store and alignment alone.
+        UserError: too little speech with motion, or words in one of dataset and alignment alone.
     """
     config, training = config or RetrievalConfig(), training or TrainConfig()
     config = replace(config, encoders=replace(alignment.config, chronological=False))
-    sound, words = input_sizes(store)
+    sound, words = input_sizes(dataset)
     if (sound, words) != (config.encoders.features, config.encoders.words):
-        raise UserError("the alignment was trained on a store with other encoders; train one on this store")
+        raise UserError("the alignment was trained on a dataset with other encoders; train one on this dataset")
     windows = SegmentWindows(
-        store, splits=splits, batch_size=training.batch_size, seed=training.seed,
-        step=config.encoders.downsample, augment=True,
-    )  # fmt: skip
+        dataset,
+        splits=splits,
+        batch_size=training.batch_size,
+        seed=training.seed,
+        step=config.encoders.downsample,
+        augment=True,
+    )
     torch.manual_seed(training.seed)
     model = Retrieval(config, origins=windows.origins)
     model.begin_with(alignment)
     try:
-        judged = SegmentWindows(store, splits=(held_out,), batch_size=32, seed=1, length=64)
+        judged = SegmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, length=64)
     except UserError:
         judged = None
 
@@ -94,11 +111,22 @@ def fit_retrieval(
         return retrieval_quality(network.encoders, [judged(step, Place()) for step in range(12)])
 
     fit(
-        model, retrieval_loss, windows, folder, training, validate=validate if judged else None,
-        describe={"method": METHOD, "config": asdict(config), "origins": windows.origins,
-                  "splits": list(splits), "made_pairs": store.header.get("made_pairs", False),
-                  "store": store.fingerprint, "encoders": store.header.get("encoders", {})},
-    )  # fmt: skip
+        model,
+        retrieval_loss,
+        windows,
+        folder,
+        training,
+        validate=validate if judged else None,
+        describe={
+            "method": METHOD,
+            "config": asdict(config),
+            "origins": windows.origins,
+            "splits": list(splits),
+            "made_pairs": dataset.header.get("made_pairs", False),
+            "store": dataset.fingerprint,
+            "encoders": dataset.header.get("encoders", {}),
+        },
+    )
     return model
 
 
@@ -118,9 +146,7 @@ def retrieval_quality(encoders: Encoders, batches: list[Batch]) -> dict[str, flo
                 rank = 1 + (table > right).sum(1) + ((table == right).sum(1) - 1) / 2
                 for k in RANKS:
                     label = f"{name}_{side}_r@{k}"
-                    sums[label] = sums.get(label, 0.0) + 100 * float((rank <= k).float().mean()) / len(
-                        batches
-                    )
+                    sums[label] = sums.get(label, 0.0) + 100 * float((rank <= k).float().mean()) / len(batches)
     return sums
 
 
@@ -164,9 +190,13 @@ class _Gesture(nn.Module):
 
 
 def export_retrieval(
-    run: str | Path, out: str | Path, *, name: str | None = None, credits: list[str] | None = None,
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str | None = None,
+    credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
-) -> Path:  # fmt: skip
+) -> Path:
     """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
 
     Raises:
@@ -180,13 +210,21 @@ def export_retrieval(
     round_weights(encoders, "int8")
     export_sides(_Speech(encoders), _Gesture(encoders), sizes, out)
     text = {
-        "format": 1, "method": METHOD, "name": name or out.name, "package_version": __version__,
-        "config": {**asdict(sizes), "fine": network.config.fine}, "part": "body",
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)}, "fps": 30,
-        "trained_on": described["splits"], "made_pairs": described["made_pairs"],
-        "store": described["store"], "encoders": described.get("encoders", {}),
-        "credits": credits or [], "results": results or {},
-    }  # fmt: skip
+        "format": 1,
+        "method": METHOD,
+        "name": name or out.name,
+        "package_version": __version__,
+        "config": {**asdict(sizes), "fine": network.config.fine},
+        "part": "body",
+        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
+        "fps": 30,
+        "trained_on": described["splits"],
+        "made_pairs": described["made_pairs"],
+        "store": described["store"],
+        "encoders": described.get("encoders", {}),
+        "credits": credits or [],
+        "results": results or {},
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out

@@ -58,9 +58,12 @@ class Tokenizer(nn.Module):
     std: Tensor
 
     def __init__(
-        self, config: TokenizerConfig, mean: Tensor | None = None, std: Tensor | None = None,
+        self,
+        config: TokenizerConfig,
+        mean: Tensor | None = None,
+        std: Tensor | None = None,
         basis: Tensor | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """``basis``: [downsample * C, latent] principal directions of normalised stacked frames."""
         super().__init__()
         self.config = config
@@ -73,9 +76,7 @@ class Tokenizer(nn.Module):
         if basis is None:
             basis = torch.randn(d * c, config.latent) * (d * c) ** -0.5
         self.analysis = nn.Parameter(basis.float().clone())
-        self.synthesis = nn.Conv1d(
-            config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate"
-        )
+        self.synthesis = nn.Conv1d(config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate")
         self.encoder = nn.Sequential(
             nn.Conv1d(c, w, 3, padding=1),
             FrameBlock(w, 1),
@@ -83,9 +84,7 @@ class Tokenizer(nn.Module):
             *(FrameBlock(w, dilation) for dilation in dilations),
             nn.Conv1d(w, config.latent, 1),
         )
-        self.quantizer = ResidualQuantizer(
-            config.layers, config.codes, config.latent, dropout=config.quantizer_dropout
-        )
+        self.quantizer = ResidualQuantizer(config.layers, config.codes, config.latent, dropout=config.quantizer_dropout)
         self.decoder = nn.Sequential(
             nn.Conv1d(config.latent, w, 3, padding=1),
             *(FrameBlock(w, dilation) for dilation in reversed(dilations)),
@@ -188,9 +187,16 @@ def tokenizer_loss(
 
 
 def _terms(
-    config: TokenizerConfig, x: Tensor, y: Tensor, quantized: Quantized, std: Tensor, offsets: Tensor,
-    joints: list[int], teacher: Tensor | None, content: Tensor | None,
-) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+    config: TokenizerConfig,
+    x: Tensor,
+    y: Tensor,
+    quantized: Quantized,
+    std: Tensor,
+    offsets: Tensor,
+    joints: list[int],
+    teacher: Tensor | None,
+    content: Tensor | None,
+) -> tuple[Tensor, dict[str, Tensor]]:
     a, b = x / std, y / std
     terms = {
         "reconstruction": F.smooth_l1_loss(b, a, beta=0.1),
@@ -224,7 +230,5 @@ def _tree(joints: tuple[int, ...]) -> tuple[tuple[int, ...], list[int]]:
     names = canonical_skeleton().names
     kept = [k for k, joint in enumerate(joints) if names[joint][-1] not in "23" or "spine" in names[joint]]
     place = {joints[k]: n for n, k in enumerate(kept)}
-    parents = tuple(
-        place[CANONICAL_PARENTS[joints[k]]] if CANONICAL_PARENTS[joints[k]] >= 0 else -1 for k in kept
-    )
+    parents = tuple(place[CANONICAL_PARENTS[joints[k]]] if CANONICAL_PARENTS[joints[k]] >= 0 else -1 for k in kept)
     return parents, kept

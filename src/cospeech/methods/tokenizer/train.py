@@ -1,4 +1,4 @@
-"""Training the motion tokenizer on a store."""
+"""Training the motion tokenizer on a dataset."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.errors import UserError
-from ...data.dataset import Store
+from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...motion.representation import PartCodec
 from ...motion.skeleton import canonical_skeleton
@@ -30,27 +30,26 @@ class MotionWindows:
     """
 
     def __init__(
-        self, store: Store, codec: PartCodec, *, splits: tuple[str, ...] = ("train",), window: int = WINDOW,
-        batch_size: int = 64, seed: int = 0, repose: float = 8.0,
-    ) -> None:  # fmt: skip
-        self.codec, self.window, self.batch_size, self.seed, self.repose = (
-            codec,
-            window,
-            batch_size,
-            seed,
-            repose,
-        )
-        items = [
-            i for i in store.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2
-        ]
+        self,
+        dataset: GestureDataset,
+        codec: PartCodec,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        window: int = WINDOW,
+        batch_size: int = 64,
+        seed: int = 0,
+        repose: float = 8.0,
+    ) -> None:
+        self.codec, self.window, self.batch_size, self.seed, self.repose = (codec, window, batch_size, seed, repose)
+        items = [i for i in dataset.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2]
         if not items:
-            items = [i for i in store.select(split=splits) if i.frames >= 1.25 * window + 2]
+            items = [i for i in dataset.select(split=splits) if i.frames >= 1.25 * window + 2]
         if not items:
             raise UserError(
-                f"the store has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
+                f"the dataset has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
                 "prepare more, or name other splits"
             )
-        self.motions = [store.motion(item, part=codec.part) for item in items]
+        self.motions = [dataset.motion(item, part=codec.part) for item in items]
         lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
         self._chance = lengths / lengths.sum()
         stacked = np.concatenate(self.motions)
@@ -96,7 +95,7 @@ def resample(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
 
 
 def fit_tokenizer(
-    store: Store,
+    dataset: GestureDataset,
     folder: str | Path,
     *,
     config: TokenizerConfig | None = None,
@@ -108,14 +107,14 @@ def fit_tokenizer(
     """Train a tokenizer; continues a run found in ``folder``.
 
     Args:
-        part: of the store's space: body or face.
+        part: of the dataset's space: body or face.
         teacher: gesture encoder of an alignment, which is distilled into the tokens (equation 2); none
             is if None.
 
     Raises:
-        UserError: the teacher has steps of another length than the tokens, or the store has no such part.
+        UserError: the teacher has steps of another length than the tokens, or the dataset has no such part.
     """
-    training, codec = training or TrainConfig(), store.space.part(part)
+    training, codec = training or TrainConfig(), dataset.representation.part(part)
     config = replace(config or TokenizerConfig(), channels=codec.channels)
     if teacher is not None:
         if teacher.downsample != config.downsample:
@@ -125,7 +124,7 @@ def fit_tokenizer(
             )
         teacher = teacher.eval().requires_grad_(False)
         config = replace(config, teacher=teacher.width)
-    windows = MotionWindows(store, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
+    windows = MotionWindows(dataset, codec, splits=splits, batch_size=training.batch_size, seed=training.seed)
     torch.manual_seed(training.seed)
     basis = windows.basis(config.downsample, config.latent)
     model = Tokenizer(config, windows.mean, windows.std, basis)
@@ -140,31 +139,35 @@ def fit_tokenizer(
         with torch.no_grad():
             content = None if teacher is None else teacher.to(batch["x"].device).frames(batch["x"])
         return tokenizer_loss(
-            network, config, batch["x"], std=windows.std, offsets=offsets, joints=joints,
-            teacher=content,
-        )  # fmt: skip
+            network, config, batch["x"], std=windows.std, offsets=offsets, joints=joints, teacher=content
+        )
 
-    held_out = [
-        store.motion(item, part=part) for item in store.select(split="val", kind=("motion", "pair"))[::6]
-    ]
+    held_out = [dataset.motion(item, part=part) for item in dataset.select(split="val", kind=("motion", "pair"))[::6]]
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Tokenizer)
         return tokenizer_quality(network, held_out, codec)
 
     fit(
-        model, loss, windows, folder, training,
+        model,
+        loss,
+        windows,
+        folder,
+        training,
         validate=validate if held_out else None,
-        describe={"method": "contextual tokenizer", "config": asdict(config), "splits": list(splits),
-                  "store": store.fingerprint, **described_part(store, part)},
-    )  # fmt: skip
+        describe={
+            "method": "contextual tokenizer",
+            "config": asdict(config),
+            "splits": list(splits),
+            "store": dataset.fingerprint,
+            **described_part(dataset, part),
+        },
+    )
     return model
 
 
 @torch.no_grad()
-def start_linear(
-    model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0
-) -> None:
+def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30, smoothness: float = 160.0) -> None:
     """Fit the codebooks to the linear code, then the linear decoder to their codes by least squares.
 
     The decoder minimises the error of the channels plus ``smoothness`` times that of their velocity,
@@ -189,9 +192,7 @@ def start_linear(
 
 
 @torch.no_grad()
-def start_content(
-    model: Tokenizer, windows: MotionWindows, teacher: GestureContent, *, batches: int = 20
-) -> None:
+def start_content(model: Tokenizer, windows: MotionWindows, teacher: GestureContent, *, batches: int = 20) -> None:
     """Fit the layer towards the teacher by least squares, so that training starts from the best one. [D]"""
     x = torch.cat([windows(step, Place())["x"] for step in range(-120, -120 + batches)])
     latent = model.quantizer.decode(model.encode(x)).flatten(0, 1)

@@ -57,9 +57,7 @@ def load_motion(path: str | Path, **options: Any) -> Motion:
     path = file_path(path, "a motion file or a Motion")
     entry = _format(path, "read")
     if entry.reader is None:
-        raise UserError(
-            f"{path}: {entry.suffix} holds no full motion; formats.{entry.module} reads its points"
-        )
+        raise UserError(f"{path}: {entry.suffix} holds no full motion; formats.{entry.module} reads its points")
     if not path.is_file():
         raise UserError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is no file")
     reader = entry.function(entry.reader)
@@ -100,9 +98,7 @@ def _format(path: Path, action: str) -> Format:
 
 
 def _listing(action: str) -> str:
-    suffixes = [
-        entry.suffix for entry in FORMATS.values() if (entry.reader if action == "read" else entry.writer)
-    ]
+    suffixes = [entry.suffix for entry in FORMATS.values() if (entry.reader if action == "read" else entry.writer)]
     return f"to {action} there are {', '.join(suffixes)}"
 
 
@@ -110,6 +106,4 @@ def _check_options(function: Callable[..., Any], options: dict[str, Any], entry:
     known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise UserError(
-            f"{entry.suffix} takes no option {unknown[0]!r}; it takes {', '.join(known) or 'none'}"
-        )
+        raise UserError(f"{entry.suffix} takes no option {unknown[0]!r}; it takes {', '.join(known) or 'none'}")

@@ -16,13 +16,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...core.rotation import (
-    euler_to_matrix,
-    matrix_to_euler,
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
-)
+from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
 
@@ -123,9 +117,7 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
     angles = values[:, 52:].reshape(-1, 3, 3)
     turns = euler_to_matrix(angles, "YXZ")
     whole = matrix_to_quaternion(turns[:, 0])
-    half = quaternion_to_matrix(
-        slerp(whole, np.tile([1.0, 0.0, 0.0, 0.0], (len(rows), 1)), np.full(len(rows), 0.5))
-    )
+    half = quaternion_to_matrix(slerp(whole, np.tile([1.0, 0.0, 0.0, 0.0], (len(rows), 1)), np.full(len(rows), 0.5)))
     for name, turn in (("neck", half), ("head", half), ("left_eye", turns[:, 1]), ("right_eye", turns[:, 2])):
         rotations[:, skeleton.index(name)] = turn
     translation = np.tile(skeleton.offsets[0], (len(rows), 1))
@@ -176,8 +168,4 @@ def _frame_rate(stamps: list[str]) -> float:
     if len(changes) >= 2:
         return float(np.median(np.diff(changes)))
     highest = max(frames, default=59)
-    return (
-        next(rate for rate in (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0) if highest < rate)
-        if changes.size
-        else 60.0
-    )
+    return next(rate for rate in (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0) if highest < rate) if changes.size else 60.0

@@ -33,8 +33,7 @@ __all__ = ["continuous_euler", "load_bvh", "save_bvh"]
 _HUMAN_CHAIN = 1.35  # metres from the hips to a finger tip, along the bones
 _RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 200.0, 240.0)
 _MOTION_HEAD = re.compile(
-    r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)",
-    re.IGNORECASE,
+    r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)", re.IGNORECASE
 )
 _Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 

@@ -162,9 +162,7 @@ class Channels:
 
     def finish(self, name: str) -> None:
         """Write the animation into the document."""
-        self._writer.document["animations"] = [
-            {"name": name, "channels": self._channels, "samplers": self._samplers}
-        ]
+        self._writer.document["animations"] = [{"name": name, "channels": self._channels, "samplers": self._samplers}]
 
 
 def add_joints(writer: GltfWriter, skeleton: Skeleton) -> list[int]:
@@ -203,12 +201,7 @@ def _influences(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _add_helpers(
-    writer: GltfWriter,
-    channels: Channels,
-    nodes: list[int],
-    body: Body,
-    motion: Motion,
-    rest: np.ndarray,
+    writer: GltfWriter, channels: Channels, nodes: list[int], body: Body, motion: Motion, rest: np.ndarray
 ) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
     """Helper joints of the arms: their nodes, all bones' rest positions, and the skin over all bones."""
     from ...avatar.skinning import dense_weights, twist_about_x
@@ -255,9 +248,7 @@ def _add_mesh(writer: GltfWriter, body: Body, joints: np.ndarray, weights: np.nd
     ]
     primitive: dict[str, Any] = {
         "attributes": {
-            "POSITION": writer.accessor(
-                np.asarray(body.vertices, np.float32), "VEC3", target=VERTICES, bounds=True
-            ),
+            "POSITION": writer.accessor(np.asarray(body.vertices, np.float32), "VEC3", target=VERTICES, bounds=True),
             "NORMAL": writer.accessor(normals, "VEC3", target=VERTICES),
             "COLOR_0": writer.accessor(
                 np.round(rgba * 65535).astype(np.uint16), "VEC4", target=VERTICES, normalized=True
@@ -287,9 +278,7 @@ def _face(weights: dict[str, np.ndarray], frames: int) -> np.ndarray | None:
     from ..procedural.face import ARKIT_NAMES
 
     known = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
-    known |= {
-        name.replace("Left", "_L").replace("Right", "_R").lower(): i for i, name in enumerate(ARKIT_NAMES)
-    }
+    known |= {name.replace("Left", "_L").replace("Right", "_R").lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)
     found = False
     for name, values in weights.items():

@@ -20,14 +20,7 @@ from ...core.errors import UserError
 from ...core.files import atomic_path
 
 _MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
-_COMPONENTS = {
-    5120: np.int8,
-    5121: np.uint8,
-    5122: np.int16,
-    5123: np.uint16,
-    5125: np.uint32,
-    5126: np.float32,
-}
+_COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _CODES = {np.dtype(kind): code for code, kind in _COMPONENTS.items()}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
 _MOST = 1 << 28  # values an accessor may hold: a damaged count must not fill the memory
@@ -85,9 +78,7 @@ class GltfWriter:
         order = np.argsort(indices)
         indices, values = indices[order], np.asarray(values, np.float32)[order]
         entry: dict[str, Any] = {"componentType": 5126, "count": count, "type": "VEC3"}
-        everything = (
-            values if len(values) == count else np.concatenate([values, np.zeros((1, 3), np.float32)])
-        )
+        everything = values if len(values) == count else np.concatenate([values, np.zeros((1, 3), np.float32)])
         entry.update(_bounds(everything))
         if len(indices):
             small = np.uint16 if count <= 65535 else np.uint32
@@ -183,9 +174,7 @@ class GltfFile:
                 number,
                 1,
             )
-            values[indices[:, 0]] = self._view(
-                what["bufferView"], what.get("byteOffset", 0), kind, number, width
-            )
+            values[indices[:, 0]] = self._view(what["bufferView"], what.get("byteOffset", 0), kind, number, width)
         result = values.astype(np.float64)
         if entry.get("normalized") and kind.kind in "iu":
             result = np.maximum(result / np.iinfo(str(kind)).max, -1.0)
@@ -233,15 +222,7 @@ def foreign(path: str | Path) -> Iterator[None]:
             yield
     except UserError:
         raise
-    except (
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-        ArithmeticError,
-        RecursionError,
-        MemoryError,
-    ) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError) as error:
         raise UserError(f"{path}: not a well-formed glTF file ({type(error).__name__}: {error})") from error
 
 

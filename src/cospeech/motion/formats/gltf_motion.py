@@ -94,9 +94,7 @@ def read_animation(file: GltfFile, which: str | int | None, fps: float | None) -
     start = min(track.times[0] for track in tracks.values())
     end = max(track.times[-1] for track in tracks.values())
     if end - start > 24 * 3600:
-        raise UserError(
-            f"{file.path}: animation {names[index]!r} claims to last {end - start:.0f} s; damaged"
-        )
+        raise UserError(f"{file.path}: animation {names[index]!r} claims to last {end - start:.0f} s; damaged")
     frames = seconds_to_frame(end - start, fps=fps) + 1
     return Animation(names[index], tracks, start + np.arange(frames) / fps, float(fps))
 
@@ -113,11 +111,7 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     parents = _node_parents(file, nodes)
     skin = _skin(file, nodes) if joints is None else None
     if joints is None:
-        chosen = (
-            _skin_joints(file, skin)
-            if skin
-            else sorted({n for n, path in animation.tracks if path != "weights"})
-        )
+        chosen = _skin_joints(file, skin) if skin else sorted({n for n, path in animation.tracks if path != "weights"})
         joints = {node: str(nodes[node].get("name") or f"node_{node}") for node in chosen}
     joints = {node: name for node, name in joints.items() if not nodes[node].get("extras", {}).get(HELPER)}
     if not joints:
@@ -139,9 +133,7 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     world = np.stack([_turn(moving[node][0], rest[node][0][0]) for node in order], axis=1)
     skeleton_parents = tuple(place.get(up[node], -1) for node in order)
     positions = np.array([rest[node][1][0] for node in order])
-    offsets = np.array(
-        [positions[i] - (positions[p] if p >= 0 else 0.0) for i, p in enumerate(skeleton_parents)]
-    )
+    offsets = np.array([positions[i] - (positions[p] if p >= 0 else 0.0) for i, p in enumerate(skeleton_parents)])
     skeleton = Skeleton(_unique([joints[node] for node in order]), skeleton_parents, offsets)
     local = local_rotations(world, skeleton_parents)
     return Motion(skeleton, animation.fps, local, moving[order[0]][1])
@@ -220,11 +212,7 @@ def _node_parents(file: GltfFile, nodes: list[dict[str, Any]]) -> list[int]:
 def _outwards(joints: dict[int, str], parents: list[int]) -> list[int]:
     """Joints with every parent before its children: in the given order if that is so, else tree order."""
     given = list(joints)
-    if all(
-        given.index(parent) < i
-        for i, n in enumerate(given)
-        if (parent := _joint_parent(n, given, parents)) >= 0
-    ):
+    if all(given.index(parent) < i for i, n in enumerate(given) if (parent := _joint_parent(n, given, parents)) >= 0):
         return given
     children: dict[int, list[int]] = {}
     for node, parent in enumerate(parents):
@@ -256,9 +244,7 @@ def _joint_parent(node: int, order: list[int], parents: list[int]) -> int:
     return at
 
 
-def _one_root(
-    order: list[int], joints: dict[int, str], parents: list[int], nodes: list[dict[str, Any]]
-) -> list[int]:
+def _one_root(order: list[int], joints: dict[int, str], parents: list[int], nodes: list[dict[str, Any]]) -> list[int]:
     """Add the nearest common ancestor when the joints have several roots."""
     roots = [node for node in order if _joint_parent(node, order, parents) < 0]
     if len(roots) == 1:

@@ -148,17 +148,9 @@ def load_keypoints(path: str | Path) -> Keypoints:
         raise UserError(
             f"{path}: names, parents, fps, dimensions, points or confidence are missing or damaged"
         ) from error
-    if (
-        points.shape[1:] != (len(names), dimensions)
-        or len(parents) != len(names)
-        or not np.isfinite(points).all()
-    ):
-        raise UserError(
-            f"{path}: points must be [frames, {len(names)}, {dimensions}]; got {list(points.shape)}"
-        )
-    if confidence is not None and not (
-        confidence.shape == points.shape[:2] and np.isfinite(confidence).all()
-    ):
+    if points.shape[1:] != (len(names), dimensions) or len(parents) != len(names) or not np.isfinite(points).all():
+        raise UserError(f"{path}: points must be [frames, {len(names)}, {dimensions}]; got {list(points.shape)}")
+    if confidence is not None and not (confidence.shape == points.shape[:2] and np.isfinite(confidence).all()):
         raise UserError(f"{path}: confidence must be [frames, {len(names)}]; got {list(confidence.shape)}")
     if not 0 < fps < 1e5:
         raise UserError(f"{path}: fps must be positive; got {fps}")
@@ -179,10 +171,6 @@ def project(
     offset = points - np.asarray(camera, dtype=np.float64)
     depth = -offset[..., 2]
     if (depth <= 1e-3).any():
-        raise UserError(
-            f"a joint is at or behind the camera at {tuple(camera)}; move the camera back along z"
-        )
+        raise UserError(f"a joint is at or behind the camera at {tuple(camera)}; move the camera back along z")
     focal = height / 2 / np.tan(np.radians(fov) / 2)
-    return np.stack(
-        [width / 2 + focal * offset[..., 0] / depth, height / 2 - focal * offset[..., 1] / depth], axis=-1
-    )
+    return np.stack([width / 2 + focal * offset[..., 0] / depth, height / 2 - focal * offset[..., 1] / depth], axis=-1)

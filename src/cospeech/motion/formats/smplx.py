@@ -71,10 +71,7 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
         if key in arrays and arrays[key].ndim == 2 and len(arrays[key]) == frames
     }
     rest = {key: value for key, value in arrays.items() if _PREFIX + key not in per_frame}
-    extra: dict[str, Any] = {
-        "per_frame": per_frame,
-        "smplx": {"arrays": rest, "order": tuple(arrays), "up": up},
-    }
+    extra: dict[str, Any] = {"per_frame": per_frame, "smplx": {"arrays": rest, "order": tuple(arrays), "up": up}}
     return Motion(canonical_skeleton(), fps, rotations, translation, extra=extra)
 
 

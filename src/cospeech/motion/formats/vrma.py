@@ -39,9 +39,7 @@ PRESETS: dict[str, tuple[str, ...]] = {
 }
 
 
-def save_vrma(
-    motion: Motion, path: str | Path, *, expressions: str = "preset", name: str = "gesture"
-) -> Path:
+def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", name: str = "gesture") -> Path:
     """Write a VRM animation; other rigs are retargeted first.
 
     Args:
@@ -67,9 +65,7 @@ def save_vrma(
     extension: dict[str, Any] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
     scene = [nodes[0]]
     if motion.face is not None and expressions != "none":
-        kind, weights = (
-            ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", _presets(motion.face))
-        )
+        kind, weights = ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", _presets(motion.face))
         entries = {}
         for label, values in weights.items():
             node = writer.node(name=label)
@@ -109,9 +105,7 @@ def load_vrma(path: str | Path, *, animation: str | int | None = None, fps: floa
         file = GltfFile(path)
         extension = file.document.get("extensions", {}).get(EXTENSION)
         if not isinstance(extension, dict):
-            raise UserError(
-                f"{path}: no {EXTENSION} in it; not a VRM animation (a plain .glb is read as .glb)"
-            )
+            raise UserError(f"{path}: no {EXTENSION} in it; not a VRM animation (a plain .glb is read as .glb)")
         tracks = read_animation(file, animation, fps)
         bones = extension.get("humanoid", {}).get("humanBones", {})
         joints = {}

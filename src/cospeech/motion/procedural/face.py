@@ -42,32 +42,14 @@ _INDEX = {name: index for index, name in enumerate(ARKIT_NAMES)}
 # Expressions at intensity 1; a name without a side stands for both sides.
 _EXPRESSIONS: dict[str, dict[str, float]] = {
     "neutral": {"mouthSmile": 0.04},
-    "amusement": {
-        "mouthSmile": 0.5,
-        "cheekSquint": 0.4,
-        "eyeSquint": 0.25,
-        "browOuterUp": 0.1,
-        "mouthDimple": 0.1,
-    },
+    "amusement": {"mouthSmile": 0.5, "cheekSquint": 0.4, "eyeSquint": 0.25, "browOuterUp": 0.1, "mouthDimple": 0.1},
     "anger": {"browDown": 0.65, "noseSneer": 0.2, "eyeSquint": 0.2, "mouthFrown": 0.2, "mouthStretch": 0.1},
-    "disgust": {
-        "noseSneer": 0.5,
-        "mouthUpperUp": 0.2,
-        "browDown": 0.35,
-        "mouthFrown": 0.25,
-        "eyeSquint": 0.25,
-    },
+    "disgust": {"noseSneer": 0.5, "mouthUpperUp": 0.2, "browDown": 0.35, "mouthFrown": 0.25, "eyeSquint": 0.25},
     "fear": {"browInnerUp": 0.6, "eyeWide": 0.45, "mouthStretch": 0.3, "browOuterUp": 0.2},
     "joy": {"mouthSmile": 0.45, "cheekSquint": 0.35, "eyeSquint": 0.1, "browOuterUp": 0.15},
     "pride": {"mouthSmile": 0.2, "browOuterUp": 0.15, "eyeSquint": 0.1, "mouthShrugLower": 0.1},
     "sadness": {"browInnerUp": 0.55, "mouthFrown": 0.4, "eyeBlink": 0.15, "mouthShrugLower": 0.1},
-    "shame": {
-        "browInnerUp": 0.35,
-        "mouthFrown": 0.2,
-        "eyeBlink": 0.2,
-        "eyeLookDown": 0.25,
-        "mouthRollLower": 0.1,
-    },
+    "shame": {"browInnerUp": 0.35, "mouthFrown": 0.2, "eyeBlink": 0.2, "eyeLookDown": 0.25, "mouthRollLower": 0.1},
     "surprise": {"browInnerUp": 0.5, "browOuterUp": 0.55, "eyeWide": 0.5},
 }
 

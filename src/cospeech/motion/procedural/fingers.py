@@ -59,9 +59,7 @@ def add_fingers(motion: Motion, *, emotion: str | None = None, seed: int = 0) ->
             open_now = np.clip(opening + own, -0.3, 1.0)
             for joint in range(3):
                 rest, fist = REST_CURL[finger][joint], FIST[finger][joint]
-                curl = rest * (1 - 0.75 * open_now) + (fist - rest) * np.clip(
-                    closing * (1 - 0.6 * open_now), 0, 1
-                )
+                curl = rest * (1 - 0.75 * open_now) + (fist - rest) * np.clip(closing * (1 - 0.6 * open_now), 0, 1)
                 curl = curl + np.clip(swing * 0.035, -9, 9) * (joint + 1) / 3
                 spread = _SPREAD[finger] * np.clip(open_now, 0, 1) if joint == 0 else np.zeros(frames)
                 index = skeleton.index(f"{side}_{finger}{joint + 1}")

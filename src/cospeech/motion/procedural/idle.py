@@ -72,9 +72,7 @@ def quiet_share(speech: Speech | np.ndarray, frames: int, fps: float) -> np.ndar
     ]
 
 
-def _wander(
-    rng: np.random.Generator, frames: int, fps: float, *, period: float, hold: float = 0.0
-) -> np.ndarray:
+def _wander(rng: np.random.Generator, frames: int, fps: float, *, period: float, hold: float = 0.0) -> np.ndarray:
     """[T] smooth values in [-1, 1] from knot to knot, staying at each for a share ``hold`` of the time."""
     knots = rng.uniform(-1, 1, int(frames / fps / period) + 3)
     place = np.arange(frames) / fps / period + rng.random()

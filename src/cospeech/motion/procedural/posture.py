@@ -12,14 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...core.rotation import (
-    align_vectors,
-    geodesic,
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
-    transpose,
-)
+from ...core.rotation import align_vectors, geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ..kinematics import forward, global_rotations
 from ..motion import Motion
 from ..skeleton import canonical_skeleton
@@ -133,9 +126,7 @@ def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) 
     rest = skeleton.rest_positions
     pelvis = rotations[:, 0]
     for side in ("left", "right"):
-        hip, knee, ankle, foot = (
-            skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot")
-        )
+        hip, knee, ankle, foot = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot"))
         thigh, shin = skeleton.offsets[knee], skeleton.offsets[ankle]
         target = rest[ankle].copy()
         if seated:

@@ -55,9 +55,7 @@ class Steps:
         low = np.minimum(place.astype(np.int64), max(0, len(states) - 2))
         high = np.minimum(low + 1, len(states) - 1)
         share = (place - low).astype(np.float32)[:, None]
-        mixed: np.ndarray = (
-            states[low].astype(np.float32) * (1 - share) + states[high].astype(np.float32) * share
-        )
+        mixed: np.ndarray = states[low].astype(np.float32) * (1 - share) + states[high].astype(np.float32) * share
         return mixed
 
 
@@ -103,9 +101,7 @@ def word_windows(tokens: Sequence[int], capacity: int) -> list[tuple[int, int, i
     return windows
 
 
-def words_at_frames(
-    vectors: np.ndarray, words: Sequence[Word], *, count: int, start: float = 0.0
-) -> np.ndarray:
+def words_at_frames(vectors: np.ndarray, words: Sequence[Word], *, count: int, start: float = 0.0) -> np.ndarray:
     """Vectors [n, W] of words -> [count, W] float32 at frames, the first of them at ``start`` s.
 
     A frame has the vector of the word that is being spoken, of the later one where two overlap, and zeros

@@ -42,9 +42,7 @@ def find(load: Callable[[bool], T], name: str) -> T:
                     "`hf download` or save_pretrained writes it"
                 ) from error
         if not _HUB_NAME.fullmatch(name):
-            raise UserError(
-                f"no folder {name}; give one, or a name of Hugging Face as in microsoft/wavlm-large"
-            )
+            raise UserError(f"no folder {name}; give one, or a name of Hugging Face as in microsoft/wavlm-large")
         if not _in_reach():
             raise UserError(
                 f"{name} is no folder and not in the cache of Hugging Face, which is out of reach; check the "
@@ -109,8 +107,7 @@ def check_layer(layer: str, blocks: int, name: str) -> None:
     number = layer.removeprefix("mean:")
     if layer != "last" and int(number) > blocks + layer.startswith("mean:"):
         raise UserError(
-            f"{name} has {blocks} blocks and no layer {layer}; give last, 0 to {blocks}, or mean:1 to "
-            f"mean:{blocks + 1}"
+            f"{name} has {blocks} blocks and no layer {layer}; give last, 0 to {blocks}, or mean:1 to mean:{blocks + 1}"
         )
 
 

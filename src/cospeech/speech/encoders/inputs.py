@@ -1,6 +1,6 @@
 """What a network reads of a speech: 48 features a frame, then the columns of the encoders it learned with.
 
-Training takes the same from a store (``Store.inputs``). No torch is imported here until an encoder is
+Training takes the same from a dataset (``Store.inputs``). No torch is imported here until an encoder is
 opened, and none is for a model that has no ``encoders`` in its config.json.
 """
 
@@ -25,18 +25,12 @@ def need_packages() -> None:
     missing = [name for name in ("torch", "transformers") if find_spec(name) is None]
     if missing:
         raise UserError(
-            f"speech and word encoders need {' and '.join(missing)}, not installed here; "
-            "pip install 'cospeech[train]'"
+            f"speech and word encoders need {' and '.join(missing)}, not installed here; pip install 'cospeech[train]'"
         )
 
 
 def open_encoder(
-    kind: str,
-    name: str | Path,
-    *,
-    layer: str = "last",
-    precision: str = "float32",
-    beside: Path | None = None,
+    kind: str, name: str | Path, *, layer: str = "last", precision: str = "float32", beside: Path | None = None
 ) -> Encoder:
     """Load a pretrained encoder (imports torch and transformers).
 
@@ -138,9 +132,7 @@ class SpeechInputs:
                 if beside is None:
                     raise
                 place = beside / Path(own.name).name
-                raise UserError(
-                    f"{error}; its files may also lie in {place}, as a part of the model"
-                ) from None
+                raise UserError(f"{error}; its files may also lie in {place}, as a part of the model") from None
             self._opened[kind] = self._checked(kind, found)
         return self._opened[kind]
 

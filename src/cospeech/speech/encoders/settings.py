@@ -1,4 +1,4 @@
-"""Which encoders a store or a model was made with, what an encoder offers, how its columns are called."""
+"""Which encoders a dataset or a model was made with, what an encoder offers, how its columns are called."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ class EncoderSettings:
 
     def __post_init__(self) -> None:
         if not _LAYER.fullmatch(self.layer):
-            raise UserError(
-                f"no layer is called {self.layer!r}; give last, a number from 0, or mean:K for the last K"
-            )
+            raise UserError(f"no layer is called {self.layer!r}; give last, a number from 0, or mean:K for the last K")
         if self.precision not in PRECISIONS:
             raise UserError(f"no precision is called {self.precision!r}; give {' or '.join(PRECISIONS)}")
 
@@ -62,7 +60,7 @@ class Encoder(Protocol):
 
 
 def describe(encoders: Mapping[str, Encoder]) -> dict[str, dict[str, Any]]:
-    """Encoders by kind, as the header of a store and config.json of a model say them."""
+    """Encoders by kind, as the header of a dataset and config.json of a model say them."""
     return {kind: asdict(encoders[kind].settings) for kind in KINDS if kind in encoders}
 
 

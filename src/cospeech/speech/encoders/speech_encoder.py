@@ -36,9 +36,8 @@ class SpeechEncoder:
     """
 
     def __init__(
-        self, settings: EncoderSettings, *, place: str | None = None, core: float = CORE,
-        context: float = CONTEXT,
-    ) -> None:  # fmt: skip
+        self, settings: EncoderSettings, *, place: str | None = None, core: float = CORE, context: float = CONTEXT
+    ) -> None:
         """Open it.
 
         Args:
@@ -60,9 +59,7 @@ class SpeechEncoder:
         check_layer(settings.layer, self._blocks, name)
         rate, self._unit = _preprocessing(name)
         self.steps = Steps.of(kernels, strides, sample_rate=rate)
-        self._core, self._context = (
-            max(1, round(seconds * rate / self.steps.hop)) for seconds in (core, context)
-        )
+        self._core, self._context = (max(1, round(seconds * rate / self.steps.hop)) for seconds in (core, context))
         self._network: Any = open_network(name)
         self._over_time = getattr(config, "feat_extract_norm", "layer") == "group"
         mark = weights_mark(self._network, (rate, self._unit))
@@ -106,9 +103,7 @@ class SpeechEncoder:
         return self.frames(self.states(speech), speech, count=speech.frames)
 
     def _run(self, wave: Tensor) -> Tensor:
-        return run(
-            self._network, self.settings.layer, self._blocks, self.settings.precision, input_values=wave[None]
-        )
+        return run(self._network, self.settings.layer, self._blocks, self.settings.precision, input_values=wave[None])
 
     @torch.inference_mode()
     def _norm_of(self, wave: Tensor) -> Any:

@@ -28,9 +28,7 @@ class WordEncoder:
     all of a recording's if they fit, else windows that overlap by half.
     """
 
-    def __init__(
-        self, settings: EncoderSettings, *, place: str | None = None, longest: int | None = None
-    ) -> None:
+    def __init__(self, settings: EncoderSettings, *, place: str | None = None, longest: int | None = None) -> None:
         """Open it.
 
         Args:
@@ -51,9 +49,7 @@ class WordEncoder:
             )
         self._blocks = int(config.num_hidden_layers)
         check_layer(settings.layer, self._blocks, name)
-        self._tokenizer: Any = find(
-            lambda local: AutoTokenizer.from_pretrained(name, local_files_only=local), name
-        )
+        self._tokenizer: Any = find(lambda local: AutoTokenizer.from_pretrained(name, local_files_only=local), name)
         self._before, self._after = self._marks(name)
         most = min(int(self._tokenizer.model_max_length), _positions(config), longest or LONGEST)
         self._capacity = most - len(self._before) - len(self._after)
@@ -105,9 +101,13 @@ class WordEncoder:
 
     def _run(self, line: torch.Tensor) -> torch.Tensor:
         return run(
-            self._network, self.settings.layer, self._blocks, self.settings.precision, input_ids=line,
+            self._network,
+            self.settings.layer,
+            self._blocks,
+            self.settings.precision,
+            input_ids=line,
             attention_mask=torch.ones_like(line),
-        )  # fmt: skip
+        )
 
 
 def _positions(config: Any) -> int:

@@ -49,9 +49,7 @@ def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[st
         _run([str(python), "-I", str(_PROGRAM), *words, str(target)], python, name, Path(folder))
         found = _read(target)
         if found is None:
-            raise UserError(
-                f"could not find points in {name}: {python} wrote no points; run `cospeech video setup`"
-            )
+            raise UserError(f"could not find points in {name}: {python} wrote no points; run `cospeech video setup`")
         if kept is not None:
             _keep(target, kept)
     return found
@@ -114,9 +112,13 @@ def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
     with open(folder / "said.txt", "w+", encoding="utf-8", errors="replace") as said:
         try:
             process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=said, text=True,
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=said,
+                text=True,
                 env=clean_environment(),
-            )  # fmt: skip
+            )
         except OSError as error:
             raise UserError(
                 f"cannot run {python} ({error.strerror}); run `cospeech video setup`, or give points as JSON"

@@ -27,11 +27,75 @@ HANDS = ((6, 15, (15, 17, 19, 21)), (27, 16, (16, 18, 20, 22)))  # first point; 
 FACE = 48
 # The 68 points of iBUG 300-W among the 468 of the mesh.
 MESH = (
-    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
-    71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
+    162,
+    234,
+    93,
+    58,
+    172,
+    136,
+    149,
+    148,
+    152,
+    377,
+    378,
+    365,
+    397,
+    288,
+    323,
+    454,
+    389,
+    71,
+    63,
+    105,
+    66,
+    107,
+    336,
+    296,
+    334,
+    293,
+    301,
+    168,
+    197,
+    5,
+    4,
+    75,
+    97,
+    2,
+    326,
+    305,
+    33,
+    160,
+    158,
+    133,
+    153,
+    144,
+    362,
+    385,
+    387,
+    263,
+    373,
+    380,
+    61,
+    39,
+    37,
+    0,
+    267,
+    269,
+    291,
+    405,
+    314,
+    17,
+    84,
+    181,
+    78,
+    82,
+    13,
+    312,
+    308,
+    317,
+    14,
+    87,
+)
 SURE_FACE = 0.6  # score from which something is a face
 LARGE = 0.5  # of the widest face: faces below do not count as people
 ASTRAY = 0.45  # shoulder widths that a hand may lie off the wrist of the pose
@@ -54,23 +118,22 @@ def _picture(picture):
         static_image_mode=True, model_complexity=1, refine_face_landmarks=True
     ) as holistic:
         points, confidence = _points(holistic.process(picture), width, height)
-    with solutions.hands.Hands(
-        static_image_mode=True, max_num_hands=2, min_detection_confidence=0.4
-    ) as hands:
+    with solutions.hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.4) as hands:
         for first, wrist, _ in HANDS:
             if confidence[first] == 0:
                 _look_again(hands, picture, points, confidence, first, wrist)
-    with solutions.face_detection.FaceDetection(
-        model_selection=1, min_detection_confidence=SURE_FACE
-    ) as faces:
+    with solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_FACE) as faces:
         people = _people(faces.process(picture))
     with solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmentation:
         mask = segmentation.process(picture).segmentation_mask
     return {
-        "points": points[None], "confidence": confidence[None], "people": np.array([people]),
-        "fps": 0.0, "size": np.array([width, height]),
+        "points": points[None],
+        "confidence": confidence[None],
+        "people": np.array([people]),
+        "fps": 0.0,
+        "size": np.array([width, height]),
         "mask": np.round(np.clip(mask, 0.0, 1.0) * 255).astype(np.uint8),
-    }  # fmt: skip
+    }
 
 
 def _film(source):
@@ -81,11 +144,10 @@ def _film(source):
     total, fps = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), float(film.get(cv2.CAP_PROP_FPS))
     found, people, size = [], [], (0, 0)
     wrists: tuple[list, list] = ([], [])  # of the pose
-    with solutions.holistic.Holistic(
-        model_complexity=1, refine_face_landmarks=True
-    ) as holistic, solutions.face_detection.FaceDetection(
-        model_selection=1, min_detection_confidence=SURE_FACE
-    ) as faces:  # fmt: skip
+    with (
+        solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True) as holistic,
+        solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_FACE) as faces,
+    ):
         while True:
             there, frame = film.read()
             if not there:
@@ -107,10 +169,7 @@ def _film(source):
     confidence = np.stack([confidence for _, confidence in found])
     for (first, _, _), wrist, poses in ((HANDS[0], 2, wrists[0]), (HANDS[1], 5, wrists[1])):
         _even(points, confidence, first, wrist, np.array(poses))
-    return {
-        "points": points, "confidence": confidence,
-        "people": np.array(people), "fps": fps, "size": np.array(size),
-    }  # fmt: skip
+    return {"points": points, "confidence": confidence, "people": np.array(people), "fps": fps, "size": np.array(size)}
 
 
 def _even(points, confidence, first, wrist, poses):
@@ -133,9 +192,7 @@ def _points(result, width, height):
     points[:6] = pose[list(ARMS)]
     confidence[:6] = [result.pose_landmarks.landmark[k].visibility for k in ARMS]
     reach = np.linalg.norm(points[0] - points[3])
-    for (first, _, around), hand in (
-        (HANDS[0], result.left_hand_landmarks), (HANDS[1], result.right_hand_landmarks)
-    ):  # fmt: skip
+    for (first, _, around), hand in ((HANDS[0], result.left_hand_landmarks), (HANDS[1], result.right_hand_landmarks)):
         if hand is not None:
             hand = _pixels(hand, width, height)
             if np.linalg.norm(hand[0] - pose[around[0]]) < ASTRAY * reach:

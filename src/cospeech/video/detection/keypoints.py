@@ -121,9 +121,7 @@ def check_person(seen: Seen, what: str) -> tuple[str, ...]:
             where = "is not found" if _is_inside(seen, found, wrist) else "is not in the picture"
             notes.append(f"{what}: the {side} hand {where}; it moves as the wrist does")
         elif share < _MOSTLY:
-            notes.append(
-                f"{what}: the {side} hand is seen in {share:.0%} of the frames; others are filled in"
-            )
+            notes.append(f"{what}: the {side} hand is seen in {share:.0%} of the frames; others are filled in")
         lost = [name for name, point in (("elbow", elbow), ("wrist", wrist)) if not found[:, point].any()]
         if lost and (share == 0.0 or lost == ["elbow"]):
             notes.append(
@@ -153,8 +151,11 @@ def video_keypoints(path: str | Path, *, points: str | Path | None = None, cache
         note(line)
     whole = complete(seen.points, seen.confidence, seen.size)
     place = Place.of(whole[:, :48])
-    camera = {"size": list(seen.size), "centre": [round(place.x, 2), round(place.y, 2)],
-              "shoulder_width": round(place.width, 2)}  # fmt: skip
+    camera = {
+        "size": list(seen.size),
+        "centre": [round(place.x, 2), round(place.y, 2)],
+        "shoulder_width": round(place.width, 2),
+    }
     return Keypoints(POINTS, parents(POINTS), seen.fps or float(FPS), whole, camera, seen.confidence)
 
 
@@ -171,9 +172,7 @@ def _is_inside(seen: Seen, found: np.ndarray, point: int) -> bool:
     return bool(((shown >= 0) & (shown < 1)).all(-1).any())
 
 
-def _given(
-    file: Path, path: Path, size: tuple[int, int], original: tuple[int, int], fps: float | None
-) -> Seen:
+def _given(file: Path, path: Path, size: tuple[int, int], original: tuple[int, int], fps: float | None) -> Seen:
     """Points of a file for a picture that was ``original`` pixels large and is ``size`` now."""
     try:
         document = json.loads(file.read_text(encoding="utf-8"))

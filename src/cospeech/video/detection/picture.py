@@ -49,13 +49,9 @@ def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> 
     with _opened(path) as image:
         size, turn = image.size, _orientation(image, path)
         if min(size) < LEAST:
-            raise UserError(
-                f"{path} is {size[0]} x {size[1]} pixels; give a picture of at least {LEAST} x {LEAST}"
-            )
+            raise UserError(f"{path} is {size[0]} x {size[1]} pixels; give a picture of at least {LEAST} x {LEAST}")
         if max(size) * LEAST > min(size) * most:
-            raise UserError(
-                f"{path} is {size[0]} x {size[1]} pixels, too narrow; crop it to the person's upper body"
-            )
+            raise UserError(f"{path} is {size[0]} x {size[1]} pixels, too narrow; crop it to the person's upper body")
         if not quiet and image.format != "MPO" and getattr(image, "is_animated", False):
             note(f"{path.name} moves; its first frame is used")
         profile = image.info.get("icc_profile")
@@ -185,9 +181,14 @@ def _turned(image: Image, turn: int) -> Image:
     from PIL.Image import Transpose
 
     ways = {
-        2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM,
-        5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90,
-    }  # fmt: skip
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
     return image.transpose(ways[turn]) if turn in ways else image
 
 

@@ -56,8 +56,11 @@ def setup_video(folder: str | Path | None = None, *, python: str | None = None) 
     except OSError as error:
         raise UserError(f"cannot make {home}: {error.strerror}; give another folder with --folder") from error
     stage("making an environment for MediaPipe")
-    _run([*base, "-I", "-m", "venv", "--clear", str(inside)], "make an environment",
-         "install Python's venv module, as python3-venv, or name another Python with --python")  # fmt: skip
+    _run(
+        [*base, "-I", "-m", "venv", "--clear", str(inside)],
+        "make an environment",
+        "install Python's venv module, as python3-venv, or name another Python with --python",
+    )
     own = _interpreter_in(inside)
     stage("installing MediaPipe, about 200 MB")
     _pip(own, *NEEDS)
@@ -81,9 +84,7 @@ def extractor_python() -> Path:
     if named:
         found = shutil.which(named)
         if found is None:
-            raise UserError(
-                f"{INTERPRETER} is {named!r}, which is no program; name a Python that has mediapipe"
-            )
+            raise UserError(f"{INTERPRETER} is {named!r}, which is no program; name a Python that has mediapipe")
         return Path(found)
     home = keypoints_home()
     if not _is_ready(home):
@@ -143,9 +144,7 @@ def _fitting(python: str | None) -> list[str]:
             return [name]
         if python:
             what = "no Python that runs" if version is None else f"Python {version[0]}.{version[1]}"
-            raise UserError(
-                f"{python} is {what}; MediaPipe needs {wanted}, name one, as in --python python3.11"
-            )
+            raise UserError(f"{python} is {what}; MediaPipe needs {wanted}, name one, as in --python python3.11")
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
     raise UserError(
         f"MediaPipe needs {wanted} and this is {here}; install one of them and name it, as in "

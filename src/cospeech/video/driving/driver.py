@@ -26,9 +26,15 @@ _NECK = 0.8  # share of the way of the shoulders' middle that the head goes alon
 
 
 def drive(
-    motion: Motion, portrait_points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], *,
-    strength: float = 1.0, ease: float = 0.5, own: float = 0.5,
-) -> np.ndarray:  # fmt: skip
+    motion: Motion,
+    portrait_points: np.ndarray,
+    confidence: np.ndarray,
+    size: tuple[int, int],
+    *,
+    strength: float = 1.0,
+    ease: float = 0.5,
+    own: float = 0.5,
+) -> np.ndarray:
     """The points of a portrait's person who does what a motion does.
 
     Args:
@@ -54,9 +60,16 @@ def drive(
 
 
 def drive_points(
-    keypoints: Keypoints, portrait_points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], *,
-    face: np.ndarray | None = None, strength: float = 1.0, ease: float = 0.5, own: float = 0.5,
-) -> np.ndarray:  # fmt: skip
+    keypoints: Keypoints,
+    portrait_points: np.ndarray,
+    confidence: np.ndarray,
+    size: tuple[int, int],
+    *,
+    face: np.ndarray | None = None,
+    strength: float = 1.0,
+    ease: float = 0.5,
+    own: float = 0.5,
+) -> np.ndarray:
     """The same for points that a model made in a picture.
 
     Args:

@@ -60,11 +60,7 @@ class Limbs:
         nearer = ((arms - self._start)[..., 2] * person.bones).sum(-1) / person.scale
         hands = carry(person, wrists, share * self._turns, nearer, share[..., None] * self._acting.curl)
         points = np.empty((len(share), HANDS[1].stop, 2))
-        points[:, list(SHOULDERS)], points[:, list(ELBOWS)], points[:, list(WRISTS)] = (
-            shoulders,
-            elbows,
-            wrists,
-        )
+        points[:, list(SHOULDERS)], points[:, list(ELBOWS)], points[:, list(WRISTS)] = (shoulders, elbows, wrists)
         points[:, HANDS[0]], points[:, HANDS[1]] = hands[:, 0], hands[:, 1]
         return points
 

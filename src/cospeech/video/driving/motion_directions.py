@@ -99,9 +99,7 @@ def _curl(motion: Motion, places: np.ndarray) -> np.ndarray:
             joints = motion.skeleton.indices([f"{side}_wrist", *(f"{side}_{finger}{j}" for j in (1, 2, 3))])
             wrist, first, second, third = np.moveaxis(places[:, joints], 1, 0)
             palm, part = first - wrist, third - second
-            cosine = (palm * part).sum(-1) / (
-                np.linalg.norm(palm, axis=-1) * np.linalg.norm(part, axis=-1) + 1e-12
-            )
+            cosine = (palm * part).sum(-1) / (np.linalg.norm(palm, axis=-1) * np.linalg.norm(part, axis=-1) + 1e-12)
             result[:, k, n] = np.arccos(np.clip(cosine, -1.0, 1.0))
     return result
 

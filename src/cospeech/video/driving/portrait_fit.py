@@ -110,12 +110,21 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
     local = default_face().neutral @ head.T * face_scale
     middle = face.mean(0) - local.mean(0)[:2] * [1, -1]
     return Fit(
-        points=points, scale=scale, centre=centre, width=width, lean=float(np.clip(tilt, -_LEAN, _LEAN)),
-        bones=longest, arms=np.concatenate([flat, away[..., None]], -1), hands=hands,
+        points=points,
+        scale=scale,
+        centre=centre,
+        width=width,
+        lean=float(np.clip(tilt, -_LEAN, _LEAN)),
+        bones=longest,
+        arms=np.concatenate([flat, away[..., None]], -1),
+        hands=hands,
         shown=np.array([np.median(confidence[hand]) >= _SEEN for hand in HANDS]),
-        pointing=pointing / np.linalg.norm(pointing, axis=-1, keepdims=True), face_scale=face_scale,
-        head=head, pivot=np.array([*middle, 0.0]), depth=local[:, 2],
-    )  # fmt: skip
+        pointing=pointing / np.linalg.norm(pointing, axis=-1, keepdims=True),
+        face_scale=face_scale,
+        head=head,
+        pivot=np.array([*middle, 0.0]),
+        depth=local[:, 2],
+    )
 
 
 _BONES = (("shoulder", "elbow"), ("elbow", "wrist"))
@@ -128,9 +137,12 @@ def default_face() -> Face:
     frames = 1 + len(ARKIT_NAMES)
     weights = np.eye(len(ARKIT_NAMES), dtype=np.float32)
     still = Motion(
-        skeleton, 30.0, np.tile(np.eye(3, dtype=np.float32), (frames, len(skeleton), 1, 1)),
-        np.tile(skeleton.offsets[0], (frames, 1)), np.concatenate([0 * weights[:1], weights]),
-    )  # fmt: skip
+        skeleton,
+        30.0,
+        np.tile(np.eye(3, dtype=np.float32), (frames, len(skeleton), 1, 1)),
+        np.tile(skeleton.offsets[0], (frames, 1)),
+        np.concatenate([0 * weights[:1], weights]),
+    )
     points = np.asarray(landmarks_of(still), np.float64)[:, FACE]
     return Face(points[0] - skeleton.rest_positions[skeleton.index("head")], points[1:] - points[0])
 

@@ -63,9 +63,7 @@ def portrait_points(
     face = None
     if speech is not None and not set(FACE_POINTS) <= set(motion.names):
         face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
-    return drive_points(
-        motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength
-    )
+    return drive_points(motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength)
 
 
 def animate_portrait(
@@ -119,7 +117,6 @@ def animate_portrait(
     with atomic_path(path) as temporary:
         shown = track(frames, "drawing", total=len(points), quiet=quiet)
         write_video(
-            temporary, shown, len(points), float(FPS), portrait.size, speech=speech, quality=quality,
-            metadata=metadata,
-        )  # fmt: skip
+            temporary, shown, len(points), float(FPS), portrait.size, speech=speech, quality=quality, metadata=metadata
+        )
     return path

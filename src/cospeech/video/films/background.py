@@ -53,8 +53,7 @@ class Backdrop:
         height, width = self.pictures[0].shape[:2]
         result = np.zeros((height, width, 4), np.float32)
         open_ = [
-            np.asarray(Image.fromarray(self.free[k]).resize((width, height), Image.Resampling.NEAREST))
-            for k in chosen
+            np.asarray(Image.fromarray(self.free[k]).resize((width, height), Image.Resampling.NEAREST)) for k in chosen
         ]
         for top in range(0, height, _STRIP):
             rows = slice(top, top + _STRIP)
@@ -85,7 +84,5 @@ def open_backdrop(pictures: Sequence[np.ndarray], points: np.ndarray) -> Backdro
     size = max(2, round(width * scale)), max(2, round(height * scale))
     ratio = np.array(size) / [width, height]
     small = [np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BOX)) for one in pictures]
-    free = [
-        box(person_mask(one, places * ratio), 3) < 0.02 for one, places in zip(small, points, strict=True)
-    ]
+    free = [box(person_mask(one, places * ratio), 3) < 0.02 for one, places in zip(small, points, strict=True)]
     return Backdrop(pictures, np.stack(free), np.stack(small))

@@ -244,9 +244,14 @@ def _gestures(
 
 
 def _patch(
-    sides: tuple[Portrait | None, ...], gestures: Gestures, own: np.ndarray, parts: frozenset[str],
-    refine: str | Path, footage: Footage, first: int,
-) -> Patch:  # fmt: skip
+    sides: tuple[Portrait | None, ...],
+    gestures: Gestures,
+    own: np.ndarray,
+    parts: frozenset[str],
+    refine: str | Path,
+    footage: Footage,
+    first: int,
+) -> Patch:
     """What is to be drawn of the span that begins with frame ``first`` and has the points ``own``."""
     end, fps = first + len(own), footage.fps
     at = (np.arange(first, end) - gestures.begins) * FPS / fps
@@ -261,23 +266,23 @@ def _patch(
     change = np.full(len(own), float(sides[0] is None)) if None in sides else changing(common, fps)
     cover = covering(len(own), fps, starts=first > 0, ends=end < footage.frames)
     return Patch(
-        (sides[0], sides[1]), (points[0], points[1]), own, change, cover, tuple(drawn_parts(parts)),
-        str(refine),
-    )  # fmt: skip
+        (sides[0], sides[1]), (points[0], points[1]), own, change, cover, tuple(drawn_parts(parts)), str(refine)
+    )
 
 
 def _frames(
-    footage: Footage, patches: Sequence[tuple[int, Patch]], spans: Sequence[tuple[float, float]],
-    workers: int | None, marked_by: str | None,
-) -> tuple[Iterator[np.ndarray], Mapping[str, str]]:  # fmt: skip
+    footage: Footage,
+    patches: Sequence[tuple[int, Patch]],
+    spans: Sequence[tuple[float, float]],
+    workers: int | None,
+    marked_by: str | None,
+) -> tuple[Iterator[np.ndarray], Mapping[str, str]]:
     """Planes of all frames, and the record."""
 
     def made() -> Iterator[np.ndarray]:
         for first, patch in patches:
             drawn = drawn_patches(patch, workers)
-            for planes, (picture, share) in zip(
-                footage.planes(first, first + patch.frames), drawn, strict=True
-            ):
+            for planes, (picture, share) in zip(footage.planes(first, first + patch.frames), drawn, strict=True):
                 yield mixed(planes, picture, share, footage.matrix)
 
     new = made()
@@ -300,18 +305,23 @@ def _rounded(planes: np.ndarray) -> np.ndarray:
 
 
 def _write(
-    path: Path, frames: Iterator[np.ndarray], footage: Footage, sound: Sound, quality: int,
-    metadata: Mapping[str, str],
-) -> None:  # fmt: skip
+    path: Path, frames: Iterator[np.ndarray], footage: Footage, sound: Sound, quality: int, metadata: Mapping[str, str]
+) -> None:
     """The film with its sound, which is copied where it is the film's own and mp4 takes it."""
     copied = sound.kept and footage.sound in COPIED
     pictures = path.with_name(f"{path.stem}-pictures{path.suffix}") if copied else path
     try:
         write_video(
-            pictures, frames, footage.frames, footage.fps, footage.size,
-            speech=None if copied else sound.speech, quality=quality, metadata=metadata,
+            pictures,
+            frames,
+            footage.frames,
+            footage.fps,
+            footage.size,
+            speech=None if copied else sound.speech,
+            quality=quality,
+            metadata=metadata,
             colours=footage.colours,
-        )  # fmt: skip
+        )
         if copied:
             add_sound(pictures, footage, path)
     finally:

@@ -85,9 +85,7 @@ def open_footage(path: str | Path) -> Footage:
     if size[0] % 2 or size[1] % 2:
         raise UserError(f"{path} is {size[0]} x {size[1]} pixels; export it with an even width and height")
     if not SMALLEST <= max(size) <= LARGEST:
-        raise UserError(
-            f"{path} is {size[0]} x {size[1]} pixels; the longer side must be {SMALLEST} to {LARGEST}"
-        )
+        raise UserError(f"{path} is {size[0]} x {size[1]} pixels; the longer side must be {SMALLEST} to {LARGEST}")
     rate, sound, about = _told(path)
     fps = rate or float(FPS)
     at = np.array(times) - times[0]
@@ -95,8 +93,7 @@ def open_footage(path: str | Path) -> Footage:
         off = float(np.abs(at - np.arange(len(at)) / fps).max())
         if off > UNEVEN:
             raise UserError(
-                f"{path} has no even pace, frames are up to {off:.2f} s off; export it at {round(fps)} "
-                "frames a second"
+                f"{path} has no even pace, frames are up to {off:.2f} s off; export it at {round(fps)} frames a second"
             )
     colours, matrix = _colours(shown)
     begins = 0.0 if not np.isfinite(times[0]) else times[0]
@@ -107,9 +104,7 @@ def rgb_of(planes: np.ndarray, matrix: str = "709") -> np.ndarray:
     """Planes [3 H / 2, W] -> [H, W, 3] uint8 RGB; four pixels share their colour."""
     height = len(planes) * 2 // 3
     luma = (planes[:height].astype(np.float32) - 16) / 219
-    blue, red = (
-        (part.astype(np.float32) - 128).repeat(2, 0).repeat(2, 1) / 224 for part in _chroma(planes, height)
-    )
+    blue, red = ((part.astype(np.float32) - 128).repeat(2, 0).repeat(2, 1) / 224 for part in _chroma(planes, height))
     kr, kb = _WEIGHTS[matrix]
     r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
     g = (luma - kr * r - kb * b) / (1 - kr - kb)
@@ -223,9 +218,7 @@ def _planes(frame: Any) -> np.ndarray:
     if not _as_it_is(frame):
         from av.video.reformatter import ColorRange, Colorspace
 
-        frame = frame.reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-        )
+        frame = frame.reformat(format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG)
     planes: np.ndarray = frame.to_ndarray()
     if not turn:
         return planes

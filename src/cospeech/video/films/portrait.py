@@ -89,6 +89,4 @@ def portrait_of(
 def check_size(size: int) -> None:
     """Raises UserError unless a film can be so large."""
     if not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
-        raise UserError(
-            f"the longer side of the film is {SMALLEST} to {LARGEST} pixels; got {size}, give e.g. 512"
-        )
+        raise UserError(f"the longer side of the film is {SMALLEST} to {LARGEST} pixels; got {size}, give e.g. 512")

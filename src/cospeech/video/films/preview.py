@@ -13,9 +13,7 @@ _PARTS = (3, 6, 27, 48, 116)  # where arms, hands (left, right) and the face end
 _LOOPS = ((36, 41), (42, 47), (48, 59), (60, 67))  # first and last of what is closed: eyes and lips
 
 
-def preview(
-    points: np.ndarray, size: tuple[int, int], *, background: np.ndarray | None = None
-) -> Iterator[np.ndarray]:
+def preview(points: np.ndarray, size: tuple[int, int], *, background: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """Draw frames.
 
     Args:

@@ -135,9 +135,15 @@ def handed_over(
 
 
 def with_hands(
-    points: np.ndarray, own: np.ndarray, made: np.ndarray, portrait: np.ndarray, weights: np.ndarray,
-    parts: frozenset[str], *, after: bool,
-) -> np.ndarray:  # fmt: skip
+    points: np.ndarray,
+    own: np.ndarray,
+    made: np.ndarray,
+    portrait: np.ndarray,
+    weights: np.ndarray,
+    parts: frozenset[str],
+    *,
+    after: bool,
+) -> np.ndarray:
     """Points of a span with hands that one portrait can show.
 
     A picture of a hand shows one side of it and one shape, so hands are those of the portrait: turned and

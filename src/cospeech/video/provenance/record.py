@@ -87,9 +87,7 @@ class Record:
             number = told.pop("id")
             record = cls(**told)
         except (ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f"this is no record of provenance: {error}; expected what cospeech wrote"
-            ) from error
+            raise UserError(f"this is no record of provenance: {error}; expected what cospeech wrote") from error
         if number != record.id:
             raise UserError(
                 f"this record of provenance was changed: its id is {number}, what it says gives {record.id}"
@@ -196,9 +194,7 @@ def verify(video: str | Path) -> Verdict:
         raise UserError(f"{path} is no video that can be read; give an mp4, mov, mkv or webm file") from error
     with container:
         moving = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & av.stream.Disposition.attached_pic
+            stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic
         ]
         if not moving or container.format.name.endswith(("_pipe", "image2")):
             raise UserError(f"{path} is no video; give an mp4, mov, mkv or webm file")

@@ -14,20 +14,32 @@ _HEAD, _NECK, _CHEST = (CANONICAL_NAMES.index(name) for name in ("head", "neck",
 # Cross-sections of falling hair: height, half width, half depth, middle's depth (metres, T-pose).
 _FALL = np.array(
     [
-        (1.712, 0.079, 0.098, 0.030), (1.68, 0.088, 0.106, 0.026), (1.63, 0.094, 0.106, 0.018),
-        (1.58, 0.095, 0.098, 0.006), (1.53, 0.094, 0.086, -0.008), (1.48, 0.100, 0.072, -0.030),
-        (1.43, 0.112, 0.062, -0.062), (1.38, 0.122, 0.050, -0.092), (1.33, 0.126, 0.040, -0.108),
+        (1.712, 0.079, 0.098, 0.030),
+        (1.68, 0.088, 0.106, 0.026),
+        (1.63, 0.094, 0.106, 0.018),
+        (1.58, 0.095, 0.098, 0.006),
+        (1.53, 0.094, 0.086, -0.008),
+        (1.48, 0.100, 0.072, -0.030),
+        (1.43, 0.112, 0.062, -0.062),
+        (1.38, 0.122, 0.050, -0.092),
+        (1.33, 0.126, 0.040, -0.108),
         (1.26, 0.120, 0.034, -0.116),
     ]
-)  # fmt: skip
+)
 # A strand before the shoulder: height, across, forward.
 _STRAND = np.array(
     [
-        (1.70, 0.084, 0.058), (1.65, 0.092, 0.060), (1.59, 0.094, 0.062), (1.54, 0.090, 0.074),
-        (1.49, 0.092, 0.100), (1.44, 0.096, 0.134), (1.38, 0.094, 0.158), (1.32, 0.088, 0.172),
+        (1.70, 0.084, 0.058),
+        (1.65, 0.092, 0.060),
+        (1.59, 0.094, 0.062),
+        (1.54, 0.090, 0.074),
+        (1.49, 0.092, 0.100),
+        (1.44, 0.096, 0.134),
+        (1.38, 0.094, 0.158),
+        (1.32, 0.088, 0.172),
         (1.26, 0.082, 0.178),
     ]
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,9 +143,7 @@ def _ball(centre: tuple[float, float, float], radius: float) -> Extra:
     points = np.array(centre) + radius * np.stack([x, y, z], -1).reshape(-1, 3)
     joints = np.tile([_HEAD, 0, 0, 0], (len(points), 1))
     weights = np.tile([1.0, 0, 0, 0], (len(points), 1))
-    return Extra(
-        points, _grid(9, 14, closed=True), joints, weights, np.full(len(points), 0.95), HAIR_REGION, 0.3
-    )
+    return Extra(points, _grid(9, 14, closed=True), joints, weights, np.full(len(points), 0.95), HAIR_REGION, 0.3)
 
 
 def _glasses(radius: float) -> Extra:
@@ -161,6 +171,4 @@ def _glasses(radius: float) -> Extra:
     vertices = np.concatenate(points)
     joints = np.tile([_HEAD, 0, 0, 0], (len(vertices), 1))
     weights = np.tile([1.0, 0, 0, 0], (len(vertices), 1))
-    return Extra(
-        vertices, np.concatenate(triangles), joints, weights, np.ones(len(vertices)), FRAME_REGION, 0.3
-    )
+    return Extra(vertices, np.concatenate(triangles), joints, weights, np.ones(len(vertices)), FRAME_REGION, 0.3)

@@ -15,25 +15,53 @@ from ...motion.procedural.face import ARKIT_NAMES
 Colour = tuple[float, float, float]  # sRGB, 0 to 1
 
 MONK = (
-    (246, 237, 228), (243, 231, 219), (247, 234, 208), (234, 218, 186), (215, 189, 150),
-    (160, 126, 86), (130, 92, 67), (96, 65, 52), (58, 49, 42), (41, 36, 32),
-)  # fmt: skip
+    (246, 237, 228),
+    (243, 231, 219),
+    (247, 234, 208),
+    (234, 218, 186),
+    (215, 189, 150),
+    (160, 126, 86),
+    (130, 92, 67),
+    (96, 65, 52),
+    (58, 49, 42),
+    (41, 36, 32),
+)
 # Hair: black to blond, red, grey, and some dyed.
 HAIRS = (
-    (24, 20, 20), (36, 27, 24), (52, 36, 28), (74, 50, 36), (104, 70, 46), (140, 100, 62), (186, 150, 98),
-    (214, 184, 132), (134, 62, 34), (96, 44, 30), (128, 124, 120), (196, 194, 190),
-)  # fmt: skip
+    (24, 20, 20),
+    (36, 27, 24),
+    (52, 36, 28),
+    (74, 50, 36),
+    (104, 70, 46),
+    (140, 100, 62),
+    (186, 150, 98),
+    (214, 184, 132),
+    (134, 62, 34),
+    (96, 44, 30),
+    (128, 124, 120),
+    (196, 194, 190),
+)
 STYLES = ("short", "bald", "bob", "long", "bun", "strands")
 NECKS = ("crew", "scoop", "v", "collar")
 PATTERNS = ("plain", "stripes", "hoops", "checks", "dots", "blotches", "panel")
 # Face shapes by which faces differ at rest, and by how much.
 _TRAITS = {
-    "mouthSmile": (-0.3, 0.25), "mouthFrown": (-0.3, 0.35), "cheekPuff": (-0.35, 0.5),
-    "browDown": (-0.4, 0.4), "browInnerUp": (-0.3, 0.4), "browOuterUp": (-0.3, 0.5),
-    "jawForward": (-0.5, 0.5), "mouthPucker": (-0.25, 0.25), "mouthRollUpper": (-0.5, 0.4),
-    "mouthRollLower": (-0.5, 0.4), "eyeSquint": (-0.1, 0.5), "eyeWide": (-0.3, 0.35),
-    "noseSneer": (-0.3, 0.3), "mouthStretch": (-0.3, 0.3), "mouthShrugUpper": (-0.2, 0.3),
-}  # fmt: skip
+    "mouthSmile": (-0.3, 0.25),
+    "mouthFrown": (-0.3, 0.35),
+    "cheekPuff": (-0.35, 0.5),
+    "browDown": (-0.4, 0.4),
+    "browInnerUp": (-0.3, 0.4),
+    "browOuterUp": (-0.3, 0.5),
+    "jawForward": (-0.5, 0.5),
+    "mouthPucker": (-0.25, 0.25),
+    "mouthRollUpper": (-0.5, 0.4),
+    "mouthRollLower": (-0.5, 0.4),
+    "eyeSquint": (-0.1, 0.5),
+    "eyeWide": (-0.3, 0.35),
+    "noseSneer": (-0.3, 0.3),
+    "mouthStretch": (-0.3, 0.3),
+    "mouthShrugUpper": (-0.2, 0.3),
+}
 
 
 @dataclass(frozen=True)
@@ -184,22 +212,31 @@ def random_build(rng: np.random.Generator, female: float) -> Build:
                 traits[ARKIT_NAMES.index(name + side)] = amount
     girth = 1.0 - 0.10 * female + (0.075 if heavy > 0 else 0.045) * heavy
     return Build(
-        head=_about(rng, 1.06 + 0.05 * female, 0.05), neck_length=_about(rng, 0.98, 0.10),
+        head=_about(rng, 1.06 + 0.05 * female, 0.05),
+        neck_length=_about(rng, 0.98, 0.10),
         neck_girth=_about(rng, 1.0 - 0.16 * female + 0.03 * heavy, 0.05),
         shoulders=_about(rng, 0.99 - 0.13 * female + 0.02 * heavy, 0.05),
-        chest=girth * _about(rng, 1.0, 0.03), depth=girth * _about(rng, 1.0, 0.04),
+        chest=girth * _about(rng, 1.0, 0.03),
+        depth=girth * _about(rng, 1.0, 0.04),
         waist=0.12 * female * _between(rng, 0.2, 1.3) - 0.06 * max(heavy, 0.0),
-        belly=max(0.0, 0.03 * heavy * _between(rng, 0.3, 1.4)), bust=female * _between(rng, 0.008, 0.04),
-        hips=_about(rng, 1.0 + 0.05 * female, 0.04), trunk=_about(rng, 0.99, 0.04),
-        upper_arm=_about(rng, 0.97, 0.05), forearm=_about(rng, 0.97, 0.05),
+        belly=max(0.0, 0.03 * heavy * _between(rng, 0.3, 1.4)),
+        bust=female * _between(rng, 0.008, 0.04),
+        hips=_about(rng, 1.0 + 0.05 * female, 0.04),
+        trunk=_about(rng, 0.99, 0.04),
+        upper_arm=_about(rng, 0.97, 0.05),
+        forearm=_about(rng, 0.97, 0.05),
         arm_girth=_about(rng, 1.0 - 0.16 * female + 0.08 * heavy, 0.06),
         hand=_about(rng, 1.02 - 0.06 * female, 0.05),
         jaw=_about(rng, 0.02 - 0.06 * female + 0.03 * heavy, 0.035),
-        cheeks=_about(rng, 0.01 * heavy, 0.03), forehead=_about(rng, 0.0, 0.025),
-        lower_face=_about(rng, -0.03 * female, 0.05), nose=_about(rng, -0.06 * female, 0.13),
-        nose_width=_about(rng, 0.0, 0.14), chin=_about(rng, 0.0, 0.004),
-        eyes=_about(rng, 0.04 * female, 0.05), traits=tuple(float(v) for v in traits),
-    )  # fmt: skip
+        cheeks=_about(rng, 0.01 * heavy, 0.03),
+        forehead=_about(rng, 0.0, 0.025),
+        lower_face=_about(rng, -0.03 * female, 0.05),
+        nose=_about(rng, -0.06 * female, 0.13),
+        nose_width=_about(rng, 0.0, 0.14),
+        chin=_about(rng, 0.0, 0.004),
+        eyes=_about(rng, 0.04 * female, 0.05),
+        traits=tuple(float(v) for v in traits),
+    )
 
 
 def random_cloth(rng: np.random.Generator, *, plain: float) -> Cloth:
@@ -219,9 +256,8 @@ def random_cloth(rng: np.random.Generator, *, plain: float) -> Cloth:
         second = _hue(_between(rng, 0, 1), _between(rng, 0.2, 0.9), _between(rng, 0.2, 0.95))
     scale = float(np.exp(_between(rng, np.log(0.02), np.log(0.11))))
     return Cloth(
-        colour, pattern, second, scale, _between(rng, -0.4, 0.4), int(rng.integers(1 << 30)),
-        _between(rng, 0.004, 0.03),
-    )  # fmt: skip
+        colour, pattern, second, scale, _between(rng, -0.4, 0.4), int(rng.integers(1 << 30)), _between(rng, 0.004, 0.03)
+    )
 
 
 def _random_hair(rng: np.random.Generator, female: float, skin: int) -> Hair:
@@ -233,10 +269,14 @@ def _random_hair(rng: np.random.Generator, female: float, skin: int) -> Hair:
     chances = (0.22, 0.01, 0.17, 0.27, 0.17, 0.16) if female > 0.5 else (0.78, 0.11, 0.03, 0.03, 0.03, 0.02)
     bearded = female < 0.5 and rng.random() < 0.45
     return Hair(
-        style=str(rng.choice(STYLES, p=chances)), colour=shade, volume=_between(rng, 0.96, 1.12),
-        length=_between(rng, 1.28, 1.46), brows=_mix(shade, (0.12, 0.08, 0.06), _between(rng, 0.2, 0.8)),
-        beard=_between(rng, 0.15, 1.0) if bearded else 0.0, beard_style=int(rng.integers(0, 3)),
-    )  # fmt: skip
+        style=str(rng.choice(STYLES, p=chances)),
+        colour=shade,
+        volume=_between(rng, 0.96, 1.12),
+        length=_between(rng, 1.28, 1.46),
+        brows=_mix(shade, (0.12, 0.08, 0.06), _between(rng, 0.2, 0.8)),
+        beard=_between(rng, 0.15, 1.0) if bearded else 0.0,
+        beard_style=int(rng.integers(0, 3)),
+    )
 
 
 def _random_dress(rng: np.random.Generator, female: float) -> Dress:
@@ -244,13 +284,16 @@ def _random_dress(rng: np.random.Generator, female: float) -> Dress:
     length = str(rng.choice(["short", "half", "long"], p=[0.5, 0.15, 0.35]))
     sleeve = {"short": _between(rng, 0.28, 0.46), "half": _between(rng, 0.5, 0.8), "long": 1.0}[length]
     return Dress(
-        jacket=jacket, neck=str(rng.choice(NECKS, p=[0.4, 0.2, 0.2, 0.2])),
+        jacket=jacket,
+        neck=str(rng.choice(NECKS, p=[0.4, 0.2, 0.2, 0.2])),
         sleeve=1.0 if jacket and rng.random() < 0.85 else sleeve,
-        tight=_between(rng, 0.0, 0.06 + 0.05 * female), top=random_cloth(rng, plain=0.5),
-        lapel=_between(rng, 0.7, 1.15), inner=random_cloth(rng, plain=0.75),
+        tight=_between(rng, 0.0, 0.06 + 0.05 * female),
+        top=random_cloth(rng, plain=0.5),
+        lapel=_between(rng, 0.7, 1.15),
+        inner=random_cloth(rng, plain=0.75),
         trousers=random_cloth(rng, plain=0.9),
         glasses=_between(rng, 0.019, 0.025) if rng.random() < 0.18 else 0.0,
-    )  # fmt: skip
+    )
 
 
 def _random_lamps(rng: np.random.Generator) -> Lamps:
@@ -260,10 +303,14 @@ def _random_lamps(rng: np.random.Generator) -> Lamps:
 
     key = float(np.exp(_about(rng, 0.0, 0.22)))
     return Lamps(
-        side=_between(rng, -75, 75), rise=_between(rng, 5, 65), key=tint(key, 0.06),
-        fill=tint(float(np.exp(_about(rng, 0.1, 0.5))), 0.08), rim=_between(rng, 0.0, 1.3),
-        sky=tint(float(np.exp(_about(rng, 0.15, 0.3))), 0.05), shadow=_between(rng, 0.35, 0.85),
-    )  # fmt: skip
+        side=_between(rng, -75, 75),
+        rise=_between(rng, 5, 65),
+        key=tint(key, 0.06),
+        fill=tint(float(np.exp(_about(rng, 0.1, 0.5))), 0.08),
+        rim=_between(rng, 0.0, 1.3),
+        sky=tint(float(np.exp(_about(rng, 0.15, 0.3))), 0.05),
+        shadow=_between(rng, 0.35, 0.85),
+    )
 
 
 def random_look(rng: np.random.Generator) -> Look:
@@ -277,17 +324,23 @@ def random_look(rng: np.random.Generator) -> Look:
     rosy = (0.72, 0.22, 0.24) if rng.random() < 0.25 * female else (0.62, 0.34, 0.32)
     irises = ((86, 116, 112), (70, 96, 130), (96, 84, 50), (70, 46, 30), (48, 32, 24), (104, 128, 96))
     return Look(
-        build=random_build(rng, female), skin=skin,
+        build=random_build(rng, female),
+        skin=skin,
         lips=_mix(skin, rosy, _between(rng, 0.35, 0.6 + 0.3 * female)),
         iris=_colour(irises[int(rng.integers(3 if tone > 5 else 0, 5 if tone > 5 else 6))]),
         freckles=_between(rng, 0.1, 0.5) if rng.random() < 0.1 else 0.0,
-        hair=_random_hair(rng, female, tone), dress=_random_dress(rng, female), lamps=_random_lamps(rng),
+        hair=_random_hair(rng, female, tone),
+        dress=_random_dress(rng, female),
+        lamps=_random_lamps(rng),
         view=View(
-            yaw=_about(rng, 0.0, 8.0, 2.4), pitch=_about(rng, 2.0, 3.0), distance=_between(rng, 1.8, 4.5),
-            shoulders=_between(rng, 0.33, 0.44), across=_about(rng, 0.0, 0.035),
+            yaw=_about(rng, 0.0, 8.0, 2.4),
+            pitch=_about(rng, 2.0, 3.0),
+            distance=_between(rng, 1.8, 4.5),
+            shoulders=_between(rng, 0.33, 0.44),
+            across=_about(rng, 0.0, 0.035),
             shoulder_line=_about(rng, 0.47, 0.03),
         ),
         backdrop=int(rng.integers(1 << 31)),
         grade=(_about(rng, 1.0, 0.08), _about(rng, 1.0, 0.08), _between(rng, 0.75, 1.2)),
         warmth=_about(rng, 0.0, 0.25),
-    )  # fmt: skip
+    )

@@ -85,9 +85,7 @@ def _wall(rng: np.random.Generator, side: int) -> np.ndarray:
     return np.clip(np.broadcast_to(canvas, (side, side, 3)), 0, 1).astype(np.float32).copy()
 
 
-def _box(
-    canvas: np.ndarray, left: float, top: float, width: float, height: float, colour: np.ndarray
-) -> None:
+def _box(canvas: np.ndarray, left: float, top: float, width: float, height: float, colour: np.ndarray) -> None:
     side = len(canvas)
     a, b = max(0, round(top * side)), max(0, round((top + height) * side))
     c, d = max(0, round(left * side)), max(0, round((left + width) * side))
@@ -144,9 +142,7 @@ def _window(rng: np.random.Generator, canvas: np.ndarray) -> None:
     _box(canvas, left, top + 0.5 * height, width, 4 / side, np.full(3, 0.85))
 
 
-def _ellipse(
-    canvas: np.ndarray, x: float, y: float, a: float, b: float, colour: np.ndarray, cover: float
-) -> None:
+def _ellipse(canvas: np.ndarray, x: float, y: float, a: float, b: float, colour: np.ndarray, cover: float) -> None:
     side = len(canvas)
     top, bottom = max(0, int((y - b) * side)), min(side, int((y + b) * side) + 1)
     left, right = max(0, int((x - a) * side)), min(side, int((x + a) * side) + 1)
@@ -219,6 +215,4 @@ def _falloff(rng: np.random.Generator, side: int) -> np.ndarray:
     """Light that falls off to the corners, or to one side."""
     x, y = _grid(side)
     centre, amount = rng.uniform(0.2, 0.8, 2), rng.uniform(0, 0.45)
-    return (1 - amount * np.clip((x - centre[0]) ** 2 + (y - centre[1]) ** 2, 0, 1))[..., None].astype(
-        np.float32
-    )
+    return (1 - amount * np.clip((x - centre[0]) ** 2 + (y - centre[1]) ** 2, 0, 1))[..., None].astype(np.float32)

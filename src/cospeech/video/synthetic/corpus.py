@@ -3,7 +3,7 @@
 A corpus is a folder: ``shard-NNNNN.safetensors`` with a ``.json`` beside each, and ``manifest.json``, which
 is written anew after every shard, so that reading can begin before the end. Shards appear whole or not at
 all; an interrupted ``build_people`` goes on where it stopped. Who is drawn follows from the seed, the split
-and the person's number, so no person of one split is in another; actors are those of the store's split.
+and the person's number, so no person of one split is in another; actors are those of the dataset's split.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.progress import track
-from ...data.dataset import Item, Store
+from ...data.dataset import GestureDataset, Sample
 from ...motion.motion import Motion
 from ...motion.points import FINGERS, SIDES
 from ...motion.skeleton import CANONICAL_NAMES
@@ -56,7 +56,7 @@ class Person:
 
 
 def build_people(
-    store: str | Path | Store,
+    dataset: str | Path | GestureDataset,
     out: str | Path,
     *,
     count: int = 500,
@@ -73,7 +73,7 @@ def build_people(
     """Draw a corpus of people.
 
     Args:
-        store: whose recorded motion the people make.
+        dataset: whose recorded motion the people make.
         out: a folder, made if need be.
         count: people.
         frames_each: pictures of each, of poses that lie far apart; consecutive ones with ``film``.
@@ -93,16 +93,20 @@ def build_people(
         UserError: nothing to draw, no such actors, or the folder holds another corpus.
     """
     if count < 1 or frames_each < 1 or shard < 1:
-        raise UserError(
-            f"got {count} people, {frames_each} pictures each, {shard} in a file; all are 1 or more"
-        )
-    opened = store if isinstance(store, Store) else Store(store)
+        raise UserError(f"got {count} people, {frames_each} pictures each, {shard} in a file; all are 1 or more")
+    opened = dataset if isinstance(dataset, GestureDataset) else GestureDataset(dataset)
     casts = actors_of(opened, split, actors)
     folder = Path(out)
     header = {
-        "format": FORMAT, "seed": seed, "split": split, "size": size, "frames_each": frames_each,
-        "film": film, "shard": shard, "actors": sorted(casts),
-    }  # fmt: skip
+        "format": FORMAT,
+        "seed": seed,
+        "split": split,
+        "size": size,
+        "frames_each": frames_each,
+        "film": film,
+        "shard": shard,
+        "actors": sorted(casts),
+    }
     _check(folder, header)
     folder.mkdir(parents=True, exist_ok=True)
     shards = range(-(-count // shard))
@@ -125,16 +129,21 @@ def build_people(
 
 
 def _draw(
-    rng: np.random.Generator, store: Store, items: list[Item], count: int, size: int, film: bool,
+    rng: np.random.Generator,
+    dataset: GestureDataset,
+    items: list[Sample],
+    count: int,
+    size: int,
+    film: bool,
     pictures: tuple[np.ndarray, ...],
-) -> PersonFilm:  # fmt: skip
+) -> PersonFilm:
     """One person's pictures: those frames, of several that were looked at, with the hands in the picture."""
     look = random_look(rng)
     if film:
-        tries = [stretch(rng, store, items, count) for _ in range(4)]
+        tries = [stretch(rng, dataset, items, count) for _ in range(4)]
         seen = [_seen(look, motion, size)[0].mean() for motion in tries]
         return render_person(look, tries[int(np.argmax(seen))], size=size, pictures=pictures)
-    motion = moments(rng, store, items, max(CANDIDATES, 3 * count))
+    motion = moments(rng, dataset, items, max(CANDIDATES, 3 * count))
     inside, features = _seen(look, motion, size)
     good = np.flatnonzero(inside >= INSIDE)
     if len(good) < 2 * count:
@@ -173,9 +182,7 @@ def _write(folder: Path, number: int, films: list[PersonFilm], people: list[Pers
 
 
 def _write_manifest(folder: Path, header: dict[str, Any]) -> None:
-    people = [
-        person for path in sorted(folder.glob("shard-*.json")) for person in json.loads(path.read_text())
-    ]
+    people = [person for path in sorted(folder.glob("shard-*.json")) for person in json.loads(path.read_text())]
     with atomic_path(folder / "manifest.json") as path:
         path.write_text(json.dumps({**header, "people": people}))
 

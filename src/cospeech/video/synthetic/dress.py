@@ -10,22 +10,7 @@ import numpy as np
 
 from ...avatar.light import srgb_to_linear
 from .appearance import Cloth, Colour, Look
-from .figure import (
-    BROW,
-    CUFF,
-    EYE,
-    FRAME,
-    HAIR,
-    INNER,
-    LAPEL,
-    OTHER,
-    SKIN,
-    TOP,
-    TROUSERS,
-    Figure,
-    hem_of,
-    step,
-)
+from .figure import BROW, CUFF, EYE, FRAME, HAIR, INNER, LAPEL, OTHER, SKIN, TOP, TROUSERS, Figure, hem_of, step
 
 # Of scripts/build_avatar_head.py and build_avatar_hair.py.
 _SKIN = np.array([226, 178, 150]) / 255
@@ -181,9 +166,12 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     region[arm] = SKIN
     lapel = np.float32(1.0 if not dress.jacket else dress.lapel)
     for number, cloth, bright in (
-        (TOP, dress.top, 1.0), (LAPEL, dress.top, lapel), (INNER, dress.inner, 1.0),
-        (CUFF, dress.inner if dress.jacket else dress.top, 1.0), (TROUSERS, dress.trousers, 1.0),
-    ):  # fmt: skip
+        (TOP, dress.top, 1.0),
+        (LAPEL, dress.top, lapel),
+        (INNER, dress.inner, 1.0),
+        (CUFF, dress.inner if dress.jacket else dress.top, 1.0),
+        (TROUSERS, dress.trousers, 1.0),
+    ):
         at = np.flatnonzero(region == number)
         if len(at):
             result[at] = _woven(places[at], cloth, base[at, 4]) * np.float32(bright)

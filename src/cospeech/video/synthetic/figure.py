@@ -30,10 +30,17 @@ _ARM_AT = (0.17, 0.24, 0.32, 0.43, 0.50, 0.58, 0.62, 0.638, 0.648, 0.67)
 _ARM_UP = (0.052, 0.049, 0.045, 0.036, 0.036, 0.029, 0.025, 0.0235, 0.019, 0.018)
 _ARM_FORWARD = (0.056, 0.051, 0.047, 0.040, 0.041, 0.033, 0.029, 0.0272, 0.022, 0.021)
 _DEFAULT_COLOURS = {  # of scripts/build_avatar_dress.py
-    (58, 82, 112): TOP, (60, 70, 88): TOP, (52, 74, 102): LAPEL, (236, 233, 226): INNER,
-    (224, 221, 215): INNER, (58, 58, 64): TROUSERS, (44, 34, 30): OTHER, (92, 66, 50): OTHER,
-    (226, 222, 214): OTHER, (30, 36, 48): OTHER,
-}  # fmt: skip
+    (58, 82, 112): TOP,
+    (60, 70, 88): TOP,
+    (52, 74, 102): LAPEL,
+    (236, 233, 226): INNER,
+    (224, 221, 215): INNER,
+    (58, 58, 64): TROUSERS,
+    (44, 34, 30): OTHER,
+    (92, 66, 50): OTHER,
+    (226, 222, 214): OTHER,
+    (30, 36, 48): OTHER,
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,9 +269,7 @@ def make_figure(look: Look, level: int = 1) -> Figure:
         softness=np.where(bare, 1.0, body.softness).astype(np.float32),
         shine=np.where(bare, 0.2, body.shine).astype(np.float32),
         occlusion=np.where(bare | wrist, np.maximum(body.occlusion, 0.8), body.occlusion).astype(np.float32),
-        morphs=Morphs(
-            names, default.morphs.indices, tuple(delta * look.build.head for delta in default.morphs.deltas)
-        ),
+        morphs=Morphs(names, default.morphs.indices, tuple(delta * look.build.head for delta in default.morphs.deltas)),
         joint_positions=joints.astype(np.float32),
     )
     return Figure(body, len(default), rest, of_vertex[body.triangles[:, 0]], _triangle_parts(body))

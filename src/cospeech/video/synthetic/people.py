@@ -133,10 +133,12 @@ def render_person(
     painter = _Painter(figure, look, camera, size, backdrop(look.backdrop, size, pictures))
     count = chosen.frames
     film = PersonFilm(
-        np.empty((count, size, size, 3), np.uint8), np.empty((count, len(POINTS), 2), np.float32),
-        np.empty((count, len(POINTS)), np.float32), np.empty((count, size, size), np.uint8),
+        np.empty((count, size, size, 3), np.uint8),
+        np.empty((count, len(POINTS), 2), np.float32),
+        np.empty((count, len(POINTS)), np.float32),
         np.empty((count, size, size), np.uint8),
-    )  # fmt: skip
+        np.empty((count, size, size), np.uint8),
+    )
     for start in range(0, count, CHUNK):
         span = slice(start, min(start + CHUNK, count))
         posed = pose_vertices(figure.body, chosen, frames=span)
@@ -205,12 +207,7 @@ class _Painter:
 
 
 def _across(
-    screen: np.ndarray,
-    triangles: np.ndarray,
-    values: np.ndarray,
-    faces: np.ndarray,
-    at: np.ndarray,
-    width: int,
+    screen: np.ndarray, triangles: np.ndarray, values: np.ndarray, faces: np.ndarray, at: np.ndarray, width: int
 ) -> np.ndarray:
     """Vertex values [V, C] at samples: ``faces`` [N] are the triangles seen at the flat pixels ``at`` [N]."""
     seen = np.zeros(len(triangles), bool)

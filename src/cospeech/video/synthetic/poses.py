@@ -1,4 +1,4 @@
-"""What drawn people do: motion from a store, with faces and fingers by lot, and frames that tell much.
+"""What drawn people do: motion from a dataset, with faces and fingers by lot, and frames that tell much.
 
 The corpora at hand have no faces and no fingers; a network that is to move them has to see them move in all
 ways, not only in likely ones. All rules are decisions of ours.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.timing import FPS
-from ...data.dataset import Item, Store
+from ...data.dataset import GestureDataset, Sample
 from ...motion.codec import Codec
 from ...motion.motion import Motion, concatenate
 from ...motion.procedural.face import ARKIT_NAMES
@@ -24,15 +24,30 @@ from ...motion.skeleton import FINGERS, canonical_skeleton
 KINDS = ("motion", "pair")
 # Shapes that move together, how strongly at most, and how often they are at work.
 _MOVES: tuple[tuple[tuple[str, ...], float, float], ...] = (
-    (("mouthSmile",), 0.9, 0.35), (("mouthFrown",), 0.5, 0.15), (("mouthFunnel",), 0.8, 0.3),
-    (("mouthPucker",), 0.9, 0.25), (("mouthStretch",), 0.6, 0.25), (("mouthPress",), 0.6, 0.15),
-    (("mouthRollLower", "mouthRollUpper"), 0.5, 0.15), (("mouthLowerDown",), 0.7, 0.3),
-    (("mouthUpperUp",), 0.7, 0.25), (("mouthShrugLower",), 0.4, 0.1), (("mouthDimple",), 0.4, 0.1),
-    (("mouthLeft",), 0.4, 0.06), (("mouthRight",), 0.4, 0.06), (("jawLeft",), 0.4, 0.05),
-    (("jawRight",), 0.4, 0.05), (("browDown",), 0.9, 0.2), (("browInnerUp",), 0.9, 0.25),
-    (("browOuterUp",), 0.9, 0.25), (("eyeSquint",), 0.7, 0.2), (("eyeWide",), 0.7, 0.15),
-    (("cheekSquint",), 0.6, 0.15), (("cheekPuff",), 0.5, 0.06), (("noseSneer",), 0.6, 0.1),
-)  # fmt: skip
+    (("mouthSmile",), 0.9, 0.35),
+    (("mouthFrown",), 0.5, 0.15),
+    (("mouthFunnel",), 0.8, 0.3),
+    (("mouthPucker",), 0.9, 0.25),
+    (("mouthStretch",), 0.6, 0.25),
+    (("mouthPress",), 0.6, 0.15),
+    (("mouthRollLower", "mouthRollUpper"), 0.5, 0.15),
+    (("mouthLowerDown",), 0.7, 0.3),
+    (("mouthUpperUp",), 0.7, 0.25),
+    (("mouthShrugLower",), 0.4, 0.1),
+    (("mouthDimple",), 0.4, 0.1),
+    (("mouthLeft",), 0.4, 0.06),
+    (("mouthRight",), 0.4, 0.06),
+    (("jawLeft",), 0.4, 0.05),
+    (("jawRight",), 0.4, 0.05),
+    (("browDown",), 0.9, 0.2),
+    (("browInnerUp",), 0.9, 0.25),
+    (("browOuterUp",), 0.9, 0.25),
+    (("eyeSquint",), 0.7, 0.2),
+    (("eyeWide",), 0.7, 0.15),
+    (("cheekSquint",), 0.6, 0.15),
+    (("cheekPuff",), 0.5, 0.06),
+    (("noseSneer",), 0.6, 0.1),
+)
 _GAZE = 0.55  # of a full turn of the eyes
 
 
@@ -75,9 +90,11 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
     put("eyeLookUp", _GAZE * np.maximum(up, 0))
     put("eyeLookDown", _GAZE * np.maximum(-up, 0))
     for name, amount in (
-        ("eyeLookOutLeft", across), ("eyeLookInRight", across), ("eyeLookInLeft", -across),
+        ("eyeLookOutLeft", across),
+        ("eyeLookInRight", across),
+        ("eyeLookInLeft", -across),
         ("eyeLookOutRight", -across),
-    ):  # fmt: skip
+    ):
         put(name, _GAZE * np.maximum(amount, 0))
     at = float(rng.uniform(0, 2.5))
     blink = np.zeros(frames)
@@ -123,35 +140,35 @@ def random_fingers(rng: np.random.Generator, motion: Motion, *, seconds: float =
     return replace(motion, rotations=rotations)
 
 
-def actors_of(store: Store, split: str, actors: Sequence[str] | None = None) -> dict[str, list[Item]]:
+def actors_of(dataset: GestureDataset, split: str, actors: Sequence[str] | None = None) -> dict[str, list[Sample]]:
     """Recorded clips of a split by whose motion they are.
 
     Raises:
         UserError: there are none, or an actor is asked for that the split does not have.
     """
-    store.need_bodies("drawing people")
-    result: dict[str, list[Item]] = {}
-    for item in store.select(split=split, kind=KINDS):
+    dataset.need_bodies("drawing people")
+    result: dict[str, list[Sample]] = {}
+    for item in dataset.select(split=split, kind=KINDS):
         result.setdefault(item.speaker, []).append(item)
     if not result:
-        raise UserError(f"{store.folder} has no recorded motion in split {split!r}; prepare one that has")
+        raise UserError(f"{dataset.folder} has no recorded motion in split {split!r}; prepare one that has")
     for name in actors or ():
         if name not in result:
             raise UserError(f"no actor {name!r} in split {split!r}; there are {', '.join(sorted(result))}")
     return {name: result[name] for name in sorted(result) if not actors or name in actors}
 
 
-def recorded(store: Store, item: Item) -> Motion:
-    """A clip of a store, standing."""
-    return stand(Codec().decode(store.motion(item)))
+def recorded(dataset: GestureDataset, item: Sample) -> Motion:
+    """A clip of a dataset, standing."""
+    return stand(Codec().decode(dataset.motion(item)))
 
 
-def moments(rng: np.random.Generator, store: Store, items: Sequence[Item], count: int) -> Motion:
+def moments(rng: np.random.Generator, dataset: GestureDataset, items: Sequence[Sample], count: int) -> Motion:
     """``count`` single frames from several clips of one actor, each with a face and fingers of its own."""
     clips = max(1, count // 12)
     pieces = []
     for k in range(clips):
-        clip = recorded(store, items[int(rng.integers(len(items)))])
+        clip = recorded(dataset, items[int(rng.integers(len(items)))])
         wanted = count // clips + (k < count % clips)
         at = np.sort(rng.integers(0, clip.frames, wanted))
         pieces.append(
@@ -165,7 +182,7 @@ def moments(rng: np.random.Generator, store: Store, items: Sequence[Item], count
     return motion.mirror() if rng.random() < 0.5 else motion
 
 
-def stretch(rng: np.random.Generator, store: Store, items: Sequence[Item], frames: int) -> Motion:
+def stretch(rng: np.random.Generator, dataset: GestureDataset, items: Sequence[Sample], frames: int) -> Motion:
     """Consecutive frames of one clip that is long enough, with a face that moves, and mostly fingers.
 
     Raises:
@@ -174,12 +191,11 @@ def stretch(rng: np.random.Generator, store: Store, items: Sequence[Item], frame
     long = [item for item in items if item.frames >= frames]
     if not long:
         raise UserError(
-            f"no clip has {frames} frames, the longest has {max(item.frames for item in items)}; "
-            "ask for fewer"
+            f"no clip has {frames} frames, the longest has {max(item.frames for item in items)}; ask for fewer"
         )
     item = long[int(rng.integers(len(long)))]
     start = int(rng.integers(0, item.frames - frames + 1))
-    motion = recorded(store, item)[start : start + frames].with_face(random_face(rng, frames))
+    motion = recorded(dataset, item)[start : start + frames].with_face(random_face(rng, frames))
     if rng.random() < 0.5:
         motion = random_fingers(rng, motion)
     return motion.mirror() if rng.random() < 0.5 else motion

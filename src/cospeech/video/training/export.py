@@ -35,9 +35,14 @@ class _Activations(nn.Module):
 
 
 def export_portrait(
-    run: str | Path, out: str | Path, *, name: str = "portrait", credits: Sequence[str] = (),
-    results: Mapping[str, Any] | None = None, trained_on: Sequence[str] = (),
-) -> Path:  # fmt: skip
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str = "portrait",
+    credits: Sequence[str] = (),
+    results: Mapping[str, Any] | None = None,
+    trained_on: Sequence[str] = (),
+) -> Path:
     """Write the model folder of a run of ``fit_video``; its weights lie beside the graphs, to go on from.
 
     Raises:
@@ -57,9 +62,13 @@ def export_portrait(
     export_graph(generator.encoder, (source, masks), ["source", "masks"], names, {}, out / "encoder.onnx")
     rest = (source, masks, torch.zeros(1, HEAT, HEAT, 2), torch.rand(1, 116, 2))
     export_graph(
-        generator.refiner, (*features, *rest), [*names, "warped", "seen", "flow", "points"], ["picture"], {},
+        generator.refiner,
+        (*features, *rest),
+        [*names, "warped", "seen", "flow", "points"],
+        ["picture"],
+        {},
         out / "refiner.onnx",
-    )  # fmt: skip
+    )
     weights = {key: _smallest(value) for key, value in generator.state_dict().items()}
     with atomic_path(out / "weights.safetensors") as path:
         save_file(weights, path)
@@ -73,9 +82,14 @@ def _smallest(values: Tensor) -> Tensor:
 
 
 def export_looks(
-    run: str | Path, out: str | Path, *, name: str = "looks", credits: Sequence[str] = (),
-    results: Mapping[str, Any] | None = None, trained_on: Sequence[str] = (),
-) -> Path:  # fmt: skip
+    run: str | Path,
+    out: str | Path,
+    *,
+    name: str = "looks",
+    credits: Sequence[str] = (),
+    results: Mapping[str, Any] | None = None,
+    trained_on: Sequence[str] = (),
+) -> Path:
     """Write the model folder of a run of ``fit_looks``. Raises UserError if it is none."""
     looks = load_looks(run)
     out = Path(out)
@@ -83,22 +97,37 @@ def export_looks(
     round_weights(looks, "float16")
     levels = [f"level{k}" for k in range(len(looks.config.channels))]
     export_graph(
-        _Activations(looks), (torch.zeros(2, 3, SIDE, SIDE),), ["picture"], levels,
-        {"picture": {0: "pictures"}}, out / "looks.onnx",
-    )  # fmt: skip
+        _Activations(looks),
+        (torch.zeros(2, 3, SIDE, SIDE),),
+        ["picture"],
+        levels,
+        {"picture": {0: "pictures"}},
+        out / "looks.onnx",
+    )
     return _described(out, "looks", name, asdict(looks.config), credits, results, trained_on)
 
 
 def _described(
-    out: Path, method: str, name: str, config: dict[str, Any], credits: Sequence[str],
-    results: Mapping[str, Any] | None, trained_on: Sequence[str],
-) -> Path:  # fmt: skip
+    out: Path,
+    method: str,
+    name: str,
+    config: dict[str, Any],
+    credits: Sequence[str],
+    results: Mapping[str, Any] | None,
+    trained_on: Sequence[str],
+) -> Path:
     from ... import __version__
 
     text = {
-        "format": 1, "method": method, "name": name, "package_version": __version__, "config": config,
-        "credits": list(credits), "results": dict(results or {}), "trained_on": list(trained_on),
-    }  # fmt: skip
+        "format": 1,
+        "method": method,
+        "name": name,
+        "package_version": __version__,
+        "config": config,
+        "credits": list(credits),
+        "results": dict(results or {}),
+        "trained_on": list(trained_on),
+    }
     with atomic_path(out / "config.json") as path:
         path.write_text(json.dumps(text, indent=1))
     return out

@@ -33,11 +33,13 @@ class Looks(nn.Module):
         widths = (3, *config.channels)
         self.levels = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(a, b, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-                nn.Conv2d(b, b, 3, padding=1), nn.LeakyReLU(0.1),
+                nn.Conv2d(a, b, 3, stride=2, padding=1),
+                nn.LeakyReLU(0.1),
+                nn.Conv2d(b, b, 3, padding=1),
+                nn.LeakyReLU(0.1),
             )
             for a, b in pairwise(widths)
-        )  # fmt: skip
+        )
         self.rise = nn.ModuleList(
             nn.Conv2d(a + b, b, 3, padding=1)
             for a, b in zip(config.channels[:0:-1], config.channels[-2::-1], strict=True)
@@ -73,8 +75,6 @@ def looks_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, di
     wanted = wanted / wanted.sum(1, keepdim=True).clamp_min(1e-3)
     terms = {
         "parts": functional.cross_entropy(parts.float(), wanted),
-        "edges": functional.binary_cross_entropy_with_logits(
-            edges.float(), model.edges(batch["from"]).detach()
-        ),
+        "edges": functional.binary_cross_entropy_with_logits(edges.float(), model.edges(batch["from"]).detach()),
     }
     return terms["parts"] + terms["edges"], terms

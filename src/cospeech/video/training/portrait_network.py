@@ -122,9 +122,11 @@ class Fusion(nn.Module):
 
 def _down(inner: int, outer: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(inner, outer, 3, stride=2, padding=1), nn.LeakyReLU(0.1),
-        nn.Conv2d(outer, outer, 3, padding=1), nn.LeakyReLU(0.1),
-    )  # fmt: skip
+        nn.Conv2d(inner, outer, 3, stride=2, padding=1),
+        nn.LeakyReLU(0.1),
+        nn.Conv2d(outer, outer, 3, padding=1),
+        nn.LeakyReLU(0.1),
+    )
 
 
 class PortraitEncoder(nn.Module):
@@ -134,9 +136,12 @@ class PortraitEncoder(nn.Module):
         super().__init__()
         c = config.channels
         self.d128 = nn.Sequential(
-            nn.PixelUnshuffle(2), nn.Conv2d(12, c[0], 3, padding=1), nn.LeakyReLU(0.1),
-            nn.Conv2d(c[0], c[0], 3, padding=1), nn.LeakyReLU(0.1),
-        )  # fmt: skip
+            nn.PixelUnshuffle(2),
+            nn.Conv2d(12, c[0], 3, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(c[0], c[0], 3, padding=1),
+            nn.LeakyReLU(0.1),
+        )
         self.d64, self.d32 = _down(c[0] + PARTS, c[1]), _down(c[1], c[2])
 
     def forward(self, source: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -165,9 +170,11 @@ class PortraitRefiner(nn.Module):
         self.shrink32, self.shrink64 = nn.Conv2d(c3, c3, 1), nn.Conv2d(c2, c2, 1)
         # The last level works at half the side, on 2 x 2 pixels at a time: a third of the time.
         self.render = nn.Sequential(
-            nn.Conv2d(c1 + 12, config.render, 3, padding=1), nn.LeakyReLU(0.1),
-            nn.Conv2d(config.render, config.render, 3, padding=1), nn.LeakyReLU(0.1),
-        )  # fmt: skip
+            nn.Conv2d(c1 + 12, config.render, 3, padding=1),
+            nn.LeakyReLU(0.1),
+            nn.Conv2d(config.render, config.render, 3, padding=1),
+            nn.LeakyReLU(0.1),
+        )
         # Of 2 x 2 pixels: residual, and the fourth occlusion mask, its gate.
         self.paint = nn.Conv2d(config.render, 16, 3, padding=1)
         nn.init.zeros_(self.paint.weight)
@@ -243,9 +250,15 @@ class PortraitGenerator(nn.Module):
         self.encoder, self.refiner = PortraitEncoder(config), PortraitRefiner(config)
 
     def forward(
-        self, source: Tensor, masks: Tensor, warped: Tensor, seen: Tensor, flow: Tensor, points: Tensor,
+        self,
+        source: Tensor,
+        masks: Tensor,
+        warped: Tensor,
+        seen: Tensor,
+        flow: Tensor,
+        points: Tensor,
         window: Tensor | None = None,
-    ) -> Tensor:  # fmt: skip
+    ) -> Tensor:
         """See ``PortraitRefiner``; without refinement what was warped."""
         if self.config.refine == "none":
             return warped

@@ -49,9 +49,14 @@ def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np
     flow = (drawn.source[1::2, 1::2] - 0.5) / (side / 2) - 1
     both = np.stack([layers.points, points]) / (side / 2) - 1
     return Pair(
-        source, _bytes(_halved(layers.masks)), _bytes(drawn.picture), _bytes(_halved(drawn.seen)),
-        flow.astype(np.float16), target, both.astype(np.float32),
-    )  # fmt: skip
+        source,
+        _bytes(_halved(layers.masks)),
+        _bytes(drawn.picture),
+        _bytes(_halved(drawn.seen)),
+        flow.astype(np.float16),
+        target,
+        both.astype(np.float32),
+    )
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
@@ -73,8 +78,10 @@ def random_pose(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         first = INDEX[f"{side}_hand"]
         hand = list(range(first, first + 21))
         for joint, moved, spread in (
-            (shoulder, [elbow, wrist, *hand], 0.35), (elbow, [wrist, *hand], 0.8), (wrist, hand, 0.35),
-        ):  # fmt: skip
+            (shoulder, [elbow, wrist, *hand], 0.35),
+            (elbow, [wrist, *hand], 0.8),
+            (wrist, hand, 0.35),
+        ):
             turn = sign * rng.normal(0.1, spread)
             result[moved] = _turned(result[moved], result[joint], turn)
         # Lengths in the picture change as arms point to the viewer.
@@ -101,9 +108,7 @@ def _speak(face: np.ndarray, rng: np.random.Generator) -> None:
     down = face[8] - face[27]
     down /= max(float(np.linalg.norm(down)), 1e-6)
     opened = max(0.0, rng.normal(0.12, 0.15)) * wide
-    for point, share in zip(
-        (55, 56, 57, 58, 59, 65, 66, 67), (0.6, 0.9, 1, 0.9, 0.6, 0.9, 1, 0.9), strict=True
-    ):
+    for point, share in zip((55, 56, 57, 58, 59, 65, 66, 67), (0.6, 0.9, 1, 0.9, 0.6, 0.9, 1, 0.9), strict=True):
         face[point] += down * opened * share
     for point in range(3, 14):
         face[point] += down * opened * max(0.0, 1 - abs(point - 8) / 5.5)
@@ -147,9 +152,7 @@ def portrait_pairs(
 def _half(picture: np.ndarray) -> np.ndarray:
     """[2 H, 2 W, C] -> [H, W, C]: means of 2 x 2 pixels."""
     height, width, channels = picture.shape
-    result: np.ndarray = picture.reshape(height // 2, 2, width // 2, 2, channels).mean(
-        (1, 3), dtype=np.float32
-    )
+    result: np.ndarray = picture.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3), dtype=np.float32)
     return result
 
 
@@ -171,9 +174,7 @@ def person_pairs(
         layers = cut(pictures[first], points[first], persons[first], room=False) if near else None
         if layers is not None:
             known = np.minimum(free.sum(0), 1)
-            layers = replace(
-                layers, background=(shown * known + layers.background * (1 - known)).astype(np.float32)
-            )
+            layers = replace(layers, background=(shown * known + layers.background * (1 - known)).astype(np.float32))
         for second in rng.permutation(near)[: max(1, -(-count // number))]:
             assert layers is not None
             pair = make_pair(layers, pictures[first], pictures[second], points[second])
@@ -239,9 +240,7 @@ class Pairs:
     def batch(self, numbers: np.ndarray) -> Pair:
         """The pairs of these numbers, stacked."""
         rows = [self._at[int(number)] for number in numbers]
-        return Pair(
-            *(np.stack([shard[field.name][k : k + 1][0] for shard, k in rows]) for field in fields(Pair))
-        )
+        return Pair(*(np.stack([shard[field.name][k : k + 1][0] for shard, k in rows]) for field in fields(Pair)))
 
 
 def write_settings(folder: Path, settings: dict[str, object]) -> None:

@@ -22,8 +22,9 @@ from .portrait_pairs import Pairs
 
 METHOD, LOOKS = "video generator", "picture encoder"
 WINDOW = 128  # pixels
-_MIRROR = [POINTS.index(f"{'right' if name.startswith('left') else 'left'}_{name.partition('_')[2]}")
-           for name in POINTS[:48]]  # fmt: skip
+_MIRROR = [
+    POINTS.index(f"{'right' if name.startswith('left') else 'left'}_{name.partition('_')[2]}") for name in POINTS[:48]
+]
 _SWAP = [0, 2, 1, 4, 3, 6, 5]  # parts, left for right
 Perceptual = Callable[[Tensor], list[Tensor]]  # pictures [B, 3, S, S] in -1 .. 1 -> activations
 
@@ -71,11 +72,15 @@ def tensors(pair: Any) -> Batch:
 
     points = torch.from_numpy(pair.points)
     return {
-        "source": picture(pair.source), "warped": picture(pair.warped), "target": picture(pair.target),
+        "source": picture(pair.source),
+        "warped": picture(pair.warped),
+        "target": picture(pair.target),
         "masks": torch.from_numpy(pair.masks).float() / 255,
         "seen": torch.from_numpy(pair.seen).float() / 255,
-        "flow": torch.from_numpy(pair.flow.astype(np.float32)), "from": points[:, 0], "points": points[:, 1],
-    }  # fmt: skip
+        "flow": torch.from_numpy(pair.flow.astype(np.float32)),
+        "from": points[:, 0],
+        "points": points[:, 1],
+    }
 
 
 def mirrored(batch: Batch) -> Batch:
@@ -132,10 +137,7 @@ class PatchCritic(nn.Module):
         layers: list[nn.Module] = []
         before = 6
         for channels in (width, 2 * width, 4 * width):
-            layers += [
-                nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)),
-                nn.LeakyReLU(0.2),
-            ]
+            layers += [nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
             before = channels
         self.body = nn.Sequential(*layers, nn.Conv2d(before, 1, 3, padding=1))
 
@@ -154,8 +156,7 @@ class TrainedVideo(nn.Module):
 
     def forward(self, batch: Batch) -> Tensor:
         picture: Tensor = self.generator(
-            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points")),
-            batch.get("window"),
+            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points")), batch.get("window")
         )
         return picture
 
@@ -206,9 +207,7 @@ def video_loss(
         for a, b in zip(perceptual(made), perceptual(target), strict=True):
             share = functional.interpolate(near, size=a.shape[-1], mode="area")
             total = (
-                total
-                + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum()
-                / share.sum()
+                total + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum() / share.sum()
             )
         terms["perceptual"] = total
         value = value + weights.perceptual * total
@@ -234,11 +233,17 @@ def _unit(values: Tensor) -> Tensor:
 
 
 def fit_video(
-    pairs: Pairs, folder: str | Path, *, config: PortraitConfig | None = None,
-    weights: VideoLoss | None = None, training: TrainConfig | None = None,
-    perceptual: Perceptual | None = None, held_out: Pairs | None = None,
-    start: PortraitGenerator | None = None, window: int | None = WINDOW,
-) -> PortraitGenerator:  # fmt: skip
+    pairs: Pairs,
+    folder: str | Path,
+    *,
+    config: PortraitConfig | None = None,
+    weights: VideoLoss | None = None,
+    training: TrainConfig | None = None,
+    perceptual: Perceptual | None = None,
+    held_out: Pairs | None = None,
+    start: PortraitGenerator | None = None,
+    window: int | None = WINDOW,
+) -> PortraitGenerator:
     """Train the refinement; continues a run found in ``folder``.
 
     Args:
@@ -269,9 +274,14 @@ def fit_video(
         return quality(network.generator, held_out)
 
     fit(
-        model, loss, batches, folder, training, validate=validate if held_out else None,
+        model,
+        loss,
+        batches,
+        folder,
+        training,
+        validate=validate if held_out else None,
         describe={"method": METHOD, "config": asdict(config), "loss": asdict(weights)},
-    )  # fmt: skip
+    )
     return model.generator
 
 
@@ -295,11 +305,7 @@ def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[
 
 
 def fit_looks(
-    pairs: Pairs,
-    folder: str | Path,
-    *,
-    config: LooksConfig | None = None,
-    training: TrainConfig | None = None,
+    pairs: Pairs, folder: str | Path, *, config: LooksConfig | None = None, training: TrainConfig | None = None
 ) -> Looks:
     """Train the own encoder of pictures on the sources of pairs; continues a run found in ``folder``."""
     config, training = config or LooksConfig(), training or TrainConfig()

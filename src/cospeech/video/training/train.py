@@ -13,7 +13,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import check_folder
 from ...core.progress import note, stage
-from ...methods.model_folder import judge_folder
+from ...methods.model_folder import evaluator_folder
 from ...training.loop import TrainConfig
 from ..detection.keypoints import check_person, complete, find_points
 from ..detection.person_mask import person_mask
@@ -45,28 +45,38 @@ class VideoPreset:
 
 
 _TRAINING = TrainConfig(
-    steps=3000, batch_size=8, learning_rate=2e-3, warmup=50, weight_decay=1e-4, bf16=True, validate_every=250,
+    steps=3000,
+    batch_size=8,
+    learning_rate=2e-3,
+    warmup=50,
+    weight_decay=1e-4,
+    bf16=True,
+    validate_every=250,
     save_every=250,
-)  # fmt: skip
+)
 _LOOKS = TrainConfig(
     steps=400, batch_size=16, learning_rate=2e-3, warmup=20, bf16=True, validate_every=10**9, save_every=100
-)  # fmt: skip
+)
 PRESETS = {
     "tiny": VideoPreset(
         PortraitConfig(channels=(8, 8, 8), render=8),
         TrainConfig(steps=2, batch_size=2, warmup=1, log_every=1, validate_every=2, save_every=2),
-        LooksConfig(channels=(4, 4, 8, 8, 8)), TrainConfig(steps=2, batch_size=2, warmup=1, save_every=2),
-        poses=2, pairs=2,
+        LooksConfig(channels=(4, 4, 8, 8, 8)),
+        TrainConfig(steps=2, batch_size=2, warmup=1, save_every=2),
+        poses=2,
+        pairs=2,
     ),
     "default": VideoPreset(PortraitConfig(), _TRAINING, LooksConfig(), _LOOKS),
     # For a GPU.
     "large": VideoPreset(
         PortraitConfig(channels=(64, 128, 192), render=64),
         replace(_TRAINING, steps=60_000, batch_size=32, learning_rate=3e-4, warmup=500),
-        LooksConfig(channels=(32, 64, 96, 128, 192)), replace(_LOOKS, steps=10_000, batch_size=64),
-        poses=200, pairs=12,
+        LooksConfig(channels=(32, 64, 96, 128, 192)),
+        replace(_LOOKS, steps=10_000, batch_size=64),
+        poses=200,
+        pairs=12,
     ),
-}  # fmt: skip
+}
 
 
 def train_video(
@@ -104,7 +114,7 @@ def train_video(
         raise UserError("nothing to learn from is named; give films, portraits or folders of drawn people")
     chosen, out = PRESETS[preset], Path(out)
     check_folder(out / "pairs.json" if out.is_dir() else out)
-    begin = None if str(start) == "none" else generator_of(judge_folder(start, "portrait"))
+    begin = None if str(start) == "none" else generator_of(evaluator_folder(start, "portrait"))
     sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = []
     for path in video:
         sources.append((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)))
@@ -126,9 +136,14 @@ def train_video(
     stage("learning to paint people")
     config = begin.config if begin is not None else chosen.config
     fit_video(
-        pairs, out / "generator", config=config, weights=VideoLoss(), training=training,
-        perceptual=load_looks(out / "looks"), start=begin,
-    )  # fmt: skip
+        pairs,
+        out / "generator",
+        config=config,
+        weights=VideoLoss(),
+        training=training,
+        perceptual=load_looks(out / "looks"),
+        start=begin,
+    )
     names = [Path(path).name for path in (*video, *portraits, *people)]
     return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=names)
 
@@ -186,9 +201,7 @@ def _of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
     return portrait_pairs(picture, points, person, poses, seed)
 
 
-def square(
-    picture: np.ndarray, points: np.ndarray, person: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def square(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A picture [H, W, 3] at the top left of a square of its longer side, its border going on."""
     side = max(picture.shape[:2])
     wide = ((0, side - picture.shape[0]), (0, side - picture.shape[1]))
@@ -223,9 +236,7 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator
     each = max(1, count // max(1, len(groups)))
     for number, group in enumerate(groups):
         if len(group) > 1:
-            shown, points, persons = (
-                np.stack([values[k] for k in group]) for values in (pictures, places, masks)
-            )
+            shown, points, persons = (np.stack([values[k] for k in group]) for values in (pictures, places, masks))
             yield from person_pairs(shown, points, persons, each, seed + number)
 
 
@@ -259,6 +270,4 @@ def people_pairs(folder: str | Path, count: int, *, seed: int = 0) -> Iterator[P
     for person in corpus.people:
         film = corpus.film(person)
         masks = film.mask.astype(np.float64) / 255
-        yield from person_pairs(
-            film.frames, film.points.astype(np.float64), masks, count, seed + person.number
-        )
+        yield from person_pairs(film.frames, film.points.astype(np.float64), masks, count, seed + person.number)

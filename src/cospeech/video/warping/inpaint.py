@@ -23,9 +23,7 @@ _FADE = 0.9  # of a patch's say for every place that it is further from what is 
 _FEW = 8  # patches, with fewer than which nothing is put together
 
 
-def inpainted(
-    picture: np.ndarray, known: np.ndarray, wanted: np.ndarray | None = None, *, seed: int = 0
-) -> np.ndarray:
+def inpainted(picture: np.ndarray, known: np.ndarray, wanted: np.ndarray | None = None, *, seed: int = 0) -> np.ndarray:
     """Fill the places of a picture that are not known.
 
     Args:
@@ -64,9 +62,13 @@ class _Level:
     """One scale: places whose patch holds something hidden, and the seen patch that is taken for each."""
 
     def __init__(
-        self, picture: np.ndarray, seen: np.ndarray, hole: np.ndarray, offsets: np.ndarray | None,
+        self,
+        picture: np.ndarray,
+        seen: np.ndarray,
+        hole: np.ndarray,
+        offsets: np.ndarray | None,
         rng: np.random.Generator,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.picture, self._hole, self._rng = picture, hole, rng
         height, width = self.shape = seen.shape
         covered = _any_near(hole)
@@ -100,9 +102,7 @@ class _Level:
     def _cost(self, places: np.ndarray, chosen: np.ndarray) -> np.ndarray:
         """Of taking the patches at places for some of the targets: squared difference a channel."""
         difference = self._patches[places] - self._patches[self.targets[chosen]]
-        apart = np.stack(np.divmod(places, self.shape[1]), -1) - np.stack(
-            [self._y[chosen], self._x[chosen]], -1
-        )
+        apart = np.stack(np.divmod(places, self.shape[1]), -1) - np.stack([self._y[chosen], self._x[chosen]], -1)
         alike = np.einsum("nk,nk->n", difference, difference) / difference.shape[1]
         result: np.ndarray = alike + (apart * apart) @ self._far
         return result
@@ -166,9 +166,7 @@ class _Level:
 def _reduced(picture: np.ndarray, known: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     """A picture at 1 / scale, means of what is known; a place is seen if all of it is known."""
     height, width = (max(_SIDE + 1, round(side / scale)) for side in known.shape)
-    rows, columns = (
-        np.arange(old) * new // old for old, new in zip(known.shape, (height, width), strict=True)
-    )
+    rows, columns = (np.arange(old) * new // old for old, new in zip(known.shape, (height, width), strict=True))
     place = (rows[:, None] * width + columns).ravel()
     weight = known.ravel().astype(float)
     sure = np.bincount(place, weight, height * width)
@@ -180,9 +178,7 @@ def _reduced(picture: np.ndarray, known: np.ndarray, scale: float) -> tuple[np.n
 
 def _resized(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The nearest of [h, w, C] for every place of a larger shape."""
-    rows, columns = (
-        np.arange(new) * old // new for new, old in zip(shape[:2], values.shape[:2], strict=True)
-    )
+    rows, columns = (np.arange(new) * old // new for new, old in zip(shape[:2], values.shape[:2], strict=True))
     result: np.ndarray = values[rows][:, columns]
     return result
 

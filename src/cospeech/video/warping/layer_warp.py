@@ -108,9 +108,7 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
     awake = eyes_open(source, driven)
-    new, old = (
-        np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (awake, source)
-    )
+    new, old = (np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (awake, source))
     result["body"] = plate(new, old, max(size) / 2, 1e-5)
     scale = unit(source)
     for side in SIDES:
@@ -197,9 +195,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     return Drawn(picture, seen, source)
 
 
-def places_from(
-    move: Plate | Bone, window: tuple[slice, slice], fine: tuple[slice, slice] | None = None
-) -> np.ndarray:
+def places_from(move: Plate | Bone, window: tuple[slice, slice], fine: tuple[slice, slice] | None = None) -> np.ndarray:
     """Source pixels [h, w, 2] float32 of a window of the driven picture.
 
     Splines are computed on every 4th pixel and in between bilinearly; within ``fine`` on every 2nd.
@@ -262,10 +258,7 @@ def _window(
     y = np.clip(came[:, 1].astype(int) + step, 0, spread.shape[0] - 1)
     for dx in (-step + 1, 0, step - 1):
         for dy in (-step + 1, 0, step - 1):
-            hit |= (
-                spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)]
-                > 0.004
-            )
+            hit |= spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
     found = hit.reshape(coarse.shape[:2])
     if not found.any():
         return None

@@ -17,10 +17,7 @@ from .inpaint import inpainted
 from .matte import box, filled, snapped
 
 SIDES = ("left", "right")
-PARTS = (
-    "body",
-    *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES),
-)  # back to front
+PARTS = ("body", *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES))  # back to front
 INDEX = {name: k for k, name in enumerate(POINTS)}
 # Half widths of sleeves and arms in shoulder widths, at the two ends of a bone.
 _WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
@@ -122,8 +119,7 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
             far = forearms[side]
             if half == "upper":
                 sure, there = (
-                    np.clip((trust - 0.85) * 8, 0, 1)
-                    for trust in (upper, masks[PARTS.index(f"{side}_lower")])
+                    np.clip((trust - 0.85) * 8, 0, 1) for trust in (upper, masks[PARTS.index(f"{side}_lower")])
                 )
                 far = filled(image * sure[..., None] + far * (1 - sure[..., None]), np.maximum(sure, there))
         else:
@@ -140,9 +136,12 @@ def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bo
     behind = inpainted(image, known) if room else filled(image, known.astype(float))
     background = image * (1 - grown[..., None]) + behind * grown[..., None]
     return Layers(
-        background.astype(np.float32), colours.astype(np.float32), masks.astype(np.float32),
-        np.asarray(points, np.float64), person.astype(np.float32),
-    )  # fmt: skip
+        background.astype(np.float32),
+        colours.astype(np.float32),
+        masks.astype(np.float32),
+        np.asarray(points, np.float64),
+        person.astype(np.float32),
+    )
 
 
 def _trunk(
@@ -188,9 +187,14 @@ def _sure(points: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray
 
 
 def _arm(
-    image: np.ndarray, points: np.ndarray, person: np.ndarray, side: str, size: tuple[int, int],
-    scale: float, radius: int,
-) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:  # fmt: skip
+    image: np.ndarray,
+    points: np.ndarray,
+    person: np.ndarray,
+    side: str,
+    size: tuple[int, int],
+    scale: float,
+    radius: int,
+) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
     """Of hand, lower and upper arm, [H, W] each: soft mask, where its colour is seen, wide rim, rim."""
     result, reach = {}, {}
     for part, bone in bones(points, side).items():
@@ -204,8 +208,10 @@ def _arm(
     ahead = np.minimum(result["lower"], result["hand"])
     alone = {}
     for name, own, other in (
-        ("upper", result["upper"], ahead), ("lower", ahead, result["upper"]), ("hand", result["hand"], None),
-    ):  # fmt: skip
+        ("upper", result["upper"], ahead),
+        ("lower", ahead, result["upper"]),
+        ("hand", result["hand"], None),
+    ):
         near = own if other is None else np.minimum(own, other)
         alike = _like(image, own, near, person)
         likely = snapped(1 / (1 + np.exp(-(9 * (1 - own) + alike))), image, radius, 1e-4)
@@ -241,12 +247,7 @@ def _arm(
 
 
 def _forearm(
-    image: np.ndarray,
-    upper: np.ndarray,
-    lower: np.ndarray,
-    palm: np.ndarray,
-    beyond: np.ndarray,
-    least: float,
+    image: np.ndarray, upper: np.ndarray, lower: np.ndarray, palm: np.ndarray, beyond: np.ndarray, least: float
 ) -> np.ndarray:
     """[H, W, 3] colours of a lower arm, also where its hand hides it.
 

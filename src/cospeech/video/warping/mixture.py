@@ -59,9 +59,7 @@ def spline_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int])
     """The same by one spline over the whole picture, of points [N, 2] pixels; the picture's border stays."""
     half = max(size) / 2
     width, height = size
-    border = np.array(
-        [(x * width, y * height) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)]
-    )
+    border = np.array([(x * width, y * height) for x in (0, 0.5, 1) for y in (0, 0.5, 1) if (x, y) != (0.5, 0.5)])
     old, new = (np.concatenate([points, border]) / half - 1 for points in (source, driven))
     places = _grid(size) / half - 1
     flat = places.reshape(-1, 2)

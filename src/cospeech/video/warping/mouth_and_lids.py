@@ -33,9 +33,7 @@ def paint_face(colours: np.ndarray, layers: Layers, driven: np.ndarray, window: 
         driven: [116, 2] pixels.
         window: its rows and columns.
     """
-    grid = np.stack(
-        np.meshgrid(*(np.arange(span.start, span.stop) + 0.5 for span in (window[1], window[0]))), -1
-    )
+    grid = np.stack(np.meshgrid(*(np.arange(span.start, span.stop) + 0.5 for span in (window[1], window[0]))), -1)
     places, flat = grid.reshape(-1, 2), colours.reshape(-1, 3)
     _lids(flat, layers, driven, places)
     _mouth(flat, driven, layers, places)
@@ -79,9 +77,7 @@ def _lids(flat: np.ndarray, layers: Layers, driven: np.ndarray, places: np.ndarr
         x = here[:, 0]
         grown = wide + (wide - wide.mean(0)) * [0.12, 0.3]
         lid = np.interp(x, *_sorted(own[[0, 1, 2, 3]]))  # where the upper lid ends now
-        inside = (
-            _inside(here, grown) * np.clip(lid - here[:, 1] + 0.5, 0, 1) * min(1.0, (shut - CLOSED) / 0.2)
-        )
+        inside = _inside(here, grown) * np.clip(lid - here[:, 1] + 0.5, 0, 1) * min(1.0, (shut - CLOSED) / 0.2)
         shown = min(1.0, (shut - CLOSED) / 0.2)
         skin = _skin(layers, eye)
         shade = np.clip((here[:, 1] - grown[:, 1].min()) / np.ptp(grown[:, 1]), 0, 1)[:, None]

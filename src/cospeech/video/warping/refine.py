@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...methods.model_folder import ModelFolder, judge_folder
+from ...methods.model_folder import ModelFolder, evaluator_folder
 from .layer_warp import Drawn
 from .layers import Layers
 
@@ -110,4 +110,4 @@ def open_refiner(model: str | Path = NONE) -> Refiner | None:
     Raises:
         UserError: no such folder, or one of another kind.
     """
-    return None if str(model) == NONE else Refiner(judge_folder(model, METHOD))
+    return None if str(model) == NONE else Refiner(evaluator_folder(model, METHOD))
