@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from cospeech.video.provenance.record.record import verify
-from cospeech.video.provenance.record.watermark import PAYLOADS, Marker, Reading, read
 from PIL import Image
 
 from bench_render import gesturing
 from cospeech.avatar.film import write_video
 from cospeech.avatar.frames import render_frames
+from cospeech.video.provenance.record import verify
+from cospeech.video.provenance.watermark import PAYLOADS, Marker, Reading, read
 
 ATTACKS: dict[str, dict[str, float]] = {
     "none": {},

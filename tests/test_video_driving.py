@@ -5,13 +5,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-from cospeech.video.driving.driver.driver import drive, drive_points
-from cospeech.video.driving.driver.heads import INNER
-from cospeech.video.driving.driver.landmarks import landmarks_of
-from cospeech.video.driving.driver.limbs import Limbs
-from cospeech.video.driving.driver.lips import lips
-from cospeech.video.driving.driver.motion_directions import act
-from cospeech.video.driving.driver.portrait_fit import ELBOWS, HANDS, fit
 
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
@@ -21,6 +14,13 @@ from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, PointCodec,
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.speech.speech import Speech
+from cospeech.video.driving.driver import drive, drive_points
+from cospeech.video.driving.heads import INNER
+from cospeech.video.driving.landmarks import landmarks_of
+from cospeech.video.driving.limbs import Limbs
+from cospeech.video.driving.lips import lips
+from cospeech.video.driving.motion_directions import act
+from cospeech.video.driving.portrait_fit import ELBOWS, HANDS, fit
 from cospeech.video.films.preview import preview
 
 SIZE = (512, 512)

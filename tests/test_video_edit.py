@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import av
 import numpy as np
 import pytest
-from cospeech.video.driving.driver.driver import drive
 
 from cli_data import SHIPPED, needs_model, place, tone, works, write_wav
 from corpus_data import voice
@@ -26,6 +25,7 @@ from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.sampling.longform import windows
 from cospeech.speech.audio import decode
 from cospeech.speech.speech import Speech, Word
+from cospeech.video.driving.driver import drive
 from cospeech.video.films import edit_film as editing
 from cospeech.video.films.edit_film import edit_film, heard_in
 from cospeech.video.films.footage import open_footage, rgb_of

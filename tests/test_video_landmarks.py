@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cospeech.video.driving.driver.landmarks import landmarks_3d, landmarks_of, project
 
 from cospeech.avatar.body import LEVELS, load_body
 from cospeech.avatar.camera import Camera
@@ -14,6 +13,7 @@ from cospeech.motion.motion import Motion
 from cospeech.motion.points import _FACE_MIRROR, BODY_POINTS, POINTS
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
+from cospeech.video.driving.landmarks import landmarks_3d, landmarks_of, project
 
 LEFT = [k for k, name in enumerate(BODY_POINTS) if name.startswith("left")]
 RIGHT = [BODY_POINTS.index("right" + BODY_POINTS[k][4:]) for k in LEFT]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cospeech.video.provenance.record.record import Record, fingerprint, verify
-from cospeech.video.provenance.record.watermark import Marker
 
 import cospeech
 from cospeech.avatar.film import write_video
 from cospeech.cli import main
 from cospeech.core.errors import UserError
+from cospeech.video.provenance.record import Record, fingerprint, verify
+from cospeech.video.provenance.watermark import Marker
 from test_video_watermark import moving
 
 SHA = hashlib.sha256(b"a portrait").hexdigest()

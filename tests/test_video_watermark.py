@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from cospeech.video.provenance.record.watermark import FALSE_ALARM, PAYLOADS, Marker, read
 
 from cospeech.core.errors import UserError
+from cospeech.video.provenance.watermark import FALSE_ALARM, PAYLOADS, Marker, read
 
 SIZE = (256, 256)
 
