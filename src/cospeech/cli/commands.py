@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import time
@@ -13,137 +12,13 @@ from tyro.conf import Positional, arg
 from ..core.errors import UserError
 from ..core.progress import note
 from ..evaluation.groups import GROUPS
-from .annotations import (
-    Corpora,
-    Count,
-    DatasetFolder,
-    Layer,
-    MaybeCount,
-    MaybeEncoder,
-    MaybeFolder,
-    MaybeName,
-    Metrics,
-    OutFolder,
-    RunFolder,
-    Systems,
-)
+from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
 from .base import LIBRARY_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
+from .training import TRAINING_COMMANDS
 from .verify import VERIFY_COMMANDS
 from .video import VIDEO_COMMANDS
-
-
-def prepare(
-    corpora: Positional[Corpora],
-    /,
-    *,
-    out: OutFolder,
-    representation: MaybeName = None,
-    rounds: Count = 6,
-    seed: Count = 0,
-    limit: MaybeCount = None,
-    speech_encoder: MaybeEncoder = None,
-    speech_layer: Layer = "last",
-    word_encoder: MaybeEncoder = None,
-    word_layer: Layer = "last",
-    precision: str = "float32",
-) -> None:
-    """Read corpora into a dataset for training; goes on where it was interrupted.
-
-    Args:
-        corpora: readers are folder (BVH with sound), speech (sound alone), keypoints (points in a picture
-            with sound), beat, beat2, ebmdb, pats, ted, twh and zeggs.
-        out: folder of the dataset.
-        representation: body, smplx (with the face of beat2) or points; what fits the corpora unless given.
-        rounds: how often each speech gets a partner where pairs have to be made.
-        seed: of the matching.
-        limit: read only so many clips a corpus and speaker, for trials.
-        speech_encoder: WavLM, HuBERT or the like beside the features: a name of Hugging Face, as in
-            microsoft/wavlm-large, or a folder (needs the extra [train]).
-        speech_layer: of it: last, a number from 0, or mean:K for the mean of the last K.
-        word_encoder: RoBERTa or the like for the words of the transcripts, likewise.
-        word_layer: of it, likewise.
-        precision: of both encoders: float32, or bfloat16, which is faster where it is supported.
-    """
-    from ..data.prepare import prepare as run
-
-    if not corpora:
-        raise UserError("no corpus is named; name one or more, as in folder=recordings")
-    pairs = []
-    for corpus in corpora:
-        name, sign, folder = corpus.partition("=")
-        if not sign:
-            raise UserError(f"expected READER=FOLDER, as in folder=recordings; got {corpus!r}")
-        pairs.append((name, folder))
-    run(
-        pairs,
-        out,
-        representation=representation,
-        rounds=rounds,
-        seed=seed,
-        limit=limit,
-        speech_encoder=speech_encoder,
-        speech_layer=speech_layer,
-        word_encoder=word_encoder,
-        word_layer=word_layer,
-        precision=precision,
-    )
-    note(f"wrote {out}; next: cospeech train {out} -o run")
-
-
-def train(
-    dataset: Positional[DatasetFolder],
-    /,
-    *,
-    out: OutFolder,
-    method: str = "contextual",
-    preset: str = "default",
-    stage: str = "all",
-    steps: MaybeCount = None,
-    seed: Count = 0,
-    splits: tuple[str, ...] = ("train",),
-    part: str = "all",
-) -> None:
-    """Train on a dataset, alone or under torchrun; a run is continued (needs the extra [train]).
-
-    Args:
-        dataset: folder made by prepare.
-        out: run folder.
-        method: contextual, exges or emotion (speech to motion), alignment (which speech goes with which
-            gesture), or what measures motion: extractor, emotion-classifier.
-        preset: tiny, default, large or paper.
-        stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion, prior.
-        steps: of each stage, instead of the preset's.
-        seed: of weights and batches.
-        splits: what to train on.
-        part: of a dataset with faces: body, face or all.
-    """
-    need_torch()
-    from ..methods.training_runs import train as run
-
-    run(dataset, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
-    if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
-        note(f"trained {out}; next: cospeech export {out} --store {dataset} -o model")
-
-
-def export(
-    run: Positional[RunFolder], /, *, out: OutFolder, dataset: MaybeFolder = None, name: MaybeName = None
-) -> None:
-    """Make a model folder, which needs no torch, from a finished run (needs the extra [train]).
-
-    Args:
-        run: run folder.
-        out: model folder to write.
-        dataset: the dataset it was trained on; what gestures takes its rest poses from it.
-        name: the model's name; that of the folder unless given.
-    """
-    need_torch()
-    from ..methods.training_runs import export as write
-
-    write(run, out, dataset=dataset, name=name)
-    note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
 
 
 def evaluate(
@@ -242,20 +117,10 @@ COMMANDS: dict[str, Any] = {
     "edit": edit,
     "convert": convert,
     "render": render,
-    "prepare": prepare,
-    "train": train,
-    "export": export,
+    **TRAINING_COMMANDS,
     "evaluate": evaluate,
     "compare": compare,
     **LIBRARY_COMMANDS,
     **VIDEO_COMMANDS,
     **VERIFY_COMMANDS,
 }
-
-
-def need_torch() -> None:
-    """Raises UserError where torch is not installed."""
-    from importlib.util import find_spec
-
-    if find_spec("torch") is None:
-        raise UserError("training needs torch, which is not installed; pip install 'cospeech[train]'")

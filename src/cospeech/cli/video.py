@@ -24,6 +24,7 @@ from .annotations import (
     Recording,
 )
 from .outputs import done, not_over
+from .training import need_torch
 
 Files = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE|FOLDER", help_behavior_hint="")]]
 PictureOrFilm = Annotated[Path, arg(metavar="PICTURE|FILM")]
@@ -167,8 +168,6 @@ def train_video(
         seed: of weights, poses and batches.
         name: the model's name; that of the folder unless given.
     """
-    from .commands import need_torch
-
     need_torch()
     from ..video.training.train import train_video as run
 
