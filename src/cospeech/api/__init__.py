@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,38 +26,9 @@ from .inputs import AUTO, hear_emotion, mood, pin, pose
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
-    from ..gesture_library.build import add_to_library as add_to_library
-    from ..gesture_library.build import build_library as build_library
-    from ..gesture_library.check import check_library as check_library
-    from ..gesture_library.check import library_info as library_info
-    from ..gesture_library.merge import merge_libraries as merge_libraries
-    from ..gesture_library.search import search as search
-    from ..video.detection.keypoints import video_keypoints as video_keypoints
-    from ..video.detection.setup import setup_video as setup_video
     from ..video.films.portrait import Portrait
-    from ..video.provenance.record import verify as verify
 
 PICTURES = (".mp4", ".html")
-
-# The gesture library and portrait video, imported when asked for: who generates needs none of them.
-_ON_REQUEST = {
-    "add_to_library": "gesture_library.build",
-    "library_info": "gesture_library.check",
-    "build_library": "gesture_library.build",
-    "build_people": "video.synthetic.corpus",
-    "check_library": "gesture_library.check",
-    "merge_libraries": "gesture_library.merge",
-    "search": "gesture_library.search",
-    "setup_video": "video.detection.setup",
-    "verify": "video.provenance.record",
-    "video_keypoints": "video.detection.keypoints",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ON_REQUEST:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"cospeech.{_ON_REQUEST[name]}"), name)
 
 
 def generate(

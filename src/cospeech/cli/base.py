@@ -84,6 +84,7 @@ def search(
     """
     began = time.monotonic()
     from .. import api
+    from ..gesture_library.search import search as find
 
     for target in out:
         if target.suffix.lower() == ".json":
@@ -91,7 +92,7 @@ def search(
         else:
             api.check_target(target)
         not_over(target, query, transcript, base, model)
-    result = api.search(
+    result = find(
         query,
         base=base,
         k=k,
@@ -166,9 +167,9 @@ def build(
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys: a shipped model or a model folder.
     """
-    from .. import api
+    from ..gesture_library.build import build_library
 
-    added = api.build_library(dataset, out, split=split, kinds=kinds, model=model)
+    added = build_library(dataset, out, split=split, kinds=kinds, model=model)
     note(f"wrote {out}: {added}; next: cospeech search talk.wav --base {out}")
 
 
@@ -190,9 +191,9 @@ def add(
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys; what the base was made with.
     """
-    from .. import api
+    from ..gesture_library.build import add_to_library
 
-    added = api.add_to_library(base, dataset, split=split, kinds=kinds, model=model)
+    added = add_to_library(base, dataset, split=split, kinds=kinds, model=model)
     note(f"added to {base}: {added}")
 
 
@@ -202,9 +203,9 @@ def info(base: Positional[LibraryFolder], /) -> None:
     Args:
         base: folder of the base.
     """
-    from .. import api
+    from ..gesture_library.check import library_info
 
-    sys.stdout.write("\n".join(api.library_info(base).lines()) + "\n")
+    sys.stdout.write("\n".join(library_info(base).lines()) + "\n")
 
 
 def check(base: Positional[LibraryFolder], /) -> None:
@@ -213,9 +214,9 @@ def check(base: Positional[LibraryFolder], /) -> None:
     Args:
         base: folder of the base.
     """
-    from .. import api
+    from ..gesture_library.check import check_library
 
-    found = api.check_library(base)
+    found = check_library(base)
     sys.stdout.write("\n".join([*found.problems, *found.lines()]) + "\n")
     if found.problems:
         raise UserError(found.complaint())
@@ -228,9 +229,9 @@ def merge(bases: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
         bases: folders of the bases; what two of them have is taken once.
         out: folder of the new base.
     """
-    from .. import api
+    from ..gesture_library.merge import merge_libraries
 
-    note(f"wrote {out}: {api.merge_libraries(bases, out)}")
+    note(f"wrote {out}: {merge_libraries(bases, out)}")
 
 
 LIBRARY_COMMANDS: dict[str, Any] = {

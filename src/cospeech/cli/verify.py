@@ -15,9 +15,9 @@ def verify(video: Positional[Annotated[Path, arg(metavar="VIDEO")]], /) -> None:
     Args:
         video: a video file, as it was written or encoded again.
     """
-    from .. import api
+    from ..video.provenance.record import verify as read_marks
 
-    verdict = api.verify(video)
+    verdict = read_marks(video)
     sys.stdout.write("\n".join(verdict.lines()) + "\n")
     if not verdict.marked:
         raise SystemExit(1)

@@ -41,10 +41,9 @@ def setup(*, folder: MaybeFolder = None, python: MaybePython = None) -> None:
         python: what to make it with, Python 3.9 to 3.12; the running one, or one that is found.
     """
     began = time.monotonic()
-    from .. import api
-    from ..video.detection.setup import INTERPRETER
+    from ..video.detection.setup import INTERPRETER, setup_video
 
-    found = api.setup_video(folder, python=python)
+    found = setup_video(folder, python=python)
     what = f"set {INTERPRETER}={found}" if folder else "cospeech video keypoints PICTURE -o points.json"
     note(f"MediaPipe is ready in {found.parents[2]} after {time.monotonic() - began:.0f} s; next: {what}")
 
@@ -66,13 +65,13 @@ def keypoints(
         cache: look up what was found before; --no-cache to look anew and keep nothing.
     """
     began = time.monotonic()
-    from .. import api
+    from ..video.detection.keypoints import video_keypoints
 
     if out.suffix.lower() != ".json":
         raise UserError(f"points in a picture go into .json files; got {out}, name a .json file")
     check_folder(out)
     not_over(out, path, points)
-    found = api.video_keypoints(path, points=points, cache=cache)
+    found = video_keypoints(path, points=points, cache=cache)
     found.save(out)
     done((out,), began, f"{found.frames} frame{'s' if found.frames > 1 else ''} of {len(found.names)} points")
 

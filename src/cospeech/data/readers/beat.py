@@ -15,7 +15,6 @@ differed from person to person before v0.2.1 (issue 77); ``retarget`` sees to th
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -23,10 +22,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
+from ...core.json_files import read_struct
 from ...core.progress import note, track
 from ...core.timing import FPS, frame_times
 from ...motion.motion import Motion
@@ -150,6 +151,20 @@ def _body(name: str, own: dict[str, Path], emotion: str | None, quiet: bool) -> 
         return motion
 
 
+class _FaceFrame(msgspec.Struct):
+    """One frame of a face file."""
+
+    time: float  # seconds
+    weights: list[float]  # one of each name
+
+
+class _FaceFile(msgspec.Struct):
+    """A face file of BEAT; other keys are not read."""
+
+    names: list[str]
+    frames: list[_FaceFrame]
+
+
 def face_weights(path: Path, frames: int) -> np.ndarray:
     """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as
     ``motion.procedural.face.ARKIT_NAMES``.
@@ -160,15 +175,14 @@ def face_weights(path: Path, frames: int) -> np.ndarray:
     from ...motion.procedural.face import ARKIT_NAMES
 
     column = {name.lower(): index for index, name in enumerate(ARKIT_NAMES)}
-    try:
-        document = json.loads(path.read_text(encoding="utf-8-sig"))
-        names = [str(name).lower() for name in document["names"]]
-        times = np.array([frame["time"] for frame in document["frames"]], dtype=np.float64)
-        weights = np.array([frame["weights"] for frame in document["frames"]], dtype=np.float64)
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise UserError(f"{path} is no face file: it needs names and frames of time and weights") from error
-    if weights.shape != (len(times), len(names)) or not len(times) or not column.keys() & set(names):
-        raise UserError(f"{path} has weights {list(weights.shape)} for {len(names)} names of shapes")
+    document = read_struct(path, _FaceFile)
+    names = [name.lower() for name in document.names]
+    times = np.array([frame.time for frame in document.frames])
+    if any(len(frame.weights) != len(names) for frame in document.frames):
+        raise UserError(f"{path} has frames without a weight for each of its {len(names)} names of shapes")
+    weights = np.array([frame.weights for frame in document.frames]).reshape(len(times), len(names))
+    if not len(times) or not column.keys() & set(names):
+        raise UserError(f"{path} has {len(times)} frames of {len(names)} shapes, none of them of ARKit")
     if not (np.isfinite(weights).all() and (np.diff(times) > 0).all()):
         raise UserError(f"{path} has weights that are no numbers, or times out of order")
     face = np.zeros((frames, len(column)), dtype=np.float32)

@@ -1,0 +1,57 @@
+from .api import animate, compare, convert, evaluate, generate, render
+from .api.editing import edit
+from .core.errors import UserError
+from .data.clips import GestureClip
+from .data.prepare import prepare
+from .gesture_library.build import add_to_library, build_library
+from .gesture_library.check import check_library, library_info
+from .gesture_library.library import open_library
+from .gesture_library.merge import merge_libraries
+from .gesture_library.search import search
+from .loading import load
+from .methods.training_runs import export, train
+from .motion.motion import Motion, load_motion
+from .motion.skeleton import Skeleton, canonical_skeleton
+from .speech.speech import Speech, Word, load_speech
+from .video.detection.keypoints import video_keypoints
+from .video.detection.setup import setup_video
+from .video.provenance.record import verify
+from .video.synthetic.corpus import build_people
+from .video.training.train import train_video
+
+__version__: str
+
+__all__ = [
+    "GestureClip",
+    "Motion",
+    "Skeleton",
+    "Speech",
+    "UserError",
+    "Word",
+    "add_to_library",
+    "animate",
+    "build_library",
+    "build_people",
+    "canonical_skeleton",
+    "check_library",
+    "compare",
+    "convert",
+    "edit",
+    "evaluate",
+    "export",
+    "generate",
+    "library_info",
+    "load",
+    "load_motion",
+    "load_speech",
+    "merge_libraries",
+    "open_library",
+    "prepare",
+    "render",
+    "search",
+    "setup_video",
+    "train",
+    "train_video",
+    "verify",
+    "video_keypoints",
+]
