@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -10,6 +11,8 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
@@ -18,7 +21,9 @@ from torch import Tensor, nn
 from cospeech.core.errors import UserError
 from cospeech.methods.presets import PRESETS, preset
 from cospeech.nn.quantizer import ResidualQuantizer
+from cospeech.training.checkpoints import BestFigure, saved_run
 from cospeech.training.curves import read_log, write_curves
+from cospeech.training.lock import lock_run
 from cospeech.training.loop import Place, TrainConfig, fit, schedule
 
 torch.set_num_threads(1)
@@ -27,7 +32,7 @@ CONFIG = TrainConfig(steps=20, batch_size=8, learning_rate=1e-2, warmup=4, log_e
 
 
 class Small(nn.Module):
-    """What makes resuming hard: dropout, codebooks that reset dead codes by dice, random layers."""
+    """What makes resuming hard: dropout, codebooks that reset dead codes at random, random layers."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,8 +53,8 @@ def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
 
 
 def batches(step: int, place: Place) -> dict[str, Tensor]:
-    dice = torch.Generator().manual_seed(1000 * step + place.rank)
-    return {"x": torch.randn(8 // place.world, 4, generator=dice)}
+    generator = torch.Generator().manual_seed(1000 * step + place.rank)
+    return {"x": torch.randn(8 // place.world, 4, generator=generator)}
 
 
 def fresh() -> Small:
@@ -127,18 +132,181 @@ def test_another_seed_is_another_run(straight, tmp_path):
     assert not same(fit(fresh(), loss, batches, tmp_path, replace(CONFIG, seed=1)), straight[0])
 
 
+VALIDATION = {7: 0.4, 14: 0.2, 20: 0.3}  # figure at each step of the validation
+
+
+def scripted(figures: list[float]):
+    """A validation that gives these figures one after the other."""
+    left = list(figures)
+    return lambda network: {"error": left.pop(0)}
+
+
+def test_the_best_weights_lie_beside_the_last(straight, tmp_path):
+    from safetensors import safe_open
+
+    figures = list(VALIDATION.values())
+    last = fit(fresh(), loss, batches, tmp_path, CONFIG, validate=scripted(figures), best=BestFigure("error"))
+    assert same(last, straight[0])
+    with safe_open(tmp_path / "best.safetensors", "pt") as saved:
+        assert saved.metadata() == {"step": "14", "figure": "error", "value": "0.2"}
+    (tmp_path / "config.json").write_text('{"method": "small", "config": {}}')
+    best, _ = saved_run(tmp_path, {"small": lambda sizes: Small()}, checkpoint="best")
+    short = replace(CONFIG, validate_every=14, save_every=14)  # what the network was at step 14
+
+    with pytest.raises(Cut):
+        fit(fresh(), loss, cut_at(14), tmp_path / "short", short)
+    assert same(best, saved_run_weights(tmp_path / "short"))
+    assert not same(best, last)
+
+
+def saved_run_weights(folder: Path) -> Small:
+    from safetensors.torch import load_file
+
+    network = Small()
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    return network
+
+
+def test_larger_figures_may_be_better_and_a_run_without_one_says_so(straight, tmp_path):
+    from safetensors import safe_open
+
+    larger = BestFigure("error", larger=True)
+    fit(fresh(), loss, batches, tmp_path, CONFIG, validate=scripted([0.1, math.nan, 0.3]), best=larger)
+    with safe_open(tmp_path / "best.safetensors", "pt") as saved:
+        assert saved.metadata()["step"] == "20"
+    with pytest.raises(UserError, match="has no best checkpoint, since nothing was validated; use the last one"):
+        saved_run(straight[1], {}, checkpoint="best")
+
+
+@pytest.mark.parametrize("stopped", [10, 15])
+def test_the_best_checkpoint_survives_resuming(tmp_path, stopped):
+    """The best of before the stop is remembered; one of after the checkpoint comes again."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    best = BestFigure("error")
+    fit(fresh(), loss, batches, tmp_path / "straight", CONFIG, validate=scripted([0.2, 0.4, 0.3]), best=best)
+    with pytest.raises(Cut):
+        fit(fresh(), loss, cut_at(stopped), tmp_path / "cut", CONFIG, validate=scripted([0.2, 0.4]), best=best)
+    fit(Small(), loss, batches, tmp_path / "cut", CONFIG, validate=scripted([0.4, 0.3]), best=best)
+    files = [tmp_path / name / "best.safetensors" for name in ("straight", "cut")]
+    for path in files:
+        with safe_open(path, "pt") as saved:
+            assert saved.metadata() == {"step": "7", "figure": "error", "value": "0.2"}
+    one, two = (load_file(path) for path in files)
+    assert all(torch.equal(value, two[name]) for name, value in one.items())
+
+
+@pytest.mark.parametrize(
+    ("config", "description", "expected"),
+    [
+        ({"seed": 1}, {}, "seed: 0 in the folder, 1 now"),
+        ({"steps": 15}, {}, "steps: 20 in the folder, 15 now"),
+        ({"learning_rate": 0.5}, {}, r"training\.learning_rate: 0\.01 in the folder, 0\.5 now"),
+        ({}, {"store": "b"}, "dataset: a in the folder, b now"),
+        ({}, {"config": {"width": 9}}, r"config\.width: 8 in the folder, 9 now"),
+    ],
+)
+def test_a_run_is_continued_with_its_own_settings_only(tmp_path, config, description, expected):
+    settings = {"store": "a", "config": {"width": 8, "filters": (1, 2)}}
+    fit(fresh(), loss, batches, tmp_path, replace(CONFIG, steps=20, save_every=20), describe=settings)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(UserError, match=f"holds a run with other settings .{expected}.; continue with the same"):
+        fit(Small(), loss, batches, tmp_path, replace(CONFIG, **config), describe={**settings, **description})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_more_steps_and_other_intervals_continue_a_run(tmp_path):
+    """So does what an older version wrote, which lacks the newer settings."""
+    fit(fresh(), loss, batches, tmp_path, replace(CONFIG, steps=10), describe={"config": {"width": 8}})
+    state = torch.load(tmp_path / "training.pt", weights_only=True)
+    del state["random_cuda"]
+    torch.save(state, tmp_path / "training.pt")
+    longer = replace(CONFIG, steps=12, log_every=1, validate_every=3, save_every=6)
+    fit(Small(), loss, batches, tmp_path, longer, describe={"config": {"width": 8, "depth": 2}})
+    assert json.loads((tmp_path / "config.json").read_text())["training"]["steps"] == 12
+    assert [step for step, _ in read_log(tmp_path)["loss"]] == [3, 6, 9, 10, 11, 12]
+
+
+def test_one_training_at_a_time_in_a_folder(tmp_path):
+    with (
+        lock_run(tmp_path),
+        pytest.raises(UserError, match=rf"is being trained by process {os.getpid()} on .*; wait for it, or choose"),
+    ):
+        fit(fresh(), loss, batches, tmp_path, CONFIG)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "lock").write_text("process 1 on a machine that lost its power")
+    fit(fresh(), loss, batches, tmp_path, replace(CONFIG, steps=1))
+    assert not (tmp_path / "lock").exists()
+
+
+def test_figures_go_to_tensorboard_where_it_is_installed(tmp_path, monkeypatch):
+    """And to loggers of one's own, the same ones."""
+
+    class Writer:
+        made: ClassVar[list[Writer]] = []
+
+        def __init__(self, log_dir: str, purge_step: int) -> None:
+            self.log_dir, self.purge_step, self.closed = log_dir, purge_step, False
+            self.scalars: list[tuple[str, float, int]] = []
+            self.made.append(self)
+
+        def add_scalar(self, tag: str, value: float, step: int) -> None:
+            self.scalars.append((tag, value, step))
+
+        def close(self) -> None:
+            self.closed = True
+
+    class Own:
+        def __init__(self) -> None:
+            self.figures: dict[int, dict[str, float]] = {}
+            self.closed = False
+
+        def log(self, step, figures):
+            self.figures.setdefault(step, {}).update(figures)
+
+        def close(self):
+            self.closed = True
+
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    own = Own()
+    fit(fresh(), loss, batches, tmp_path, CONFIG, validate=scripted([0.1] * 3), loggers=[own])
+    (writer,) = Writer.made
+    assert (writer.log_dir, writer.purge_step) == (str(tmp_path / "tensorboard"), 1)
+    assert writer.closed
+    assert own.closed
+    log = read_log(tmp_path)
+    assert [(step, value) for tag, value, step in writer.scalars if tag == "training/loss"] == log["loss"]
+    assert [(step, value) for tag, value, step in writer.scalars if tag == "validation/error"] == log["val_error"]
+    assert own.figures[20]["val_error"] == 0.1
+    assert [(step, values["loss"]) for step, values in own.figures.items() if "loss" in values] == log["loss"]
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("steps", 0, "steps must be 1 or more; got 0"),
+        ("learning_rate", -1.0, r"learning_rate must be above 0; got -1\.0"),
+        ("warmup", -1, "warmup must not be negative; got -1"),
+    ],
+)
+def test_schedules_out_of_range_are_refused(field, value, expected):
+    with pytest.raises(UserError, match=expected):
+        replace(CONFIG, **{field: value})
+
+
 def test_looking_at_the_model_does_not_change_it(straight, tmp_path):
-    """Validation may roll dice of its own; training must not notice."""
+    """Validation may draw random numbers of its own; training must not notice."""
     modes = []
 
     def validate(network: nn.Module) -> dict[str, float]:
         modes.append(network.training)
-        return {"dice": float(torch.rand(3).sum()), "weight": float(network.first.weight.sum())}
+        return {"noise": float(torch.rand(3).sum()), "weight": float(network.first.weight.sum())}
 
     watched = fit(fresh(), loss, batches, tmp_path, CONFIG, validate=validate)
     assert same(watched, straight[0])
     assert modes == [False] * 3  # at 7, 14 and 20
-    assert [step for step, _ in read_log(tmp_path)["val_dice"]] == [7, 14, 20]
+    assert [step for step, _ in read_log(tmp_path)["val_noise"]] == [7, 14, 20]
 
 
 def test_the_run_folder(straight, tmp_path):
@@ -257,7 +425,7 @@ def shares(step: int, place: Place) -> dict[str, Tensor]:
 def test_two_processes_train_one_model(tmp_path):
     """Under torchrun, over gloo: both ranks end with the same weights, and with those of one process.
 
-    The codebooks' sums are joined too, though each process rolls its own dice; that they agree on how
+    The codebooks' sums are joined too, though each process draws its own random numbers; that they agree on how
     many layers a step uses is what keeps them from waiting for each other for ever.
     """
     script = tmp_path / "process.py"
