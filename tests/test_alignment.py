@@ -234,7 +234,7 @@ def test_the_exported_model_is_the_trained_one(toy, toy_run, toy_model):
     out = toy_model
     assert read_config(out)["method"] == "alignment"
     assert "alignment" not in shipped()
-    with pytest.raises(UserError, match="measures motion and makes none"):
+    with pytest.raises(UserError, match="measures motion and generates none"):
         load(out)
     model, (network, _) = load_aligned(out), load_alignment_run(toy_run)
     round_weights(network, "int8")  # what is exported is the rounded network

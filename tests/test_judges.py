@@ -132,7 +132,7 @@ def test_other_weights_have_another_id(runs, dataset, tmp_path):
 
 def test_a_judge_is_no_model_of_gestures(runs, tmp_path):
     assert not {"extractor", "emotion-classifier"} & set(shipped())
-    with pytest.raises(UserError, match="measures motion and makes none"):
+    with pytest.raises(UserError, match="measures motion and generates none"):
         load(runs / "extractor-model")
     with pytest.raises(UserError, match="is a model of 'extractor'; a model of 'emotion-classifier'"):
         load_classifier(runs / "extractor-model")

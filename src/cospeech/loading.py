@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .core.errors import UserError
-from .methods.model_folder import METHODS, ModelFolder, find_folder, read_config, shipped_folders
+from .methods.model_folder import ModelFolder, find_folder, read_config, shipped_folders
+from .methods.registry import METHODS, generating, resolve
 
 if TYPE_CHECKING:
     from .methods.base import GestureModel
@@ -17,7 +17,7 @@ EMBEDDER = "retrieval"  # folder of a model that has an embedding of its own
 
 def shipped() -> tuple[str, ...]:
     """Names of the models that come with the package."""
-    return tuple(sorted(path.name for path in shipped_folders() if read_config(path)["method"] in METHODS))
+    return tuple(sorted(path.name for path in shipped_folders() if read_config(path)["method"] in generating()))
 
 
 def load(
@@ -36,11 +36,13 @@ def load(
     folder = find_folder(name, shipped)
     config = read_config(folder)
     if config["method"] not in METHODS:
-        raise UserError(f"{folder} measures motion and makes none; give a model of {', '.join(METHODS)}")
-    module, attribute = METHODS[config["method"]].split(":")
-    method = getattr(import_module(module), attribute)
+        known = ", ".join(generating())
+        raise UserError(f"{folder / 'config.json'} names the method {config['method']!r}; known: {known}")
+    method = METHODS.get(config["method"])
+    if method.evaluator or method.open is None:
+        raise UserError(f"{folder} measures motion and generates none; give a model of {', '.join(generating())}")
     try:
-        model: GestureModel = method(ModelFolder(folder, config))
+        model: GestureModel = resolve(method.open)(ModelFolder(folder, config))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         reason = f"lacks {error}" if isinstance(error, KeyError) else f"is damaged ({error})"
         raise UserError(f"{folder / 'config.json'} {reason}; export the model again") from error

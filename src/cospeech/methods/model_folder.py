@@ -13,15 +13,6 @@ import numpy as np
 from ..core.errors import UserError
 
 FORMAT = 1
-METHODS = {
-    "contextual": "cospeech.methods.contextual.model:open_model",
-    "exges": "cospeech.methods.exges.model:ExGesModel",
-    "emotion": "cospeech.methods.emotion.model:EmotionModel",
-}
-EVALUATORS = ("extractor", "emotion-classifier", "alignment", "retrieval")  # they measure motion and make none
-
-PICTURES = ("portrait", "looks")  # they refine and measure pictures of people
-
 _REQUIRED = ("format", "method", "config", "package_version")
 
 
@@ -129,8 +120,6 @@ def read_config(folder: Path) -> dict[str, Any]:
         raise UserError(f"{path} lacks {', '.join(missing)}; export the model again")
     if config["format"] != FORMAT:
         raise UserError(f"{folder} has model format {config['format']}, this version reads {FORMAT}; export it again")
-    if config["method"] not in (*METHODS, *EVALUATORS, *PICTURES):
-        raise UserError(f"{path} names the method {config['method']!r}; known: {', '.join(METHODS)}")
     return dict(config)
 
 

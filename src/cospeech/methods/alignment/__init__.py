@@ -1,0 +1,5 @@
+"""Joint embedding of speech and gesture: which speech goes with which motion."""
+
+from ..registry import Method
+
+METHOD = Method(name="alignment", title="which speech goes with which gesture", evaluator=True)

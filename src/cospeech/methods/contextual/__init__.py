@@ -1,0 +1,9 @@
+"""Contextual Gesture: masked motion tokens that are filled in to go with speech."""
+
+from ..registry import Method
+
+METHOD = Method(
+    name="contextual",
+    title="motion tokens filled in by masked prediction (Contextual Gesture)",
+    open="cospeech.methods.contextual.model:open_model",
+)

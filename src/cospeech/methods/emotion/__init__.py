@@ -1,1 +1,9 @@
-"""EmotionGesture: emotion and beat mined from the voice, a prompt from the pose, many results."""
+"""EmotionGesture: gestures in an emotion, a mixture, or one that changes over time."""
+
+from ..registry import Method
+
+METHOD = Method(
+    name="emotion",
+    title="gestures in emotions that change over time, and many takes (EmotionGesture)",
+    open="cospeech.methods.emotion.model:EmotionModel",
+)

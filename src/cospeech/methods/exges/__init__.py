@@ -1,1 +1,11 @@
-"""ExGes: retrieval from a library of real gestures, and diffusion under precise control."""
+"""ExGes: gestures retrieved from a library, joined and completed by diffusion."""
+
+from ..registry import Method
+
+METHOD = Method(
+    name="exges",
+    title="gestures from a library, joined by diffusion (ExGes)",
+    open="cospeech.methods.exges.model:ExGesModel",
+)
+
+RETRIEVAL = Method(name="retrieval", title="which speech goes with which gesture, frame by frame", evaluator=True)
