@@ -89,7 +89,7 @@ def main() -> None:
     result = {
         "benchmark": "alignment",
         "store": dataset.fingerprint,
-        "made_pairs": dataset.header.get("made_pairs", False),
+        "made_pairs": dataset.synthetic_pairs,
         "split": options.split,
         "runs": runs,
     }

@@ -35,7 +35,7 @@ Held = frozenset[str] | None
 
 def two_stores(dataset: GestureDataset, folder: Path, recordings: int) -> tuple[Path, Path]:
     """Datasets of the first recordings and of the next ones, motion and pairs in turn."""
-    kinds = [dataset.select(split="train", kind=kind) for kind in ("motion", ("pair", "made_pair"))]
+    kinds = [dataset.select(split="train", kind=kind) for kind in ("motion", ("pair", "synthetic_pair"))]
     chosen = [item for both in zip(*kinds, strict=False) for item in both] or dataset.select(split="train")
     places = []
     for number in range(2):

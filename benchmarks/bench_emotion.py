@@ -39,7 +39,7 @@ SECONDS = 8  # of a made motion
 def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
     """One item a recording, of at least eight seconds, evenly over all."""
     seen: dict[str, Sample] = {}
-    for item in dataset.select(split=split, kind=("pair", "made_pair")):
+    for item in dataset.select(split=split, kind=("pair", "synthetic_pair")):
         if item.frames >= 30 * SECONDS:
             seen.setdefault(item.id.rsplit("#", 1)[0], item)
     items = [seen[name] for name in sorted(seen)]

@@ -170,7 +170,7 @@ def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
 def hand_over(dataset: GestureDataset, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:
     """Acceleration (m/s^2) and jerk (m/s^3) of the wrists where recorded motion becomes made motion."""
     net, codec = model.networks, Codec()
-    speech = dataset.select(split=split, kind=("pair", "made_pair"))[0]
+    speech = dataset.select(split=split, kind=("pair", "synthetic_pair"))[0]
     features = dataset.features(speech)[: net.window * net.downsample]
     features = np.pad(features, ((0, net.window * net.downsample - len(features)), (0, 0)), mode="edge")
     items = [i for i in dataset.select(split=split, kind=("motion", "pair")) if i.frames >= 120][:count]

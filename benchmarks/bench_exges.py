@@ -42,7 +42,7 @@ SECONDS = 10
 def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
     """One synthetic pair a recording, of at least ten seconds if there are enough."""
     seen: dict[str, Sample] = {}
-    for item in dataset.select(split=split, kind=("pair", "made_pair")):
+    for item in dataset.select(split=split, kind=("pair", "synthetic_pair")):
         if item.frames >= 30 * SECONDS:
             seen.setdefault(item.id.rsplit("#", 1)[0], item)
     items = [seen[name] for name in sorted(seen)]
@@ -205,7 +205,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=["retrieval", "control", "steps"])
     args = parser.parse_args()
     dataset = GestureDataset(args.dataset)
-    result: dict[str, Any] = {"split": args.split, "made_pairs": dataset.header.get("made_pairs", False)}
+    result: dict[str, Any] = {"split": args.split, "made_pairs": dataset.synthetic_pairs}
     if "retrieval" in args.only:
         result["retrieval"] = retrieval(dataset, args.run, args.split)
     model = load(args.model, base=args.base, base_model=args.base_model)

@@ -80,7 +80,7 @@ def main() -> None:
     recorded = dataset.select(split="train", kind=("motion", "pair"))
     real = Reference.of(((item.id, extractor.features(body.motion(item))) for item in recorded), extractor=extractor.id)
     heard, frames = [], 0
-    for item in dataset.select(split=options.split, kind=("pair", "made_pair")):
+    for item in dataset.select(split=options.split, kind=("pair", "synthetic_pair")):
         if frames >= options.minutes * 1800:
             break
         heard.append(dataset.inputs(item, encoders=model.inputs.settings))
@@ -113,7 +113,7 @@ def main() -> None:
         "minutes": round(len(features) / 1800, 2),
         "styles": len(model.speakers),
         "seams": len(a),
-        "made_pairs": bool(dataset.header.get("made_pairs")),
+        "made_pairs": dataset.synthetic_pairs,
         "extractor": extractor.id,
         "jerk_at_seams": round(float(a.mean()), 2),
         "jerk_inside": round(float(b.mean()), 2),

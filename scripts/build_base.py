@@ -58,7 +58,7 @@ def takes(dataset: GestureDataset, models: list[GestureModel], seconds: float, s
     """Takes of every speech, each in a manner and an emotion in turn."""
     rng = np.random.default_rng(seed)
     found: dict[str, Sample] = {}
-    for item in dataset.select(split="train", kind=("pair", "made_pair")):
+    for item in dataset.select(split="train", kind=("pair", "synthetic_pair")):
         found.setdefault(item.id.rsplit("#", 1)[0], item)
     wishes = [(s, e) for e in EMOTIONS for s in models[0].speakers]
     result: list[Take] = []

@@ -54,7 +54,14 @@ def toy_entry(number: int, split: str, rng: np.random.Generator) -> SampleData:
     motion[:, codec.slices["body"]][:, ::6] += 0.4 * rise[:, None]
     info = {"voice": f"{split}:{number // 2}", "sources": [f"clip{number}"], "speed": 0.1}
     return SampleData(
-        f"toy{number}#0", "made_pair", split, "A", None, motion.astype(np.float32), features.astype(np.float32), info
+        f"toy{number}#0",
+        "synthetic_pair",
+        split,
+        "A",
+        None,
+        motion.astype(np.float32),
+        features.astype(np.float32),
+        info,
     )
 
 

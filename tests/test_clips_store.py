@@ -31,7 +31,7 @@ def entries() -> list[SampleData]:
     return [
         entry("a", 61, seed=1),
         entry("b", 45, seed=2, kind="motion", features=None, split="val", speaker="ben", emotion=None),
-        entry("c", 70, seed=3, kind="made_pair", split="test", info={"sources": ["a"], "far": float("nan")}),
+        entry("c", 70, seed=3, kind="synthetic_pair", split="test", info={"sources": ["a"], "far": float("nan")}),
     ]
 
 
@@ -47,7 +47,8 @@ def test_everything_comes_back(folder, entries):
     dataset = GestureDataset(folder)
     assert len(dataset) == 3
     assert [item.id for item in dataset] == ["a", "b", "c"]
-    assert dataset.header == {"feature_dim": 4, "made_pairs": True}
+    assert dataset.header == {"feature_dim": 4, "synthetic_pairs": True}
+    assert dataset.synthetic_pairs is True
     for item, written in zip(dataset, entries, strict=True):
         for name in ("id", "kind", "split", "speaker", "emotion"):
             assert getattr(item, name) == getattr(written, name)
@@ -98,7 +99,7 @@ def test_select_by_split_and_kind(folder):
     assert [item.id for item in dataset.select(split="val")] == ["b"]
     assert [item.id for item in dataset.select(split=("train", "test"))] == ["a", "c"]
     assert [item.id for item in dataset.select(kind=("motion", "pair"))] == ["a", "b"]
-    assert dataset.select(split="val", kind="made_pair") == []
+    assert dataset.select(split="val", kind="synthetic_pair") == []
     assert len(dataset.select()) == 3
     assert dataset.speakers == ("anna", "ben")
 
@@ -195,8 +196,8 @@ def test_no_store_and_a_store_of_the_future(folder, tmp_path_factory):
     with pytest.raises(UserError, match="is no dataset"):
         GestureDataset(tmp_path_factory.mktemp("empty"))
     manifest = json.loads((folder / "manifest.json").read_text())
-    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 2}))
-    with pytest.raises(UserError, match="has store format 2, this version reads 1"):
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 3}))
+    with pytest.raises(UserError, match="has dataset format 3, this version reads 1 and 2"):
         GestureDataset(folder)
 
 

@@ -55,7 +55,7 @@ def old_store(mini_dataset: Path, folder: Path) -> Path:
 
 def test_the_store_keeps_how_voices_sound(dataset):
     """Beside the features, moment by moment, and silent where the synthetic pairs are."""
-    pairs = dataset.select(kind="made_pair")
+    pairs = dataset.select(kind="synthetic_pair")
     assert pairs
     for item in pairs:
         kept, features = dataset.acoustics(item), dataset.features(item)
@@ -88,7 +88,7 @@ def test_older_stores_are_told(mini_dataset, tmp_path):
     opened = GestureDataset(folder)
     message = r"old does not keep how the voices sound, .* run `cospeech prepare` again in a new folder"
     with pytest.raises(UserError, match=message):
-        opened.acoustics(opened.select(kind="made_pair")[0])
+        opened.acoustics(opened.select(kind="synthetic_pair")[0])
     with pytest.raises(UserError, match=message):
         cospeech.train(folder, tmp_path / "run", method="emotion", preset="tiny", stage="mining")
     assert not (tmp_path / "run" / "mining" / "model.safetensors").exists()
@@ -181,7 +181,7 @@ def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
 
 def test_a_calm_voice_is_heard_in_the_mood_of_its_motion(dataset, emotion_run):
     mining, _ = load_mining_run(emotion_run / "mining")
-    item = next(item for item in dataset.select(kind="made_pair") if item.emotion != "neutral")
+    item = next(item for item in dataset.select(kind="synthetic_pair") if item.emotion != "neutral")
     mood, beat = hear(mining, dataset, item)
     assert len(mood) == len(beat) == item.frames // 4
     calm, same = hear(mining, dataset, replace(item, emotion="neutral"))
@@ -266,7 +266,7 @@ def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path, monkeypatch):
 
 def test_rare_moods_are_drawn_by_the_root_of_their_share(dataset):
     """In any order of the items alike: processes must agree on the dice."""
-    first = dataset.select(kind="made_pair")[0]
+    first = dataset.select(kind="synthetic_pair")[0]
     moods = ["joy"] * 8 + ["shame"] * 2 + [None] * 6
     items = [replace(first, emotion=mood) for mood in moods]
     lengths = np.array([10.0] * 8 + [5.0, 15.0] + [10.0] * 6)

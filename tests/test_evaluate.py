@@ -38,7 +38,7 @@ def fill(folder: Path, *, made: bool) -> Path:
             info = {"speed": 0.2}
             if made:
                 entries.append(SampleData(name, "motion", split, speaker, emotion, coded, None, info))
-                name, kind = f"voice {k}#{split}", "made_pair"
+                name, kind = f"voice {k}#{split}", "synthetic_pair"
             else:
                 kind = "pair"
             entries.append(SampleData(name, kind, split, speaker, emotion, coded, features, info))

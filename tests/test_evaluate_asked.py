@@ -53,7 +53,7 @@ def fill(folder, *, made: bool = True) -> GestureDataset:
                 entries.append(
                     SampleData(
                         f"voice {person} {k}" if made else f"{person}/{k}",
-                        "made_pair" if made else "pair",
+                        "synthetic_pair" if made else "pair",
                         *rest,
                         features,
                         extra=extra,

@@ -31,11 +31,11 @@ def contents(folder) -> dict[str, bytes]:
 
 def test_motion_and_made_pairs(mini_dataset, mini_corpus):
     dataset = open_dataset(mini_dataset)
-    real, made = dataset.select(kind="motion"), dataset.select(kind="made_pair")
+    real, made = dataset.select(kind="motion"), dataset.select(kind="synthetic_pair")
     assert len(dataset) == len(real) + len(made)
     assert len(real) == 12
     assert len(made) == 12  # six voices, two rounds
-    assert dataset.header["made_pairs"] is True
+    assert dataset.synthetic_pairs is True
     assert {item.speaker: item.split for item in real} == ACTORS
     for item in real:
         assert not dataset.features(item).any()
@@ -51,7 +51,7 @@ def test_one_split_never_meets_another(mini_dataset):
     """Neither the voice nor the actor of a synthetic pair is heard or seen in another split."""
     dataset = open_dataset(mini_dataset)
     seen: dict[str, set[str]] = {}
-    for item in dataset.select(kind="made_pair"):
+    for item in dataset.select(kind="synthetic_pair"):
         assert split_of(item.info["voice"]) == item.split
         assert ACTORS[item.speaker] == item.split
         actors = {source.split("/")[0] for source in item.info["sources"]}
@@ -61,7 +61,7 @@ def test_one_split_never_meets_another(mini_dataset):
         emotions = {source.split("_")[1] for source in item.info["sources"]}
         assert emotions == {item.emotion}
     assert all(len(splits) == 1 for splits in seen.values())
-    assert {item.split for item in dataset.select(kind="made_pair")} == {"train", "val", "test"}
+    assert {item.split for item in dataset.select(kind="synthetic_pair")} == {"train", "val", "test"}
 
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(mini_dataset, mini_corpus, tmp_path):
@@ -166,7 +166,7 @@ def test_recordings_of_both_stay_as_they_are(tmp_path):
         ("take2.bvh", "pair", 147),
     ]
     assert dataset.speakers == ("mine", "scott")
-    assert dataset.header["made_pairs"] is False
+    assert dataset.synthetic_pairs is False
     assert report.pairs == 4
     assert np.isnan(report.stroke_to_accent)
     for item in dataset:
@@ -205,7 +205,7 @@ def test_a_balance_keeps_pairs_as_lively_as_the_clips():
 
 def test_a_tally_counts_a_clip(mini_dataset):
     dataset = open_dataset(mini_dataset)
-    for item in dataset.select(kind="made_pair")[:3]:
+    for item in dataset.select(kind="synthetic_pair")[:3]:
         found = Tally.of(Codec().decode(dataset.motion(item)))
         told = Tally(**item.info["tally"])
         assert found.seconds == told.seconds == pytest.approx(item.frames / 30)

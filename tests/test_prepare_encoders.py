@@ -137,7 +137,7 @@ def test_a_speech_of_many_pairs_is_heard_once(mini_corpus, tmp_path):
     encoder = LoudnessEncoder()
     prepare(corpora, tmp_path / "store", rounds=3, speech_encoder=encoder, quiet=True)
     dataset = open_dataset(tmp_path / "store")
-    made = dataset.select(kind="made_pair")
+    made = dataset.select(kind="synthetic_pair")
     assert len(made) == 18
     assert encoder.heard == 6
     assert not (tmp_path / "store" / "heard").exists()

@@ -63,7 +63,7 @@ def test_words_of_a_recording_end_with_it(dataset):
 
 
 def test_words_of_made_pairs_come_when_they_are_heard(dataset, corpora):
-    made, folder = dataset.select(kind="made_pair"), corpora[1][1]
+    made, folder = dataset.select(kind="synthetic_pair"), corpora[1][1]
     without = {item.id.rpartition("#")[0] for item in made if words_of(item) is None}
     assert without == {sorted(path.name for path in folder.glob("*.wav"))[0]}
     later = set()
@@ -106,7 +106,7 @@ def test_words_change_neither_the_plan_nor_the_fingerprint(dataset, corpora, tmp
 def test_a_base_of_the_store_has_the_words(dataset, tmp_path):
     build_library(dataset.folder, tmp_path / "base", kinds=("pair", "made_pair"), model=FakeEmbedder(), quiet=True)
     entries = open_library(tmp_path / "base").entries()
-    for item in dataset.select(split="train", kind=("pair", "made_pair")):
+    for item in dataset.select(split="train", kind=("pair", "synthetic_pair")):
         own = [entry for entry in entries if entry.recording == item.id]
         words = words_of(item)
         assert own

@@ -1,15 +1,18 @@
-"""The shard store: coded motion and speech features, ready for training.
+"""The dataset on disk: encoded motion and speech features, ready for training.
 
-A dataset is a folder: ``manifest.json`` and ``shard-NNNNN.safetensors``. A shard holds many items end to
-end; the manifest says where each begins. Motion is kept as int16 over [-1, 1] (6D rotations, and root
-displacement in metres): 0.002 degrees and 0.03 mm of rounding for half of the space. Shards appear
-whole or not at all, so an interrupted ``prepare`` goes on where it stopped. In the spaces ``smplx`` and
-``points`` (``motion.representation``) the columns of all parts stand side by side, the header names them, and
-each group of channels has a reach of its own in the place of 1.
+A dataset is a folder with ``manifest.json`` and shards (``NAME.safetensors``). A shard holds many samples end to
+end; the manifest lists the shards and says where each sample begins. Motion is kept as int16 over [-1, 1] (6D
+rotations, and root displacement in metres), which rounds by 0.002 degrees and 0.03 mm and takes half the space of
+float32. Shards appear whole or not at all, so an interrupted ``prepare`` continues where it stopped. In the
+representations ``smplx`` and ``points`` (``motion.representation``) the columns of all modalities stand side by
+side, the header names them, and each group of channels has a value range of its own in the place of 1.
 
-A dataset that was prepared with pretrained encoders holds their columns as well, frame by frame, in arrays
-of their own (``speech.encoders.settings.KINDS``), as float16; its header says which encoders they are. How
-the voice sounds in absolute numbers (``speech.acoustics``) is kept likewise.
+A dataset that was prepared with pretrained encoders also holds their columns, frame by frame, in arrays of their own
+(``speech.encoders.settings.KINDS``), as float16; its header says which encoders they are. The voice in absolute
+numbers (``speech.acoustics``) is kept likewise.
+
+Formats: 2 names its shards in the manifest and calls the pairs that are matched by us "synthetic_pair"; 1 numbers
+its shards from 0 and calls them "made_pair". Both are read, 2 is written.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,17 +35,22 @@ from ..motion.representation import Representation, read_representation
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)
+SYNTHETIC_PAIR = "synthetic_pair"
+OPEN_SHARDS = 32  # shards of a dataset that are mapped at a time; the least recently read one is closed
 _SCALE = 32767.0
+_OLD_KINDS = {"made_pair": SYNTHETIC_PAIR}  # format 1
+_OLD_HEADER = {"made_pairs": "synthetic_pairs"}
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One item of a dataset."""
+    """One sample of a dataset."""
 
     id: str
-    # "motion" (real, no speech), "pair" (recorded together), "made_pair" (matched by us) or "generated" (by a
-    # model for a real speech; nothing trains on it).
+    # "motion" (real, no speech), "pair" (recorded together), "synthetic_pair" (matched by us) or "generated" (by
+    # a model for a real speech; nothing trains on it).
     kind: str
     split: str  # train, val or test
     speaker: str  # whose motion
@@ -52,114 +61,157 @@ class Sample:
     info: dict[str, Any] = field(default_factory=dict)
 
 
-def held_out(item: Sample) -> bool:
-    """Is this one of the clips (one in six) that the emotion classifier never learns from, whoever acts?
+def held_out(sample: Sample) -> bool:
+    """Whether a clip is one of those (one in six) that the emotion classifier never learns from, whoever acts.
 
-    Emotions look different from person to person. So that the classifier can be trusted on motion in
-    the manner of people it knows, it is judged on clips of theirs that it has not seen, too. [D]
+    Emotions look different from person to person. The classifier is therefore also evaluated on clips that it has
+    not seen of people whom it knows. [D]
     """
-    return zlib.crc32(item.id.encode()) % 6 == 0
+    return zlib.crc32(sample.id.encode()) % 6 == 0
 
 
 @dataclass(frozen=True)
 class SampleData:
-    """What is written: an item's arrays and its description."""
+    """What is written: the arrays of a sample and its description."""
 
     id: str
     kind: str
     split: str
     speaker: str
     emotion: str | None
-    motion: np.ndarray  # [T, C] float32, coded
+    motion: np.ndarray  # [T, C] float32, encoded
     features: np.ndarray | None  # [T, F] float32, or None
     info: dict[str, Any] = field(default_factory=dict)
     # "acoustics" and columns of encoders by kind, [T, W] each
     extra: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
-def write_shard(
-    folder: Path,
-    number: int,
-    entries: list[SampleData],
+def shard_name(shard: int | str) -> str:
+    """Stem of a shard's files: a number is one of format 1, and of datasets that are written by hand."""
+    return f"shard-{shard:05d}" if isinstance(shard, int) else shard
+
+
+def shard_arrays(
+    samples: Sequence[SampleData],
     feature_dim: int,
     *,
     widths: Mapping[str, int] | None = None,
-    reach: np.ndarray | None = None,
+    value_range: np.ndarray | None = None,
+) -> dict[str, np.ndarray]:
+    """Arrays of a shard by name, as they are stored: samples end to end, int16 and float16."""
+    motion = np.concatenate([sample.motion for sample in samples])
+    features = [
+        np.zeros((len(sample.motion), feature_dim), np.float16)
+        if sample.features is None
+        else sample.features.astype(np.float16)
+        for sample in samples
+    ]
+    if value_range is not None:
+        motion = motion / value_range
+    arrays = {"motion": _packed(motion), "features": np.concatenate(features)}
+    for kind, width in (widths or {}).items():
+        arrays[kind] = np.zeros((len(motion), width), np.float16)
+        at = 0
+        for sample in samples:
+            if kind in sample.extra:
+                arrays[kind][at : at + len(sample.motion)] = sample.extra[kind]
+            at += len(sample.motion)
+    return arrays
+
+
+def described(samples: Sequence[SampleData]) -> list[dict[str, Any]]:
+    """Descriptions of the samples of one shard, as the manifest has them, without the number of the shard."""
+    start, result = 0, []
+    for sample in samples:
+        result.append(
+            {
+                "id": sample.id,
+                "kind": _OLD_KINDS.get(sample.kind, sample.kind),
+                "split": sample.split,
+                "speaker": sample.speaker,
+                "emotion": sample.emotion,
+                "frames": len(sample.motion),
+                "start": start,
+                "info": sample.info,
+            }
+        )
+        start += len(sample.motion)
+    return result
+
+
+def write_shard(
+    folder: Path,
+    shard: int | str,
+    samples: Sequence[SampleData],
+    feature_dim: int,
+    *,
+    widths: Mapping[str, int] | None = None,
+    value_range: np.ndarray | None = None,
 ) -> None:
     """Write one shard and its description, atomically; an existing one is replaced.
 
     Args:
-        widths: columns by name, of encoders and "acoustics"; an entry that lacks them has zeros.
-        reach: [C] the largest value of every column (``Space.reach``); 1 for all if None.
+        shard: number or stem of its files.
+        widths: columns by name, of encoders and "acoustics"; a sample that lacks them has zeros.
+        value_range: [C] the largest value of every column (``Representation.reach``); 1 for all if None.
     """
     from safetensors.numpy import save_file
 
-    motion = np.concatenate([entry.motion for entry in entries])
-    features = np.concatenate(
-        [
-            np.zeros((len(entry.motion), feature_dim), np.float16)
-            if entry.features is None
-            else entry.features.astype(np.float16)
-            for entry in entries
-        ]
-    )
-    if reach is not None:
-        motion = motion / reach
-    arrays = {"motion": _packed(motion), "features": features}
-    for kind, width in (widths or {}).items():
-        arrays[kind] = np.zeros((len(motion), width), np.float16)
-        at = 0
-        for entry in entries:
-            if kind in entry.extra:
-                arrays[kind][at : at + len(entry.motion)] = entry.extra[kind]
-            at += len(entry.motion)
-    with atomic_path(folder / f"shard-{number:05d}.safetensors") as path:
-        save_file(arrays, path)
-    start, items = 0, []
-    for entry in entries:
-        items.append(
-            asdict(
-                Sample(
-                    entry.id,
-                    entry.kind,
-                    entry.split,
-                    entry.speaker,
-                    entry.emotion,
-                    len(entry.motion),
-                    number,
-                    start,
-                    entry.info,
-                )
-            )
-        )
-        start += len(entry.motion)
-    with atomic_path(folder / f"shard-{number:05d}.json") as path:
-        path.write_text(json.dumps(items))
+    with atomic_path(folder / f"{shard_name(shard)}.safetensors") as path:
+        save_file(shard_arrays(samples, feature_dim, widths=widths, value_range=value_range), path)
+    with atomic_path(folder / f"{shard_name(shard)}.json") as path:
+        path.write_text(json.dumps(described(samples)))
 
 
 def _packed(motion: np.ndarray) -> np.ndarray:
-    """Coded motion within [-1, 1] as int16."""
+    """Encoded motion within [-1, 1] as int16."""
     return np.clip(np.round(motion * _SCALE), -_SCALE, _SCALE).astype(np.int16)
 
 
 def rounded(motion: np.ndarray) -> np.ndarray:
-    """Coded motion [T, C] of bodies as a dataset gives it back after writing, float32."""
+    """Encoded motion [T, C] of bodies as a dataset gives it back after writing, float32."""
     return _packed(motion).astype(np.float32) / np.float32(_SCALE)
 
 
-def write_manifest(folder: Path, header: dict[str, Any], shards: Iterable[int]) -> None:
-    """Gather the shards' descriptions into manifest.json; from then on the dataset can be opened."""
-    items = []
-    for number in shards:
-        items.extend(json.loads((folder / f"shard-{number:05d}.json").read_text()))
+def write_manifest(
+    folder: Path,
+    header: Mapping[str, Any],
+    shards: Iterable[int | str],
+    samples: Sequence[Mapping[str, Any]] | None = None,
+) -> None:
+    """Write manifest.json; from then on the dataset can be opened.
+
+    Args:
+        shards: numbers or stems of the shards' files, in order.
+        samples: descriptions with the index of their shard, in the order of the dataset; those beside the shards,
+            one shard after the other, if None.
+    """
+    names = [shard_name(shard) for shard in shards]
+    if samples is None:
+        samples = [
+            {**sample, "shard": index}
+            for index, name in enumerate(names)
+            for sample in json.loads((folder / f"{name}.json").read_text())
+        ]
+    manifest = {"format": FORMAT, **header, "shards": names, "items": list(samples)}
     with atomic_path(folder / "manifest.json") as path:
-        path.write_text(json.dumps({"format": FORMAT, **header, "items": items}))
+        path.write_text(json.dumps(manifest))
 
 
 class GestureDataset:
-    """A finished store, opened for reading. Arrays are memory-mapped and decoded on demand."""
+    """A finished dataset, opened for reading.
+
+    Opening reads the manifest alone. ``motion``, ``features`` and the others map the shard into memory and copy and
+    decode the requested frames, so a process holds windows, never shards or the corpus. At most ``OPEN_SHARDS``
+    shards are mapped at a time.
+    """
 
     def __init__(self, folder: str | Path) -> None:
+        """Open the dataset in ``folder``.
+
+        Raises:
+            UserError: there is none, its manifest is damaged, or it has a format of another version.
+        """
         self.folder = Path(folder)
         path = self.folder / "manifest.json"
         if not path.is_file():
@@ -167,15 +219,23 @@ class GestureDataset:
         try:
             manifest = json.loads(path.read_text())
             version = manifest.pop("format")
-            self.items = [Sample(**item) for item in manifest.pop("items")]
-        except (ValueError, KeyError, TypeError) as error:
+            self.items = [_read_sample(sample) for sample in manifest.pop("items")]
+            names = manifest.pop("shards", None)
+            self._names = None if names is None else [Path(name).name for name in names]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{path} is damaged ({error}); run `cospeech prepare` again") from None
-        if version != FORMAT:
-            raise UserError(f"{folder} has store format {version}, this version reads {FORMAT}; prepare it again")
-        self.header: dict[str, Any] = manifest
+        if version not in READABLE:
+            known = " and ".join(map(str, READABLE))
+            raise UserError(f"{folder} has dataset format {version}, this version reads {known}; prepare it again")
+        self.header: dict[str, Any] = {_OLD_HEADER.get(name, name): value for name, value in manifest.items()}
         self.encoders: dict[str, EncoderSettings] = read_encoders(manifest.get("encoders"), path)
         self.representation: Representation = read_representation(manifest.get("space"), path)
-        self._shards: dict[int, dict[str, np.ndarray]] = {}
+        self._shards: OrderedDict[int, dict[str, np.ndarray]] = OrderedDict()
+
+    @property
+    def synthetic_pairs(self) -> bool:
+        """Whether the dataset holds pairs that were matched by us."""
+        return bool(self.header.get("synthetic_pairs", False))
 
     def __len__(self) -> int:
         return len(self.items)
@@ -194,6 +254,8 @@ class GestureDataset:
         """Items of the given splits and kinds."""
         splits = (split,) if isinstance(split, str) else split
         kinds = (kind,) if isinstance(kind, str) else kind
+        if kinds is not None:
+            kinds = tuple(_OLD_KINDS.get(name, name) for name in kinds)
         return [
             item
             for item in self.items
@@ -293,8 +355,18 @@ class GestureDataset:
 
     def _shard(self, number: int) -> dict[str, np.ndarray]:
         if number not in self._shards:
-            self._shards[number] = _map_shard(self.folder / f"shard-{number:05d}.safetensors")
+            self._shards[number] = _map_shard(self.folder / f"{self._shard_name(number)}.safetensors")
+            if len(self._shards) > OPEN_SHARDS:
+                self._shards.popitem(last=False)
+        self._shards.move_to_end(number)
         return self._shards[number]
+
+    def _shard_name(self, number: int) -> str:
+        if self._names is None:
+            return shard_name(number)
+        if not 0 <= number < len(self._names):
+            raise UserError(f"{self.folder} is mixed up: it names no shard {number}; run `cospeech prepare` again")
+        return self._names[number]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -306,6 +378,12 @@ class GestureDataset:
         if self.representation.name != "body":
             text += json.dumps(self.representation.describe())
         return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _read_sample(described: dict[str, Any]) -> Sample:
+    sample = Sample(**described)
+    kind = _OLD_KINDS.get(sample.kind)
+    return sample if kind is None else replace(sample, kind=kind)
 
 
 def _map_shard(path: Path) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
 from .balance import Balance, Tally
 from .clips import Dropped, GestureClip
-from .dataset import GestureDataset, SampleData, write_manifest, write_shard
+from .dataset import SYNTHETIC_PAIR, GestureDataset, SampleData, write_manifest, write_shard
 from .encoder_features import SILENCE, Hearing, opened, said
 from .encoding import CHECKS, recorded, representation_name, representation_of, seconds_of
 from .point_clips import PointClip
@@ -177,7 +177,7 @@ def prepare(
         **({"space": coded.describe()} if representation != "body" else {}),
         "feature_dim": LAYOUT.dim,
         "acoustics": ACOUSTICS,
-        "made_pairs": bool(moving and speaking),
+        "synthetic_pairs": bool(moving and speaking),
         **({"encoders": describe(encoders)} if encoders else {}),
     }
     write_manifest(out, header, range(writer.number))
@@ -224,7 +224,12 @@ class _Writer:
         if self._entries:
             if not self.done():
                 write_shard(
-                    self.folder, self.number, self._entries, self.feature_dim, widths=self.widths, reach=self.reach
+                    self.folder,
+                    self.number,
+                    self._entries,
+                    self.feature_dim,
+                    widths=self.widths,
+                    value_range=self.reach,
                 )
             self.number += 1
             self._entries = []
@@ -327,7 +332,7 @@ def _pair(
     speed = tally.path / tally.seconds
     return SampleData(
         f"{voice.id}#{number}",
-        "made_pair",
+        SYNTHETIC_PAIR,
         split,
         speaker,
         emotion,

@@ -191,7 +191,7 @@ def choose(dataset: GestureDataset, split: str, *, clips: int, seed: int) -> Mat
     heard = [item for item in first if item.kind == "pair"]
     made = not heard
     if made:
-        heard = dataset.select(split=split, kind="made_pair")
+        heard = dataset.select(split=split, kind="synthetic_pair")
     if not heard:
         raise UserError(f"split {split} of {dataset.folder} has no speech; prepare it with speech")
     return Material(dataset, split, first, second, spread(heard, clips, seed), made)

@@ -175,7 +175,7 @@ class Baselines:
         if not recorded:
             raise UserError("the dataset has no recorded motion in its training split; baselines need some")
         self.recorded = [recorded[k] for k in rng.permutation(len(recorded))[:most]]
-        heard = dataset.select(split="train", kind="pair") or dataset.select(split="train", kind="made_pair")
+        heard = dataset.select(split="train", kind="pair") or dataset.select(split="train", kind="synthetic_pair")
         self.heard = [heard[k] for k in rng.permutation(len(heard))[:most]]
 
     def all(self) -> list[System]:

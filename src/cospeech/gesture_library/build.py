@@ -12,7 +12,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.progress import note, track
 from ..core.timing import FPS, seconds_to_frame
-from ..data.dataset import GestureDataset, Sample
+from ..data.dataset import SYNTHETIC_PAIR, GestureDataset, Sample
 from ..motion.codec import Codec
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
@@ -202,9 +202,8 @@ def _cut(
             )
             for start, end in segments(hands.activity, breaks)
         )
-        recording = Recording(
-            item.id, item.kind, item.split, item.speaker, item.emotion, origins(item), digest, motion, cut
-        )
+        kind = "made_pair" if item.kind == SYNTHETIC_PAIR else item.kind  # a library's name for them
+        recording = Recording(item.id, kind, item.split, item.speaker, item.emotion, origins(item), digest, motion, cut)
         added.count(recording)
         yield recording
 
@@ -244,7 +243,7 @@ def words_within(words: Sequence[Word], start: int, end: int) -> tuple[Word, ...
 
 def origins(item: Sample) -> tuple[str, ...]:
     """What an item is made of: itself, or, if it is a synthetic pair, its speech and its clips."""
-    if item.kind != "made_pair":
+    if item.kind != SYNTHETIC_PAIR:
         return (item.id,)
     clips = {str(name).removesuffix("~") for name in item.info.get("sources", ())}  # "~": mirrored
     return tuple(sorted({item.id.rpartition("#")[0] or item.id, *clips}))

@@ -69,7 +69,7 @@ class AlignmentWindows:
         self.dataset, self.window, self.batch_size, self.seed = dataset, window, batch_size, seed
         self.cut, self.augment, self.codec = cut, augment, dataset.representation.part(part)
         self.features, self.words = input_sizes(dataset)
-        self.items = [i for i in dataset.select(split=splits, kind=("pair", "made_pair")) if i.frames >= window]
+        self.items = [i for i in dataset.select(split=splits, kind=("pair", "synthetic_pair")) if i.frames >= window]
         self.voices: dict[str, dict[str, list[Sample]]] = {}  # voice -> recording -> its items
         for item in self.items:
             self.voices.setdefault(voice_of(item), {}).setdefault(recording_of(item), []).append(item)
@@ -241,7 +241,7 @@ def fit_alignment(
             "config": asdict(config),
             "splits": list(splits),
             "cut": cut,
-            "made_pairs": dataset.header.get("made_pairs", False),
+            "made_pairs": dataset.synthetic_pairs,
             "store": dataset.fingerprint,
             "encoders": dataset.header.get("encoders", {}),
             **described_part(dataset, part),

@@ -184,7 +184,7 @@ def export_contextual(
         **more,
         "fps": 30,
         "trained_on": described["splits"],
-        "made_pairs": dataset.header.get("made_pairs", False),
+        "made_pairs": dataset.synthetic_pairs,
         "encoders": described.get("encoders", {}),
         "credits": credits or [],
         "sampling": {"window": generator.config.window, **(sampling or {})},

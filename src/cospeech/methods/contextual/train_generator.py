@@ -46,7 +46,7 @@ class TokenWindows:
         self.vary = vary
         self.window, self.batch_size, self.seed, self.styles = window, batch_size, seed, styles
         self.downsample = tokenizer.config.downsample
-        self.items = dataset.select(split=splits, kind=("pair", "made_pair"))
+        self.items = dataset.select(split=splits, kind=("pair", "synthetic_pair"))
         if not self.items:
             raise UserError(
                 f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
@@ -220,7 +220,7 @@ def fit_generator(
     torch.manual_seed(training.seed)
     model = _made(config, tokenizer, alignment)
     held_out = None
-    if "val" not in splits and dataset.select(split="val", kind=("pair", "made_pair")):
+    if "val" not in splits and dataset.select(split="val", kind=("pair", "synthetic_pair")):
         held_out = TokenWindows(
             dataset, tokenizer, styles, splits=("val",), window=config.window, batch_size=32, seed=1, part=part
         )

@@ -175,7 +175,7 @@ def export_emotion(
     with atomic_path(out / "rest.safetensors") as path:
         save_file(rest_poses(dataset, styles), path)
     sizes = {key: asdict(config)[key] for key in ("latent", "downsample", "given", "window", "chunk")}
-    synthetic_pairs = dataset.header.get("made_pairs", False)
+    synthetic_pairs = dataset.synthetic_pairs
     text = {
         "format": 1,
         "method": "emotion",

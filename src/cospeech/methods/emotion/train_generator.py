@@ -150,7 +150,7 @@ def hear(mining: Mining, dataset: GestureDataset, item: Sample) -> tuple[np.ndar
     step = mining.config.downsample
     frames = item.frames // step * step
     features, sound = dataset.features(item, 0, frames), dataset.acoustics(item, 0, frames)
-    if item.kind == "made_pair" and item.emotion in EMOTIONS:
+    if item.kind == "synthetic_pair" and item.emotion in EMOTIONS:
         sound, _ = synthetic_voice(sound, item.emotion, np.random.default_rng(zlib.crc32(item.id.encode())))
     mood, beat, _ = mining(torch.from_numpy(features)[None], torch.from_numpy(sound)[None])
     return mood[0].numpy().astype(np.float16), beat[0].numpy().astype(np.float16)

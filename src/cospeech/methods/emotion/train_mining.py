@@ -20,7 +20,7 @@ from ..contextual.train_generator import vary_voice
 from .mining import GRAMS, Mining, MiningConfig, TrainedMining, mining_loss, word_steps
 
 METHOD = "emotion mining"
-PAIRS = ("pair", "made_pair")
+PAIRS = ("pair", "synthetic_pair")
 
 
 class VoiceWindows:
@@ -55,7 +55,7 @@ class VoiceWindows:
         self.batch_size, self.seed, self.shift, self.words, self.vary = batch_size, seed, shift, words, vary
         found: dict[str, Sample] = {}
         for item in dataset.select(split=splits, kind=PAIRS):
-            found.setdefault(item.id.split("#")[0] if item.kind == "made_pair" else item.id, item)
+            found.setdefault(item.id.split("#")[0] if item.kind == "synthetic_pair" else item.id, item)
         self.items = list(found.values())
         if not self.items:
             raise UserError(
@@ -88,7 +88,7 @@ class VoiceWindows:
             sounds = self.dataset.acoustics(item, start, end)
             if self.vary:
                 sounds = other_voice(sounds, rng)
-            if item.kind == "made_pair" and mood is not None:
+            if item.kind == "synthetic_pair" and mood is not None:
                 sounds, rate = synthetic_voice(sounds, mood, rng)
             if self.vary:
                 heard = vary_voice(heard, rng)
@@ -118,7 +118,7 @@ class VoiceWindows:
         return int(self.dataset.header["acoustics"])
 
     def _mood(self, item: Sample, rng: np.random.Generator) -> tuple[str | None, float]:
-        if item.kind == "made_pair":
+        if item.kind == "synthetic_pair":
             return EMOTIONS[int(rng.integers(len(EMOTIONS)))], 1.45  # room for the fastest
         return (item.emotion if item.emotion in EMOTIONS else None), 1.0
 

@@ -185,7 +185,7 @@ def export_exges(
         "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
         "fps": 30,
         "trained_on": described["splits"],
-        "made_pairs": dataset.header.get("made_pairs", False),
+        "made_pairs": dataset.synthetic_pairs,
         "encoders": described.get("encoders", {}),
         "credits": credits or [],
         "sampling": {"window": config.window, **(sampling or {})},

@@ -49,7 +49,7 @@ class LatentWindows:
         """
         self.dataset, self.styles, self.config = dataset, styles, config
         self.batch_size, self.seed, self.vary = batch_size, seed, vary
-        self.items = dataset.select(split=splits, kind=("pair", "made_pair"))
+        self.items = dataset.select(split=splits, kind=("pair", "synthetic_pair"))
         if not self.items:
             raise UserError(
                 f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
@@ -187,7 +187,7 @@ def fit_denoiser(
     if config.aligned:
         _begin(model, alignment)
     held_out = None
-    if "val" not in splits and dataset.select(split="val", kind=("pair", "made_pair")):
+    if "val" not in splits and dataset.select(split="val", kind=("pair", "synthetic_pair")):
         held_out = LatentWindows(dataset, tokenizer, styles, config, splits=("val",), batch_size=48, seed=1)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:

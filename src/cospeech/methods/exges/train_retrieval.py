@@ -122,7 +122,7 @@ def fit_retrieval(
             "config": asdict(config),
             "origins": windows.origins,
             "splits": list(splits),
-            "made_pairs": dataset.header.get("made_pairs", False),
+            "made_pairs": dataset.synthetic_pairs,
             "store": dataset.fingerprint,
             "encoders": dataset.header.get("encoders", {}),
         },
