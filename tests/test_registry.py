@@ -53,6 +53,22 @@ def test_a_broken_package_is_named(installed):
         registry().get("broken")
 
 
+def test_a_script_adds_a_part_for_itself(installed):
+    found = registry()
+    assert found.register("mine", len) is len
+    assert found.get("mine") is len
+    assert found.names == ("ours", "broken", "theirs", "mine")
+    assert found.origin("mine") == "this process"
+    with pytest.raises(UserError, match="'ours' is built in"):
+        found.register("ours", len)
+    assert "mine" not in registry()
+
+
+def test_built_in_parts_may_stand_in_the_table_themselves():
+    found = Registry("rig", "cospeech.test", {"pair": (1, 2)})
+    assert found.get("pair") == (1, 2)
+
+
 @renamed_keywords({"base": "library"})
 def opened(*, library: str = "none") -> str:
     return library

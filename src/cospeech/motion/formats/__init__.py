@@ -1,109 +1,154 @@
-"""Read and write motion files; the suffix chooses the format. docs/formats.md states every convention."""
+"""Read and write motion files; the suffix chooses the format. docs/formats.md states every convention.
+
+This module knows no motion and no format: each format's own module declares a ``Format`` and ``FORMATS`` names it,
+so ``Motion`` can save itself through here. Another package adds a format by an entry point, named by its suffix::
+
+    [project.entry-points."cospeech.formats"]
+    ".toy" = "mypackage.toy:FORMAT"
+"""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.registry import Registry
 
-if TYPE_CHECKING:
-    from ..motion import Motion
+Content = Literal["body", "face", "points", "picture"]
+Action = Literal["read", "write"]
 
 
 @dataclass(frozen=True)
 class Format:
-    """One file format. Its module is imported when a file asks for it."""
+    """One file format: what it is called, what it holds, and how it is read and written.
+
+    Args:
+        suffix: of its files, in lower case, with the dot.
+        title: a few words on the format.
+        read: ``read(path, **options) -> Motion``; None if no motion can be read from such files.
+        write: ``write(motion, path, **options) -> Path``; None if such files are read only. A writer that has the
+            keyword ``speech`` gets the recording that goes with the motion, if there is one.
+        content: "body" (and face, if the format has one), "face" alone, "points" (positions without rotations), or
+            "picture" (drawn on the avatar).
+        any_rig: the writer keeps every skeleton as it is; others get motion on the canonical skeleton.
+    """
 
     suffix: str
     title: str
-    module: str
-    reader: str | None = None  # name of a function(path, **options) -> Motion
-    writer: str | None = None  # name of a function(motion, path, **options) -> Path
+    read: Callable[..., Any] | None = None
+    write: Callable[..., Path] | None = None
+    content: Content = "body"
+    any_rig: bool = False
 
-    def function(self, name: str) -> Callable[..., Any]:
-        """The reader or writer itself."""
-        return getattr(import_module(f"{__name__}.{self.module}"), name)
+    def options(self, action: Action) -> tuple[str, ...]:
+        """Names of the keyword options that reading or writing takes."""
+        function = self.read if action == "read" else self.write
+        if function is None:
+            return ()
+        return tuple(name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY)
 
 
-FORMATS: dict[str, Format] = {
-    entry.suffix: entry
-    for entry in (
-        Format(".bvh", "Biovision hierarchy", "bvh", "load_bvh", "save_bvh"),
-        Format(".npz", "SMPL-X parameters as in BEAT2", "smplx", "load_smplx", "save_smplx"),
-        Format(".glb", "glTF binary: avatar with animation", "glb", "load_glb", "save_glb"),
-        Format(".vrma", "VRM animation", "vrma", "load_vrma", "save_vrma"),
-        Format(".csv", "ARKit face, as Live Link Face writes it", "arkit", "load_arkit", "save_arkit"),
-        Format(".json", "joint positions, 3D or projected", "keypoints", None, "save_keypoints"),
+# The writers that draw the avatar are named here and never imported from here: they stand above motion.
+FORMATS: Registry[Format] = Registry(
+    "motion format",
+    "cospeech.formats",
+    {
+        ".bvh": "cospeech.motion.formats.bvh:FORMAT",
+        ".npz": "cospeech.motion.formats.smplx:FORMAT",
+        ".glb": "cospeech.avatar.glb:FORMAT",
+        ".vrma": "cospeech.motion.formats.vrma:FORMAT",
+        ".csv": "cospeech.motion.formats.arkit:FORMAT",
+        ".json": "cospeech.motion.formats.keypoints:FORMAT",
+        ".html": "cospeech.avatar.page:FORMAT",
+        ".mp4": "cospeech.avatar.film:FORMAT",
+    },
+)
+
+
+def known_suffixes(action: Action, *, content: Content | None = None) -> tuple[str, ...]:
+    """Suffixes that can be read or written; of formats of one content if it is given."""
+    formats = (FORMATS.get(suffix) for suffix in FORMATS)
+    return tuple(
+        form.suffix
+        for form in formats
+        if (form.read if action == "read" else form.write) and content in (None, form.content)
     )
-}
 
 
-def load_motion(path: str | Path, **options: Any) -> Motion:
+def find_format(path: str | Path, action: Action) -> Format:
+    """The format of a file that is to be read or written, by its suffix.
+
+    Raises:
+        UserError: unknown suffix, or a format that cannot be read or written; the message lists those that can.
+    """
+    suffix = Path(path).suffix
+    if suffix.lower() not in FORMATS:
+        raise UserError(f"{path}: unknown suffix {suffix!r}; {_listing(action)}")
+    form = FORMATS.get(suffix.lower())
+    if action == "write" and form.write is None:
+        raise UserError(f"{path}: {form.suffix} files are read, not written; {_listing(action)}")
+    if action == "read" and form.read is None:
+        reason = "holds drawn motion" if form.content == "picture" else "holds no full motion"
+        raise UserError(f"{path}: {form.suffix} {reason}; {_listing(action)}")
+    return form
+
+
+def load_motion(path: str | Path, **options: Any) -> Any:
     """Read a motion file.
 
     Args:
-        path: .bvh, .npz, .glb, .vrma or .csv.
+        path: .bvh, .npz, .glb, .vrma, .csv, or a format of an installed package.
         options: what the format's own reader takes (see docs/formats.md).
+
+    Returns:
+        The ``Motion``; ``motion.motion.load_motion`` is the same function with that type.
 
     Raises:
         UserError: unknown suffix or option, no such file, or a broken one.
     """
     path = file_path(path, "a motion file or a Motion")
-    entry = _format(path, "read")
-    if entry.reader is None:
-        raise UserError(f"{path}: {entry.suffix} holds no full motion; formats.{entry.module} reads its points")
+    form = find_format(path, "read")
+    assert form.read is not None
     if not path.is_file():
         raise UserError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is no file")
-    reader = entry.function(entry.reader)
-    _check_options(reader, options, entry)
+    _check_options(form, "read", options)
     try:
-        return reader(path, **options)
+        return form.read(path, **options)
     except UserError as error:
         if str(path) in str(error):
             raise
         raise UserError(f"{path}: {error}") from error
 
 
-def save_motion(motion: Motion, path: str | Path, **options: Any) -> Path:
+def save_motion(motion: Any, path: str | Path, **options: Any) -> Path:
     """Write a motion file: whole or not at all.
 
     Args:
-        motion: what to write; formats that know one rig only retarget it.
-        path: .bvh, .npz, .glb, .vrma, .csv or .json.
+        motion: a ``Motion``; formats that know one rig only retarget it.
+        path: .bvh, .npz, .glb, .vrma, .csv, .json, .html, .mp4, or a format of an installed package.
         options: what the format's own writer takes (see docs/formats.md).
 
     Raises:
         UserError: unknown suffix or option, or the file cannot be written.
     """
     path = Path(path)
-    entry = _format(path, "write")
-    if entry.writer is None:
-        raise UserError(f"{path}: {entry.suffix} files are read, not written; {_listing('write')}")
-    writer = entry.function(entry.writer)
-    _check_options(writer, options, entry)
-    return writer(motion, path, **options)
+    form = find_format(path, "write")
+    assert form.write is not None
+    _check_options(form, "write", options)
+    return form.write(motion, path, **options)
 
 
-def _format(path: Path, action: str) -> Format:
-    entry = FORMATS.get(path.suffix.lower())
-    if entry is None:
-        raise UserError(f"{path}: unknown suffix {path.suffix!r}; {_listing(action)}")
-    return entry
+def _listing(action: Action) -> str:
+    return f"to {action} there are {', '.join(known_suffixes(action))}"
 
 
-def _listing(action: str) -> str:
-    suffixes = [entry.suffix for entry in FORMATS.values() if (entry.reader if action == "read" else entry.writer)]
-    return f"to {action} there are {', '.join(suffixes)}"
-
-
-def _check_options(function: Callable[..., Any], options: dict[str, Any], entry: Format) -> None:
-    known = [name for name, p in inspect.signature(function).parameters.items() if p.kind is p.KEYWORD_ONLY]
+def _check_options(form: Format, action: Action, options: dict[str, Any]) -> None:
+    known = form.options(action)
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise UserError(f"{entry.suffix} takes no option {unknown[0]!r}; it takes {', '.join(known) or 'none'}")
+        raise UserError(f"{form.suffix} takes no option {unknown[0]!r}; it takes {', '.join(known) or 'none'}")
