@@ -40,7 +40,8 @@ from cospeech.core.timing import FPS, frames_in
 from cospeech.metrics.images import ssim
 from cospeech.motion.motion import Motion
 from cospeech.speech.audio import decode, write_wav
-from cospeech.speech.speech import Speech, load_speech
+from cospeech.speech.loading import load_speech
+from cospeech.speech.speech import Speech
 from cospeech.video.detection.setup import INTERPRETER
 from cospeech.video.evaluation import boxes
 from cospeech.video.films.animate import portrait_points

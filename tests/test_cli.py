@@ -21,7 +21,7 @@ from cospeech.cli.words import parsed, spread_outputs
 from cospeech.data.prepare import prepare
 from cospeech.motion.formats import FORMATS
 from cospeech.motion.motion import load_motion
-from cospeech.speech.speech import load_speech
+from cospeech.speech.loading import load_speech
 
 __all__ = ["place", "works"]  # fixtures
 
@@ -175,14 +175,14 @@ def test_it_starts_quickly_and_light():
 
 def test_convert_to_every_format(place, works):
     source = motion_file(place / "dance.bvh")
-    targets = [f"out{suffix}" for suffix in (*FORMATS, ".html", ".mp4") if suffix != ".csv"]
+    targets = [f"out{suffix}" for suffix in FORMATS if suffix != ".csv"]
     line = works("convert", source, "-o", *targets)
     assert line.startswith(f"wrote {', '.join(targets)} (from dance.bvh) in ")
     assert "open out.html in a browser" in line
     assert all((place / target).stat().st_size > 500 for target in targets)
     assert sorted(path.name for path in place.iterdir()) == sorted(["dance.bvh", *targets])
     for target in targets:
-        if FORMATS.get(Path(target).suffix) and FORMATS[Path(target).suffix].reader:
+        if FORMATS.get(Path(target).suffix).read:
             assert load_motion(place / target).frames == 6, target
 
 

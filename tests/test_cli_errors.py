@@ -192,7 +192,7 @@ def test_targets_that_cannot_be_written(place, fails, source, model, command):
         "render": ("render", source),
     }[command]
     for target, message in {
-        "out.docx": "unknown suffix '.docx'; known: .mp4, .html",
+        "out.docx": "unknown suffix '.docx'; known: .bvh, .npz, .glb, .vrma, .csv, .json, .html, .mp4",
         "out": "unknown suffix ''",
         "no/where/out.html": "folder no/where does not exist; create it first",
         "file/out.html": "file is a file, not a folder",

@@ -6,17 +6,22 @@ import subprocess
 import sys
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
+from cospeech import Speech, Word, convert
 from cospeech.core.errors import UserError
 from cospeech.motion import motion as motion_module
-from cospeech.motion.formats import FORMATS, load_motion, save_motion
+from cospeech.motion.formats import FORMATS, Format, known_suffixes, load_motion, save_motion
 from cospeech.motion.formats.keypoints import load_keypoints
+from cospeech.motion.retarget import to_rig
 from format_data import canonical_motion
 
-READABLE = [entry.suffix for entry in FORMATS.values() if entry.reader]
-OPTIONS = {".glb": {"mesh": False}}
+READABLE = known_suffixes("read")
+DRAWN = known_suffixes("write", content="picture")
+MOTION_FILES = [suffix for suffix in FORMATS if suffix not in DRAWN]
+OPTIONS = {".glb": {"mesh": False}, ".html": {"level": 1}, ".mp4": {"size": 64, "quiet": True}}
 
 
 def saved(folder: Path, suffix: str, frames: int = 6) -> Path:
@@ -28,10 +33,13 @@ def read(path: Path):
 
 
 def test_formats_are_complete():
-    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".csv", ".json"}
-    for entry in FORMATS.values():
-        for name in (entry.reader, entry.writer):
-            assert name is None or callable(entry.function(name))
+    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".csv", ".json", ".html", ".mp4"}
+    for suffix in FORMATS:
+        form = FORMATS.get(suffix)
+        assert form.suffix == suffix
+        assert form.title
+        assert form.read or form.write
+    assert DRAWN == (".html", ".mp4")
 
 
 @pytest.mark.parametrize("suffix", list(FORMATS))
@@ -91,7 +99,7 @@ def test_same_motion_same_bytes(tmp_path, suffix):
     assert saved(tmp_path, suffix).read_bytes() == saved(tmp_path, suffix).read_bytes()
 
 
-@pytest.mark.parametrize("suffix", list(FORMATS))
+@pytest.mark.parametrize("suffix", MOTION_FILES)
 def test_broken_files_are_user_errors(tmp_path, suffix):
     """Cut anywhere, overwritten, garbage, empty: a one-line UserError or a sound motion, nothing else."""
     whole = saved(tmp_path, suffix).read_bytes()
@@ -105,7 +113,7 @@ def test_broken_files_are_user_errors(tmp_path, suffix):
         for _ in range(int(rng.integers(1, 6))):
             data[int(rng.integers(reach))] = int(rng.integers(256))
         broken.append(bytes(data))
-    for other in FORMATS:  # the right bytes under the wrong name
+    for other in MOTION_FILES:  # the right bytes under the wrong name
         if other != suffix:
             broken.append(saved(tmp_path, other).read_bytes())
     path = tmp_path / f"broken{suffix}"
@@ -118,6 +126,41 @@ def test_broken_files_are_user_errors(tmp_path, suffix):
             messages.append(str(error))
     assert len(messages) > 25
     assert all(str(path) in message and "\n" not in message for message in messages)
+
+
+@pytest.mark.parametrize("suffix", DRAWN)
+def test_drawn_motion_is_not_read_back(tmp_path, suffix):
+    with pytest.raises(UserError, match=rf"\{suffix} holds drawn motion; to read there are \.bvh"):
+        load_motion(saved(tmp_path, suffix))
+
+
+def test_pictures_take_the_speech_and_other_rigs(tmp_path):
+    speech = Speech(np.zeros(4800, dtype=np.float32), 16000, words=(Word("hello", 0.0, 0.2),))
+    rig = to_rig(canonical_motion(6), "mixamo")
+    page = rig.save(tmp_path / "a.html", speech=speech, level=1).read_text(encoding="utf-8")
+    assert '"hello"' in page
+    rig.save(tmp_path / "a.mp4", speech=speech, size=64, quiet=True)
+    with av.open(str(tmp_path / "a.mp4")) as film:
+        assert (len(film.streams.video), len(film.streams.audio)) == (1, 1)
+
+
+def test_a_script_adds_a_format(tmp_path, monkeypatch):
+    def write(motion, path, *, digits: int = 3):
+        path.write_text(f"{round(motion.seconds, digits)} {motion.skeleton.names[0]}")
+        return path
+
+    monkeypatch.setitem(FORMATS.registered, ".length", Format(".length", "how long it lasts", write=write))
+    path = tmp_path / "a.length"
+    canonical_motion(6).save(path, digits=1)
+    assert path.read_text() == "0.2 pelvis"
+    convert(saved(tmp_path, ".bvh"), path)
+    assert path.read_text() == "0.2 pelvis"
+    with pytest.raises(UserError, match=r"\.length takes no option 'unit'; it takes digits"):
+        canonical_motion(6).save(path, unit=1)
+    with pytest.raises(UserError, match=r"to write there are .*\.mp4, \.length"):
+        canonical_motion(6).save(tmp_path / "a.fbx")
+    with pytest.raises(UserError, match=r"\.length holds no full motion"):
+        load_motion(path)
 
 
 def test_importing_formats_is_quick_and_light():

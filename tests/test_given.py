@@ -12,7 +12,8 @@ from cli_data import config_only, motion_file, tone, write_wav
 from cospeech.core.errors import UserError
 from cospeech.gesture_library.query import load_query
 from cospeech.sampling.edit import joint_indices, time_spans
-from cospeech.speech.speech import Speech, load_speech
+from cospeech.speech.loading import load_speech
+from cospeech.speech.speech import Speech
 
 SAMPLES = tone(2.0)[:, 0]
 

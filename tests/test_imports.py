@@ -14,10 +14,7 @@ import check_structure  # noqa: E402
 from check_structure import imports, part, sources  # noqa: E402
 
 # Upward imports, each with its reason. The second name is the module that is imported.
-EXCEPTIONS = {
-    ("motion.formats.glb", "avatar.body"): "the file carries the skinned body; imported when one is written",
-    ("motion.formats.glb", "avatar.skinning"): "likewise",
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 
 # What runs when somebody generates, edits, converts or renders. Importing torch takes seconds.
 LIGHT = (

@@ -18,7 +18,7 @@ from cospeech.motion.codec import Codec
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import save_smplx
 from cospeech.speech.audio import write_wav
-from cospeech.speech.speech import load_speech
+from cospeech.speech.loading import load_speech
 
 
 def corpora(corpus) -> list:

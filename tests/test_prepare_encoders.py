@@ -20,7 +20,7 @@ from cospeech.data.prepare import open_dataset, prepare
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.layout import LAYOUT
-from cospeech.speech.speech import load_speech
+from cospeech.speech.loading import load_speech
 from encoder_data import LengthEncoder, LoudnessEncoder, hearing_network, noise, reading_network
 
 WORDS = [("hello", 0.2, 0.6), ("gesture", 1.0, 1.5), ("a", 2.0, 2.1)]

@@ -18,7 +18,8 @@ from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.features import speech_features
 from cospeech.speech.layout import LAYOUT
-from cospeech.speech.speech import Word, load_speech
+from cospeech.speech.loading import load_speech
+from cospeech.speech.speech import Word
 from encoder_data import noise
 
 WORDS = [("hello", 0.4, 0.9), ("there.", 1.0, 1.6), ("A", 2.4, 2.5), ("gesture", 4.3, 5.0)]

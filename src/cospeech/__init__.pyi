@@ -12,7 +12,8 @@ from .loading import load
 from .methods.training_runs import export, train
 from .motion.motion import Motion, load_motion
 from .motion.skeleton import Skeleton, canonical_skeleton
-from .speech.speech import Speech, Word, load_speech
+from .speech.loading import load_speech
+from .speech.speech import Speech, Word
 from .video.detection.keypoints import video_keypoints
 from .video.detection.setup import setup_video
 from .video.provenance.record import verify

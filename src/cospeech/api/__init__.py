@@ -17,18 +17,18 @@ from ..methods.base import GestureModel
 from ..methods.conditioning import heard_mixture
 from ..methods.emotion.emotion_track import Mood, read_track
 from ..methods.exges.motion_constraint import Pin
+from ..motion.formats import FORMATS, known_suffixes
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
-from ..speech.speech import Speech, SpeechLike, load_speech
+from ..speech.loading import SpeechLike, load_speech
+from ..speech.speech import Speech
 from .editing import edit as edit
 from .inputs import AUTO, hear_emotion, mood, pin, pose
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
     from ..video.films.portrait import Portrait
-
-PICTURES = (".mp4", ".html")
 
 
 def generate(
@@ -127,12 +127,12 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
     Raises:
         UserError: unknown suffix, missing or unwritable folder, or a folder in the file's place.
     """
-    from ..motion.formats import FORMATS
-
     path = file_path(path, "where to write")
-    known = suffixes or (*PICTURES, *(name for name, entry in FORMATS.items() if entry.writer))
-    if path.suffix.lower() not in known:
-        raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; known: {', '.join(known)}")
+    suffix = path.suffix.lower()
+    writable = suffix in suffixes if suffixes else suffix in FORMATS and FORMATS.get(suffix).write is not None
+    if not writable:
+        known = ", ".join(suffixes or known_suffixes("write"))
+        raise UserError(f"cannot write {path}: unknown suffix {path.suffix!r}; known: {known}")
     check_folder(path)
     return path
 
@@ -142,9 +142,8 @@ def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None
     path = check_target(path)
     if isinstance(motion, Keypoints):
         return motion.save(path)
-    if path.suffix.lower() in PICTURES:
-        return render(motion, path, speech=speech)
-    return motion.save(path)
+    options = {"speech": speech} if "speech" in FORMATS.get(path.suffix.lower()).options("write") else {}
+    return motion.save(path, **options)
 
 
 def check_explained(model: GestureModel, path: str | Path) -> Path:
@@ -178,25 +177,15 @@ def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) ->
 
     Motion of a known rig is retargeted first.
     """
-    path = check_target(path, suffixes=PICTURES)
-    motion = on_canonical(motion)
-    if path.suffix.lower() == ".html":
-        from ..avatar.page import write_html
-        from ..motion.phases import phases
-
-        write_html(motion, path, speech=speech, phases=phases(motion), title=path.stem)
-    else:
-        from ..avatar.film import render_video
-
-        render_video(motion, path, speech=speech)
-    return path
+    check_target(path, suffixes=known_suffixes("write", content="picture"))
+    return write(motion, path, speech=speech)
 
 
 def convert(source: str | Path, out: str | Path) -> Path:
     """Motion from one format to another; rigs that are known are retargeted where the target needs it."""
     out = check_target(out)
     motion = load_motion(source)
-    if out.suffix.lower() not in (".bvh",):
+    if not FORMATS.get(out.suffix.lower()).any_rig:
         motion = on_canonical(motion)
     return write(motion, out)
 

@@ -15,7 +15,7 @@ from ..methods.conditioning import heard_mixture
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..sampling.edit import Span, listed_spans
-from ..speech.speech import SpeechLike, load_speech
+from ..speech.loading import SpeechLike, load_speech
 from .inputs import AUTO, hear_emotion, mood
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")

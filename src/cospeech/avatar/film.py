@@ -12,7 +12,9 @@ from ..core.errors import UserError
 from ..core.files import atomic_path
 from ..core.progress import track
 from ..core.timing import rate_fraction
+from ..motion.formats import Format
 from ..motion.motion import Motion
+from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
 from .camera import Camera, frame_motion
 from .frames import picture_size, render_frames
@@ -221,3 +223,23 @@ def contact_sheet(
         except ValueError:
             raise UserError(f"cannot tell the kind of picture from {path.name}; end it in .png") from None
     return path
+
+
+def save_film(
+    motion: Motion,
+    path: str | Path,
+    *,
+    speech: Speech | None = None,
+    size: int | tuple[int, int] = 512,
+    fps: float | None = None,
+    view: str = "gesture",
+    quality: int = 20,
+    quiet: bool = False,
+) -> Path:
+    """``render_video`` of a motion on any rig that is known."""
+    return render_video(
+        on_canonical(motion), path, speech=speech, size=size, fps=fps, view=view, quality=quality, quiet=quiet
+    )
+
+
+FORMAT = Format(".mp4", "a video of the avatar, H.264 and AAC", write=save_film, content="picture")

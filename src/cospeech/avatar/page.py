@@ -20,13 +20,15 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
+from ..motion.formats import Format
 from ..motion.motion import Motion
+from ..motion.phases import Phase, phases
+from ..motion.retarget import on_canonical, retarget
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
 from .player.packing import PEAKS_PER_SECOND, Packer, encode_sound, moving_shapes, pack_body, pack_motion, peaks
 from .pose import pose_vertices
 
 if TYPE_CHECKING:
-    from ..motion.phases import Phase
     from ..speech.speech import Speech
     from .body import Body
 
@@ -70,8 +72,6 @@ def write_html(
     if level not in (0, 1):
         raise UserError(f"no body of level {level!r}; allowed are 0 (finest) and 1 (smaller file)")
     if motion.skeleton != canonical_skeleton():
-        from ..motion.retarget import retarget
-
         motion = retarget(motion)
     if body is None:
         from .body import load_body
@@ -81,6 +81,20 @@ def write_html(
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
+
+
+def save_page(
+    motion: Motion,
+    path: str | Path,
+    *,
+    speech: Speech | None = None,
+    title: str | None = None,
+    level: int = 0,
+    body: Body | None = None,
+) -> Path:
+    """``write_html`` with the gesture phases that are found in the motion; rigs that are known are retargeted."""
+    motion = on_canonical(motion)
+    return write_html(motion, path, speech=speech, phases=phases(motion), title=title, level=level, body=body)
 
 
 # ---------------------------------------------------------------------------- the page
@@ -260,3 +274,6 @@ def _stool(motion: Motion, body: Body) -> dict | None:
     seat = float(under[:, 1].min()) + 0.008
     x, z = float(x - 0.6 * ahead[0]), float(z - 0.6 * ahead[2])
     return {"x": round(x, 4), "z": round(z, 4), "height": round(seat, 4)}
+
+
+FORMAT = Format(".html", "one page that plays anywhere, offline", write=save_page, content="picture")

@@ -42,11 +42,13 @@ def render(
     """
     began = time.monotonic()
     from .. import api
+    from ..motion.formats import known_suffixes
     from ..motion.motion import load_motion
-    from ..speech.speech import load_speech
+    from ..speech.loading import load_speech
 
+    drawn = known_suffixes("write", content="picture")
     for target in some(out):
-        not_over(api.check_target(target, suffixes=api.PICTURES), motion, audio, transcript)
+        not_over(api.check_target(target, suffixes=drawn), motion, audio, transcript)
     speech = None if audio is None else load_speech(audio, transcript=transcript)
     moved = load_motion(motion)
     for target in out:

@@ -89,7 +89,7 @@ def generate(
     from .. import api
     from ..loading import load
     from ..methods.emotion.emotion_track import read_track
-    from ..speech.speech import load_speech
+    from ..speech.loading import load_speech
 
     others = (transcript, emotion_track, start_pose, end_pose, *constraint, base, base_model, model)
     targets = out or default_targets(speech, *others)
@@ -181,7 +181,7 @@ def edit(
     from ..api.editing import is_film
     from ..loading import load
     from ..motion.motion import Motion, load_motion
-    from ..speech.speech import load_speech
+    from ..speech.loading import load_speech
 
     film = is_film(motion)
     if film and len(out) > 1:

@@ -116,7 +116,7 @@ def animate(
     """
     began = time.monotonic()
     from .. import api
-    from ..speech.speech import load_speech
+    from ..speech.loading import load_speech
 
     target = out or Path(f"{speech.stem}.mp4")
     if out is None and same_file(target, speech):

@@ -24,10 +24,10 @@ from .point_normalization import PlacedClip, placed
 
 def representation_name(name: str | None, readers: Sequence[str]) -> str:
     """The space that is asked for, or that fits the corpora. Raises UserError if it does not fit them."""
-    from .readers import POINT_READERS
+    from .readers import is_point_reader
 
-    points = [name for name in readers if name in POINT_READERS]
-    bodies = [name for name in readers if name not in POINT_READERS]
+    points = [name for name in readers if is_point_reader(name)]
+    bodies = [name for name in readers if not is_point_reader(name)]
     if points and bodies:
         raise UserError(f"{points[0]} has points in a picture and {bodies[0]} bodies; make a dataset of each")
     if name is None:

@@ -20,7 +20,8 @@ from ..motion.retarget import on_canonical
 from ..motion.skeleton import LEFT_HAND, RIGHT_HAND
 from ..sampling.edit import Span, listed_spans, time_spans
 from ..speech.features import speech_features
-from ..speech.speech import Speech, SpeechLike, load_speech
+from ..speech.loading import SpeechLike, load_speech
+from ..speech.speech import Speech
 from .embedder import Embedder
 from .segments import loudness, segments, speech_breaks
 
@@ -46,9 +47,9 @@ def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None)
         loaded: Speech | Motion = query
     elif not isinstance(query, str | Path):
         return load_speech(query, transcript=transcript)
-    elif (form := FORMATS.get(Path(query).suffix.lower())) is None:
+    elif (suffix := Path(query).suffix.lower()) not in FORMATS or FORMATS.get(suffix).content == "picture":
         return load_speech(query, transcript=transcript)
-    elif form.reader is None or form.suffix == ".csv":
+    elif FORMATS.get(suffix).read is None or FORMATS.get(suffix).content != "body":
         raise UserError(f"{query} holds no motion of a body; ask with a sound file or .bvh .npz .glb .vrma")
     else:
         loaded = load_motion(query)

@@ -11,7 +11,8 @@ from ..core.arguments import several
 from ..core.errors import UserError
 from ..motion.motion import Motion
 from ..sampling.edit import Span
-from ..speech.speech import Speech, SpeechLike
+from ..speech.loading import SpeechLike
+from ..speech.speech import Speech
 from .embedder import Embedder, load_embedder
 from .library import GestureLibrary, Hit
 from .query import load_query, questions

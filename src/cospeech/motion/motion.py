@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..core.timing import FPS, seconds_to_frame
+from . import formats
 from .kinematics import joint_positions, mirror_rotations
 from .skeleton import Skeleton, mirror_name
 
@@ -137,9 +138,7 @@ class Motion:
 
     def save(self, path: str | Path, **options: Any) -> Path:
         """Write to a file; the suffix chooses the format (see ``motion.formats``)."""
-        from .formats import save_motion
-
-        return save_motion(self, path, **options)
+        return formats.save_motion(self, path, **options)
 
 
 def concatenate(parts: list[Motion]) -> Motion:
@@ -179,6 +178,5 @@ def _blend(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
 
 def load_motion(path: str | Path, **options: Any) -> Motion:
     """Read a motion file; the suffix chooses the format (see ``motion.formats``)."""
-    from .formats import load_motion as load
-
-    return load(path, **options)
+    motion: Motion = formats.load_motion(path, **options)
+    return motion

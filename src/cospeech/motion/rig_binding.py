@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.rotation import align_vectors, geodesic
-from .rigs import ALIASES, TABLES, RigTable, spread
+from .rigs import ALIASES, RIGS, RigTable, spread
 from .skeleton import CANONICAL_NAMES, FINGERS, Skeleton, canonical_skeleton
 
 # Canonical bones whose world directions a retargeted motion keeps: joint -> the joint its bone ends at.
@@ -47,7 +47,7 @@ class Binding:
 
 def known_tables() -> tuple[str, ...]:
     """Names that ``table=`` takes."""
-    return (*TABLES, *ALIASES)
+    return (*RIGS, *ALIASES)
 
 
 def detect_table(skeleton: Skeleton) -> str:
@@ -57,7 +57,8 @@ def detect_table(skeleton: Skeleton) -> str:
         UserError: none does; the message lists the known tables.
     """
     best, most = "", 0
-    for name, table in TABLES.items():
+    for name in RIGS:
+        table = RIGS.get(name)
         found = _names(table, skeleton)
         if all(joint in found for joint in table.signature):
             wanted = {joint for value in table.joints.values() for joint in _tuple(value)} | set(table.spine)
@@ -66,7 +67,7 @@ def detect_table(skeleton: Skeleton) -> str:
                 best, most = name, score
     if not best:
         raise UserError(
-            f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(TABLES)}; "
+            f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(RIGS)}; "
             "give table=NAME or rename the joints"
         )
     return best
@@ -98,9 +99,9 @@ def bind(table: str | RigTable | None, skeleton: Skeleton) -> Binding:
 def find_table(name: str) -> RigTable:
     """A table by its name or alias. Raises UserError with the known names."""
     key = ALIASES.get(name.lower(), name.lower())
-    if key not in TABLES:
+    if key not in RIGS:
         raise UserError(f"unknown rig table {name!r}; known: {', '.join(known_tables())}")
-    return TABLES[key]
+    return RIGS.get(key)
 
 
 def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:

@@ -1,9 +1,16 @@
-"""Joint names of known rigs, against the canonical ones. Data only; ``retarget.py`` has the method."""
+"""Joint names of known rigs, against the canonical ones. Data only; ``retarget.py`` has the method.
+
+Another package adds a rig by an entry point, named as ``rig=`` and ``table=`` call it::
+
+    [project.entry-points."cospeech.rigs"]
+    myrig = "mypackage.rig:RIG"
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ..core.registry import Registry
 from .skeleton import CANONICAL_NAMES, FINGERS
 
 SPINE = ("spine1", "spine2", "spine3")
@@ -80,7 +87,7 @@ _HUMAN_IK = {
     **_fingers("{}HandFN", _CAPITAL),
 }
 
-TABLES: dict[str, RigTable] = {
+_BUILT_IN = {
     table.name: table
     for table in (
         RigTable(
@@ -263,6 +270,7 @@ TABLES: dict[str, RigTable] = {
         ),
     )
 }
+RIGS: Registry[RigTable] = Registry("rig", "cospeech.rigs", _BUILT_IN)
 ALIASES = {
     "smplx": "canonical",
     "beat2": "canonical",

@@ -1,5 +1,6 @@
 """What was said: recordings, transcripts, word times and the features the networks hear."""
 
-from .speech import Speech, Word, load_speech
+from .loading import load_speech
+from .speech import Speech, Word
 
 __all__ = ["Speech", "Word", "load_speech"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 
@@ -111,76 +110,3 @@ class Speech:
             if word_end > word_start:
                 words.append(Word(word.text, word_start, word_end))
         return replace(self, samples=self.samples[first:last], words=tuple(words))
-
-
-# What can be heard: a sound or video file, (samples, rate), or a loaded ``Speech``.
-SpeechLike = str | Path | tuple[np.ndarray, int] | Speech
-
-
-def load_speech(
-    path: SpeechLike | np.ndarray,
-    *,
-    rate: int | None = None,
-    transcript: str | Path | None = None,
-    emotion: str | None = None,
-    speaker: str | None = None,
-    sample_rate: int = SAMPLE_RATE,
-) -> Speech:
-    """Read a recording, and what was said in it if a transcript is at hand.
-
-    Args:
-        path: any audio or video file; samples [N] in [-1, 1] as (samples, rate), or alone beside ``rate``;
-            or a loaded ``Speech``, which keeps its rate.
-        rate: samples a second of samples that are given alone.
-        transcript: TextGrid, SRT, VTT, Whisper JSON (these bring times), or plain text, which is
-            aligned to the sound.
-        emotion: one of emotions.EMOTIONS, or an alias.
-        speaker: a name for the speaker, as you like.
-        sample_rate: samples a second to resample to.
-
-    Raises:
-        UserError: a file cannot be used; the message says why and what to do.
-    """
-    if emotion is not None:
-        emotion = canonical_emotion(emotion)  # before the work, not after
-    speech = _heard(path, rate, sample_rate)
-    speech = replace(speech, emotion=emotion or speech.emotion, speaker=speaker or speech.speaker)
-    if transcript is None:
-        return speech
-    from .transcript import read_transcript
-
-    found = read_transcript(transcript, seconds=speech.seconds)
-    if isinstance(found, str):
-        from .forced_alignment import align
-
-        found = align(speech, text=found)
-    return replace(speech, words=found)
-
-
-def _heard(source: SpeechLike | np.ndarray, rate: int | None, sample_rate: int) -> Speech:
-    """A recording without its words, whatever it is given as. Raises UserError, see ``load_speech``."""
-    from .audio import SHORTEST, decode
-
-    if isinstance(source, str | Path | Speech):
-        if rate is not None:
-            raise UserError("a rate goes with samples; a file or a Speech has its own, so leave it out")
-        if isinstance(source, Speech):
-            return source
-        return Speech(decode(source, sample_rate=sample_rate), sample_rate=sample_rate)
-    given: object = source
-    if rate is None and isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[0]):
-        given, rate = source
-    if not hasattr(given, "__array__") and not isinstance(given, tuple | list):
-        raise UserError(f"a speech is a sound file, (samples, rate) or a Speech; got {type(given).__name__}")
-    if rate is None:
-        raise UserError("samples are given without their rate; give (samples, rate), as in (samples, 16000)")
-    if np.ndim(rate) or isinstance(rate, bool | str) or not rate > 0 or rate != int(rate):
-        raise UserError(f"the rate of samples is {rate!r}; give a whole number above 0, as in 16000")
-    try:
-        samples = np.asarray(given)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"samples are no array of numbers ({error}); give mono samples [N]") from None
-    speech = Speech(samples, sample_rate=int(rate))
-    if speech.seconds < SHORTEST:
-        raise UserError(f"the samples last {speech.seconds:.3f} s; give at least {SHORTEST} s of speech")
-    return speech.resampled(sample_rate=sample_rate)

@@ -14,6 +14,7 @@ from ...core.errors import UserError
 from ...motion.points import POINTS, parents
 from ..clips import Dropped
 from ..point_clips import PointClip
+from . import reads_points
 from .detections import load_detections
 from .folder import TRANSCRIPTS, named, of_one_name
 from .paired_files import recording, unlike
@@ -23,6 +24,7 @@ RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 6
 SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told
 
 
+@reads_points
 def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
     """Clips of the 116 points of ``motion.points``, in pixels, with sound.
 

@@ -21,7 +21,8 @@ from ...motion.procedural.posture import already_posed, stand
 from ...motion.retarget import detect_table, retarget
 from ...motion.rig_binding import bind
 from ...motion.skeleton import LEFT_HAND, RIGHT_HAND
-from ...speech.speech import Speech, Word, load_speech
+from ...speech.loading import load_speech
+from ...speech.speech import Speech, Word
 from ...speech.transcript import spread
 from ..clips import Dropped, GestureClip
 from .ebmdb import implausible, seed_of

@@ -24,9 +24,11 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.progress import note, track
-from ...speech.speech import Speech, Word, load_speech
+from ...speech.loading import load_speech
+from ...speech.speech import Speech, Word
 from ..clips import Dropped
 from ..point_clips import PointClip
+from . import reads_points
 from .paired_files import Few, unlike, words_within
 from .safe_pickle import need, unpickle
 
@@ -54,6 +56,7 @@ PARENTS = (
 )
 
 
+@reads_points
 def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
     """Clips of points in the picture, in pixels, with words and, where it is there, the sound.
 

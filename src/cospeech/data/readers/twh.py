@@ -24,7 +24,8 @@ from pathlib import Path
 
 from ...core.errors import UserError
 from ...core.progress import note, track
-from ...speech.speech import Speech, Word, load_speech
+from ...speech.loading import load_speech
+from ...speech.speech import Speech, Word
 from ..clips import Dropped, GestureClip
 from .paired_files import Few, bvh_body, by_name, paired, words_within
 

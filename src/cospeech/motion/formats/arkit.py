@@ -19,6 +19,7 @@ from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
+from . import Format
 
 _EYE = ("EyeBlink", "EyeLookDown", "EyeLookIn", "EyeLookOut", "EyeLookUp", "EyeSquint", "EyeWide")
 _PAIRS = (
@@ -169,3 +170,6 @@ def _frame_rate(stamps: list[str]) -> float:
         return float(np.median(np.diff(changes)))
     highest = max(frames, default=59)
     return next(rate for rate in (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0) if highest < rate) if changes.size else 60.0
+
+
+FORMAT = Format(".csv", "ARKit face, as Live Link Face writes it", load_arkit, save_arkit, content="face")

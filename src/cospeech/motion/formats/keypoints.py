@@ -26,8 +26,9 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ..motion import Motion
+from . import Format
 
-FORMAT = "cospeech-keypoints"
+DOCUMENT_FORMAT = "cospeech-keypoints"
 VERSION = 1
 SUFFIX = ".json"
 
@@ -103,7 +104,7 @@ def save_keypoints(
 def _write(keypoints: Keypoints, path: Path) -> Path:
     dimensions = keypoints.points.shape[-1]
     document: dict[str, Any] = {
-        "format": FORMAT,
+        "format": DOCUMENT_FORMAT,
         "version": VERSION,
         "fps": keypoints.fps,
         "dimensions": dimensions,
@@ -134,8 +135,8 @@ def load_keypoints(path: str | Path) -> Keypoints:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path}: not JSON, or cut off") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise UserError(f'{path}: not a keypoints file; its "format" must be {FORMAT!r}')
+    if not isinstance(document, dict) or document.get("format") != DOCUMENT_FORMAT:
+        raise UserError(f'{path}: not a keypoints file; its "format" must be {DOCUMENT_FORMAT!r}')
     if document.get("version") != VERSION:
         raise UserError(f"{path}: keypoints version {document.get('version')!r}; this reads {VERSION}")
     try:
@@ -174,3 +175,6 @@ def project(
         raise UserError(f"a joint is at or behind the camera at {tuple(camera)}; move the camera back along z")
     focal = height / 2 / np.tan(np.radians(fov) / 2)
     return np.stack([width / 2 + focal * offset[..., 0] / depth, height / 2 - focal * offset[..., 1] / depth], axis=-1)
+
+
+FORMAT = Format(".json", "joint positions, 3D or projected", write=save_keypoints, content="points")

@@ -24,6 +24,7 @@ from ...core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from ..kinematics import global_rotations
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
+from . import Format
 
 PELVIS = np.array([0.0031, -0.3514, 0.0120])  # metres, of the neutral mean shape
 _KEYS = ("betas", "poses", "expressions", "trans", "model", "gender", "mocap_frame_rate")
@@ -174,3 +175,6 @@ def _points_z(poses: np.ndarray) -> bool:
     some = poses[:: max(1, len(poses) // 16)].reshape(-1, 55, 3).astype(np.float64)
     up = global_rotations(axis_angle_to_matrix(some), CANONICAL_PARENTS)[:, 9, :, 1].mean(0)
     return bool(up[2] > 1.5 * abs(up[1]))
+
+
+FORMAT = Format(".npz", "SMPL-X parameters as in BEAT2", load_smplx, save_smplx)

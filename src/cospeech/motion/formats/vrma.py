@@ -20,6 +20,7 @@ from ...core.errors import UserError
 from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES
+from . import Format
 from .glb import Channels, add_joints
 from .gltf import GltfFile, GltfWriter, foreign
 from .gltf_motion import Animation, read_animation, read_motion
@@ -181,3 +182,6 @@ def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> n
             face[:, [column[name.lower()] for name in names]] = values[:, None]
             found = True
     return face if found else None
+
+
+FORMAT = Format(".vrma", "VRM animation", load_vrma, save_vrma)

@@ -13,7 +13,7 @@ from ...core.errors import UserError
 from ...core.timing import FPS
 from ...data.point_normalization import SEEN
 from ...data.readers.detections import read_detections
-from ...motion.formats.keypoints import FORMAT, Keypoints, load_keypoints
+from ...motion.formats.keypoints import DOCUMENT_FORMAT, Keypoints, load_keypoints
 from ...motion.points import POINTS, SHOULDERS, Place, parents
 from .detector import detect
 from .imputation import ARM, ENOUGH_OF_FACE, ENOUGH_OF_HAND, FACE, HAND_POINTS, complete
@@ -180,7 +180,7 @@ def _given(file: Path, path: Path, size: tuple[int, int], original: tuple[int, i
         raise UserError(f"{file} is no JSON that can be read ({' '.join(str(error).split())})") from None
     canvas = original
     rate: float | None
-    if isinstance(document, dict) and document.get("format") == FORMAT:
+    if isinstance(document, dict) and document.get("format") == DOCUMENT_FORMAT:
         points, confidence, rate, told = _own(file)
         canvas = told or size
     else:
