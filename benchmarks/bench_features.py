@@ -20,9 +20,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
-from cospeech.loading import load_speech
 from cospeech.motion.procedural.face import face_from_speech
-from cospeech.speech import Speech
+from cospeech.speech import Speech, load_speech
 from cospeech.speech.features import LOOK_AHEAD, FeatureExtractor, speech_features
 from cospeech.speech.forced_alignment import align
 

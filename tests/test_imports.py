@@ -102,7 +102,7 @@ def test_torch_stays_out_of_a_running_program():
         "for name in heavy: sys.modules[name] = None\n"
         "import cospeech, cospeech.cli, cospeech.api, cospeech.loading\n"
         "import cospeech.methods.contextual.model, cospeech.data.prepare, cospeech.data.readers\n"
-        "import cospeech.avatar.page, cospeech.motion.formats.glb, cospeech.speech.forced_alignment\n"
+        "import cospeech.avatar.page, cospeech.avatar.glb, cospeech.speech.forced_alignment\n"
         "import cospeech.gesture_library.search, cospeech.gesture_library.merge\n"
         "import cospeech.gesture_library.check, cospeech.speech.encoders.frames\n"
         "import cospeech.speech.encoders.inputs, cospeech.speech.encoders.settings\n"

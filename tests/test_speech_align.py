@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 
 from cospeech.core.errors import UserError
-from cospeech.loading import load_speech
-from cospeech.speech import Speech
+from cospeech.speech import Speech, load_speech
 from cospeech.speech import forced_alignment as align_module
 from cospeech.speech.features import pauses
 from cospeech.speech.forced_alignment import align

@@ -9,9 +9,8 @@ import pytest
 
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
-from cospeech.loading import load_speech
 from cospeech.motion.procedural.face import ARKIT_NAMES, face_from_speech
-from cospeech.speech import Speech, Word
+from cospeech.speech import Speech, Word, load_speech
 from cospeech.speech.features import LAYOUT, pauses, speech_features
 
 COLUMN = {name: index for index, name in enumerate(ARKIT_NAMES)}

@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from cospeech.core.errors import UserError
-from cospeech.loading import load_speech
-from cospeech.speech import Speech, Word
+from cospeech.speech import Speech, Word, load_speech
 from cospeech.speech.audio import write_wav
 
 HELLO = Path(__file__).parents[1] / "examples" / "hello.wav"

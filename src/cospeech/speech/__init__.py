@@ -1,6 +1,5 @@
-"""What was said: recordings, transcripts, word times and the features the networks hear."""
+"""What was said: recordings, transcripts, word times and the features that networks take."""
 
-from .loading import load_speech
-from .speech import Speech, Word
+import lazy_loader
 
-__all__ = ["Speech", "Word", "load_speech"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

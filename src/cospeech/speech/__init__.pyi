@@ -1,0 +1,4 @@
+from .loading import load_speech
+from .speech import Speech, Word
+
+__all__ = ["Speech", "Word", "load_speech"]
