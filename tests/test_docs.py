@@ -10,10 +10,13 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterator
+from functools import wraps
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import cospeech
 from cli_data import HELLO, ROOT, motion_file, needs_model, place
 from cospeech import cli
 
@@ -21,7 +24,8 @@ __all__ = ["place"]  # fixture
 
 PACKAGE = ROOT / "src" / "cospeech"
 README = ROOT / "README.md"
-DOCS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
+DOCS = [README, *GUIDES, *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted(path for path in PACKAGE.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
 
 
@@ -78,6 +82,27 @@ def test_commands_exist():
     assert seen == set(cli.COMMANDS)
 
 
+def test_command_lines_parse(monkeypatch, capsys, tmp_path):
+    """Every command line of the documentation, values and all; none uses a name that is on its way out."""
+    called = []
+    for name, command in cli.COMMANDS.items():
+
+        def record(*args: object, _name: str = name, **options: object) -> None:
+            called.append(_name)
+
+        monkeypatch.setitem(cli.COMMANDS, name, wraps(command)(record))
+    monkeypatch.chdir(tmp_path)
+    lines = [(name, words) for name, words in commands() if words and not words[0].startswith("-")]
+    for count, (name, words) in enumerate(lines, start=1):
+        try:
+            cli.main(words)
+        except SystemExit:
+            pytest.fail(f"{name}: cospeech {shlex.join(words)}: {capsys.readouterr().err}")
+        assert len(called) == count
+        assert "now called" not in capsys.readouterr().err, f"{name}: {words}"
+    assert len(lines) > 30
+
+
 def test_the_table_of_options_is_complete():
     text = README.read_text(encoding="utf-8")
     section = text.split("## Options")[1].split("\n## ")[0]
@@ -113,6 +138,67 @@ def test_named_files_exist():
             assert (PACKAGE / name).exists() or (ROOT / name).exists(), f"{path.name} names {name}"
 
 
+def test_test_commands_of_the_guide_name_tests():
+    """Every pattern in the table of CONTRIBUTING.md finds a test file."""
+    patterns = re.findall(r"tests/[\w*/]+\.py", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"))
+    assert len(patterns) > 20
+    for pattern in patterns:
+        assert list(ROOT.glob(pattern)), f"CONTRIBUTING.md names {pattern}"
+
+
+def test_the_reference_has_every_public_name():
+    listed = re.findall(r"^::: cospeech\.(\w+)$", (ROOT / "docs" / "api.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(listed) == sorted(cospeech.__all__)
+
+
+def test_the_site_has_every_page():
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
+    listed = set(re.findall(r": ([\w/-]+\.md)$", navigation, re.MULTILINE))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    assert listed - pages == {"index.md", "commands.md", "contributing.md", "changelog.md"}  # scripts/site_hooks.py
+    assert pages <= listed
+
+
+def test_the_conventions_are_those_of_the_code():
+    from cospeech.core.rotation import axis_rotation, euler_to_matrix, matrix_to_6d, matrix_to_quaternion
+    from cospeech.motion.codec import Codec
+    from cospeech.motion.procedural.face import ARKIT_NAMES
+    from cospeech.motion.skeleton import CANONICAL_NAMES
+
+    page = (ROOT / "docs" / "conventions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+)-(\d+) \| (.*) \|$", page, re.MULTILINE)
+    for first, last, cells in rows[:4]:
+        names = tuple(re.findall(r"`(\w+)`", cells))
+        assert names == CANONICAL_NAMES[int(first) : int(last) + 1]
+    assert len(rows) == 6
+    assert int(rows[-1][1]) == len(CANONICAL_NAMES) - 1
+    turn = euler_to_matrix(np.array([0.3, -0.5, 0.7]), "YXZ")
+    by_axis = [axis_rotation(axis, np.array(angle)) for axis, angle in (("Y", 0.3), ("X", -0.5), ("Z", 0.7))]
+    np.testing.assert_allclose(turn, by_axis[0] @ by_axis[1] @ by_axis[2])
+    np.testing.assert_array_equal(matrix_to_6d(turn), [*turn[:, 0], *turn[:, 1]])
+    assert matrix_to_quaternion(np.eye(3)).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert f"`[T, {Codec().channels}]`" in page
+    assert (len(ARKIT_NAMES), ARKIT_NAMES[0], ARKIT_NAMES[-1]) == (52, "eyeBlinkLeft", "tongueOut")
+
+
+def test_the_map_names_what_is_there():
+    """Folders and files of docs/architecture.md, and none of the top-level ones is left out."""
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    tree = page.split("```text\n")[1].split("```")[0].splitlines()[1:]
+    top, listed = "", set()
+    for line in tree:
+        name = line.split()[0]
+        if line.startswith("    "):
+            assert (PACKAGE / top / name).exists(), f"{top}{name}"
+        else:
+            top = name
+            listed.add(name.rstrip("/"))
+            assert (PACKAGE / name).exists(), name
+    there = {path.name for path in PACKAGE.iterdir() if not path.name.startswith(("_", "py.typed"))}
+    assert listed == there
+    assert len(page.splitlines()) <= 70
+
+
 def test_python_examples_parse():
     for path in DOCS:
         for block in blocks(path, "python"):
@@ -128,6 +214,18 @@ def test_the_python_example_of_the_readme(place, capsys):
     assert capsys.readouterr().out.strip().endswith("55, 3)")
     assert (place / "talk.bvh").is_file()
     assert (place / "talk.html").is_file()
+
+
+@needs_model
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["python.md", "quickstart.md"])
+def test_the_python_pages(place, page):
+    """Their blocks, one after the other, on the example's recording."""
+    shutil.copy(HELLO, place / "talk.wav")
+    names: dict[str, object] = {}
+    for block in blocks(ROOT / "docs" / page, "python"):
+        exec(compile(block, page, "exec"), names)
+    assert (place / "talk.bvh").is_file()
 
 
 @pytest.mark.slow

@@ -9,7 +9,7 @@ True
 
 import lazy_loader
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _RENAMED = {
     "add_to_base": "add_to_library",
