@@ -1,4 +1,4 @@
-"""The whole way of a model: recordings, dataset, training run, model folder, gestures. Needs the extra [train].
+"""From recordings to a training run: the folder, the dataset, the three networks. Needs the extra [train].
 
 The recordings are generated here, so that the example needs no data: replace ``recordings`` by a folder of your own
 BVH and sound files. The preset ``tiny`` trains for seconds and shows that everything works; it learns nothing.
@@ -20,6 +20,6 @@ for seed in range(4):
 dataset = out / "dataset"
 print(cospeech.prepare([("folder", out / "recordings")], dataset))
 run = cospeech.train(dataset, out / "run", preset="tiny")
-model = cospeech.export(run, out / "mymodel", dataset=dataset)
-print("speakers:", ", ".join(cospeech.load(model).speakers))
-cospeech.generate(speech, model=model).save(out / "hello.bvh")
+for stage in sorted(path.parent.name for path in run.rglob("model.safetensors")):
+    print(f"trained {stage}: see {run / stage / 'curves.svg'}")
+print(f"next: cospeech export {run} --dataset {dataset} -o mymodel && cospeech generate talk.wav --model mymodel")
