@@ -13,9 +13,13 @@ from corpus_data import gesturing, voice
 from cospeech.cli import main
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
-from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate
-from cospeech.evaluation.report import NO_DIFFERENCE, read_report, table
-from cospeech.evaluation.systems import BLEND, Baselines, FolderSystem, ModelSystem, TestClip, file_name, join
+from cospeech.evaluation.baselines import BLEND, BaselineMaterial, join
+from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name
+from cospeech.evaluation.evaluate import evaluate
+from cospeech.evaluation.material import FLOOR, OTHERS, SYNTHETIC, choose
+from cospeech.evaluation.report import NO_DIFFERENCE, read_report
+from cospeech.evaluation.systems import FolderSystem, ModelSystem
+from cospeech.evaluation.table import table
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import strokes
 from cospeech.speech.features import accents, speech_features
@@ -87,13 +91,13 @@ def value(report, row: str, metric: str) -> float:
 
 def test_halves_do_not_meet_and_have_like_emotions(pairs):
     material = choose(pairs, "test", clips=100, seed=0)
-    first, second = ({item.id for item in half} for half in (material.first, material.second))
+    first, second = ({item.id for item in half} for half in (material.measured, material.reference))
     assert not first & second
     assert len(first) == len(second) == 7
     assert {item.id for item in material.speech} <= first  # nobody is measured against their own answer
-    for half in (material.first, material.second):
+    for half in (material.measured, material.reference):
         assert 3 <= sum(item.emotion == "joy" for item in half) <= 4
-    assert [i.id for i in choose(pairs, "test", clips=100, seed=0).first] == [i.id for i in material.first]
+    assert [i.id for i in choose(pairs, "test", clips=100, seed=0).measured] == [i.id for i in material.measured]
 
 
 def test_a_perfect_system_has_no_error_and_a_late_one_has_more(pairs):
@@ -139,7 +143,7 @@ def test_styles_take_turns_where_the_speaker_is_not_known(pairs):
 def test_made_pairs_are_called_so(apart):
     report = evaluate([ModelSystem(Fake(apart))], apart, metrics=GROUPS, quiet=True)
     assert report.synthetic_pairs
-    assert MADE in [row.name for row in report.rows]
+    assert SYNTHETIC in [row.name for row in report.rows]
     assert any("matching strokes and accents, not a truth" in note for note in report.notes)
     assert "synthetic pairs" in table(report, 120).lower()
     real = next(row for row in report.rows if row.name == FLOOR)
@@ -199,7 +203,7 @@ def test_a_file_that_lacks_its_last_moment_keeps_its_last_pose(pairs, tmp_path):
     item = choose(pairs, "test", clips=1, seed=0).speech[0]
     whole = Recordings(pairs).motion(item)
     whole[:-10].save(tmp_path / f"{file_name(item.id)}.npz")
-    clip = TestClip(item.id, item.speaker, item.emotion, pairs.features(item), whole, 0)
+    clip = EvaluationClip(item.id, item.speaker, item.emotion, pairs.features(item), whole, 0)
     made = FolderSystem(tmp_path).motion(clip)
     assert len(made) == len(whole)
     np.testing.assert_allclose(made.positions[:-10], whole.positions[:-10], atol=1e-4)
@@ -232,10 +236,10 @@ def test_too_little_to_measure_is_told(pairs, mini_dataset):
 
 
 def test_baselines_move_as_they_say(pairs):
-    ground = Baselines(pairs)
+    material = BaselineMaterial(pairs)
     item = pairs.select(split="test")[0]
-    clip = TestClip(item.id, item.speaker, item.emotion, pairs.features(item), None, 0)
-    made = {system.name: system.motion(clip) for system in ground.all()}
+    clip = EvaluationClip(item.id, item.speaker, item.emotion, pairs.features(item), None, 0)
+    made = {system.name: system.motion(clip) for system in material.systems()}
     assert {len(motion) for motion in made.values()} == {len(clip.features)}
     assert np.ptp(made["mean pose"].rotations, axis=0).max() == 0
     beats = np.array([stroke.time for stroke in strokes(made["rules"])])
@@ -247,11 +251,11 @@ def test_baselines_move_as_they_say(pairs):
 
 
 def test_the_nearest_sound_of_a_training_clip_is_itself(pairs):
-    system = next(s for s in Baselines(pairs).all() if s.name == "nearest by sound")
+    system = next(s for s in BaselineMaterial(pairs).systems() if s.name == "nearest by sound")
     item = pairs.select(split="train")[3]
     features = pairs.features(item)[:60]
-    made = system.motion(TestClip("x", "Ada", None, features, None, 0))
-    wanted = system.ground.body(pairs.motion(item)[:60])
+    made = system.motion(EvaluationClip("x", "Ada", None, features, None, 0))
+    wanted = system.material.body(pairs.motion(item)[:60])
     np.testing.assert_allclose(made.positions, wanted.positions, atol=1e-3)
 
 

@@ -14,9 +14,11 @@ from corpus_data import ebmdb_rig, gesturing, voice
 from cospeech.core.rotation import axis_rotation
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.prepare import prepare
-from cospeech.evaluation.evaluate import FLOOR, Recordings, choose, evaluate
+from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name
+from cospeech.evaluation.evaluate import evaluate
+from cospeech.evaluation.material import FLOOR, choose
 from cospeech.evaluation.report import Row
-from cospeech.evaluation.systems import FolderSystem, TestClip, file_name
+from cospeech.evaluation.systems import FolderSystem
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.motion import Motion
 from cospeech.motion.procedural.posture import already_posed, seat, stand
@@ -119,8 +121,8 @@ def test_truth_has_the_figures_of_the_recorded_motion(corpus, tmp_path):
         check(rows[FLOOR], rows[way], near=EXACT if way == "original" else NEAR)
 
 
-def clip_of(motion: Motion, name: str = "somebody") -> TestClip:
-    return TestClip(name, "Ben", "joy", np.zeros((len(motion), 48)), None, 0)
+def clip_of(motion: Motion, name: str = "somebody") -> EvaluationClip:
+    return EvaluationClip(name, "Ben", "joy", np.zeros((len(motion), 48)), None, 0)
 
 
 def test_what_already_stands_keeps_heading_lean_and_still_fingers(tmp_path):

@@ -12,18 +12,9 @@ import numpy as np
 import pytest
 
 from cospeech.core.errors import UserError
-from cospeech.evaluation.report import (
-    NO_DIFFERENCE,
-    Difference,
-    Histogram,
-    Player,
-    Report,
-    Row,
-    read_report,
-    table,
-    write_report,
-)
-from cospeech.evaluation.table import numbers
+from cospeech.evaluation.output import write_report
+from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Histogram, Player, Report, Row, read_report
+from cospeech.evaluation.table import numbers, table
 from report_data import full_report, report, row, value
 
 

@@ -13,9 +13,10 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from cospeech.evaluation.output import write_report
 from cospeech.evaluation.page import page as page_of
 from cospeech.evaluation.plots import reach, ticks
-from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Player, Report, Row, write_report
+from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Player, Report, Row
 from report_data import EVIL, full_report, report, row
 
 

@@ -11,7 +11,6 @@ from ..core.arguments import file_path, several
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
-from ..evaluation.groups import GROUPS
 from ..loading import load
 from ..methods.base import GestureModel
 from ..methods.conditioning import heard_mixture
@@ -195,7 +194,7 @@ def evaluate(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: str | Sequence[str] = GROUPS,
+    metrics: str | Sequence[str] | None = None,
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",
@@ -209,9 +208,9 @@ def evaluate(
             files named after the clips; with several, every pair is compared on the same clips.
         data: store made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
-        metrics: one or several groups of figures. Of fgd, names in _asked are distances to the people whose
-            manner a model was asked for, where it does not know those of the split
-            (``evaluation.requested_speakers``).
+        metrics: one or several groups of figures, of ``evaluation.groups.METRICS``; all of them if None. Of fgd,
+            names in _requested are distances to the speakers that a model imitates, where it does not know those
+            of the split (``evaluation.requested_speakers``).
         split: of the dataset.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
@@ -236,7 +235,7 @@ def evaluate(
         chosen,
         data,
         out=out,
-        metrics=several(metrics),
+        metrics=None if metrics is None else several(metrics),
         split=split,
         clips=clips,
         extractor=extractor,
@@ -258,7 +257,7 @@ def compare(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: str | Sequence[str] = GROUPS,
+    metrics: str | Sequence[str] | None = None,
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",

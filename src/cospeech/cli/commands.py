@@ -11,7 +11,6 @@ from tyro.conf import Positional, arg
 
 from ..core.errors import UserError
 from ..core.progress import note
-from ..evaluation.groups import GROUPS
 from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
 from .base import LIBRARY_COMMANDS
 from .formats import convert, render
@@ -27,7 +26,7 @@ def evaluate(
     *,
     data: DatasetFolder,
     out: OutFolder,
-    metrics: Metrics = GROUPS,
+    metrics: Metrics = (),
     split: str = "test",
     clips: Count = 120,
     extractor: Annotated[str, arg(metavar="NAME|FOLDER")] = "extractor",
@@ -41,8 +40,9 @@ def evaluate(
             after the clips, from any program; with several, they are compared on the same clips.
         data: store made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
-            whose manner a model was asked for, where it does not know those of the split.
+        metrics: groups of figures: fgd, two_sample, liveliness, diversity, beats, smoothness, plausibility,
+            emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
+            are distances to the speakers that a model imitates, where it does not know those of the split.
         split: of the dataset: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.
@@ -51,7 +51,7 @@ def evaluate(
     """
     began = time.monotonic()
     from .. import api
-    from ..evaluation.report import table
+    from ..evaluation.table import table
 
     if not systems:
         raise UserError("nothing to evaluate is named; name a model, a model folder or a folder of motion")
@@ -59,7 +59,7 @@ def evaluate(
         [str(system) for system in systems],
         data,
         out=out,
-        metrics=metrics,
+        metrics=metrics or None,
         split=split,
         clips=clips,
         extractor=extractor,
@@ -76,7 +76,7 @@ def compare(
     *,
     data: DatasetFolder,
     out: OutFolder,
-    metrics: Metrics = GROUPS,
+    metrics: Metrics = (),
     split: str = "test",
     clips: Count = 120,
     extractor: Annotated[str, arg(metavar="NAME|FOLDER")] = "extractor",
@@ -89,8 +89,9 @@ def compare(
         systems: two or more: shipped models, model folders, folders of motion files named after clips.
         data: store made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures; all unless named. Of fgd, names in _asked are distances to the people
-            whose manner a model was asked for, where it does not know those of the split.
+        metrics: groups of figures: fgd, two_sample, liveliness, diversity, beats, smoothness, plausibility,
+            emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
+            are distances to the speakers that a model imitates, where it does not know those of the split.
         split: of the dataset: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.

@@ -1,4 +1,4 @@
-"""The report of an evaluation: rows of figures, as a table on the terminal, report.json and report.html.
+"""The report of an evaluation as data: rows, columns, marks, and report.json. It knows no rendering.
 
 A report holds what was measured and what it may be held against: real motion measured alike, baselines
 that know nothing of the speech, intervals, and paired differences. What is marked, and how:
@@ -24,10 +24,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ..core.errors import UserError
-from ..core.files import atomic_path
 from ..metrics.base import Better, Value
-from .page import page
-from .table import LEAST_WIDTH, render
 
 FORMAT = 1  # of report.json
 NO_DIFFERENCE = "no difference"
@@ -126,7 +123,7 @@ class Report:
     """An evaluation, whole. ``table.facts`` says which names in ``data`` it knows."""
 
     title: str
-    data: dict[str, Any]  # store, fingerprint, split, clips, seconds, speakers, made_pairs: bool
+    data: dict[str, Any]  # dataset, fingerprint, split, clips, seconds, speakers, synthetic_pairs: bool
     settings: dict[str, Any] = field(default_factory=dict)  # whatever JSON can hold
     rows: tuple[Row, ...] = ()
     differences: tuple[Difference, ...] = ()
@@ -213,7 +210,7 @@ class Report:
     @property
     def synthetic_pairs(self) -> bool:
         """Whether voices and motion of the test clips were recorded apart."""
-        return bool(self.data.get("made_pairs"))
+        return bool(self.data.get("synthetic_pairs", self.data.get("made_pairs")))
 
 
 @dataclass(frozen=True)
@@ -258,36 +255,15 @@ def _least(values: dict[str, float]) -> list[str]:
     return [name for name, value in values.items() if value == least]
 
 
-def table(report: Report, width: int = 100) -> str:
-    """The report for a terminal that is ``width`` letters wide (at least 40): a line a row, metrics as
-    columns, in several blocks if need be, and below them what each column is."""
-    return render(report, max(width, LEAST_WIDTH))
-
-
 # ---------------------------------------------------------------------------- files
 
 
-def write_report(report: Report, folder: str | Path) -> Path:
-    """Write report.json and report.html; the folder is created. Returns the path of the page.
+def as_json(report: Report) -> dict[str, Any]:
+    """The report as JSON can hold it, without replicates.
 
-    Replicates are not written. Numbers that are not finite are the texts "nan", "inf" and "-inf".
-
-    Raises:
-        UserError: the folder or a file cannot be written, or a player's path is not relative.
+    Numbers that are not finite are the texts "nan", "inf" and "-inf".
     """
-    folder = Path(folder)
-    texts = {
-        "report.json": json.dumps({"format": FORMAT, **_plain(report)}, allow_nan=False, default=str) + "\n",
-        "report.html": page(report),
-    }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot create folder {folder}: {error.strerror}; choose another place") from error
-    for name, text in texts.items():
-        with atomic_path(folder / name) as path:
-            path.write_text(text, encoding="utf-8", newline="\n")
-    return folder / "report.html"
+    return {"format": FORMAT, **_plain(report)}
 
 
 def _plain(value: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Whose manner was asked for: the people that a model knows, where it does not know those it is measured on.
+"""The speakers that a model imitates, where it does not know those it is measured on.
 
-A model gestures in the manner of people it has learned. If the people of the evaluated split are others,
-a distance to their motion says how far one person is from another, and little of whether the model does
-what it was asked. So the same distances are measured against recordings of the people who were asked
-for as well. A decision of ours [D].
+A model gestures in the style of speakers it has learned. If the speakers of the evaluated split are others,
+a distance to their motion says how far one person is from another, and little of whether the model does what
+was requested. So the same distances are measured against recordings of the requested speakers as well. A
+decision of ours [D].
 """
 
 from __future__ import annotations
@@ -13,53 +13,54 @@ from dataclasses import dataclass
 
 from ..data.dataset import GestureDataset, Sample, held_out
 from ..metrics.base import MIN_CLIPS
-from .splits import halves
-from .systems import ModelSystem, System, TestClip
+from .clips import EvaluationClip
+from .splits import split_halves
+from .systems import ModelSystem, System
 
 
 @dataclass(frozen=True)
-class Asked:
-    """The people who were asked for and their recordings in a dataset, in two parts that do not meet."""
+class RequestedSpeakers:
+    """The requested speakers and their recordings in a dataset, in two disjoint parts."""
 
-    speakers: tuple[str, ...]  # sorted
-    row: tuple[Sample, ...]  # recordings that are measured, as the floor of these distances
+    names: tuple[str, ...]  # sorted
+    measured: tuple[Sample, ...]  # recordings of the row that is the floor of these distances
     reference: tuple[Sample, ...]  # recordings that rows are measured against; none if ``why_not``
     why_not: str = ""  # why there is no such distance; empty where there is one
 
 
-def asked_for(
-    dataset: GestureDataset, split: str, systems: Sequence[System], clips: Sequence[TestClip], seed: int
-) -> Asked:
-    """Who was asked for, and their recordings outside of the evaluated split.
+def requested_speakers(
+    dataset: GestureDataset, split: str, systems: Sequence[System], clips: Sequence[EvaluationClip], seed: int
+) -> RequestedSpeakers:
+    """The speakers that systems imitate, and their recordings outside of the evaluated split.
 
-    Where no model is among the systems, the people of the training split take their place. The row has
-    the recordings that the emotion classifier did not learn from, if they are enough, else one half.
+    Where no model is among the systems, the speakers of the training split take their place. The measured
+    recordings are those that the emotion classifier did not learn from, if they are enough, else one half.
     """
     recorded = dataset.select(kind=("motion", "pair"))
-    elsewhere = [item for item in recorded if item.split != split]
+    elsewhere = [sample for sample in recorded if sample.split != split]
     models = [system for system in systems if isinstance(system, ModelSystem)]
     speakers = {system.speaker(clip) for system in models for clip in clips}
-    speakers = speakers or _people(item for item in elsewhere if item.split == "train")
+    speakers = speakers or _speakers(sample for sample in elsewhere if sample.split == "train")
     names = tuple(sorted(speakers))
-    own = [item for item in elsewhere if item.speaker in speakers]
-    missing = sorted(speakers - _people(own))
+    own = [sample for sample in elsewhere if sample.speaker in speakers]
+    missing = sorted(speakers - _speakers(own))
     why_not = ""
     if not speakers:
-        why_not = "nobody was asked for"
-    elif speakers == _people(item for item in recorded if item.split == split):
-        why_not = "those who were asked for are the people of the split"
+        why_not = "no speaker is requested"
+    elif speakers == _speakers(sample for sample in recorded if sample.split == split):
+        why_not = "the requested speakers are those of the split"
     elif missing:
         why_not = f"the dataset has no recorded motion of {', '.join(missing)} outside of the split"
     elif len(own) < 2 * MIN_CLIPS:
-        why_not = f"those who were asked for have {len(own)} recordings, {2 * MIN_CLIPS} are needed"
+        why_not = f"the requested speakers have {len(own)} recordings, {2 * MIN_CLIPS} are needed"
     if why_not:
-        return Asked(names, (), (), why_not)
-    unseen = [item for item in own if held_out(item)]
-    known = [item for item in own if not held_out(item)]
+        return RequestedSpeakers(names, (), (), why_not)
+    unseen = [sample for sample in own if held_out(sample)]
+    known = [sample for sample in own if not held_out(sample)]
     enough = min(len(unseen), len(known)) >= 2 * MIN_CLIPS
-    row, reference = (unseen, known) if enough else halves(own, seed)
-    return Asked(names, tuple(row), tuple(reference))
+    measured, reference = (unseen, known) if enough else split_halves(own, seed)
+    return RequestedSpeakers(names, tuple(measured), tuple(reference))
 
 
-def _people(items: Iterable[Sample]) -> set[str]:
-    return {item.speaker for item in items}
+def _speakers(samples: Iterable[Sample]) -> set[str]:
+    return {sample.speaker for sample in samples}

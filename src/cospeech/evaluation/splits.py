@@ -1,4 +1,4 @@
-"""How recordings of a dataset are dealt: by turns of their speakers and emotions, the same for the same seed.
+"""How recordings of a dataset are divided: evenly over speakers and emotions, the same for the same seed.
 
 Decisions of ours [D].
 """
@@ -13,27 +13,27 @@ import numpy as np
 from ..data.dataset import Sample
 
 
-def halves(items: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """Two halves with as many of each speaker and emotion, but for one."""
-    dealt: tuple[list[Sample], list[Sample]] = ([], [])
-    for number, item in enumerate(item for group in _groups(items, seed) for item in group):
-        dealt[number % 2].append(item)
-    return dealt
+def split_halves(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Two random halves with as many of each speaker and emotion; their sizes differ by one at most."""
+    halves: tuple[list[Sample], list[Sample]] = ([], [])
+    for number, sample in enumerate(sample for group in _groups(samples, seed) for sample in group):
+        halves[number % 2].append(sample)
+    return halves
 
 
-def spread(items: Sequence[Sample], most: int, seed: int) -> list[Sample]:
-    """Items by turns of their speakers and emotions, ``most`` at most."""
-    queues = _groups(items, seed)
+def spread(samples: Sequence[Sample], most: int, seed: int) -> list[Sample]:
+    """Samples that take turns over speakers and emotions, ``most`` at most."""
+    queues = _groups(samples, seed)
     turns: list[Sample] = []
     while any(queues):
         turns += [queue.pop() for queue in queues if queue]
     return turns[:most]
 
 
-def _groups(items: Sequence[Sample], seed: int) -> list[list[Sample]]:
-    """Items of every speaker and emotion, in an order that depends on the seed alone."""
+def _groups(samples: Sequence[Sample], seed: int) -> list[list[Sample]]:
+    """Samples of every speaker and emotion, in an order that depends on the seed alone."""
     rng = np.random.default_rng(seed)
     groups: dict[tuple[str, str], list[Sample]] = defaultdict(list)
-    for item in sorted(items, key=lambda item: item.id):
-        groups[item.speaker, str(item.emotion)].append(item)
+    for sample in sorted(samples, key=lambda sample: sample.id):
+        groups[sample.speaker, str(sample.emotion)].append(sample)
     return [[group[k] for k in rng.permutation(len(group))] for _, group in sorted(groups.items())]

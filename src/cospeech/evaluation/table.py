@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from ..metrics.base import Value
     from .report import Column, Report
 
+# Names of earlier versions in a report's ``data``.
+OLD_KEYS = {"store": "dataset", "asked": "requested_speakers", "made_pairs": "synthetic_pairs"}
 LEAST_WIDTH = 40  # letters of a terminal
 NAME_WIDTH, GAP = 28, 2
 
@@ -64,13 +66,16 @@ def visible(text: str) -> str:
 
 
 def facts(report: Report) -> list[str]:
-    """What was measured on, as short phrases: store, fingerprint, split, clips, seconds, speakers (a
-    number, or names), asked (names of those whose manner was asked for), and whatever else ``data`` holds."""
+    """What was measured on, as short phrases: dataset, fingerprint, split, clips, seconds, speakers (a
+    number, or names), requested_speakers (names), and whatever else ``data`` holds."""
     data, found = dict(report.data), []
-    data.pop("made_pairs", None)
-    dataset, mark = data.pop("store", None), data.pop("fingerprint", None)
+    for old, new in OLD_KEYS.items():
+        if old in data:
+            data.setdefault(new, data.pop(old))
+    data.pop("synthetic_pairs", None)
+    dataset, mark = data.pop("dataset", None), data.pop("fingerprint", None)
     if dataset is not None or mark is not None:
-        found.append(f"store {'?' if dataset is None else dataset}" + ("" if mark is None else f" ({mark})"))
+        found.append(f"dataset {'?' if dataset is None else dataset}" + ("" if mark is None else f" ({mark})"))
     if "split" in data:
         found.append(f"{data.pop('split')} split")
     if "clips" in data:
@@ -81,9 +86,9 @@ def facts(report: Report) -> list[str]:
         people = data.pop("speakers")
         people = len(people) if isinstance(people, list | tuple | set | frozenset) else people
         found.append(f"{people} speaker{'' if people == 1 else 's'}")
-    asked = data.pop("asked", None)
-    if asked:
-        found.append(f"in the manner of {', '.join(map(str, asked))}")
+    requested = data.pop("requested_speakers", None)
+    if requested:
+        found.append(f"in the style of {', '.join(map(str, requested))}")
     return found + [f"{name} {value}" for name, value in data.items()]
 
 
@@ -126,8 +131,10 @@ def _span(values: Sequence[float]) -> str:
 # ---------------------------------------------------------------------------- the terminal
 
 
-def render(report: Report, width: int) -> str:
-    """The whole table; no line is longer than ``width``."""
+def table(report: Report, width: int = 100) -> str:
+    """The report for a terminal that is ``width`` letters wide (at least 40): a line a row, metrics as columns,
+    in several blocks if need be, and below them what each column is. No line is longer."""
+    width = max(width, LEAST_WIDTH)
     lines = _wrapped(report.title, width)
     lines += _wrapped(", ".join(facts(report)), width)
     if report.synthetic_pairs:

@@ -11,6 +11,7 @@ from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
 from ..motion.representation import Representation
 from ..speech.speech import Speech
+from ..speech.transcript import Word
 
 
 class GestureModel(Protocol):
@@ -42,6 +43,11 @@ class GestureModel(Protocol):
         """The motion with other gestures in the spans and joints that are named."""
         ...
 
-    def from_features(self, features: np.ndarray, *, seed: int = 0, **options: Any) -> Motion | Keypoints:
-        """The same for speech features [T, F], exactly T frames long; without a face made by rules."""
+    def from_features(
+        self, features: np.ndarray, *, seed: int = 0, words: Sequence[Word] = (), **options: Any
+    ) -> Motion | Keypoints:
+        """The same for speech features [T, F], exactly T frames long; without a procedural face.
+
+        ``words`` are those of the speech, for methods that read them.
+        """
         ...

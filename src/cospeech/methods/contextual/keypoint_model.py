@@ -90,6 +90,7 @@ class ContextualPoints:
         seed: int = 0,
         face: bool = True,
         sampling: ContextualSampling | None = None,
+        words: Sequence[Any] = (),
     ) -> Keypoints:
         """Points [T, 48 or 116, 2] for speech features [T, F], pixels, y down; see ``generate``."""
         model, settings = self._model, sampling or self._model.sampling

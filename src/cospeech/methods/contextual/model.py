@@ -156,6 +156,7 @@ class ContextualModel:
         start_pose: Motion | None = None,
         end_pose: Motion | None = None,
         sampling: ContextualSampling | None = None,
+        words: Sequence[Any] = (),
     ) -> Motion:
         """Gestures for speech features [T, F], T frames long, without a face made by rules; see ``generate``.
 

@@ -167,6 +167,7 @@ class EmotionModel:
         start_pose: Motion | None = None,
         end_pose: Motion | None = None,
         variety: float | None = None,
+        words: Sequence[Any] = (),
     ) -> Motion:
         """Gestures without a face for speech features [T, F], T frames long; see ``generate``."""
         rng, settings = generator(seed), self._settings(variety)

@@ -1,4 +1,4 @@
-"""Distances to those whose manner was asked for, and models that read the columns of encoders."""
+"""Distances to those who are imitated, and models that read the columns of encoders."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
-from cospeech.evaluation import evaluate as module
-from cospeech.evaluation.evaluate import FLOOR, MADE, OTHERS, Recordings, choose, evaluate, speech_of
-from cospeech.evaluation.report import Report, read_report, table
-from cospeech.evaluation.requested_speakers import asked_for
-from cospeech.evaluation.systems import FolderSystem, ModelSystem, TestClip, file_name
+from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name, speech_clips
+from cospeech.evaluation.evaluate import evaluate
+from cospeech.evaluation.material import FLOOR, OTHERS, SYNTHETIC, Material, choose
+from cospeech.evaluation.report import Report, read_report
+from cospeech.evaluation.requested_speakers import requested_speakers
+from cospeech.evaluation.systems import FolderSystem, ModelSystem
+from cospeech.evaluation.table import table
 from cospeech.motion.codec import Codec
 from cospeech.speech.encoders.settings import EncoderSettings, describe
 from cospeech.speech.features import speech_features
@@ -67,7 +69,7 @@ def fill(folder, *, made: bool = True) -> GestureDataset:
 
 @pytest.fixture(scope="module")
 def apart(tmp_path_factory) -> GestureDataset:
-    return fill(tmp_path_factory.mktemp("asked") / "apart")
+    return fill(tmp_path_factory.mktemp("speakers") / "apart")
 
 
 class Wrists:
@@ -83,15 +85,11 @@ class Wrists:
         return wrists.reshape(len(motion), -1)[:: self.step].astype(np.float64)
 
 
-@pytest.fixture(autouse=True)
-def wrists(monkeypatch):
-    monkeypatch.setattr(
-        module, "load_extractors", lambda name: {"frame": Wrists("frame", 2), "window": Wrists("window", 10)}
-    )
+WRISTS = {"frame": Wrists("frame", 2), "window": Wrists("window", 10)}
 
 
 class Mimic:
-    """A model that moves as the one who was asked for."""
+    """A model that moves as the requested speaker."""
 
     name = "mimic"
 
@@ -107,6 +105,10 @@ class Mimic:
         return Codec().decode(coded[np.minimum(np.arange(len(features)), len(coded) - 1)])
 
 
+def speech_of(material: Material) -> list[EvaluationClip]:
+    return speech_clips(material.speech, Recordings(material.dataset), synthetic_pairs=material.synthetic_pairs)
+
+
 def value(report: Report, row: str, metric: str) -> float:
     found = next(one for one in report.rows if one.name == row)
     return next(v.value for v in found.values if v.name == metric)
@@ -116,72 +118,73 @@ def names(report: Report) -> set[str]:
     return {v.name for row in report.rows for v in row.values}
 
 
-def test_a_mimic_is_near_those_who_were_asked_for(apart, tmp_path):
+def test_a_mimic_is_near_the_requested_speakers(apart, tmp_path):
     report = evaluate(
         [ModelSystem(Mimic("Ada", "Eve")), ModelSystem(Mimic("Ada", "Eve"), name="other", seed=50)],
         apart,
         metrics=("fgd",),
         out=tmp_path,
+        extractor=WRISTS,
         quiet=True,
     )
     for rows in ("frame", "window"):
-        own, other = f"fgd_{rows}_asked", f"fgd_{rows}"
+        own, other = f"fgd_{rows}_requested", f"fgd_{rows}"
         assert value(report, "mimic", own) < 0.2 * value(report, "mimic", other)
         assert value(report, OTHERS, own) < 0.2 * value(report, FLOOR, own)
         assert value(report, FLOOR, other) < 0.2 * value(report, FLOOR, own)
-        assert value(report, MADE, own) > 5 * value(report, "mimic", own)
+        assert value(report, SYNTHETIC, own) > 5 * value(report, "mimic", own)
         assert own in {d.metric for d in report.differences}
-    said = {row.name: v.convention for row in report.rows for v in row.values if v.name == "fgd_frame_asked"}
+    said = {row.name: v.convention for row in report.rows for v in row.values if v.name == "fgd_frame_requested"}
     played = {name for name, text in said.items() if text.endswith("which this row plays back")}
     assert played == {"random real clips", "nearest by sound"}
-    assert "12 real clips of those whose manner was asked for" in said["mimic"]
+    assert "12 real clips of the requested speakers" in said["mimic"]
     assert any("are measured against 12 recordings" in n and "(Ada, Eve)" in n for n in report.notes)
-    assert report.data["asked"] == ["Ada", "Eve"]
+    assert report.data["requested_speakers"] == ["Ada", "Eve"]
     text = table(report, 120)
-    assert "in the manner of Ada, Eve" in text
-    assert "fgd_frame_asked" in text
+    assert "in the style of Ada, Eve" in text
+    assert "fgd_frame_requested" in text
     assert names(read_report(tmp_path)) == names(report)
-    assert "fgd_window_asked" in (tmp_path / "report.html").read_text()
+    assert "fgd_window_requested" in (tmp_path / "report.html").read_text()
 
 
 def test_no_clip_is_held_against_itself(apart):
-    speech = speech_of(choose(apart, "test", clips=20, seed=0), Recordings(apart))
-    found = asked_for(apart, "test", [ModelSystem(Mimic("Ada", "Eve"))], speech, 0)
-    row, reference = ({item.id for item in part} for part in (found.row, found.reference))
+    speech = speech_of(choose(apart, "test", clips=20, seed=0))
+    found = requested_speakers(apart, "test", [ModelSystem(Mimic("Ada", "Eve"))], speech, 0)
+    row, reference = ({item.id for item in part} for part in (found.measured, found.reference))
     assert not row & reference
     assert len(row | reference) == 24
-    assert not any(item.split == "test" for item in (*found.row, *found.reference))
-    for part in (found.row, found.reference):
+    assert not any(item.split == "test" for item in (*found.measured, *found.reference))
+    for part in (found.measured, found.reference):
         assert sorted({item.speaker for item in part}) == ["Ada", "Eve"]
         assert sum(item.emotion == "joy" for item in part) == 6
-    one = asked_for(apart, "test", [ModelSystem(Mimic("Eve"))], speech, 0)
-    assert (one.speakers, {item.speaker for item in (*one.row, *one.reference)}) == (("Eve",), {"Eve"})
+    one = requested_speakers(apart, "test", [ModelSystem(Mimic("Eve"))], speech, 0)
+    assert (one.names, {item.speaker for item in (*one.measured, *one.reference)}) == (("Eve",), {"Eve"})
 
 
 @pytest.mark.parametrize(
     ("speakers", "reason"),
     [
-        (("Ben", "Ada"), "those who were asked for are the people of the split"),
+        (("Ben", "Ada"), "the requested speakers are those of the split"),
         (("Ada", "Zoe", "Kim"), "the dataset has no recorded motion of Kim, Zoe outside of the split"),
     ],
 )
 def test_why_there_is_none(apart, speakers, reason):
-    speech = speech_of(choose(apart, "test", clips=20, seed=0), Recordings(apart))
-    found = asked_for(apart, "test", [ModelSystem(Mimic(*speakers))], speech, 0)
-    assert (found.why_not, found.row, found.reference) == (reason, (), ())
+    speech = speech_of(choose(apart, "test", clips=20, seed=0))
+    found = requested_speakers(apart, "test", [ModelSystem(Mimic(*speakers))], speech, 0)
+    assert (found.why_not, found.measured, found.reference) == (reason, (), ())
 
 
 def test_a_report_without_says_why(apart):
-    report = evaluate([ModelSystem(Mimic("Ben"))], apart, metrics=("fgd",), baselines=False, quiet=True)
-    assert any(
-        note.endswith("asked for: those who were asked for are the people of the split.") for note in report.notes
+    report = evaluate(
+        [ModelSystem(Mimic("Ben"))], apart, metrics=("fgd",), baselines=False, extractor=WRISTS, quiet=True
     )
+    assert any(note.endswith("requested speakers: the requested speakers are those of the split.") for note in report.notes)
     assert names(report) == {"fgd_frame", "fgd_window", "kid_window"}
     other = evaluate([ModelSystem(Mimic("Ben"))], apart, metrics=("liveliness",), baselines=False, quiet=True)
-    assert not any("asked for:" in note for note in other.notes)
+    assert not any("requested speakers:" in note for note in other.notes)
 
 
-def test_too_few_rows_leave_one_distance_out(apart, monkeypatch):
+def test_too_few_rows_leave_one_distance_out(apart):
     class Blind(Wrists):
         """Has nothing to say of Ada's motion."""
 
@@ -189,11 +192,12 @@ def test_too_few_rows_leave_one_distance_out(apart, monkeypatch):
             return super().features(motion, clip=clip)[: 0 if clip.startswith("Ada") else None]
 
     kinds = {"frame": Wrists("frame", 2), "window": Blind("window", 10)}
-    monkeypatch.setattr(module, "load_extractors", lambda name: kinds)
-    report = evaluate([ModelSystem(Mimic("Ada"))], apart, metrics=("fgd",), baselines=False, quiet=True)
-    assert "fgd_frame_asked" in names(report)
-    assert "fgd_window_asked" not in names(report)
-    assert any(note.startswith("fgd_window_asked is left out") for note in report.notes)
+    report = evaluate(
+        [ModelSystem(Mimic("Ada"))], apart, metrics=("fgd",), baselines=False, extractor=kinds, quiet=True
+    )
+    assert "fgd_frame_requested" in names(report)
+    assert "fgd_window_requested" not in names(report)
+    assert any(note.startswith("fgd_window_requested is left out") for note in report.notes)
 
 
 def test_a_folder_is_held_against_the_training_people(tmp_path):
@@ -202,9 +206,9 @@ def test_a_folder_is_held_against_the_training_people(tmp_path):
     theirs.mkdir()
     for item in choose(dataset, "test", clips=20, seed=0).speech:
         body.motion(item).save(theirs / f"{file_name(item.id)}.npz")
-    report = evaluate([FolderSystem(theirs)], dataset, metrics=("fgd",), baselines=False, quiet=True)
-    assert report.data["asked"] == ["Ada", "Eve"]
-    assert value(report, "theirs", "fgd_window_asked") > 5 * value(report, OTHERS, "fgd_window_asked")
+    report = evaluate([FolderSystem(theirs)], dataset, metrics=("fgd",), baselines=False, extractor=WRISTS, quiet=True)
+    assert report.data["requested_speakers"] == ["Ada", "Eve"]
+    assert value(report, "theirs", "fgd_window_requested") > 5 * value(report, OTHERS, "fgd_window_requested")
 
 
 # ---------------------------------------------------------------------------- encoders
@@ -222,18 +226,23 @@ def test_a_model_gets_the_columns_that_it_learned_with(apart, kinds):
 
 
 def test_baselines_and_figures_read_the_features_alone(apart):
-    clips = speech_of(choose(apart, "test", clips=120, seed=0), Recordings(apart))
+    clips = speech_of(choose(apart, "test", clips=120, seed=0))
     assert {clip.features.shape[1] for clip in clips} == {LAYOUT.dim}
     report = evaluate([ModelSystem(Mimic("Ada", encoders=("words",)))], apart, metrics=("beats",), quiet=True)
     assert value(report, "mimic", "bas_sigma0.1") >= 0
 
 
-def test_what_a_store_lacks_is_told_before_any_work(apart, monkeypatch):
+def test_what_a_store_lacks_is_told_before_any_work(apart):
     mimic = Mimic("Ada", encoders=("words",))
     mimic.config["encoders"]["words"]["weights"] = "ffff0000"
-    monkeypatch.setattr(module, "ground_of", lambda *_, **__: pytest.fail("work was done"))
+
+    class Untouched(Wrists):
+        def features(self, motion, *, clip=""):
+            pytest.fail("work was done")
+
     with pytest.raises(UserError, match=r"prepared with length, layer last, weights 0000bbbb; wanted"):
-        evaluate([ModelSystem(mimic)], apart, metrics=("smoothness",), quiet=True)
-    clip = TestClip("x", "Ada", None, np.zeros((9, LAYOUT.dim)), None, 0)
+        evaluate([ModelSystem(mimic)], apart, metrics=("fgd",), extractor={"frame": Untouched("frame", 2)}, quiet=True)
+    assert not mimic.heard
+    clip = EvaluationClip("x", "Ada", None, np.zeros((9, LAYOUT.dim)), None, 0)
     with pytest.raises(UserError, match="clip 'x' has speech features alone, wanted are columns of words"):
-        clip.heard({"words": EncoderSettings("length", width=2)})
+        clip.inputs({"words": EncoderSettings("length", width=2)})
