@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,12 @@ from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, wr
 from cospeech.evaluation.baselines import BLEND, BaselineMaterial, join
 from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name
 from cospeech.evaluation.evaluate import evaluate
+from cospeech.evaluation.groups import METRICS, requested_metrics
 from cospeech.evaluation.material import FLOOR, OTHERS, SYNTHETIC, choose
 from cospeech.evaluation.report import NO_DIFFERENCE, read_report
 from cospeech.evaluation.systems import FolderSystem, ModelSystem
 from cospeech.evaluation.table import table
+from cospeech.metrics import Label, MeanMetric
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import strokes
 from cospeech.speech.features import accents, speech_features
@@ -227,7 +230,7 @@ def test_bad_folders_and_clips(pairs, tmp_path):
 def test_too_little_to_measure_is_told(pairs, mini_dataset):
     with pytest.raises(UserError, match="at least 10 are needed for two halves"):
         evaluate([ModelSystem(Fake(pairs))], mini_dataset, quiet=True)
-    with pytest.raises(UserError, match="unknown metrics 'fid'; known: fgd,"):
+    with pytest.raises(UserError, match=r"unknown metrics 'fid'; known: fgd,"):
         evaluate([ModelSystem(Fake(pairs))], pairs, metrics=("fid",))
     with pytest.raises(UserError, match="two systems are called 'fake'"):
         evaluate([ModelSystem(Fake(pairs)), ModelSystem(Fake(pairs))], pairs)
@@ -284,3 +287,66 @@ def test_the_command_writes_a_report(pairs, tiny_evaluators, tmp_path, capsys, m
         "clips.csv",
         "players",
     }
+
+
+class LowHands(MeanMetric):
+    """How low the left hand comes: what a package of somebody else may measure."""
+
+    def __init__(self, real):
+        super().__init__(Label("left_hand_height", "m", "frames", "mean height of the left wrist", "real"))
+
+    def update(self, motion, clip):
+        height = motion.positions[:, motion.skeleton.index("left_wrist"), 1]
+        self.add(float(height.sum()), len(height), clip=clip.id)
+
+
+def test_a_metric_of_another_package_stands_in_every_row(pairs, monkeypatch):
+    point = EntryPoint("low_hands", f"{__name__}:LowHands", "cospeech.metrics")
+    monkeypatch.setitem(METRICS.__dict__, "plugins", {"low_hands": point})
+    systems = [ModelSystem(Fake(pairs), name=name) for name in ("a", "b")]
+    report = evaluate(systems, pairs, metrics=("low_hands",), quiet=True)
+    assert {v.name for row in report.rows for v in row.values} == {"left_hand_height"}
+    assert value(report, "a", "left_hand_height") == pytest.approx(value(report, FLOOR, "left_hand_height"), rel=0.01)
+    assert [d.metric for d in report.differences] == ["left_hand_height"]
+    assert requested_metrics(None)[-1] == "low_hands"
+    with pytest.raises(UserError, match=r"unknown metrics 'fid'; known: fgd, .*, low_hands"):
+        requested_metrics(["fid"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"dataset": 5}, r"expected the folder of a dataset; got 5, give the folder that prepare wrote"),
+        ({"clips": 0}, "clips must be a whole number from 1 on; got 0"),
+        ({"clips": "ten"}, "clips must be a whole number from 1 on; got 'ten'"),
+        ({"seed": -1}, "seed must be a whole number from 0 on; got -1"),
+        ({"split": 2}, "split must be the name of one, such as test; got 2"),
+        ({"metrics": ()}, "no metrics are named; known: fgd,"),
+    ],
+)
+def test_values_of_a_wrong_kind_are_one_line(pairs, values, message):
+    dataset = values.pop("dataset", pairs)
+    with pytest.raises(UserError, match=message) as caught:
+        evaluate([ModelSystem(Fake(pairs))], dataset, quiet=True, **values)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_report_appears_whole_or_not_at_all(pairs, tmp_path):
+    def broken(motion, path, title):
+        raise UserError("no player today")
+
+    options = {"metrics": ("smoothness",), "baselines": False, "clips": 1, "quiet": True}
+    with pytest.raises(UserError, match="no player today"):
+        evaluate([ModelSystem(Fake(pairs))], pairs, out=tmp_path / "report", player=broken, **options)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file, not a folder"):
+        evaluate([ModelSystem(Fake(pairs))], pairs, out=tmp_path / "file", **options)
+    kept = tmp_path / "report" / "mine.txt"
+    kept.parent.mkdir()
+    kept.write_text("mine")
+    (tmp_path / "report" / "report.json").write_text("old")
+    evaluate([ModelSystem(Fake(pairs))], pairs, out=tmp_path / "report", **options)
+    assert kept.read_text() == "mine"
+    assert read_report(tmp_path / "report").rows
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "report"}

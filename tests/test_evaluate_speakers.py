@@ -178,7 +178,9 @@ def test_a_report_without_says_why(apart):
     report = evaluate(
         [ModelSystem(Mimic("Ben"))], apart, metrics=("fgd",), baselines=False, extractor=WRISTS, quiet=True
     )
-    assert any(note.endswith("requested speakers: the requested speakers are those of the split.") for note in report.notes)
+    assert any(
+        note.endswith("requested speakers: the requested speakers are those of the split.") for note in report.notes
+    )
     assert names(report) == {"fgd_frame", "fgd_window", "kid_window"}
     other = evaluate([ModelSystem(Mimic("Ben"))], apart, metrics=("liveliness",), baselines=False, quiet=True)
     assert not any("requested speakers:" in note for note in other.notes)

@@ -5,7 +5,7 @@ Another package adds one by a class and an entry point of the group ``cospeech.m
 stand in the table, the report and the paired differences like all others (docs/extending/metric.md)::
 
     # mypackage/handheight.py
-    from cospeech.metrics.base import Label, MeanMetric
+    from cospeech.metrics import Label, MeanMetric
 
     class HandHeight(MeanMetric):
         \"\"\"Mean height of the hands above the pelvis, metres.\"\"\"

@@ -14,7 +14,7 @@ from ..data.dataset import rounded
 from ..data.readers.paired_files import as_stored
 from ..methods.base import GestureModel
 from ..motion.codec import Codec
-from ..motion.formats import FORMATS
+from ..motion.formats import FORMATS, known_suffixes
 from ..motion.motion import Motion, load_motion
 from ..motion.procedural.posture import stand
 from ..motion.skeleton import canonical_skeleton
@@ -95,7 +95,7 @@ class FolderSystem:
         """Raises UserError if there is no such folder or no motion file in it."""
         self.folder = Path(folder)
         self.name = name or self.folder.name
-        readable = [suffix for suffix, entry in FORMATS.items() if entry.reader]
+        readable = known_suffixes("read")
         if not self.folder.is_dir():
             raise UserError(f"no such folder: {folder}; give a model or a folder of motion files")
         self.files = {p.stem: p for p in sorted(self.folder.iterdir()) if p.suffix.lower() in readable}

@@ -1,5 +1,5 @@
 from .accuracy import LVD, MAJE, MPJPE, MPJRE, MSE, PCM, SRGR, DerivativeError
-from .base import Bootstrap, Metric, MetricSet, Value, beside, paired_difference
+from .base import Bootstrap, Label, MeanMetric, Metric, MetricSet, Value, beside, paired_difference
 from .beats import (
     BeatAlignment,
     BeatConstancy,
@@ -50,8 +50,10 @@ __all__ = [
     "KernelDistance",
     "KinematicExtractor",
     "L1Div",
+    "Label",
     "Liveliness",
     "LivelinessFigures",
+    "MeanMetric",
     "Metric",
     "MetricSet",
     "Multimodality",
