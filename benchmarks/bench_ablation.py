@@ -38,19 +38,20 @@ from cospeech.evaluation.requested_speakers import asked_for
 from cospeech.evaluation.systems import ModelSystem, TestClip
 from cospeech.loading import load
 from cospeech.methods.alignment.network import AlignConfig
+from cospeech.methods.alignment.stages import ALIGNMENT
 from cospeech.methods.alignment.train import fit_alignment, load_alignment_run
-from cospeech.methods.contextual.export import export_contextual, load_run
+from cospeech.methods.contextual.export import export_contextual
 from cospeech.methods.contextual.network import GeneratorConfig
-from cospeech.methods.contextual.train_generator import fit_generator
+from cospeech.methods.contextual.stages import GENERATOR
+from cospeech.methods.contextual.train import fit_generator
 from cospeech.methods.model_folder import evaluator_folder
-from cospeech.methods.presets import PRESETS
-from cospeech.methods.tokenizer.network import Tokenizer
-from cospeech.methods.tokenizer.train import fit_tokenizer
+from cospeech.methods.tokenizer.stages import TOKENIZER
+from cospeech.methods.tokenizer.train import fit_tokenizer, load_tokenizer_run
 from cospeech.motion.motion import Motion
 
 SMALL = GeneratorConfig(width=160, depth=4, residual_depth=2, hidden=640, decoded=4)
 TRAINING = replace(
-    PRESETS["default"].generator_training,
+    GENERATOR.presets["default"].training,
     steps=300,
     batch_size=32,
     learning_rate=7e-4,
@@ -97,25 +98,25 @@ def finished(run: Path, steps: int) -> bool:
 
 def train(dataset: GestureDataset, runs: Path, name: str) -> Path:
     """Train what a variant needs, as far as it is not there; returns its model folder."""
-    variant, default = VARIANTS[name], PRESETS["default"]
+    variant, tokenizing = VARIANTS[name], TOKENIZER.presets["default"]
+    aligning = ALIGNMENT.presets["default"].training
     alignments = {kind: runs / f"alignment-{kind}" for kind in {variant.alignment, variant.teacher} - {None}}
     for kind, run in alignments.items():
-        if not finished(run, default.alignment_training.steps):
+        if not finished(run, aligning.steps):
             config = AlignConfig(chronological=kind == "chronological")
-            fit_alignment(dataset, run, config=config, training=default.alignment_training)
+            fit_alignment(dataset, run, config=config, training=aligning)
     tokens = runs / f"tokenizer-{variant.teacher or 'plain-rvq'}"
-    if not finished(tokens, default.tokenizer_training.steps):
+    if not finished(tokens, tokenizing.training.steps):
         teacher = alignments.get(variant.teacher)
         fit_tokenizer(
             dataset,
             tokens,
-            config=default.tokenizer,
-            training=default.tokenizer_training,
+            config=tokenizing.config,
+            training=tokenizing.training,
             teacher=None if teacher is None else load_alignment_run(teacher)[0].gesture,
         )
     if not finished(runs / name, TRAINING.steps):
-        tokenizer, _ = load_run(tokens)
-        assert isinstance(tokenizer, Tokenizer)
+        tokenizer, _ = load_tokenizer_run(tokens)
         fit_generator(
             dataset,
             tokenizer,

@@ -23,14 +23,8 @@ import numpy as np
 import torch
 
 from cospeech.data.dataset import GestureDataset
-from cospeech.methods.alignment.train import (
-    WINDOW,
-    AlignmentWindows,
-    alignment_quality,
-    input_sizes,
-    load_alignment_run,
-    voice_of,
-)
+from cospeech.methods.alignment.train import WINDOW, AlignmentWindows, alignment_quality, load_alignment_run, voice_of
+from cospeech.methods.batches import input_sizes
 from cospeech.metrics.retrieval import retrieval_scores
 from cospeech.training.loop import Place
 
@@ -38,7 +32,7 @@ from cospeech.training.loop import Place
 @torch.no_grad()
 def measured(run: str, dataset: GestureDataset, split: str, rounds: int) -> dict[str, object]:
     network, described = load_alignment_run(run)
-    items = AlignmentWindows(dataset, splits=(split,)).items
+    items = AlignmentWindows(dataset, splits=(split,)).samples
     sides: dict[str, list[np.ndarray]] = {"speech": [], "motion": []}
     for item in items:
         start = (item.frames - WINDOW) // 2

@@ -33,6 +33,7 @@ import numpy as np
 from bench_ablation import Part, Rows, finished, mark
 from cospeech.core.progress import track
 from cospeech.data.dataset import GestureDataset
+from cospeech.data.windows import PAIRS
 from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
 from cospeech.evaluation.measures import Measures
 from cospeech.evaluation.report import Kind
@@ -40,24 +41,26 @@ from cospeech.evaluation.requested_speakers import asked_for
 from cospeech.evaluation.systems import ModelSystem
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights, style_weights
-from cospeech.methods.contextual.export import load_run
 from cospeech.methods.emotion.export import export_emotion
 from cospeech.methods.emotion.mining import Mining
 from cospeech.methods.emotion.model import EmotionModel
 from cospeech.methods.emotion.network import EmotionConfig
 from cospeech.methods.emotion.prior import PriorConfig
 from cospeech.methods.emotion.sampling import Wishes, sample_latents
+from cospeech.methods.emotion.stages import GENERATOR
+from cospeech.methods.emotion.stages import MINING as MINING_STAGE
+from cospeech.methods.emotion.stages import PRIOR as PRIOR_STAGE
 from cospeech.methods.emotion.train_generator import PromptedWindows, fit_generator, load_generator_run
-from cospeech.methods.emotion.train_mining import PAIRS, fit_mining, load_mining_run
+from cospeech.methods.emotion.train_mining import fit_mining, load_mining_run
 from cospeech.methods.emotion.train_prior import fit_prior
 from cospeech.methods.model_folder import evaluator_folder
-from cospeech.methods.presets import PRESETS
 from cospeech.methods.tokenizer.network import Tokenizer
+from cospeech.methods.tokenizer.train import load_tokenizer_run
 from cospeech.motion.codec import Codec
 
 SMALL = EmotionConfig(width=160, hidden=640, depth=2, smooth=20.0)
 TRAINING = replace(
-    PRESETS["default"].emotion_training,
+    GENERATOR.presets["default"].training,
     steps=300,
     batch_size=32,
     learning_rate=1e-3,
@@ -65,9 +68,9 @@ TRAINING = replace(
     validate_every=300,
     save_every=150,
 )
-MINING = replace(PRESETS["default"].mining_training, steps=300, validate_every=300, save_every=150)
+MINING = replace(MINING_STAGE.presets["default"].training, steps=300, validate_every=300, save_every=150)
 SMALL_PRIOR = PriorConfig(width=128, hidden=512, depth=3)
-PRIOR = replace(PRESETS["default"].prior_training, steps=600, warmup=50, validate_every=600, save_every=300)
+PRIOR = replace(PRIOR_STAGE.presets["default"].training, steps=600, warmup=50, validate_every=600, save_every=300)
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats", "emotion")
 NEAR = 4  # frames on either side of a hand-over
 
@@ -130,13 +133,12 @@ def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
     heard = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
     if not finished(heard, MINING.steps):
         fit_mining(dataset, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
-    tokenizer, mining = load_run(tokens)[0].eval(), load_mining_run(heard)[0].eval()
-    assert isinstance(tokenizer, Tokenizer)
+    tokenizer, mining = load_tokenizer_run(tokens)[0].eval(), load_mining_run(heard)[0].eval()
     for network in (tokenizer, mining):
         network.requires_grad_(False)
     windows = encoded(dataset, tokenizer, mining, heard.name, variant.jitter)
     if not finished(runs / name, TRAINING.steps):
-        windows.batch_size, windows.poses = TRAINING.batch_size, True
+        windows.sampler.batch_size, windows.poses = TRAINING.batch_size, True
         fit_generator(
             dataset,
             tokenizer,
@@ -152,7 +154,7 @@ def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
     if generator.config.vae:
         prior = runs / f"{name}-prior"
         if not finished(prior, PRIOR.steps):
-            windows.batch_size, windows.poses = PRIOR.batch_size, False
+            windows.sampler.batch_size, windows.poses = PRIOR.batch_size, False
             fit_prior(
                 dataset,
                 tokenizer,

@@ -120,12 +120,14 @@ class Replayed:
 def opened(name: str, model: Any, runs: tuple[Path, Path], dataset: Path, scratch: Path) -> tuple[Any, float]:
     """Networks of a format and their size on disk."""
     from cospeech.data.dataset import GestureDataset
-    from cospeech.methods.contextual.export import TorchNetworks, export_contextual, load_run
+    from cospeech.methods.contextual.export import TorchNetworks, export_contextual
     from cospeech.methods.contextual.model import OnnxNetworks
+    from cospeech.methods.contextual.train import load_generator_run
     from cospeech.methods.model_folder import ModelFolder
+    from cospeech.methods.tokenizer.train import load_tokenizer_run
 
     if name == "torch":
-        tokenizer, generator = (load_run(run)[0] for run in runs)
+        tokenizer, generator = load_tokenizer_run(runs[0])[0], load_generator_run(runs[1])[0]
         return TorchNetworks(tokenizer, generator), size([run / "model.safetensors" for run in runs])
     folder = model._folder.folder
     if name != "int8":

@@ -38,7 +38,7 @@ def mini_dataset(mini_corpus, tmp_path_factory) -> Path:
 def tiny_run(mini_dataset, tmp_path_factory) -> Path:
     """A training run of the tiny preset. Its weights are shaken afterwards, so that every part of the
     networks counts: twenty steps leave most of them as good as zero."""
-    from cospeech.methods.contextual.train import train
+    from cospeech.methods.training_runs import train
 
     out = train(mini_dataset, tmp_path_factory.mktemp("run"), preset="tiny")
     shake(out)
@@ -48,21 +48,21 @@ def tiny_run(mini_dataset, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_model(tiny_run, mini_dataset, tmp_path_factory) -> Path:
     """The model folder of the run."""
-    from cospeech.methods.contextual.train import export
+    from cospeech.methods.training_runs import export
 
-    return export(tiny_run, mini_dataset, tmp_path_factory.mktemp("models") / "tiny")
+    return export(tiny_run, tmp_path_factory.mktemp("models") / "tiny", dataset=mini_dataset)
 
 
 @pytest.fixture(scope="session")
 def emotion_run(tiny_run, mini_dataset, tmp_path_factory) -> Path:
     """A run of EmotionGesture on the tokenizer of the tiny run, with shaken weights."""
-    from cospeech.methods.emotion.train import train
+    from cospeech.methods.training_runs import train
 
     run = tmp_path_factory.mktemp("emotion") / "run"
     for stage in ("alignment", "tokenizer"):
         shutil.copytree(tiny_run / stage, run / stage)
     for stage in ("mining", "emotion", "prior"):
-        train(mini_dataset, run, preset="tiny", stage=stage)
+        train(mini_dataset, run, method="emotion", preset="tiny", stage=stage)
         shake(run, stages=(stage,))
     return run
 
@@ -70,9 +70,9 @@ def emotion_run(tiny_run, mini_dataset, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def emotion_model(emotion_run, mini_dataset, tmp_path_factory) -> Path:
     """The model folder of that run."""
-    from cospeech.methods.emotion.train import export
+    from cospeech.methods.training_runs import export
 
-    return export(emotion_run, mini_dataset, tmp_path_factory.mktemp("models") / "moody")
+    return export(emotion_run, tmp_path_factory.mktemp("models") / "moody", dataset=mini_dataset)
 
 
 @pytest.fixture(scope="session")

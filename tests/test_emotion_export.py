@@ -19,13 +19,13 @@ from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.export import load_run  # noqa: E402
-from cospeech.methods.emotion import train as emotion_train  # noqa: E402
 from cospeech.methods.emotion.export import _export_tokenizer, export_emotion  # noqa: E402
 from cospeech.methods.emotion.train_generator import load_generator_run  # noqa: E402
 from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
 from cospeech.methods.emotion.train_prior import load_prior_run  # noqa: E402
 from cospeech.methods.tokenizer.network import Tokenizer  # noqa: E402
+from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
+from cospeech.methods.training_runs import export  # noqa: E402
 from cospeech.training.onnx_export import round_weights  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
@@ -50,7 +50,7 @@ class TorchNetworks:
 
     @torch.no_grad()
     def __init__(self, run: Path) -> None:
-        self.tokenizer, _ = load_run(run / "tokenizer")
+        self.tokenizer, _ = load_tokenizer_run(run / "tokenizer")
         self.mining, _ = load_mining_run(run / "mining")
         self.generator, _ = load_generator_run(run / "emotion")
         self.diffused, _ = load_prior_run(run / "prior")
@@ -145,7 +145,7 @@ def neighbours(emotion_run, emotion_model, dataset, tmp_path_factory) -> Path:
     """A folder of models: own graphs, those of other latents, and one that borrows the latter."""
     place = tmp_path_factory.mktemp("neighbours")
     shutil.copytree(emotion_model, place / "own")
-    tokenizer, _ = load_run(emotion_run / "tokenizer")
+    tokenizer, _ = load_tokenizer_run(emotion_run / "tokenizer")
     rounded(tokenizer)
     theirs, _ = load_generator_run(emotion_run / "emotion")
     theirs.mean += 0.3 * torch.arange(16.0)
@@ -202,7 +202,7 @@ def test_the_run_of_a_vae_needs_that_of_its_prior(emotion_run, dataset, tmp_path
     shutil.copytree(emotion_run, run)
     shutil.rmtree(run / "prior")
     with pytest.raises(UserError, match="has a VAE; train its prior, or name the run of one"):
-        emotion_train.export(run, dataset.folder, tmp_path / "out")
+        export(run, tmp_path / "out", dataset=dataset.folder)
 
 
 def test_runs_that_do_not_belong_together_are_told(emotion_run, dataset, tmp_path):
@@ -213,5 +213,5 @@ def test_runs_that_do_not_belong_together_are_told(emotion_run, dataset, tmp_pat
         text = json.loads(path.read_text())
         path.write_text(json.dumps({**text, "method": "magic"}))
         with pytest.raises(UserError, match="is a run of 'magic'; a run of emotion"):
-            emotion_train.export(run, dataset.folder, tmp_path / "out")
+            export(run, tmp_path / "out", dataset=dataset.folder)
         path.write_text(json.dumps(text))

@@ -11,11 +11,11 @@ from cospeech.data.dataset import GestureDataset
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.export import load_run  # noqa: E402
 from cospeech.methods.emotion.prior import Prior, PriorConfig  # noqa: E402
 from cospeech.methods.emotion.train_generator import PromptedWindows, load_generator_run  # noqa: E402
 from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
-from cospeech.methods.emotion.train_prior import DrawWindows, fit_prior, load_prior_run  # noqa: E402
+from cospeech.methods.emotion.train_prior import LatentSamples, fit_prior, load_prior_run  # noqa: E402
+from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
 from cospeech.training.loop import Batch, Place, TrainConfig  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
@@ -30,7 +30,7 @@ class Parts:
 
     def __init__(self, dataset: GestureDataset, run: Path) -> None:
         self.dataset = dataset
-        self.tokenizer, _ = load_run(run / "tokenizer")
+        self.tokenizer, _ = load_tokenizer_run(run / "tokenizer")
         self.mining, _ = load_mining_run(run / "mining")
         self.generator, described = load_generator_run(run / "emotion")
         self.styles = tuple(described["styles"])
@@ -58,7 +58,7 @@ def parts(mini_dataset, emotion_run) -> Parts:
 
 
 def test_windows_of_draws_are_those_of_the_posterior_and_of_the_step_alone(parts):
-    draws = DrawWindows(parts.windows, parts.generator.eval(), seed=3)
+    draws = LatentSamples(parts.windows, parts.generator.eval(), seed=3)
     before = torch.random.get_rng_state()
     made, again, other = draws(5, Place()), draws(5, Place()), draws(6, Place())
     assert torch.equal(torch.random.get_rng_state(), before)  # dropout goes on with dice of its own
@@ -112,7 +112,7 @@ def test_training_a_prior_leaves_the_generator_alone_and_scales_its_latents(part
     prior = parts.fit(tmp_path / "prior")
     for name, value in parts.generator.state_dict().items():
         assert torch.equal(value, before[name]), name
-    draws = DrawWindows(parts.windows, parts.generator)
+    draws = LatentSamples(parts.windows, parts.generator)
     x = prior.scaled(torch.cat([draws(k, Place())["z"] for k in range(20)])).flatten(0, 1)
     np.testing.assert_allclose(x.mean(0), 0.0, atol=0.2)
     np.testing.assert_allclose(x.std(0), 1.0, atol=0.2)

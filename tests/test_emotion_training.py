@@ -26,11 +26,11 @@ from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.contextual.export import load_run  # noqa: E402
 from cospeech.methods.emotion.mining import MiningConfig  # noqa: E402
-from cospeech.methods.emotion.train_generator import PromptedWindows, drawn, hear, load_generator_run  # noqa: E402
+from cospeech.methods.emotion.train_generator import PromptedWindows, chances, load_generator_run, mined_features  # noqa: E402
 from cospeech.methods.emotion.train_mining import VoiceWindows, load_mining_run  # noqa: E402
-from cospeech.training.loop import Place, TrainConfig  # noqa: E402
+from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
+from cospeech.training.loop import Place  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
 HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=16)
@@ -108,9 +108,9 @@ def test_windows_of_voices_depend_on_the_step_alone(dataset):
     assert windows(3, Place(1, 2))["features"].shape == (6, 60, 48)
 
 
-def test_each_voice_of_made_pairs_is_heard_in_every_mood(dataset):
+def test_each_voice_of_synthetic_pairs_is_heard_in_every_emotion(dataset):
     windows = VoiceWindows(dataset, HEARING, frames=60, batch_size=300)
-    names = [item.id.split("#")[0] for item in windows.items]
+    names = [item.id.split("#")[0] for item in windows.samples]
     assert len(set(names)) == len(names) == 4  # two rounds of four voices
     batch = windows(0, Place())
     assert set(batch["emotion"].tolist()) == set(range(len(EMOTIONS)))
@@ -130,7 +130,7 @@ def test_what_has_no_speech_is_told(dataset):
 
 @pytest.fixture(scope="module")
 def windows(dataset, emotion_run) -> PromptedWindows:
-    tokenizer, _ = load_run(emotion_run / "tokenizer")
+    tokenizer, _ = load_tokenizer_run(emotion_run / "tokenizer")
     mining, _ = load_mining_run(emotion_run / "mining")
     generator, described = load_generator_run(emotion_run / "emotion")
     styles = tuple(described["styles"])
@@ -170,7 +170,7 @@ def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
         np.testing.assert_array_equal(batch["beat"][row], beat[places].astype(np.float32))
         length = len(windows.latents[number])
         np.testing.assert_array_equal(batch["valid"][row], start + np.arange(len(latent)) < length)
-        item = windows.items[number]
+        item = windows.samples[number]
         frames = np.arange(4 * (start + config.given), 4 * (start + len(latent))).clip(0, 4 * length - 1)
         pose = (windows.dataset.motion(item)[frames] - windows.mean) / windows.std
         np.testing.assert_allclose(batch["pose"][row], pose, atol=1e-5)
@@ -182,15 +182,15 @@ def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
 def test_a_calm_voice_is_heard_in_the_mood_of_its_motion(dataset, emotion_run):
     mining, _ = load_mining_run(emotion_run / "mining")
     item = next(item for item in dataset.select(kind="synthetic_pair") if item.emotion != "neutral")
-    mood, beat = hear(mining, dataset, item)
+    mood, beat = mined_features(mining, dataset, item)
     assert len(mood) == len(beat) == item.frames // 4
-    calm, same = hear(mining, dataset, replace(item, emotion="neutral"))
+    calm, same = mined_features(mining, dataset, replace(item, emotion="neutral"))
     np.testing.assert_array_equal(same, beat)  # the strokes stay on their accents
     assert np.abs(mood - calm).max() > 0.01
 
 
 def test_jitter_is_added_to_all_that_is_learned_from(windows, dataset, emotion_run):
-    tokenizer, _ = load_run(emotion_run / "tokenizer")
+    tokenizer, _ = load_tokenizer_run(emotion_run / "tokenizer")
     mining, _ = load_mining_run(emotion_run / "mining")
     shaken = PromptedWindows(
         dataset, tokenizer, mining, windows.styles, windows.config, batch_size=40, jitter=0.2, grow=10
@@ -215,28 +215,17 @@ def test_unknown_stages_and_those_that_lack_others_are_told(mini_dataset, tmp_pa
     with pytest.raises(UserError, match="holds no trained weights yet"):
         cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", stage="prior")
     with pytest.raises(UserError, match="emotion sees bodies only"):
-        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", part="face")
+        cospeech.train(mini_dataset, tmp_path, method="emotion", preset="tiny", modality="face")
 
 
-def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path, monkeypatch):
-    """Two steps of every stage in the step of the paper; then emotion alone decides, and no dice."""
-    from cospeech.methods import presets
-
-    short = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
-    tiny = presets.PRESETS["tiny"]
-    changed = replace(
-        tiny,
-        alignment=replace(tiny.alignment, downsample=1),
-        tokenizer=replace(tiny.tokenizer, downsample=1),
-        mining=replace(tiny.mining, downsample=1),
-        emotion=replace(tiny.emotion, window=30, chunk=30, vae=False, discriminator=False, spatial=False),
-        alignment_training=short,
-        tokenizer_training=short,
-        mining_training=short,
-        emotion_training=short,
-    )
-    monkeypatch.setitem(presets.PRESETS, "tiny", changed)
-    run = cospeech.train(mini_dataset, tmp_path / "run", method="emotion", preset="tiny")
+def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path):
+    """Two steps of every stage in the step of the paper; then emotion alone decides, and no random draw."""
+    changes = {
+        "training": {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1},
+        "emotion": {"window": 30, "chunk": 30, "vae": False, "discriminator": False, "spatial": False},
+        **{stage: {"downsample": 1} for stage in ("alignment", "tokenizer", "mining")},
+    }
+    run = cospeech.train(mini_dataset, tmp_path / "run", method="emotion", preset="tiny", config=changes)
     model = load(cospeech.export(run, tmp_path / "mine", dataset=mini_dataset))
     assert (model.networks.downsample, model.networks.size) == (1, 0)
     assert not (run / "prior").exists()
@@ -270,10 +259,10 @@ def test_rare_moods_are_drawn_by_the_root_of_their_share(dataset):
     moods = ["joy"] * 8 + ["shame"] * 2 + [None] * 6
     items = [replace(first, emotion=mood) for mood in moods]
     lengths = np.array([10.0] * 8 + [5.0, 15.0] + [10.0] * 6)
-    chance = drawn(items, lengths)
+    chance = chances(items, lengths)
     wanted = np.sqrt([80 / 160, 20 / 160, 60 / 160])
     groups = [chance[:8].sum(), chance[8:10].sum(), chance[10:].sum()]
     np.testing.assert_allclose(groups, wanted / wanted.sum())
     np.testing.assert_allclose(chance[9], 3 * chance[8])  # within a mood by length
-    turned = drawn(items[::-1], lengths[::-1])
+    turned = chances(items[::-1], lengths[::-1])
     np.testing.assert_array_equal(turned[::-1], chance)

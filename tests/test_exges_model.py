@@ -34,14 +34,14 @@ def folder(tiny_run, mini_dataset, tmp_path_factory):
     """A tiny model of exges with its base."""
     import shutil
 
-    from cospeech.methods.exges.train import export, train
+    from cospeech.methods.training_runs import export, train
 
     run = tmp_path_factory.mktemp("exges") / "run"
     for stage in ("alignment", "tokenizer"):
         shutil.copytree(tiny_run / stage, run / stage)
     for stage in ("retrieval", "denoiser"):
-        train(mini_dataset, run, preset="tiny", stage=stage)
-    out = export(run, mini_dataset, tmp_path_factory.mktemp("models") / "mine")
+        train(mini_dataset, run, method="exges", preset="tiny", stage=stage)
+    out = export(run, tmp_path_factory.mktemp("models") / "mine", dataset=mini_dataset)
     cospeech.build_library(mini_dataset, out / "base", model=out / "retrieval", quiet=True)
     config = json.loads((out / "config.json").read_text())
     (out / "config.json").write_text(json.dumps({**config, "base": "base"}))

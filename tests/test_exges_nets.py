@@ -232,12 +232,12 @@ def test_it_begins_as_the_alignment():
     alignment = Alignment(ENCODERS)
     net = Retrieval(TINY).eval()
     alignment.eval()
-    net.begin_with(alignment)
+    net.initialise_from(alignment)
     batch = pairs()
     wanted = torch.nn.functional.normalize(alignment.speech(batch["features"])[1], dim=-1)
     torch.testing.assert_close(net.encoders.of_speech(batch["features"])[1], wanted)
     with pytest.raises(ValueError, match="other sizes"):
-        net.begin_with(Alignment(AlignConfig(width=32)))
+        net.initialise_from(Alignment(AlignConfig(width=32)))
 
 
 def test_frames_are_compared_in_order():

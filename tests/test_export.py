@@ -19,11 +19,13 @@ from corpus_data import voice
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load, read_config
-from cospeech.methods.contextual.export import TorchNetworks, _write_rest, export_contextual, load_run, round_for_export
+from cospeech.methods.contextual.export import TorchNetworks, _write_rest, export_contextual, round_for_export
 from cospeech.methods.contextual.model import OnnxNetworks
 from cospeech.methods.contextual.network import Generator, GeneratorConfig
 from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
+from cospeech.methods.contextual.train import load_generator_run
 from cospeech.methods.model_folder import Graph, ModelFolder
+from cospeech.methods.tokenizer.train import load_tokenizer_run
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import wrists_in_chest
 from cospeech.speech.speech import Speech
@@ -43,7 +45,7 @@ def exported(tiny_model) -> OnnxNetworks:
 
 @pytest.fixture(scope="module")
 def original(tiny_run) -> TorchNetworks:
-    tokenizer, generator = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[0]
+    tokenizer, generator = load_tokenizer_run(tiny_run / "tokenizer")[0], load_generator_run(tiny_run / "generator")[0]
     round_for_export(tokenizer, generator)
     return TorchNetworks(tokenizer, generator)
 
@@ -96,7 +98,7 @@ def test_what_the_first_layer_leaves_over(exported, original, length):
 
 def test_residual_of_every_layer(tiny_run, mini_dataset, tmp_path):
     """The paper's residual generator, layer by layer (weights as they were learned), and one without any."""
-    tokenizer, described = load_run(tiny_run / "tokenizer")[0], load_run(tiny_run / "generator")[1]
+    tokenizer, described = load_tokenizer_run(tiny_run / "tokenizer")[0], load_generator_run(tiny_run / "generator")[1]
     for kind, weights in (("codes", "float32"), ("none", "int8")):
         torch.manual_seed(1)
         network = Generator(replace(GeneratorConfig(**described["config"]), residual=kind, fusion="both"))
@@ -112,7 +114,7 @@ def test_residual_of_every_layer(tiny_run, mini_dataset, tmp_path):
         runs, out = (tiny_run / "tokenizer", run), tmp_path / f"{kind}-model"
         export_contextual(*runs, GestureDataset(mini_dataset), out, weights=weights)
         networks = OnnxNetworks(ModelFolder(out, read_config(out)))
-        same = load_run(run)[0]
+        same = load_generator_run(run)[0]
         round_for_export(tokenizer, same, weights)
         torches = TorchNetworks(tokenizer, same)
         np.testing.assert_array_equal(networks.books, torches.books)

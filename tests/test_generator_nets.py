@@ -152,21 +152,21 @@ def test_the_speech_encoder_begins_as_the_alignments():
     speech = Generator(CONFIG).eval().speech
     features = batch()["features"]
     assert not torch.allclose(speech(features), alignment.speech.frames(features))
-    speech.begin_with(alignment)
+    speech.initialise_from(alignment)
     torch.testing.assert_close(speech(features), alignment.speech.frames(features))
     wide = Generator(replace(CONFIG, width=32)).eval().speech  # another width of the blocks is no hindrance
-    wide.begin_with(alignment)
+    wide.initialise_from(alignment)
     torch.testing.assert_close(wide.content.frames(features), alignment.speech.frames(features))
     with pytest.raises(ValueError, match="other sizes"):
-        Generator(replace(CONFIG, speech_width=32)).speech.begin_with(alignment)
+        Generator(replace(CONFIG, speech_width=32)).speech.initialise_from(alignment)
 
 
 def test_codes_begin_as_what_they_stand_for():
     """Angles between code vectors are kept in the embedding, and codes are scored by the same vectors."""
     torch.manual_seed(0)
     network, vectors = Generator(CONFIG), torch.randn(20, 6)
-    network.masked.begin_with(vectors)
-    network.latent.begin_with(vectors)
+    network.masked.initialise_from(vectors)
+    network.latent.initialise_from(vectors)
     centred = torch.nn.functional.normalize(vectors - vectors.mean(0), dim=-1)
     for part in (network.masked, network.latent):
         own = torch.nn.functional.normalize(part.tokens.weight[:20], dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,14 +24,15 @@ from cospeech.motion.upper_body import CHANNELS, POINTS, upper_body
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.evaluators.train import (  # noqa: E402
+from cospeech.methods.evaluators.train import (  # noqa: E402  # noqa: E402
+    CLASSIFIER,
+    EXTRACTOR,
     UpperBodies,
     export_evaluator,
     fit_classifier,
     fit_extractor,
     load_evaluator_run,
 )
-from cospeech.methods.presets import PRESETS  # noqa: E402
 from cospeech.methods.training_runs import export, train  # noqa: E402
 from cospeech.training.loop import Place  # noqa: E402
 from cospeech.training.onnx_export import export_graph  # noqa: E402
@@ -119,13 +121,12 @@ def test_rows_of_features(runs, motion):
 
 
 def test_other_weights_have_another_id(runs, dataset, tmp_path):
-    config = PRESETS["tiny"]
-    fit_extractor(dataset, tmp_path / "run", config=config.extractor, training=config.generator_training)
+    tiny = EXTRACTOR.stages[0].presets["tiny"]
+    fit_extractor(dataset, tmp_path / "run", config=tiny.config, training=tiny.training)
     again = export_evaluator(tmp_path / "run", tmp_path / "again", name="extractor-model")
     one = load_extractors(runs / "extractor-model")["frame"].id
     assert load_extractors(again)["frame"].id == one  # the same seed, the same weights
-    other = type(config.generator_training)(**{**vars(config.generator_training), "seed": 1})
-    fit_extractor(dataset, tmp_path / "other", config=config.extractor, training=other)
+    fit_extractor(dataset, tmp_path / "other", config=tiny.config, training=replace(tiny.training, seed=1))
     export_evaluator(tmp_path / "other", tmp_path / "other-model", name="extractor-model")
     assert load_extractors(tmp_path / "other-model")["frame"].id != one
 
@@ -188,7 +189,7 @@ def test_what_cannot_be_trained_is_told(runs, mini_dataset, tmp_path):
         train(mini_dataset, tmp_path, method="extractor", preset="tiny", splits=("nowhere",))
     with pytest.raises(UserError, match="holds no trained weights yet"):
         export_evaluator(tmp_path, tmp_path / "out")
-    with pytest.raises(UserError, match="name it with --store"):
+    with pytest.raises(UserError, match="name it with --dataset"):
         export(tmp_path, tmp_path / "out")
 
 
@@ -207,8 +208,8 @@ def test_the_shipped_ones_load():
 
 
 def test_a_classifier_run_reports_known_and_unseen_people(dataset, tmp_path):
-    config = PRESETS["tiny"]
-    fit_classifier(dataset, tmp_path, config=config.classifier, training=config.classifier_training)
+    tiny = CLASSIFIER.stages[0].presets["tiny"]
+    fit_classifier(dataset, tmp_path, config=tiny.config, training=tiny.training)
     figures = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     named = {key for entry in figures for key in entry if key.startswith("val_")}
     assert {"val_unseen_accuracy", "val_unseen_balanced"} <= named

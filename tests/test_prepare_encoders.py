@@ -271,7 +271,7 @@ def test_the_alignment_learns_from_all_columns(wide, tmp_path):
         joined = torch.cat([batch[sound], batch[words]], -1)[0].numpy()
         assert any(
             np.array_equal(np.sort(joined, 0), np.sort(dataset.inputs(item, start, start + 144), 0))
-            for item in windows.items
+            for item in windows.samples
             for start in range(item.frames - 143)
         )
     config = AlignConfig(width=32, hidden=64, heads=2, embedding=16)

@@ -17,15 +17,18 @@ from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.prepare import prepare
 from cospeech.loading import load
-from cospeech.methods import presets
 from cospeech.methods.alignment.network import Alignment
+from cospeech.methods.alignment.stages import ALIGNMENT
 from cospeech.methods.contextual import export as exporting
-from cospeech.methods.contextual.export import TorchNetworks, load_run
+from cospeech.methods.contextual.export import TorchNetworks
 from cospeech.methods.contextual.model import ContextualModel
 from cospeech.methods.contextual.network import Generator
+from cospeech.methods.contextual.stages import GENERATOR
+from cospeech.methods.contextual.train import load_generator_run
 from cospeech.methods.modalities import tokenizer_quality
 from cospeech.methods.tokenizer.network import Tokenizer
-from cospeech.methods.tokenizer.train import MotionWindows, fit_tokenizer
+from cospeech.methods.tokenizer.stages import TOKENIZER
+from cospeech.methods.tokenizer.train import MotionWindows, fit_tokenizer, load_tokenizer_run
 from cospeech.methods.training_runs import export, train
 from cospeech.motion.expressions import KEY
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
@@ -34,39 +37,25 @@ from cospeech.motion.points import POINTS
 from cospeech.motion.representation import representation
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
+from cospeech.training.loop import TrainConfig
 from format_data import canonical_motion
 from space_data import write_beat2, write_keypoints
 
 torch.set_num_threads(1)
 pytestmark = pytest.mark.slow
 
-SHORT = presets.TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
-
-
-@pytest.fixture(scope="module")
-def quick():
-    """The preset ``tiny`` in two steps, with as few graphs as can be."""
-    tiny = presets.PRESETS["tiny"]
-    changed = replace(
-        tiny,
-        generator=replace(tiny.generator, residual="none"),
-        alignment_training=SHORT,
-        tokenizer_training=SHORT,
-        generator_training=SHORT,
-    )
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(presets.PRESETS, "tiny", changed)
-        yield
+SHORT = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
+QUICK = {"training": {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1}, "generator": {"residual": "none"}}
 
 
 def made(dataset: Path, folder: Path) -> Path:
-    """Run and model folder of all parts of a dataset."""
-    train(dataset, folder / "run", preset="tiny")
+    """Run and model folder of all modalities of a dataset: two steps of ``tiny``, with as few graphs as can be."""
+    train(dataset, folder / "run", preset="tiny", config=QUICK)
     return export(folder / "run", folder / "model", dataset=dataset)
 
 
 @pytest.fixture(scope="module")
-def films(quick, tmp_path_factory) -> Path:
+def films(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("points")
     prepare([("keypoints", write_keypoints(folder / "films"))], folder / "store", quiet=True)
     made(folder / "store", folder)
@@ -74,7 +63,7 @@ def films(quick, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def faces(quick, tmp_path_factory) -> Path:
+def faces(tmp_path_factory) -> Path:
     """The graphs are left out: writing them takes longest, and those of points have been through it."""
     folder = tmp_path_factory.mktemp("smplx")
     prepare([("beat2", write_beat2(folder / "beat2"))], folder / "store", representation="smplx", quiet=True)
@@ -90,7 +79,7 @@ def with_torch(folder: Path) -> ContextualModel:
     assert isinstance(model, ContextualModel)
 
     def networks(run: Path) -> TorchNetworks:
-        tokenizer, generator = (load_run(run / stage)[0] for stage in ("tokenizer", "generator"))
+        tokenizer, generator = load_tokenizer_run(run / "tokenizer")[0], load_generator_run(run / "generator")[0]
         exporting.round_for_export(tokenizer, generator)
         return TorchNetworks(tokenizer, generator)
 
@@ -157,7 +146,7 @@ def test_what_points_cannot_do(films, speech):
         with pytest.raises(UserError, match=f"holds points in a picture; {method} needs bodies"):
             train(films / "store", films / "judge", method=method, preset="tiny")
     with pytest.raises(UserError, match="no part 'feet' in the space 'points'; it has body, face"):
-        train(films / "store", films / "other", preset="tiny", part="feet")
+        train(films / "store", films / "other", preset="tiny", modality="feet")
 
 
 def test_points_at_the_command_line(films, speech, tmp_path, monkeypatch, capsys):
@@ -200,10 +189,10 @@ def test_tokens_of_a_face_are_its_own(faces, tmp_path):
     prepare(
         [("beat2", write_beat2(tmp_path / "beat2", shift=0.5))], tmp_path / "store", representation="smplx", quiet=True
     )
-    config, weights = presets.PRESETS["tiny"].tokenizer, {}
+    config, weights = TOKENIZER.presets["tiny"].config, {}
     for part in ("body", "face"):
         for name, dataset in (("own", faces / "store"), ("other", tmp_path / "store")):
-            fit_tokenizer(GestureDataset(dataset), tmp_path / part / name, config=config, training=SHORT, part=part)
+            fit_tokenizer(GestureDataset(dataset), tmp_path / part / name, config=config, training=SHORT, modality=part)
             weights[name] = load_file(tmp_path / part / name / "model.safetensors")
         assert weights["own"].keys() == weights["other"].keys()
         same = [np.array_equal(weights["own"][key], weights["other"][key]) for key in weights["own"]]
@@ -216,7 +205,7 @@ def test_quality_has_units(films, faces, part):
     """Nothing lost is no error; a whole shoulder width, or a whole deviation, is one."""
 
     class Off:
-        config = presets.PRESETS["tiny"].tokenizer
+        config = TOKENIZER.presets["tiny"].config
 
         def __init__(self, by: float) -> None:
             self.by = by
@@ -242,24 +231,24 @@ def test_quality_has_units(films, faces, part):
 @pytest.mark.parametrize("name", ["points", "smplx"])
 def test_the_papers_sizes(name, films, faces):
     """Appendix D: six layers of 1024 codes, latent 128, every frame a token, 384 / 1024, 8 and 6 blocks."""
-    paper = presets.preset("paper")
+    generator = GENERATOR.presets["paper"].config
     for part in representation(name).parts:
-        sizes = replace(paper.tokenizer, channels=part.channels)
+        sizes = replace(TOKENIZER.presets["paper"].config, channels=part.channels)
         tokenizer = Tokenizer(sizes)
         assert (
             part.channels == {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name][part.part]
         )
         assert [tuple(book.vectors.shape) for book in tokenizer.quantizer.books] == [(1024, 128)] * 6
-        window = torch.zeros(1, paper.generator.window, part.channels)
+        window = torch.zeros(1, generator.window, part.channels)
         assert window.shape[1] == 80
         assert tokenizer.encode_latent(window).shape == (1, 80, 128)
         basis = MotionWindows(
             GestureDataset((films if name == "points" else faces) / "store"), part, batch_size=4
         ).basis(1, 128)
         assert basis.shape == (part.channels, 128)  # also where a frame has fewer numbers than the latent
-        align = replace(paper.alignment, channels=part.channels, seen=part.seen)
+        align = replace(ALIGNMENT.presets["paper"].config, channels=part.channels, seen=part.seen)
         assert (align.width, align.hidden, align.depth, align.downsample) == (384, 1024, 2, 1)
         assert Alignment(align).gesture.frames(window).shape == (1, 80, 384)
-    generator = Generator(replace(paper.generator, codes=1024, layers=6, latent=128, downsample=1))
+    generator = Generator(replace(generator, codes=1024, layers=6, latent=128, downsample=1))
     assert (len(generator.masked.blocks), len(generator.residual.blocks)) == (8, 6)
-    assert (paper.generator.width, paper.generator.hidden, paper.generator.speech_depth) == (384, 1024, 2)
+    assert (generator.width, generator.hidden, generator.speech_depth) == (384, 1024, 2)

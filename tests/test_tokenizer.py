@@ -172,7 +172,9 @@ def test_quality_of_nothing_lost_is_perfect(windows):
 
         decode = encode
 
-    figures = tokenizer_quality(Perfect(), [windows.motions[0], windows.motions[1]], CODEC)
+    figures = tokenizer_quality(
+        Perfect(), [windows.dataset.motion(sample) for sample in windows.sampler.samples[:2]], CODEC
+    )
     assert figures == pytest.approx({"angle": 0, "wrist_cm": 0, "speed_ratio": 1, "jerk_ratio": 1}, abs=0.05)
 
 

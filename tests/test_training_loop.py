@@ -19,7 +19,6 @@ import torch
 from torch import Tensor, nn
 
 from cospeech.core.errors import UserError
-from cospeech.methods.presets import PRESETS, preset
 from cospeech.nn.quantizer import ResidualQuantizer
 from cospeech.training.checkpoints import BestFigure, saved_run
 from cospeech.training.curves import read_log, write_curves
@@ -380,12 +379,6 @@ def test_matrices_decay_biases_do_not(tmp_path):
     fit(model, idle, batches, tmp_path, replace(CONFIG, weight_decay=0.5, save_every=50))
     assert torch.equal(model.bias, before["bias"])
     assert (model.weight.abs() < before["weight"].abs()).all()
-
-
-def test_presets_are_known_by_name():
-    assert preset("tiny") is PRESETS["tiny"]
-    with pytest.raises(ValueError, match="unknown preset 'huge'; known: tiny, default, large, paper"):
-        preset("huge")
 
 
 PROCESS = """

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import Positional, UseAppendAction, arg
 
 from ..core.errors import UserError
 from ..core.progress import note
@@ -16,11 +17,15 @@ from .annotations import (
     Layer,
     MaybeCount,
     MaybeEncoder,
-    MaybeFolder,
+    MaybeFile,
     MaybeName,
     OutFolder,
     RunFolder,
 )
+
+Assignments = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME=VALUE", help_behavior_hint="")]]
+MaybeDataset = Annotated[Path | None, arg(metavar="DATASET", aliases=["--store"], help_behavior_hint="")]
+Modality = Annotated[str, arg(metavar="body|face|all", aliases=["--part"])]
 
 
 def prepare(
@@ -90,14 +95,16 @@ def train(
     preset: str = "default",
     stage: str = "all",
     steps: MaybeCount = None,
-    seed: Count = 0,
+    seed: MaybeCount = None,
     splits: tuple[str, ...] = ("train",),
-    part: str = "all",
+    modality: Modality = "all",
+    config: MaybeFile = None,
+    set: Assignments = (),
 ) -> None:
     """Train on a dataset, alone or under torchrun; a run is continued (needs the extra [train]).
 
     Args:
-        dataset: folder made by prepare.
+        dataset: folder written by prepare.
         out: run folder.
         method: contextual, exges or emotion (speech to motion), alignment (which speech goes with which
             gesture), or what measures motion: extractor, emotion-classifier.
@@ -105,20 +112,42 @@ def train(
         stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
             retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion, prior.
         steps: of each stage, instead of the preset's.
-        seed: of weights and batches.
+        seed: of weights and batches; 0 unless given.
         splits: what to train on.
-        part: of a dataset with faces: body, face or all.
+        modality: of a dataset with faces: body, face or all.
+        config: TOML file of settings that differ from the preset, with tables by stage, as in
+            [generator.training] steps = 2000.
+        set: a setting that differs from the preset, as in lr=1e-4, batch=64 or generator.width=128; may be
+            given several times, and goes before the file.
     """
     need_torch()
     from ..methods.training_runs import train as run
 
-    run(dataset, out, method=method, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
+    run(
+        dataset,
+        out,
+        method=method,
+        preset=preset,
+        stage=stage,
+        steps=steps,
+        seed=seed,
+        splits=splits,
+        modality=modality,
+        config=config,
+        set=set,
+    )
     if os.environ.get("RANK", "0") == "0":  # of several processes the first one speaks
-        note(f"trained {out}; next: cospeech export {out} --store {dataset} -o model")
+        note(f"trained {out}; next: cospeech export {out} --dataset {dataset} -o model")
 
 
 def export(
-    run: Positional[RunFolder], /, *, out: OutFolder, dataset: MaybeFolder = None, name: MaybeName = None
+    run: Positional[RunFolder],
+    /,
+    *,
+    out: OutFolder,
+    dataset: MaybeDataset = None,
+    name: MaybeName = None,
+    checkpoint: str = "last",
 ) -> None:
     """Make a model folder, which needs no torch, from a finished run (needs the extra [train]).
 
@@ -127,11 +156,12 @@ def export(
         out: model folder to write.
         dataset: the dataset it was trained on; what gestures takes its rest poses from it.
         name: the model's name; that of the folder unless given.
+        checkpoint: last, or best by the validation figure, of the networks that no later stage builds on.
     """
     need_torch()
     from ..methods.training_runs import export as write
 
-    write(run, out, dataset=dataset, name=name)
+    write(run, out, dataset=dataset, name=name, checkpoint=checkpoint)
     note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
 
 

@@ -6,15 +6,12 @@ they lie off in shoulder widths, expressions by their error beside how much they
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from ..core.rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
 from ..core.timing import FPS
-from ..data.dataset import GestureDataset
 from ..motion.codec import Codec
 from ..motion.expressions import ExpressionCodec
 from ..motion.phases import hand_speed, wrists_in_chest
@@ -29,26 +26,21 @@ _WEIGHTS = {"body": 1.0, "hands": 0.4, "root": 2.0, "mouth": 2.0}
 _LEAST = 1e-4  # deviation of a group that hardly moves
 
 
-def described_part(dataset: GestureDataset, part: str) -> dict[str, Any]:
-    """What a run's description says of the part; nothing where the space is the canonical body."""
-    return {} if dataset.representation.name == "body" else {"space": dataset.representation.describe(), "part": part}
-
-
-def scale(codec: PartCodec, stacked: np.ndarray) -> np.ndarray:
-    """[C] by which the tokenizer divides motion [T, C].
+def scale(codec: PartCodec, variance: np.ndarray) -> np.ndarray:
+    """[C] by which the tokenizer divides motion, from the variance [C] of its channels.
 
     One scale for all rotations, so that a degree counts alike in every joint of the body, and one for all
     points, so that a pixel does; expressions and jaw have no unit in common, so each has its own.
     """
     first = next(iter(codec.slices.values()))
-    whole = float(np.sqrt(stacked[:, first].var(0).mean()))
+    whole = float(np.sqrt(variance[first].mean()))
     result = np.empty(codec.channels, dtype=np.float32)
     for name, columns in codec.slices.items():
         if isinstance(codec, Codec):
             result[columns] = whole / _WEIGHTS[name]
             continue
         if isinstance(codec, ExpressionCodec):
-            whole = float(np.sqrt(stacked[:, columns].var(0).mean()))
+            whole = float(np.sqrt(variance[columns].mean()))
         weight = _WEIGHTS.get(name, 1.0) if codec.part == "face" else 1.0
         result[columns] = max(whole, _LEAST) / weight
     return result
@@ -92,6 +84,13 @@ def _moved(codec: PointCodec, x: Tensor, rng: np.random.Generator, degrees: floa
         [across * np.cos(angle) - up * np.sin(angle), across * np.sin(angle) + up * np.cos(angle)], -1
     )
     return torch.from_numpy((turned * size + shift).reshape(x.shape).astype(np.float32))
+
+
+def reconstruction_figure(codec: PartCodec) -> str:
+    """The figure of ``tokenizer_quality`` by which tokenizers are compared; the smaller the better."""
+    if isinstance(codec, Codec):
+        return "angle"
+    return "distance" if isinstance(codec, PointCodec) else "expression_error"
 
 
 @torch.no_grad()

@@ -28,8 +28,7 @@ class Method:
         title: one line for lists of methods.
         open: callable ModelFolder -> model (``base.GestureModel``, or what measures motion).
         options: dataclass of what ``generate`` takes, a subclass of ``options.GenerateOptions``.
-        stages: sequence of the training stages, in order (``training.stages``).
-        presets: mapping of preset names to the configs of the stages.
+        training: how it is trained and exported, a ``methods.training.Training``: stages with presets, and more.
         evaluator: it measures motion and generates none.
     """
 
@@ -37,8 +36,7 @@ class Method:
     title: str
     open: str | None = None
     options: str = "cospeech.methods.options:BodyOptions"
-    stages: str | None = None
-    presets: str | None = None
+    training: str | None = None
     evaluator: bool = False
 
 
@@ -69,5 +67,5 @@ def generating() -> tuple[str, ...]:
 
 
 def trainable() -> tuple[str, ...]:
-    """Names of the methods that declare training stages."""
-    return tuple(name for name in METHODS if METHODS.get(name).stages is not None)
+    """Names of the methods that can be trained."""
+    return tuple(name for name in METHODS if METHODS.get(name).training is not None)

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
-from .presets import preset as find_preset
+from ..data.dataset import GestureDataset
+from ..training.checkpoints import CHECKPOINTS
+from ..training.settings import read_overrides, settings
+from ..training.stages import StageRun, check_needs, chosen_stages
+from .registry import METHODS, resolve, trainable
+from .training import Export, Training, modality_folder
 
-EVALUATORS = ("extractor", "emotion-classifier")
-LAST = ("generator", "denoiser", "emotion")  # the last stage of each method that gestures
-METHODS = ("contextual", "exges", "emotion", *EVALUATORS, "alignment")
 
-
+@renamed_keywords({"part": "modality"})
 def train(
     dataset: str | Path,
     out: str | Path,
@@ -21,111 +27,122 @@ def train(
     preset: str = "default",
     stage: str = "all",
     steps: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     splits: tuple[str, ...] = ("train",),
-    part: str = "all",
+    modality: str = "all",
+    config: Mapping[str, Any] | str | Path | None = None,
+    set: Sequence[str] = (),
 ) -> Path:
     """Train a method on a dataset; a run found in ``out`` is continued.
 
     Args:
-        dataset: folder made by ``prepare``.
+        dataset: folder written by ``prepare``.
         out: run folder; stages have folders of their own in it.
-        method: contextual, exges or emotion (speech to motion), alignment (of speech and gesture), or what
-            measures motion: extractor, emotion-classifier.
+        method: a method with training stages: contextual, exges or emotion (speech to motion), alignment (of
+            speech and gesture), or what measures motion: extractor, emotion-classifier.
         preset: tiny, default, large or paper; sizes and schedules.
-        stage: all, or one of contextual: alignment, tokenizer, generator; of exges: alignment, tokenizer,
-            retrieval, denoiser; of emotion: alignment, tokenizer, mining, emotion, prior.
+        stage: one of the method's stages, or all.
         steps: of each stage, instead of the preset's.
-        seed: of weights and batches.
-        splits: what to train on; the test split stays out unless you name it.
-        part: of contextual and alignment, where the dataset has a face: body, face or all; an alignment is of
-            one part, the body unless named.
+        seed: of weights and batches; 0 unless given.
+        splits: what to train on; the test split is left out unless named.
+        modality: body, face, or all that the dataset has and the method trains; an alignment is of one
+            modality, the body unless named.
+        config: settings that differ from the preset, as a mapping or a TOML file: fields of a stage's config or
+            schedule, as in {"lr": 1e-4, "generator": {"width": 128}} (``training.settings``).
+        set: the same as assignments, as in ("lr=1e-4", "generator.width=128"); they go first.
     Raises:
-        UserError: unknown method, preset or stage, no dataset, or nothing in it to train on.
+        UserError: unknown method, preset, stage or setting, a stage before this one that has not been
+            trained, no dataset, nothing in it to train on, or a run with other settings in ``out``.
     """
-    if method not in METHODS:
-        raise UserError(f"unknown method {method!r}; known: {', '.join(METHODS)}")
-    if method == "contextual":
-        from .contextual.train import train as run
-
-        return run(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits, part=part)
-    from ..data.dataset import GestureDataset
-
-    if method != "alignment" and part != "all":
-        raise UserError(f"{method} sees bodies only; leave out the part {part!r}")
-    if method == "exges":
-        from .exges.train import train as run_exges
-
-        GestureDataset(dataset).need_bodies(method)
-        return run_exges(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
-    if method == "emotion":
-        from .emotion.train import train as run_emotion
-
-        GestureDataset(dataset).need_bodies(method)
-        return run_emotion(dataset, out, preset=preset, stage=stage, steps=steps, seed=seed, splits=splits)
-    from .evaluators.train import fit_classifier, fit_extractor, quick
-
-    if stage != "all":
+    training = _training(method)
+    if len(training.stages) == 1 and stage not in ("all", training.stages[0].name):
         raise UserError(f"{method} has one stage only; leave out the stage {stage!r}")
-    chosen, opened = find_preset(preset), GestureDataset(dataset)
-    if method != "alignment":
-        opened.need_bodies(method)
-    if method == "extractor":
-        training = quick(chosen.extractor_training, steps, seed)
-        fit_extractor(opened, out, config=chosen.extractor, training=training, splits=splits)
-    elif method == "alignment":
-        from .alignment.train import fit_alignment
-
-        training = quick(chosen.alignment_training, steps, seed)
-        fit_alignment(
-            opened,
-            out,
-            config=chosen.alignment,
-            training=training,
-            splits=splits,
-            part="body" if part == "all" else part,
-        )
-    else:
-        training = quick(chosen.classifier_training, steps, seed)
-        fit_classifier(opened, out, config=chosen.classifier, training=training, splits=splits)
-    return Path(out)
+    chosen = chosen_stages(training.stages, stage)
+    overrides = read_overrides(config, set)
+    found = settings(training.stages, preset, overrides, chosen=[one.name for one in chosen])
+    opened, out = GestureDataset(dataset), Path(out)
+    for name in _modalities(method, training, opened, modality):
+        runs = modality_folder(out, name) if len(training.stages) > 1 else out
+        for one in chosen:
+            own = found[one.name]
+            schedule = replace(
+                own.training,
+                steps=own.training.steps if steps is None else steps,
+                seed=own.training.seed if seed is None else seed,
+            )
+            check_needs(one, own.config, runs)
+            folder = runs / one.name if len(training.stages) > 1 else out
+            one.fit(StageRun(opened, folder, runs, own.config, schedule, splits, name))
+    return out
 
 
-def export(run: str | Path, out: str | Path, *, dataset: str | Path | None = None, name: str | None = None) -> Path:
+def export(
+    run: str | Path,
+    out: str | Path,
+    *,
+    dataset: str | Path | None = None,
+    name: str | None = None,
+    checkpoint: str = "last",
+) -> Path:
     """Write the model folder of a finished run; what the run trained is found in it.
 
     Args:
         run: run folder.
         out: model folder to write.
-        dataset: the dataset it was trained on; needed for what gestures, whose rest poses come from it.
+        dataset: the dataset it was trained on; needed for what generates gestures, whose rest poses come from it.
         name: the model's name; that of the folder unless given.
+        checkpoint: "last", or "best" by the validation figure, of the networks that no later stage builds on.
+    Raises:
+        UserError: no finished run, one of several methods, an unknown checkpoint, or a dataset that is missing
+            or is not that of the run.
     """
-    described = Path(run) / "config.json"
+    if checkpoint not in CHECKPOINTS:
+        raise UserError(f"unknown checkpoint {checkpoint!r}; known: {', '.join(CHECKPOINTS)}")
+    run, out = Path(run), Path(out)
+    opened = None if dataset is None else GestureDataset(dataset)
+    training = _training(_method_of(run))
+    return training.export(Export(run, out, name or out.name, opened, checkpoint))
+
+
+def _training(method: str) -> Training:
+    """How a method is trained. Raises UserError for an unknown one, or one that is not trained by itself."""
+    if method not in trainable():
+        raise UserError(f"unknown method {method!r}; known: {', '.join(trainable())}")
+    reference = METHODS.get(method).training
+    assert reference is not None
+    found: Training = resolve(reference)
+    return found
+
+
+def _modalities(method: str, training: Training, dataset: GestureDataset, modality: str) -> tuple[str, ...]:
+    """What is trained, one after the other. Raises UserError for what the dataset lacks or the method does not do."""
+    if not training.faces:
+        if modality not in ("all", "body"):
+            raise UserError(f"{method} sees bodies only; leave out the modality {modality!r}")
+        dataset.need_bodies(method)
+    if not training.encoders and dataset.header.get("encoders"):
+        raise UserError(
+            f"the dataset has columns of encoders, which {method} does not read; prepare a dataset without encoders"
+        )
+    if modality != "all":
+        return (dataset.representation.part(modality).part,)
+    return dataset.representation.names if len(training.stages) > 1 and training.faces else ("body",)
+
+
+def _method_of(run: Path) -> str:
+    """The method that a run folder is of.
+
+    A stage writes what it is into its config.json; a run of several stages is told by the one that marks it.
+    """
+    described = run / "config.json"
     trained = json.loads(described.read_text()).get("method") if described.is_file() else None
-    if trained == "alignment":
-        from .alignment.train import export_alignment
-
-        return export_alignment(run, out, name=name)
-    if trained in EVALUATORS:
-        from .evaluators.train import export_evaluator
-
-        return export_evaluator(run, out, name=name)
-    if dataset is None:
-        raise UserError("the rest poses come from the dataset; name it with --store")
-    found = [stage for stage in LAST if (Path(run) / stage).is_dir()]
+    if trained in trainable():
+        return str(trained)
+    several = {name: _training(name) for name in trainable() if len(_training(name).stages) > 1}
+    found = {name: training.mark for name, training in several.items() if (run / training.mark).is_dir()}
     if len(found) > 1:
         raise UserError(
-            f"{run} holds runs of several methods ({', '.join(found)}); move all but one of these to other "
-            "folders, with copies of alignment and tokenizer"
+            f"{run} holds runs of several methods ({', '.join(found.values())}); move all but one of these to "
+            "other folders, with copies of alignment and tokenizer"
         )
-    if found == ["denoiser"]:
-        from .exges.train import export as write_exges
-
-        return write_exges(run, dataset, out, name=name)
-    if found == ["emotion"]:
-        from .emotion.train import export as write_emotion
-
-        return write_emotion(run, dataset, out, name=name)
-    from .contextual.train import export as write
-
-    return write(run, dataset, out, name=name)
+    return next(iter(found), next(iter(several)))

@@ -2,4 +2,9 @@
 
 from ..registry import Method
 
-METHOD = Method(name="alignment", title="which speech goes with which gesture", evaluator=True)
+METHOD = Method(
+    name="alignment",
+    title="which speech goes with which gesture",
+    training="cospeech.methods.alignment.stages:TRAINING",
+    evaluator=True,
+)

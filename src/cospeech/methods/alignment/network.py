@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...core.errors import UserError
 from ...nn.transformer import Block, rotary_angles
 
 
@@ -178,6 +179,38 @@ class Alignment(nn.Module):
                 terms["order"] = (near.diagonal() > wrong).float().mean()
         terms["contrast"] = loss
         return terms
+
+
+class SpeechEncoder(nn.Module):
+    """Speech features [B, T, F], and words [B, T, W] if any, -> [B, T / downsample, D].
+
+    The content encoder of the alignment without its head, and a map to the width of a generator.
+    """
+
+    def __init__(self, sizes: AlignConfig, width: int) -> None:
+        """sizes: of the encoder, without embedding; width: of the network that reads it."""
+        super().__init__()
+        self.content = SpeechContent(sizes)
+        self.out: nn.Module = nn.Identity() if sizes.width == width else nn.Linear(sizes.width, width)
+
+    def initialise_from(self, alignment: Alignment | None) -> None:
+        """Take the weights of an alignment's speech encoder. Raises UserError if there is none of these sizes."""
+        if alignment is None:
+            raise UserError("the speech encoder starts from an alignment and none was named; train one first")
+        known = {
+            name: value for name, value in alignment.speech.state_dict().items() if not name.startswith("encoder.head.")
+        }
+        own = self.content.state_dict()
+        wrong = [n for n in own if n not in known or known[n].shape != own[n].shape]
+        if wrong:
+            raise UserError(
+                f"the alignment's speech encoder has other sizes ({wrong[0]}); train the alignment with the same preset"
+            )
+        self.content.load_state_dict(known)
+
+    def forward(self, features: Tensor, words: Tensor | None = None) -> Tensor:
+        y: Tensor = self.out(self.content.frames(features, words))
+        return y
 
 
 def cosines(a: Tensor, b: Tensor) -> Tensor:

@@ -17,13 +17,16 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.timing import FPS
 from ...data.dataset import GestureDataset, Sample
+from ...data.windows import PAIRS
 from ...motion.codec import Codec
-from ...speech.encoders.settings import WORDS
 from ...speech.layout import LAYOUT
+from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ...training.onnx_export import export_graph, round_weights
-from ..modalities import described_part
+from ..batches import input_sizes
+from ..training import description
 from .network import AlignConfig, Alignment, alignment_loss, cosines
 from .segments import frames_of, other_order, segments
 
@@ -32,6 +35,7 @@ WINDOW = 144  # frames, 4.8 s; the paper trains on 3.2 s and retrieves among 4 s
 RANKS = (1, 2, 3, 5, 10)  # [P]
 SPOKEN = 0.3  # share of a window that is speech, at least, if it can be had
 TRIES = 12
+MOST_SAMPLES = 200  # about so many give mean and deviation
 OFFSET = 0.02  # of every channel by augmentation, in its own unit
 
 
@@ -53,45 +57,44 @@ class AlignmentWindows:
         seed: int = 0,
         cut: float = 0.0,
         augment: bool = False,
-        part: str = "body",
+        modality: str = "body",
     ) -> None:
         """Prepare to draw.
 
         Args:
-            part: of the dataset's space, whose motion is seen: body or face.
+            modality: whose motion is seen, body or face.
             cut: share of the samples whose speech and gesture are both put in one other order first. They
                 still belong together, so that to hear a cut is not to know what is wrong. [D]
             augment: mirror motion, and turn every channel by a small constant a window.
 
         Raises:
-            UserError: the dataset has no two recordings that are long enough, or no such part.
+            UserError: the dataset has no two recordings that are long enough, or no such modality.
         """
         self.dataset, self.window, self.batch_size, self.seed = dataset, window, batch_size, seed
-        self.cut, self.augment, self.codec = cut, augment, dataset.representation.part(part)
+        self.cut, self.augment, self.codec = cut, augment, dataset.representation.part(modality)
         self.features, self.words = input_sizes(dataset)
-        self.items = [i for i in dataset.select(split=splits, kind=("pair", "synthetic_pair")) if i.frames >= window]
-        self.voices: dict[str, dict[str, list[Sample]]] = {}  # voice -> recording -> its items
-        for item in self.items:
-            self.voices.setdefault(voice_of(item), {}).setdefault(recording_of(item), []).append(item)
-        self.last: list[Sample] = []  # of the batch that was made last
+        self.samples = [s for s in dataset.select(split=splits, kind=PAIRS) if s.frames >= window]
+        self.voices: dict[str, dict[str, list[Sample]]] = {}  # voice -> recording -> its samples
+        for sample in self.samples:
+            self.voices.setdefault(voice_of(sample), {}).setdefault(recording_of(sample), []).append(sample)
+        self.last: list[Sample] = []  # of the latest batch
         self.recordings = sum(len(recordings) for recordings in self.voices.values())
         if self.recordings < 2:
             raise UserError(
-                f"the dataset has {self.recordings} recordings of speech with motion of {window / 30:.1f} "
-                f"s or "
+                f"the dataset has {self.recordings} recordings of speech with motion of {window / FPS:.1f} s or "
                 f"longer in {', '.join(splits)} and two are needed; prepare more, or name other splits"
             )
 
     def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
-        """mean [C], std [C] and pace [] of the motion, of some of the items."""
-        some = self.items[:: max(1, len(self.items) // 200)]
-        motions = [self.dataset.motion(item, part=self.codec.part) for item in some]
+        """mean [C], std [C] and pace [] of the motion, from some of the samples."""
+        some = self.samples[:: max(1, len(self.samples) // MOST_SAMPLES)]
+        motions = [self.dataset.motion(sample, part=self.codec.part) for sample in some]
         motions += [self.codec.mirror(motion) for motion in motions]
         stacked = np.concatenate(motions)
-        # One scale a part, so that no joint that hardly moves is blown up.
+        # One scale a group, so that no joint that hardly moves is blown up.
         std = np.empty(self.codec.channels, dtype=np.float32)
-        for part in self.codec.slices.values():
-            std[part] = np.sqrt(stacked[:, part].var(0).mean()) + 1e-6
+        for columns in self.codec.slices.values():
+            std[columns] = np.sqrt(stacked[:, columns].var(0).mean()) + 1e-6
         changes = np.concatenate([np.diff(motion / std, axis=0) for motion in motions])
         pace = float(np.sqrt((changes[:, : self.codec.seen] ** 2).mean())) + 1e-6
         return torch.from_numpy(stacked.mean(0)), torch.from_numpy(std), torch.tensor(pace)
@@ -101,11 +104,11 @@ class AlignmentWindows:
         [B, T, W] if the dataset has any."""
         rng = np.random.default_rng([self.seed, step + 1000, place.rank])
         rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
-        self.last = [item for item, _ in rows]
+        self.last = [sample for sample, _ in rows]
         features, motions, shuffled = [], [], []
-        for item, start in rows:
-            speech = self.dataset.inputs(item, start, start + self.window)
-            motion = self.dataset.motion(item, start, start + self.window, part=self.codec.part)
+        for sample, start in rows:
+            speech = self.dataset.inputs(sample, start, start + self.window)
+            motion = self.dataset.motion(sample, start, start + self.window, part=self.codec.part)
             if self.augment:
                 if rng.random() < 0.5:
                     motion = self.codec.mirror(motion)
@@ -126,7 +129,7 @@ class AlignmentWindows:
         return {**batch, "same": torch.tensor([[bool(a & b) for b in sources] for a in sources])}
 
     def _drawn(self, size: int, rng: np.random.Generator) -> tuple[list[tuple[Sample, int]], list[frozenset[str]]]:
-        """Items and first frames of a batch, and the clips that their motion is made of."""
+        """Samples and first frames of a batch, and the clips that their motion is made of."""
         rows: list[tuple[Sample, int]] = []
         sources: list[frozenset[str]] = []
         used: set[str] = set()
@@ -138,12 +141,12 @@ class AlignmentWindows:
                 for _ in range(TRIES):  # what shares no motion and is speech, if it can be had
                     recording = left[voice][int(rng.integers(len(left[voice])))]
                     choice = self.voices[voice][recording]
-                    item = choice[int(rng.integers(len(choice)))]
-                    start = int(rng.integers(item.frames - self.window + 1))
-                    spoken = self.dataset.features(item, start, start + self.window)[:, LAYOUT["speech"]].mean()
-                    badness = 2.0 * bool(sources_of(item) & used) + float(spoken < SPOKEN)
+                    sample = choice[int(rng.integers(len(choice)))]
+                    start = int(rng.integers(sample.frames - self.window + 1))
+                    spoken = self.dataset.features(sample, start, start + self.window)[:, LAYOUT["speech"]].mean()
+                    badness = 2.0 * bool(sources_of(sample) & used) + float(spoken < SPOKEN)
                     if best is None or badness < best[0]:
-                        best = (badness, item, start)
+                        best = (badness, sample, start)
                     if badness == 0:
                         break
                 assert best is not None
@@ -157,26 +160,19 @@ class AlignmentWindows:
         return rows, sources
 
 
-def input_sizes(dataset: GestureDataset) -> tuple[int, int]:
-    """Columns of sound (features, and a speech encoder's) and of words in what a dataset has of speech."""
-    columns = {name: part.stop - part.start for name, part in dataset.slices.items()}
-    words = columns.pop(WORDS, 0)
-    return sum(columns.values()), words
-
-
-def voice_of(item: Sample) -> str:
+def voice_of(sample: Sample) -> str:
     """Who speaks: of a synthetic pair the voice, of a recorded one the speaker."""
-    return str(item.info.get("voice", item.speaker))
+    return str(sample.info.get("voice", sample.speaker))
 
 
-def recording_of(item: Sample) -> str:
+def recording_of(sample: Sample) -> str:
     """The recording that is spoken; synthetic pairs have several partners for each ("recording#number")."""
-    return item.id.rsplit("#", 1)[0]
+    return sample.id.rsplit("#", 1)[0]
 
 
-def sources_of(item: Sample) -> frozenset[str]:
+def sources_of(sample: Sample) -> frozenset[str]:
     """Clips that the motion is made of, mirrored ("~") or not."""
-    return frozenset(str(name).rstrip("~") for name in item.info.get("sources", [item.id]))
+    return frozenset(str(name).rstrip("~") for name in sample.info.get("sources", [sample.id]))
 
 
 def fit_alignment(
@@ -188,18 +184,22 @@ def fit_alignment(
     splits: tuple[str, ...] = ("train",),
     held_out: str = "val",
     cut: float = 0.5,
-    part: str = "body",
+    modality: str = "body",
 ) -> Alignment:
-    """Train the encoders of speech and of a part, body or face; continues a run found in ``folder``.
+    """Train the encoders of speech and of motion of a modality; continues a run found in ``folder``.
 
     Args:
-        part: of the dataset's space.
+        modality: of the dataset, body or face.
         cut: see ``AlignmentWindows``; the paper has 0.
 
     Raises:
-        UserError: too little speech with motion, no such part, or a run of other sizes in the folder.
+        UserError: too little speech with motion, no such modality, or a run of other sizes in the folder.
     """
-    config, training, codec = (config or AlignConfig(), training or TrainConfig(), dataset.representation.part(part))
+    config, training, codec = (
+        config or AlignConfig(),
+        training or TrainConfig(),
+        dataset.representation.part(modality),
+    )
     sound, words = input_sizes(dataset)
     config = replace(config, features=sound, words=words, channels=codec.channels, seen=codec.seen)
     windows = AlignmentWindows(
@@ -209,25 +209,25 @@ def fit_alignment(
         seed=training.seed,
         cut=cut if config.chronological else 0.0,
         augment=True,
-        part=part,
+        modality=modality,
     )
     torch.manual_seed(training.seed)
     model = Alignment(config, *windows.statistics())
-    judged = None
+    validation = None
     try:
         if held_out not in splits:
-            judged = {
-                name: AlignmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, cut=share, part=part)
+            validation = {
+                name: AlignmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, cut=share, modality=modality)
                 for name, share in (("true", 0.0), ("cut", 1.0))
             }
     except UserError:  # nothing is held out: train without figures
-        judged = None
+        validation = None
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Alignment)
-        assert judged is not None
-        batches = [judged["true"](step, Place()) for step in range(8)]
-        return alignment_quality(network, batches, [judged["cut"](step, Place()) for step in range(8)])
+        assert validation is not None
+        batches = [validation["true"](step, Place()) for step in range(8)]
+        return alignment_quality(network, batches, [validation["cut"](step, Place()) for step in range(8)])
 
     fit(
         model,
@@ -235,16 +235,13 @@ def fit_alignment(
         windows,
         folder,
         training,
-        validate=validate if judged else None,
+        validate=validate if validation else None,
+        best=BestFigure("speech_r@1", larger=True),
         describe={
-            "method": METHOD,
-            "config": asdict(config),
-            "splits": list(splits),
+            **description(METHOD, dataset, config, splits, modality=modality),
             "cut": cut,
             "made_pairs": dataset.synthetic_pairs,
-            "store": dataset.fingerprint,
             "encoders": dataset.header.get("encoders", {}),
-            **described_part(dataset, part),
         },
     )
     return model
@@ -303,9 +300,10 @@ def _embedded(network: Alignment, batch: Batch, device: torch.device) -> tuple[T
     )
 
 
-def load_alignment_run(folder: str | Path) -> tuple[Alignment, dict[str, Any]]:
+def load_alignment_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Alignment, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
-    network, described = saved_run(folder, {METHOD: lambda sizes: Alignment(AlignConfig(**sizes))})
+    networks = {METHOD: lambda sizes: Alignment(AlignConfig(**sizes))}
+    network, described = saved_run(folder, networks, checkpoint=checkpoint)
     assert isinstance(network, Alignment)
     return network, described
 
@@ -333,6 +331,7 @@ def export_alignment(
     name: str | None = None,
     credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
 
@@ -341,7 +340,7 @@ def export_alignment(
     """
     from ... import __version__
 
-    network, described = load_alignment_run(run)
+    network, described = load_alignment_run(run, checkpoint=checkpoint)
     config, out = network.config, Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(network, "int8")

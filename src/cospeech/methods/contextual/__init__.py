@@ -6,4 +6,5 @@ METHOD = Method(
     name="contextual",
     title="motion tokens filled in by masked prediction (Contextual Gesture)",
     open="cospeech.methods.contextual.model:open_model",
+    training="cospeech.methods.contextual.stages:TRAINING",
 )

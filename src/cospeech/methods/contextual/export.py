@@ -17,12 +17,13 @@ from ...motion.codec import Codec
 from ...motion.representation import representation
 from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
-from ...training.loop import saved_run
 from ...training.onnx_export import export_graph, round_weights
 from ..modalities import restlessness
-from ..tokenizer.network import Tokenizer, TokenizerConfig
-from .network import Generator, GeneratorConfig
+from ..tokenizer.network import Tokenizer
+from ..tokenizer.train import load_tokenizer_run
+from .network import Generator
 from .sampling import Condition
+from .train import load_generator_run
 
 WEIGHTS = ("int8", "float16", "float32")
 
@@ -108,23 +109,6 @@ class _Decoder(nn.Module):
         return self.tokenizer.smoothed(self.tokenizer.decode_latent(latent))
 
 
-def load_run(folder: str | Path) -> tuple[Tokenizer | Generator, dict[str, Any]]:
-    """The network of a training run folder with its description.
-
-    Raises:
-        UserError: it is no run folder, or nothing has been saved yet.
-    """
-    network, described = saved_run(
-        folder,
-        {
-            "contextual tokenizer": lambda sizes: Tokenizer(TokenizerConfig(**sizes)),
-            "contextual generator": lambda sizes: Generator(GeneratorConfig(**sizes)),
-        },
-    )
-    assert isinstance(network, Tokenizer | Generator)
-    return network, described
-
-
 def export_contextual(
     tokenizer_run: str | Path,
     generator_run: str | Path,
@@ -138,6 +122,7 @@ def export_contextual(
     results: dict[str, Any] | None = None,
     weights: str = "int8",
     face: tuple[str | Path, str | Path] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write a model folder from two finished runs.
 
@@ -156,12 +141,12 @@ def export_contextual(
     if weights not in WEIGHTS:
         raise UserError(f"weights are kept as {', '.join(WEIGHTS)}; got {weights!r}")
     out = Path(out)
-    tokenizer, generator, described = _part(tokenizer_run, generator_run, dataset, "body", weights)
+    tokenizer, generator, described = _part(tokenizer_run, generator_run, dataset, "body", weights, checkpoint)
     sizes = _write_part(tokenizer, generator, dataset, described["styles"], out, weights)
     styles: list[str] = described["styles"]
     more: dict[str, Any] = {}
     if face is not None:
-        own, other, learned = _part(*face, dataset, "face", weights)
+        own, other, learned = _part(*face, dataset, "face", weights, checkpoint)
         if learned["styles"] != styles:
             raise UserError("body and face were trained on other speakers; train both on the same splits")
         more["face"] = {"config": _write_part(own, other, dataset, styles, out / "face", weights, part="face")}
@@ -196,19 +181,21 @@ def export_contextual(
 
 
 def _part(
-    tokenizer_run: str | Path, generator_run: str | Path, dataset: GestureDataset, part: str, weights: str
+    tokenizer_run: str | Path,
+    generator_run: str | Path,
+    dataset: GestureDataset,
+    modality: str,
+    weights: str,
+    checkpoint: str,
 ) -> tuple[Tokenizer, Generator, dict[str, Any]]:
-    """Networks of a part, rounded, and the generator's description."""
-    tokenizer, _ = load_run(tokenizer_run)
-    generator, described = load_run(generator_run)
-    assert isinstance(tokenizer, Tokenizer)
-    assert isinstance(generator, Generator)
-    channels = dataset.representation.part(part).channels
+    """Networks of a modality, rounded, and the generator's description."""
+    tokenizer, _ = load_tokenizer_run(tokenizer_run)
+    generator, described = load_generator_run(generator_run, checkpoint=checkpoint)
+    channels = dataset.representation.part(modality).channels
     if tokenizer.config.channels != channels:
         raise UserError(
             f"{tokenizer_run} is of {tokenizer.config.channels} channels and the dataset has {channels}; "
-            f"name "
-            "the dataset that it was trained on"
+            "name the dataset that it was trained on"
         )
     round_for_export(tokenizer, generator, weights)
     return tokenizer, generator, described

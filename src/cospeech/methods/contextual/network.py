@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...nn.condition import Conditioner
 from ...nn.transformer import ConditionedBlock
-from ..alignment.network import AlignConfig, Alignment, SpeechContent
+from ..alignment.network import AlignConfig, SpeechEncoder
 from ..tokenizer.network import Tokenizer
 
 RESIDUALS = ("latent", "codes", "none")
@@ -66,34 +66,6 @@ class GeneratorConfig:
     acceleration: float = 0.5
 
 
-class SpeechEncoder(nn.Module):
-    """Speech features [B, T, F], and words [B, T, W] if any, -> [B, T / downsample, D].
-
-    The content encoder of the alignment without its head, and a map to the generator's width.
-    """
-
-    def __init__(self, sizes: AlignConfig, width: int) -> None:
-        """sizes: of the encoder, without embedding; width: of what looks at it."""
-        super().__init__()
-        self.content = SpeechContent(sizes)
-        self.out: nn.Module = nn.Identity() if sizes.width == width else nn.Linear(sizes.width, width)
-
-    def begin_with(self, alignment: Alignment) -> None:
-        """Take the weights of an alignment's speech encoder. Raises ValueError if its sizes differ."""
-        known = {
-            name: value for name, value in alignment.speech.state_dict().items() if not name.startswith("encoder.head.")
-        }
-        own = self.content.state_dict()
-        wrong = [n for n in own if n not in known or known[n].shape != own[n].shape]
-        if wrong:
-            raise ValueError(f"the alignment's speech encoder has other sizes ({wrong[0]})")
-        self.content.load_state_dict(known)
-
-    def forward(self, features: Tensor, words: Tensor | None = None) -> Tensor:
-        y: Tensor = self.out(self.content.frames(features, words))
-        return y
-
-
 class MaskedGenerator(nn.Module):
     """Logits of the first-layer codes of a window, some of them given and some masked."""
 
@@ -106,7 +78,7 @@ class MaskedGenerator(nn.Module):
         self.head = nn.Linear(config.width, config.codes)
 
     @torch.no_grad()
-    def begin_with(self, vectors: Tensor) -> None:
+    def initialise_from(self, vectors: Tensor) -> None:
         """Embed codes, and score them, by the vectors [S, D] that they stand for; like codes are then alike
         from the first step on, which brings training forward a good deal. [D]"""
         spread = _spread(vectors, self.tokens.embedding_dim)
@@ -169,7 +141,7 @@ class LatentGenerator(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     @torch.no_grad()
-    def begin_with(self, vectors: Tensor) -> None:
+    def initialise_from(self, vectors: Tensor) -> None:
         """As the masked generator's."""
         self.tokens.weight[:-1] = _spread(vectors, self.tokens.embedding_dim)
 

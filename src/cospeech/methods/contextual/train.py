@@ -1,106 +1,182 @@
-"""From a dataset to a run folder with both stages trained, and from there to a model folder."""
+"""Training the masked and residual generators on a dataset and a finished tokenizer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ...core.errors import UserError
+import numpy as np
+import torch
+from torch import Tensor, nn
+
 from ...data.dataset import GestureDataset
-from ...training.loop import TrainConfig
-from ..alignment.train import fit_alignment, load_alignment_run
-from ..presets import preset as find_preset
+from ...data.windows import WindowSampler, place_window
+from ...training.checkpoints import BestFigure
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ..alignment.network import Alignment
+from ..batches import (
+    can_validate,
+    conditions,
+    input_sizes,
+    mean_speeds,
+    mean_terms,
+    pairs_of,
+    speakers_of,
+    split_words,
+    vary_voice,
+)
+from ..tokenizer.encoding import encode_codes
 from ..tokenizer.network import Tokenizer
-from ..tokenizer.train import fit_tokenizer
-from .export import export_contextual, load_run
-from .train_generator import fit_generator
+from ..training import description
+from .network import Generator, GeneratorConfig, generator_loss
 
-STAGES = ("alignment", "tokenizer", "generator")
+METHOD = "contextual generator"  # as config.json of a run has it
 
 
-def train(
-    dataset: str | Path,
-    out: str | Path,
+class TokenWindows:
+    """Random windows of tokens with their speech and conditions."""
+
+    def __init__(
+        self,
+        dataset: GestureDataset,
+        tokenizer: Tokenizer,
+        styles: tuple[str, ...],
+        *,
+        splits: tuple[str, ...] = ("train",),
+        window: int = 56,
+        batch_size: int = 48,
+        seed: int = 0,
+        vary: bool = False,
+        modality: str = "body",
+    ) -> None:
+        """Encode all motion once.
+
+        Args:
+            modality: of the dataset, that the tokenizer is of.
+            vary: change the voice of every window (``vary_voice``).
+        """
+        self.vary = vary
+        self.dataset, self.window, self.styles = dataset, window, styles
+        self.downsample = tokenizer.config.downsample
+        self.samples = pairs_of(dataset, splits)
+        self.speeds = mean_speeds(self.samples)
+        self.codes = [encode_codes(tokenizer, dataset.motion(sample, part=modality)) for sample in self.samples]
+        self.sizes = input_sizes(dataset)
+        self.sampler = WindowSampler(
+            dataset, self.samples, batch_size=batch_size, seed=seed, weights=map(len, self.codes)
+        )
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        rng, window = self.sampler.rng(step, rank=place.rank), self.window
+        chosen = self.sampler.choose(rng, world=place.world)
+        size = len(chosen)
+        codes = np.zeros((size, window, self.codes[0].shape[1]), dtype=np.int64)
+        features = np.zeros((size, window * self.downsample, sum(self.sizes)), dtype=np.float32)
+        valid = np.zeros((size, window), dtype=bool)
+        for row, (index, sample) in enumerate(chosen):
+            start, count = place_window(rng, len(self.codes[index]), window)
+            codes[row, :count] = self.codes[index][start : start + count]
+            speech = self.dataset.inputs(sample, start * self.downsample, (start + count) * self.downsample)
+            features[row, : len(speech)] = vary_voice(speech, rng) if self.vary else speech
+            valid[row, :count] = True
+        arrays = {"codes": codes, "features": features, "valid": valid}
+        arrays |= conditions([sample for _, sample in chosen], self.styles, self.speeds)
+        return split_words({name: torch.from_numpy(value) for name, value in arrays.items()}, self.sizes)
+
+
+def _initialised(config: GeneratorConfig, tokenizer: Tokenizer, alignment: Alignment | None) -> Generator:
+    """A generator with the code vectors of the tokenizer and the speech encoder of the alignment."""
+    model = Generator(config)
+    vectors = tokenizer.quantizer.books[0].vectors
+    assert isinstance(vectors, Tensor)
+    for part in (model.masked, model.latent):
+        if part is not None:
+            part.initialise_from(vectors)
+    if config.aligned:
+        model.speech.initialise_from(alignment)
+    return model
+
+
+def fit_generator(
+    dataset: GestureDataset,
+    tokenizer: Tokenizer,
+    folder: str | Path,
     *,
-    preset: str = "default",
-    stage: str = "all",
-    steps: int | None = None,
-    seed: int = 0,
+    config: GeneratorConfig | None = None,
+    training: TrainConfig | None = None,
+    styles: tuple[str, ...] | None = None,
     splits: tuple[str, ...] = ("train",),
-    part: str = "all",
-) -> Path:
-    """Train the alignment, the tokenizer that learns from it, and the generators that begin with it.
-
-    A run found in ``out`` is continued. Body and face have networks of their own, which learn nothing of
-    each other (sections 3.1 and 3.2 of the paper).
+    alignment: Alignment | None = None,
+    vary: bool = True,
+    modality: str = "body",
+) -> Generator:
+    """Train both generators; continues a run found in ``folder``.
 
     Args:
-        dataset: folder made by ``prepare``.
-        out: run folder; ``out/alignment``, ``out/tokenizer`` and ``out/generator`` hold the stages of the
-            body, ``out/face`` has the same for a face.
-        stage: alignment, tokenizer, generator or all.
-        steps: of each stage, instead of the preset's.
-        splits: what to train on; the test split stays out unless you name it.
-        part: body, face, or all that the dataset has.
+        modality: of the dataset, body or face; the tokenizer and the alignment must be of it.
+        styles: speakers whose style is learned; all of the chosen splits unless given.
+        alignment: initialises the speech encoder; with ``config.aligned`` there must be one.
+        vary: change the voices of the training windows (``vary_voice``).
 
     Raises:
-        UserError: unknown stage, preset or part, a stage before this one that has not been trained, or too
-            little data for it.
+        UserError: no speech with motion, or an alignment that is missing or has other sizes.
     """
-    if stage not in (*STAGES, "all"):
-        raise UserError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}, all")
-    chosen, opened, out = find_preset(preset), GestureDataset(dataset), Path(out)
+    training = training or TrainConfig()
+    tokenizer.eval().requires_grad_(False)
+    styles = speakers_of(dataset, splits) if styles is None else styles
+    sound, words = input_sizes(dataset)
+    config = replace(
+        config or GeneratorConfig(),
+        codes=tokenizer.config.codes,
+        layers=tokenizer.config.layers,
+        downsample=tokenizer.config.downsample,
+        latent=tokenizer.config.latent,
+        features=sound,
+        words=words,
+        styles=len(styles),
+    )
+    build = partial(TokenWindows, dataset, tokenizer, styles, window=config.window, modality=modality)
+    windows = build(splits=splits, batch_size=training.batch_size, seed=training.seed, vary=vary)
+    torch.manual_seed(training.seed)
+    model = _initialised(config, tokenizer, alignment)
+    held_out = build(splits=("val",), batch_size=32, seed=1) if can_validate(dataset, splits) else None
 
-    def schedule(config: TrainConfig) -> TrainConfig:
-        return replace(config, seed=seed, steps=config.steps if steps is None else steps)
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        return generator_loss(network, batch, tokenizer=tokenizer.to(batch["codes"].device))
 
-    for name in opened.representation.names if part == "all" else (opened.representation.part(part).part,):
-        folder = folder_of(out, name)
-        if stage in ("alignment", "all"):
-            fit_alignment(
-                opened,
-                folder / "alignment",
-                config=chosen.alignment,
-                training=schedule(chosen.alignment_training),
-                splits=splits,
-                part=name,
-            )
-        if stage in ("tokenizer", "all"):
-            taught = load_alignment_run(folder / "alignment")[0].gesture if chosen.tokenizer.distill else None
-            fit_tokenizer(
-                opened,
-                folder / "tokenizer",
-                config=chosen.tokenizer,
-                teacher=taught,
-                training=schedule(chosen.tokenizer_training),
-                splits=splits,
-                part=name,
-            )
-        if stage in ("generator", "all"):
-            tokenizer, _ = load_run(folder / "tokenizer")
-            assert isinstance(tokenizer, Tokenizer)
-            begun = load_alignment_run(folder / "alignment")[0] if chosen.generator.aligned else None
-            fit_generator(
-                opened,
-                tokenizer,
-                folder / "generator",
-                config=chosen.generator,
-                alignment=begun,
-                training=schedule(chosen.generator_training),
-                splits=splits,
-                part=name,
-            )
-    return out
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert held_out is not None
+        torch.manual_seed(0)
+
+        def terms(batch: Batch) -> dict[str, Tensor]:
+            value, named = loss(network, batch)
+            return {"loss": value, **named}
+
+        return mean_terms(terms, held_out, tokenizer.mean.device)
+
+    fit(
+        model,
+        loss,
+        windows,
+        folder,
+        training,
+        validate=validate if held_out else None,
+        best=BestFigure("loss"),
+        describe={
+            **description(METHOD, dataset, config, splits, modality=modality),
+            "styles": list(styles),
+            "vary": vary,
+            "encoders": dataset.header.get("encoders", {}),
+        },
+    )
+    return model
 
 
-def folder_of(out: Path, part: str) -> Path:
-    """Where a run, or a model, keeps a part: the body in the folder itself, a face in ``face``."""
-    return out if part == "body" else out / part
-
-
-def export(run: str | Path, dataset: str | Path, out: str | Path, *, name: str | None = None) -> Path:
-    """Write the model folder of a finished run, with a face if one was trained."""
-    run, out, opened = Path(run), Path(out), GestureDataset(dataset)
-    face = folder_of(run, "face")
-    faces = (face / "tokenizer", face / "generator") if face.is_dir() else None
-    return export_contextual(run / "tokenizer", run / "generator", opened, out, name=name or out.name, face=faces)
+def load_generator_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Generator, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    networks = {METHOD: lambda sizes: Generator(GeneratorConfig(**sizes))}
+    network, described = saved_run(folder, networks, checkpoint=checkpoint)
+    assert isinstance(network, Generator)
+    return network, described

@@ -6,4 +6,5 @@ METHOD = Method(
     name="emotion",
     title="gestures in emotions that change over time, and many takes (EmotionGesture)",
     open="cospeech.methods.emotion.model:EmotionModel",
+    training="cospeech.methods.emotion.stages:TRAINING",
 )

@@ -10,20 +10,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...data.dataset import GestureDataset
+from ...data.windows import PAIRS
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...speech.acoustics import DIM
 from ...training.onnx_export import export_graph, round_weights
-from ..contextual.export import load_run, rest_poses
+from ..contextual.export import rest_poses
 from ..exges.export import LatentDecoder, LatentEncoder
 from ..tokenizer.network import Tokenizer
+from ..tokenizer.train import load_tokenizer_run
 from .mining import Mining
 from .network import Generator
 from .prior import Prior
-from .train_generator import load_generator_run
+from .train_generator import load_generator_run, mined_features
 from .train_mining import load_mining_run
 from .train_prior import load_prior_run
 
@@ -95,6 +98,7 @@ def export_emotion(
     calibration: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
     beside: tuple[str, ScaledLatents] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write a model folder from finished runs; the dataset gives every style's rest pose.
 
@@ -110,17 +114,16 @@ def export_emotion(
 
     from ... import __version__
 
-    tokenizer, _ = load_run(tokenizer_run)
+    tokenizer, _ = load_tokenizer_run(tokenizer_run)
     mining, _ = load_mining_run(mining_run)
-    generator, described = load_generator_run(generator_run)
-    assert isinstance(tokenizer, Tokenizer)
+    generator, described = load_generator_run(generator_run, checkpoint="last" if prior_run else checkpoint)
     config, out = generator.config, Path(out)
     if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
         raise UserError(f"{generator_run} was trained on another tokenizer than {tokenizer_run}; give that one")
     if mining.config.embedding != config.embedding:
         raise UserError(f"{generator_run} was trained on another mining than {mining_run}; give that one")
     out.mkdir(parents=True, exist_ok=True)
-    prior = None if prior_run is None else load_prior_run(prior_run)[0]
+    prior = None if prior_run is None else load_prior_run(prior_run, checkpoint=checkpoint)[0]
     if config.vae and prior is None:
         raise UserError(f"{generator_run} has a VAE; train its prior, or name the run of one")
     for part in (mining, generator, prior, tokenizer.encoder, tokenizer.decoder):
@@ -234,15 +237,12 @@ def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> 
 @torch.no_grad()
 def mean_moods(mining: Mining, dataset: GestureDataset, *, most: int = 40) -> Tensor:
     """[10, E] mean emotion feature of the voices of each emotion in a dataset; zeros for those not in it."""
-    from ...core.emotions import EMOTIONS
-    from .train_generator import hear
-    from .train_mining import PAIRS
 
     table = torch.zeros(len(EMOTIONS), mining.config.embedding)
     for row, emotion in enumerate(EMOTIONS):
-        own = [item for item in dataset.select(split="train", kind=PAIRS) if item.emotion == emotion][:most]
+        own = [s for s in dataset.select(split="train", kind=PAIRS) if s.emotion == emotion][:most]
         if own:
             table[row] = torch.stack(
-                [torch.from_numpy(hear(mining, dataset, item)[0]).float().mean(0) for item in own]
+                [torch.from_numpy(mined_features(mining, dataset, sample)[0]).float().mean(0) for sample in own]
             ).mean(0)
     return table

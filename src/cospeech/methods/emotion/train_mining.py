@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,24 @@ import torch
 from torch import nn
 
 from ...core.emotions import EMOTIONS
-from ...core.errors import UserError
 from ...core.timing import FPS
-from ...data.dataset import GestureDataset, Sample
+from ...data.dataset import SYNTHETIC_PAIR, GestureDataset, Sample
 from ...data.prosody import other_voice, synthetic_voice, with_rate
+from ...data.windows import WindowSampler
+from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ..contextual.train_generator import vary_voice
+from ..batches import can_validate, mean_terms, pairs_of, vary_voice
+from ..training import description
 from .mining import GRAMS, Mining, MiningConfig, TrainedMining, mining_loss, word_steps
 
 METHOD = "emotion mining"
-PAIRS = ("pair", "synthetic_pair")
+FASTEST = 1.45  # rate of a synthetic voice, at most
 
 
 class VoiceWindows:
-    """Random windows of speech: a recorded pair with its own emotion, a calm voice in a made one.
+    """Random windows of speech: a recorded pair with its own emotion, a synthetic pair with a random one.
 
-    Of synthetic pairs the voice is calm whatever the motion: it gets a mood by chance (``data.prosody``).
+    The voice of a synthetic pair is calm whatever the motion, so its prosody is changed (``data.prosody``).
     """
 
     def __init__(
@@ -52,23 +55,19 @@ class VoiceWindows:
             UserError: the dataset has no speech there, or keeps not how it sounds.
         """
         self.dataset, self.config, self.frames = dataset, config, frames
-        self.batch_size, self.seed, self.shift, self.words, self.vary = batch_size, seed, shift, words, vary
+        self.shift, self.words, self.vary = shift, words, vary
         found: dict[str, Sample] = {}
-        for item in dataset.select(split=splits, kind=PAIRS):
-            found.setdefault(item.id.split("#")[0] if item.kind == "synthetic_pair" else item.id, item)
-        self.items = list(found.values())
-        if not self.items:
-            raise UserError(
-                f"the dataset has no speech with motion in {', '.join(splits)}; prepare more, or name other splits"
-            )
-        dataset.acoustics(self.items[0], 0, 0)
-        lengths = np.array([item.frames for item in self.items], dtype=np.float64)
-        self._chance = lengths / lengths.sum()
+        for sample in pairs_of(dataset, splits):
+            found.setdefault(sample.id.split("#")[0] if sample.kind == SYNTHETIC_PAIR else sample.id, sample)
+        self.samples = list(found.values())
+        dataset.acoustics(self.samples[0], 0, 0)
+        self.sampler = WindowSampler(dataset, self.samples, batch_size=batch_size, seed=seed)
 
     def __call__(self, step: int, place: Place) -> Batch:
         c = self.config
-        rng = np.random.default_rng([self.seed, step, place.rank])
-        size, frames = self.batch_size // place.world, self.frames
+        rng = self.sampler.rng(step, rank=place.rank)
+        chosen = self.sampler.choose(rng, world=place.world)
+        size, frames = len(chosen), self.frames
         steps = frames // c.downsample
         features = np.zeros((size, frames, int(self.dataset.header["feature_dim"])), dtype=np.float32)
         sound = np.zeros((size, frames, self._columns), dtype=np.float32)
@@ -78,28 +77,28 @@ class VoiceWindows:
             torch.zeros(size, steps, 2),
             torch.zeros(size, steps, dtype=torch.bool),
         ]
-        for row, choice in enumerate(rng.choice(len(self.items), size=size, p=self._chance)):
-            item = self.items[choice]
-            mood, rate = self._mood(item, rng)
+        for row, (_, sample) in enumerate(chosen):
+            label, rate = self._emotion(sample, rng)
             need = int(frames * rate) + 2
-            start = int(rng.integers(max(1, item.frames - need + 1)))
-            end = min(item.frames, start + need)
-            heard = self.dataset.features(item, start, end)
-            sounds = self.dataset.acoustics(item, start, end)
+            start = int(rng.integers(max(1, sample.frames - need + 1)))
+            end = min(sample.frames, start + need)
+            speech = self.dataset.features(sample, start, end)
+            voice = self.dataset.acoustics(sample, start, end)
             if self.vary:
-                sounds = other_voice(sounds, rng)
-            if item.kind == "synthetic_pair" and mood is not None:
-                sounds, rate = synthetic_voice(sounds, mood, rng)
+                voice = other_voice(voice, rng)
+            if sample.kind == SYNTHETIC_PAIR and label is not None:
+                voice, rate = synthetic_voice(voice, label, rng)
             if self.vary:
-                heard = vary_voice(heard, rng)
-            heard, sounds = with_rate(heard, rate)[:frames], with_rate(sounds, rate)[:frames]
-            features[row, : len(heard)], sound[row, : len(sounds)] = heard, sounds
-            if len(heard) < frames:
-                features[row, len(heard) :], sound[row, len(sounds) :] = heard[-1], sounds[-1]
-            emotion[row] = -1 if mood is None else EMOTIONS.index(mood)
+                speech = vary_voice(speech, rng)
+            speech, voice = with_rate(speech, rate)[:frames], with_rate(voice, rate)[:frames]
+            features[row, : len(speech)], sound[row, : len(voice)] = speech, voice
+            if len(speech) < frames:
+                features[row, len(speech) :], sound[row, len(voice) :] = speech[-1], voice[-1]
+            emotion[row] = -1 if label is None else EMOTIONS.index(label)
             if self.words:
                 said = [
-                    (w[0], (w[1] - start / FPS) / rate, (w[2] - start / FPS) / rate) for w in item.info.get("words", ())
+                    (w[0], (w[1] - start / FPS) / rate, (w[2] - start / FPS) / rate)
+                    for w in sample.info.get("words", ())
                 ]
                 own = word_steps(said, steps, FPS / c.downsample, c, shift=self.shift)
                 for whole, part in zip(words, own, strict=True):
@@ -117,10 +116,11 @@ class VoiceWindows:
     def _columns(self) -> int:
         return int(self.dataset.header["acoustics"])
 
-    def _mood(self, item: Sample, rng: np.random.Generator) -> tuple[str | None, float]:
-        if item.kind == "synthetic_pair":
-            return EMOTIONS[int(rng.integers(len(EMOTIONS)))], 1.45  # room for the fastest
-        return (item.emotion if item.emotion in EMOTIONS else None), 1.0
+    def _emotion(self, sample: Sample, rng: np.random.Generator) -> tuple[str | None, float]:
+        """Label of a window's voice, None if unknown, and the most by which its rate may change."""
+        if sample.kind == SYNTHETIC_PAIR:
+            return EMOTIONS[int(rng.integers(len(EMOTIONS)))], FASTEST
+        return (sample.emotion if sample.emotion in EMOTIONS else None), 1.0
 
 
 def fit_mining(
@@ -145,64 +145,42 @@ def fit_mining(
     config = config or MiningConfig()
     if not words:
         config = replace(config, beat=0.0)
-    made = VoiceWindows(
-        dataset,
-        config,
-        splits=splits,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        shift=shift,
-        words=words,
-        vary=True,
-    )
+    build = partial(VoiceWindows, dataset, config, shift=shift)
+    windows = build(splits=splits, batch_size=training.batch_size, seed=training.seed, words=words, vary=True)
     torch.manual_seed(training.seed)
     model = TrainedMining(config)
-    held_out = None
-    if "val" not in splits and dataset.select(split="val", kind=PAIRS):
-        held_out = VoiceWindows(dataset, config, splits=("val",), batch_size=64, seed=1, shift=shift)
+    held_out = build(splits=("val",), batch_size=64, seed=1) if can_validate(dataset, splits) else None
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert held_out is not None
-        return judged(network, held_out)
+        return mining_quality(network, held_out)
 
     fit(
         model,
         mining_loss,
-        made,
+        windows,
         folder,
         training,
         validate=validate if held_out else None,
-        describe={
-            "method": METHOD,
-            "config": asdict(config),
-            "splits": list(splits),
-            "shift": shift,
-            "words": words,
-            "store": dataset.fingerprint,
-        },
+        best=BestFigure("emotion"),
+        describe={**description(METHOD, dataset, config, splits), "shift": shift, "words": words},
     )
     return model.mining
 
 
 @torch.no_grad()
-def judged(network: nn.Module, windows: VoiceWindows, batches: int = 8) -> dict[str, float]:
+def mining_quality(network: nn.Module, windows: VoiceWindows, batches: int = 8) -> dict[str, float]:
     """Mean terms of some batches."""
-    sums: dict[str, float] = {}
-    device = next(network.parameters()).device
-    for step in range(batches):
-        batch = {name: v.to(device) for name, v in windows(step, Place()).items()}
-        for name, value in network(batch).items():
-            sums[name] = sums.get(name, 0.0) + float(value) / batches
-    return sums
+    return mean_terms(network, windows, next(network.parameters()).device, batches=batches)
 
 
 def load_mining_run(folder: str | Path) -> tuple[Mining, dict[str, Any]]:
     """The network of a run folder, without its text encoder. Raises UserError if it is none."""
 
-    def made(sizes: dict[str, Any]) -> nn.Module:
+    def built(sizes: dict[str, Any]) -> nn.Module:
         lists = {key: tuple(sizes[key]) for key in ("filters", "blocks")}
         return TrainedMining(MiningConfig(**{**sizes, **lists}))
 
-    network, described = saved_run(folder, {METHOD: made})
+    network, described = saved_run(folder, {METHOD: built})
     assert isinstance(network, TrainedMining)
     return network.mining, described

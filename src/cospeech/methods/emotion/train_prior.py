@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,22 @@ from torch import nn
 
 from ...data.dataset import GestureDataset
 from ...sampling.diffusion import alpha_sigma
+from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ..batches import can_validate, mean_terms
 from ..tokenizer.network import Tokenizer
+from ..training import description
 from .mining import Mining
 from .network import EmotionConfig, Generator
 from .prior import Prior, PriorConfig, TrainedPrior, prior_loss
-from .train_generator import PAIRS, PromptedWindows
+from .train_generator import PromptedWindows
 
 METHOD = "emotion prior"
+_STATISTICS_STEP = 10**9  # batches of which mean and deviation are taken; no run gets there
 
 
-class DrawWindows:
-    """Windows of latents of the VAE, as its posterior draws them, with noise."""
+class LatentSamples:
+    """Windows of latents that the posterior of the VAE draws, with the noise of diffusion."""
 
     def __init__(self, windows: PromptedWindows, generator: Generator, *, seed: int = 0, bf16: bool = False) -> None:
         """bf16: whether the posterior is computed in bfloat16."""
@@ -34,10 +39,10 @@ class DrawWindows:
         c, net = self.generator.config, self.generator
         batch = self.windows(step, place)
         x = net.scaled(batch["latent"])
-        heard = batch["mood"][:, c.given :]
+        mood = batch["mood"][:, c.given :]
         emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            mean, log = net.vae.posterior(x[:, c.given :], heard, emotion)
+            mean, log = net.vae.posterior(x[:, c.given :], mood, emotion)
         mean, log, size = mean.float(), log.float(), len(x)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self.seed, step, place.rank)) % 2**31)
@@ -73,66 +78,50 @@ def fit_prior(
     training, config = training or TrainConfig(), config or PriorConfig()
     for network in (tokenizer, mining, generator):
         network.eval().requires_grad_(False)
-    validated = windows is None and "val" not in splits and bool(dataset.select(split="val", kind=PAIRS))
-    windows = windows or PromptedWindows(
-        dataset,
-        tokenizer,
-        mining,
-        styles,
-        generator.config,
-        splits=splits,
-        batch_size=training.batch_size,
-        seed=training.seed,
-        poses=False,
-    )
+    build = partial(PromptedWindows, dataset, tokenizer, mining, styles, generator.config, poses=False)
+    held_out = None
+    if windows is None:
+        windows = build(splits=splits, batch_size=training.batch_size, seed=training.seed)
+        if can_validate(dataset, splits):
+            held_out = LatentSamples(build(splits=("val",), batch_size=64, seed=1), generator, seed=1)
     windows.config = generator.config
-    made = DrawWindows(windows, generator, seed=training.seed, bf16=training.bf16)
-    z = torch.cat([made(10**9 + k, Place())["z"] for k in range(8)]).flatten(0, 1)
+    drawn = LatentSamples(windows, generator, seed=training.seed, bf16=training.bf16)
+    z = torch.cat([drawn(_STATISTICS_STEP + k, Place())["z"] for k in range(8)]).flatten(0, 1)
     torch.manual_seed(training.seed)
     model = TrainedPrior(Prior(config, generator.config, (z.mean(0), z.std(0).clamp_min(1e-3))))
-    held_out = None
-    if validated:
-        other = PromptedWindows(
-            dataset, tokenizer, mining, styles, generator.config, splits=("val",), batch_size=64, seed=1, poses=False
-        )
-        held_out = DrawWindows(other, generator, seed=1)
 
     def loss(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         return prior_loss(network, {**batch, "z": model.prior.scaled(batch["z"])})
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert held_out is not None
-        sums: dict[str, float] = {}
-        for step in range(4):
-            batch = {name: v.to(model.prior.mean.device) for name, v in held_out(step, Place()).items()}
-            value, terms = loss(network, batch)
-            for name, v in {"loss": value, **terms}.items():
-                sums[name] = sums.get(name, 0.0) + float(v) / 4
-        return sums
 
+        def terms(batch: Batch) -> dict[str, torch.Tensor]:
+            value, named = loss(network, batch)
+            return {"loss": value, **named}
+
+        return mean_terms(terms, held_out, model.prior.mean.device)
+
+    sizes = {"prior": asdict(config), "sizes": asdict(generator.config)}
     fit(
         model,
         loss,
-        made,
+        drawn,
         folder,
         training,
         validate=validate if held_out else None,
-        describe={
-            "method": METHOD,
-            "config": {"prior": asdict(config), "sizes": asdict(generator.config)},
-            "splits": list(splits),
-            "store": dataset.fingerprint,
-        },
+        best=BestFigure("loss"),
+        describe={**description(METHOD, dataset, config, splits), "config": sizes},
     )
     return model.prior
 
 
-def load_prior_run(folder: str | Path) -> tuple[Prior, dict[str, Any]]:
+def load_prior_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Prior, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
 
-    def made(sizes: dict[str, Any]) -> nn.Module:
+    def built(sizes: dict[str, Any]) -> nn.Module:
         return TrainedPrior(Prior(PriorConfig(**sizes["prior"]), EmotionConfig(**sizes["sizes"])))
 
-    network, described = saved_run(folder, {METHOD: made})
+    network, described = saved_run(folder, {METHOD: built}, checkpoint=checkpoint)
     assert isinstance(network, TrainedPrior)
     return network.prior, described

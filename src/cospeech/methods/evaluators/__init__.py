@@ -2,5 +2,15 @@
 
 from ..registry import Method
 
-EXTRACTOR = Method(name="extractor", title="features of motion for distances such as FGD", evaluator=True)
-CLASSIFIER = Method(name="emotion-classifier", title="the emotion that motion shows", evaluator=True)
+EXTRACTOR = Method(
+    name="extractor",
+    title="features of motion for distances such as FGD",
+    training="cospeech.methods.evaluators.train:EXTRACTOR",
+    evaluator=True,
+)
+CLASSIFIER = Method(
+    name="emotion-classifier",
+    title="the emotion that motion shows",
+    training="cospeech.methods.evaluators.train:CLASSIFIER",
+    evaluator=True,
+)

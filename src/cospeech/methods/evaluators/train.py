@@ -7,7 +7,7 @@ split only, so that real motion of other actors is as new to them as generated m
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,13 @@ from ...core.files import atomic_path
 from ...data.dataset import GestureDataset, Sample, held_out
 from ...motion.codec import Codec
 from ...motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
+from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ...training.onnx_export import export_graph, round_weights
+from ...training.presets import TINY
+from ...training.stages import Settings
 from ..tokenizer.train import resample
+from ..training import Export, GestureStage, GestureStageRun, Training
 from .network import EmotionNet, EmotionNetConfig, ExtractorConfig, MotionAutoencoders, angle
 
 
@@ -140,6 +144,7 @@ def fit_extractor(
         folder,
         training,
         validate=quality,
+        best=BestFigure("window_angle"),
         describe={
             "method": "extractor",
             "config": asdict(config),
@@ -225,6 +230,7 @@ def fit_classifier(
         folder,
         training,
         validate=quality if any(judged.values()) else None,
+        best=BestFigure(f"{'unseen' if judged['unseen'] else 'known'}_balanced", larger=True),
         describe={
             "method": "emotion-classifier",
             "config": asdict(config),
@@ -277,13 +283,14 @@ def export_evaluator(
     name: str | None = None,
     credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write the model folder of a finished extractor or classifier run, weights as float16.
 
     Raises:
         UserError: the folder is no such run, or nothing has been saved yet.
     """
-    network, described = load_evaluator_run(run)
+    network, described = load_evaluator_run(run, checkpoint=checkpoint)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(network, "float16")
@@ -322,7 +329,9 @@ def export_evaluator(
     return out
 
 
-def load_evaluator_run(folder: str | Path) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
+def load_evaluator_run(
+    folder: str | Path, *, checkpoint: str = "last"
+) -> tuple[MotionAutoencoders | EmotionNet, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
     network, described = saved_run(
         folder,
@@ -330,11 +339,46 @@ def load_evaluator_run(folder: str | Path) -> tuple[MotionAutoencoders | Emotion
             "extractor": lambda sizes: MotionAutoencoders(ExtractorConfig(**sizes)),
             "emotion-classifier": lambda sizes: EmotionNet(EmotionNetConfig(**sizes)),
         },
+        checkpoint=checkpoint,
     )
     assert isinstance(network, MotionAutoencoders | EmotionNet)
     return network, described
 
 
-def quick(training: TrainConfig, steps: int | None, seed: int) -> TrainConfig:
-    """A schedule with other steps and seed."""
-    return replace(training, seed=seed, steps=training.steps if steps is None else steps)
+def _fit_extractor(run: GestureStageRun) -> MotionAutoencoders:
+    return fit_extractor(run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits)
+
+
+def _fit_classifier(run: GestureStageRun) -> EmotionNet:
+    return fit_classifier(run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits)
+
+
+def _export(export: Export) -> Path:
+    return export_evaluator(export.run, export.out, name=export.name, checkpoint=export.checkpoint)
+
+
+# What measures motion is small, and the same in every preset that is meant to be used.
+_EXTRACTOR = Settings(
+    ExtractorConfig(), TrainConfig(steps=1600, batch_size=64, learning_rate=1e-3, warmup=100, validate_every=400)
+)
+_CLASSIFIER = Settings(
+    EmotionNetConfig(),
+    TrainConfig(steps=1000, batch_size=64, learning_rate=1e-3, warmup=50, validate_every=250, weight_decay=0.1),
+)
+_EXTRACTOR_STAGE = GestureStage(
+    "extractor",
+    _fit_extractor,
+    {
+        "tiny": Settings(ExtractorConfig(width=16, latent=8, window_latent=4), TINY),
+        **dict.fromkeys(("default", "large", "paper"), _EXTRACTOR),
+    },
+    derived=("channels", "rotations"),
+)
+_CLASSIFIER_STAGE = GestureStage(
+    "emotion-classifier",
+    _fit_classifier,
+    {"tiny": Settings(EmotionNetConfig(width=16), TINY), **dict.fromkeys(("default", "large", "paper"), _CLASSIFIER)},
+    derived=("channels", "emotions"),
+)
+EXTRACTOR = Training((_EXTRACTOR_STAGE,), _export, mark="extractor")
+CLASSIFIER = Training((_CLASSIFIER_STAGE,), _export, mark="emotion-classifier")

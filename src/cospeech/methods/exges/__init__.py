@@ -6,6 +6,7 @@ METHOD = Method(
     name="exges",
     title="gestures from a library, joined by diffusion (ExGes)",
     open="cospeech.methods.exges.model:ExGesModel",
+    training="cospeech.methods.exges.stages:TRAINING",
 )
 
 RETRIEVAL = Method(name="retrieval", title="which speech goes with which gesture, frame by frame", evaluator=True)

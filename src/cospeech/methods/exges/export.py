@@ -17,11 +17,12 @@ from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...training.onnx_export import export_graph, round_weights
-from ..contextual.export import load_run, rest_poses
+from ..contextual.export import rest_poses
 from ..contextual.sampling import Condition
 from ..tokenizer.network import Tokenizer
+from ..tokenizer.train import load_tokenizer_run
 from .network import Denoiser
-from .train_denoiser import load_denoiser_run
+from .train import load_denoiser_run
 
 
 class TorchNetworks:
@@ -101,6 +102,7 @@ def export_exges(
     default_speaker: str | None = None,
     sampling: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write a model folder from two finished runs; the dataset gives every style's rest pose.
 
@@ -113,9 +115,8 @@ def export_exges(
 
     from ... import __version__
 
-    tokenizer, _ = load_run(tokenizer_run)
-    denoiser, described = load_denoiser_run(denoiser_run)
-    assert isinstance(tokenizer, Tokenizer)
+    tokenizer, _ = load_tokenizer_run(tokenizer_run)
+    denoiser, described = load_denoiser_run(denoiser_run, checkpoint=checkpoint)
     config, out = denoiser.config, Path(out)
     if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
         raise UserError(f"{denoiser_run} was trained on another tokenizer than {tokenizer_run}; give that one")

@@ -19,8 +19,7 @@ from torch import Tensor, nn
 from ...nn.condition import Conditioner, waves
 from ...nn.latents import ScaledLatents
 from ...nn.transformer import ConditionedBlock
-from ..alignment.network import AlignConfig
-from ..contextual.network import SpeechEncoder
+from ..alignment.network import AlignConfig, SpeechEncoder
 from .masks import MaskConfig
 
 

@@ -92,7 +92,7 @@ class Retrieval(nn.Module):
         self.register_buffer("queued_origins", torch.full((config.queue, origins), -1))
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
-    def begin_with(self, alignment: Alignment) -> None:
+    def initialise_from(self, alignment: Alignment) -> None:
         """Take the weights of an alignment. Raises ValueError if its sizes differ."""
         try:
             for encoders in (self.encoders, self.slow):

@@ -1,95 +1,211 @@
-"""From a dataset to a run folder with everything that ExGes needs, and from there to a model folder."""
+"""Training the denoiser on a dataset and a finished motion tokenizer."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
-from ...core.errors import UserError
+import numpy as np
+import torch
+from torch import Tensor, nn
+
 from ...data.dataset import GestureDataset
-from ...training.loop import TrainConfig
-from ..alignment.train import load_alignment_run
-from ..contextual.export import load_run
-from ..contextual.train import STAGES as GROUND
-from ..contextual.train import train as train_contextual
-from ..presets import preset as find_preset
+from ...data.windows import WindowSampler, place_window
+from ...motion.codec import Codec
+from ...sampling.diffusion import alpha_sigma
+from ...training.checkpoints import BestFigure
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ..alignment.network import Alignment
+from ..batches import (
+    can_validate,
+    conditions,
+    input_sizes,
+    latent_statistics,
+    mean_speeds,
+    mean_terms,
+    pairs_of,
+    speakers_of,
+    split_words,
+    vary_voice,
+)
+from ..tokenizer.encoding import encode_latents
 from ..tokenizer.network import Tokenizer
-from .export import export_exges
-from .train_denoiser import fit_denoiser
-from .train_retrieval import export_retrieval, fit_retrieval
+from ..training import description
+from .masks import MaskConfig, constraint_masks
+from .network import Denoiser, DenoiserConfig, TrainedDenoiser, denoiser_loss
+from .pose_mask import owner
 
-STAGES = (*GROUND[:2], "retrieval", "denoiser")
-EMBEDDER = "retrieval"  # folder of the embedding in a run and in a model
+METHOD = "exges denoiser"
 
 
-def train(
-    dataset: str | Path,
-    out: str | Path,
+class LatentWindows:
+    """Random windows of latents, poses and speech, with noise, masks and conditions."""
+
+    def __init__(
+        self,
+        dataset: GestureDataset,
+        tokenizer: Tokenizer,
+        styles: tuple[str, ...],
+        config: DenoiserConfig,
+        *,
+        splits: tuple[str, ...] = ("train",),
+        batch_size: int = 48,
+        seed: int = 0,
+        vary: bool = False,
+    ) -> None:
+        """Encode all motion once.
+
+        Raises:
+            UserError: the dataset has no speech with motion there.
+        """
+        self.dataset, self.styles, self.config = dataset, styles, config
+        self.vary = vary
+        self.samples = pairs_of(dataset, splits)
+        self.speeds = mean_speeds(self.samples)
+        self.latents = [encode_latents(tokenizer, dataset.motion(sample)) for sample in self.samples]
+        self.sizes = input_sizes(dataset)
+        self.sampler = WindowSampler(
+            dataset, self.samples, batch_size=batch_size, seed=seed, weights=map(len, self.latents)
+        )
+
+    def __call__(self, step: int, place: Place) -> Batch:
+        c = self.config
+        rng = self.sampler.rng(step, rank=place.rank)
+        chosen = self.sampler.choose(rng, world=place.world)
+        size, frames = len(chosen), c.window * c.downsample
+        latent = np.zeros((size, c.window, c.latent), dtype=np.float32)
+        pose = np.zeros((size, frames, c.channels), dtype=np.float32)
+        features = np.zeros((size, frames, sum(self.sizes)), dtype=np.float32)
+        valid = np.zeros((size, c.window), dtype=bool)
+        for row, (index, sample) in enumerate(chosen):
+            start, count = place_window(rng, len(self.latents[index]), c.window)
+            latent[row, :count] = self.latents[index][start : start + count]
+            span = (start * c.downsample, (start + count) * c.downsample)
+            pose[row, : count * c.downsample] = self.dataset.motion(sample, *span)
+            speech = self.dataset.inputs(sample, *span)
+            features[row, : len(speech)] = vary_voice(speech, rng) if self.vary else speech
+            valid[row, :count] = True
+        arrays = {"latent": latent, "pose": pose, "features": features, "valid": valid}
+        arrays |= conditions([sample for _, sample in chosen], self.styles, self.speeds)
+        batch = split_words({name: torch.from_numpy(value) for name, value in arrays.items()}, self.sizes)
+        return {**batch, **self._noised(batch, rng)}
+
+    def _noised(self, batch: Batch, rng: np.random.Generator) -> Batch:
+        """Times, noise and the masked constraint of a batch, drawn from this step's own seed."""
+        c = self.config
+        size, frames = batch["pose"].shape[:2]
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(int(rng.integers(2**31)))
+            time = (torch.arange(size) + torch.rand(size)) / size  # evenly spread over the batch
+            alpha, sigma = (torch.from_numpy(v).float() for v in alpha_sigma(time.numpy()))
+            noise = torch.randn(size, c.window, c.latent)
+            mask = constraint_masks(size, frames, c.joints, c.masks)
+            blur = c.masks.noise * torch.randn_like(batch["pose"])
+            mask, clean = _with_ends(mask, batch["valid"], c)
+        return {"alpha": alpha, "sigma": sigma, "noise": noise, "mask": mask, "blur": blur * (1 - clean)[..., None]}
+
+
+def _with_ends(mask: Tensor, valid: Tensor, c: DenoiserConfig) -> tuple[Tensor, Tensor]:
+    """Masks [B, T, J] in which, by chance, beginnings and ends are known, and where [B, T] these are."""
+    size, steps = valid.shape
+    place = torch.arange(steps)[None]
+    length = valid.sum(1, keepdim=True)
+    count = torch.randint(1, max(2, steps // 4), (size, 1))
+    ends = (torch.rand(size, 1) < c.prefix) & (place < count)
+    count = torch.randint(1, max(2, steps // 8), (size, 1))
+    ends = ends | ((torch.rand(size, 1) < c.suffix) & (place >= length - count))
+    whole = (ends & valid).repeat_interleave(c.downsample, 1).float()
+    there = valid.repeat_interleave(c.downsample, 1).float()
+    return torch.maximum(mask, whole[..., None]) * there[..., None], whole
+
+
+def fit_denoiser(
+    dataset: GestureDataset,
+    tokenizer: Tokenizer,
+    folder: str | Path,
     *,
-    preset: str = "default",
-    stage: str = "all",
-    steps: int | None = None,
-    seed: int = 0,
+    config: DenoiserConfig | None = None,
+    training: TrainConfig | None = None,
     splits: tuple[str, ...] = ("train",),
-) -> Path:
-    """Train the alignment and the tokenizer of the contextual method, then the embedding and the denoiser.
-
-    A run found in ``out`` is continued; one of the contextual method lends its first two stages.
+    alignment: Alignment | None = None,
+    vary: bool = True,
+) -> Denoiser:
+    """Train a denoiser; continues a run found in ``folder``.
 
     Args:
-        dataset: folder made by ``prepare``.
-        out: run folder; the stages have folders of their own in it.
-        stage: alignment, tokenizer, retrieval, denoiser or all.
-        steps: of each stage, instead of the preset's.
-        splits: what to train on; the test split stays out unless you name it.
+        alignment: initialises the speech encoder; with ``config.aligned`` there must be one.
+        vary: change the voices of the training windows (``vary_voice``).
+
     Raises:
-        UserError: unknown stage or preset, a stage before this one that has not been trained, or too
-            little data for it.
+        UserError: no speech with motion, or an alignment that is missing or has other sizes.
     """
-    if stage not in (*STAGES, "all"):
-        raise UserError(f"unknown stage {stage!r}; known: {', '.join(STAGES)}, all")
-    chosen, opened, out = find_preset(preset), GestureDataset(dataset), Path(out)
-    if opened.header.get("encoders"):
-        raise UserError(
-            f"{dataset} has columns of encoders, which exges does not read, since a gesture library has "
-            f"the 48 "
-            "features alone; prepare a dataset without encoders"
-        )
+    training, codec = training or TrainConfig(), Codec()
+    tokenizer.eval().requires_grad_(False)
+    styles = speakers_of(dataset, splits)
+    sound, words = input_sizes(dataset)
+    config = replace(
+        config or DenoiserConfig(),
+        features=sound,
+        words=words,
+        channels=codec.channels,
+        joints=len(codec.joints) + 1,
+        latent=tokenizer.config.latent,
+        downsample=tokenizer.config.downsample,
+        styles=len(styles),
+    )
+    build = partial(LatentWindows, dataset, tokenizer, styles, config)
+    windows = build(splits=splits, batch_size=training.batch_size, seed=training.seed, vary=vary)
+    torch.manual_seed(training.seed)
+    model = Denoiser(
+        config,
+        latents=latent_statistics(windows.latents),
+        poses=(tokenizer.mean, tokenizer.std),
+        owner=torch.from_numpy(owner()),
+    )
+    if config.aligned:
+        model.speech.initialise_from(alignment)
+    held_out = build(splits=("val",), batch_size=48, seed=1) if can_validate(dataset, splits) else None
 
-    def schedule(config: TrainConfig) -> TrainConfig:
-        return replace(config, seed=seed, steps=config.steps if steps is None else steps)
+    def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        batch = {**batch, "x": model.scaled(batch["latent"]), "pose": batch["pose"] + batch["blur"] * model.pose_std}
+        return denoiser_loss(network, batch)
 
-    for name in GROUND[:2]:
-        if stage in (name, "all"):
-            train_contextual(dataset, out, preset=preset, stage=name, steps=steps, seed=seed, splits=splits)
-    if stage in ("retrieval", "all"):
-        fit_retrieval(
-            opened,
-            out / EMBEDDER,
-            alignment=load_alignment_run(out / "alignment")[0],
-            config=chosen.retrieval,
-            training=schedule(chosen.retrieval_training),
-            splits=splits,
-        )
-    if stage in ("denoiser", "all"):
-        tokenizer, _ = load_run(out / "tokenizer")
-        assert isinstance(tokenizer, Tokenizer)
-        begun = load_alignment_run(out / "alignment")[0] if chosen.denoiser.aligned else None
-        fit_denoiser(
-            opened,
-            tokenizer,
-            out / "denoiser",
-            config=chosen.denoiser,
-            alignment=begun,
-            training=schedule(chosen.denoiser_training),
-            splits=splits,
-        )
-    return out
+    def validate(network: nn.Module) -> dict[str, float]:
+        assert held_out is not None
+
+        def terms(batch: Batch) -> dict[str, Tensor]:
+            value, named = loss(network, batch)
+            return {"loss": value, **named}
+
+        return mean_terms(terms, held_out, model.mean.device)
+
+    fit(
+        TrainedDenoiser(model),
+        loss,
+        windows,
+        folder,
+        training,
+        validate=validate if held_out else None,
+        best=BestFigure("loss"),
+        describe={
+            **description(METHOD, dataset, config, splits),
+            "styles": list(styles),
+            "vary": vary,
+            "encoders": dataset.header.get("encoders", {}),
+        },
+    )
+    return model
 
 
-def export(run: str | Path, dataset: str | Path, out: str | Path, *, name: str | None = None) -> Path:
-    """Write the model folder of a finished run; the embedding goes into its folder ``retrieval``."""
-    run, out = Path(run), Path(out)
-    export_exges(run / "tokenizer", run / "denoiser", GestureDataset(dataset), out, name=name or out.name)
-    export_retrieval(run / EMBEDDER, out / EMBEDDER, name=f"{name or out.name}-retrieval")
-    return out
+def load_denoiser_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Denoiser, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+
+    def built(sizes: dict[str, Any]) -> nn.Module:
+        masks = MaskConfig(**sizes.pop("masks", {}))
+        return TrainedDenoiser(Denoiser(DenoiserConfig(**sizes, masks=masks)))
+
+    network, described = saved_run(folder, {METHOD: built}, checkpoint=checkpoint)
+    assert isinstance(network, TrainedDenoiser)
+    return network.denoiser, described

@@ -13,12 +13,15 @@ from torch import Tensor, nn
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import GestureDataset
+from ...data.dataset import GestureDataset, Sample
 from ...motion.codec import Codec
+from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ...training.onnx_export import round_weights
 from ..alignment.network import AlignConfig, Alignment
-from ..alignment.train import RANKS, AlignmentWindows, export_sides, input_sizes, recording_of, sources_of
+from ..alignment.train import RANKS, AlignmentWindows, export_sides, recording_of, sources_of
+from ..batches import input_sizes
+from ..training import description
 from .retrieval_network import Encoders, Retrieval, RetrievalConfig, fine_similarity, retrieval_loss
 
 METHOD = "retrieval"
@@ -44,18 +47,18 @@ class SegmentWindows:
             dataset, splits=splits, window=LONGEST, batch_size=batch_size, seed=seed, augment=augment
         )
         self.step, self.length, self.seed = step, length, seed
-        names = {n for item in self.inner.items for n in _origins(item)}
+        names = {n for sample in self.inner.samples for n in _origins(sample)}
         self._numbers = {name: k for k, name in enumerate(sorted(names))}
-        self.origins = max(len(_origins(item)) for item in self.inner.items)
+        self.origins = max(len(_origins(sample)) for sample in self.inner.samples)
 
     def __call__(self, step: int, place: Place) -> Batch:
         rng = np.random.default_rng([self.seed, step, 77])  # one length on all processes
         frames = self.length or int(rng.integers(SHORTEST // self.step, LONGEST // self.step + 1)) * self.step
         batch = self.inner(step, place)
-        items = self.inner.last
-        origins = torch.full((len(items), self.origins), -1)
-        for row, item in enumerate(items):
-            for column, name in enumerate(sorted(_origins(item))):
+        samples = self.inner.last
+        origins = torch.full((len(samples), self.origins), -1)
+        for row, sample in enumerate(samples):
+            for column, name in enumerate(sorted(_origins(sample))):
                 origins[row, column] = self._numbers[name]
         kept: Batch = {"origins": origins}
         for name in ("features", "words", "motion"):
@@ -64,9 +67,9 @@ class SegmentWindows:
         return kept
 
 
-def _origins(item: Any) -> frozenset[str]:
+def _origins(sample: Sample) -> frozenset[str]:
     """Clips and recordings that a pair is made of: nothing that shares one may answer for it."""
-    return sources_of(item) | {f"speech {recording_of(item)}"}
+    return sources_of(sample) | {f"speech {recording_of(sample)}"}
 
 
 def fit_retrieval(
@@ -99,16 +102,16 @@ def fit_retrieval(
     )
     torch.manual_seed(training.seed)
     model = Retrieval(config, origins=windows.origins)
-    model.begin_with(alignment)
+    model.initialise_from(alignment)
     try:
-        judged = SegmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, length=64)
+        validation = SegmentWindows(dataset, splits=(held_out,), batch_size=32, seed=1, length=64)
     except UserError:
-        judged = None
+        validation = None
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Retrieval)
-        assert judged is not None
-        return retrieval_quality(network.encoders, [judged(step, Place()) for step in range(12)])
+        assert validation is not None
+        return retrieval_quality(network.encoders, [validation(step, Place()) for step in range(12)])
 
     fit(
         model,
@@ -116,14 +119,12 @@ def fit_retrieval(
         windows,
         folder,
         training,
-        validate=validate if judged else None,
+        validate=validate if validation else None,
+        best=BestFigure("both_speech_r@1", larger=True),
         describe={
-            "method": METHOD,
-            "config": asdict(config),
+            **description(METHOD, dataset, config, splits),
             "origins": windows.origins,
-            "splits": list(splits),
             "made_pairs": dataset.synthetic_pairs,
-            "store": dataset.fingerprint,
             "encoders": dataset.header.get("encoders", {}),
         },
     )
@@ -150,7 +151,7 @@ def retrieval_quality(encoders: Encoders, batches: list[Batch]) -> dict[str, flo
     return sums
 
 
-def load_retrieval_run(folder: str | Path) -> tuple[Retrieval, dict[str, Any]]:
+def load_retrieval_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Retrieval, dict[str, Any]]:
     """The network of a run folder with its description. Raises UserError if it is none."""
     path = Path(folder) / "config.json"
     try:
@@ -158,11 +159,11 @@ def load_retrieval_run(folder: str | Path) -> tuple[Retrieval, dict[str, Any]]:
     except (OSError, ValueError, KeyError, TypeError):
         origins = 1  # what is wrong with the folder is told below
 
-    def made(sizes: dict[str, Any]) -> nn.Module:
+    def built(sizes: dict[str, Any]) -> nn.Module:
         encoders = AlignConfig(**sizes.pop("encoders"))
         return Retrieval(RetrievalConfig(**sizes, encoders=encoders), origins=origins)
 
-    network, described = saved_run(folder, {METHOD: made})
+    network, described = saved_run(folder, {METHOD: built}, checkpoint=checkpoint)
     assert isinstance(network, Retrieval)
     return network, described
 
@@ -196,6 +197,7 @@ def export_retrieval(
     name: str | None = None,
     credits: list[str] | None = None,
     results: dict[str, Any] | None = None,
+    checkpoint: str = "last",
 ) -> Path:
     """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
 
@@ -204,7 +206,7 @@ def export_retrieval(
     """
     from ... import __version__
 
-    network, described = load_retrieval_run(run)
+    network, described = load_retrieval_run(run, checkpoint=checkpoint)
     encoders, sizes, out = network.encoders, network.config.encoders, Path(out)
     out.mkdir(parents=True, exist_ok=True)
     round_weights(encoders, "int8")

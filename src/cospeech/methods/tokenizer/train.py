@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ...core.errors import UserError
+from ...core.timing import FPS
 from ...data.dataset import GestureDataset
+from ...data.windows import RECORDED, Moments, WindowSampler
 from ...motion.codec import Codec
 from ...motion.representation import PartCodec
 from ...motion.skeleton import canonical_skeleton
-from ...training.loop import Batch, Place, TrainConfig, fit
+from ...training.checkpoints import BestFigure
+from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
 from ..alignment.network import GestureContent
-from ..modalities import described_part, reposed, scale, tokenizer_quality
+from ..modalities import reconstruction_figure, reposed, scale, tokenizer_quality
+from ..training import description
 from .network import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
 
+METHOD = "contextual tokenizer"  # as config.json of a run has it
 WINDOW = 64  # frames
+FASTEST = 1.25  # rate at which a window is taken, at most; at least its inverse
+_STREAM = 1000  # of the sampler: steps below 0 are for statistics
 
 
 class MotionWindows:
@@ -40,22 +48,24 @@ class MotionWindows:
         seed: int = 0,
         repose: float = 8.0,
     ) -> None:
-        self.codec, self.window, self.batch_size, self.seed, self.repose = (codec, window, batch_size, seed, repose)
-        items = [i for i in dataset.select(split=splits, kind=("motion", "pair")) if i.frames >= 1.25 * window + 2]
-        if not items:
-            items = [i for i in dataset.select(split=splits) if i.frames >= 1.25 * window + 2]
-        if not items:
+        self.codec, self.window, self.repose = codec, window, repose
+        least = FASTEST * window + 2  # frames
+        samples = [s for s in dataset.select(split=splits, kind=RECORDED) if s.frames >= least]
+        samples = samples or [s for s in dataset.select(split=splits) if s.frames >= least]
+        if not samples:
             raise UserError(
-                f"the dataset has no motion of {1.25 * window / 30:.1f} s or longer in {', '.join(splits)}; "
+                f"the dataset has no motion of {FASTEST * window / FPS:.1f} s or longer in {', '.join(splits)}; "
                 "prepare more, or name other splits"
             )
-        self.motions = [dataset.motion(item, part=codec.part) for item in items]
-        lengths = np.array([len(motion) for motion in self.motions], dtype=np.float64)
-        self._chance = lengths / lengths.sum()
-        stacked = np.concatenate(self.motions)
-        stacked = np.concatenate([stacked, codec.mirror(stacked)])
-        self.mean = torch.from_numpy(stacked.mean(0))
-        self.std = torch.from_numpy(scale(codec, stacked))
+        self.dataset = dataset
+        self.sampler = WindowSampler(dataset, samples, batch_size=batch_size, seed=seed, stream=_STREAM)
+        moments = Moments()
+        for sample in samples:
+            motion = dataset.motion(sample, part=codec.part)
+            moments.add(motion)
+            moments.add(codec.mirror(motion))
+        self.mean = torch.from_numpy(moments.mean.astype(np.float32))
+        self.std = torch.from_numpy(scale(codec, moments.variance))
 
     def basis(self, downsample: int, latent: int) -> Tensor:
         """Principal directions [downsample * C, latent] of the windows' stacked, normalised frames.
@@ -71,14 +81,15 @@ class MotionWindows:
         return nn.functional.pad(basis, (0, latent - basis.shape[1]))
 
     def __call__(self, step: int, place: Place) -> Batch:
-        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
-        size = self.batch_size // place.world
-        windows = np.empty((size, self.window, self.codec.channels), dtype=np.float32)
-        for row, choice in enumerate(rng.choice(len(self.motions), size=size, p=self._chance)):
-            motion = self.motions[choice]
-            rate = float(rng.choice([1.0, rng.uniform(0.8, 1.25)]))
-            start = rng.uniform(0, len(motion) - 1 - rate * (self.window - 1))
-            windows[row] = resample(motion, start + rate * np.arange(self.window))
+        rng = self.sampler.rng(step, rank=place.rank)
+        chosen = self.sampler.choose(rng, world=place.world)
+        windows = np.empty((len(chosen), self.window, self.codec.channels), dtype=np.float32)
+        for row, (_, sample) in enumerate(chosen):
+            rate = float(rng.choice([1.0, rng.uniform(1 / FASTEST, FASTEST)]))
+            times = rng.uniform(0, sample.frames - 1 - rate * (self.window - 1)) + rate * np.arange(self.window)
+            first = int(times[0])
+            motion = self.dataset.motion(sample, first, int(times[-1]) + 2, part=self.codec.part)
+            windows[row] = resample(motion, times - first)
             if rng.random() < 0.5:
                 windows[row] = self.codec.mirror(windows[row])
         x = torch.from_numpy(windows)
@@ -102,19 +113,19 @@ def fit_tokenizer(
     training: TrainConfig | None = None,
     splits: tuple[str, ...] = ("train",),
     teacher: GestureContent | None = None,
-    part: str = "body",
+    modality: str = "body",
 ) -> Tokenizer:
     """Train a tokenizer; continues a run found in ``folder``.
 
     Args:
-        part: of the dataset's space: body or face.
+        modality: of the dataset, body or face.
         teacher: gesture encoder of an alignment, which is distilled into the tokens (equation 2); none
             is if None.
 
     Raises:
-        UserError: the teacher has steps of another length than the tokens, or the dataset has no such part.
+        UserError: the teacher has steps of another length than the tokens, or the dataset has no such modality.
     """
-    training, codec = training or TrainConfig(), dataset.representation.part(part)
+    training, codec = training or TrainConfig(), dataset.representation.part(modality)
     config = replace(config or TokenizerConfig(), channels=codec.channels)
     if teacher is not None:
         if teacher.downsample != config.downsample:
@@ -142,7 +153,8 @@ def fit_tokenizer(
             network, config, batch["x"], std=windows.std, offsets=offsets, joints=joints, teacher=content
         )
 
-    held_out = [dataset.motion(item, part=part) for item in dataset.select(split="val", kind=("motion", "pair"))[::6]]
+    recorded = dataset.select(split="val", kind=RECORDED)[::6]
+    held_out = [dataset.motion(sample, part=modality) for sample in recorded]
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Tokenizer)
@@ -155,13 +167,8 @@ def fit_tokenizer(
         folder,
         training,
         validate=validate if held_out else None,
-        describe={
-            "method": "contextual tokenizer",
-            "config": asdict(config),
-            "splits": list(splits),
-            "store": dataset.fingerprint,
-            **described_part(dataset, part),
-        },
+        best=BestFigure(reconstruction_figure(codec)),
+        describe=description(METHOD, dataset, config, splits, modality=modality),
     )
     return model
 
@@ -232,3 +239,11 @@ def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) 
     add([(0, 1.0, around[:, 1:]), (step - 1, -1.0, around[:, :-1])], border, smoothness)
     left += 1e-4 * left.diagonal().mean() * torch.eye(len(left))
     return torch.linalg.solve(left, right).reshape(step, count, channels)
+
+
+def load_tokenizer_run(folder: str | Path, *, checkpoint: str = "last") -> tuple[Tokenizer, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    networks = {METHOD: lambda sizes: Tokenizer(TokenizerConfig(**sizes))}
+    network, described = saved_run(folder, networks, checkpoint=checkpoint)
+    assert isinstance(network, Tokenizer)
+    return network, described
