@@ -18,7 +18,8 @@ for seed in range(4):
     soundfile.write(recordings / f"talk{seed}.wav", speech.samples, speech.sample_rate)
 
 dataset = out / "dataset"
-print(cospeech.prepare([("folder", out / "recordings")], dataset))
+report = cospeech.prepare([("folder", out / "recordings")], dataset)
+print("\n".join(report.lines()))
 run = cospeech.train(dataset, out / "run", preset="tiny")
 for stage in sorted(path.parent.name for path in run.rglob("model.safetensors")):
     print(f"trained {stage}: see {run / stage / 'curves.svg'}")
