@@ -31,11 +31,12 @@ from typing import Any
 from cospeech.core.files import atomic_path
 from cospeech.core.progress import note, track
 from cospeech.data.dataset import GestureDataset
-from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.evaluation.clips import EvaluationClip, Recordings
+from cospeech.evaluation.material import choose, real_motion, real_rows, speech_of
 from cospeech.evaluation.measures import Measures
 from cospeech.evaluation.report import Kind, Row
-from cospeech.evaluation.requested_speakers import asked_for
-from cospeech.evaluation.systems import ModelSystem, TestClip
+from cospeech.evaluation.requested_speakers import requested_speakers
+from cospeech.evaluation.systems import ModelSystem
 from cospeech.loading import load
 from cospeech.methods.alignment.network import AlignConfig
 from cospeech.methods.alignment.stages import ALIGNMENT
@@ -58,7 +59,7 @@ TRAINING = replace(
     validate_every=300,
     save_every=200,
 )
-Part = tuple[TestClip, Motion]
+Part = tuple[EvaluationClip, Motion]
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats")
 
 
@@ -189,22 +190,20 @@ def measure(dataset: GestureDataset, runs: Path, names: list[str], rows: Rows) -
     split, clips = rows.settings["split"], rows.settings["clips"]
     material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
     speech = speech_of(material, body)
-    asked = asked_for(dataset, split, [], speech, 0)  # the training people, whose styles every variant has
-    ground = None
+    requested = requested_speakers(dataset, split, [], speech, 0)  # those of training, whom every variant knows
+    real = real_motion(material, body, requested=requested)
 
     def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
-        nonlocal ground
-        ground = ground or ground_of(material, METRICS, asked=asked)
-        measures = Measures(ground, METRICS)
+        measures = Measures(real, METRICS)
         for clip, motion in track(parts, name, total=count):
             measures.update(clip, motion)
         rows.keep(measures.row(name, kind), model)
 
     found: dict[str, Any] = {}
-    for name, count, parts in real_rows(material, asked, speech, body, clips=clips, seed=0):
-        if rows.known(name, None) is None:
-            row(name, "real", None, parts, count)
-        found[name] = rows.known(name, None)
+    for real_row in real_rows(material, requested, speech, body, clips=clips, seed=0):
+        if rows.known(real_row.name, None) is None:
+            row(real_row.name, "real", None, real_row.clips, real_row.count)
+        found[real_row.name] = rows.known(real_row.name, None)
     for name, variant, steps in systems(names):
         folder = train(dataset, runs, variant)
         model = mark(folder)
@@ -212,13 +211,18 @@ def measure(dataset: GestureDataset, runs: Path, names: list[str], rows: Rows) -
             system = opened(folder, name, steps)
             row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
         found[name] = rows.known(name, model)
-    return {"made_pairs": material.synthetic_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+    return {
+        "made_pairs": material.synthetic_pairs,
+        "clips": len(speech),
+        "requested_speakers": list(requested.names),
+        "rows": found,
+    }
 
 
 def main() -> None:
     names = [*VARIANTS, "steps"]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("runs", type=Path)
     parser.add_argument("--only", nargs="+", default=names, choices=names)
     parser.add_argument("--split", default="test")

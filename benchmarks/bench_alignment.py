@@ -73,7 +73,7 @@ def measured(run: str, dataset: GestureDataset, split: str, rounds: int) -> dict
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("--run", action="append", required=True)
     parser.add_argument("--split", default="test")
     parser.add_argument("--rounds", type=int, default=10)

@@ -145,7 +145,7 @@ def killed(run: Run, full: Run, moment: str, chance: random.Random) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--recordings", type=int, default=8)
     parser.add_argument("--seed", type=int, default=0)

@@ -25,7 +25,7 @@ import numpy as np
 from cospeech.core.emotions import EMOTIONS
 from cospeech.data.dataset import GestureDataset, Sample, held_out
 from cospeech.data.prosody import synthetic_voice, with_rate
-from cospeech.evaluation.evaluate import Recordings
+from cospeech.evaluation.clips import Recordings
 from cospeech.loading import load
 from cospeech.methods.emotion.model import EmotionModel
 from cospeech.methods.evaluators.model import load_classifier, load_extractors
@@ -153,7 +153,7 @@ def variety(
 def main() -> None:
     parts = ("accuracy", "heard", "variety")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("--model", default="emotion")
     parser.add_argument("--split", default="test")
     parser.add_argument("--speeches", type=int, default=10)

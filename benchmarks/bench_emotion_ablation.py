@@ -34,10 +34,11 @@ from bench_ablation import Part, Rows, finished, mark
 from cospeech.core.progress import track
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.windows import PAIRS
-from cospeech.evaluation.evaluate import Recordings, choose, ground_of, real_rows, speech_of
+from cospeech.evaluation.clips import Recordings
+from cospeech.evaluation.material import choose, real_motion, real_rows, speech_of
 from cospeech.evaluation.measures import Measures
 from cospeech.evaluation.report import Kind
-from cospeech.evaluation.requested_speakers import asked_for
+from cospeech.evaluation.requested_speakers import requested_speakers
 from cospeech.evaluation.systems import ModelSystem
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights, style_weights
@@ -203,23 +204,20 @@ def measure(dataset: GestureDataset, tokens: Path, runs: Path, names: list[str],
     split, clips = rows.settings["split"], rows.settings["clips"]
     material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
     speech = speech_of(material, body)
-    asked = asked_for(dataset, split, [], speech, 0)
-    ground = None
+    requested = requested_speakers(dataset, split, [], speech, 0)
+    real = real_motion(material, body, requested=requested)
 
     def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
-        nonlocal ground
-        if ground is None:
-            ground = ground_of(material, METRICS, asked=asked)
-        measures = Measures(ground, METRICS)
+        measures = Measures(real, METRICS)
         for clip, motion in track(parts, name, total=count):
             measures.update(clip, motion)
         rows.keep(measures.row(name, kind), model)
 
     found: dict[str, Any] = {}
-    for name, count, parts in real_rows(material, asked, speech, body, clips=clips, seed=0):
-        if rows.known(name, None) is None:
-            row(name, "real", None, parts, count)
-        found[name] = rows.known(name, None)
+    for real_row in real_rows(material, requested, speech, body, clips=clips, seed=0):
+        if rows.known(real_row.name, None) is None:
+            row(real_row.name, "real", None, real_row.clips, real_row.count)
+        found[real_row.name] = rows.known(real_row.name, None)
     for name in names:
         folder = train(dataset, tokens, runs, name)
         model = mark(folder)
@@ -229,12 +227,17 @@ def measure(dataset: GestureDataset, tokens: Path, runs: Path, names: list[str],
             system = ModelSystem(opened, name=name)
             row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
         found[name] = {**(rows.known(name, model) or {}), "hand_over": hand_over(dataset, opened, split)}
-    return {"made_pairs": material.synthetic_pairs, "clips": len(speech), "asked": asked.speakers, "rows": found}
+    return {
+        "made_pairs": material.synthetic_pairs,
+        "clips": len(speech),
+        "requested_speakers": list(requested.names),
+        "rows": found,
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("runs", type=Path)
     parser.add_argument("--only", nargs="+", default=[*VARIANTS], choices=[*VARIANTS])

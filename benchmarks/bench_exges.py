@@ -193,7 +193,7 @@ def steps(model: ExGesModel, dataset: GestureDataset, items: list[Sample], longe
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("model")
     parser.add_argument("--base")
     parser.add_argument("--base-model")

@@ -21,11 +21,14 @@ import numpy as np
 import cospeech
 from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.data.dataset import GestureDataset
-from cospeech.evaluation.evaluate import FLOOR, MADE, Recordings, choose, ground_of, speech_of
+from cospeech.evaluation.baselines import BaselineMaterial, MeanPose
+from cospeech.evaluation.clips import Recordings
 from cospeech.evaluation.groups import GROUPS
-from cospeech.evaluation.measures import Measures, coded_joints
+from cospeech.evaluation.material import FLOOR, SYNTHETIC, choose, real_motion, speech_of
+from cospeech.evaluation.measures import Measures
+from cospeech.evaluation.real_motion import coded_joints
 from cospeech.evaluation.report import Report, Row
-from cospeech.evaluation.systems import Baselines, MeanPose, ModelSystem
+from cospeech.evaluation.systems import ModelSystem
 from cospeech.motion.motion import Motion
 
 NOISE = 3.0  # degrees, a frame and joint
@@ -49,25 +52,26 @@ def shuffled(motion: Motion, rng: np.random.Generator) -> Motion:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("--model", default="contextual")
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=60)
     options = parser.parse_args()
     dataset, rng = GestureDataset(options.dataset), np.random.default_rng(0)
     material = choose(dataset, options.split, clips=options.clips, seed=0)
-    ground, body = ground_of(material), Recordings(dataset)
+    body = Recordings(dataset)
+    reference = real_motion(material, body)
     speech = speech_of(material, body)
     heard = not material.synthetic_pairs
-    real = [body.recorded(item, k, heard=heard) for k, item in enumerate(material.first)]
+    real = [body.clip(item, k, speech=heard) for k, item in enumerate(material.measured)]
     if material.synthetic_pairs:  # what ties motion to voice is shown on synthetic pairs
         voiced = [(clip, body.motion(item)) for clip, item in zip(speech, material.speech, strict=True)]
     else:
         voiced = real
-    model, pose = ModelSystem(cospeech.load(options.model)), MeanPose(Baselines(dataset))
+    model, pose = ModelSystem(cospeech.load(options.model)), MeanPose(BaselineMaterial(dataset))
 
     def row(name: str, parts: list, groups: tuple[str, ...]) -> Row:
-        measures = Measures(ground, groups)
+        measures = Measures(reference, groups)
         for clip, motion in parts:
             measures.update(clip, motion)
         return measures.row(name, "real" if name == "real" else "model")
@@ -115,7 +119,7 @@ def main() -> None:
                 "split": options.split,
                 "made_pairs": not heard,
                 "reference": FLOOR,
-                "voiced": MADE if not heard else FLOOR,
+                "voiced": SYNTHETIC if not heard else FLOOR,
                 "noise_degrees": NOISE,
                 "metrics": table,
             },

@@ -20,7 +20,7 @@ import numpy as np
 
 from cospeech import load
 from cospeech.data.dataset import GestureDataset
-from cospeech.evaluation.evaluate import Recordings
+from cospeech.evaluation.clips import Recordings
 from cospeech.methods.evaluators.model import load_extractors
 from cospeech.metrics.frechet import FrechetDistance, Reference
 from cospeech.motion.motion import Motion
@@ -69,7 +69,7 @@ def ratio_interval(near: np.ndarray, inside: np.ndarray, rounds: int = 1000) -> 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("store")
+    parser.add_argument("dataset")
     parser.add_argument("--model", default="contextual")
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--split", default="test")

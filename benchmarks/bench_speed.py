@@ -142,7 +142,7 @@ def opened(name: str, model: Any, runs: tuple[Path, Path], dataset: Path, scratc
 def angles(made: Any, wanted: Any) -> dict[str, float]:
     """Degrees between the joints of two motions."""
     from cospeech.core.rotation import matrix_to_axis_angle
-    from cospeech.evaluation.measures import coded_joints
+    from cospeech.evaluation.real_motion import coded_joints
 
     joints = coded_joints()
     one, two = (motion.rotations[:, joints].astype(np.float64) for motion in (made, wanted))

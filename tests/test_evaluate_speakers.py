@@ -11,9 +11,9 @@ from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
-from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name, speech_clips
+from cospeech.evaluation.clips import EvaluationClip, Recordings, file_name
 from cospeech.evaluation.evaluate import evaluate
-from cospeech.evaluation.material import FLOOR, OTHERS, SYNTHETIC, Material, choose
+from cospeech.evaluation.material import FLOOR, OTHERS, SYNTHETIC, choose, speech_of
 from cospeech.evaluation.report import Report, read_report
 from cospeech.evaluation.requested_speakers import requested_speakers
 from cospeech.evaluation.systems import FolderSystem, ModelSystem
@@ -105,10 +105,6 @@ class Mimic:
         return Codec().decode(coded[np.minimum(np.arange(len(features)), len(coded) - 1)])
 
 
-def speech_of(material: Material) -> list[EvaluationClip]:
-    return speech_clips(material.speech, Recordings(material.dataset), synthetic_pairs=material.synthetic_pairs)
-
-
 def value(report: Report, row: str, metric: str) -> float:
     found = next(one for one in report.rows if one.name == row)
     return next(v.value for v in found.values if v.name == metric)
@@ -148,7 +144,7 @@ def test_a_mimic_is_near_the_requested_speakers(apart, tmp_path):
 
 
 def test_no_clip_is_held_against_itself(apart):
-    speech = speech_of(choose(apart, "test", clips=20, seed=0))
+    speech = speech_of(choose(apart, "test", clips=20, seed=0), Recordings(apart))
     found = requested_speakers(apart, "test", [ModelSystem(Mimic("Ada", "Eve"))], speech, 0)
     row, reference = ({item.id for item in part} for part in (found.measured, found.reference))
     assert not row & reference
@@ -169,7 +165,7 @@ def test_no_clip_is_held_against_itself(apart):
     ],
 )
 def test_why_there_is_none(apart, speakers, reason):
-    speech = speech_of(choose(apart, "test", clips=20, seed=0))
+    speech = speech_of(choose(apart, "test", clips=20, seed=0), Recordings(apart))
     found = requested_speakers(apart, "test", [ModelSystem(Mimic(*speakers))], speech, 0)
     assert (found.why_not, found.measured, found.reference) == (reason, (), ())
 
@@ -228,7 +224,7 @@ def test_a_model_gets_the_columns_that_it_learned_with(apart, kinds):
 
 
 def test_baselines_and_figures_read_the_features_alone(apart):
-    clips = speech_of(choose(apart, "test", clips=120, seed=0))
+    clips = speech_of(choose(apart, "test", clips=120, seed=0), Recordings(apart))
     assert {clip.features.shape[1] for clip in clips} == {LAYOUT.dim}
     report = evaluate([ModelSystem(Mimic("Ada", encoders=("words",)))], apart, metrics=("beats",), quiet=True)
     assert value(report, "mimic", "bas_sigma0.1") >= 0

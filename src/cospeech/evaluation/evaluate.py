@@ -29,9 +29,20 @@ from ..metrics.emotion import EmotionClassifier
 from ..metrics.extractors import Extractor
 from ..motion.motion import Motion
 from .baselines import BaselineMaterial
-from .clips import EvaluationClip, Recordings, file_name, speech_clips
+from .clips import EvaluationClip, Recordings, file_name
 from .groups import requested_metrics
-from .material import FLOOR, SYNTHETIC, Material, choose, notes, notes_on_requested, real_rows, training_recordings
+from .material import (
+    FLOOR,
+    SYNTHETIC,
+    Material,
+    choose,
+    notes,
+    notes_on_requested,
+    real_motion,
+    real_rows,
+    speech_of,
+    training_recordings,
+)
 from .measures import Measures
 from .metric_groups import REQUESTED
 from .output import whole_folder, write_clips, write_report
@@ -84,19 +95,12 @@ def evaluate(
         opened.need_bodies("evaluating")
         recordings = Recordings(opened)
         material = choose(opened, split, clips=clips, seed=seed)
-        speech = speech_clips(material.speech, recordings, synthetic_pairs=material.synthetic_pairs)
+        speech = speech_of(material, recordings)
         for system in systems:
             if isinstance(system, ModelSystem):  # before any work: does the dataset have what it reads?
                 opened.inputs(material.speech[0], 0, 0, encoders=system.encoders)
         requested = requested_speakers(opened, split, systems, speech, seed)
-        real = RealMotion(
-            recordings.motion,
-            material.reference,
-            training_recordings(opened),
-            requested=requested.reference,
-            extractor=extractor,
-            classifier=classifier,
-        )
+        real = real_motion(material, recordings, requested=requested, extractor=extractor, classifier=classifier)
         run = _Run(real, names, quiet)
         for row in real_rows(material, requested, speech, recordings, clips=clips, seed=seed):
             run.measure(row.name, "real", row.clips, count=row.count)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..core.errors import UserError
 from ..data.dataset import GestureDataset, Sample, held_out
 from ..metrics.base import MIN_CLIPS
+from ..metrics.emotion import EmotionClassifier
+from ..metrics.extractors import Extractor
 from ..motion.motion import Motion
-from .clips import EvaluationClip, Recordings
+from .clips import EvaluationClip, Recordings, speech_clips
 from .metric_groups import REQUESTED
+from .real_motion import RealMotion
 from .requested_speakers import RequestedSpeakers
 from .splits import split_halves, spread
 
@@ -63,6 +67,34 @@ def _unseen(dataset: GestureDataset) -> list[Sample]:
     recorded = training_recordings(dataset)
     unseen = [sample for sample in recorded if held_out(sample)]
     return unseen if len(unseen) >= 2 * MIN_CLIPS else recorded
+
+
+def speech_of(material: Material, recordings: Recordings) -> list[EvaluationClip]:
+    """The clips that systems gesture to."""
+    return speech_clips(material.speech, recordings, synthetic_pairs=material.synthetic_pairs)
+
+
+def real_motion(
+    material: Material,
+    recordings: Recordings,
+    *,
+    requested: RequestedSpeakers | None = None,
+    extractor: str | Path | Mapping[str, Extractor] = "extractor",
+    classifier: str | Path | EmotionClassifier = "emotion-classifier",
+) -> RealMotion:
+    """The common reference of all rows: the reference half, and the training split's ranges and speeds.
+
+    Args:
+        requested: whose recordings are a second reference of Frechet distances.
+    """
+    return RealMotion(
+        recordings.motion,
+        material.reference,
+        training_recordings(material.dataset),
+        requested=requested.reference if requested else (),
+        extractor=extractor,
+        classifier=classifier,
+    )
 
 
 @dataclass(frozen=True)
