@@ -51,12 +51,17 @@ def parsed(
     said = io.StringIO()
     try:
         with contextlib.redirect_stderr(said):
-            tyro.extras.subcommand_cli_from_dict(
-                {name: choosing(command) for name, command in commands.items()},
-                args=spread_outputs(words, commands),
-                prog=program,
-                description=_GROUPS.get(program.partition(" ")[2], _DESCRIPTION),
-            )
+            if words and words[0] in commands:  # one command needs no table of all, which takes longer to build
+                tyro.cli(
+                    choosing(commands[words[0]]), args=spread_outputs(words, commands)[1:], prog=f"{program} {words[0]}"
+                )
+            else:
+                tyro.extras.subcommand_cli_from_dict(
+                    {name: choosing(command) for name, command in commands.items()},
+                    args=words,
+                    prog=program,
+                    description=_GROUPS.get(program.partition(" ")[2], _DESCRIPTION),
+                )
     except SystemExit as end:
         if end.code in (0, None):
             raise

@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -41,6 +43,8 @@ class Registry(Generic[T]):
     @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
         """Entry points of installed packages by name; a name that is built in stays ours."""
+        from importlib.metadata import entry_points  # slow to import, and generating needs no plugins
+
         found = sorted(entry_points(group=self.group), key=lambda point: (point.name, point.value))
         return {point.name: point for point in found if point.name not in self.builtin}
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from importlib.resources import files
 from pathlib import Path
+from threading import Semaphore, Thread
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..core.errors import UserError
 
 FORMAT = 1
+_SLOTS = Semaphore(2)  # graphs opened at a time: each needs several times the memory of its file meanwhile
 _REQUIRED = ("format", "method", "config", "package_version")
 
 
@@ -21,10 +23,35 @@ class ModelFolder:
 
     def __init__(self, folder: Path, config: dict[str, Any]) -> None:
         self.folder, self.config = folder, config
+        self._opening: dict[str, Thread] = {}
+        self._opened: dict[str, Graph | UserError] = {}
 
     def graph(self, name: str) -> Graph:
-        """Open a graph by name (the file NAME.onnx)."""
-        return Graph(self.folder / f"{name}.onnx")
+        """Open a graph by name (the file NAME.onnx), or wait for one that ``open_ahead`` began to open."""
+        if name not in self._opening:
+            return Graph(self.folder / f"{name}.onnx")
+        self._opening[name].join()
+        graph = self._opened[name]
+        if isinstance(graph, UserError):
+            raise graph
+        return graph
+
+    def open_ahead(self, *names: str) -> None:
+        """Begin to open graphs in threads of their own, in this order, while the caller does other work.
+
+        ONNX Runtime releases the interpreter while it optimises a graph. What is wrong with a file is raised by
+        ``graph``, where it is used.
+        """
+        for name in names:
+            self._opening[name] = Thread(target=self._open, args=(name,))
+            self._opening[name].start()
+
+    def _open(self, name: str) -> None:
+        with _SLOTS:
+            try:
+                self._opened[name] = Graph(self.folder / f"{name}.onnx")
+            except UserError as error:
+                self._opened[name] = error
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Read NAME.safetensors."""

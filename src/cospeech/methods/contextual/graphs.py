@@ -16,7 +16,7 @@ REST_END = 2  # tokens of rest given at the end
 
 
 class OnnxNetworks:
-    """The exported graphs, as ``sample_tokens`` wants them; each is opened when first used."""
+    """The exported graphs, as ``sample_tokens`` wants them; opened in the background."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self._folder = folder
@@ -28,6 +28,7 @@ class OnnxNetworks:
         self.kind: str = config.get("residual", "codes")
         self.sound: int = config.get("features", 48)
         self.words: int = config.get("words", 0)
+        folder.open_ahead("speech", "masked", "residual", "decoder")
 
     @cached_property
     def _speech(self):  # type: ignore[no-untyped-def]
