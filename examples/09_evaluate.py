@@ -31,5 +31,6 @@ dataset = out / "dataset"
 cospeech.prepare([("folder", recordings)], dataset)
 report = cospeech.evaluate("contextual", dataset, metrics=["liveliness", "beats"], clips=4, out=out / "report")
 for row in report.rows:
-    print(row.name)
+    figures = ", ".join(f"{value.name} {value.value:.3g}" for value in row.values[:3])
+    print(f"{row.name}: {figures}")
 print("open", out / "report" / "report.html")
