@@ -16,7 +16,7 @@ from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
 from cospeech.data.clips import GestureClip
 from cospeech.data.dataset import GestureDataset
-from cospeech.data.encoding import recorded
+from cospeech.data.encoding import encoded
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
 from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
@@ -76,7 +76,7 @@ def test_the_store_keeps_how_voices_sound(dataset):
 def test_recordings_keep_it_as_long_as_their_motion(seconds):
     samples, motion = voice(seconds, seed=1)[0], gesturing(4.0, seed=1)
     clip = GestureClip("talk", "Ada", "train", "joy", Speech(samples), motion)
-    kept, expected = recorded(clip, representation("body"), None).extra["acoustics"], acoustics(samples)
+    kept, expected = encoded(clip, representation("body"), None).extra["acoustics"], acoustics(samples)
     assert kept.shape == (120, 42)
     count = min(120, len(expected))
     np.testing.assert_array_equal(kept[:count], expected[:count])

@@ -5,14 +5,19 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 
 import numpy as np
 import pytest
 
 from corpus_data import ACTORS, gesturing, voice
 from cospeech.core.errors import UserError
+from cospeech.data import pair_shards, reading, recordings
 from cospeech.data import prepare as module
-from cospeech.data.prepare import Balance, Tally, open_dataset, prepare
+from cospeech.data.balance import Balance, Tally
+from cospeech.data.prepare import open_dataset, prepare
+from cospeech.data.readers import ebmdb, voices
+from cospeech.data.readers import folder as folder_reader
 from cospeech.data.readers.voices import split_of
 from cospeech.motion.codec import Codec
 from cospeech.motion.formats.bvh import save_bvh
@@ -27,6 +32,12 @@ def corpora(corpus) -> list:
 
 def contents(folder) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def shards_of(folder, kind: str) -> set[str]:
+    """Names of the shards that hold a kind of samples."""
+    names = json.loads((folder / "manifest.json").read_text())["shards"]
+    return {f"{names[sample.shard]}.safetensors" for sample in open_dataset(folder).select(kind=kind)}
 
 
 def test_motion_and_made_pairs(mini_dataset, mini_corpus):
@@ -66,19 +77,26 @@ def test_one_split_never_meets_another(mini_dataset):
 
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(mini_dataset, mini_corpus, tmp_path):
     for seed in (0, 1):
-        prepare(corpora(mini_corpus), tmp_path / str(seed), rounds=2, seed=seed, quiet=True)
+        prepare(corpora(mini_corpus), tmp_path / str(seed), rounds=2, seed=seed, workers=2 - seed, quiet=True)
     first, again, other = contents(mini_dataset), contents(tmp_path / "0"), contents(tmp_path / "1")
     assert first == again
-    assert first.keys() == other.keys()
-    assert first["shard-00000.safetensors"] == other["shard-00000.safetensors"]  # real motion has no dice
-    assert first["shard-00001.safetensors"] != other["shard-00001.safetensors"]
+    assert len(first) == len(other)
+    real, synthetic = (shards_of(mini_dataset, kind) for kind in ("motion", "synthetic_pair"))
+    assert all(first[name] == other[name] for name in real)  # real motion has nothing random
+    assert not synthetic & other.keys()
+    datasets = [open_dataset(folder) for folder in (mini_dataset, tmp_path / "0", tmp_path / "1")]
+    for sample, same, changed in zip(*datasets, strict=True):
+        assert sample == same
+        unchanged = np.array_equal(datasets[0].motion(sample), datasets[2].motion(changed))
+        assert unchanged == (sample.kind == "motion")
 
 
 @pytest.mark.parametrize("stopped", ["before the manifest", "within a shard", "at the beginning", "not at all"])
 def test_what_was_interrupted_goes_on_to_the_same_bytes(mini_dataset, mini_corpus, tmp_path, stopped):
     folder = tmp_path / "store"
     shutil.copytree(mini_dataset, folder)
-    shards = [folder / path.name for path in sorted(mini_dataset.glob("shard-*.safetensors"))]
+    names = json.loads((mini_dataset / "manifest.json").read_text())["shards"]
+    shards = [folder / f"{name}.safetensors" for name in names]
     assert len(shards) >= 4
     if stopped != "not at all":
         (folder / "manifest.json").unlink()
@@ -100,7 +118,8 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(mini_dataset, mini_corpu
 
 
 def test_many_small_shards_hold_the_same(mini_dataset, mini_corpus, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SHARD_FRAMES", 400)
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 200_000)
+    monkeypatch.setattr(pair_shards, "SHARD_FRAMES", 400)
     prepare(corpora(mini_corpus), tmp_path, rounds=2, quiet=True)
     whole, cut = open_dataset(mini_dataset), open_dataset(tmp_path)
     assert max(item.shard for item in cut) > max(item.shard for item in whole)
@@ -117,18 +136,165 @@ def test_other_settings_need_another_folder(mini_dataset, mini_corpus):
     assert contents(mini_dataset) == before
 
 
-def test_other_recordings_need_another_folder(mini_dataset, mini_corpus, tmp_path):
+@pytest.fixture
+def copied(mini_dataset, mini_corpus, tmp_path):
+    """The corpora and their finished dataset, to be changed."""
     for name in ("ebmdb", "speech"):
         shutil.copytree(getattr(mini_corpus, name), tmp_path / name)
     shutil.copytree(mini_dataset, tmp_path / "store")
     again = [("ebmdb", tmp_path / "ebmdb"), ("speech", tmp_path / "speech")]
     plan = json.loads((mini_dataset / "plan.json").read_text())
-    same = [[*entry[:1], name, entry[2]] for entry, (name, _) in zip(plan["corpora"], again, strict=True)]
+    same = [[reader, name] for (reader, _), (name, _) in zip(plan["corpora"], again, strict=True)]
     (tmp_path / "store" / "plan.json").write_text(json.dumps({**plan, "corpora": same}))
-    prepare(again, tmp_path / "store", rounds=2, quiet=True)  # the same files elsewhere are no change
-    next((tmp_path / "ebmdb").rglob("*.bvh")).unlink()
-    with pytest.raises(UserError, match="or other recordings"):
-        prepare(again, tmp_path / "store", rounds=2, quiet=True)
+    return again, tmp_path / "store"
+
+
+@pytest.fixture
+def read_files(monkeypatch) -> list[str]:
+    """Names of the motion and sound files that are read."""
+    names: list[str] = []
+
+    def counted(real):
+        def load(path, *given, **named):
+            names.append(path.name)
+            return real(path, *given, **named)
+
+        return load
+
+    for place, loader in ((ebmdb, "load_bvh"), (voices, "recording"), (folder_reader, "recording")):
+        monkeypatch.setattr(place, loader, counted(getattr(place, loader)))
+    return names
+
+
+def test_what_is_finished_is_not_read_again(mini_dataset, mini_corpus, tmp_path, read_files):
+    folder = shutil.copytree(mini_dataset, tmp_path / "store")
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    report = prepare(corpora(mini_corpus), folder, rounds=2, quiet=True)
+    assert not read_files
+    assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert (report.clips, report.pairs) == (12, 12)
+
+
+def test_other_recordings_make_other_pairs(copied):
+    """A clip of motion is taken away: it is no longer in the dataset, nor in what pairs are made of."""
+    again, folder = copied
+    before = open_dataset(folder)
+    gone = before.select(kind="motion", split="train")[0]
+    table = again[0][1] / "clips.csv"
+    rows = [row for row in table.read_text().splitlines() if not row.startswith(gone.id)]
+    table.write_text("\n".join(rows) + "\n")
+    prepare(again, folder, rounds=2, quiet=True)
+    after = open_dataset(folder)
+    assert [sample.id for sample in after] == [sample.id for sample in before if sample != gone]
+    assert after.fingerprint != before.fingerprint
+    assert not any(gone.id in str(sample.info.get("sources")) for sample in after)
+    assert any(gone.id in str(sample.info.get("sources")) for sample in before)
+    assert not (folder / "material").exists()
+    kept = set(json.loads((folder / "manifest.json").read_text())["shards"])
+    assert {path.stem for path in folder.glob("shard-*.safetensors")} == kept
+
+
+def talks(folder, count: int = 6, *, seconds: float = 2.0) -> list:
+    """A folder of recordings of speech with motion."""
+    folder.mkdir(parents=True)
+    for k in range(count):
+        save_bvh(gesturing(seconds + k / 5, seed=k), folder / f"talk{k}.bvh")
+        write_wav(folder / f"talk{k}.wav", voice(seconds + k / 5, seed=k)[0])
+    return [("folder", folder)]
+
+
+def test_a_changed_recording_is_read_again_and_no_other(tmp_path, monkeypatch, read_files):
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 1)  # a shard for each
+    places = talks(tmp_path / "talks")
+    prepare(places, tmp_path / "store", quiet=True)
+    assert sorted(read_files) == [f"talk{k}.wav" for k in range(6)]
+    read_files.clear()
+    write_wav(tmp_path / "talks" / "talk3.wav", voice(2.4, seed=9)[0])
+    save_bvh(gesturing(2.0, seed=9), tmp_path / "talks" / "talk9.bvh")
+    write_wav(tmp_path / "talks" / "talk9.wav", voice(2.0, seed=9)[0])
+    dataset = open_dataset(tmp_path / "store")
+    before = dataset.features(dataset.items[3])
+    prepare(places, tmp_path / "store", quiet=True)
+    assert sorted(read_files) == ["talk3.wav", "talk9.wav"]
+    after = open_dataset(tmp_path / "store")
+    assert [sample.id for sample in after] == [f"talk{k}.bvh" for k in (*range(6), 9)]
+    assert not np.array_equal(after.features(after.items[3])[:60], before[:60])
+
+
+def test_recordings_that_were_read_before_an_interruption_are_kept(tmp_path, monkeypatch, read_files):
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 1)
+    places = talks(tmp_path / "talks")
+    prepare(places, tmp_path / "whole", quiet=True)
+    read_files.clear()
+    real = module.write_group
+
+    def stop(reading, name, clips, encoders):
+        if len(read_files) == 4:
+            raise KeyboardInterrupt
+        real(reading, name, clips, encoders)
+
+    monkeypatch.setattr(module, "write_group", stop)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(places, tmp_path / "cut", quiet=True)
+    monkeypatch.setattr(module, "write_group", real)
+    prepare(places, tmp_path / "cut", quiet=True)
+    assert sorted(read_files) == [f"talk{k}.wav" for k in range(6)]
+    assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
+
+
+def test_processes_read_as_this_one_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 1)
+    places = talks(tmp_path / "talks", 5)
+    (tmp_path / "talks" / "broken.bvh").write_text("HIERARCHY")
+    shutil.copy(tmp_path / "talks" / "talk0.wav", tmp_path / "talks" / "broken.wav")
+    reports = [prepare(places, tmp_path / str(count), workers=count, quiet=True) for count in (1, 2)]
+    assert contents(tmp_path / "1") == contents(tmp_path / "2")
+    assert reports[0].dropped == reports[1].dropped
+    assert [one.id for one in reports[0].dropped] == ["broken.bvh"]
+
+
+def test_a_reader_that_only_yields_clips(tmp_path, monkeypatch):
+    """As another package may add one: shards by length, read again when a file of the corpus changes."""
+    calls = []
+
+    def read(folder, *, limit, quiet):
+        calls.append(folder)
+        yield from folder_reader.read(folder, limit=limit, quiet=quiet)
+
+    places = talks(tmp_path / "talks", 4)
+    prepare(places, tmp_path / "listed", quiet=True)
+    monkeypatch.setattr(module, "reader", lambda name: read)
+    monkeypatch.setattr(reading, "SHARD_FRAMES", 100)
+    for _ in range(2):
+        prepare(places, tmp_path / "store", quiet=True)
+    assert len(calls) == 1
+    plain, listed = open_dataset(tmp_path / "store"), open_dataset(tmp_path / "listed")
+    assert max(sample.shard for sample in plain) > max(sample.shard for sample in listed)
+    for one, other in zip(plain, listed, strict=True):
+        assert (one.id, one.info) == (other.id, other.info)
+        np.testing.assert_array_equal(plain.motion(one), listed.motion(other))
+    write_wav(tmp_path / "talks" / "talk0.wav", voice(2.2, seed=8)[0])
+    prepare(places, tmp_path / "store", quiet=True)
+    assert len(calls) == 2
+
+
+def test_a_folder_of_an_older_version(mini_dataset, mini_corpus, tmp_path):
+    """A finished dataset of format 1 is left as it is; one that was not finished is refused."""
+    folder = shutil.copytree(mini_dataset, tmp_path / "store")
+    plan = json.loads((folder / "plan.json").read_text())
+    del plan["format"]
+    for corpus, place in zip(plan["corpora"], (mini_corpus.ebmdb, mini_corpus.speech), strict=True):
+        sizes = sorted((str(p.relative_to(place)), p.stat().st_size) for p in place.rglob("*") if p.is_file())
+        corpus.append(f"{zlib.crc32(json.dumps(sizes).encode()):08x}")
+    (folder / "plan.json").write_text(json.dumps(plan))
+    before = contents(folder)
+    assert prepare(corpora(mini_corpus), folder, rounds=2, quiet=True).pairs == 12
+    assert contents(folder) == before
+    with pytest.raises(UserError, match="begun with other settings or other recordings"):
+        prepare(corpora(mini_corpus), folder, rounds=3, quiet=True)
+    (folder / "manifest.json").unlink()
+    with pytest.raises(UserError, match="begun by an older version"):
+        prepare(corpora(mini_corpus), folder, rounds=2, quiet=True)
 
 
 def test_the_report(mini_dataset, mini_corpus, tmp_path, capsys):

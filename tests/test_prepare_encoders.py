@@ -13,15 +13,18 @@ import pytest
 from corpus_data import gesturing, voice
 from cospeech import cli
 from cospeech.core.errors import UserError
-from cospeech.data import prepare as module
-from cospeech.data.clips import GestureClip
+from cospeech.data import pair_shards
+from cospeech.data import recordings as listed
 from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
+from cospeech.data.frames import Frames
+from cospeech.data.pair_shards import PairMaker, job_shards
 from cospeech.data.prepare import open_dataset, prepare
+from cospeech.data.reading import Voice
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.speech.audio import write_wav
 from cospeech.speech.layout import LAYOUT
 from cospeech.speech.loading import load_speech
-from encoder_data import LengthEncoder, LoudnessEncoder, hearing_network, noise, reading_network
+from encoder_data import LengthEncoder, LoudnessEncoder, hearing_network, reading_network
 
 WORDS = [("hello", 0.2, 0.6), ("gesture", 1.0, 1.5), ("a", 2.0, 2.1)]
 
@@ -159,18 +162,18 @@ def test_a_speech_of_many_pairs_is_heard_once(mini_corpus, tmp_path):
 def test_what_was_interrupted_goes_on_to_the_same_bytes(mini_corpus, tmp_path, monkeypatch, kept):
     corpora = [("ebmdb", mini_corpus.ebmdb), ("speech", mini_corpus.speech)]
     prepare(corpora, tmp_path / "whole", rounds=2, speech_encoder=LoudnessEncoder(), quiet=True)
-    calls, real = [], module._pair
+    calls, real = [], PairMaker.pair
 
-    def stop(*given):
-        calls.append(given)
+    def stop(maker, voice, number):
+        calls.append(voice)
         if len(calls) == 11:  # within the last of three splits
             raise KeyboardInterrupt
-        return real(*given)
+        return real(maker, voice, number)
 
-    monkeypatch.setattr(module, "_pair", stop)
+    monkeypatch.setattr(PairMaker, "pair", stop)
     with pytest.raises(KeyboardInterrupt):
         prepare(corpora, tmp_path / "cut", rounds=2, speech_encoder=LoudnessEncoder(), quiet=True)
-    monkeypatch.setattr(module, "_pair", real)
+    monkeypatch.setattr(PairMaker, "pair", real)
     heard = list((tmp_path / "cut" / "heard").iterdir())
     assert heard
     if not kept:
@@ -182,30 +185,30 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(mini_corpus, tmp_path, m
 
 
 def test_recorded_speech_of_finished_shards_is_not_heard_again(recordings, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SHARD_FRAMES", 400)
+    monkeypatch.setattr(listed, "GROUP_BYTES", 1)  # a shard for each
     first, again = LoudnessEncoder(), LoudnessEncoder()
     prepare([("folder", recordings)], tmp_path, speech_encoder=first, quiet=True)
     before = contents(tmp_path)
     assert first.heard == 6
-    (tmp_path / "shard-00002.json").unlink()
+    dataset = open_dataset(tmp_path)
+    assert len({sample.shard for sample in dataset}) == 6
+    shard = json.loads((tmp_path / "manifest.json").read_text())["shards"][dataset.items[2].shard]
+    (tmp_path / f"{shard}.safetensors").unlink()
     prepare([("folder", recordings)], tmp_path, speech_encoder=again, quiet=True)
-    assert again.heard == 2
+    assert again.heard == 1
     assert contents(tmp_path) == before
 
 
-def test_wide_shards_stay_small():
-    voices = [GestureClip(str(k), "a", "train", None, noise(seconds)) for k, seconds in enumerate((2.0,) * 130)]
-    jobs = [(0, clip) for clip in voices]
-    assert [len(own) for own in module._shards(jobs, bounded=False)] == [60, 60, 10]
-    assert [len(own) for own in module._shards(jobs, bounded=True)] == [60, 60, 10]
-    module_frames, module.SHARD_FRAMES = module.SHARD_FRAMES, 1000
-    try:
-        shards = module._shards(jobs, bounded=True)
-        assert [job for own in shards for job in own] == jobs
-        assert max(len(own) for own in shards) == 16
-        assert [len(own) for own in module._shards(jobs, bounded=False)] == [60, 60, 10]
-    finally:
-        module.SHARD_FRAMES = module_frames
+def test_shards_of_pairs_stay_small(monkeypatch):
+    def jobs(count: int, frames: int) -> list:
+        return [(0, Voice(str(k), "a", "train", frames, 16_000, (), Frames(None, 0))) for k in range(count)]
+
+    assert [len(own) for own in job_shards(jobs(130, 60))] == [60, 60, 10]
+    monkeypatch.setattr(pair_shards, "SHARD_FRAMES", 1000)
+    shards = job_shards(jobs(130, 60))
+    assert max(len(own) for own in shards) == 16
+    assert [voice.id for own in shards for _, voice in own] == [str(k) for k in range(130)]
+    assert [len(own) for own in job_shards(jobs(3, 5000))] == [1, 1, 1]
 
 
 def test_no_words_for_a_word_encoder(mini_corpus, recordings, tmp_path, capsys):

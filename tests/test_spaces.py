@@ -15,7 +15,7 @@ from cospeech.core.errors import UserError
 from cospeech.data.clips import Dropped
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.point_clips import PointClip
-from cospeech.data.point_normalization import PlacedClip, placed
+from cospeech.data.point_normalization import NormalizedClip, normalized
 from cospeech.data.prepare import prepare
 from cospeech.data.readers import pats, read_points
 from cospeech.motion.codec import Codec
@@ -109,17 +109,17 @@ class TestPlacing:
     @settings(max_examples=10)
     @given(st.floats(-500, 3000), st.floats(-500, 3000), st.floats(20, 900))
     def test_where_and_how_large_somebody_is_does_not_matter(self, x, y, width):
-        first = placed(clip(person_points(2.0, seed=1)))
-        other = placed(clip(person_points(2.0, seed=1, at=(x, y), width=width)))
-        assert isinstance(first, PlacedClip)
-        assert isinstance(other, PlacedClip)
+        first = normalized(clip(person_points(2.0, seed=1)))
+        other = normalized(clip(person_points(2.0, seed=1, at=(x, y), width=width)))
+        assert isinstance(first, NormalizedClip)
+        assert isinstance(other, NormalizedClip)
         np.testing.assert_allclose(other.body, first.body, atol=2e-3)
         np.testing.assert_allclose(other.face, first.face, atol=2e-3)
         assert other.place.width == pytest.approx(width, rel=0.05)
         assert other.speed == pytest.approx(first.speed, rel=0.02)
 
     def test_units_and_directions(self):
-        own = placed(clip(person_points(2.0, seed=1)))
+        own = normalized(clip(person_points(2.0, seed=1)))
         points = PointCodec("body").decode(own.body)
         np.testing.assert_allclose(np.median(points[:, [0, 3]].mean(1), axis=0), 0, atol=1e-5)
         assert np.median(np.linalg.norm(points[:, 0] - points[:, 3], axis=-1)) == pytest.approx(1, abs=1e-3)
@@ -132,12 +132,12 @@ class TestPlacing:
     def test_gaps_are_bridged(self):
         points = person_points(4.0, seed=2)
         confidence = np.ones(points.shape[:2], np.float32)
-        whole = placed(clip(points, confidence=confidence))
+        whole = normalized(clip(points, confidence=confidence))
         broken = points.copy()
         broken[20:30, 6:27] = 0.0  # the left hand
         broken[:, 30] = 0.0  # one point is never seen
         confidence[20:30, 6:27] = confidence[:, 30] = 0.1
-        found = placed(clip(broken, confidence=confidence))
+        found = normalized(clip(broken, confidence=confidence))
         gap = np.abs(PointCodec("body").decode(found.body) - PointCodec("body").decode(whole.body))
         assert gap[:20].max(axis=(0, 2))[30] < 1.0
         assert np.delete(gap, 30, 1).max() < 0.5
@@ -147,7 +147,7 @@ class TestPlacing:
         confidence = np.ones(points.shape[:2], np.float32)
 
         def reason(**changes) -> str:
-            dropped = placed(clip(points, **changes))
+            dropped = normalized(clip(points, **changes))
             assert isinstance(dropped, Dropped)
             return dropped.reason
 
@@ -160,7 +160,7 @@ class TestPlacing:
         assert "no point left_shoulder" in reason(names=("x", *POINTS[1:]))
         same = points.copy()
         same[:, 3] = same[:, 0]
-        assert "both shoulders are at one point" in placed(clip(same)).reason
+        assert "both shoulders are at one point" in normalized(clip(same)).reason
 
     def test_pats_has_no_face(self):
         points = np.zeros((45, 52, 2), np.float32)
@@ -172,8 +172,8 @@ class TestPlacing:
                 target = target.replace("little", "pinky").replace("root", "hand")
                 if target in ours:
                     points[:, column] = person[:, ours[target]]
-        own = placed(PointClip("1", "oliver", "train", 15.0, pats.NAMES, pats.PARENTS, points, None, speech(3.0)))
-        truth = placed(clip(person, fps=15.0, speech=speech(3.0)))
+        own = normalized(PointClip("1", "oliver", "train", 15.0, pats.NAMES, pats.PARENTS, points, None, speech(3.0)))
+        truth = normalized(clip(person, fps=15.0, speech=speech(3.0)))
         assert own.face is None
         np.testing.assert_allclose(own.body, truth.body, atol=1e-4)
 
@@ -272,7 +272,7 @@ class TestStores:
         dataset = GestureDataset(tmp_path / "store")
         assert dataset.header["space"] == {"name": "points", "parts": {"body": [0, 96], "face": [96, 232]}}
         item = dataset.select(kind="pair")[0]
-        (truth,) = [placed(c) for c in read_points("keypoints", folder, quiet=True) if c.id == item.id]
+        (truth,) = [normalized(c) for c in read_points("keypoints", folder, quiet=True) if c.id == item.id]
         np.testing.assert_allclose(dataset.motion(item), truth.body, atol=3e-4)
         np.testing.assert_allclose(dataset.motion(item, 5, 9, part="face"), truth.face[5:9], atol=3e-4)
         assert item.info["place"] == [truth.place.x, truth.place.y, truth.place.width]
@@ -308,8 +308,8 @@ class TestStores:
         films, out = write_keypoints(tmp_path / "films", people=1, clips=1, seconds=1.5), tmp_path / "store"
         for corpora, name, message in (
             ([("keypoints", films), ("beat2", films)], None, "keypoints has points in a picture and beat2 bodies"),
-            ([("keypoints", films)], "smplx", "keypoints goes into a dataset of points; got the space 'smplx'"),
-            ([("beat2", films)], "points", "beat2 goes into a dataset of body or smplx; got the space 'points'"),
+            ([("keypoints", films)], "smplx", "keypoints goes into a dataset of points; got the repr.* 'smplx'"),
+            ([("beat2", films)], "points", "beat2 goes into a dataset of body or smplx; got the repr.* 'points'"),
             ([("beat2", films)], "clouds", "unknown space 'clouds'; known: body, smplx, points"),
         ):
             with pytest.raises(UserError, match=message):

@@ -1,7 +1,7 @@
-"""Pictures of a film, drawn by as many processes as there are processors.
+"""Work for as many processes as there are processors: pictures of a film, files to read.
 
 The workers are plain interpreters that read a job from their input and write frames to their output:
-they neither import the caller's script nor inherit its threads, so drawing works the same in a
+they neither import the caller's script nor inherit its threads, so they work the same in a
 script, a notebook and a service, on every system.
 """
 
@@ -12,12 +12,16 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from queue import Empty, Queue
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 AHEAD = 4  # frames a worker may be ahead
 
@@ -78,17 +82,7 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
 
 
 def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
-    root = str(Path(__file__).resolve().parents[2])
-    # The current folder is no place for modules: -P, and no empty element, which would name it.
-    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
-    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", "from cospeech.core.parallel import worker; worker()"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(paths)},
-    )
+    process = _interpreter("worker")
     assert process.stdin is not None
     try:
         pickle.dump((job, index, workers), process.stdin, protocol=5)
@@ -96,6 +90,21 @@ def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
     except BrokenPipeError:  # it ended; its message is read where its frames are waited for
         pass
     return process
+
+
+def _interpreter(function: str, *, errors: int | None = subprocess.PIPE) -> subprocess.Popen[bytes]:
+    """A plain interpreter of one thread that calls a function of this module; ``errors``: its standard error."""
+    root = str(Path(__file__).resolve().parents[2])
+    # The current folder is no place for modules: -P, and no empty element, which would name it.
+    paths = [root, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    one = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+    return subprocess.Popen(
+        [sys.executable, "-P", "-c", f"from cospeech.core.parallel import {function}; {function}()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=errors,
+        env={**os.environ, **one, "PYTHONPATH": os.pathsep.join(paths)},
+    )
 
 
 def _read(process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: threading.Event, count: int) -> None:
@@ -122,3 +131,84 @@ def worker() -> None:
             output.flush()
     except BrokenPipeError:
         os._exit(0)
+
+
+def map_together(function: Callable[[T], R], tasks: Sequence[T], workers: int) -> Iterator[R]:
+    """``function`` of every task, by several processes, in the order of the tasks.
+
+    The function is one of a module, and tasks and results can be pickled. What a worker writes to standard error
+    appears; its standard output is lost. When the caller stops early, the workers end.
+
+    Raises:
+        Exception: what the function raised for the first task that failed.
+        RuntimeError: a worker ended early.
+    """
+    waiting: Queue[int] = Queue()
+    for index in range(len(tasks)):
+        waiting.put(index)
+    processes = [_interpreter("task_worker", errors=None) for _ in range(min(workers, len(tasks)))]
+    answers: list[Queue[tuple[bool, Any]]] = [Queue(1) for _ in tasks]
+    threads = [
+        threading.Thread(target=_serve, args=(process, function, tasks, waiting, answers), daemon=True)
+        for process in processes
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for answer in answers:
+            worked, result = answer.get()
+            if not worked:
+                raise result
+            yield result
+    finally:
+        for process in processes:
+            process.kill()
+        for process, thread in zip(processes, threads, strict=True):
+            process.wait()
+            thread.join()
+            for pipe in (process.stdin, process.stdout):
+                with suppress(BrokenPipeError):
+                    pipe.close()  # type: ignore[union-attr]
+
+
+def _serve(
+    process: subprocess.Popen[bytes],
+    function: Callable[[T], R],
+    tasks: Sequence[T],
+    waiting: Queue[int],
+    answers: list[Queue[tuple[bool, Any]]],
+) -> None:
+    """Give one worker task after task."""
+    while True:
+        try:
+            index = waiting.get_nowait()
+        except Empty:
+            return
+        try:
+            pickle.dump((function, tasks[index]), process.stdin, protocol=5)  # type: ignore[arg-type]
+            process.stdin.flush()  # type: ignore[union-attr]
+            answers[index].put(pickle.load(process.stdout))  # type: ignore[arg-type]
+        except Exception as error:
+            answers[index].put((False, RuntimeError(f"a worker ended early ({type(error).__name__}: {error})")))
+            return
+
+
+def task_worker() -> None:
+    """A process of ``map_together``: tasks from standard input, results to standard output."""
+    source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what is printed by the way must not stand between the results
+    while True:
+        try:
+            function, task = pickle.load(source)
+        except EOFError:
+            return
+        answer: tuple[bool, Any]
+        try:
+            answer = (True, function(task))
+        except Exception as error:
+            answer = (False, error)
+        try:
+            pickle.dump(answer, target, protocol=5)
+            target.flush()
+        except BrokenPipeError:
+            os._exit(0)

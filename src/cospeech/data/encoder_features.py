@@ -1,5 +1,4 @@
-"""What a dataset keeps of a corpus' speech beside the features: its words, and what pretrained encoders
-make of it, each speech heard once."""
+"""What a dataset keeps of speech beside the acoustic features: its words, and the features of pretrained encoders."""
 
 from __future__ import annotations
 
@@ -28,29 +27,29 @@ def opened(
     word_layer: str,
     precision: str,
 ) -> dict[str, Encoder]:
-    """Encoders by kind: those that are named are opened, those that are given are taken.
+    """Encoders by kind: names and folders are opened, objects are taken as they are.
 
     Raises:
         UserError: as ``open_encoder``.
     """
     encoders: dict[str, Encoder] = {}
-    for kind, asked, layer in ((SPEECH, speech, speech_layer), (WORDS, words, word_layer)):
-        if isinstance(asked, str | Path):
-            encoders[kind] = open_encoder(kind, asked, layer=layer, precision=precision)
-        elif asked is not None:
-            encoders[kind] = asked
+    for kind, encoder, layer in ((SPEECH, speech, speech_layer), (WORDS, words, word_layer)):
+        if isinstance(encoder, str | Path):
+            encoders[kind] = open_encoder(kind, encoder, layer=layer, precision=precision)
+        elif encoder is not None:
+            encoders[kind] = encoder
     return encoders
 
 
-class Hearing:
-    """Encoders over the speech of a dataset in the making.
+class EncoderFeatures:
+    """Features of pretrained encoders for the speech of a dataset that is being prepared.
 
-    A speech of synthetic pairs is heard once, between two silences, and kept on disk until the dataset is
-    finished: every pair takes its frames out of that.
+    The speech of synthetic pairs is encoded once, between two silences, and kept on disk until the dataset is
+    finished; every pair takes its frames from there.
     """
 
     def __init__(self, encoders: Mapping[str, Encoder], cache: Path) -> None:
-        """encoders by kind; cache: a folder for what has been heard, made when it is needed."""
+        """encoders by kind; cache: folder of encoded speech, created when it is needed."""
         self.encoders, self._cache = encoders, cache
 
     @property
@@ -92,16 +91,16 @@ class Hearing:
         return load_file(path)["states"]
 
 
-def said(speech: Speech, frames: int, *, before: float = 0.0) -> dict[str, list[tuple[str, float, float]]]:
-    """The part of an item's ``info`` that says its words; empty if the recording has none.
+def word_info(speech: Speech, frames: int, *, before: float = 0.0) -> dict[str, list[tuple[str, float, float]]]:
+    """The part of a sample's ``info`` with its words; empty if the recording has none.
 
-    ``words`` is [text, start, end] of each, in seconds from the item's first frame, in order. Words that
-    begin after the item's last frame are left out, and one that goes on after it ends there.
+    ``words`` is [text, start, end] of each, in seconds from the first frame of the sample, in order. Words that
+    begin after its last frame are left out, and one that continues after it ends there.
 
     Args:
         speech: as it was recorded.
-        frames: of the item.
-        before: seconds of silence that the item has before the speech, which keeps its pace.
+        frames: of the sample.
+        before: seconds of silence before the speech, which keeps its pace.
     """
     seconds = frames / FPS
     words = [

@@ -1,4 +1,4 @@
-"""Clips -> entries of a dataset: which space they go into, whether they can, and how they are coded."""
+"""Clips -> samples of a dataset: which representation fits them, and how they are encoded."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..speech.acoustics import acoustics
 from ..speech.features import speech_features
 from .clips import Dropped, GestureClip
 from .dataset import SampleData
-from .encoder_features import Hearing, said
+from .encoder_features import EncoderFeatures, word_info
 from .point_clips import PointClip
-from .point_normalization import PlacedClip, placed
+from .point_normalization import NormalizedClip, normalized
 
 
 def representation_name(name: str | None, readers: Sequence[str]) -> str:
-    """The space that is asked for, or that fits the corpora. Raises UserError if it does not fit them."""
+    """The requested representation, or the one that fits the corpora. Raises UserError if it does not fit them."""
     from .readers import is_point_reader
 
     points = [name for name in readers if is_point_reader(name)]
@@ -35,12 +35,12 @@ def representation_name(name: str | None, readers: Sequence[str]) -> str:
     representation(name)
     if readers and (name == "points") != bool(points):
         fits = "points" if points else "body or smplx"
-        raise UserError(f"{readers[0]} goes into a dataset of {fits}; got the space {name!r}")
+        raise UserError(f"{readers[0]} goes into a dataset of {fits}; got the representation {name!r}")
     return name
 
 
 def _with_face(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
-    """A clip that has what the space ``smplx`` needs, or why it has not."""
+    """A clip that has what the representation ``smplx`` needs, or why it has not."""
     if isinstance(clip, Dropped):
         return clip
     assert isinstance(clip, GestureClip)
@@ -52,9 +52,9 @@ def _with_face(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped
     return clip if np.ptp(face, axis=0).any() else Dropped(clip.id, "the face never moves")
 
 
-def _placed(clip: GestureClip | PointClip | Dropped) -> PlacedClip | Dropped:
+def _normalized(clip: GestureClip | PointClip | Dropped) -> NormalizedClip | Dropped:
     assert not isinstance(clip, GestureClip)
-    return clip if isinstance(clip, Dropped) else placed(clip)
+    return clip if isinstance(clip, Dropped) else normalized(clip)
 
 
 def _as_it_is(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
@@ -62,35 +62,36 @@ def _as_it_is(clip: GestureClip | PointClip | Dropped) -> GestureClip | Dropped:
     return clip
 
 
-CHECKS: dict[str, Callable[..., GestureClip | PlacedClip | Dropped]] = {
+CHECKS: dict[str, Callable[..., GestureClip | NormalizedClip | Dropped]] = {
     "body": _as_it_is,
     "smplx": _with_face,
-    "points": _placed,
+    "points": _normalized,
 }
 
 
-def representation_of(name: str, clips: Sequence[GestureClip | PlacedClip], *, quiet: bool) -> Representation:
-    """The space with the parts that all clips have."""
+def representation_of(name: str, faces: Sequence[bool], *, quiet: bool) -> Representation:
+    """The representation with the modalities that all samples have; ``faces``: whether each has a face."""
     if name != "points":
         return representation(name)
-    faces = sum(isinstance(clip, PlacedClip) and clip.face is not None for clip in clips)
-    if 0 < faces < len(clips) and not quiet:
-        note(f"{faces} of {len(clips)} recordings have faces; the dataset holds bodies alone")
-    return representation(name, ("body", "face") if faces == len(clips) else ("body",))
+    if any(faces) and not all(faces) and not quiet:
+        note(f"{sum(faces)} of {len(faces)} recordings have faces; the dataset holds bodies alone")
+    return representation(name, ("body", "face") if all(faces) else ("body",))
 
 
-def seconds_of(clip: GestureClip | PlacedClip) -> float:
+def seconds_of(clip: GestureClip | NormalizedClip) -> float:
     """Length of a clip that has motion, in seconds."""
-    if isinstance(clip, PlacedClip):
+    if isinstance(clip, NormalizedClip):
         return clip.seconds
     assert clip.motion is not None
     return clip.motion.seconds
 
 
-def recorded(clip: GestureClip | PlacedClip, representation: Representation, hearing: Hearing | None) -> SampleData:
-    """A clip as an entry; without ``hearing`` it lacks the encoders' columns."""
+def encoded(
+    clip: GestureClip | NormalizedClip, representation: Representation, encoders: EncoderFeatures | None
+) -> SampleData:
+    """A clip as a sample; without ``encoders`` it lacks their columns."""
     info: dict[str, Any]
-    if isinstance(clip, PlacedClip):
+    if isinstance(clip, NormalizedClip):
         parts = [clip.body, *([clip.face] if clip.face is not None and "face" in representation.names else [])]
         info = {"speed": clip.speed, "place": [clip.place.x, clip.place.y, clip.place.width]}
     else:
@@ -99,19 +100,19 @@ def recorded(clip: GestureClip | PlacedClip, representation: Representation, hea
         if "face" in representation.names:
             parts.append(ExpressionCodec().encode(clip.motion))
         info = {"speed": float(hand_speed(clip.motion).mean())}
-    coded = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+    motion = np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
     features: np.ndarray | None = None
     extra: dict[str, np.ndarray] = {}
     if clip.speech is not None:
-        features = _fit(speech_features(clip.speech.samples), len(coded))
-        info |= said(clip.speech, len(coded))
-        extra = {"acoustics": _fit(acoustics(clip.speech.samples), len(coded))}
-        extra |= {} if hearing is None else hearing.recorded(clip.speech, len(coded))
+        features = fitted(speech_features(clip.speech.samples), len(motion))
+        info |= word_info(clip.speech, len(motion))
+        extra = {"acoustics": fitted(acoustics(clip.speech.samples), len(motion))}
+        extra |= {} if encoders is None else encoders.recorded(clip.speech, len(motion))
     kind = "motion" if features is None else "pair"
-    return SampleData(clip.id, kind, clip.split, clip.speaker, clip.emotion, coded, features, info, extra)
+    return SampleData(clip.id, kind, clip.split, clip.speaker, clip.emotion, motion, features, info, extra)
 
 
-def _fit(features: np.ndarray, frames: int) -> np.ndarray:
+def fitted(features: np.ndarray, frames: int) -> np.ndarray:
     """Cut features to the motion's length, or repeat the last frame."""
     if len(features) >= frames:
         return features[:frames]

@@ -1,8 +1,8 @@
 """Clips of points in a picture: what a corpus of two-dimensional keypoints yields.
 
 There is no way from them to joint rotations that would not make the third dimension up, so they stay as they
-are (a decision of ours). ``readers.read_points`` reads such corpora, and ``placing.placed`` makes of a clip
-what a dataset of the space ``points`` holds.
+are (a decision of ours). ``readers.read_points`` reads such corpora, and ``point_normalization.normalized`` turns
+a clip into what a dataset of the representation ``points`` holds.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Clips of points in a picture -> the channels of the space ``points``: 30 frames a second, no gaps.
+"""Keypoint normalisation: clips of keypoints in a picture -> the representation ``points`` at 30 fps, without gaps.
 
-What is done with points that the detector did not see is a decision of ours [D]: those under a
-confidence of ``SEEN`` are taken from the frames before and after, in a straight line; a clip is left out
-if its shoulders, a hand or (where its corpus has one) its face are not seen in more than half of the frames.
-Arms whose elbow leaves the picture are frequent and are kept.
+Keypoints that the detector did not find are interpolated linearly from the frames before and after; a keypoint
+counts as found from a confidence of ``SEEN``. A clip is dropped if its shoulders, a hand or (where its corpus has
+one) its face are not found in more than half of the frames. Arms whose elbow leaves the picture are frequent and are
+kept. Decisions of ours [D].
 """
 
 from __future__ import annotations
@@ -46,15 +46,15 @@ _GROUPS = {
 
 
 @dataclass(frozen=True, eq=False)
-class PlacedClip:
-    """A recording as the space ``points`` has it."""
+class NormalizedClip:
+    """A recording in the representation ``points``."""
 
     id: str
     speaker: str
     split: str
     emotion: str | None
     speech: Speech
-    body: np.ndarray  # [T, 96] float32, coded
+    body: np.ndarray  # [T, 96] float32, encoded
     face: np.ndarray | None  # [T, 136], None where the corpus has no face
     place: Place  # where the person was in the picture
 
@@ -70,8 +70,8 @@ class PlacedClip:
         return float(np.linalg.norm(np.diff(wrists, axis=0), axis=-1).mean() * FPS)
 
 
-def placed(clip: PointClip) -> PlacedClip | Dropped:
-    """A clip brought to the person (``motion.points.Place``), or why it cannot be."""
+def normalized(clip: PointClip) -> NormalizedClip | Dropped:
+    """A clip relative to the person (``motion.points.Place``), or why that cannot be."""
     if clip.speech is None:
         return Dropped(clip.id, "no sound that goes with the points")
     own = {_ALIASES.get(name, name): index for index, name in enumerate(clip.names)}
@@ -100,7 +100,7 @@ def placed(clip: PointClip) -> PlacedClip | Dropped:
     if len(names) > len(BODY_POINTS):
         face = PointCodec("face").encode(near[:, len(BODY_POINTS) :])
     body = PointCodec("body").encode(near[:, : len(BODY_POINTS)])
-    return PlacedClip(clip.id, clip.speaker, clip.split, clip.emotion, clip.speech, body, face, place)
+    return NormalizedClip(clip.id, clip.speaker, clip.split, clip.emotion, clip.speech, body, face, place)
 
 
 def _unseen(seen: np.ndarray, names: tuple[str, ...]) -> str | None:

@@ -1,37 +1,50 @@
-"""Corpora in, a dataset out: read, check, code, pair, write; with progress, and resumable."""
+"""Corpora in, a dataset out: read, check, encode, pair, write; resumable, in flat memory.
+
+Recordings are read one group at a time, by as many processes as there are processors, and every group becomes a
+shard as soon as it has been read (``reading``). A shard is named after what it was made of: reader, files with size
+and time of change, settings. So whatever is there already is used again, after an interruption as well as when a
+corpus has changed. Synthetic pairs are made last, from material on disk (``pair_shards``).
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 import zlib
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.files import atomic_path
+from ..core.parallel import map_together, processors
 from ..core.progress import note, track
+from ..core.timing import FPS
 from ..motion.codec import Codec
+from ..motion.representation import Representation
 from ..speech.acoustics import DIM as ACOUSTICS
-from ..speech.acoustics import acoustics
 from ..speech.encoders.settings import WORDS, Encoder, describe
-from ..speech.features import speech_features
 from ..speech.layout import LAYOUT
-from .balance import Balance, Tally
 from .clips import Dropped, GestureClip
-from .dataset import SYNTHETIC_PAIR, GestureDataset, SampleData, write_manifest, write_shard
-from .encoder_features import SILENCE, Hearing, opened, said
-from .encoding import CHECKS, recorded, representation_name, representation_of, seconds_of
+from .dataset import FORMAT, GestureDataset, write_manifest
+from .encoder_features import EncoderFeatures, opened
+from .encoding import representation_name, representation_of
+from .pair_shards import PairReport, make_pairs
 from .point_clips import PointClip
-from .point_normalization import PlacedClip
-from .synthetic_pairs import Candidate, Matcher, calm_stretches, candidate, mirrored
+from .reading import MATERIAL, Group, Reading, clips_of, gestures_of, read_group, voices_of, write_group, write_stream
+from .recordings import LazyReader, Recording, groups
 
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
 
-SHARD_FRAMES = 40_000  # about 22 minutes a shard
-DRAWS = 4  # synthetic pairs to choose from, see ``Balance``
+READING = 1  # raised when reading or encoding changes, so that older shards are made anew
+SMALL = 24_000_000  # bytes of recordings that are read in this process
+_KEY = 16  # hex digits
 
 
 @dataclass
@@ -75,6 +88,21 @@ def reader(name: str) -> Reader:
     return READERS.get(name)
 
 
+@dataclass(frozen=True)
+class _Corpus:
+    """A corpus of which nothing has been read yet."""
+
+    name: str  # of its reader
+    folder: Path
+    groups: tuple[tuple[str, list[Recording | Dropped]], ...] = ()  # name of the shard, and what goes into it
+    stream: tuple[str, Callable[[], Iterator[Any]]] | None = None  # of a reader that cannot list its recordings
+
+    @property
+    def keys(self) -> list[str]:
+        """What tells whether the corpus has changed."""
+        return [name for name, _ in self.groups] if self.stream is None else [self.stream[0]]
+
+
 def prepare(
     corpora: Sequence[tuple[str, str | Path]],
     out: str | Path,
@@ -88,20 +116,23 @@ def prepare(
     word_encoder: str | Path | Encoder | None = None,
     word_layer: str = "last",
     precision: str = "float32",
+    workers: int | None = None,
     quiet: bool = False,
 ) -> Report:
     """Build a dataset from corpora.
 
-    Recordings of speech with motion become pairs as they are. Motion without sound and speech without
-    motion are matched into synthetic pairs (see ``pairing``), ``rounds`` times through all the speech.
+    Recordings of speech with motion become pairs as they are. Motion without sound and speech without motion are
+    matched into synthetic pairs (see ``synthetic_pairs``), ``rounds`` times through all the speech.
+
+    Recordings that were read before, in an interrupted or in a finished call with the same settings, are not read
+    again unless one of their files has another size or time of change. Without any change nothing is done.
 
     Args:
         corpora: (reader name, folder) each.
-        out: folder of the dataset; an interrupted one is continued.
-        representation: what the dataset holds of a motion (``motion.representation``): "body", "smplx" (the
-        face as BEAT2
-            has it, too) or "points" (in a picture). Unless given, it is "points" for corpora of points
-            and "body" for all others. Pairs are made in "body" alone.
+        out: folder of the dataset; an interrupted one is continued, a finished one brought up to date.
+        representation: what the dataset holds of a motion (``motion.representation``): "body", "smplx" (body and
+            face as BEAT2 has them) or "points" (keypoints in a picture). Unless given, it is "points" for corpora of
+            keypoints and "body" for all others. Synthetic pairs are made in "body" alone.
         rounds: how often each speech gets a partner.
         limit: read only so many clips a corpus and speaker (for trials).
         speech_encoder: a pretrained network whose states join the features frame by frame: a name of
@@ -109,255 +140,255 @@ def prepare(
         speech_layer: of it: "last", a number, or "mean:K" of the last K (see ``speech.encoders.inputs``).
         word_encoder, word_layer: the same for a network that reads the words of the transcripts.
         precision: of the encoders' products, float32 or bfloat16; stored is float16.
+        workers: processes that read recordings; as many as there are processors (8 at most) if None. The dataset is
+            the same for any number. Small corpora, and all with an encoder, are read in this process.
     Returns:
-        what was kept, dropped and made; also written to report.json.
+        what was kept, dropped and paired; also written to report.json.
     Raises:
         UserError: nothing usable was found, ``out`` holds a dataset of other settings, an encoder cannot be
-            opened, there is none of the words that a word encoder is for, or corpora and space do not go
-            together.
+            opened, no recording has words for the word encoder, or corpora and representation do not go together.
     """
     out = Path(out)
+    if workers is not None and workers < 1:
+        raise UserError(f"workers must be at least 1; got {workers}")
     readers = [reader(name) for name, _ in corpora]
     representation = representation_name(representation, [name for name, _ in corpora])
     encoders = opened(speech_encoder, speech_layer, word_encoder, word_layer, precision)
     plan = {
-        "corpora": [[name, Path(folder).name, _listing(Path(folder))] for name, folder in corpora],
+        "format": FORMAT,
+        "corpora": [[name, Path(folder).name] for name, folder in corpora],
         "rounds": rounds,
         "seed": seed,
         "limit": limit,
         **({"encoders": describe(encoders)} if encoders else {}),
         **({"space": representation} if representation != "body" else {}),
     }
-    plan_file = out / "plan.json"
-    if plan_file.is_file() and json.loads(plan_file.read_text()) != plan:
-        raise UserError(f"{out} was begun with other settings or other recordings; choose another folder or remove it")
-    codec, report = Codec(), Report()
-    moving: list[GestureClip] = []
-    speaking: list[GestureClip] = []
-    paired: list[GestureClip | PlacedClip] = []
-    for read, (_, folder) in zip(readers, corpora, strict=True):
-        for clip in map(CHECKS[representation], read(folder, limit=limit, quiet=quiet)):
-            if isinstance(clip, Dropped):
-                report.dropped.append(clip)
-            elif isinstance(clip, PlacedClip):
-                paired.append(clip)
-            elif clip.motion is not None and clip.speech is not None:
-                paired.append(clip)
-            elif clip.motion is not None:
-                moving.append(clip)
-            else:
-                speaking.append(clip)
-    if not moving and not paired:
-        why = f"; {report.dropped[0].id} was dropped: {report.dropped[0].reason}" if report.dropped else ""
-        raise UserError(f"no usable motion was found{why}")
-    if WORDS in encoders:
-        worded = sum(bool(clip.speech and clip.speech.words) for clip in paired + speaking)
-        if not worded:
-            raise UserError("no recording has words for the word encoder; add transcripts, or leave it out")
-        if not quiet:
-            note(f"{worded} of {len(paired) + len(speaking)} recordings have words")
+    done = _check_plan(out, plan, [Path(folder) for _, folder in corpora])
+    if done is not None:
+        return _told(done, quiet)
+    settings = [READING, representation, limit, plan.get("encoders")]
+    found = [
+        _listed(read, name, Path(folder), settings, limit=limit, quiet=quiet)
+        for read, (name, folder) in zip(readers, corpora, strict=True)
+    ]
+    key = _hash([plan, [corpus.keys for corpus in found]])
+    done = _finished(out, key)
+    if done is not None:
+        return _told(done, quiet)
+    created = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
-    plan_file.write_text(json.dumps(plan))
-    report.clips = len(moving) + len(paired)
-    report.pairs, report.pair_seconds = len(paired), sum(seconds_of(clip) for clip in paired)
-    report.seconds = sum(seconds_of(clip) for clip in [*moving, *paired])
-    hearing, coded = Hearing(encoders, out / "heard"), representation_of(representation, paired, quiet=quiet)
-    writer = _Writer(
-        out, LAYOUT.dim, {"acoustics": ACOUSTICS, **hearing.widths}, None if representation == "body" else coded.reach
-    )
-    for own in track([*moving, *paired], "coding", quiet=quiet):
-        writer.add(recorded(own, coded, None if writer.done() else hearing))
-    writer.flush()
-    if moving and speaking:
-        _make_pairs(moving, speaking, codec, hearing, writer, report, rounds=rounds, seed=seed, quiet=quiet)
-    header = {
-        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if representation != "points" else {}),
-        **({"space": coded.describe()} if representation != "body" else {}),
-        "feature_dim": LAYOUT.dim,
-        "acoustics": ACOUSTICS,
-        "synthetic_pairs": bool(moving and speaking),
-        **({"encoders": describe(encoders)} if encoders else {}),
-    }
-    write_manifest(out, header, range(writer.number))
-    hearing.close()
-    (out / "report.json").write_text(
-        json.dumps(
-            {
-                **{k: v for k, v in vars(report).items() if k != "dropped"},
-                "dropped": [vars(item) for item in report.dropped],
-            },
-            indent=1,
-        )
-    )
+    with atomic_path(out / "plan.json") as path:
+        path.write_text(json.dumps(plan))
+    features = EncoderFeatures(encoders, out / "heard")
+    try:
+        names = _read_all(found, Reading(out, representation), features, workers=workers, quiet=quiet)
+        report = _assemble(out, representation, names, features, key, rounds=rounds, seed=seed, quiet=quiet)
+    except UserError:
+        if created and not (out / "manifest.json").exists():
+            shutil.rmtree(out)
+        raise
+    features.close()
+    return _told(report, quiet)
+
+
+def _told(report: Report, quiet: bool) -> Report:
     if not quiet:
         for line in report.lines():
             note(line)
     return report
 
 
+def _check_plan(out: Path, plan: dict[str, Any], folders: list[Path]) -> Report | None:
+    """See that ``out`` was begun with the same settings; the report, if it is a finished dataset of format 1.
+
+    Raises:
+        UserError: it was begun with others, or by an older version and is not finished.
+    """
+    path = out / "plan.json"
+    if not path.is_file():
+        return None
+    begun = json.loads(path.read_text())
+    if begun == plan:
+        return None
+    corpora = [[*own, _listing(folder)] for own, folder in zip(plan["corpora"], folders, strict=True)]
+    if begun != {**{name: value for name, value in plan.items() if name != "format"}, "corpora": corpora}:
+        raise UserError(f"{out} was begun with other settings or other recordings; choose another folder or remove it")
+    if not ((out / "manifest.json").is_file() and (out / "report.json").is_file()):
+        raise UserError(f"{out} was begun by an older version; choose another folder or remove it")
+    return _read_report(out)
+
+
 def _listing(folder: Path) -> str:
-    """Eight hex digits that change when a corpus gains, loses or changes the size of a file."""
+    """How plans of format 1 say what a corpus holds: a hash of its files' names and sizes."""
     found = sorted((str(p.relative_to(folder)), p.stat().st_size) for p in folder.rglob("*") if p.is_file())
     return f"{zlib.crc32(json.dumps(found).encode()):08x}"
 
 
-class _Writer:
-    """Collects entries and writes shards; shards that are already there are passed over."""
-
-    def __init__(self, folder: Path, feature_dim: int, widths: Mapping[str, int], reach: np.ndarray | None) -> None:
-        self.folder, self.feature_dim, self.widths, self.number = folder, feature_dim, widths, 0
-        self.reach = reach
-        self._entries: list[SampleData] = []
-
-    def done(self) -> bool:
-        """Is the shard that is being filled already on disk?"""
-        return (self.folder / f"shard-{self.number:05d}.json").is_file()
-
-    def add(self, entry: SampleData) -> None:
-        self._entries.append(entry)
-        if sum(len(item.motion) for item in self._entries) >= SHARD_FRAMES:
-            self.flush()
-
-    def flush(self) -> None:
-        if self._entries:
-            if not self.done():
-                write_shard(
-                    self.folder,
-                    self.number,
-                    self._entries,
-                    self.feature_dim,
-                    widths=self.widths,
-                    value_range=self.reach,
-                )
-            self.number += 1
-            self._entries = []
-
-    def skip(self) -> None:
-        """Go past a shard that is already on disk."""
-        self.number += 1
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:_KEY]
 
 
-def _make_pairs(
-    moving: list[GestureClip],
-    speaking: list[GestureClip],
-    codec: Codec,
-    hearing: Hearing,
-    writer: _Writer,
-    report: Report,
+def _listed(read: Reader, name: str, folder: Path, settings: list[Any], *, limit: int | None, quiet: bool) -> _Corpus:
+    """The groups of a corpus, each with the name that its shard has or will have."""
+    if isinstance(read, LazyReader):
+        listed = list(read.recordings(folder, limit=limit, quiet=quiet))
+        parts = []
+        for group in groups(listed):
+            identities = [vars(one) if isinstance(one, Dropped) else one.identity(folder) for one in group]
+            parts.append((f"shard-{_hash([name, settings, identities])}", group))
+        return _Corpus(name, folder, tuple(parts))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    stats = [[str(path.relative_to(folder)), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    stream = (f"shard-{_hash([name, settings, stats])}", partial(read, folder, limit=limit, quiet=quiet))
+    return _Corpus(name, folder, stream=stream)
+
+
+def _read_all(
+    corpora: Sequence[_Corpus], reading: Reading, encoders: EncoderFeatures, *, workers: int | None, quiet: bool
+) -> list[str]:
+    """Read what has not been read; returns the names of all groups in order."""
+    names: list[str] = []
+    for corpus in corpora:
+        if corpus.stream is not None:
+            names += _read_stream(*corpus.stream, reading, encoders)
+            continue
+        names += corpus.keys
+        tasks = [(reading, name, group) for name, group in corpus.groups if not reading.is_done(name)]
+        size = sum(one.bytes for _, _, group in tasks for one in group if isinstance(one, Recording))
+        count = processors() if workers is None else workers
+        if encoders.encoders or count == 1 or len(tasks) < 2 or (workers is None and size < SMALL):
+            for _, name, group in track(tasks, "reading", quiet=quiet):
+                write_group(reading, name, clips_of(group), encoders)
+        else:
+            done = map_together(read_group, tasks, count)
+            for _ in track(done, "reading", total=len(tasks), quiet=quiet):
+                pass
+    return names
+
+
+def _read_stream(
+    name: str, read: Callable[[], Iterator[Any]], reading: Reading, encoders: EncoderFeatures
+) -> list[str]:
+    """The same of a reader that yields clips in order; what it was reading when interrupted is read again."""
+    end = reading.folder / f"{name}.json"
+    if end.is_file():
+        names: list[str] = json.loads(end.read_text())
+        if all(reading.is_done(part) for part in names):
+            return names
+    names = write_stream(reading, name, read(), encoders)
+    with atomic_path(end) as path:
+        path.write_text(json.dumps(names))
+    return names
+
+
+def _assemble(
+    out: Path,
+    representation: str,
+    names: list[str],
+    encoders: EncoderFeatures,
+    key: str,
     *,
     rounds: int,
     seed: int,
     quiet: bool,
-) -> None:
-    """Pairs within each split; one shard holds one split's round over a part of the speech."""
-    distances: list[tuple[float, float, int]] = []
-    for split in ("train", "val", "test"):
-        pools: dict[tuple[str, str], list[Candidate]] = defaultdict(list)
-        real: dict[tuple[str, str], Tally] = defaultdict(Tally)
-        for clip in moving:
-            if clip.split == split and clip.motion is not None:
-                item, key = candidate(clip, codec), (clip.speaker, clip.emotion or "neutral")
-                pools[key] += [item, mirrored(item, codec)]
-                real[key] += Tally.of(clip.motion)
-        balances = {key: Balance(tally) for key, tally in real.items()}
-        voices = [clip for clip in speaking if clip.split == split]
-        if not pools or not voices:
-            continue
-        rests = _rests(pools)
-        matchers = {key: Matcher(pool, rests[key[0]], codec) for key, pool in pools.items()}
-        # Rare emotions are drawn less often than an even share, more often than their own.
-        keys = sorted(pools)
-        weight = np.sqrt([sum(len(item.motion) for item in pools[key]) for key in keys])
-        jobs = [(number, voice) for number in range(rounds) for voice in voices]
-        for own in track(_shards(jobs, bounded=bool(hearing.encoders)), f"pairs {split}", quiet=quiet):
-            if writer.done():
-                described = json.loads((writer.folder / f"shard-{writer.number:05d}.json").read_text())
-                distances += [(d["info"]["distance"], d["info"]["shuffled"], d["frames"]) for d in described]
-                for d in described:
-                    balances[d["speaker"], d["emotion"]].made += Tally(**d["info"]["tally"])
-                writer.skip()
-                continue
-            for number, voice in own:
-                entry = _pair(voice, number, split, keys, weight, matchers, balances, codec, hearing, seed)
-                info = entry.info
-                distances.append((info["distance"], info["shuffled"], len(entry.motion)))
-                writer._entries.append(entry)
-            writer.flush()
-    report.pairs += len(distances)
-    report.pair_seconds += sum(d[2] for d in distances) / 30
-    if distances:
-        report.stroke_to_accent = float(np.nanmean([d[0] for d in distances]))
-        report.stroke_to_accent_shuffled = float(np.nanmean([d[1] for d in distances]))
-
-
-def _shards(jobs: list[tuple[int, GestureClip]], *, bounded: bool) -> list[list[tuple[int, GestureClip]]]:
-    """Sixty pairs a shard; fewer if they are long and wide, so that a shard fits into memory."""
-    shards: list[list[tuple[int, GestureClip]]] = []
-    frames = 0
-    for job in jobs:
-        own = job[1].speech.frames if job[1].speech else 0
-        if not shards or len(shards[-1]) == 60 or (bounded and frames + own > SHARD_FRAMES):
-            shards.append([])
-            frames = 0
-        shards[-1].append(job)
-        frames += own
-    return shards
-
-
-def _pair(
-    voice: GestureClip,
-    number: int,
-    split: str,
-    keys: list[tuple[str, str]],
-    weight: np.ndarray,
-    matchers: dict[tuple[str, str], Matcher],
-    balances: dict[tuple[str, str], Balance],
-    codec: Codec,
-    hearing: Hearing,
-    seed: int,
-) -> SampleData:
-    assert voice.speech is not None
-    rng = np.random.default_rng([seed, number, zlib.crc32(voice.id.encode())])
-    speaker, emotion = keys[int(rng.choice(len(keys), p=weight / weight.sum()))]
-    # A second of silence on both sides teaches how gesturing begins and ends.
-    before, after = (int(16_000 * rng.uniform(0.3, SILENCE)) for _ in range(2))
-    samples = np.pad(voice.speech.samples, (before, after))
-    features = speech_features(samples)
-    drawn = [matchers[speaker, emotion].make(features, rng) for _ in range(DRAWS)]
-    tallies = [Tally.of(codec.decode(pair.motion)) for pair in drawn]
-    choice = balances[speaker, emotion].choose(tallies)
-    made, tally = drawn[choice], tallies[choice]
-    speed = tally.path / tally.seconds
-    return SampleData(
-        f"{voice.id}#{number}",
-        SYNTHETIC_PAIR,
-        split,
-        speaker,
-        emotion,
-        made.motion,
-        features,
-        {
-            "speed": speed,
-            "distance": made.distance,
-            "shuffled": made.shuffled,
-            "voice": voice.speaker,
-            "sources": list(made.sources),
-            "tally": vars(tally),
-            **said(voice.speech, len(made.motion), before=before / 16_000),
-        },
-        {"acoustics": acoustics(samples), **hearing.between_silences(voice.speech, len(made.motion), before=before)},
+) -> Report:
+    """Pairs, manifest and report of a dataset whose recordings have been read; removes what it does not need."""
+    found = [Group.of(out, name) for name in names]
+    _check_usable(found, encoders, quiet)
+    shards = [name for name, group in zip(names, found, strict=True) if group.samples]
+    number = {name: index for index, name in enumerate(shards)}
+    recorded = [
+        ({**sample, "shard": number[name]}, seconds)
+        for name, group in zip(names, found, strict=True)
+        for sample, seconds in zip(group.samples, group.seconds, strict=True)
+    ]
+    moving = [entry for entry in recorded if entry[0]["kind"] == "motion"]
+    paired = [entry for entry in recorded if entry[0]["kind"] != "motion"]
+    gestures = [gesture for name, group in zip(names, found, strict=True) for gesture in gestures_of(out, name, group)]
+    voices = [voice for name, group in zip(names, found, strict=True) for voice in voices_of(out, name, group)]
+    synthetic = bool(gestures and voices)
+    pairs = PairReport()
+    if synthetic:
+        own = _hash([key, names])
+        pairs = make_pairs(out, gestures, voices, encoders, key=own, rounds=rounds, seed=seed, quiet=quiet)
+    samples = [sample for sample, _ in [*moving, *paired]]
+    for index, name in enumerate(pairs.names, start=len(shards)):
+        samples += [{**pair, "shard": index} for pair in json.loads((out / f"{name}.json").read_text())]
+    faces = [face for group in found for face in group.faces]
+    header = _header(representation_of(representation, faces, quiet=quiet), encoders, synthetic=synthetic)
+    write_manifest(out, header, [*shards, *pairs.names], samples)
+    report = Report(
+        clips=len(recorded),
+        seconds=sum(seconds for _, seconds in [*moving, *paired]),
+        dropped=[Dropped(*one) for group in found for one in group.dropped],
+        pairs=len(paired) + len(pairs.frames),
+        pair_seconds=sum(seconds for _, seconds in paired) + sum(pairs.frames) / FPS,
     )
+    if pairs.frames:
+        report.stroke_to_accent = float(np.nanmean(pairs.distances))
+        report.stroke_to_accent_shuffled = float(np.nanmean(pairs.shuffled))
+    _write_report(out, report, key)
+    _clean(out, {*names, *pairs.names})
+    return report
 
 
-def _rests(pools: dict[tuple[str, str], list[Candidate]]) -> dict[str, list[Candidate]]:
-    """Calm stretches of every speaker, over all emotions."""
-    result = {}
-    for speaker in {key[0] for key in pools}:
-        own = [item for key, pool in pools.items() if key[0] == speaker for item in pool]
-        result[speaker] = calm_stretches(own)
-    return result
+def _check_usable(found: Sequence[Group], encoders: EncoderFeatures, quiet: bool) -> None:
+    """Raises UserError if there is no motion, or no word for a word encoder."""
+    if not any(group.samples for group in found):
+        dropped = [one for group in found for one in group.dropped]
+        why = f"; {dropped[0][0]} was dropped: {dropped[0][1]}" if dropped else ""
+        raise UserError(f"no usable motion was found{why}")
+    if WORDS in encoders.encoders:
+        worded, spoken = sum(group.worded for group in found), sum(group.spoken for group in found)
+        if not worded:
+            raise UserError("no recording has words for the word encoder; add transcripts, or leave it out")
+        if not quiet:
+            note(f"{worded} of {spoken} recordings have words")
+
+
+def _header(space: Representation, encoders: EncoderFeatures, *, synthetic: bool) -> dict[str, Any]:
+    codec = Codec()
+    return {
+        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if space.name != "points" else {}),
+        **({"space": space.describe()} if space.name != "body" else {}),
+        "feature_dim": LAYOUT.dim,
+        "acoustics": ACOUSTICS,
+        "synthetic_pairs": synthetic,
+        **({"encoders": describe(encoders.encoders)} if encoders.encoders else {}),
+    }
+
+
+def _write_report(out: Path, report: Report, key: str) -> None:
+    written = {**vars(report), "dropped": [vars(one) for one in report.dropped], "key": key}
+    with atomic_path(out / "report.json") as path:
+        path.write_text(json.dumps(written, indent=1))
+
+
+def _read_report(out: Path) -> Report:
+    written = json.loads((out / "report.json").read_text())
+    written.pop("key", None)
+    return Report(**{**written, "dropped": [Dropped(**one) for one in written["dropped"]]})
+
+
+def _finished(out: Path, key: str) -> Report | None:
+    """The report of a dataset that was finished from the same recordings; None if there is none."""
+    path = out / "report.json"
+    if not (path.is_file() and (out / "manifest.json").is_file()):
+        return None
+    names = json.loads((out / "manifest.json").read_text()).get("shards", [])
+    whole = all((out / f"{name}.safetensors").is_file() for name in names)
+    return _read_report(out) if whole and json.loads(path.read_text()).get("key") == key else None
+
+
+def _clean(out: Path, names: set[str]) -> None:
+    """Remove what pairs were made of, and the shards of recordings that are no longer there."""
+    shutil.rmtree(out / MATERIAL, ignore_errors=True)
+    streams = {name.rpartition("-")[0] for name in names}
+    for path in out.glob("shard-*"):
+        if path.stem not in names | streams:
+            path.unlink()
 
 
 def open_dataset(folder: str | Path) -> GestureDataset:
-    """Open a finished store."""
+    """Open a finished dataset."""
     return GestureDataset(folder)

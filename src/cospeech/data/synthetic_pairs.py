@@ -8,6 +8,7 @@ procedure is a decision of ours (docs/design.md). Whatever is measured on its ou
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..sampling.rhythm import LEAD, sample_frames, smooth_times
 from ..speech.features import accents, pauses
 from ..speech.layout import LAYOUT
 from .clips import GestureClip
+from .frames import Frames
 
 STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
 PAUSE = 0.35  # seconds: longer silence ends a phrase
@@ -31,12 +33,12 @@ REST_PAUSE = 0.5  # seconds: a longer pause gets a hold or a rest
 
 @dataclass(frozen=True)
 class Candidate:
-    """One real clip, ready to be matched."""
+    """One real clip, ready to be matched; its frames are arrays, or are read from a file when they are needed."""
 
     id: str
-    motion: np.ndarray  # [T, C] coded
-    wrists: np.ndarray  # [T, 2, 3] metres, in the chest's frame
-    speed: np.ndarray  # [T] metres a second, mean of both hands
+    motion: np.ndarray | Frames  # [T, C] encoded
+    wrists: np.ndarray | Frames  # [T, 2, 3] metres, in the chest's frame
+    speed: np.ndarray | Frames  # [T] metres a second, mean of both hands
     stroke_times: np.ndarray  # [S] seconds
     stroke_strengths: np.ndarray  # [S]
 
@@ -51,13 +53,13 @@ class SyntheticPair:
     shuffled: float  # the same after shifting the strokes at random within the phrase (the null)
 
 
-def candidate(clip: GestureClip, codec: Codec) -> Candidate:
-    """Prepare a clip for matching."""
+def candidate(clip: GestureClip, codec: Codec, *, motion: np.ndarray | None = None) -> Candidate:
+    """Prepare a clip for matching; ``motion``: its encoded motion, if that is known."""
     assert clip.motion is not None
     found = strokes(clip.motion)
     return Candidate(
         clip.id,
-        codec.encode(clip.motion),
+        codec.encode(clip.motion) if motion is None else motion,
         wrists_in_chest(clip.motion),
         hand_speed(clip.motion).mean(axis=1),
         np.array([stroke.time for stroke in found]),
@@ -67,15 +69,34 @@ def candidate(clip: GestureClip, codec: Codec) -> Candidate:
 
 def mirrored(item: Candidate, codec: Codec) -> Candidate:
     """The mirror image of a candidate."""
-    flip = np.array([-1.0, 1.0, 1.0])
     return Candidate(
         item.id + "~",
-        codec.mirror(item.motion),
-        item.wrists[:, ::-1] * flip,
+        _of_frames(item.motion, codec.mirror),
+        _of_frames(item.wrists, _swapped),
         item.speed,
         item.stroke_times,
         item.stroke_strengths,
     )
+
+
+def _swapped(wrists: np.ndarray) -> np.ndarray:
+    """Both wrists [T, 2, 3] in a mirror."""
+    return wrists[:, ::-1] * np.array([-1.0, 1.0, 1.0])
+
+
+def _of_frames(frames: np.ndarray | Frames, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | Frames:
+    return frames.map(function) if isinstance(frames, Frames) else function(frames)
+
+
+def _part(frames: np.ndarray | Frames, start: int, end: int) -> np.ndarray | Frames:
+    return frames.cut(start, end) if isinstance(frames, Frames) else frames[start:end]
+
+
+def _at(motion: np.ndarray | Frames, places: np.ndarray) -> np.ndarray:
+    """Frames at fractional places, as ``sample_frames``; those about them alone are read."""
+    places = np.clip(places, 0, len(motion) - 1)
+    first = max(int(places.min()) - 1, 0)
+    return sample_frames(motion[first : int(places.max()) + 3], places - first)
 
 
 def phrases(features: np.ndarray) -> list[tuple[float, float]]:
@@ -117,18 +138,8 @@ class Matcher:
     def __init__(self, pool: list[Candidate], rest: list[Candidate], codec: Codec) -> None:
         """``pool``: clips to gesture with; ``rest``: calm stretches of the same speaker, for pauses."""
         self.pool, self.rest, self.codec = pool, rest, codec
-        starts = [
-            (k, start / FPS)
-            for k, item in enumerate(pool)
-            for start in range(0, max(1, len(item.motion) - FPS), FPS // 4)
-        ]
-        self._clip = np.array([k for k, _ in starts])
-        self._start = np.array([start for _, start in starts])
-        lengths = np.array([len(item.motion) / FPS for item in pool])
-        self._room = lengths[self._clip] - self._start
-        speeds = np.array([item.speed.mean() for item in pool])
-        self._rank = _ranks(np.array([pool[k].speed[int(s * FPS) :].mean() for k, s in starts]))
-        del speeds
+        self._clip, self._start, self._room, pace, here = (np.concatenate(rows) for rows in _windows(pool))
+        self._rank, self._here = _ranks(pace), here
 
     def make(self, features: np.ndarray, rng: np.random.Generator) -> SyntheticPair:
         """Motion [T, C] for speech features [T, F]."""
@@ -195,8 +206,8 @@ class Matcher:
                 score -= 0.5 * abs(self._rank[choice] - wanted)
                 score -= 0.35 * used[self._clip[choice]]
                 if previous is not None:
-                    here = item.wrists[int(self._start[choice] * FPS)]
-                    score -= 0.8 * float(np.linalg.norm(here - previous, axis=-1).mean())
+                    far = np.linalg.norm(self._here[choice] - previous, axis=-1)
+                    score -= 0.8 * float(far.mean())
                 best.append((score, int(choice), rate))
         if not best:  # no clip is long enough: the longest one, slowed down as far as allowed
             choice = int(self._room.argmax())
@@ -273,7 +284,7 @@ class Matcher:
         mapped = smooth_times(mapped, 7)
         moved = np.interp(source, mapped, at, left=np.nan, right=np.nan)
         moved = moved[(moved >= span[0]) & (moved <= span[1])]
-        return sample_frames(item.motion, mapped * FPS), first, moved
+        return _at(item.motion, mapped * FPS), first, moved
 
     def _assemble(self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator) -> np.ndarray:
         """Join segments; what lies open between them is filled with a hold or a rest."""
@@ -322,7 +333,27 @@ class Matcher:
         period = 2 * (len(item.motion) - 1)
         place = walk % period
         place = np.where(place > period / 2, period - place, place)
-        pieces.append((first, sample_frames(item.motion, place)))
+        pieces.append((first, _at(item.motion, place)))
+
+
+def _windows(pool: list[Candidate]) -> list[list[np.ndarray]]:
+    """Of every quarter of a second at which a candidate may begin, one array for each candidate: its index, the
+    start and what is left of it in seconds, the mean speed from there on, the wrists [2, 3] there."""
+    rows: list[list[np.ndarray]] = [[], [], [], [], []]
+    for k, item in enumerate(pool):
+        speed, wrists = item.speed[:], item.wrists[:]
+        starts = np.array([start / FPS for start in range(0, max(1, len(item.motion) - FPS), FPS // 4)])
+        first = [int(start * FPS) for start in starts]
+        parts = (
+            np.full(len(starts), k),
+            starts,
+            len(item.motion) / FPS - starts,
+            np.array([speed[frame:].mean() for frame in first]),
+            wrists[first],
+        )
+        for row, part in zip(rows, parts, strict=True):
+            row.append(part)
+    return rows
 
 
 def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float = 0.12) -> list[Candidate]:
@@ -330,17 +361,18 @@ def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float 
     length = int(seconds * FPS)
     found: list[tuple[float, Candidate, int]] = []
     for item in pool:
+        speed, wrists = item.speed[:], item.wrists[:]
         for start in range(0, len(item.motion) - length, length // 2):
-            low = item.wrists[start : start + length, :, 1].mean()
-            found.append((float(item.speed[start : start + length].max()) + 0.4 * float(low), item, start))
+            low = wrists[start : start + length, :, 1].mean()
+            found.append((float(speed[start : start + length].max()) + 0.4 * float(low), item, start))
     found.sort(key=lambda entry: entry[0])
     kept = found[: max(4, int(len(found) * share))]
     return [
         Candidate(
             item.id,
-            item.motion[start : start + length],
-            item.wrists[start : start + length],
-            item.speed[start : start + length],
+            _part(item.motion, start, start + length),
+            _part(item.wrists, start, start + length),
+            _part(item.speed, start, start + length),
             np.zeros(0),
             np.zeros(0),
         )

@@ -15,7 +15,6 @@ differed from person to person before v0.2.1 (issue 77); ``retarget`` sees to th
 from __future__ import annotations
 
 import csv
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -32,6 +31,7 @@ from ...core.progress import note, track
 from ...core.timing import FPS, frame_times
 from ...motion.motion import Motion
 from ..clips import Dropped, GestureClip
+from ..recordings import LazyReader, Recording
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
 from .paired_files import Few, bvh_body, by_name, paired, recording
 from .voices import split_of
@@ -50,7 +50,8 @@ _SHORT_SPLIT = {"test": {"0": {*range(1, 5), *_FIRST}, "1": {1}}, "val": {"0": {
 _HALVED = {"0": (set(_FIRST), 30), "1": ({1}, 300)}  # kind -> texts, seconds of the cut
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion, upright and facing +z, with fingers, faces and words as recorded.
 
     The name tells the speaker. The emotion is that of the csv file, for most of the time, or without it the
@@ -84,12 +85,14 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         if ".wav" not in own:
             yield Dropped(name, "no sound of the same name (.wav)")
             continue
-        yield from _clips(name, match, own, quiet)
+        yield Recording(name, tuple(own.values()), partial(_clips, name, own, quiet=quiet))
     for name in sorted(name for name in files if ".wav" in files[name] and ".bvh" not in files[name]):
         yield Dropped(name, "no motion of the same name (.bvh)")
 
 
-def _clips(name: str, match: re.Match[str], own: dict[str, Path], quiet: bool) -> Iterator[GestureClip | Dropped]:
+def _clips(name: str, own: dict[str, Path], *, quiet: bool) -> Iterator[GestureClip | Dropped]:
+    match = NAME.fullmatch(name)
+    assert match is not None
     number, speaker, kind = int(match["number"]), match["speaker"], match["kind"]
     first, last = int(match["first"]), int(match["last"])
     emotion = _labelled_emotion(own.get(".csv"), quiet=quiet) or emotion_of(kind, first)

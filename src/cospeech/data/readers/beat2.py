@@ -23,7 +23,8 @@ from ...core.timing import FPS
 from ...motion.expressions import KEY
 from ...motion.formats.smplx import load_smplx
 from ...motion.motion import Motion
-from ..clips import Dropped, GestureClip
+from ..clips import Dropped
+from ..recordings import LazyReader, Recording
 from .beat_labels import NAME, NOT_A_NAME, emotion_of, with_semantics
 from .paired_files import Few, as_stored, by_name, paired, recording
 from .voices import split_of
@@ -33,7 +34,8 @@ CREDIT = "BEAT2 (Liu et al., EMAGE, CVPR 2024)"
 _SPLITS = {"train": "train", "additional": "train", "val": "val", "test": "test"}
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion, upright and facing +z, fingers as they were recorded.
 
     The speaker and the emotion are told by the name, ``2_scott_0_1_1``: text 1, read by scott. Contempt
@@ -68,15 +70,17 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             yield Dropped(name, "no sound of the same name (.wav)")
             continue
         text = own.get(".textgrid")
-        yield paired(
+        load = partial(
+            paired,
             name,
             partial(recording, own[".wav"], text=text, speaker=speaker, emotion=emotion, quiet=quiet),
-            partial(_body, name, own, quiet),
+            partial(_body, name, own, quiet=quiet),
             speaker=speaker,
             split=splits.get(name) or split_of(name),
             emotion=emotion,
             quiet=quiet,
         )
+        yield Recording(name, tuple(own.values()), load)
     for name in sorted(name for name in files if ".wav" in files[name] and ".npz" not in files[name]):
         yield Dropped(name, "no motion of the same name (.npz)")
 

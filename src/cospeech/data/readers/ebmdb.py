@@ -13,6 +13,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,15 @@ from ...motion.procedural.posture import stand
 from ...motion.retarget import retarget
 from ...motion.skeleton import canonical_skeleton
 from ..clips import Dropped, GestureClip
+from ..recordings import LazyReader, Recording
 
 # Split by actor: clips of one actor resemble each other too much to stand on both sides.
 SPLITS = {"DiMi": "test", "PaPi": "val"}
 CREDIT = "MPI Emotional Body Expressions Database (Volkova, de la Rosa, Buelthoff, Mohler, PLOS ONE 2014), CC BY 4.0"
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of motion, upright and facing +z, with fingers added; dropped ones with the reason.
 
     Every actor's mean orientation of the chest over each take is taken out, so that a person who sat
@@ -61,23 +64,39 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         counts[row["actor"]] += 1
         if limit is None or counts[row["actor"]] <= limit:
             takes[row["actor"], row["session"]].append(row)
+    packed = folder / "clips.zip"
+    sizes = _sizes(packed) if packed.is_file() else None
+    for (actor, session), take in track(takes.items(), "ebmdb", quiet=quiet):
+        names = [row["file"] for row in take]
+        for name in names:
+            if not ((folder / name).is_file() if sizes is None else name in sizes):
+                raise UserError(f"{Path(name).name} is named in clips.csv but is not there")
+        take_id = f"{actor}/{session}"
+        if sizes is None:
+            files = tuple(dict.fromkeys(folder / name for name in names))
+            yield Recording(take_id, files, partial(_read_take, folder, actor, take))
+        else:
+            size = sum(sizes[name] for name in names)
+            yield Recording(take_id, (packed,), partial(_unpacked_take, packed, actor, take), size)
+
+
+def _sizes(packed: Path) -> dict[str, int]:
+    """Bytes of every file of an archive."""
+    with zipfile.ZipFile(packed) as archive:
+        return {member.filename: member.file_size for member in archive.infolist()}
+
+
+def _unpacked_take(packed: Path, actor: str, take: list[dict[str, str]]) -> Iterator[GestureClip | Dropped]:
     with tempfile.TemporaryDirectory() as scratch:
-        root = folder
-        if (folder / "clips.zip").is_file():
-            root = Path(scratch)
-            with zipfile.ZipFile(folder / "clips.zip") as archive:
-                archive.extractall(root)
-        for (actor, _), take in track(takes.items(), "ebmdb", quiet=quiet):
-            yield from _read_take(root, actor, take)
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(scratch, sorted({row["file"] for row in take}))
+        yield from _read_take(Path(scratch), actor, take)
 
 
 def _read_take(root: Path, actor: str, take: list[dict[str, str]]) -> Iterator[GestureClip | Dropped]:
     motions: list[tuple[dict[str, str], Motion]] = []
     for row in take:
-        path = root / row["file"]
-        if not path.is_file():
-            raise UserError(f"{path.name} is named in clips.csv but is not there")
-        motion = retarget(load_bvh(path), table="ebmdb").resample(FPS)
+        motion = retarget(load_bvh(root / row["file"]), table="ebmdb").resample(FPS)
         motions.append((row, motion))
     upright = _upright([motion for _, motion in motions])
     for row, motion in motions:

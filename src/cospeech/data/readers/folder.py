@@ -17,7 +17,8 @@ from pathlib import Path
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.progress import track
-from ..clips import Dropped, GestureClip
+from ..clips import Dropped
+from ..recordings import LazyReader, Recording
 from .paired_files import Few, bvh_body, paired, recording
 from .voices import SUFFIXES, TRANSCRIPTS, split_of
 
@@ -34,7 +35,8 @@ class Label:
     split: str | None = None
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion on the canonical skeleton, upright and facing +z.
 
     The rig is recognised by its joint names (see ``motion.retarget``). Fingers stay as recorded; a rig
@@ -62,7 +64,8 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
             continue
         text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
-        yield paired(
+        load = partial(
+            paired,
             name,
             partial(recording, sound, text=text, speaker=speaker, emotion=one.emotion, quiet=quiet),
             partial(bvh_body, one.path, identity=name, emotion=one.emotion),
@@ -71,6 +74,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             emotion=one.emotion,
             quiet=quiet,
         )
+        yield Recording(name, (one.path, sound, *([] if text is None else [text])), load)
     for stem, own in beside.items():
         if ".bvh" not in own and own.keys() & set(SUFFIXES):
             yield Dropped(stem.relative_to(folder).as_posix(), "no motion of the same name (.bvh)")

@@ -8,12 +8,14 @@ within the folder are speakers, and ``labels.csv`` may say more, as in the reade
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from ...core.errors import UserError
 from ...motion.points import POINTS, parents
 from ..clips import Dropped
 from ..point_clips import PointClip
+from ..recordings import LazyReader, Recording
 from . import reads_points
 from .detections import load_detections
 from .folder import TRANSCRIPTS, named, of_one_name
@@ -25,7 +27,8 @@ SLACK = 0.02  # share of its length by which a film may differ from its sound wh
 
 
 @reads_points
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of the 116 points of ``motion.points``, in pixels, with sound.
 
     Detections and sound begin together. The frame rate is the file's ``fps``; where it says none, it is
@@ -45,10 +48,17 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     beside = of_one_name(files)
     for one in named(folder, detections, limit=limit, suffix=".json", what="keypoints", quiet=quiet):
         own = beside[one.path.with_suffix("")]
-        try:
-            yield _clip(one.path, one.name, own, one.speaker, one.split, one.emotion, quiet)
-        except UserError as error:
-            yield Dropped(one.name, str(error))
+        load = partial(_load, one.path, one.name, own, one.speaker, one.split, one.emotion, quiet=quiet)
+        yield Recording(one.name, tuple(own.values()), load)
+
+
+def _load(
+    path: Path, name: str, own: dict[str, Path], speaker: str, split: str, emotion: str | None, *, quiet: bool
+) -> PointClip | Dropped:
+    try:
+        return _clip(path, name, own, speaker, split, emotion, quiet)
+    except UserError as error:
+        return Dropped(name, str(error))
 
 
 def _clip(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from ...speech.loading import load_speech
 from ...speech.speech import Speech, Word
 from ..clips import Dropped
 from ..point_clips import PointClip
+from ..recordings import LazyReader, Recording
 from . import reads_points
 from .paired_files import Few, unlike, words_within
 from .safe_pickle import need, unpickle
@@ -57,7 +59,8 @@ PARENTS = (
 
 
 @reads_points
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[PointClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of points in the picture, in pixels, with words and, where it is there, the sound.
 
     The split is the table's (dev is val). People whose folder was not fetched are passed over; intervals
@@ -96,13 +99,15 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             yield Dropped(identity, "no h5 file of that interval")
         else:
             sound = folder / "raw" / f"{speaker}_cropped" / f"{identity}.mp3"
-            yield _clip(path, sound, identity, speaker, _SPLITS[split], quiet)
+            files = (path, sound) if sound.is_file() else (path,)
+            load = partial(_clip, path, sound, identity, speaker, _SPLITS[split], quiet=quiet)
+            yield Recording(identity, files, load)
     absent = sorted(speaker for speaker, here in there.items() if not here)
     if absent and not quiet:
         note(f"pats: no folder of {', '.join(absent)}")
 
 
-def _clip(path: Path, sound: Path, identity: str, speaker: str, split: str, quiet: bool) -> PointClip | Dropped:
+def _clip(path: Path, sound: Path, identity: str, speaker: str, split: str, *, quiet: bool) -> PointClip | Dropped:
     h5py = need("h5py", "pats")
     try:
         with h5py.File(path, "r") as file:

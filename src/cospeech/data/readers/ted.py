@@ -32,15 +32,17 @@ from ...motion.motion import Motion
 from ...motion.procedural.fingers import add_fingers
 from ...speech.speech import Speech
 from ..clips import Dropped, GestureClip
+from ..recordings import LazyReader, Recording
 from .ebmdb import seed_of
-from .paired_files import Few, paired, upright, words_within
+from .paired_files import paired, upright, words_within
 from .safe_pickle import need, unpickle
 from .ted_body import body_of
 
 CREDIT = "TED Gesture (Yoon et al., SIGGRAPH Asia 2020); TED Expressive (Liu et al., CVPR 2022)"
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion, upright and facing +z, with words.
 
     Points become rotations as ``ted_body`` says: limbs keep their directions, how they are turned about
@@ -64,31 +66,46 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     if not places:
         raise UserError(f"{folder} is no ted folder: it has no LMDB folder lmdb_train, lmdb_val or lmdb_test")
     need("lmdb", "ted")
-    few = Few(limit)
     for split, place in places.items():
-        for key, value in track(_records(place), f"ted {split}", quiet=quiet):
-            try:
-                film = _film(value, place)
-            except _Damaged as error:
-                yield Dropped(f"{split}/{key}", str(error))
-                continue
-            for number, clip in enumerate(film["clips"]):
-                speaker = str(film["vid"])
-                if few.over(speaker):
-                    break
-                yield _clip(clip, f"{speaker}_{_number(clip, number)}", speaker, split, quiet)
+        for key, size in track(_records(place), f"ted {split}", quiet=quiet):
+            name = f"{split}/{key.decode('ascii', 'replace')}"
+            load = partial(_clips, place, key.hex(), name, split, limit, quiet=quiet)
+            yield Recording(name, (place / "data.mdb",), load, size)
+
+
+def _clips(
+    place: Path, key: str, name: str, split: str, limit: int | None, *, quiet: bool
+) -> Iterator[GestureClip | Dropped]:
+    """Clips of the film under a key, no more than ``limit``."""
+    try:
+        film = _film(_record(place, bytes.fromhex(key)), place)
+    except _Damaged as error:
+        yield Dropped(name, str(error))
+        return
+    speaker = str(film["vid"])
+    for number, clip in enumerate(film["clips"][:limit]):
+        yield _clip(clip, f"{speaker}_{_number(clip, number)}", speaker, split, quiet)
 
 
 class _Damaged(UserError):
     """One record that cannot be read; the others may."""
 
 
-def _records(place: Path) -> Iterator[tuple[str, bytes]]:
+def _records(place: Path) -> list[tuple[bytes, int]]:
+    """Key of every record, and its size in bytes."""
+    lmdb = need("lmdb", "ted")
+    try:
+        with lmdb.open(str(place), readonly=True, lock=False) as env, env.begin(buffers=True) as transaction:
+            return [(bytes(key), len(value)) for key, value in transaction.cursor()]
+    except lmdb.Error as error:
+        raise UserError(f"{place} is no LMDB that can be read: {error}") from error
+
+
+def _record(place: Path, key: bytes) -> bytes:
     lmdb = need("lmdb", "ted")
     try:
         with lmdb.open(str(place), readonly=True, lock=False) as env, env.begin() as transaction:
-            for key, value in transaction.cursor():
-                yield bytes(key).decode("ascii", "replace"), bytes(value)
+            return bytes(transaction.get(key))
     except lmdb.Error as error:
         raise UserError(f"{place} is no LMDB that can be read: {error}") from error
 

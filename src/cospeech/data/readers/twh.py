@@ -26,7 +26,8 @@ from ...core.errors import UserError
 from ...core.progress import note, track
 from ...speech.loading import load_speech
 from ...speech.speech import Speech, Word
-from ..clips import Dropped, GestureClip
+from ..clips import Dropped
+from ..recordings import LazyReader, Recording
 from .paired_files import Few, bvh_body, by_name, paired, words_within
 
 CREDIT = "Talking With Hands 16.2M (Lee et al., ICCV 2019), as of the GENEA challenges"
@@ -36,7 +37,8 @@ _TAKE = r"(?P<split>trn|val|tst)_\d{4}_v\d+_\d+"
 _NAME = re.compile(rf"{_TAKE}(_(?P<side>main-agent|interloctr))?")
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion of one side of each talk, upright and facing +z, with words.
 
     Of 2023, whose talks have both sides, the main agent's is read: the interlocutors of the training part
@@ -72,15 +74,17 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         if ".wav" not in own:
             yield Dropped(name, "no sound of the same name (.wav)")
             continue
-        yield paired(
+        load = partial(
+            paired,
             name,
-            partial(_speech, own, speaker, quiet),
+            partial(_speech, own, speaker, quiet=quiet),
             partial(bvh_body, own[".bvh"], identity=name, table="twh", emotion=None, fingers=fingers),
             speaker=speaker,
             split=SPLITS[match["split"]],
             emotion=None,
             quiet=quiet,
         )
+        yield Recording(name, tuple(own.values()), load)
     for name in sorted(name for name in files if ".wav" in files[name] and ".bvh" not in files[name]):
         if not name.endswith("_interloctr"):
             yield Dropped(name, "no motion of the same name (.bvh)")

@@ -10,6 +10,7 @@ import csv
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ...core.errors import UserError
@@ -17,13 +18,16 @@ from ...core.progress import note, track
 from ...speech.forced_alignment import align
 from ...speech.speech import Speech
 from ..clips import Dropped, GestureClip
+from ..recordings import LazyReader, Recording
 from .paired_files import recording
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
 TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
+SHORTEST = 2.0  # seconds of a speech that is kept
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Speech clips; a tenth of the speakers each is kept for validation and for test, by a stable hash.
 
     Raises:
@@ -42,20 +46,26 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     for path in track(paths[:limit], "speech", quiet=quiet):
         name = path.relative_to(folder).as_posix()
         row = rows.get(name, {})
-        speaker = row.get("speaker") or name
-        try:
-            own = (texts.get((path.with_suffix(""), suffix)) for suffix in TRANSCRIPTS)
-            text = next(filter(None, own), None)
-            speech = recording(path, text=text, speaker=speaker, emotion=None, quiet=quiet)
-            if text is None and row.get("transcript") and row.get("language", "en") == "en":
-                speech = _with_words(speech, row["transcript"], path, quiet=quiet)
-        except UserError as error:
-            yield Dropped(name, str(error))
-            continue
-        if speech.seconds < 2.0:
-            yield Dropped(name, f"shorter than two seconds ({speech.seconds:.1f} s)")
-            continue
-        yield GestureClip(name, speaker, split_of(speaker), None, speech, None)
+        own = (texts.get((path.with_suffix(""), suffix)) for suffix in TRANSCRIPTS)
+        text = next(filter(None, own), None)
+        said = row.get("transcript") if text is None and row.get("language", "en") == "en" else None
+        load = partial(_clip, path, name, row.get("speaker") or name, text=text, said=said, quiet=quiet)
+        yield Recording(name, (path,) if text is None else (path, text), load)
+
+
+def _clip(
+    path: Path, name: str, speaker: str, *, text: Path | None, said: str | None, quiet: bool
+) -> GestureClip | Dropped:
+    """The speech of a file, with the words of its transcript ``text``, or those that are ``said``."""
+    try:
+        speech = recording(path, text=text, speaker=speaker, emotion=None, quiet=quiet)
+        if said:
+            speech = _with_words(speech, said, path, quiet=quiet)
+    except UserError as error:
+        return Dropped(name, str(error))
+    if speech.seconds < SHORTEST:
+        return Dropped(name, f"shorter than two seconds ({speech.seconds:.1f} s)")
+    return GestureClip(name, speaker, split_of(speaker), None, speech, None)
 
 
 def _with_words(speech: Speech, text: str, path: Path, *, quiet: bool) -> Speech:

@@ -22,7 +22,8 @@ from pathlib import Path
 from ...core.errors import UserError
 from ...core.progress import track
 from ...motion.motion import Motion
-from ..clips import Dropped, GestureClip
+from ..clips import Dropped
+from ..recordings import LazyReader, Recording
 from .paired_files import Few, bvh_body, by_name, paired, recording
 from .voices import split_of
 
@@ -41,7 +42,8 @@ STYLES = {
 _NAME = re.compile(r"(?P<take>\d+_(?P<style>[A-Za-z]+)_\d+)(?P<mirror>_mirror)?(?P<cut>_x_\d+_\d+)?")
 
 
-def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[GestureClip | Dropped]:
+@LazyReader
+def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -> Iterator[Recording | Dropped]:
     """Clips of speech and motion, upright and facing +z, fingers as they were recorded.
 
     The style, told by the name, is ``motion.extra["style"]``; six of them are emotions, the others have
@@ -78,7 +80,8 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             yield Dropped(name, "no sound of the same name (.wav)")
             continue
         emotion = STYLES.get(match["style"])
-        yield paired(
+        load = partial(
+            paired,
             name,
             partial(recording, own[".wav"], speaker=SPEAKER, emotion=emotion, quiet=quiet),
             partial(_body, own[".bvh"], name, emotion, match["style"]),
@@ -87,6 +90,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             emotion=emotion,
             quiet=quiet,
         )
+        yield Recording(name, tuple(own.values()), load)
     for name in sorted(name for name in files if ".bvh" not in files[name]):
         yield Dropped(name, "no motion of the same name (.bvh)")
 

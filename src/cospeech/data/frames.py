@@ -1,0 +1,65 @@
+"""Arrays [T, ...] that are read from a file frame by frame when they are needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import prod
+from pathlib import Path
+from typing import overload
+
+import numpy as np
+
+_TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I16": np.int16}
+
+
+class Frames:
+    """Frames that ``read(start, end)`` gives. A slice or an index is read anew every time and is an array."""
+
+    def __init__(self, read: Callable[[int, int], np.ndarray], length: int) -> None:
+        self._read, self._length = read, length
+
+    def __len__(self) -> int:
+        return self._length
+
+    @overload
+    def __getitem__(self, frames: slice) -> np.ndarray: ...
+    @overload
+    def __getitem__(self, frames: int) -> np.ndarray: ...
+    def __getitem__(self, frames: slice | int) -> np.ndarray:
+        if isinstance(frames, slice):
+            start, end, step = frames.indices(self._length)
+            return self._read(start, max(start, end))[::step]
+        if not 0 <= frames < self._length:
+            raise IndexError(f"frame {frames} of {self._length}")
+        row: np.ndarray = self._read(frames, frames + 1)[0]
+        return row
+
+    def cut(self, start: int, end: int) -> Frames:
+        """Frames start to end, not read yet."""
+        end = min(end, self._length)
+        return Frames(lambda first, last: self._read(start + first, start + last), max(0, end - start))
+
+    def map(self, function: Callable[[np.ndarray], np.ndarray]) -> Frames:
+        """The same frames after a function that treats each of them alike."""
+        return Frames(lambda first, last: function(self._read(first, last)), self._length)
+
+
+def open_frames(path: Path) -> dict[str, Frames]:
+    """Arrays of a safetensors file by name; nothing but its header is read."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    return {name: _stored(path, 8 + size, tensor) for name, tensor in header.items()}
+
+
+def _stored(path: Path, data: int, tensor: dict[str, list[int]]) -> Frames:
+    kind, shape = np.dtype(_TYPES[str(tensor["dtype"])]), tensor["shape"]
+    width, begin = prod(shape[1:]), data + tensor["data_offsets"][0]
+
+    def read(start: int, end: int) -> np.ndarray:
+        offset = begin + start * width * kind.itemsize
+        return np.fromfile(path, kind, (end - start) * width, offset=offset).reshape(end - start, *shape[1:])
+
+    return Frames(read, shape[0])

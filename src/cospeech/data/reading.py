@@ -1,0 +1,274 @@
+"""Recordings -> shards of a dataset, one group of recordings at a time, in whichever process.
+
+Beside a shard stands ``NAME.json``: its samples, what was left out and why, and what the making of synthetic pairs
+needs to know of motion without speech and of speech without motion. The arrays that pairs are made of are kept in
+a folder of their own, in float32, until the dataset is finished. The description is written last: where there is
+one, the group has been read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..core.files import atomic_path
+from ..motion.codec import Codec
+from ..motion.representation import representation
+from ..speech.acoustics import DIM as ACOUSTICS
+from ..speech.layout import LAYOUT
+from ..speech.speech import Speech, Word
+from .balance import Tally
+from .clips import Dropped, GestureClip
+from .dataset import SampleData, described, shard_arrays
+from .encoder_features import EncoderFeatures
+from .encoding import CHECKS, encoded, seconds_of
+from .frames import Frames, open_frames
+from .point_normalization import NormalizedClip
+from .recordings import Clip, Recording
+from .synthetic_pairs import Candidate, candidate
+
+MATERIAL = "material"  # folder beside the shards: what synthetic pairs are made of
+_SIDES = (1, 0, 2)  # [T, 2, 3] <-> [2, T, 3]
+SHARD_FRAMES = 40_000  # a shard of a reader that cannot list its recordings, and of synthetic pairs: 22 minutes
+
+
+@dataclass
+class Group:
+    """What is known of a group of recordings that has been read."""
+
+    samples: list[dict[str, Any]] = field(default_factory=list)  # as in the manifest, without the shard
+    seconds: list[float] = field(default_factory=list)  # of each sample
+    faces: list[bool] = field(default_factory=list)  # of each sample: has it a face beside the body
+    candidates: list[dict[str, Any]] = field(default_factory=list)  # motion without speech
+    voices: list[dict[str, Any]] = field(default_factory=list)  # speech without motion
+    dropped: list[list[str]] = field(default_factory=list)  # id and reason
+    worded: int = 0  # recordings of speech that have words
+    spoken: int = 0  # recordings of speech
+
+    @classmethod
+    def of(cls, folder: Path, name: str) -> Group:
+        """A group that has been read."""
+        return cls(**json.loads((folder / f"{name}.json").read_text()))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How recordings become shards of the dataset in ``folder``."""
+
+    folder: Path
+    representation: str
+
+    def is_done(self, name: str, *, material: bool = True) -> bool:
+        """Whether a group has been read; ``material``: and what pairs are made of is there as well."""
+        if not (self.folder / f"{name}.json").is_file():
+            return False
+        group = Group.of(self.folder, name)
+        wanted = [self.folder / f"{name}.safetensors"] if group.samples else []
+        if material and (group.candidates or group.voices):
+            wanted.append(self.folder / MATERIAL / f"{name}.safetensors")
+        return all(path.is_file() for path in wanted)
+
+
+def read_group(task: tuple[Reading, str, list[Recording | Dropped]]) -> None:
+    """Read a group of recordings and write its shard (one argument, for ``parallel.map_together``)."""
+    reading, name, recordings = task
+    write_group(reading, name, clips_of(recordings))
+
+
+def clips_of(recordings: Iterable[Recording | Dropped]) -> Iterator[Clip]:
+    """The clips of recordings, read one after the other."""
+    for found in recordings:
+        if isinstance(found, Dropped):
+            yield found
+        else:
+            yield from found.clips()
+
+
+def write_group(reading: Reading, name: str, clips: Iterable[Clip], encoders: EncoderFeatures | None = None) -> None:
+    """Write the shard of clips, what pairs are made of, and the description, in this order."""
+    writer = _GroupWriter(reading, encoders)
+    for clip in clips:
+        writer.add(clip)
+    writer.write(name)
+
+
+def write_stream(
+    reading: Reading, name: str, clips: Iterable[Clip], encoders: EncoderFeatures | None = None
+) -> list[str]:
+    """Write the shards of a reader that yields clips in order and cannot list them; returns their names."""
+    writer, names = _GroupWriter(reading, encoders), list[str]()
+    for clip in clips:
+        writer.add(clip)
+        if writer.frames >= SHARD_FRAMES:
+            names.append(f"{name}-{len(names):04d}")
+            writer.write(names[-1])
+            writer = _GroupWriter(reading, encoders)
+    names.append(f"{name}-{len(names):04d}")
+    writer.write(names[-1])
+    return names
+
+
+class _GroupWriter:
+    """Encodes clips as they come and writes them together."""
+
+    def __init__(self, reading: Reading, encoders: EncoderFeatures | None) -> None:
+        self.reading, self.encoders = reading, encoders
+        self.group, self.frames = Group(), 0
+        self._samples: list[SampleData] = []
+        self._material: dict[str, np.ndarray] = {}
+
+    def add(self, read: Clip) -> None:
+        clip = CHECKS[self.reading.representation](read)
+        if isinstance(clip, Dropped):
+            self.group.dropped.append([clip.id, clip.reason])
+            return
+        speech = clip.speech
+        self.group.spoken += speech is not None
+        self.group.worded += bool(speech and speech.words)
+        if isinstance(clip, GestureClip) and clip.motion is None:
+            self._add_voice(clip)
+            return
+        face = isinstance(clip, NormalizedClip) and clip.face is not None
+        parts = ("body",) if isinstance(clip, NormalizedClip) and not face else None
+        sample = encoded(clip, representation(self.reading.representation, parts), self.encoders)
+        self._samples.append(sample)
+        self.group.seconds.append(seconds_of(clip))
+        self.group.faces.append(face)
+        self.frames += len(sample.motion)
+        if isinstance(clip, GestureClip) and speech is None and self.reading.representation == "body":
+            self._add_candidate(clip, sample)
+
+    def _add_voice(self, clip: GestureClip) -> None:
+        assert clip.speech is not None
+        self._material[f"samples/{len(self.group.voices)}"] = clip.speech.samples
+        self.group.voices.append(
+            {
+                "id": clip.id,
+                "speaker": clip.speaker,
+                "split": clip.split,
+                "sample_rate": clip.speech.sample_rate,
+                "frames": clip.speech.frames,
+                "words": [[word.text, word.start, word.end] for word in clip.speech.words],
+            }
+        )
+        self.frames += clip.speech.frames
+
+    def _add_candidate(self, clip: GestureClip, sample: SampleData) -> None:
+        assert clip.motion is not None
+        found, number = candidate(clip, Codec(), motion=sample.motion), len(self.group.candidates)
+        self._material[f"motion/{number}"] = sample.motion
+        self._material[f"wrists/{number}"] = np.ascontiguousarray(found.wrists[:].transpose(_SIDES))
+        self._material[f"speed/{number}"] = found.speed[:]
+        self.group.candidates.append(
+            {
+                "id": clip.id,
+                "speaker": clip.speaker,
+                "split": clip.split,
+                "emotion": clip.emotion,
+                "stroke_times": found.stroke_times.tolist(),
+                "stroke_strengths": found.stroke_strengths.tolist(),
+                "tally": vars(Tally.of(clip.motion)),
+            }
+        )
+
+    def write(self, name: str) -> None:
+        from safetensors.numpy import save_file
+
+        folder, samples = self.reading.folder, self._samples
+        if samples and not self.reading.is_done(name, material=False):
+            space = representation(self.reading.representation)
+            if self.reading.representation == "points" and not all(self.group.faces):
+                space = representation("points", ("body",))  # its columns come before those of the face
+                samples = [replace(sample, motion=sample.motion[:, : space.channels]) for sample in samples]
+            widths = {"acoustics": ACOUSTICS, **({} if self.encoders is None else self.encoders.widths)}
+            value_range = None if self.reading.representation == "body" else space.reach
+            with atomic_path(folder / f"{name}.safetensors") as path:
+                save_file(shard_arrays(samples, LAYOUT.dim, widths=widths, value_range=value_range), path)
+        if self._material:
+            (folder / MATERIAL).mkdir(exist_ok=True)
+            with atomic_path(folder / MATERIAL / f"{name}.safetensors") as path:
+                save_file(self._material, path)
+        self.group.samples = described(samples)
+        with atomic_path(folder / f"{name}.json") as path:
+            path.write_text(json.dumps(vars(self.group)))
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Speech without motion, read when it is needed."""
+
+    id: str
+    speaker: str
+    split: str
+    frames: int  # of motion that cover it
+    sample_rate: int
+    words: tuple[Word, ...]
+    samples: Frames
+
+    def speech(self) -> Speech:
+        """The whole of it."""
+        return Speech(self.samples[:], self.sample_rate, self.words, self.speaker)
+
+
+def voices_of(folder: Path, name: str, group: Group) -> list[Voice]:
+    """Speech without motion of a group."""
+    if not group.voices:
+        return []
+    arrays = open_frames(folder / MATERIAL / f"{name}.safetensors")
+    return [
+        Voice(
+            voice["id"],
+            voice["speaker"],
+            voice["split"],
+            voice["frames"],
+            voice["sample_rate"],
+            tuple(Word(*word) for word in voice["words"]),
+            arrays[f"samples/{number}"],
+        )
+        for number, voice in enumerate(group.voices)
+    ]
+
+
+@dataclass(frozen=True)
+class GestureMaterial:
+    """Motion without speech, read when it is needed."""
+
+    speaker: str
+    split: str
+    emotion: str | None
+    candidate: Candidate
+    tally: Tally
+
+
+def gestures_of(folder: Path, name: str, group: Group) -> list[GestureMaterial]:
+    """Motion without speech of a group."""
+    if not group.candidates:
+        return []
+    arrays = open_frames(folder / MATERIAL / f"{name}.safetensors")
+    return [
+        GestureMaterial(
+            one["speaker"],
+            one["split"],
+            one["emotion"],
+            Candidate(
+                one["id"],
+                arrays[f"motion/{number}"],
+                _wrists(arrays[f"wrists/{number}"], len(arrays[f"speed/{number}"])),
+                arrays[f"speed/{number}"],
+                np.array(one["stroke_times"], dtype=np.float64),
+                np.array(one["stroke_strengths"], dtype=np.float64),
+            ),
+            Tally(**one["tally"]),
+        )
+        for number, one in enumerate(group.candidates)
+    ]
+
+
+def _wrists(stored: Frames, frames: int) -> Frames:
+    """Wrists [T, 2, 3] of what is stored [2, T, 3]: in memory as they were, so that sums round as they did."""
+    return Frames(lambda start, end: stored[:].transpose(_SIDES)[start:end], frames)
