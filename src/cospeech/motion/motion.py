@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import tempfile
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +17,8 @@ from ..core.timing import FPS, seconds_to_frame
 from . import formats
 from .kinematics import joint_positions, mirror_rotations
 from .skeleton import Skeleton, mirror_name
+
+_FRAME_HEIGHT = 480  # pixels of the player in a notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +143,16 @@ class Motion:
     def save(self, path: str | Path, **options: Any) -> Path:
         """Write to a file; the suffix chooses the format (see ``motion.formats``)."""
         return formats.save_motion(self, path, **options)
+
+    def _repr_html_(self) -> str | None:
+        """The motion as a notebook shows it: the player's page in a frame; None where it cannot be drawn."""
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                page = self.save(Path(folder) / "motion.html", level=1, title=f"{self.seconds:.1f} s of motion")
+            except UserError:  # no frames, or a rig that is not known
+                return None
+            source = html.escape(page.read_text(encoding="utf-8"), quote=True)
+        return f'<iframe srcdoc="{source}" width="100%" height="{_FRAME_HEIGHT}" style="border: 0"></iframe>'
 
 
 def concatenate(parts: list[Motion]) -> Motion:

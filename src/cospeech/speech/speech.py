@@ -1,7 +1,11 @@
-"""What was said: samples, words with their times, who spoke and in what mood."""
+"""What was said: samples, words with their times, who spoke and with which emotion."""
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+import wave
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +13,8 @@ import numpy as np
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE, frames_in
+
+LONGEST_PLAYED = 60.0  # seconds of sound that a notebook carries
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,32 @@ class Speech:
     def text(self) -> str:
         """The words, one space between."""
         return " ".join(word.text for word in self.words)
+
+    def _repr_html_(self) -> str:
+        """The speech as a notebook shows it: a table of what is known of it, and a player if it is short."""
+        facts = {
+            "duration": f"{self.seconds:.2f} s",
+            "sample rate": f"{self.sample_rate} Hz",
+            "speaker": self.speaker,
+            "emotion": self.emotion,
+            "words": f"{len(self.words)}: {self.text}" if self.words else None,
+        }
+        rows = "".join(f"<tr><th>{name}</th><td>{html.escape(fact)}</td></tr>" for name, fact in facts.items() if fact)
+        sound = ""
+        if self.seconds <= LONGEST_PLAYED:
+            data = base64.b64encode(self._wav()).decode("ascii")
+            sound = f'<audio controls src="data:audio/wav;base64,{data}"></audio>'
+        return f"<table>{rows}</table>{sound}"
+
+    def _wav(self) -> bytes:
+        """The samples as a wav file of 16 bits."""
+        file = io.BytesIO()
+        with wave.open(file, "wb") as writer:
+            writer.setnchannels(1)
+            writer.setsampwidth(2)
+            writer.setframerate(self.sample_rate)
+            writer.writeframes(np.round(self.samples * 32767).astype("<i2").tobytes())
+        return file.getvalue()
 
     def resampled(self, *, sample_rate: int = SAMPLE_RATE) -> Speech:
         """The same speech at another rate."""
