@@ -81,7 +81,7 @@ def _dense(body: Body) -> np.ndarray:
 @lru_cache(maxsize=4)
 def _shapes(body: Body) -> tuple[np.ndarray, np.ndarray]:
     """Indices of the vertices that move [M], and deltas [52, M * 3] in the order of ``Motion.face``."""
-    from ..motion.procedural.face import ARKIT_NAMES
+    from ..motion.face_shapes import ARKIT_NAMES
 
     moved = body.morphs.moved
     dense = body.morphs.dense(len(body))[:, moved]

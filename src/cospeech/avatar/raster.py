@@ -43,15 +43,7 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
     depth = (z[a] + z[b] + z[c])[kept]
     kept = kept[np.argsort(-depth)]
 
-    # Corners by height: p top, q middle, r bottom.
-    corners = triangles[kept]
-    order = np.argsort(y[corners], axis=1, kind="stable")
-    corners = np.take_along_axis(corners, order, 1)
-    p, q, r = points[corners[:, 0]], points[corners[:, 1]], points[corners[:, 2]]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        long = (r[:, 0] - p[:, 0]) / (r[:, 1] - p[:, 1])
-        upper = np.where(q[:, 1] > p[:, 1], (q[:, 0] - p[:, 0]) / (q[:, 1] - p[:, 1]), 0.0)
-        lower = np.where(r[:, 1] > q[:, 1], (r[:, 0] - q[:, 0]) / (r[:, 1] - q[:, 1]), 0.0)
+    p, q, _, long, upper, lower = _edges(points, triangles[kept])
     slope_x, slope_y = depth_slopes(points, triangles[kept])
 
     # Spans: one row of one triangle each.
@@ -95,18 +87,38 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
     fragment_depth += np.repeat(slope_x[owner], length) * running
     face = np.repeat(kept[owner].astype(np.int32), length)
 
-    # The last write to a pixel stands; whoever is nearer than it tries again, until nobody is.
-    winner = np.full(height * width, -1, np.int32)
-    winner[pixel] = running
-    challengers = np.flatnonzero(fragment_depth < fragment_depth.take(winner.take(pixel)))
-    while len(challengers):
-        places = pixel.take(challengers)
-        winner[places] = challengers
-        better = fragment_depth.take(challengers) < fragment_depth.take(winner.take(places))
-        challengers = challengers[better]
+    winner = _nearest(pixel, fragment_depth, height * width)
     covered = np.flatnonzero(winner >= 0)
     buffer[covered] = face.take(winner.take(covered))
     return buffer.reshape(height, width)
+
+
+def _edges(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Corners p, q, r of triangles by height, top first, [F, 3] each; x a row along p-r, p-q and q-r, [F] each."""
+    order = np.argsort(points[:, 1][triangles], axis=1, kind="stable")
+    corners = np.take_along_axis(triangles, order, 1)
+    p, q, r = points[corners[:, 0]], points[corners[:, 1]], points[corners[:, 2]]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        long = (r[:, 0] - p[:, 0]) / (r[:, 1] - p[:, 1])
+        upper = np.where(q[:, 1] > p[:, 1], (q[:, 0] - p[:, 0]) / (q[:, 1] - p[:, 1]), 0.0)
+        lower = np.where(r[:, 1] > q[:, 1], (r[:, 0] - q[:, 0]) / (r[:, 1] - q[:, 1]), 0.0)
+    return p, q, r, long, upper, lower
+
+
+def _nearest(pixel: np.ndarray, depth: np.ndarray, pixels: int) -> np.ndarray:
+    """[pixels] int32 index of the nearest fragment of every pixel, -1 where there is none.
+
+    The last write to a pixel stands; whoever is nearer than it tries again, until nobody is.
+    """
+    winner = np.full(pixels, -1, np.int32)
+    winner[pixel] = np.arange(len(pixel), dtype=np.int32)
+    challengers = np.flatnonzero(depth < depth.take(winner.take(pixel)))
+    while len(challengers):
+        places = pixel.take(challengers)
+        winner[places] = challengers
+        better = depth.take(challengers) < depth.take(winner.take(places))
+        challengers = challengers[better]
+    return winner
 
 
 def depth_slopes(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

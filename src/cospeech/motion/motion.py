@@ -15,6 +15,7 @@ from ..core.errors import UserError
 from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
 from ..core.timing import FPS, seconds_to_frame
 from . import formats
+from .face_shapes import FACE_SHAPES, mirror_face
 from .kinematics import joint_positions, mirror_rotations
 from .skeleton import Skeleton, mirror_name
 
@@ -49,8 +50,8 @@ class Motion:
         object.__setattr__(self, "translation", translation)
         if self.face is not None:
             face = np.asarray(self.face, dtype=np.float32)
-            if face.shape != (frames, 52):
-                raise UserError(f"face must be [{frames}, 52] ARKit weights; got {list(face.shape)}")
+            if face.shape != (frames, FACE_SHAPES):
+                raise UserError(f"face must be [{frames}, {FACE_SHAPES}] ARKit weights; got {list(face.shape)}")
             object.__setattr__(self, "face", face)
 
     def __len__(self) -> int:
@@ -130,8 +131,6 @@ class Motion:
         """The mirror image (left <-> right), for skeletons that name their sides left_* and right_*."""
         names = self.skeleton.names
         partner = tuple(self.skeleton.index(mirror_name(name)) for name in names)
-        from .procedural.face import mirror_face
-
         return replace(
             self,
             rotations=mirror_rotations(self.rotations, partner),

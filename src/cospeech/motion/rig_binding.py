@@ -27,6 +27,7 @@ TRUNK = ("pelvis", "spine3", "neck", "head")  # joints whose orientation is kept
 _FINGER_BONES = {
     f"{side}_{finger}{k}": f"{side}_{finger}{k + 1}" for side in ("left", "right") for finger in FINGERS for k in (1, 2)
 }
+_BONES = LIMBS | _FINGER_BONES
 _SNAP = np.radians(35.0)  # a rest pose that leans less than this from an axis is meant to be upright
 SAME_REST = np.radians(20.0)  # rest poses nearer than this count as one
 
@@ -169,10 +170,8 @@ def _corrections(skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing:
     for index, name in enumerate(CANONICAL_NAMES):
         parent = canonical.parents[index]
         carried = turns[CANONICAL_NAMES[parent]] if parent >= 0 else facing
-        if name in LIMBS:
-            turn = bone(name, LIMBS[name], carried)
-        elif name in _FINGER_BONES:
-            turn = bone(name, _FINGER_BONES[name], carried)
+        if name in _BONES:
+            turn = bone(name, _BONES[name], carried)
         elif name.endswith("_wrist"):
             hand = _hand(name.removesuffix("_wrist"), place, own)
             turn = _hand_by_tip(skeleton, joints, name, own, carried) if hand is None else hand

@@ -13,6 +13,7 @@ import numpy as np
 LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
 STRETCH = (0.75, 1.33)  # allowed speed of the warped motion
 REACH = 0.35  # seconds: a stroke is moved no further
+MOVED = 0.4  # of the worth of a match, lost at that distance
 SPAN = 6.0  # seconds: how far back a match looks for the one before it
 
 
@@ -41,15 +42,7 @@ def _best_matches(
     Dynamic programming over pairs of a stroke and an accent within reach; two pairs may follow one
     another if the speed between them is allowed.
     """
-    nodes = [(0.0, 0.0, 0.0)]  # target, source, worth
-    for number, source in enumerate(strokes):
-        if keep is not None and not keep[number]:
-            continue
-        for target in targets[np.abs(targets - source) <= REACH]:
-            if 0 < target < end:
-                nodes.append((float(target), float(source), 1.0 - 0.4 * abs(target - source) / REACH))
-    nodes.sort(key=lambda node: (node[1], node[0]))
-    nodes.append((end, end, 0.0))
+    nodes = _pairs_within_reach(strokes, targets, end, keep)
     best = [0.0] + [-np.inf] * (len(nodes) - 1)
     before = [-1] * len(nodes)
     for i in range(1, len(nodes)):
@@ -68,6 +61,20 @@ def _best_matches(
         chain.append(nodes[i][:2])
         i = before[i]
     return chain[::-1]
+
+
+def _pairs_within_reach(
+    strokes: np.ndarray, targets: np.ndarray, end: float, keep: np.ndarray | None
+) -> list[tuple[float, float, float]]:
+    """(target, source, worth) of strokes and accents that may be matched, by time, and of both ends."""
+    nodes = [
+        (float(target), float(source), 1.0 - MOVED * abs(target - source) / REACH)
+        for source in (strokes if keep is None else strokes[np.asarray(keep, dtype=bool)])
+        for target in targets[np.abs(targets - source) <= REACH]
+        if 0 < target < end
+    ]
+    nodes.sort(key=lambda node: (node[1], node[0]))
+    return [(0.0, 0.0, 0.0), *nodes, (end, end, 0.0)]
 
 
 def smooth_times(times: np.ndarray, width: int) -> np.ndarray:

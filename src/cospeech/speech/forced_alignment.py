@@ -97,10 +97,15 @@ def _find(samples: np.ndarray, tokens: list[list[str]]) -> list[tuple[float, flo
         found += pieces
         if begin >= total and not last:
             return None
-    line = iter(found)
+    return _spans(tokens, found)
+
+
+def _spans(tokens: list[list[str]], found: list[tuple[float, float]]) -> list[tuple[float, float] | None]:
+    """Start and end of each written word from those of its tokens; None for one without tokens."""
+    times = iter(found)
     spans: list[tuple[float, float] | None] = []
     for word in tokens:
-        parts = [next(line) for _ in word]
+        parts = [next(times) for _ in word]
         spans.append((parts[0][0], parts[-1][1]) if parts else None)
     return spans
 

@@ -67,23 +67,27 @@ def pronounce(word: str) -> tuple[str, ...]:
             phones.append(_LONG_VOWEL[word[at]])
             at += 1
             continue
-        for size in range(min(_LONGEST, len(word) - at), 0, -1):
-            piece = word[at : at + size]
-            if any(at < place < at + size for place in long):
-                continue
-            keys = [piece]
-            if at == 0:
-                keys.insert(0, "^" + piece)
-            elif at + size == len(word):
-                keys.insert(0, piece + "$")
-            found = next((key for key in keys if key in _TABLE), None)
-            if found is not None:
-                phones += _TABLE[found]
-                at += size
-                break
-        else:
-            at += 1
+        size, found = _longest_rule(word, at, long)
+        phones += found
+        at += size
     return tuple(phones)
+
+
+def _longest_rule(word: str, at: int, long: set[int]) -> tuple[int, tuple[str, ...]]:
+    """Letters from ``at`` on that the longest fitting rule reads, and their phones; one letter and none without."""
+    for size in range(min(_LONGEST, len(word) - at), 0, -1):
+        if any(at < place < at + size for place in long):
+            continue
+        piece = word[at : at + size]
+        keys = [piece]
+        if at == 0:
+            keys.insert(0, "^" + piece)
+        elif at + size == len(word):
+            keys.insert(0, piece + "$")
+        found = next((key for key in keys if key in _TABLE), None)
+        if found is not None:
+            return size, _TABLE[found]
+    return 1, ()
 
 
 _LETTERS = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,20 +64,23 @@ def _recording(source: SpeechLike | np.ndarray, rate: int | None, sample_rate: i
         if isinstance(source, Speech):
             return source
         return Speech(decode(source, sample_rate=sample_rate), sample_rate=sample_rate)
-    samples_like: object = source
+    speech = Speech(*_samples(source, rate))
+    if speech.seconds < SHORTEST:
+        raise UserError(f"the samples last {speech.seconds:.3f} s; give at least {SHORTEST} s of speech")
+    return speech.resampled(sample_rate=sample_rate)
+
+
+def _samples(source: Any, rate: Any) -> tuple[np.ndarray, int]:
+    """An array and its rate, from (samples, rate) or from samples and the rate beside them. Raises UserError."""
     if rate is None and isinstance(source, tuple | list) and len(source) == 2 and np.ndim(source[0]):
-        samples_like, rate = source
-    if not hasattr(samples_like, "__array__") and not isinstance(samples_like, tuple | list):
-        raise UserError(f"a speech is a sound file, (samples, rate) or a Speech; got {type(samples_like).__name__}")
+        source, rate = source
+    if not hasattr(source, "__array__") and not isinstance(source, tuple | list):
+        raise UserError(f"a speech is a sound file, (samples, rate) or a Speech; got {type(source).__name__}")
     if rate is None:
         raise UserError("samples are given without their rate; give (samples, rate), as in (samples, 16000)")
     if np.ndim(rate) or isinstance(rate, bool | str) or not rate > 0 or rate != int(rate):
         raise UserError(f"the rate of samples is {rate!r}; give a whole number above 0, as in 16000")
     try:
-        samples = np.asarray(samples_like)
+        return np.asarray(source), int(rate)
     except (TypeError, ValueError) as error:
         raise UserError(f"samples are no array of numbers ({error}); give mono samples [N]") from None
-    speech = Speech(samples, sample_rate=int(rate))
-    if speech.seconds < SHORTEST:
-        raise UserError(f"the samples last {speech.seconds:.3f} s; give at least {SHORTEST} s of speech")
-    return speech.resampled(sample_rate=sample_rate)

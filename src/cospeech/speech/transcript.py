@@ -279,6 +279,10 @@ def _seconds(clock: tuple[str | None, ...]) -> float:
 # --- Whisper --------------------------------------------------------------------------------------
 
 
+_WHISPER_KEYS = ("segments", "chunks", "transcription", "words", "word_segments")
+_LETTER = 0.07  # seconds that a letter takes where a last segment has no end
+
+
 def _whisper(text: str, path: Path) -> list[_Entry]:
     """Layouts of openai-whisper, faster-whisper, whisperX, whisper.cpp, and the hub's pipelines."""
     try:
@@ -286,13 +290,7 @@ def _whisper(text: str, path: Path) -> list[_Entry]:
     except ValueError as error:
         raise UserError(f"{path} is no JSON that can be read; save the transcript again") from error
     if isinstance(data, dict):
-        for key in ("segments", "chunks", "transcription", "words", "word_segments"):
-            if isinstance(data.get(key), list) and data[key]:
-                # Word times beside the segments, as the web API gives them, are the finer ones.
-                if key == "segments" and isinstance(data.get("words"), list) and data["words"]:
-                    key = "words"
-                data = data[key]
-                break
+        data = _whisper_pieces(data)
     if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
         raise UserError(f"{path} has no 'segments' of Whisper in it; give the JSON that Whisper writes")
     entries: list[_Entry] = []
@@ -309,8 +307,17 @@ def _whisper(text: str, path: Path) -> list[_Entry]:
     # A last segment without an end lasts as long as its letters need.
     if entries and entries[-1].end <= entries[-1].start:
         last = entries[-1]
-        entries[-1] = _Entry(last.name, last.text, last.start, last.start + 0.07 * len(last.text))
+        entries[-1] = _Entry(last.name, last.text, last.start, last.start + _LETTER * len(last.text))
     return entries
+
+
+def _whisper_pieces(document: dict[str, Any]) -> Any:
+    """The list of segments or words of a document; the document itself if it has none."""
+    found = {key: document[key] for key in _WHISPER_KEYS if isinstance(document.get(key), list) and document[key]}
+    # Word times beside the segments, as the web API gives them, are more precise.
+    if "segments" in found and "words" in found:
+        return found["words"]
+    return next(iter(found.values()), document)
 
 
 def _timed(item: dict[str, Any], name: str, path: Path) -> tuple[float | None, float | None, str]:

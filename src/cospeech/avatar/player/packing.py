@@ -17,8 +17,8 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.rotation import matrix_to_axis_angle
+from ...motion.face_shapes import ARKIT_NAMES
 from ...motion.motion import Motion
-from ...motion.procedural.face import ARKIT_NAMES
 from ..pose import canonical_motion
 from ..skinning import dense_weights
 

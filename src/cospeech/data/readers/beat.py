@@ -29,6 +29,7 @@ from ...core.errors import UserError
 from ...core.json_files import read_struct
 from ...core.progress import note, track
 from ...core.timing import FPS, frame_times
+from ...motion.face_shapes import ARKIT_NAMES
 from ...motion.motion import Motion
 from ..clips import Dropped, GestureClip
 from ..recordings import LazyReader, Recording
@@ -170,13 +171,11 @@ class _FaceFile(msgspec.Struct):
 
 def face_weights(path: Path, frames: int) -> np.ndarray:
     """A face file at 30 frames a second, [T, 52] from 0 to 1, columns as
-    ``motion.procedural.face.ARKIT_NAMES``.
+    ``motion.face_shapes.ARKIT_NAMES``.
 
     Raises:
         UserError: not a face file, or broken.
     """
-    from ...motion.procedural.face import ARKIT_NAMES
-
     column = {name.lower(): index for index, name in enumerate(ARKIT_NAMES)}
     document = read_struct(path, _FaceFile)
     names = [name.lower() for name in document.names]

@@ -27,9 +27,12 @@ import numpy as np
 from ...core.errors import UserError
 from ...motion.points import POINTS, SHOULDERS
 
+HIGHEST_RATE = 1000.0  # frames a second
+SPARSEST = 10  # times as many frames may have been left out as are there
+HAND, FACE = 21, 68  # points
 WHOLE_BODY = 133
 _FACE, _LEFT, _RIGHT = 23, 91, 112  # first points of COCO-WholeBody's parts
-_COLUMNS = (5, 7, 9, 6, 8, 10, *range(_LEFT, _LEFT + 21), *range(_RIGHT, _RIGHT + 21), *range(_FACE, _FACE + 68))
+_COLUMNS = (5, 7, 9, 6, 8, 10, *range(_LEFT, _LEFT + HAND), *range(_RIGHT, _RIGHT + HAND), *range(_FACE, _FACE + FACE))
 _OPENPOSE_ARMS = (5, 6, 7, 2, 3, 4)  # left, then right: shoulder, elbow, wrist
 
 
@@ -69,9 +72,7 @@ def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
     """For every frame the people in it, [116, 3] each (x, y, score)."""
     fps = None
     if isinstance(document, dict):
-        fps = float(document["fps"]) if "fps" in document else None
-        if fps is not None and not 0 < fps < 1000:
-            raise ValueError(f"fps must be positive; got {fps:g}")
+        fps = _frame_rate(document)
         if "keypoints" in document:
             return [[frame] for frame in _plain(document)], fps
         document = [document] if {"people", "instances"} & set(document) else document["instance_info"]
@@ -81,22 +82,36 @@ def _people(document: Any) -> tuple[list[list[np.ndarray]], float | None]:
         document = [document]
     if document and isinstance(document[0], list):
         return [[_mmpose(one) for one in frame] for frame in document], fps
-    frames = [
-        [_openpose(one) for one in frame["people"]]
-        if "people" in frame
-        else [_mmpose(one) for one in frame["instances"]]
-        for frame in document
-    ]
-    numbers = [frame.get("frame_id") for frame in document]
+    frames = [_frame(frame) for frame in document]
+    return _by_number(frames, [frame.get("frame_id") for frame in document]), fps
+
+
+def _frame_rate(document: dict[str, Any]) -> float | None:
+    """Frames a second, if the file says them."""
+    fps = float(document["fps"]) if "fps" in document else None
+    if fps is not None and not 0 < fps < HIGHEST_RATE:
+        raise ValueError(f"fps must be positive; got {fps:g}")
+    return fps
+
+
+def _by_number(frames: list[list[np.ndarray]], numbers: list[Any]) -> list[list[np.ndarray]]:
+    """Frames at the places of their numbers, where all have one; nobody is in those that were left out."""
     if not numbers or not all(isinstance(number, int) for number in numbers):
-        return frames, fps
+        return frames
     first, count = min(numbers), max(numbers) - min(numbers) + 1
-    if count > 10 * len(frames) or len(set(numbers)) < len(numbers):
+    if count > SPARSEST * len(frames) or len(set(numbers)) < len(numbers):
         raise ValueError("frame_id does not count the frames")
-    result: list[list[np.ndarray]] = [[] for _ in range(count)]  # frames may have been left out
+    result: list[list[np.ndarray]] = [[] for _ in range(count)]
     for number, frame in zip(numbers, frames, strict=True):
         result[number - first] = frame
-    return result, fps
+    return result
+
+
+def _frame(frame: dict[str, Any]) -> list[np.ndarray]:
+    """The people of a frame that OpenPose or MMPose wrote."""
+    if "people" in frame:
+        return [_openpose(one) for one in frame["people"]]
+    return [_mmpose(one) for one in frame["instances"]]
 
 
 def _plain(document: dict[str, Any]) -> np.ndarray:
@@ -129,9 +144,9 @@ def _openpose(one: dict[str, Any]) -> np.ndarray:
     return np.concatenate(
         [
             part("pose_keypoints_2d", _OPENPOSE_ARMS),
-            part("hand_left_keypoints_2d", range(21)),
-            part("hand_right_keypoints_2d", range(21)),
-            part("face_keypoints_2d", range(68)),
+            part("hand_left_keypoints_2d", range(HAND)),
+            part("hand_right_keypoints_2d", range(HAND)),
+            part("face_keypoints_2d", range(FACE)),
         ]
     )
 

@@ -149,11 +149,16 @@ def read_labels(folder: Path, motions: list[Path], *, suffix: str = ".bvh") -> d
             name = path.relative_to(folder).as_posix()
             if name in labels:
                 raise UserError(f"{where}: {name} is there twice; delete one of the lines")
-            emotion, speaker, split = ((row.get(column) or "").strip() or None for column in COLUMNS[1:])
-            if split not in (None, "train", "val", "test"):
-                raise UserError(f"{where}: unknown split {split!r}; known: train, val, test")
-            try:
-                labels[name] = Label(emotion and canonical_emotion(emotion), speaker, split)
-            except UserError as error:
-                raise UserError(f"{where}: {error}") from None
+            labels[name] = _label(row, where)
     return labels
+
+
+def _label(row: dict[str, str], where: str) -> Label:
+    """What a line says of its recording. Raises UserError, which begins with ``where``."""
+    emotion, speaker, split = ((row.get(column) or "").strip() or None for column in COLUMNS[1:])
+    if split not in (None, "train", "val", "test"):
+        raise UserError(f"{where}: unknown split {split!r}; known: train, val, test")
+    try:
+        return Label(emotion and canonical_emotion(emotion), speaker, split)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None

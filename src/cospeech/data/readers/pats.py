@@ -38,6 +38,7 @@ CREDIT = "PATS (Ahuja et al., ECCV 2020)"
 
 FPS = 15.0
 _SPLITS = {"train": "train", "dev": "val", "test": "test"}
+_TABLE = "cmu_intervals_df.csv"
 _COLUMNS = ("interval_id", "speaker", "dataset")
 _FINGERS = ("Thumb", "Index", "Middle", "Ring", "Little")
 NAMES = (
@@ -74,14 +75,8 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         UserError: h5py is not installed, or the table is missing or broken.
     """
     folder = Path(folder)
-    folder = folder if (folder / "cmu_intervals_df.csv").is_file() else folder / "data"
-    table = folder / "cmu_intervals_df.csv"
-    if not table.is_file():
-        raise UserError(f"{folder.parent} is no pats folder: it has no cmu_intervals_df.csv")
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if rows and not set(_COLUMNS) <= rows[0].keys():
-        raise UserError(f"{table} must have the columns {', '.join(_COLUMNS)}; got {', '.join(rows[0])}")
+    folder = folder if (folder / _TABLE).is_file() else folder / "data"
+    rows = _rows(folder)
     need("h5py", "pats")
     incomplete = _incomplete(folder / "missing_intervals.h5")
     few = Few(limit)
@@ -91,6 +86,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         if few.over(speaker):
             continue
         path = folder / "processed" / speaker / f"{identity}.h5"
+        sound = folder / "raw" / f"{speaker}_cropped" / f"{identity}.mp3"
         if identity in incomplete:
             yield Dropped(identity, "listed in missing_intervals.h5")
         elif split not in _SPLITS:
@@ -98,13 +94,24 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         elif not path.is_file():
             yield Dropped(identity, "no h5 file of that interval")
         else:
-            sound = folder / "raw" / f"{speaker}_cropped" / f"{identity}.mp3"
             files = (path, sound) if sound.is_file() else (path,)
             load = partial(_clip, path, sound, identity, speaker, _SPLITS[split], quiet=quiet)
             yield Recording(identity, files, load)
     absent = sorted(speaker for speaker, here in there.items() if not here)
     if absent and not quiet:
         note(f"pats: no folder of {', '.join(absent)}")
+
+
+def _rows(folder: Path) -> list[dict[str, str]]:
+    """Intervals of the table. Raises UserError if there is none, or without its columns."""
+    table = folder / _TABLE
+    if not table.is_file():
+        raise UserError(f"{folder.parent} is no pats folder: it has no {_TABLE}")
+    with open(table, newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.DictReader(file))
+    if rows and not set(_COLUMNS) <= rows[0].keys():
+        raise UserError(f"{table} must have the columns {', '.join(_COLUMNS)}; got {', '.join(rows[0])}")
+    return rows
 
 
 def _clip(path: Path, sound: Path, identity: str, speaker: str, split: str, *, quiet: bool) -> PointClip | Dropped:

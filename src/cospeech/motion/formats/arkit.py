@@ -17,6 +17,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..face_shapes import ARKIT_NAMES, FACE_SHAPES
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
 from . import Format
@@ -47,6 +48,7 @@ LIVE_LINK_SHAPES = (
 LIVE_LINK_ROTATIONS = tuple(
     part + angle for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll")
 )
+FEWEST_SHAPES = 2  # columns of shapes that make a table one of a face
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+)(\.\d+)?")
 
 
@@ -59,8 +61,6 @@ def save_arkit(motion: Motion, path: str | Path) -> Path:
     path = Path(path)
     if motion.face is None:
         raise UserError("the motion has no face weights; a Live Link Face CSV holds nothing else")
-    from ..procedural.face import ARKIT_NAMES
-
     column = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = motion.face[:, [column[name.lower()] for name in LIVE_LINK_SHAPES]]
     values = np.concatenate([face, _angles(motion)], axis=1)
@@ -89,40 +89,47 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
     if fps is not None and not 0 < fps <= 1000:
         raise UserError(f"fps must be between 0 and 1000; got {fps}")
     header, rows, lines = _read_table(path)
-    from ..procedural.face import ARKIT_NAMES
-
-    wanted = [name.lower() for name in (*ARKIT_NAMES, *LIVE_LINK_ROTATIONS)]
     place = {name: i for i, name in enumerate(header)}
-    found = [name for name in wanted[:52] if name in place]
-    if len(found) < 2:
+    if sum(name.lower() in place for name in ARKIT_NAMES) < FEWEST_SHAPES:
         raise UserError(f"{path}: the first line names no ARKit shapes such as JawOpen or EyeBlinkLeft")
-    values = np.zeros((len(rows), len(wanted)))
-    for at, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        if at and not any(row[2:]):  # the app leaves a row empty when it loses the face: hold the last one
-            values[at] = values[at - 1]
-            continue
-        for column, name in enumerate(wanted):
-            if name not in place:
-                continue
-            text = row[place[name]] if place[name] < len(row) else ""
-            try:
-                values[at, column] = float(text) if text else 0.0
-            except ValueError:
-                values[at, column] = np.nan
-            if not np.isfinite(values[at, column]):
-                raise UserError(f"{path}, line {line}: {text[:40]!r} is not a finite number")
+    values = _values(path, place, rows, lines)
     if fps is None:
         fps = _frame_rate([row[place["timecode"]] for row in rows if "timecode" in place and row])
     skeleton = canonical_skeleton()
     rotations = np.tile(np.eye(3), (len(rows), len(skeleton), 1, 1))
-    angles = values[:, 52:].reshape(-1, 3, 3)
+    angles = values[:, FACE_SHAPES:].reshape(-1, 3, 3)
     turns = euler_to_matrix(angles, "YXZ")
     whole = matrix_to_quaternion(turns[:, 0])
     half = quaternion_to_matrix(slerp(whole, np.tile([1.0, 0.0, 0.0, 0.0], (len(rows), 1)), np.full(len(rows), 0.5)))
     for name, turn in (("neck", half), ("head", half), ("left_eye", turns[:, 1]), ("right_eye", turns[:, 2])):
         rotations[:, skeleton.index(name)] = turn
     translation = np.tile(skeleton.offsets[0], (len(rows), 1))
-    return Motion(skeleton, fps, rotations, translation, face=values[:, :52])
+    return Motion(skeleton, fps, rotations, translation, face=values[:, :FACE_SHAPES])
+
+
+def _values(path: Path, place: dict[str, int], rows: list[list[str]], lines: list[int]) -> np.ndarray:
+    """[T, 52 + 9] weights and rotations by their columns, 0 where the file has none; UserError names the line."""
+    columns = [place.get(name.lower()) for name in (*ARKIT_NAMES, *LIVE_LINK_ROTATIONS)]
+    values = np.zeros((len(rows), len(columns)))
+    for at, (row, line) in enumerate(zip(rows, lines, strict=True)):
+        if at and not any(row[2:]):  # the app leaves a row empty when it loses the face: hold the last one
+            values[at] = values[at - 1]
+            continue
+        for k, column in enumerate(columns):
+            if column is not None and column < len(row) and row[column]:
+                values[at, k] = _number(row[column], path, line)
+    return values
+
+
+def _number(text: str, path: Path, line: int) -> float:
+    """A finite number. Raises UserError, which names the line."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value):
+        raise UserError(f"{path}, line {line}: {text[:40]!r} is not a finite number")
+    return value
 
 
 def _angles(motion: Motion) -> np.ndarray:

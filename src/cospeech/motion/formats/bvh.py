@@ -33,6 +33,9 @@ UNITS = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.304
 POSITION_KEY = "bvh_position/"  # in motion.extra["per_frame"]: [T, 3] metres of a joint that also slides
 _ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
+MOST_CHANNELS = 9  # of a joint: three each of position, rotation, scale
+_STILL = 1e-5  # metres; a joint that slides less has a constant offset
+_END_SITE = -2  # among the indices of open joints
 _HUMAN_CHAIN = 1.35  # metres from the hips to a finger tip, along the bones
 _RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 200.0, 240.0)
 _MOTION_HEAD = re.compile(
@@ -68,13 +71,41 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
     marker = re.search(r"^[ \t]*MOTION[ \t]*\r?$", text, re.MULTILINE | re.IGNORECASE)
     if marker is None:
         raise UserError(f"{path}: no MOTION line; not a BVH file, or cut off before the motion")
-    joints, ends = _parse_hierarchy(path, text[: marker.start()])
+    joints, ends = _HierarchyParser(path, text[: marker.start()]).parse()
     values, fps = _parse_motion(path, text, marker.end(), sum(len(joint.channels) for joint in joints))
 
-    frames = len(values)
     parents = tuple(joint.parent for joint in joints)
     offsets = np.array([joint.offset for joint in joints])
     end_offsets = np.array([offset for _, offset in ends]).reshape(-1, 3)
+    rotations, moving = _poses(joints, offsets, values)
+    translation = moving.pop(0) if 0 in moving else np.tile(offsets[0], (len(values), 1))
+
+    scale = _unit_scale(unit, parents, offsets, ends)
+    turn = np.eye(3)
+    if _is_z_up(up, joints, rotations, translation, offsets):
+        turn = _Z_UP_TO_Y_UP
+        rotations = (turn @ rotations @ turn.T).astype(np.float32)
+    offsets = offsets @ turn.T * scale
+    per_frame = {}
+    for index, position in moving.items():
+        position = position @ turn.T * scale
+        offsets[index] = position.mean(0)
+        if np.abs(position - offsets[index]).max() > _STILL:
+            per_frame[POSITION_KEY + joints[index].name] = position
+    end_offsets = end_offsets @ turn.T * scale
+    skeleton = Skeleton(
+        tuple(joint.name for joint in joints),
+        parents,
+        offsets,
+        tuple((joint, (x, y, z)) for (joint, _), (x, y, z) in zip(ends, end_offsets.tolist(), strict=True)),
+    )
+    extra = {"per_frame": per_frame} if per_frame else {}
+    return Motion(skeleton, fps, rotations, translation @ turn.T * scale, extra=extra)
+
+
+def _poses(joints: list[_Joint], offsets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
+    """Local rotations [T, J, 3, 3] float32, and positions [T, 3] of the joints that have such channels."""
+    frames = len(values)
     rotations = np.empty((frames, len(joints), 3, 3), dtype=np.float32)
     moving: dict[int, np.ndarray] = {}
     column = 0
@@ -89,29 +120,7 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
             position = np.tile(offsets[index], (frames, 1))
             position[:, ["XYZ".index(joint.channels[i][0]) for i in shifts]] = block[:, shifts]
             moving[index] = position
-    translation = moving.pop(0) if 0 in moving else np.tile(offsets[0], (frames, 1))
-
-    scale = _unit_scale(unit, parents, offsets, ends)
-    turn = np.eye(3)
-    if _is_z_up(up, joints, rotations, translation, offsets):
-        turn = _Z_UP_TO_Y_UP
-        rotations = (turn @ rotations @ turn.T).astype(np.float32)
-    offsets = offsets @ turn.T * scale
-    per_frame = {}
-    for index, position in moving.items():
-        position = position @ turn.T * scale
-        offsets[index] = position.mean(0)
-        if np.abs(position - offsets[index]).max() > 1e-5:
-            per_frame[POSITION_KEY + joints[index].name] = position
-    end_offsets = end_offsets @ turn.T * scale
-    skeleton = Skeleton(
-        tuple(joint.name for joint in joints),
-        parents,
-        offsets,
-        tuple((joint, (x, y, z)) for (joint, _), (x, y, z) in zip(ends, end_offsets.tolist(), strict=True)),
-    )
-    extra = {"per_frame": per_frame} if per_frame else {}
-    return Motion(skeleton, fps, rotations, translation @ turn.T * scale, extra=extra)
+    return rotations, moving
 
 
 def _read_text(path: Path) -> str:
@@ -178,66 +187,85 @@ class _Tokens:
         raise UserError(f"{self.path}, line {line}: {problem}")
 
 
-def _parse_hierarchy(path: Path, text: str) -> tuple[list[_Joint], list[tuple[int, list[float]]]]:
-    tokens = _Tokens(path, text)
-    tokens.expect("HIERARCHY")
-    joints: list[_Joint] = []
-    ends: list[tuple[int, list[float]]] = []
-    lines: dict[str, int] = {}
-    stack: list[int] = []  # open joints; -2 for an End Site
-    while True:
-        word = tokens.peek().upper()
-        if word in ("ROOT", "JOINT"):
-            tokens.take(word)
-            line = tokens.line
-            if (word == "ROOT") != (not joints) or (word == "JOINT" and (not stack or stack[-1] < 0)):
-                second = "a second ROOT; one skeleton a file"
-                tokens.fail(second if word == "ROOT" else "a JOINT outside of any joint")
-            name = tokens.name()
-            if name in lines:
-                tokens.fail(f"joint {name!r} occurs twice (first in line {lines[name]}); rename one")
-            lines[name] = line
-            joints.append(_Joint(name, stack[-1] if stack else -1, line))
-            tokens.expect("{")
-            stack.append(len(joints) - 1)
-        elif word == "END":
-            tokens.take(word)
-            if not stack or stack[-1] < 0:
-                tokens.fail("an End Site outside of any joint")
-            tokens.name()
-            tokens.expect("{")
-            ends.append((stack[-1], [0.0, 0.0, 0.0]))
-            stack.append(-2)
-        elif word == "OFFSET" and stack:
-            tokens.take(word)
-            offset = [tokens.number("an OFFSET") for _ in range(3)]
-            if stack[-1] == -2:
-                ends[-1] = (ends[-1][0], offset)
+class _HierarchyParser:
+    """Joints and end sites of the part before MOTION; errors name the line."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self.tokens = _Tokens(path, text)
+        self.joints: list[_Joint] = []
+        self.ends: list[tuple[int, list[float]]] = []  # joint it hangs on, offset
+        self._lines: dict[str, int] = {}  # of each joint's name
+        self._open: list[int] = []  # joints whose brace is open; _END_SITE for an End Site
+
+    def parse(self) -> tuple[list[_Joint], list[tuple[int, list[float]]]]:
+        tokens = self.tokens
+        tokens.expect("HIERARCHY")
+        statements = {"ROOT": self._joint, "JOINT": self._joint, "END": self._end_site}
+        inside = {"OFFSET": self._offset, "CHANNELS": self._channels, "}": self._close}
+        while tokens.peek() or self._open or not self.joints:
+            word = tokens.peek().upper()
+            statement = statements.get(word) or (inside.get(word) if self._open else None)
+            if word == "CHANNELS" and self._open[-1:] == [_END_SITE]:
+                statement = None
+            if word == "":
+                tokens.take("a closing brace" if self._open else "ROOT")
+            elif statement is None:
+                got = tokens.take(word)
+                tokens.fail(f"unexpected {got[:40]!r}")
             else:
-                joints[stack[-1]].offset = offset
-        elif word == "CHANNELS" and stack and stack[-1] >= 0:
-            tokens.take(word)
-            count = tokens.number("the number of CHANNELS")
-            if count != int(count) or not 0 <= count <= 9:
-                tokens.fail(f"a joint has 0 to 9 channels, got {count:g}")
-            channels = joints[stack[-1]].channels = []
-            for _ in range(int(count)):
-                channel = tokens.take("a channel name").capitalize()
-                if not re.fullmatch(r"[XYZ](position|rotation|scale)", channel):
-                    tokens.fail(f"unknown channel {channel[:40]!r}; known: Xposition ... Zrotation")
-                if channel in channels:
-                    tokens.fail(f"channel {channel} occurs twice")
-                channels.append(channel)
-        elif word == "}" and stack:
-            tokens.take(word)
-            stack.pop()
-        elif word == "" and joints and not stack:
-            return joints, ends
-        elif word == "":
-            tokens.take("a closing brace" if stack else "ROOT")
+                tokens.take(word)
+                statement(word)
+        return self.joints, self.ends
+
+    @property
+    def _in_joint(self) -> bool:
+        return bool(self._open) and self._open[-1] != _END_SITE
+
+    def _joint(self, word: str) -> None:
+        tokens, line = self.tokens, self.tokens.line
+        if word == "ROOT" and self.joints:
+            tokens.fail("a second ROOT; one skeleton a file")
+        if word == "JOINT" and not self._in_joint:
+            tokens.fail("a JOINT outside of any joint")
+        name = tokens.name()
+        if name in self._lines:
+            tokens.fail(f"joint {name!r} occurs twice (first in line {self._lines[name]}); rename one")
+        self._lines[name] = line
+        self.joints.append(_Joint(name, self._open[-1] if self._open else -1, line))
+        tokens.expect("{")
+        self._open.append(len(self.joints) - 1)
+
+    def _end_site(self, word: str) -> None:
+        if not self._in_joint:
+            self.tokens.fail("an End Site outside of any joint")
+        self.tokens.name()
+        self.tokens.expect("{")
+        self.ends.append((self._open[-1], [0.0, 0.0, 0.0]))
+        self._open.append(_END_SITE)
+
+    def _offset(self, word: str) -> None:
+        offset = [self.tokens.number("an OFFSET") for _ in range(3)]
+        if self._in_joint:
+            self.joints[self._open[-1]].offset = offset
         else:
-            got = tokens.take(word)
-            tokens.fail(f"unexpected {got[:40]!r}")
+            self.ends[-1] = (self.ends[-1][0], offset)
+
+    def _channels(self, word: str) -> None:
+        tokens = self.tokens
+        count = tokens.number("the number of CHANNELS")
+        if count != int(count) or not 0 <= count <= MOST_CHANNELS:
+            tokens.fail(f"a joint has 0 to {MOST_CHANNELS} channels, got {count:g}")
+        channels = self.joints[self._open[-1]].channels = []
+        for _ in range(int(count)):
+            channel = tokens.take("a channel name").capitalize()
+            if not re.fullmatch(r"[XYZ](position|rotation|scale)", channel):
+                tokens.fail(f"unknown channel {channel[:40]!r}; known: Xposition ... Zrotation")
+            if channel in channels:
+                tokens.fail(f"channel {channel} occurs twice")
+            channels.append(channel)
+
+    def _close(self, word: str) -> None:
+        self._open.pop()
 
 
 def _parse_motion(path: Path, text: str, start: int, channels: int) -> tuple[np.ndarray, float]:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.rotation import matrix_to_quaternion
+from ..face_shapes import ARKIT_NAMES
 from ..motion import Motion
 from ..skeleton import Skeleton
 from .gltf import GltfFile, GltfWriter, foreign
@@ -102,8 +103,6 @@ class Channels:
 
     def weights(self, node: int, face: np.ndarray, names: tuple[str, ...]) -> None:
         """Morph weights of a mesh's shapes, from ARKit columns."""
-        from ..procedural.face import ARKIT_NAMES
-
         column = {name: i for i, name in enumerate(ARKIT_NAMES)}
         ordered = np.zeros((len(face), len(names)), np.float32)
         for shape, shape_name in enumerate(names):
@@ -140,8 +139,6 @@ def _face(weights: dict[str, np.ndarray], frames: int) -> np.ndarray | None:
     """ARKit columns [T, 52] from weights by name (any case, "Left" or "_L"); None if there are none."""
     if not weights:
         return None
-    from ..procedural.face import ARKIT_NAMES
-
     known = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     known |= {name.replace("Left", "_L").replace("Right", "_R").lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)

@@ -112,7 +112,7 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     skin = _skin(file, nodes) if joints is None else None
     if joints is None:
         chosen = _skin_joints(file, skin) if skin else sorted({n for n, path in animation.tracks if path != "weights"})
-        joints = {node: str(nodes[node].get("name") or f"node_{node}") for node in chosen}
+        joints = {node: _node_name(nodes, node) for node in chosen}
     joints = {node: name for node, name in joints.items() if not nodes[node].get("extras", {}).get(HELPER)}
     if not joints:
         raise UserError(f"{file.path}: no skin and no moving nodes; nothing to read as a body")
@@ -122,13 +122,7 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     if skin is not None:
         rest = _bind_pose(file, skin, rest)
     moving = _world(file, parents, order, animation)
-    up = {node: _joint_parent(node, order, parents) for node in order}
-    while True:  # a still root over the joint that carries the body's path stands for nothing
-        below = [node for node in order if up[node] == order[0]]
-        if len(below) != 1 or not _slides(moving[order[0]], moving[below[0]]):
-            break
-        del up[order.pop(0)]
-        up[order[0]] = -1
+    up = _without_still_roots(order, {node: _joint_parent(node, order, parents) for node in order}, moving)
     place = {node: i for i, node in enumerate(order)}
     world = np.stack([_turn(moving[node][0], rest[node][0][0]) for node in order], axis=1)
     skeleton_parents = tuple(place.get(up[node], -1) for node in order)
@@ -137,6 +131,22 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     skeleton = Skeleton(_unique([joints[node] for node in order]), skeleton_parents, offsets)
     local = local_rotations(world, skeleton_parents)
     return Motion(skeleton, animation.fps, local, moving[order[0]][1])
+
+
+def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
+    return str(nodes[node].get("name") or f"node_{node}")
+
+
+def _without_still_roots(
+    order: list[int], up: dict[int, int], moving: dict[int, tuple[np.ndarray, np.ndarray]]
+) -> dict[int, int]:
+    """Parents by joint, once still roots over the joint that carries the body's path are taken off ``order``."""
+    while True:
+        below = [node for node in order if up[node] == order[0]]
+        if len(below) != 1 or not _slides(moving[order[0]], moving[below[0]]):
+            return up
+        del up[order.pop(0)]
+        up[order[0]] = -1
 
 
 def read_weights(file: GltfFile, animation: Animation) -> dict[str, np.ndarray]:
@@ -249,13 +259,7 @@ def _one_root(order: list[int], joints: dict[int, str], parents: list[int], node
     roots = [node for node in order if _joint_parent(node, order, parents) < 0]
     if len(roots) == 1:
         return order
-    lines = []
-    for node in roots:
-        line = []
-        while node >= 0:
-            line.append(node)
-            node = parents[node]
-        lines.append(line)
+    lines = [_line_to_root(node, parents) for node in roots]
     common = [node for node in lines[0] if all(node in line for line in lines)]
     if not common:  # separate trees: the first one is the body
         keep = set()
@@ -263,8 +267,17 @@ def _one_root(order: list[int], joints: dict[int, str], parents: list[int], node
             if node == roots[0] or _joint_parent(node, order, parents) in keep:
                 keep.add(node)
         return [node for node in order if node in keep]
-    joints[common[0]] = str(nodes[common[0]].get("name") or f"node_{common[0]}")
+    joints[common[0]] = _node_name(nodes, common[0])
     return [common[0], *order]
+
+
+def _line_to_root(node: int, parents: list[int]) -> list[int]:
+    """A node, its parent, and so on up to the root."""
+    line = []
+    while node >= 0:
+        line.append(node)
+        node = parents[node]
+    return line
 
 
 def _world(

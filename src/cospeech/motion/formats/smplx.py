@@ -30,6 +30,9 @@ PELVIS = np.array([0.0031, -0.3514, 0.0120])  # metres, of the neutral mean shap
 _KEYS = ("betas", "poses", "expressions", "trans", "model", "gender", "mocap_frame_rate")
 _RATE_KEYS = ("mocap_frame_rate", "mocap_framerate")
 _PER_FRAME = ("poses", "expressions", "trans")
+JOINTS = len(CANONICAL_NAMES)
+_POSE = 3 * JOINTS  # axis-angle of all joints
+_BETAS, _EXPRESSIONS = 300, 100  # coefficients of shape, and of the face of FLAME
 _PREFIX = "smplx/"  # of the keys in motion.extra["per_frame"]
 _Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
@@ -48,19 +51,9 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
     if up not in ("auto", "y", "z"):
         raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
     arrays = _read_npz(path)
-    for key in ("poses", "trans"):
-        if key not in arrays:
-            raise UserError(f"{path}: no array {key!r}; a SMPL-X file holds {', '.join(_KEYS)}")
+    _check_arrays(path, arrays)
     poses, trans = arrays["poses"], arrays["trans"]
-    frames = len(poses) if poses.ndim else 0
-    if frames < 1 or poses.shape != (frames, 165) or trans.shape != (frames, 3):
-        raise UserError(
-            f"{path}: poses must be (T, 165) and trans (T, 3) with T > 0; got {poses.shape} and {trans.shape}"
-        )
-    for key in (*_PER_FRAME, "betas"):
-        value = arrays.get(key)
-        if value is not None and (value.dtype.kind not in "fiu" or not np.isfinite(value).all()):
-            raise UserError(f"{path}: {key} must hold finite numbers")
+    frames = len(poses)
     fps = _rate(path, arrays)
     if up == "auto":
         up = "z" if _points_z(poses) else "y"
@@ -74,6 +67,23 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
     rest = {key: value for key, value in arrays.items() if _PREFIX + key not in per_frame}
     extra: dict[str, Any] = {"per_frame": per_frame, "smplx": {"arrays": rest, "order": tuple(arrays), "up": up}}
     return Motion(canonical_skeleton(), fps, rotations, translation, extra=extra)
+
+
+def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Raises UserError unless poses and trans are there in their shapes, and all parameters are finite numbers."""
+    for key in ("poses", "trans"):
+        if key not in arrays:
+            raise UserError(f"{path}: no array {key!r}; a SMPL-X file holds {', '.join(_KEYS)}")
+    poses, trans = arrays["poses"], arrays["trans"]
+    frames = len(poses) if poses.ndim else 0
+    if frames < 1 or poses.shape != (frames, _POSE) or trans.shape != (frames, 3):
+        raise UserError(
+            f"{path}: poses must be (T, {_POSE}) and trans (T, 3) with T > 0; got {poses.shape} and {trans.shape}"
+        )
+    for key in (*_PER_FRAME, "betas"):
+        value = arrays.get(key)
+        if value is not None and (value.dtype.kind not in "fiu" or not np.isfinite(value).all()):
+            raise UserError(f"{path}: {key} must hold finite numbers")
 
 
 def save_smplx(motion: Motion, path: str | Path) -> Path:
@@ -94,31 +104,39 @@ def save_smplx(motion: Motion, path: str | Path) -> Path:
         if key.startswith(_PREFIX) and len(value) == frames
     }
     turn = _Z_UP_TO_Y_UP if kept.get("up") == "z" else np.eye(3)
+    stored: dict[str, np.ndarray] = {
+        key: value for key, value in kept.get("arrays", {}).items() if key not in _PER_FRAME
+    }
     poses, trans = _backward(motion, per_frame.get("poses"), per_frame.get("trans"), turn)
-    rate = int(motion.fps) if float(motion.fps).is_integer() else motion.fps
+    rate = np.array(motion.fps, dtype=np.int32 if float(motion.fps).is_integer() else np.float64)
     arrays: dict[str, np.ndarray] = {
-        "betas": np.zeros(300, dtype=np.float32),
+        "betas": np.zeros(_BETAS, dtype=np.float32),
         "model": np.array("smplx2020"),
         "gender": np.array("neutral"),
-        "mocap_frame_rate": np.array(rate, dtype=np.int32 if isinstance(rate, int) else np.float64),
-        "expressions": per_frame.get("expressions", np.zeros((frames, 100))),
-        **{key: value for key, value in kept.get("arrays", {}).items() if key not in _PER_FRAME},
+        "mocap_frame_rate": rate,
+        "expressions": per_frame.get("expressions", np.zeros((frames, _EXPRESSIONS))),
+        **stored,
         "poses": poses,
         "trans": trans,
     }
     for key in _RATE_KEYS:
         if key in arrays and float(arrays[key]) != motion.fps:
-            arrays[key] = np.array(rate, dtype=np.int32 if isinstance(rate, int) else np.float64)
-    order = [*(key for key in kept.get("order", ()) if key in arrays)]
-    order += [key for key in (*_KEYS, *arrays) if key not in order and not (order and key in _RATE_KEYS)]
+            arrays[key] = rate
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **{key: arrays[key] for key in dict.fromkeys(order)})  # type: ignore[arg-type]
+        np.savez(file, **{key: arrays[key] for key in _order(arrays, kept.get("order", ()))})  # type: ignore[arg-type]
     return path
+
+
+def _order(arrays: dict[str, np.ndarray], before: tuple[str, ...]) -> list[str]:
+    """Keys in the order of the file that was read, or in that of BEAT2; a rate is not added to the former."""
+    order = [key for key in before if key in arrays]
+    order += [key for key in (*_KEYS, *arrays) if key not in order and not (order and key in _RATE_KEYS)]
+    return list(dict.fromkeys(order))
 
 
 def _forward(poses: np.ndarray, trans: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Local rotations [T, 55, 3, 3] and root positions [T, 3], float32, of SMPL-X parameters."""
-    rotations = axis_angle_to_matrix(poses.reshape(len(poses), 55, 3).astype(np.float64))
+    rotations = axis_angle_to_matrix(poses.reshape(len(poses), JOINTS, 3).astype(np.float64))
     rotations[:, 0] = turn @ rotations[:, 0]
     translation = (trans.astype(np.float64) + PELVIS) @ turn.T
     return rotations.astype(np.float32), translation.astype(np.float32)
@@ -131,7 +149,7 @@ def _backward(
     frames = motion.frames
     rotations = motion.rotations.astype(np.float64)
     rotations[:, 0] = turn.T @ rotations[:, 0]
-    poses = matrix_to_axis_angle(rotations).reshape(frames, 165)
+    poses = matrix_to_axis_angle(rotations).reshape(frames, _POSE)
     trans = motion.translation.astype(np.float64) @ turn - PELVIS
     poses = poses.astype(np.float32 if old_poses is None else old_poses.dtype)
     trans = trans if old_trans is None else trans.astype(old_trans.dtype)
@@ -172,7 +190,7 @@ def _rate(path: Path, arrays: dict[str, np.ndarray]) -> float:
 
 def _points_z(poses: np.ndarray) -> bool:
     """Whether the back (spine3's up axis) points along +z rather than +y, on average."""
-    some = poses[:: max(1, len(poses) // 16)].reshape(-1, 55, 3).astype(np.float64)
+    some = poses[:: max(1, len(poses) // 16)].reshape(-1, JOINTS, 3).astype(np.float64)
     up = global_rotations(axis_angle_to_matrix(some), CANONICAL_PARENTS)[:, 9, :, 1].mean(0)
     return bool(up[2] > 1.5 * abs(up[1]))
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..face_shapes import ARKIT_NAMES
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES
 from . import Format
@@ -143,8 +144,6 @@ def _gaze(motion: Motion) -> np.ndarray | None:
 
 
 def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
-    from ..procedural.face import ARKIT_NAMES
-
     return {name: face[:, i] for i, name in enumerate(ARKIT_NAMES)}
 
 
@@ -155,8 +154,6 @@ def _presets(face: np.ndarray) -> dict[str, np.ndarray]:
 
 def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> np.ndarray | None:
     """ARKit weights [T, 52]: custom expressions by ARKit name; presets where there are none."""
-    from ..procedural.face import ARKIT_NAMES
-
     column = {name.lower(): i for i, name in enumerate(ARKIT_NAMES)}
     face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)
     found = False

@@ -8,8 +8,6 @@ must meet (p, b, m) meet; without words they do so only where the sound dips.
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from ...core.emotions import canonical_emotion
@@ -19,25 +17,9 @@ from ...speech.features import LAYOUT, accents, phrase_ends, speech_features
 from ...speech.spectrum import BAND_HERTZ
 from ...speech.speech import Speech
 from ...speech.visemes import VISEMES, visemes
-
-# The blend shapes of ARFaceAnchor.BlendShapeLocation in the order of Apple's documentation.
-ARKIT_NAMES: tuple[str, ...] = (
-    *("eyeBlinkLeft", "eyeLookDownLeft", "eyeLookInLeft", "eyeLookOutLeft", "eyeLookUpLeft"),
-    *("eyeSquintLeft", "eyeWideLeft"),
-    *("eyeBlinkRight", "eyeLookDownRight", "eyeLookInRight", "eyeLookOutRight", "eyeLookUpRight"),
-    *("eyeSquintRight", "eyeWideRight"),
-    *("jawForward", "jawLeft", "jawRight", "jawOpen"),
-    *("mouthClose", "mouthFunnel", "mouthPucker", "mouthLeft", "mouthRight"),
-    *("mouthSmileLeft", "mouthSmileRight", "mouthFrownLeft", "mouthFrownRight"),
-    *("mouthDimpleLeft", "mouthDimpleRight", "mouthStretchLeft", "mouthStretchRight"),
-    *("mouthRollLower", "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper"),
-    *("mouthPressLeft", "mouthPressRight", "mouthLowerDownLeft", "mouthLowerDownRight"),
-    *("mouthUpperUpLeft", "mouthUpperUpRight"),
-    *("browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight"),
-    *("cheekPuff", "cheekSquintLeft", "cheekSquintRight", "noseSneerLeft", "noseSneerRight"),
-    "tongueOut",
-)
-_INDEX = {name: index for index, name in enumerate(ARKIT_NAMES)}
+from ..face_shapes import ARKIT_INDEX as _INDEX
+from ..face_shapes import ARKIT_NAMES as ARKIT_NAMES
+from ..face_shapes import mirror_face as mirror_face
 
 # Expressions at intensity 1; a name without a side stands for both sides.
 _EXPRESSIONS: dict[str, dict[str, float]] = {
@@ -165,19 +147,6 @@ def mouth_from_features(features: np.ndarray, *, lips: np.ndarray | None = None)
     put("mouthRollUpper", 0.15 * shut)
     put("mouthPress", 0.15 * press + 0.15 * dip + 0.3 * shut)
     return face
-
-
-def mirror_face(face: np.ndarray) -> np.ndarray:
-    """The mirror image of ARKit weights [T, 52]: left and right change places.
-
-    >>> face = np.zeros((1, 52))
-    >>> face[0, ARKIT_NAMES.index("jawLeft")] = 1.0
-    >>> ARKIT_NAMES[int(mirror_face(face)[0].argmax())]
-    'jawRight'
-    """
-    swapped = {"Left": "Right", "Right": "Left"}
-    partners = [re.sub("Left|Right", lambda side: swapped[side[0]], name) for name in ARKIT_NAMES]
-    return face[:, [_INDEX[name] for name in partners]]
 
 
 def _columns(name: str) -> list[int]:
