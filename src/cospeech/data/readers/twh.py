@@ -32,6 +32,7 @@ from .paired_files import Few, bvh_body, by_name, paired, words_within
 
 CREDIT = "Talking With Hands 16.2M (Lee et al., ICCV 2019), as of the GENEA challenges"
 
+UNKNOWN = "twh"  # speaker of a recording that no table of people has
 SPLITS = {"trn": "train", "val": "val", "tst": "test"}
 _TAKE = r"(?P<split>trn|val|tst)_\d{4}_v\d+_\d+"
 _NAME = re.compile(rf"{_TAKE}(_(?P<side>main-agent|interloctr))?")
@@ -59,16 +60,14 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     if not motions:
         raise UserError(f"{folder} is no twh folder: it holds no .bvh files")
     people = _people(folder)
-    few, others = Few(limit), 0
-    for name in track(sorted(motions), "twh", quiet=quiet):
+    others = [name for name in motions if _is_interlocutor(name)]
+    few = Few(limit)
+    for name in track(sorted(set(motions) - set(others)), "twh", quiet=quiet):
         own, match = files[name], _NAME.fullmatch(name)
         if match is None:
             yield Dropped(name, "the name is not SPLIT_YEAR_VERSION_NUMBER (as in trn_2023_v0_000_main-agent)")
             continue
-        if match["side"] == "interloctr":
-            others += 1
-            continue
-        speaker, fingers = people.get(name, ("twh", None))
+        speaker, fingers = people.get(name, (UNKNOWN, None))
         if few.over(speaker):
             continue
         if ".wav" not in own:
@@ -85,11 +84,16 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
             quiet=quiet,
         )
         yield Recording(name, tuple(own.values()), load)
-    for name in sorted(name for name in files if ".wav" in files[name] and ".bvh" not in files[name]):
-        if not name.endswith("_interloctr"):
+    for name in sorted(set(files) - set(motions)):
+        if ".wav" in files[name] and not name.endswith("_interloctr"):
             yield Dropped(name, "no motion of the same name (.bvh)")
     if others and not quiet:
-        note(f"twh: {others} recordings of interlocutors are left out")
+        note(f"twh: {len(others)} recordings of interlocutors are left out")
+
+
+def _is_interlocutor(name: str) -> bool:
+    match = _NAME.fullmatch(name)
+    return match is not None and match["side"] == "interloctr"
 
 
 def _speech(own: dict[str, Path], speaker: str, quiet: bool) -> Speech:

@@ -109,10 +109,10 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     """
     nodes = file.items("nodes")
     parents = _node_parents(file, nodes)
-    skin = _skin(file, nodes) if joints is None else None
+    skin = None
     if joints is None:
-        chosen = _skin_joints(file, skin) if skin else sorted({n for n, path in animation.tracks if path != "weights"})
-        joints = {node: _node_name(nodes, node) for node in chosen}
+        skin = _skin(file, nodes)
+        joints = _named_joints(file, skin, animation, nodes)
     joints = {node: name for node, name in joints.items() if not nodes[node].get("extras", {}).get(HELPER)}
     if not joints:
         raise UserError(f"{file.path}: no skin and no moving nodes; nothing to read as a body")
@@ -131,6 +131,14 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     skeleton = Skeleton(_unique([joints[node] for node in order]), skeleton_parents, offsets)
     local = local_rotations(world, skeleton_parents)
     return Motion(skeleton, animation.fps, local, moving[order[0]][1])
+
+
+def _named_joints(
+    file: GltfFile, skin: dict[str, Any] | None, animation: Animation, nodes: list[dict[str, Any]]
+) -> dict[int, str]:
+    """Node -> name of the skin's joints; without a skin of all nodes that move."""
+    chosen = _skin_joints(file, skin) if skin else sorted({n for n, path in animation.tracks if path != "weights"})
+    return {node: _node_name(nodes, node) for node in chosen}
 
 
 def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
