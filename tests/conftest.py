@@ -1,87 +1,135 @@
-"""What several tests share: a made-up corpus, the dataset made of it, and a tiny model trained on that.
+"""What several tests share: a small synthetic corpus, the dataset made of it, and tiny models trained on that.
 
-Each is made once a run, when the first test asks for it.
+Each is made once a run, when the first test asks for it, also where several workers share the run.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from corpus_data import MiniCorpus, shake, write_ebmdb, write_speech
+IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IN_WORKER:  # workers fill the machine already; read when NumPy and torch are imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from corpus_data import MiniCorpus, shake, write_ebmdb, write_speech  # noqa: E402
 
 settings.register_profile("steady", deadline=None)  # a busy machine is no failure
 settings.load_profile("steady")
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A worker per processor; none of their own where files are named, whose tests start sooner without."""
+    if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
+        return 0
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+Make = Callable[[str, Callable[[Path], object]], Path]
+
+
 @pytest.fixture(scope="session")
-def mini_corpus(tmp_path_factory) -> MiniCorpus:
+def make_once(tmp_path_factory) -> Make:
+    """Makes a folder of this name, unless another worker has: then it waits until that one is done."""
+    own = tmp_path_factory.getbasetemp()
+    shared = (own.parent if IN_WORKER else own) / "shared"
+    shared.mkdir(exist_ok=True)
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder, finished = shared / name, shared / f"{name}.finished"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file
+            if not finished.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                fill(folder)
+                finished.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def mini_corpus(make_once: Make) -> MiniCorpus:
     """Motion of four actors and the voices of six others."""
-    folder = tmp_path_factory.mktemp("corpus")
-    return MiniCorpus(write_ebmdb(folder / "ebmdb"), write_speech(folder / "speech"))
+
+    def fill(folder: Path) -> None:
+        write_ebmdb(folder / "ebmdb")
+        write_speech(folder / "speech")
+
+    folder = make_once("corpus", fill)
+    return MiniCorpus(folder / "ebmdb", folder / "speech")
 
 
 @pytest.fixture(scope="session")
-def mini_dataset(mini_corpus, tmp_path_factory) -> Path:
+def mini_dataset(mini_corpus: MiniCorpus, make_once: Make) -> Path:
     """The corpus, prepared."""
     from cospeech.data.prepare import prepare
 
-    out = tmp_path_factory.mktemp("store")
-    prepare([("ebmdb", mini_corpus.ebmdb), ("speech", mini_corpus.speech)], out, rounds=2, quiet=True)
-    return out
+    corpora = [("ebmdb", mini_corpus.ebmdb), ("speech", mini_corpus.speech)]
+    return make_once("dataset", lambda folder: prepare(corpora, folder, rounds=2, quiet=True))
 
 
 @pytest.fixture(scope="session")
-def tiny_run(mini_dataset, tmp_path_factory) -> Path:
+def tiny_run(mini_dataset: Path, make_once: Make) -> Path:
     """A training run of the tiny preset. Its weights are shaken afterwards, so that every part of the
     networks counts: twenty steps leave most of them as good as zero."""
     from cospeech.methods.training_runs import train
 
-    out = train(mini_dataset, tmp_path_factory.mktemp("run"), preset="tiny")
-    shake(out)
-    return out
+    def fill(folder: Path) -> None:
+        train(mini_dataset, folder, preset="tiny")
+        shake(folder)
+
+    return make_once("run", fill)
 
 
 @pytest.fixture(scope="session")
-def tiny_model(tiny_run, mini_dataset, tmp_path_factory) -> Path:
+def tiny_model(tiny_run: Path, mini_dataset: Path, make_once: Make) -> Path:
     """The model folder of the run."""
     from cospeech.methods.training_runs import export
 
-    return export(tiny_run, tmp_path_factory.mktemp("models") / "tiny", dataset=mini_dataset)
+    return make_once("models", lambda folder: export(tiny_run, folder / "tiny", dataset=mini_dataset)) / "tiny"
 
 
 @pytest.fixture(scope="session")
-def emotion_run(tiny_run, mini_dataset, tmp_path_factory) -> Path:
+def emotion_run(tiny_run: Path, mini_dataset: Path, make_once: Make) -> Path:
     """A run of EmotionGesture on the tokenizer of the tiny run, with shaken weights."""
     from cospeech.methods.training_runs import train
 
-    run = tmp_path_factory.mktemp("emotion") / "run"
-    for stage in ("alignment", "tokenizer"):
-        shutil.copytree(tiny_run / stage, run / stage)
-    for stage in ("mining", "emotion", "prior"):
-        train(mini_dataset, run, method="emotion", preset="tiny", stage=stage)
-        shake(run, stages=(stage,))
-    return run
+    def fill(run: Path) -> None:
+        for stage in ("alignment", "tokenizer"):
+            shutil.copytree(tiny_run / stage, run / stage)
+        for stage in ("mining", "emotion", "prior"):
+            train(mini_dataset, run, method="emotion", preset="tiny", stage=stage)
+            shake(run, stages=(stage,))
+
+    return make_once("emotion_run", fill)
 
 
 @pytest.fixture(scope="session")
-def emotion_model(emotion_run, mini_dataset, tmp_path_factory) -> Path:
+def emotion_model(emotion_run: Path, mini_dataset: Path, make_once: Make) -> Path:
     """The model folder of that run."""
     from cospeech.methods.training_runs import export
 
-    return export(emotion_run, tmp_path_factory.mktemp("models") / "moody", dataset=mini_dataset)
+    folder = make_once("emotion_models", lambda folder: export(emotion_run, folder / "moody", dataset=mini_dataset))
+    return folder / "moody"
 
 
 @pytest.fixture(scope="session")
-def tiny_evaluators(mini_dataset, tmp_path_factory) -> Path:
+def tiny_evaluators(mini_dataset: Path, make_once: Make) -> Path:
     """Runs and model folders (NAME-model) of the tiny extractor and emotion classifier."""
     from cospeech.methods.training_runs import export, train
 
-    folder = tmp_path_factory.mktemp("judges")
-    for method in ("extractor", "emotion-classifier"):
-        train(mini_dataset, folder / method, method=method, preset="tiny")
-        export(folder / method, folder / f"{method}-model")
-    return folder
+    def fill(folder: Path) -> None:
+        for method in ("extractor", "emotion-classifier"):
+            train(mini_dataset, folder / method, method=method, preset="tiny")
+            export(folder / method, folder / f"{method}-model")
+
+    return make_once("evaluators", fill)
