@@ -80,7 +80,7 @@ def test_any_frames_of_an_item(folder, entries):
             np.testing.assert_array_equal(dataset.motion(item, start, end), whole[start:end])
             np.testing.assert_array_equal(dataset.features(item, start, end), heard[start:end])
         for start, end in ((-1, 5), (5, 4), (0, item.frames + 1)):
-            with pytest.raises(UserError, match=f"outside of item '{item.id}'"):
+            with pytest.raises(UserError, match=f"outside of sample '{item.id}'"):
                 dataset.motion(item, start, end)
 
 

@@ -42,6 +42,7 @@ def prepare(
     word_encoder: MaybeEncoder = None,
     word_layer: Layer = "last",
     precision: str = "float32",
+    workers: MaybeCount = None,
 ) -> None:
     """Read corpora into a dataset for training; goes on where it was interrupted.
 
@@ -59,6 +60,7 @@ def prepare(
         word_encoder: RoBERTa or the like for the words of the transcripts, likewise.
         word_layer: of it, likewise.
         precision: of both encoders: float32, or bfloat16, which is faster where it is supported.
+        workers: processes that read recordings, 1 or more; as many as there are processors unless given.
     """
     from ..data.prepare import prepare as run
 
@@ -82,6 +84,7 @@ def prepare(
         word_encoder=word_encoder,
         word_layer=word_layer,
         precision=precision,
+        workers=workers,
     )
     note(f"wrote {out}; next: cospeech train {out} -o run")
 

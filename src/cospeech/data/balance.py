@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, strokes
 
+RATE_UNIT = 0.1  # share of a rate that counts as a distance of 1
+STILL_UNIT = 0.05  # share of the time that counts as a distance of 1
+LEAST_STROKES, LEAST_SPEED = 0.1, 0.01  # strokes a second, metres a second: rates below count as these
+
 
 @dataclass
 class Tally:
@@ -34,18 +38,18 @@ class Tally:
         """How far two tallies' rates are apart: 1 is ten per cent or five points in one of them."""
         a, b = self, other
         return float(
-            ((a.strokes / a.seconds) / max(b.strokes / b.seconds, 0.1) / 0.1 - 10) ** 2
-            + ((a.path / a.seconds) / max(b.path / b.seconds, 0.01) / 0.1 - 10) ** 2
-            + ((a.still / a.seconds - b.still / b.seconds) / 0.05) ** 2
+            ((a.strokes / a.seconds) / max(b.strokes / b.seconds, LEAST_STROKES) / RATE_UNIT - 1 / RATE_UNIT) ** 2
+            + ((a.path / a.seconds) / max(b.path / b.seconds, LEAST_SPEED) / RATE_UNIT - 1 / RATE_UNIT) ** 2
+            + ((a.still / a.seconds - b.still / b.seconds) / STILL_UNIT) ** 2
         )
 
 
 class Balance:
     """Keeps synthetic pairs as lively as the clips they come from, for each speaker and emotion.
 
-    Fitting strokes to accents favours lively windows, and phrases favour long clips. So a few pairs are
-    drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real
-    clips in strokes a minute, hand speed and share of stillness. A decision of ours [D].
+    Matching strokes to accents favours lively windows, and phrases favour long clips. Therefore a few pairs are
+    drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real clips in
+    strokes a minute, hand speed and share of stillness. A decision of ours [D].
     """
 
     def __init__(self, real: Tally) -> None:

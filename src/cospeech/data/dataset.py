@@ -246,33 +246,33 @@ class GestureDataset:
     @cached_property
     def speakers(self) -> tuple[str, ...]:
         """Names of all whose motion is in the dataset, sorted."""
-        return tuple(sorted({item.speaker for item in self.items}))
+        return tuple(sorted({sample.speaker for sample in self.items}))
 
     def select(
         self, *, split: str | tuple[str, ...] | None = None, kind: str | tuple[str, ...] | None = None
     ) -> list[Sample]:
-        """Items of the given splits and kinds."""
+        """Samples of the given splits and kinds."""
         splits = (split,) if isinstance(split, str) else split
         kinds = (kind,) if isinstance(kind, str) else kind
         if kinds is not None:
             kinds = tuple(_OLD_KINDS.get(name, name) for name in kinds)
         return [
-            item
-            for item in self.items
-            if (splits is None or item.split in splits) and (kinds is None or item.kind in kinds)
+            sample
+            for sample in self.items
+            if (splits is None or sample.split in splits) and (kinds is None or sample.kind in kinds)
         ]
 
-    def motion(self, item: Sample, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
-        """Coded motion [T, C] float32 of an item or of its frames start to end, one part of the space.
+    def motion(self, sample: Sample, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
+        """Encoded motion [T, C] float32 of a sample or of its frames start to end, one modality of the representation.
 
         Raises:
-            UserError: there is no such part, or there are no such frames.
+            UserError: there is no such modality, or there are no such frames.
         """
         if len(self.representation.parts) == 1 and self.representation.name == "body" and part == "body":
-            return self._cut("motion", item, start, end).astype(np.float32) / _SCALE
+            return self._cut("motion", sample, start, end).astype(np.float32) / _SCALE
         self.representation.part(part)
         columns = self.representation.slices[part]
-        packed = self._cut("motion", item, start, end)[:, columns]
+        packed = self._cut("motion", sample, start, end)[:, columns]
         return packed.astype(np.float32) / _SCALE * self.representation.reach[columns]
 
     def need_bodies(self, what: str) -> None:
@@ -282,11 +282,11 @@ class GestureDataset:
                 f"{self.folder} holds points in a picture; {what} needs bodies, as of folder, beat or beat2"
             )
 
-    def features(self, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
+    def features(self, sample: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
         """Speech features [T, F] float32 (zeros where there is no speech)."""
-        return self._cut("features", item, start, end).astype(np.float32)
+        return self._cut("features", sample, start, end).astype(np.float32)
 
-    def extra(self, name: str, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
+    def extra(self, name: str, sample: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
         """Columns of an encoder, [T, W] float32 (zeros where there is no speech, or no word).
 
         Raises:
@@ -294,38 +294,38 @@ class GestureDataset:
         """
         if name not in self.encoders:
             raise UserError(f"{self.folder} holds no {name}; run `cospeech prepare` in a new folder, with an encoder")
-        return self._cut(name, item, start, end).astype(np.float32)
+        return self._cut(name, sample, start, end).astype(np.float32)
 
-    def acoustics(self, item: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
-        """How the voice sounds (``speech.acoustics``), [T, 42] float32; zeros where there is no speech.
+    def acoustics(self, sample: Sample, start: int = 0, end: int | None = None) -> np.ndarray:
+        """The voice in absolute numbers (``speech.acoustics``), [T, 42] float32; zeros where there is no speech.
 
         Raises:
             UserError: the dataset is from a version that kept none.
         """
         if self.header.get("acoustics") != ACOUSTICS:
             raise UserError(
-                f"{self.folder} does not keep how the voices sound, which emotion is heard by; "
+                f"{self.folder} does not keep how the voices sound, which emotion is recognised by; "
                 "run `cospeech prepare` again in a new folder"
             )
-        return self._cut("acoustics", item, start, end).astype(np.float32)
+        return self._cut("acoustics", sample, start, end).astype(np.float32)
 
     @cached_property
     def slices(self) -> Mapping[str, slice]:
-        """Named columns of ``inputs``: "features", then those of the encoders that there are."""
+        """Named columns of ``inputs``: "features", then those of the dataset's encoders."""
         return input_slices(int(self.header["feature_dim"]), self.encoders)
 
     def inputs(
         self,
-        item: Sample,
+        sample: Sample,
         start: int = 0,
         end: int | None = None,
         *,
         encoders: Mapping[str, EncoderSettings] | None = None,
     ) -> np.ndarray:
-        """All that a network may read of the speech, [T, F + W ...] float32, in the order of ``slices``.
+        """All conditioning columns of the speech, [T, F + W ...] float32, in the order of ``slices``.
 
         Args:
-            encoders: those alone with which a model learned (``SpeechInputs.settings``); all unless given.
+            encoders: only those that a model was trained with (``SpeechInputs.settings``); all if None.
         Raises:
             UserError: the dataset was prepared without one of them, or with another in its place.
         """
@@ -337,18 +337,18 @@ class GestureDataset:
                     f"{self.folder} was prepared with {own.name}, layer {own.layer}, weights {own.weights}; "
                     f"wanted is {wanted.name}, layer {wanted.layer}, weights {wanted.weights}, prepare anew"
                 )
-        columns = [self.features(item, start, end)]
-        columns += [self.extra(kind, item, start, end) for kind in KINDS if kind in chosen]
+        columns = [self.features(sample, start, end)]
+        columns += [self.extra(kind, sample, start, end) for kind in KINDS if kind in chosen]
         return np.concatenate(columns, axis=1) if len(columns) > 1 else columns[0]
 
-    def _cut(self, name: str, item: Sample, start: int, end: int | None) -> np.ndarray:
-        end = item.frames if end is None else end
-        if not 0 <= start <= end <= item.frames:
-            raise UserError(f"frames {start}:{end} are outside of item {item.id!r} with {item.frames}")
-        part = self._shard(item.shard).get(name, np.zeros(0))[item.start + start : item.start + end]
+    def _cut(self, name: str, sample: Sample, start: int, end: int | None) -> np.ndarray:
+        end = sample.frames if end is None else end
+        if not 0 <= start <= end <= sample.frames:
+            raise UserError(f"frames {start}:{end} are outside of sample {sample.id!r} with {sample.frames}")
+        part = self._shard(sample.shard).get(name, np.zeros(0))[sample.start + start : sample.start + end]
         if len(part) < end - start or (name in self.encoders and part.shape[1] != self.encoders[name].width):
             raise UserError(
-                f"{self.folder} is mixed up: shard {item.shard} ends before {item.id!r} does; "
+                f"{self.folder} is mixed up: shard {sample.shard} ends before {sample.id!r} does; "
                 "run `cospeech prepare` again in a new folder"
             )
         return part
@@ -370,8 +370,8 @@ class GestureDataset:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Eight hex digits that change when the items or the encoders do."""
-        text = json.dumps([[item.id, item.frames] for item in self.items])
+        """Eight hex digits that change when the samples or the encoders do."""
+        text = json.dumps([[sample.id, sample.frames] for sample in self.items])
         if self.encoders:
             own = {kind: (s.layer, s.precision, s.width, s.weights) for kind, s in self.encoders.items()}
             text += json.dumps(own, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Made emotional voices: real speech whose prosody is changed as an emotion changes it.
+"""Synthetic emotional voices: real speech whose prosody is changed as an emotion changes it.
 
 Emotional speech with a known label is scarce, calm read speech is not. So the acoustics of a calm voice
 (``speech.acoustics``) are moved after the acoustic profiles of emotions. That pitch is higher or lower,
@@ -64,7 +64,7 @@ def varied(profile: Profile, rng: np.random.Generator) -> Profile:
 
 
 def with_prosody(sound: np.ndarray, profile: Profile) -> np.ndarray:
-    """Acoustics [T, 42] of the same words in another mood; pace is left alone, see ``with_rate``.
+    """Acoustics [T, 42] of the same words in another emotion; pace is left alone, see ``with_rate``.
 
     Silence stays silent: loudness and tilt grow with the level above the quiet of the recording.
     """

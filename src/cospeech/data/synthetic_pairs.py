@@ -1,9 +1,9 @@
-"""Synthetic pairs: real gestures laid on real speech that was not recorded with them.
+"""Synthetic pairs: real gestures matched to real speech that was not recorded with them.
 
-People place the stroke on or just before the accented syllable, move larger and faster when they speak
-louder and higher, and hold or rest in pauses. Pairs are made by matching that rhythm phrase by phrase;
-only the motion is warped in time, within 0.8 to 1.25 of its speed, the speech stays untouched. The
-procedure is a decision of ours (docs/design.md). Whatever is measured on its output says "synthetic pairs".
+People place the stroke on or just before the accented syllable, move larger and faster when they speak louder and
+higher, and hold or rest in pauses. Pairs match that rhythm phrase by phrase. Only the motion is warped in time,
+within 0.8 to 1.25 of its speed; the speech stays as it is. The procedure is a decision of ours (docs/design.md).
+Every figure measured on its output says "synthetic pairs".
 """
 
 from __future__ import annotations
@@ -29,6 +29,33 @@ LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standar
 KEEP = 0.85  # share of strokes that are brought to their accent at all
 BLEND = 0.45  # seconds of cross-fade between two segments
 REST_PAUSE = 0.5  # seconds: a longer pause gets a hold or a rest
+SHORTEST_PHRASE = 0.3  # seconds: shorter stretches between pauses are no phrase
+PHRASE_EDGE = 1.2  # seconds from either end of a phrase within which it is not cut
+PHRASE_CUT = 0.8  # share of the longest phrase at which one without accents is cut
+NEAR_PHRASE = 0.2  # seconds outside of a phrase in which accents still count for it
+NULL_SHIFTS = 8  # random placements of the strokes for the distance by chance
+
+# Choice of a window for a phrase.
+RATES = (0.87, 1.0, 1.15)  # speeds at which it may be played
+TRIES = 200  # windows that are compared
+BEST = 4  # among so many of them chance decides
+SLACK = 0.6  # seconds by which a window may be too short
+RANK_COST = 0.5  # for a window that is less lively than the phrase, or more
+REPEAT_COST = 0.35  # for each earlier use of the clip
+JUMP_COST = 0.8  # a metre between the wrists where the last window ends and this one begins
+NEAR_ACCENT = 0.12  # seconds: deviation of the bell curve that says how well a stroke meets an accent
+STROKE_SHARE, ACCENT_SHARE = 0.6, 0.4  # of the fit: strokes that meet an accent, accents that meet a stroke
+
+# Time map of a window.
+CLOSEST_ANCHORS = 0.15  # seconds between strokes that are both brought to accents
+FARTHEST_SHIFT = 0.3  # seconds by which a stroke is moved, at most
+SMOOTHING = 7  # frames over which kinks of the time map are smoothed
+
+# Rests.
+REST_RATE = 0.9  # speed at which calm motion is played
+HEIGHT_WEIGHT = 0.4  # (m/s) / m: how much high hands count against calm in the choice of rests
+FEWEST_RESTS = 4
+PITCH_WEIGHT = 0.5  # of pitch beside energy in how aroused a phrase is
 
 
 @dataclass(frozen=True)
@@ -45,10 +72,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class SyntheticPair:
-    """Motion made for one speech."""
+    """Motion matched to one speech."""
 
     motion: np.ndarray  # [T, C]
-    sources: tuple[str, ...]  # clips that it was made from
+    sources: tuple[str, ...]  # clips that the motion was taken from
     distance: float  # mean distance from a stroke to the nearest accent, seconds
     shuffled: float  # the same after shifting the strokes at random within the phrase (the null)
 
@@ -100,16 +127,16 @@ def _at(motion: np.ndarray | Frames, places: np.ndarray) -> np.ndarray:
 
 
 def phrases(features: np.ndarray) -> list[tuple[float, float]]:
-    """Stretches of speech [s] between pauses, none longer than five seconds."""
+    """Start and end [s] of stretches of speech between pauses, none longer than five seconds."""
     end = len(features) / FPS
     spans, at = [], 0.0
     for start, stop in pauses(features):
         if stop - start < PAUSE:
             continue
-        if start - at > 0.3:
+        if start - at > SHORTEST_PHRASE:
             spans.append((at, start))
         at = stop
-    if end - at > 0.3:
+    if end - at > SHORTEST_PHRASE:
         spans.append((at, end))
     times, _ = accents(features)
     result = []
@@ -118,9 +145,9 @@ def phrases(features: np.ndarray) -> list[tuple[float, float]]:
         if stop - start <= LONGEST_PHRASE:
             result.append((start, stop))
             continue
-        inside = times[(times > start + 1.2) & (times < stop - 1.2)]
+        inside = times[(times > start + PHRASE_EDGE) & (times < stop - PHRASE_EDGE)]
         inside = inside[inside < start + LONGEST_PHRASE]
-        cut = start + LONGEST_PHRASE * 0.8 if len(inside) < 2 else _widest_gap(inside)
+        cut = start + LONGEST_PHRASE * PHRASE_CUT if len(inside) < 2 else _widest_gap(inside)
         result.append((start, cut))
         spans.insert(0, (cut, stop))
     return result
@@ -133,7 +160,7 @@ def _widest_gap(times: np.ndarray) -> float:
 
 
 class Matcher:
-    """Makes pairs from the candidates of one speaker and one emotion."""
+    """Matches the candidates of one speaker and one emotion to speech."""
 
     def __init__(self, pool: list[Candidate], rest: list[Candidate], codec: Codec) -> None:
         """``pool``: clips to gesture with; ``rest``: calm stretches of the same speaker, for pauses."""
@@ -148,13 +175,13 @@ class Matcher:
         spans = phrases(features)
         arousal = _ranks(np.array([_arousal(features, span) for span in spans]))
         used = np.zeros(len(self.pool))
-        segments: list[tuple[int, np.ndarray]] = []  # (first frame, coded motion with context)
+        segments: list[tuple[int, np.ndarray]] = []  # (first frame, encoded motion with context)
         sources: list[str] = []
         distances: list[float] = []
         nulls: list[float] = []
         previous: np.ndarray | None = None
         for span, wanted in zip(spans, arousal, strict=True):
-            inside = (times >= span[0] - 0.2) & (times <= span[1] + 0.2)
+            inside = (times >= span[0] - NEAR_PHRASE) & (times <= span[1] + NEAR_PHRASE)
             beats, weights = times[inside] - LEAD, strengths[inside]
             choice, rate = self._choose(span, beats, weights, wanted, used, previous, rng)
             item, offset = self.pool[self._clip[choice]], self._start[choice]
@@ -166,7 +193,7 @@ class Matcher:
             previous = item.wrists[last]
             if len(beats) and len(moved):
                 distances += [float(np.abs(beats - t).min()) for t in moved]
-                loose = rng.uniform(span[0], span[1], (8, len(moved)))
+                loose = rng.uniform(span[0], span[1], (NULL_SHIFTS, len(moved)))
                 nulls += [float(np.abs(beats - t).min()) for t in loose.ravel()]
         motion = self._assemble(segments, frames, rng)
         return SyntheticPair(
@@ -188,32 +215,32 @@ class Matcher:
     ) -> tuple[int, float]:
         """The candidate window that fits a phrase, and the speed at which it is played."""
         length = span[1] - span[0]
-        tries = rng.choice(len(self._clip), size=min(200, len(self._clip)), replace=False)
+        tries = rng.choice(len(self._clip), size=min(TRIES, len(self._clip)), replace=False)
         # Fitting alone would favour windows full of strokes. So chance says how many strokes there
         # shall be, as real windows of this length have them, and the fit chooses among those.
         counts = np.array([self._count(choice, length) for choice in tries])
-        fitting = np.flatnonzero(self._room[tries] >= length * 0.87 - 0.6)
+        fitting = np.flatnonzero(self._room[tries] >= length * RATES[0] - SLACK)
         if len(fitting):
             wanted_count = counts[fitting[int(rng.integers(len(fitting)))]]
             tries = tries[fitting[counts[fitting] == wanted_count]]
         best: list[tuple[float, int, float]] = []
         for choice in tries:
             item = self.pool[self._clip[choice]]
-            for rate in (0.87, 1.0, 1.15):
-                if self._room[choice] < length * rate - 0.6:
+            for rate in RATES:
+                if self._room[choice] < length * rate - SLACK:
                     continue
                 score = self._fit(item, self._start[choice], rate, span, beats, weights)
-                score -= 0.5 * abs(self._rank[choice] - wanted)
-                score -= 0.35 * used[self._clip[choice]]
+                score -= RANK_COST * abs(self._rank[choice] - wanted)
+                score -= REPEAT_COST * used[self._clip[choice]]
                 if previous is not None:
                     far = np.linalg.norm(self._here[choice] - previous, axis=-1)
-                    score -= 0.8 * float(far.mean())
+                    score -= JUMP_COST * float(far.mean())
                 best.append((score, int(choice), rate))
         if not best:  # no clip is long enough: the longest one, slowed down as far as allowed
             choice = int(self._room.argmax())
             return choice, max(STRETCH[0], min(1.0, float(self._room[choice]) / length))
         best.sort(reverse=True)
-        top = best[:4]
+        top = best[:BEST]
         _, choice, rate = top[int(rng.integers(len(top)))]
         return choice, rate
 
@@ -240,10 +267,10 @@ class Matcher:
         if not len(moved):
             return 0.0
         gap = np.abs(moved[:, None] - beats[None])
-        near = np.exp(-0.5 * (gap / 0.12) ** 2)
+        near = np.exp(-0.5 * (gap / NEAR_ACCENT) ** 2)
         return float(
-            0.6 * (near.max(axis=1) * strong).sum() / strong.sum()
-            + 0.4 * (near.max(axis=0) * weights).sum() / weights.sum()
+            STROKE_SHARE * (near.max(axis=1) * strong).sum() / strong.sum()
+            + ACCENT_SHARE * (near.max(axis=0) * weights).sum() / weights.sum()
         )
 
     def _lay(
@@ -258,7 +285,7 @@ class Matcher:
     ) -> tuple[np.ndarray, int, np.ndarray]:
         """Warp a candidate so that strokes meet accents; with real context for the cross-fades.
 
-        Returns: coded motion, its first frame, and where the strokes went (seconds).
+        Returns: encoded motion, its first frame, and where the strokes are then (seconds).
         """
         source = item.stroke_times
         target = span[0] + (source - offset) / rate
@@ -268,7 +295,7 @@ class Matcher:
                 continue
             beat = beats[np.abs(beats - where).argmin()] + rng.normal(0, LOOSE)
             before = anchors[-1]
-            if rng.random() > KEEP or beat - before[0] < 0.15 or abs(beat - where) > 0.3:
+            if rng.random() > KEEP or beat - before[0] < CLOSEST_ANCHORS or abs(beat - where) > FARTHEST_SHIFT:
                 continue
             slope = (origin - before[1]) / (beat - before[0])
             if STRETCH[0] <= slope <= STRETCH[1]:
@@ -280,14 +307,14 @@ class Matcher:
         mapped = np.interp(at, knots[:, 0], knots[:, 1])
         mapped = np.where(at < knots[0, 0], knots[0, 1] + (at - knots[0, 0]) * rate, mapped)
         mapped = np.where(at > knots[-1, 0], knots[-1, 1] + (at - knots[-1, 0]) * rate, mapped)
-        # Kinks of the time map would be heard as jerks: smooth it over a fifth of a second.
-        mapped = smooth_times(mapped, 7)
+        # Kinks of the time map would be seen as jerks: smooth it over a fifth of a second.
+        mapped = smooth_times(mapped, SMOOTHING)
         moved = np.interp(source, mapped, at, left=np.nan, right=np.nan)
         moved = moved[(moved >= span[0]) & (moved <= span[1])]
         return _at(item.motion, mapped * FPS), first, moved
 
     def _assemble(self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator) -> np.ndarray:
-        """Join segments; what lies open between them is filled with a hold or a rest."""
+        """Join segments; gaps between them are filled with a hold or a rest."""
         pieces = self._with_rests(segments, frames, rng)
         channels = pieces[0][1].shape[1]
         out = np.zeros((frames, channels), dtype=np.float32)
@@ -329,7 +356,7 @@ class Matcher:
         length = end - first
         item = self.rest[int(rng.integers(len(self.rest)))]
         start = int(rng.integers(max(1, len(item.motion) - length)))
-        walk = np.arange(length) * 0.9 + start
+        walk = np.arange(length) * REST_RATE + start
         period = 2 * (len(item.motion) - 1)
         place = walk % period
         place = np.where(place > period / 2, period - place, place)
@@ -364,9 +391,9 @@ def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float 
         speed, wrists = item.speed[:], item.wrists[:]
         for start in range(0, len(item.motion) - length, length // 2):
             low = wrists[start : start + length, :, 1].mean()
-            found.append((float(speed[start : start + length].max()) + 0.4 * float(low), item, start))
+            found.append((float(speed[start : start + length].max()) + HEIGHT_WEIGHT * float(low), item, start))
     found.sort(key=lambda entry: entry[0])
-    kept = found[: max(4, int(len(found) * share))]
+    kept = found[: max(FEWEST_RESTS, int(len(found) * share))]
     return [
         Candidate(
             item.id,
@@ -382,7 +409,7 @@ def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float 
 
 def _arousal(features: np.ndarray, span: tuple[float, float]) -> float:
     part = features[int(span[0] * FPS) : max(int(span[0] * FPS) + 1, int(span[1] * FPS))]
-    return float(part[:, LAYOUT["energy"]].mean() + 0.5 * np.abs(part[:, LAYOUT["pitch"]]).mean())
+    return float(part[:, LAYOUT["energy"]].mean() + PITCH_WEIGHT * np.abs(part[:, LAYOUT["pitch"]]).mean())
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
