@@ -183,6 +183,18 @@ def test_a_shard_of_another_run_is_told(folder, entries):
 
 
 @pytest.mark.parametrize(
+    ("change", "place"), [({"frames": "60"}, "[0].frames"), ({"start": None}, "[0].start"), ({"color": 1}, "'color'")]
+)
+def test_a_sample_of_wrong_values_is_told(folder, change, place):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["items"][0] |= change
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"manifest\.json is damaged") as caught:
+        GestureDataset(folder)
+    assert place in str(caught.value)
+
+
+@pytest.mark.parametrize(
     "text", ["", "{", "[]", "{}", '{"format": 1}', '{"format": 1, "items": [{"id": "a"}]}', '{"format": 1, "items": 5}']
 )
 def test_a_damaged_manifest_is_told(folder, text):

@@ -22,7 +22,7 @@ import json
 import zlib
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -219,11 +219,12 @@ class GestureDataset:
         try:
             manifest = json.loads(path.read_text())
             version = manifest.pop("format")
-            self.items = [_read_sample(sample) for sample in manifest.pop("items")]
+            self.samples = _read_samples(manifest.pop("items"))
             names = manifest.pop("shards", None)
             self._names = None if names is None else [Path(name).name for name in names]
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is damaged ({error}); run `cospeech prepare` again") from None
+            reason = " ".join(str(error).split())
+            raise UserError(f"{path} is damaged ({reason}); run `cospeech prepare` again") from None
         if version not in READABLE:
             known = " and ".join(map(str, READABLE))
             raise UserError(f"{folder} has dataset format {version}, this version reads {known}; prepare it again")
@@ -237,16 +238,21 @@ class GestureDataset:
         """Whether the dataset holds pairs that were matched by us."""
         return bool(self.header.get("synthetic_pairs", False))
 
+    @property
+    def items(self) -> list[Sample]:
+        """``samples`` by their name in earlier versions."""
+        return self.samples
+
     def __len__(self) -> int:
-        return len(self.items)
+        return len(self.samples)
 
     def __iter__(self) -> Iterator[Sample]:
-        return iter(self.items)
+        return iter(self.samples)
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
         """Names of all whose motion is in the dataset, sorted."""
-        return tuple(sorted({sample.speaker for sample in self.items}))
+        return tuple(sorted({sample.speaker for sample in self.samples}))
 
     def select(
         self, *, split: str | tuple[str, ...] | None = None, kind: str | tuple[str, ...] | None = None
@@ -258,7 +264,7 @@ class GestureDataset:
             kinds = tuple(_OLD_KINDS.get(name, name) for name in kinds)
         return [
             sample
-            for sample in self.items
+            for sample in self.samples
             if (splits is None or sample.split in splits) and (kinds is None or sample.kind in kinds)
         ]
 
@@ -371,7 +377,7 @@ class GestureDataset:
     @cached_property
     def fingerprint(self) -> str:
         """Eight hex digits that change when the samples or the encoders do."""
-        text = json.dumps([[sample.id, sample.frames] for sample in self.items])
+        text = json.dumps([[sample.id, sample.frames] for sample in self.samples])
         if self.encoders:
             own = {kind: (s.layer, s.precision, s.width, s.weights) for kind, s in self.encoders.items()}
             text += json.dumps(own, sort_keys=True)
@@ -380,10 +386,19 @@ class GestureDataset:
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _read_sample(described: dict[str, Any]) -> Sample:
-    sample = Sample(**described)
-    kind = _OLD_KINDS.get(sample.kind)
-    return sample if kind is None else replace(sample, kind=kind)
+def _read_samples(described: Any) -> list[Sample]:
+    """Samples of a manifest, every type checked. Raises ValueError."""
+    import msgspec
+
+    try:
+        samples = msgspec.convert(described, list[Sample])
+    except msgspec.ValidationError as error:
+        raise ValueError(error) from None
+    unknown = {name for sample in described for name in sample} - {field.name for field in fields(Sample)}
+    if unknown:
+        raise ValueError(f"samples have no {min(unknown)!r}")
+    kinds = [_OLD_KINDS.get(sample.kind) for sample in samples]
+    return [sample if kind is None else replace(sample, kind=kind) for sample, kind in zip(samples, kinds, strict=True)]
 
 
 def _map_shard(path: Path) -> dict[str, np.ndarray]:
