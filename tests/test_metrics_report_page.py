@@ -15,7 +15,7 @@ import pytest
 
 from cospeech.evaluation.output import write_report
 from cospeech.evaluation.page import page as page_of
-from cospeech.evaluation.plots import reach, ticks
+from cospeech.evaluation.plots import shown_range, ticks
 from cospeech.evaluation.report import NO_DIFFERENCE, Difference, Player, Report, Row
 from report_data import EVIL, full_report, report, row
 
@@ -171,12 +171,12 @@ def test_the_sign_of_both_ends_decides_what_is_said(full, tmp_path):
 
 
 def test_axes_are_not_squeezed_by_one_row():
-    assert reach([[1.0, 1.2], [2.0]], [[5.0], [700.0]]) == (0.0, 5.0)
-    assert reach([[1.0], [2.0], [1e9, 2e9, 0.9e9]]) == (0.0, 2.0)
-    assert reach([[-5.0, -4.0], [-3.0]]) == (-5.0, 0.0)
-    assert reach([], [[3.0]]) == (0.0, 3.0)
-    assert reach([[math.nan], [math.inf]]) == reach([]) == reach([[0.0]]) == (0.0, 1.0)
-    low, high = reach([[1e308], [-1e308]])
+    assert shown_range([[1.0, 1.2], [2.0]], [[5.0], [700.0]]) == (0.0, 5.0)
+    assert shown_range([[1.0], [2.0], [1e9, 2e9, 0.9e9]]) == (0.0, 2.0)
+    assert shown_range([[-5.0, -4.0], [-3.0]]) == (-5.0, 0.0)
+    assert shown_range([], [[3.0]]) == (0.0, 3.0)
+    assert shown_range([[math.nan], [math.inf]]) == shown_range([]) == shown_range([[0.0]]) == (0.0, 1.0)
+    low, high = shown_range([[1e308], [-1e308]])
     assert math.isfinite(high - low)
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..core.errors import UserError
-from .plots import bars, confusion, escaped, heat, heat_ceiling, looks, spread, swatch
+from .plots import Curve, bars, confusion, escaped, heat, heat_ceiling, looks, spread, swatch
 from .style import SCRIPT, STYLE
 from .table import BASELINE_WINS, LEGEND, SYNTHETIC_PAIRS, details, duration, facts, numbers
 
@@ -220,7 +220,7 @@ def _speeds(report: Report) -> str:
     rows, look = [row for row in report.ordered if "hand_speed" in row.histograms], looks(report)
     if not rows:
         return ""
-    curves = [(row.name, look[row.name], row.histograms["hand_speed"]) for row in rows]
+    curves = [Curve(row.name, look[row.name], row.histograms["hand_speed"]) for row in rows]
     drawn = spread(curves, "m/s", "speed", "Density of hand speed, heights in powers of ten", log=True)
     how = (
         '<p class="how">The share of time at each speed of the hands, per m/s. Heights go in powers of ten, '
@@ -233,7 +233,7 @@ def _beats(report: Report) -> str:
     look, drawn = looks(report), []
     for number, row in enumerate(report.ordered):
         curves = [
-            (name, colour, row.histograms[key])
+            Curve(name, colour, row.histograms[key])
             for key, name, colour in (
                 ("beat_distance_by_chance", "strokes by chance", "chance"),
                 ("beat_distance", "strokes", f"{look[row.name]} solid"),
@@ -258,23 +258,25 @@ def _emotions(report: Report) -> str:
     named = dict.fromkeys(name for row in rows for name in row.emotions)
     emotions = [*(name for name in report.labels if name in named), *(n for n in named if n not in report.labels)]
     figures = dict.fromkeys(name for row in rows for own in row.emotions.values() for name in own)
-    look, tables, units = looks(report), [], {column.name: column.unit for column in report.columns}
-    for figure in figures:
-        cells = {(r.name, e): float(r.emotions.get(e, {}).get(figure, math.nan)) for r in rows for e in emotions}
-        kinds = {row.name: row.kind for row in rows}
-        firm = [v for (name, _), v in cells.items() if math.isfinite(v) and kinds[name] != "baseline"]
-        low, high = (min(firm), max(firm)) if firm else (0.0, 0.0)
-        lines = []
-        for row in rows:
-            line = ""
-            for emotion in emotions:
-                value = cells[row.name, emotion]
-                text = "-" if math.isnan(value) else f"{value:.3g}"
-                line += f'<td class="{_shade(value, low, high)}">{text}</td>'
-            lines.append(f'<tr class="{row.kind}">{_row_head(row, look[row.name])}{line}</tr>')
-        head = '<th scope="col">row</th>' + "".join(f'<th scope="col">{_name(name)}</th>' for name in emotions)
-        tables.append(_table(", ".join(filter(None, (figure, units.get(figure)))), head, lines, "heated"))
-    return "".join(tables)
+    units = {column.name: column.unit for column in report.columns}
+    return "".join(_emotion_table(report, rows, emotions, figure, units.get(figure)) for figure in figures)
+
+
+def _emotion_table(report: Report, rows: Sequence[Row], emotions: Sequence[str], figure: str, unit: str | None) -> str:
+    """One figure by row and emotion, shaded over the range of all rows but the baselines."""
+    look = looks(report)
+    cells = {row.name: [float(row.emotions.get(e, {}).get(figure, math.nan)) for e in emotions] for row in rows}
+    firm = [v for row in rows if row.kind != "baseline" for v in cells[row.name] if math.isfinite(v)]
+    low, high = (min(firm), max(firm)) if firm else (0.0, 0.0)
+    lines = []
+    for row in rows:
+        line = "".join(
+            f'<td class="{_shade(value, low, high)}">{"-" if math.isnan(value) else f"{value:.3g}"}</td>'
+            for value in cells[row.name]
+        )
+        lines.append(f'<tr class="{row.kind}">{_row_head(row, look[row.name])}{line}</tr>')
+    head = '<th scope="col">row</th>' + "".join(f'<th scope="col">{_name(name)}</th>' for name in emotions)
+    return _table(", ".join(filter(None, (figure, unit))), head, lines, "heated")
 
 
 def _shade(value: float, low: float, high: float) -> str:

@@ -172,28 +172,35 @@ class Report:
 
     def marks(self, column: Column) -> dict[str, str]:
         """Row name -> ``*``, ``+``, ``~`` or ``+~``; see the head of this module."""
-        kinds = {row.name: row.kind for row in self.rows}
-        values = {name: v.value for name, v in column.values.items() if math.isfinite(v.value)}
-        if column.better == "real":
-            target = self.target(column)
-            if target is None:
-                return {}
-            values = {name: abs(value - target) for name, value in values.items()}
-        sign = -1 if column.better == "higher" else 1
-        values = {name: sign * value for name, value in values.items() if kinds[name] != "real"}
-        best = _least(values)
+        distances = self._distances(column)
+        best = _least(distances)
         marks = dict.fromkeys(best, "*")
-        if any(kinds[name] == "baseline" for name in best):
-            made = _least({name: value for name, value in values.items() if kinds[name] != "baseline"})
-            marks = {**dict.fromkeys(made, "+"), **marks}
-        first = dict(marks)
+        baselines = {row.name for row in self.rows if row.kind == "baseline"}
+        if baselines & set(best):
+            others = _least({name: value for name, value in distances.items() if name not in baselines})
+            marks = {**dict.fromkeys(others, "+"), **marks}
+        return self._with_undecided(marks, column, distances)
+
+    def _distances(self, column: Column) -> dict[str, float]:
+        """Row name -> a number that is least for the best row; rows that are not real alone."""
+        real = {row.name for row in self.rows if row.kind == "real"}
+        values = {n: v.value for n, v in column.values.items() if math.isfinite(v.value) and n not in real}
+        if column.better != "real":
+            sign = -1 if column.better == "higher" else 1
+            return {name: sign * value for name, value in values.items()}
+        target = self.target(column)
+        return {} if target is None else {name: abs(value - target) for name, value in values.items()}
+
+    def _with_undecided(self, marks: dict[str, str], column: Column, distances: dict[str, float]) -> dict[str, str]:
+        """The marks, with ``~`` on rows that the clips do not tell from a marked one."""
+        found = dict(marks)
         for d in self.differences:
             if d.better != NO_DIFFERENCE or not column.holds(d):
                 continue
             for name, other in ((d.a, d.b), (d.b, d.a)):
-                if name in first and first.get(other) not in ("*", first[name]) and other in values:
-                    marks[other] = first.get(other, "") + "~"
-        return marks
+                if name in marks and marks.get(other) not in ("*", marks[name]) and other in distances:
+                    found[other] = marks.get(other, "") + "~"
+        return found
 
     def target(self, column: Column) -> float | None:
         """The column's value of real motion: that of the first real row, else what a value has beside it."""
@@ -307,9 +314,20 @@ def read_report(folder: str | Path) -> Report:
 
 def _read(kind: Any, raw: Any) -> Any:
     """What ``_plain`` made of a value of a type: dataclasses, and all that their fields are made of."""
-    origin, inner = get_origin(kind), get_args(kind)
     if is_dataclass(kind):
         return _read_fields(kind, raw)
+    if get_origin(kind) is not None:
+        return _read_generic(get_origin(kind), get_args(kind), raw)
+    if kind is np.ndarray:
+        array = np.asarray(_is(list, raw))
+        return array if array.dtype.kind in "iuf" else array.astype(np.float64)
+    if kind is float:
+        return float(raw if raw in ("nan", "inf", "-inf") else _is(int | float, raw))
+    return raw if kind is Any else _is(kind, raw)
+
+
+def _read_generic(origin: Any, inner: tuple[Any, ...], raw: Any) -> Any:
+    """A value of a union with None, a tuple, a dictionary or a choice of words."""
     if origin in (Union, UnionType):
         return None if raw is None and NoneType in inner else _read(inner[0], raw)
     if origin is tuple:
@@ -317,14 +335,7 @@ def _read(kind: Any, raw: Any) -> Any:
         return tuple(_read(own, item) for own, item in zip(kinds, _is(list, raw), strict=True))
     if origin is dict:
         return {name: _read(inner[1], item) for name, item in _is(dict, raw).items()}
-    if origin is Literal:
-        return _one_of(raw, inner, "word")
-    if kind is np.ndarray:
-        array = np.asarray(_is(list, raw))
-        return array if array.dtype.kind in "iuf" else array.astype(np.float64)
-    if kind is float:
-        return float(raw if raw in ("nan", "inf", "-inf") else _is(int | float, raw))
-    return raw if kind is Any else _is(kind, raw)
+    return _one_of(raw, inner, "word")
 
 
 def _read_fields(kind: Any, raw: Any) -> Any:

@@ -38,28 +38,42 @@ def requested_speakers(
     """
     recorded = dataset.select(kind=("motion", "pair"))
     elsewhere = [sample for sample in recorded if sample.split != split]
-    models = [system for system in systems if isinstance(system, ModelSystem)]
-    speakers = {system.speaker(clip) for system in models for clip in clips}
-    speakers = speakers or _speakers(sample for sample in elsewhere if sample.split == "train")
-    names = tuple(sorted(speakers))
+    speakers = _imitated(systems, clips) or _speakers(sample for sample in elsewhere if sample.split == "train")
     own = [sample for sample in elsewhere if sample.speaker in speakers]
-    missing = sorted(speakers - _speakers(own))
-    why_not = ""
-    if not speakers:
-        why_not = "no speaker is requested"
-    elif speakers == _speakers(sample for sample in recorded if sample.split == split):
-        why_not = "the requested speakers are those of the split"
-    elif missing:
-        why_not = f"the dataset has no recorded motion of {', '.join(missing)} outside of the split"
-    elif len(own) < 2 * MIN_CLIPS:
-        why_not = f"the requested speakers have {len(own)} recordings, {2 * MIN_CLIPS} are needed"
+    why_not = _why_not(speakers, _speakers(sample for sample in recorded if sample.split == split), own)
+    names = tuple(sorted(speakers))
     if why_not:
         return RequestedSpeakers(names, (), (), why_not)
+    measured, reference = _divided(own, seed)
+    return RequestedSpeakers(names, tuple(measured), tuple(reference))
+
+
+def _imitated(systems: Sequence[System], clips: Sequence[EvaluationClip]) -> set[str]:
+    """The speakers that models are asked to imitate."""
+    models = [system for system in systems if isinstance(system, ModelSystem)]
+    return {system.speaker(clip) for system in models for clip in clips}
+
+
+def _divided(own: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """Recordings to measure and to measure against."""
     unseen = [sample for sample in own if held_out(sample)]
     known = [sample for sample in own if not held_out(sample)]
     enough = min(len(unseen), len(known)) >= 2 * MIN_CLIPS
-    measured, reference = (unseen, known) if enough else split_halves(own, seed)
-    return RequestedSpeakers(names, tuple(measured), tuple(reference))
+    return (unseen, known) if enough else split_halves(own, seed)
+
+
+def _why_not(speakers: set[str], evaluated: set[str], own: Sequence[Sample]) -> str:
+    """Why there is no distance to the speakers, whose recordings are ``own``; empty where there is one."""
+    missing = sorted(speakers - _speakers(own))
+    if not speakers:
+        return "no speaker is requested"
+    if speakers == evaluated:
+        return "the requested speakers are those of the split"
+    if missing:
+        return f"the dataset has no recorded motion of {', '.join(missing)} outside of the split"
+    if len(own) < 2 * MIN_CLIPS:
+        return f"the requested speakers have {len(own)} recordings, {2 * MIN_CLIPS} are needed"
+    return ""
 
 
 def _speakers(samples: Iterable[Sample]) -> set[str]:

@@ -6,7 +6,7 @@ import math
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..metrics.base import Value
@@ -68,11 +68,25 @@ def visible(text: str) -> str:
 def facts(report: Report) -> list[str]:
     """What was measured on, as short phrases: dataset, fingerprint, split, clips, seconds, speakers (a
     number, or names), requested_speakers (names), and whatever else ``data`` holds."""
-    data, found = dict(report.data), []
+    data = dict(report.data)
     for old, new in OLD_KEYS.items():
         if old in data:
             data.setdefault(new, data.pop(old))
     data.pop("synthetic_pairs", None)
+    found = _dataset_facts(data)
+    if "speakers" in data:
+        people = data.pop("speakers")
+        people = len(people) if isinstance(people, list | tuple | set | frozenset) else people
+        found.append(f"{people} speaker{'' if people == 1 else 's'}")
+    requested = data.pop("requested_speakers", None)
+    if requested:
+        found.append(f"in the style of {', '.join(map(str, requested))}")
+    return found + [f"{name} {value}" for name, value in data.items()]
+
+
+def _dataset_facts(data: dict[str, Any]) -> list[str]:
+    """Dataset, split, clips and length, taken out of ``data``."""
+    found = []
     dataset, mark = data.pop("dataset", None), data.pop("fingerprint", None)
     if dataset is not None or mark is not None:
         found.append(f"dataset {'?' if dataset is None else dataset}" + ("" if mark is None else f" ({mark})"))
@@ -82,14 +96,7 @@ def facts(report: Report) -> list[str]:
         found.append(f"{data.pop('clips')} clips")
     if isinstance(data.get("seconds"), int | float) and math.isfinite(data["seconds"]):
         found.append(duration(data.pop("seconds")))
-    if "speakers" in data:
-        people = data.pop("speakers")
-        people = len(people) if isinstance(people, list | tuple | set | frozenset) else people
-        found.append(f"{people} speaker{'' if people == 1 else 's'}")
-    requested = data.pop("requested_speakers", None)
-    if requested:
-        found.append(f"in the style of {', '.join(map(str, requested))}")
-    return found + [f"{name} {value}" for name, value in data.items()]
+    return found
 
 
 def duration(seconds: float) -> str:
@@ -115,12 +122,17 @@ def details(column: Column) -> list[str]:
     phrases.append(f"{_span([v.count for v in values])} {counted} of {_span([v.clips for v in values])} clips")
     chances = [value.chance for value in values if value.chance is not None]
     phrases += [f"chance {_span(chances)}"] if chances else []
-    missing = {name: value.left_out for name, value in column.values.items() if value.left_out}
-    if len(missing) == len(values) > 1 and len(set(missing.values())) == 1:
-        phrases.append(f"{next(iter(missing.values()))} clips of every row left out")
-    elif missing:
-        phrases.append(f"left out: {', '.join(f'{count} clips ({name})' for name, count in missing.items())}")
-    return phrases
+    return phrases + _left_out(column)
+
+
+def _left_out(column: Column) -> list[str]:
+    """How many clips of which rows could not be measured, in a phrase; none if all could."""
+    counts = {name: value.left_out for name, value in column.values.items() if value.left_out}
+    if not counts:
+        return []
+    if len(counts) == len(column.values) > 1 and len(set(counts.values())) == 1:
+        return [f"{next(iter(counts.values()))} clips of every row left out"]
+    return [f"left out: {', '.join(f'{count} clips ({name})' for name, count in counts.items())}"]
 
 
 def _span(values: Sequence[float]) -> str:

@@ -76,12 +76,7 @@ def retrieval_scores(
     if len(names) != len(a):
         raise UserError(f"{len(names)} clip ids for {len(a)} pairs; give one id a pair")
     a, b = _unit(a, "speech"), _unit(b, "motion")
-    if batch is None:
-        groups = [np.arange(len(a))]
-    else:
-        rng = np.random.default_rng(seed)
-        dealt = [rng.permutation(len(a))[: len(a) // size * size] for _ in range(rounds)]
-        groups = [group for order in dealt for group in order.reshape(-1, size)]
+    groups = _batches(len(a), batch, rounds, seed)
     queries = np.concatenate(groups)
     how = "all" if batch is None else f"batch{batch}"
     values: list[Value] = []
@@ -89,6 +84,15 @@ def retrieval_scores(
         places = np.concatenate([_ranks_within(asks[group], answers[group]) for group in groups])
         values += _values(places, [names[q] for q in queries], direction, how, size, ks, extractor, bootstrap)
     return tuple(values)
+
+
+def _batches(count: int, batch: int | None, rounds: int, seed: int) -> list[np.ndarray]:
+    """Indices of pairs that are ranked together: all, or random batches of one size."""
+    if batch is None:
+        return [np.arange(count)]
+    rng = np.random.default_rng(seed)
+    orders = [rng.permutation(count)[: count // batch * batch] for _ in range(rounds)]
+    return [group for order in orders for group in order.reshape(-1, batch)]
 
 
 def _values(
