@@ -27,7 +27,7 @@ from cospeech.data.dataset import GestureDataset, Sample
 from cospeech.loading import load
 from cospeech.methods.evaluators.model import load_extractors
 from cospeech.methods.exges.model import ExGesModel
-from cospeech.methods.exges.motion_constraint import Pin
+from cospeech.methods.exges.motion_constraint import MotionConstraint
 from cospeech.methods.exges.pose_mask import Constraint, propose
 from cospeech.metrics.frechet import FrechetDistance, Reference
 from cospeech.motion.codec import Codec
@@ -83,7 +83,7 @@ def control(model: ExGesModel, dataset: GestureDataset, items: list[Sample]) -> 
         wishes: dict[str, Any] = {"emotion": item.emotion, "seed": k}
         wanted = stand(codec.decode(dataset.motion(clips[(7 * k) % len(clips)])[:60]))
         plain = model.from_features(features, **wishes)
-        held = model.from_features(features, pins=[Pin(wanted, 4.0, 6.0, ("left-arm",))], **wishes)
+        held = model.from_features(features, constraint=[MotionConstraint(wanted, 4.0, 6.0, ("left-arm",))], **wishes)
         part = slice(120, 180)
         errors.append(float(np.rad2deg(geodesic(held.rotations[part][:, joints], wanted.rotations[:, joints])).max()))
         speeds.append([float(hand_speed(m)[part, 1].mean()) for m in (plain, held)])

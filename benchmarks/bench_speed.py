@@ -121,7 +121,7 @@ def opened(name: str, model: Any, runs: tuple[Path, Path], dataset: Path, scratc
     """Networks of a format and their size on disk."""
     from cospeech.data.dataset import GestureDataset
     from cospeech.methods.contextual.export import TorchNetworks, export_contextual
-    from cospeech.methods.contextual.model import OnnxNetworks
+    from cospeech.methods.contextual.graphs import OnnxNetworks
     from cospeech.methods.contextual.train import load_generator_run
     from cospeech.methods.model_folder import ModelFolder
     from cospeech.methods.tokenizer.train import load_tokenizer_run

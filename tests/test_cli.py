@@ -17,6 +17,7 @@ import cospeech
 from cli_data import HELLO, ROOT, SHIPPED, motion_file, needs_model, place, srt, tone, works, write_wav
 from cospeech import api, cli
 from cospeech.cli import main
+from cospeech.cli.declared import completed
 from cospeech.cli.words import parsed, spread_outputs
 from cospeech.data.prepare import prepare
 from cospeech.motion.formats import FORMATS
@@ -27,9 +28,9 @@ __all__ = ["place", "works"]  # fixtures
 
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
-    "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, set()),
+    "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, {"face"}),
     "edit": ("cospeech.api.editing", {}, set(), set()),
-    "animate": ("cospeech.api", {}, set(), set()),
+    "animate": ("cospeech.api", {}, set(), {"face"}),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
@@ -40,22 +41,24 @@ MIRROR = {
     "evaluate": ("cospeech.api", {}, set(), set()),
     "compare": ("cospeech.api", {}, set(), set()),
     "search": ("cospeech.gesture_library.search", {}, {"out"}, {"approximate"}),
-    "base build": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
-    "base info": ("cospeech.gesture_library.check", {}, set(), set()),
-    "base add": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
-    "base check": ("cospeech.gesture_library.check", {}, set(), set()),
-    "base merge": ("cospeech.gesture_library.merge", {}, set(), {"quiet"}),
+    "library build": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
+    "library info": ("cospeech.gesture_library.check", {}, set(), set()),
+    "library add": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
+    "library check": ("cospeech.gesture_library.check", {}, set(), set()),
+    "library merge": ("cospeech.gesture_library.merge", {}, set(), {"quiet"}),
     "video setup": ("cospeech.video.detection.setup", {}, set(), set()),
     "video keypoints": ("cospeech.video.detection.keypoints", {}, {"out"}, set()),
     "verify": ("cospeech.video.provenance.record", {}, set(), set()),
 }
+# With the options that the methods declare.
+COMMANDS = {name: completed(command, plugins=False) for name, command in cli.COMMANDS.items()}
 # Commands whose functions have another name.
 NAMES = {
-    "base build": "build_library",
-    "base info": "library_info",
-    "base add": "add_to_library",
-    "base check": "check_library",
-    "base merge": "merge_libraries",
+    "library build": "build_library",
+    "library info": "library_info",
+    "library add": "add_to_library",
+    "library check": "check_library",
+    "library merge": "merge_libraries",
     "video setup": "setup_video",
     "video keypoints": "video_keypoints",
     "train video": "train_video",
@@ -64,7 +67,7 @@ NAMES = {
 
 
 def test_every_command_has_its_function_in_the_package():
-    assert set(MIRROR) == set(cli.COMMANDS)
+    assert set(MIRROR) == set(COMMANDS)
     assert {NAMES.get(command, command) for command in MIRROR} <= set(cospeech.__all__)
 
 
@@ -78,20 +81,20 @@ def test_commands_mirror_functions(command):
     if module != "cospeech.data.prepare" and "training" not in module:
         assert getattr(api, function.__name__) is function
     theirs = inspect.signature(function).parameters
-    ours = inspect.signature(cli.COMMANDS[command]).parameters
+    ours = inspect.signature(COMMANDS[command]).parameters
     names = {renamed.get(name, name) for name in ours if name not in only_command}
     assert names == set(theirs) - only_function
     for name, parameter in ours.items():
         if name in only_command or name == "out":
             continue
         assert parameter.default == theirs[renamed.get(name, name)].default, name
-    for text in (cli.COMMANDS[command].__doc__, function.__doc__):
+    for text in (COMMANDS[command].__doc__, function.__doc__):
         assert text
         assert "Args:" in text or command in ("convert", "render", "export")
 
 
 def test_help_names_every_option():
-    for command, function in cli.COMMANDS.items():
+    for command, function in COMMANDS.items():
         for name in inspect.signature(function).parameters:
             assert f"        {name}: " in (function.__doc__ or ""), f"{command} does not explain {name}"
 
@@ -121,13 +124,13 @@ def test_help_names_every_option():
     ],
 )
 def test_several_outputs(words, meant):
-    assert spread_outputs(words.split(), cli.COMMANDS) == meant.split()
+    assert spread_outputs(words.split(), COMMANDS) == meant.split()
 
 
 def flags_before_the_input() -> list[tuple[str, str]]:
     """Commands that write several files, with each of their options that takes no value."""
     found = []
-    for command, function in cli.COMMANDS.items():
+    for command, function in COMMANDS.items():
         hints = get_type_hints(function)
         if get_origin(hints.get("out")) is tuple:
             defaults = inspect.signature(function).parameters

@@ -14,8 +14,8 @@ from cospeech.cli import main
 from cospeech.cli.outputs import numbered
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
-from cospeech.methods.conditioning import heard_mixture
-from cospeech.methods.emotion.emotion_track import Mood
+from cospeech.methods.conditioning import detected_mixture
+from cospeech.methods.emotion.emotion_track import EmotionKeyframe
 from cospeech.motion.motion import load_motion
 
 __all__ = ["fails", "place", "works"]  # fixtures
@@ -83,7 +83,7 @@ def test_all_takes_of_all_files_have_names_of_their_own():
         (["--emotion", "joy:0"], "all zero"),
         (["--emotion", "joy,"], "unknown emotion ''"),
         (["--emotion-track", "none.csv"], "no such file: none.csv"),
-        (["--emotion-track", "empty.csv"], "empty.csv holds no moods"),
+        (["--emotion-track", "empty.csv"], "empty.csv holds no emotions"),
         (["--emotion-track", "bored.csv"], f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
         (["--emotion-track", "back.csv"], "back.csv: the mood at 1 s must begin at 0 or later, and after"),
         (["--emotion-track", "much.json"], "much.json: the mood at 0 s has the strength 7; give 0 to 1"),
@@ -138,7 +138,7 @@ def test_takes_are_for_every_method(place, works, talk):
 @slow
 def test_mixtures_tracks_and_variety_mean_what_they_do_in_python(place, works, talk, emotion_model):
     (place / "moods.csv").write_text(TRACK)
-    moods = (Mood(0.0, "joy"), Mood(1.5, "anger", 0.5))
+    moods = (EmotionKeyframe(0.0, "joy"), EmotionKeyframe(1.5, "anger", 0.5))
     model = cospeech.load(emotion_model)
     plain = cospeech.generate(talk, model=model)
     for words, options in (
@@ -157,7 +157,7 @@ def test_mixtures_tracks_and_variety_mean_what_they_do_in_python(place, works, t
 @slow
 def test_auto_says_what_is_heard(place, talk, emotion_model, capfd):
     model = cospeech.load(emotion_model)
-    heard = model.hear(cospeech.load_speech(talk))
+    heard = model.detect_emotion(cospeech.load_speech(talk))
     best = max(heard, key=lambda name: heard[name])
     capfd.readouterr()
     main(["generate", str(talk), "--emotion", "auto", "--model", str(emotion_model), "-o", "out.npz"])
@@ -167,7 +167,7 @@ def test_auto_says_what_is_heard(place, talk, emotion_model, capfd):
     assert said.startswith(f"the voice sounds like {best} {100 * heard[best]:.0f} %")
     assert said.endswith("(a guess; name an emotion with --emotion to overrule it)")
     assert wrote.startswith("wrote out.npz ")
-    wish = heard_mixture(heard, known=model.emotions)
+    wish = detected_mixture(heard, known=model.emotions)
     mirror = cospeech.generate(talk, model=model, emotion=wish).save(place / "mirror.npz")
     assert same(place / "out.npz", mirror)
     main(
@@ -195,7 +195,9 @@ def test_auto_says_what_is_heard(place, talk, emotion_model, capfd):
 def test_other_methods_refuse_in_one_line(place, fails, talk, words):
     (place / "moods.csv").write_text(TRACK)
     message = fails("generate", talk, *words, "--model", "contextual", "-o", "out.npz")
-    assert "the model contextual knows no variety and no track of emotions; choose --model emotion" in message
+    option = words[0].removeprefix("--").replace("-", "_")
+    assert f"the method contextual takes no option {option!r}" in message
+    assert f"methods that take {option}: emotion" in message
 
 
 @slow

@@ -161,8 +161,8 @@ def test_what_the_model_does_not_know(model, speech):
 
 def test_it_begins_and_ends_at_rest(model, speech):
     """The first token and the last two are those of the speaker's rest, whatever was drawn between."""
-    quiet = ContextualSampling(rhythm=False)
-    takes = [model.generate(speech, seed=seed, sampling=quiet, face=False) for seed in range(4)]
+    quiet = model.with_sampling(rhythm=False)
+    takes = [quiet.generate(speech, seed=seed, face=False) for seed in range(4)]
     joints = canonical_skeleton().indices(["left_elbow", "right_elbow", "left_wrist"])
     rotations = np.stack([take.rotations[:, joints] for take in takes])
     spread = np.linalg.norm(rotations - rotations.mean(0), axis=(-2, -1)).max(axis=(0, 2))
@@ -174,7 +174,7 @@ def test_sampling_can_be_set(model, speech):
     assert calm.sampling.masked.steps == 1
     assert model.sampling.masked.steps == MaskedSampling().steps
     assert not np.array_equal(calm.generate(speech).rotations, model.generate(speech).rotations)
-    guided = model.generate(speech, sampling=ContextualSampling(guidance=3.0), emotion="anger")
+    guided = model.with_sampling(guidance=3.0).generate(speech, emotion="anger")
     assert np.abs(guided.rotations - model.generate(speech, emotion="anger").rotations).max() > 0.01
 
 
@@ -187,7 +187,7 @@ def test_given_tokens_are_kept_in_every_window(model):
     before = given.copy()
     one = np.ones((1, 2), np.float32)
     condition = Condition(np.eye(10, dtype=np.float32)[:1], one, one)
-    made = sample_tokens(networks, features, condition, np.random.default_rng(0), ContextualSampling(), given=given)
+    made = sample_tokens(networks, features, condition, np.random.default_rng(0), ContextualSampling(), known=given)
     np.testing.assert_array_equal(given, before)
     np.testing.assert_array_equal(made.codes[kept], before[kept, 0])
     assert ((made.codes >= 0) & (made.codes < networks.codes)).all()

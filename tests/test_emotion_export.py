@@ -101,7 +101,7 @@ def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, dat
     made = [
         (
             networks.beats(features),
-            networks.moods(sound),
+            networks.emotion_logits(sound),
             networks.encode(motion),
             latent := sample_latents(
                 networks, features, wishes, given, np.random.default_rng(0), EmotionSampling(guidance=1.5)

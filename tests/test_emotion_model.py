@@ -10,13 +10,13 @@ import pytest
 import cospeech
 from corpus_data import voice
 from cospeech import api
-from cospeech.api.inputs import hear_emotion
+from cospeech.api.inputs import detect_emotion
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.rotation import geodesic
 from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
-from cospeech.methods.emotion.emotion_track import FADE, Mood
+from cospeech.methods.emotion.emotion_track import FADE, EmotionKeyframe
 from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion, load_motion
@@ -158,11 +158,11 @@ def test_the_speechs_own_emotion_counts_where_none_is_asked_for(model, speech):
 
 def test_a_track_of_one_mood_is_that_emotion(model, speech):
     plain = model.generate(speech, seed=1, emotion="joy")
-    for track in ([Mood(0.0, "joy")], [Mood(3.0, "happy")]):
+    for track in ([EmotionKeyframe(0.0, "joy")], [EmotionKeyframe(3.0, "happy")]):
         course = model.generate(speech, seed=1, emotion_track=track)
         assert course.rotations.tobytes() == plain.rotations.tobytes()
         assert course.face.tobytes() == plain.face.tobytes()
-    half = model.generate(speech, seed=1, emotion_track=[Mood(0.0, "joy", 0.5)])
+    half = model.generate(speech, seed=1, emotion_track=[EmotionKeyframe(0.0, "joy", 0.5)])
     mixed = model.generate(speech, seed=1, emotion={"joy": 0.5})
     assert half.rotations.tobytes() == mixed.rotations.tobytes()
     assert half.rotations.tobytes() != plain.rotations.tobytes()
@@ -173,7 +173,9 @@ def test_what_was_before_a_change_of_mood_stays(model):
     speech = Speech(voice(12.0, seed=4)[0])
     still = model.with_sampling(rhythm=False)
     joy = still.generate(speech, seed=1, face=False, emotion="joy")
-    turned = still.generate(speech, seed=1, face=False, emotion_track=[Mood(0, "joy"), Mood(7.5, "anger")])
+    turned = still.generate(
+        speech, seed=1, face=False, emotion_track=[EmotionKeyframe(0, "joy"), EmotionKeyframe(7.5, "anger")]
+    )
     same = slice(0, 2 * 24 * 4 - 40)  # two windows, less what the decoder looks ahead
     np.testing.assert_allclose(turned.rotations[same], joy.rotations[same], atol=1e-5)
     late = slice(240, None)
@@ -182,7 +184,9 @@ def test_what_was_before_a_change_of_mood_stays(model):
 
 def test_the_face_fades_from_mood_to_mood(model, speech):
     joy, sad = (model.generate(speech, seed=1, emotion=name).face for name in ("joy", "anger"))
-    mixed = model.generate(speech, seed=1, emotion_track=[Mood(0, "joy"), Mood(3.0, "anger")]).face
+    mixed = model.generate(
+        speech, seed=1, emotion_track=[EmotionKeyframe(0, "joy"), EmotionKeyframe(3.0, "anger")]
+    ).face
     half = round(FADE / 2 * 30) + 1
     np.testing.assert_allclose(mixed[: 90 - half], joy[: 90 - half], atol=1e-6)
     np.testing.assert_allclose(mixed[90 + half :], sad[90 + half :], atol=1e-6)
@@ -208,12 +212,12 @@ def test_the_face_of_a_mixture_is_as_mixed_as_it(model, speech):
 
 
 def test_hearing(model, speech):
-    heard = model.hear(speech)
+    heard = model.detect_emotion(speech)
     assert tuple(heard) == EMOTIONS
     assert sum(heard.values()) == pytest.approx(1.0)
     assert min(heard.values()) > 0
-    assert hear_emotion(speech, model=model) == heard
-    other = model.hear(Speech(np.float32(0.05) * speech.samples))
+    assert detect_emotion(speech, model=model) == heard
+    other = model.detect_emotion(Speech(np.float32(0.05) * speech.samples))
     assert max(abs(other[name] - heard[name]) for name in EMOTIONS) > 0.005  # loudness is heard
 
 
@@ -221,7 +225,8 @@ def test_long_voices_are_heard_in_parts(model):
     """Seventy seconds: the last ten count a seventh."""
     first, rest = voice(60.0, seed=1)[0], 0.03 * voice(10.0, seed=2)[0]
     whole, one, two = (
-        np.log(list(model.hear(Speech(part)).values())) for part in (np.concatenate([first, rest]), first, rest)
+        np.log(list(model.detect_emotion(Speech(part)).values()))
+        for part in (np.concatenate([first, rest]), first, rest)
     )
     mean = (6 * one + two) / 7
     np.testing.assert_allclose(whole - whole.mean(), mean - mean.mean(), atol=0.02)
@@ -268,7 +273,7 @@ def test_what_led_to_the_pose_is_gone_on_from(model, speech, clip):
     assert degrees(long.rotations[0], short.rotations[0])[CODED].max() < 0.01
     assert degrees(long.rotations[40:][:, FREE], short.rotations[40:][:, FREE]).max() > 0.5
     # So far it looks back and hardly further: the pelvis alone is balanced over a few frames.
-    recent = model.generate(speech, seed=2, face=False, start_pose=clip[60 - model.history : 60])
+    recent = model.generate(speech, seed=2, face=False, start_pose=clip[60 - model.capabilities.history_frames : 60])
     assert degrees(recent.rotations, long.rotations).max() < 0.1
 
 
@@ -286,7 +291,7 @@ def test_the_prompt_is_the_clip(model, clip):
 def test_a_moment_of_a_file_is_gone_on_from(model, speech, clip, tmp_path):
     path = api.write(clip, tmp_path / "clip.npz")
     moment = cospeech.generate(speech, model=model, start_pose=f"{path}@2.0", seed=2)
-    led = load_motion(path)[60 - model.history : 61]
+    led = load_motion(path)[60 - model.capabilities.history_frames : 61]
     motion = cospeech.generate(speech, model=model, start_pose=led, seed=2)
     assert moment.rotations.tobytes() == motion.rotations.tobytes()
     held = cospeech.generate(speech, model=model, start_pose=led[-1:], seed=2)

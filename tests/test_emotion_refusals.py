@@ -14,7 +14,7 @@ from corpus_data import voice
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
 from cospeech.loading import load
-from cospeech.methods.emotion.emotion_track import Mood
+from cospeech.methods.emotion.emotion_track import EmotionKeyframe
 from cospeech.methods.emotion.sampling import EmotionSampling
 from cospeech.sampling.diffusion import DiffusionSampling
 from cospeech.speech.speech import Speech
@@ -53,7 +53,7 @@ def test_it_knows_the_emotions_that_it_has_seen(model):
     [
         ({"emotion": "fear"}, "fear"),
         ({"emotion": {"joy": 0.9, "fear": 0.05, "shame": 0.05}}, "fear, shame"),
-        ({"emotion_track": [Mood(0, "joy"), Mood(2, "pride", 0.5)]}, "pride"),
+        ({"emotion_track": [EmotionKeyframe(0, "joy"), EmotionKeyframe(2, "pride", 0.5)]}, "pride"),
     ],
 )
 def test_emotions_that_it_has_not_seen_are_told(emotion_model, model, speech, options, strange):
@@ -108,8 +108,8 @@ def test_a_model_of_a_corpus_without_emotions_says_so(emotion_model, tmp_path, s
     [
         ({"emotion": "bored"}, f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
         ({"emotion": {"joy": -1.0}}, "must not be negative"),
-        ({"emotion_track": [Mood(0, "bored")]}, "unknown emotion 'bored'"),
-        ({"emotion_track": [Mood(1, "joy"), Mood(1, "fear")]}, "after the one before"),
+        ({"emotion_track": [EmotionKeyframe(0, "bored")]}, "unknown emotion 'bored'"),
+        ({"emotion_track": [EmotionKeyframe(1, "joy"), EmotionKeyframe(1, "fear")]}, "after the one before"),
         ({"emotion_track": "none.csv"}, "no such file: none.csv"),
         ({"variety": -0.1}, "variety must be from 0 to 2; got -0.1"),
         ({"variety": 2.1}, "variety must be from 0 to 2; got 2.1"),
@@ -128,9 +128,10 @@ def test_wishes_that_cannot_be(emotion_model, speech, options, message):
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("options", [{"variety": 1.0}, {"emotion_track": [Mood(0, "joy")]}])
+@pytest.mark.parametrize("options", [{"variety": 1.0}, {"emotion_track": [EmotionKeyframe(0, "joy")]}])
 def test_other_methods_know_no_variety_and_no_track(speech, options):
-    with pytest.raises(UserError, match="the model contextual knows no variety and no track") as error:
+    message = f"the method contextual takes no option .*; methods that take {next(iter(options))}: emotion"
+    with pytest.raises(UserError, match=message) as error:
         cospeech.generate(speech, model="contextual", **options)
     assert "\n" not in str(error.value)
 

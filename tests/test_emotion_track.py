@@ -11,12 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from cospeech.api.inputs import mood
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.errors import UserError
 from cospeech.core.timing import FPS
-from cospeech.methods.conditioning import emotion_weights, heard_mixture, parse_emotion, told
-from cospeech.methods.emotion.emotion_track import FADE, Mood, checked, read_track, track_weights
+from cospeech.methods.conditioning import (
+    described_weights,
+    detected_mixture,
+    emotion_weights,
+    parse_emotion,
+    requested_emotion,
+)
+from cospeech.methods.emotion.emotion_track import FADE, EmotionKeyframe, checked_track, read_track, track_weights
 
 KNOWN = ", ".join(EMOTIONS)
 
@@ -29,7 +34,11 @@ def named(weights: np.ndarray) -> dict[str, float]:
 
 
 def test_json_and_csv_say_the_same(tmp_path):
-    moods = (Mood(0.0, "joy"), Mood(2.5, "sadness:0.6,fear:0.4", 0.5), Mood(4.0, "Angry", 0.0))
+    moods = (
+        EmotionKeyframe(0.0, "joy"),
+        EmotionKeyframe(2.5, "sadness:0.6,fear:0.4", 0.5),
+        EmotionKeyframe(4.0, "Angry", 0.0),
+    )
     rows = [
         {"start": 0, "emotion": "joy"},
         {"start": 2.5, "emotion": "sadness:0.6,fear:0.4", "strength": 0.5},
@@ -45,9 +54,9 @@ def test_json_and_csv_say_the_same(tmp_path):
 
 def test_strength_may_be_left_out(tmp_path):
     (tmp_path / "track.csv").write_text("\ufeffstart,emotion\n0,joy\n3,fear\n", encoding="utf-8")
-    assert read_track(tmp_path / "track.csv") == (Mood(0.0, "joy", 1.0), Mood(3.0, "fear", 1.0))
+    assert read_track(tmp_path / "track.csv") == (EmotionKeyframe(0.0, "joy", 1.0), EmotionKeyframe(3.0, "fear", 1.0))
     (tmp_path / "track.json").write_text('\n [{"emotion": "joy", "start": 1.5, "strength": null}]')
-    assert read_track(tmp_path / "track.json") == (Mood(1.5, "joy", 1.0),)
+    assert read_track(tmp_path / "track.json") == (EmotionKeyframe(1.5, "joy", 1.0),)
 
 
 @pytest.mark.parametrize(
@@ -56,9 +65,9 @@ def test_strength_may_be_left_out(tmp_path):
         ("start,emotion\n0,joy\n1,bored\n", f"unknown emotion 'bored'; known: {KNOWN}"),
         ('[{"start": 0, "emotion": "joy:0.5,bored:0.5"}]', f"unknown emotion 'bored'; known: {KNOWN}"),
         ("start,emotion\n0,joy:x\n", "the weight of emotion 'joy' must be a number"),
-        ("start,emotion\n1,joy\n0.5,fear\n", "the mood at 0.5 s must begin at 0 or later, and after the one"),
-        ("start,emotion\n1,joy\n1,fear\n", "the mood at 1 s must begin at 0 or later, and after the one"),
-        ("start,emotion\n-1,joy\n", "the mood at -1 s must begin at 0 or later"),
+        ("start,emotion\n1,joy\n0.5,fear\n", "the emotion at 0.5 s must begin at 0 or later, and after the one"),
+        ("start,emotion\n1,joy\n1,fear\n", "the emotion at 1 s must begin at 0 or later, and after the one"),
+        ("start,emotion\n-1,joy\n", "the emotion at -1 s must begin at 0 or later"),
         ("start,emotion\nnan,joy\n", "must begin at 0 or later"),
         ("start,emotion\n0,joy\ninf,fear\n", "must begin at 0 or later"),
         ("start,emotion,strength\n0,joy,1.5\n", "has the strength 1.5; give 0 to 1"),
@@ -97,32 +106,34 @@ def test_files_that_cannot_be_read(tmp_path):
 
 
 def test_moods_of_the_library_are_checked_alike():
-    moods = [Mood(0.0, "joy"), Mood(1.0, "fear", 0.0)]
-    assert checked(moods) == tuple(moods)
+    moods = [EmotionKeyframe(0.0, "joy"), EmotionKeyframe(1.0, "fear", 0.0)]
+    assert checked_track(moods) == tuple(moods)
     with pytest.raises(UserError, match="the track of emotions holds no moods"):
-        checked([])
+        checked_track([])
     with pytest.raises(UserError, match="unknown emotion 'bored'"):
-        checked([Mood(0.0, "bored")])
+        checked_track([EmotionKeyframe(0.0, "bored")])
 
 
 # ------------------------------------------------------------------------ courses
 
 
 def test_one_mood_counts_from_beginning_to_end():
-    made = track_weights([Mood(1.7, "joy")], 100)
+    made = track_weights([EmotionKeyframe(1.7, "joy")], 100)
     assert made.shape == (100, 10)
     np.testing.assert_array_equal(made, np.repeat(emotion_weights("joy")[None], 100, 0))
 
 
 def test_strength_leaves_the_rest_to_neutral():
-    assert named(track_weights([Mood(0, "joy", 0.3)], 1)[0]) == {"neutral": 0.7, "joy": 0.3}
-    assert named(track_weights([Mood(0, "joy", 0.0)], 1)[0]) == {"neutral": 1.0}
-    mixed = track_weights([Mood(0, "joy:0.5,fear:0.5", 0.5)], 1)[0]
+    assert named(track_weights([EmotionKeyframe(0, "joy", 0.3)], 1)[0]) == {"neutral": 0.7, "joy": 0.3}
+    assert named(track_weights([EmotionKeyframe(0, "joy", 0.0)], 1)[0]) == {"neutral": 1.0}
+    mixed = track_weights([EmotionKeyframe(0, "joy:0.5,fear:0.5", 0.5)], 1)[0]
     assert named(mixed) == {"neutral": 0.5, "joy": 0.25, "fear": 0.25}
 
 
 def test_moods_fade_about_the_moment_they_begin():
-    made = track_weights([Mood(0.0, "joy"), Mood(4.0, "fear"), Mood(8.0, "shame", 0.5)], 12 * FPS)
+    made = track_weights(
+        [EmotionKeyframe(0.0, "joy"), EmotionKeyframe(4.0, "fear"), EmotionKeyframe(8.0, "shame", 0.5)], 12 * FPS
+    )
     half = math.ceil(FADE / 2 * FPS)
     joy, fear, shame, neutral = (made[:, EMOTIONS.index(k)] for k in ("joy", "fear", "shame", "neutral"))
     np.testing.assert_array_equal(joy[: 4 * FPS - half], 1.0)
@@ -136,7 +147,7 @@ def test_moods_fade_about_the_moment_they_begin():
 
 
 def test_steps_are_the_frames_they_begin_with():
-    moods = [Mood(0.0, "joy"), Mood(1.0, "fear"), Mood(2.2, "shame", 0.5)]
+    moods = [EmotionKeyframe(0.0, "joy"), EmotionKeyframe(1.0, "fear"), EmotionKeyframe(2.2, "shame", 0.5)]
     for frames in (1, 4, 119, 120):
         whole = track_weights(moods, frames)
         coarse = track_weights(moods, frames, every=4)
@@ -158,7 +169,7 @@ MOODS = some.lists(
 @given(MOODS, some.sampled_from([1, 4]))
 def test_any_course_sums_to_one_and_nowhere_jumps(steps, every):
     starts = np.cumsum([gap for gap, _, _ in steps])
-    moods = [Mood(float(t), name, share) for t, (_, name, share) in zip(starts, steps, strict=True)]
+    moods = [EmotionKeyframe(float(t), name, share) for t, (_, name, share) in zip(starts, steps, strict=True)]
     made = track_weights(moods, 300, every=every)
     assert made.dtype == np.float32
     assert (made >= 0).all()
@@ -205,7 +216,7 @@ def test_mixtures_are_read(text, weights):
     ],
 )
 def test_mixtures_that_cannot_be(text, message):
-    for read in (parse_emotion, mood):
+    for read in (parse_emotion, requested_emotion):
         with pytest.raises(UserError) as error:
             read(text)
         assert message in str(error.value)
@@ -233,34 +244,34 @@ def test_weights_always_sum_to_one(mixture):
 
 
 def test_a_wish_is_checked_before_any_work():
-    assert mood(None) is None
-    assert mood("auto") == "auto"
-    assert mood("Happy") == "joy"
-    assert mood("joy:1.0") == "joy"
-    assert mood("joy:0.4") == {"joy": 0.4}
-    assert mood("joy:0.7,surprise:0.3") == {"joy": 0.7, "surprise": 0.3}
+    assert requested_emotion(None) is None
+    assert requested_emotion("auto") == "auto"
+    assert requested_emotion("Happy") == "joy"
+    assert requested_emotion("joy:1.0") == "joy"
+    assert requested_emotion("joy:0.4") == {"joy": 0.4}
+    assert requested_emotion("joy:0.7,surprise:0.3") == {"joy": 0.7, "surprise": 0.3}
     given_ = {"sad": 0.5}
-    assert mood(given_) == given_
-    assert mood(given_) is not given_
+    assert requested_emotion(given_) == given_
+    assert requested_emotion(given_) is not given_
     with pytest.raises(UserError, match="unknown emotion 'bored'"):
-        mood({"bored": 1.0})
+        requested_emotion({"bored": 1.0})
     with pytest.raises(UserError, match="must not be negative"):
-        mood({"joy": -1.0})
+        requested_emotion({"joy": -1.0})
 
 
 def test_what_was_heard_becomes_a_mixture():
     """What is unlikely is taken for neutral, not for a trace of nine moods."""
     heard = {"neutral": 0.1, "joy": 0.5, "surprise": 0.25, "fear": 0.1, "anger": 0.05}
-    mixture = heard_mixture(heard)
+    mixture = detected_mixture(heard)
     assert mixture == pytest.approx({"joy": 0.5, "surprise": 0.25, "neutral": 0.25})
-    assert heard_mixture({"neutral": 0.3, "joy": 0.7}) == pytest.approx({"neutral": 0.3, "joy": 0.7})
-    assert heard_mixture(heard, known=("neutral", "joy")) == pytest.approx({"joy": 0.5, "neutral": 0.5})
+    assert detected_mixture({"neutral": 0.3, "joy": 0.7}) == pytest.approx({"neutral": 0.3, "joy": 0.7})
+    assert detected_mixture(heard, known=("neutral", "joy")) == pytest.approx({"joy": 0.5, "neutral": 0.5})
     even = dict.fromkeys(EMOTIONS, 0.1)
-    assert heard_mixture(even) == pytest.approx({"neutral": 1.0})
-    assert set(heard_mixture(even, least=0.05)) == set(EMOTIONS)
+    assert detected_mixture(even) == pytest.approx({"neutral": 1.0})
+    assert set(detected_mixture(even, least=0.05)) == set(EMOTIONS)
     assert named(emotion_weights(mixture)) == {"neutral": 0.25, "joy": 0.5, "surprise": 0.25}
 
 
 def test_what_was_heard_is_told_largest_first():
     heard = {"neutral": 0.154, "anger": 0.03, "joy": 0.616, "surprise": 0.2}
-    assert told(heard) == "joy 62 %, surprise 20 %, neutral 15 %"
+    assert described_weights(heard) == "joy 62 %, surprise 20 %, neutral 15 %"

@@ -235,7 +235,7 @@ def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path):
     assert len(takes[0]) == speech.frames
     elbow = takes[0].skeleton.index("left_elbow")
     assert takes[0].rotations[:, elbow].tobytes() == takes[1].rotations[:, elbow].tobytes()
-    assert sum(model.hear(speech).values()) == pytest.approx(1.0)
+    assert sum(model.detect_emotion(speech).values()) == pytest.approx(1.0)
     steps = np.zeros((60, 48), dtype=np.float32)
     given = np.zeros((10, model.networks.latent), dtype=np.float32)
     style = np.array([1, 0], np.float32)

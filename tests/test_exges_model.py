@@ -13,7 +13,7 @@ from cospeech import api
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import geodesic
 from cospeech.loading import load
-from cospeech.methods.exges.motion_constraint import Pin
+from cospeech.methods.exges.motion_constraint import MotionConstraint
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.sampling.edit import joint_indices
@@ -118,8 +118,8 @@ def test_it_explains_itself(model, speech):
 @slow
 def test_pins_are_met_exactly_and_the_rest_moves_on(model, speech, mini_dataset):
     wanted = pinned_clip(mini_dataset, 45)
-    pin = Pin(wanted, 2.0, 3.5, ("left-arm",))
-    motion = model.generate(speech, face=False, pins=[pin])
+    pin = MotionConstraint(wanted, 2.0, 3.5, ("left-arm",))
+    motion = model.generate(speech, face=False, constraint=[pin])
     joints = joint_indices(["left-arm"])
     away = geodesic(motion.rotations[60:105][:, joints], wanted.rotations[:, joints])
     assert np.rad2deg(away).max() < 1.0
@@ -133,7 +133,7 @@ def test_pins_are_met_exactly_and_the_rest_moves_on(model, speech, mini_dataset)
 @slow
 def test_a_pose_is_held(model, speech, mini_dataset):
     pose = pinned_clip(mini_dataset, 1)
-    motion = model.generate(speech, face=False, pins=[Pin(pose, 1.0, 2.0, ("head",))])
+    motion = model.generate(speech, face=False, constraint=[MotionConstraint(pose, 1.0, 2.0, ("head",))])
     joints = joint_indices(["head"])
     np.testing.assert_allclose(
         motion.rotations[30:60][:, joints], np.repeat(pose.rotations[:, joints], 30, 0), atol=1e-6
@@ -144,12 +144,12 @@ def test_a_pose_is_held(model, speech, mini_dataset):
 def test_two_pins_and_a_start_pose_are_all_met(model, speech, mini_dataset):
     wanted = pinned_clip(mini_dataset, 60)
     pins = [
-        Pin(wanted[:30], 1.0, 2.0, ("left-arm",)),
-        Pin(wanted[10:40], 2.2, 3.2, ("left-arm",)),
-        Pin(wanted[:9], 0.2, 0.5, ("right-arm",)),
+        MotionConstraint(wanted[:30], 1.0, 2.0, ("left-arm",)),
+        MotionConstraint(wanted[10:40], 2.2, 3.2, ("left-arm",)),
+        MotionConstraint(wanted[:9], 0.2, 0.5, ("right-arm",)),
     ]
     start = wanted[50:51]
-    motion = model.generate(speech, face=False, pins=pins, start_pose=start)
+    motion = model.generate(speech, face=False, constraint=pins, start_pose=start)
     for pin, first in zip(pins, (30, 66, 6), strict=True):
         joints = joint_indices(pin.joints)
         got = motion.rotations[first : first + len(pin.motion)][:, joints]
@@ -163,7 +163,7 @@ def test_a_pin_at_another_rate_is_met(model, speech, mini_dataset):
     wanted = pinned_clip(mini_dataset, 45)
     fast = wanted.resample(60.0)
     joints = joint_indices(["right-arm"])
-    motion = model.generate(speech, face=False, pins=[Pin(fast, 2.0, 3.4, ("right-arm",))])
+    motion = model.generate(speech, face=False, constraint=[MotionConstraint(fast, 2.0, 3.4, ("right-arm",))])
     again = fast.resample(30.0).rotations[:42, joints]
     assert np.rad2deg(geodesic(motion.rotations[60:102][:, joints], again)).max() < 1.0
 
@@ -180,7 +180,7 @@ def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_dataset):
     rotations = clip_.rotations.copy()
     rotations[:, 0] = rotations[:, 0] @ axis_rotation("X", np.deg2rad(25.0))
     bent = replace(clip_, rotations=rotations)
-    motion = model.generate(speech, face=False, pins=[Pin(bent, 2.0, 3.0)])
+    motion = model.generate(speech, face=False, constraint=[MotionConstraint(bent, 2.0, 3.0)])
     chest = bent.skeleton.index("spine3")
     wanted, got = (global_rotations(m.rotations, m.skeleton.parents)[:, chest] for m in (bent, motion[60:90]))
     assert np.rad2deg(geodesic(got, wanted)).max() < 2.0
@@ -193,7 +193,7 @@ def test_a_pinned_trunk_looks_where_it_did(model, speech, mini_dataset):
 )
 def test_pins_that_cannot_be(model, speech, mini_dataset, start, end, frames, message):
     with pytest.raises(UserError, match=message):
-        model.generate(speech, pins=[Pin(pinned_clip(mini_dataset, frames), start, end)])
+        model.generate(speech, constraint=[MotionConstraint(pinned_clip(mini_dataset, frames), start, end)])
 
 
 @slow
@@ -270,12 +270,12 @@ def test_a_damaged_shard_costs_its_own_gestures_alone(folder, speech, tmp_path, 
 
 @slow
 def test_methods_without_retrieval_say_so(tiny_model, speech, folder):
-    with pytest.raises(UserError, match="takes no gesture library"):
-        load(tiny_model, base=folder / "base")
-    with pytest.raises(UserError, match="no faithfulness and no constraint"):
+    with pytest.raises(UserError, match="contextual takes no option 'library' .*methods that take library: exges"):
+        load(tiny_model, library=folder / "base")
+    with pytest.raises(UserError, match="takes no option 'faithfulness'; .*methods that take faithfulness: exges"):
         cospeech.generate(speech, model=tiny_model, faithfulness=0.5)
     with pytest.raises(UserError, match="loaded already"):
-        cospeech.generate(speech, model=load(tiny_model), base=folder / "base")
+        cospeech.generate(speech, model=load(tiny_model), library=folder / "base")
     with pytest.raises(UserError, match="explains nothing"):
         api.check_explained(load(tiny_model), folder / "x.json")
 

@@ -20,7 +20,7 @@ from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load, read_config
 from cospeech.methods.contextual.export import TorchNetworks, _write_rest, export_contextual, round_for_export
-from cospeech.methods.contextual.model import OnnxNetworks
+from cospeech.methods.contextual.graphs import OnnxNetworks
 from cospeech.methods.contextual.network import Generator, GeneratorConfig
 from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
 from cospeech.methods.contextual.train import load_generator_run

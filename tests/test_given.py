@@ -11,6 +11,7 @@ import cospeech
 from cli_data import config_only, motion_file, tone, write_wav
 from cospeech.core.errors import UserError
 from cospeech.gesture_library.query import load_query
+from cospeech.methods.base import GestureModel
 from cospeech.sampling.edit import joint_indices, time_spans
 from cospeech.speech.loading import load_speech
 from cospeech.speech.speech import Speech
@@ -22,14 +23,17 @@ SAMPLES = tone(2.0)[:, 0]
 def model(tmp_path):
     """A model that says what it was given."""
 
-    class Model:
-        name, config, speakers = "told", {}, ()
+    class Model(GestureModel):
+        name, config, speakers = "plain", {}, ()
 
-        def generate(self, speech, **wishes):
-            return speech, wishes
+        def generate(self, speech, **options):
+            return speech, options
 
-        def edit(self, motion, speech, **wishes):
-            return speech, wishes
+        def edit(self, motion, speech, **options):
+            return speech, options
+
+        def from_features(self, features, **options):
+            return features, options
 
     return Model()
 
@@ -107,7 +111,7 @@ def test_one_span_or_several(model, tmp_path):
     assert joint_indices("head,hands") == joint_indices(["head", "hands"])
 
 
-def test_values_of_a_wrong_kind_are_told_in_one_line(tmp_path):
+def test_values_of_a_wrong_kind_are_told_in_one_line(model, tmp_path):
     speech, folder = (SAMPLES, 16_000), config_only(tmp_path / "model")
     motion = motion_file(tmp_path / "m.bvh")
     for call in (
@@ -124,6 +128,31 @@ def test_values_of_a_wrong_kind_are_told_in_one_line(tmp_path):
         lambda: cospeech.animate(5, speech, tmp_path / "x.mp4", refine="none"),
         lambda: cospeech.animate("face.png", speech, 5),
         lambda: joint_indices(5),
+        lambda: cospeech.generate(speech, transcript=5),
+        lambda: cospeech.generate(speech, model=5),
+        lambda: cospeech.generate(speech, library=5, model="exges"),
+        lambda: cospeech.generate(speech, library="x", model=model),
+        lambda: cospeech.generate(speech, faithfulness="x", model="exges"),
+        lambda: cospeech.generate(speech, emotion_track=5, model="emotion"),
+        lambda: cospeech.generate(speech, emotion_track=["joy"], model="emotion"),
+        lambda: cospeech.generate(speech, variety="x", model="emotion"),
+        lambda: cospeech.generate(speech, seated="yes"),
+        lambda: cospeech.edit(motion, speech=speech, model=5),
+        lambda: cospeech.evaluate("contextual", 5),
+        lambda: cospeech.evaluate(5, tmp_path),
+        lambda: cospeech.load(5),
+        lambda: cospeech.search(motion, library=5),
+        lambda: cospeech.video_keypoints(5),
+        lambda: cospeech.verify(5),
+        lambda: cospeech.merge_libraries(5, tmp_path / "merged"),
+        lambda: cospeech.merge_libraries([5], tmp_path / "merged"),
+        lambda: cospeech.build_library(5, tmp_path / "library"),
+        lambda: cospeech.library_info(5),
+        lambda: cospeech.check_library(5),
+        lambda: cospeech.add_to_library(5, tmp_path),
+        lambda: cospeech.prepare(5, tmp_path / "dataset"),
+        lambda: cospeech.prepare([("folder", 5)], tmp_path / "dataset"),
+        lambda: cospeech.convert(motion, tmp_path / "gone" / "x.glb"),
     ):
         with pytest.raises(UserError) as told:
             call()

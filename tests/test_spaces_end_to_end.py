@@ -129,11 +129,11 @@ def test_points_are_edited_by_their_tokens(films, speech):
 def test_what_points_cannot_do(films, speech):
     model = load(films / "model")
     for wish in ({"seated": True}, {"start_pose": canonical_motion(1)}):
-        with pytest.raises(UserError, match=r"makes points in a picture, and the wish .* needs a body"):
+        with pytest.raises(UserError, match="keypoints in a picture and no body, takes no option"):
             cospeech.generate(speech, model=model, **wish)
     points = model.generate(speech)
     for given, wish, message in (
-        (points, {"joints": ["arms"]}, "editing joint by joint needs a body"),
+        (points, {"joints": ["arms"]}, "keypoints in a picture and no body, edits all joints together"),
         (points, {"span": ["2:9"]}, "not within"),
         (replace(points, points=points.points[:60]), {}, "agree within 0.1 s"),
         (replace(points, fps=25.0), {}, "30 frames a second, got 116 of 2 numbers at 25"),

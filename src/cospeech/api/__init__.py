@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from ..core.arguments import file_path, several
-from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
 from ..loading import load
 from ..methods.base import GestureModel
-from ..methods.conditioning import heard_mixture
-from ..methods.emotion.emotion_track import Mood, read_track
-from ..methods.exges.motion_constraint import Pin
+from ..methods.conditioning import AUTO as AUTO
+from ..methods.options import Keywords, with_declared
 from ..motion.formats import FORMATS, known_suffixes
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion, load_motion
@@ -23,99 +21,38 @@ from ..motion.retarget import on_canonical
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
 from .editing import edit as edit
-from .inputs import AUTO, hear_emotion, mood, pin, pose
+from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
     from ..video.films.portrait import Portrait
 
 
+@with_declared("load", "generate")
 def generate(
     speech: SpeechLike,
     *,
-    emotion: str | Mapping[str, float] | None = None,
-    emotion_track: str | Path | Sequence[Mood] | None = None,
-    variety: float | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
     transcript: str | Path | None = None,
-    seed: int = 0,
-    seated: bool = False,
-    start_pose: str | Path | Motion | None = None,
-    end_pose: str | Path | Motion | None = None,
-    faithfulness: float | None = None,
-    constraint: str | Pin | Sequence[str | Pin] = (),
-    base: str | Path | None = None,
-    base_model: str | Path | None = None,
-    model: str | Path | GestureModel = "contextual",
+    model: ModelLike = "contextual",
+    **options: Unpack[Keywords],
 ) -> Motion | Keypoints:
     """Gestures for a recording, exactly as long as it.
 
-    A model of bodies gives ``Motion``, one of points in a picture ``Keypoints``.
+    A model of bodies gives ``Motion``, one of keypoints in a picture ``Keypoints``. What can be given beside the
+    speech is declared by the model's method (``methods.options``).
 
     Args:
         speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
-        emotion: one of ``emotions.EMOTIONS`` or an alias; a mixture as weights by name or as in
-            "joy:0.7,surprise:0.3", what it lacks to one is neutral; "auto" for what the voice sounds like;
-            neutral if not given.
-        emotion_track: of emotion: moods over time, or a JSON or CSV file of start, emotion, strength.
-        variety: of emotion: 0 for the most usual motion, 1 as people differ, up to 2.
-        intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
-        speaker: whose manner, a name that the model knows.
         transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
-        seed: another one gives another take.
-        seated: sit instead of stand.
-        start_pose: the pose to begin in, the first frame of a motion or motion file, or with
-            "FILE@SECONDS" that moment of it; rest if not given. A pose that faces more than 45 degrees
-            aside is turned to the front. A model of emotion goes on from what led to that moment, too, and
-            from the end of a motion that is given as such.
-        end_pose: the pose to end in, likewise; the last frame.
-        faithfulness: of exges: how much of the retrieved gestures is kept, 0 to 1.
-        constraint: of exges: motion that must be met exactly, "FILE@START:END" or "FILE@START:END:JOINTS"
-            with joints or groups by name; a file of one frame is a pose that is held.
-        base: of exges: the gesture library that gestures are taken from; the model's own if None.
-        base_model: of exges: what the base's keys were made with, if that is no shipped model.
         model: a shipped model's name, a model folder or a loaded model.
+        options: of the method.
     Raises:
-        UserError: anything given that cannot be used.
+        UserError: anything given that cannot be used, or an option that the method does not take.
     """
-    if not isinstance(model, str | Path) and (base is not None or base_model is not None):
-        raise UserError("this model is loaded already; give its base to load(), as in load(NAME, base=FOLDER)")
-    emotion = mood(emotion)
-    track = read_track(emotion_track) if isinstance(emotion_track, str | Path) else emotion_track or ()
-    loaded = load(model, base=base, base_model=base_model) if isinstance(model, str | Path) else model
+    loaded, keywords = open_model(model, options)
+    checked = checked_options(loaded, "generate", keywords)
     heard = load_speech(speech, transcript=transcript)
-    if emotion == AUTO:
-        known = getattr(loaded, "emotions", EMOTIONS)
-        emotion = heard_mixture(hear_emotion(heard, model=loaded), known=known)
-    more: dict[str, Any] = {}
-    if hasattr(loaded, "with_library"):
-        pins_given = (constraint,) if isinstance(constraint, Pin) else several(constraint)
-        pins = tuple(p if isinstance(p, Pin) else pin(p, heard.seconds) for p in pins_given)
-        more = {"faithfulness": faithfulness, "pins": pins}
-    elif faithfulness is not None or constraint:
-        raise UserError(
-            f"the model {loaded.name} knows no faithfulness and no constraint; choose --model exges, or leave them out"
-        )
-    if hasattr(loaded, "hear"):
-        more = {"emotion_track": track, "variety": variety}
-    elif variety is not None or track:
-        raise UserError(
-            f"the model {loaded.name} knows no variety and no track of emotions; choose --model emotion, "
-            "or leave them out"
-        )
-    before = loaded.history if hasattr(loaded, "history") else 0
-    return loaded.generate(
-        heard,
-        emotion=emotion,
-        intensity=intensity,
-        speaker=speaker,
-        seed=seed,
-        seated=seated,
-        start_pose=pose(start_pose, before=before),
-        end_pose=pose(end_pose, last=True),
-        **more,
-    )
+    return loaded.generate(heard, **with_detected_emotion(checked, heard, loaded))
 
 
 def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -> Path:
@@ -151,8 +88,8 @@ def check_explained(model: GestureModel, path: str | Path) -> Path:
     Raises:
         UserError: the model explains nothing, or the folder cannot be written.
     """
-    if not hasattr(model, "with_library"):
-        raise UserError(f"the model {model.name} explains nothing; leave --explain out, or choose exges")
+    if not model.capabilities.explains:
+        raise UserError(f"{model.described} explains nothing; leave --explain out")
     check_folder(path)
     return Path(path)
 
@@ -164,7 +101,7 @@ def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
         UserError: the motion has no explanation: it was not made from a gesture library.
     """
     if isinstance(motion, Keypoints) or "explain" not in motion.extra:
-        raise UserError("this motion has no explanation; only models of exges take gestures from a base")
+        raise UserError("this motion has no explanation; its model does not say where gestures come from")
     with atomic_path(Path(path)) as temporary:
         text = json.dumps(motion.extra["explain"], indent=1, ensure_ascii=False)
         temporary.write_text(text, encoding="utf-8")
@@ -190,7 +127,7 @@ def convert(source: str | Path, out: str | Path) -> Path:
 
 
 def evaluate(
-    systems: str | Path | GestureModel | Sequence[str | Path | GestureModel],
+    systems: ModelLike | Sequence[ModelLike],
     data: str | Path,
     *,
     out: str | Path | None = None,
@@ -223,10 +160,11 @@ def evaluate(
     from ..evaluation.evaluate import evaluate as run
     from ..evaluation.systems import FolderSystem, ModelSystem, System
 
+    file_path(data, "the folder of a dataset")
     chosen: list[System] = []
     for system in several(systems):
         if not isinstance(system, str | Path):
-            chosen.append(ModelSystem(system, seed=seed))
+            chosen.append(ModelSystem(open_model(system, {})[0], seed=seed))
         elif Path(system).is_dir() and not (Path(system) / "config.json").is_file():
             chosen.append(FolderSystem(system))
         else:
@@ -253,7 +191,7 @@ def _page(motion: Motion, path: Path, title: str) -> Path:
 
 
 def compare(
-    systems: str | Path | GestureModel | Sequence[str | Path | GestureModel],
+    systems: ModelLike | Sequence[ModelLike],
     data: str | Path,
     *,
     out: str | Path | None = None,
@@ -288,6 +226,7 @@ def compare(
     )
 
 
+@with_declared("load", "generate")
 def animate(
     portrait: str | Path | Portrait,
     speech: SpeechLike,
@@ -295,16 +234,13 @@ def animate(
     *,
     motion: str | Path | Motion | Keypoints | None = None,
     points: str | Path | None = None,
-    emotion: str | Mapping[str, float] | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
     transcript: str | Path | None = None,
-    seed: int = 0,
-    model: str | Path | GestureModel = "contextual",
+    model: ModelLike = "contextual",
     size: int = 512,
     strength: float = 1.0,
     refine: str | Path = "portrait",
     mark: bool = True,
+    **options: Unpack[Keywords],
 ) -> Path:
     """A film in which a portrait gestures and speaks, exactly as long as the recording, with its sound.
 
@@ -314,11 +250,12 @@ def animate(
         out: the film, *.mp4; it appears whole or not at all.
         motion: what to move as, a motion file or points in a picture, instead of generating.
         points: JSON of the portrait's points from another detector, instead of looking for them.
-        emotion, intensity, speaker, transcript, seed, model: as of ``generate``.
+        transcript, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
         refine: the network that paints what warping cannot: the shipped one, a model folder, or "none".
-        mark: carry the watermark and the record that tell it is made.
+        mark: add the watermark and the record that say it is generated.
+        options: of the method, as of ``generate``.
     Raises:
         UserError: anything given that cannot be used, or a portrait without a face or shoulders.
     """
@@ -327,16 +264,16 @@ def animate(
     from ..video.warping.refine import open_refiner
 
     check_film(out)
-    open_refiner(refine)  # a wrong name is told before anything is made
+    open_refiner(refine)  # a wrong name is reported before anything is generated
     heard = load_speech(speech, transcript=transcript)
     if not isinstance(portrait, Portrait):
         portrait = open_portrait(portrait, points=points, size=size)
-    maker = "motion"
+    made_by = "motion"
     if motion is None:
-        maker = Path(model).name if isinstance(model, str | Path) else model.name
-        motion = generate(heard, emotion=emotion, intensity=intensity, speaker=speaker, seed=seed, model=model)
+        made_by = Path(model).name if isinstance(model, str | Path) else model.name
+        motion = generate(heard, model=model, **options)
     elif not isinstance(motion, Motion | Keypoints):
         motion = open_driver(motion)
     return animate_portrait(
-        portrait, motion, out, speech=heard, strength=strength, refine=refine, mark=mark, model=maker
+        portrait, motion, out, speech=heard, strength=strength, refine=refine, mark=mark, model=made_by
     )

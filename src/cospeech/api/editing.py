@@ -1,26 +1,25 @@
-"""Edits of what is there: a motion, or the person in a film."""
+"""Edits of what is there: a motion, or the person in a video."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
-from ..core.arguments import several
-from ..core.emotions import EMOTIONS
+from ..core.arguments import file_path, several
 from ..core.errors import UserError
-from ..loading import load
-from ..methods.base import GestureModel
-from ..methods.conditioning import heard_mixture
+from ..methods.conditioning import AUTO
+from ..methods.options import EditKeywords, with_declared
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..sampling.edit import Span, listed_spans
 from ..speech.loading import SpeechLike, load_speech
-from .inputs import AUTO, hear_emotion, mood
+from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
 
 
+@with_declared("edit")
 def edit(
     motion: str | Path | Motion,
     *,
@@ -28,79 +27,66 @@ def edit(
     out: str | Path | None = None,
     span: Span | Sequence[Span] = (),
     joints: str | Sequence[str] = (),
-    emotion: str | Mapping[str, float] | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
-    seed: int = 0,
-    model: str | Path | GestureModel = "contextual",
+    model: ModelLike = "contextual",
     points: str | Path | None = None,
     refine: str | Path = "none",
     mark: bool = True,
+    **options: Unpack[EditKeywords],
 ) -> Motion | Path:
-    """Other gestures in a part of a motion, or of a film of one person; all else stays.
+    """Other gestures in a part of a motion, or of a video of one person; all else stays.
 
     Of a motion, every frame and joint that is not named keeps its bits; that of a known rig is retargeted
-    first, and pelvis, legs, place and face are always kept. A film is written to ``out``: frames outside of
+    first, and pelvis, legs, place and face are always kept. A video is written to ``out``: frames outside of
     the spans go to the encoder as they were decoded (``video.films.edit_film``).
 
     Args:
-        motion: a motion file, a loaded ``Motion``, or a film.
-        speech: the sound that goes with it, as of ``generate``, as long as it within 0.1 s; of a film its own
+        motion: a motion file, a loaded ``Motion``, or a video.
+        speech: the sound that goes with it, as of ``generate``, as long as it within 0.1 s; of a video its own
             sound if None, and another speech is heard, and followed by the face, within the spans.
-        out: where a film is written to, *.mp4; of motion nothing is written.
-        span: what to make anew, "START:END" or (START, END) in seconds, or several; everything if none.
+        out: where a video is written to, *.mp4; of motion nothing is written.
+        span: what to generate again, "START:END" or (START, END) in seconds, or several; everything if none.
         joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso. If none, all of
-            a motion; of a film the arms, and with another speech all. A film knows the groups alone.
-        emotion: of the new gestures, as in ``generate``.
-        intensity: liveliness, 1.0 is usual; 0.25 to 2.5.
-        speaker: whose manner, a name that the model knows.
-        seed: another one gives another take.
+            a motion; of a video the arms, and with another speech all. A video knows the groups alone.
         model: a shipped model's name, a model folder or a loaded model.
-        points: of a film: JSON of its points from another detector, instead of looking for them.
-        refine: of a film: a network that paints what warping cannot (a model folder), or "none".
-        mark: of a film: carry the watermark, in the frames made anew, and the record.
+        points: of a video: JSON of its keypoints from another detector, instead of looking for them.
+        refine: of a video: a network that paints what warping cannot (a model folder), or "none".
+        mark: of a video: add the watermark, in the frames that are generated, and the record.
+        options: of the new gestures, as the method declares them.
 
     Returns:
-        The motion, or the path of the film.
+        The motion, or the path of the video.
 
     Raises:
-        UserError: anything given that cannot be used.
+        UserError: anything given that cannot be used, or an option that the method does not take.
     """
-    emotion = mood(emotion)
-    film = None if isinstance(motion, Motion) or not is_film(motion) else Path(motion)
-    if film is None and (out is not None or points is not None):
-        raise UserError("out and points are for films; leave them out, or give a film to edit")
-    if film is None and speech is None:
+    if not isinstance(motion, Motion):
+        file_path(motion, "a motion file, a video or a loaded Motion")
+    video = None if isinstance(motion, Motion) or not is_film(motion) else Path(motion)
+    if video is None and (out is not None or points is not None):
+        raise UserError("out and points are for videos; leave them out, or give a video to edit")
+    if video is None and speech is None:
         raise UserError("no speech is given; give the sound that goes with the motion with --speech")
-    if film is not None and out is None:
-        raise UserError(f"the edit of {film} has to be written; name the film with out, as in out.mp4")
-    loaded = load(model) if isinstance(model, str | Path) else model
-    moved = None
-    if film is None:
-        moved = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
+    if video is not None and out is None:
+        raise UserError(f"the edit of {video} has to be written; name the video with out, as in out.mp4")
+    loaded, _ = open_model(model, {})
+    checked = checked_options(loaded, "edit", options)
+    loaded_motion = None
+    if video is None:
+        loaded_motion = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
     if speech is not None:
         speech = load_speech(speech)
-    if emotion == AUTO:
-        heard = speech or load_speech(film or "")
-        known = getattr(loaded, "emotions", EMOTIONS)
-        emotion = heard_mixture(hear_emotion(heard, model=loaded), known=known)
-    wishes: dict[str, Any] = {
-        "span": listed_spans(span),
-        "joints": several(joints),
-        "emotion": emotion,
-        "intensity": intensity,
-        "speaker": speaker,
-        "seed": seed,
-    }
-    if film is not None and out is not None:
+    if checked["emotion"] == AUTO:
+        checked = with_detected_emotion(checked, speech or load_speech(video or ""), loaded)
+    checked.update(span=listed_spans(span), joints=several(joints))
+    if video is not None and out is not None:
         from ..video.films.edit_film import edit_film
 
-        return edit_film(film, out, speech=speech, model=loaded, points=points, refine=refine, mark=mark, **wishes)
-    assert moved is not None
+        return edit_film(video, out, speech=speech, model=loaded, points=points, refine=refine, mark=mark, **checked)
+    assert loaded_motion is not None
     assert speech is not None
-    return loaded.edit(moved, speech, **wishes)
+    return loaded.edit(loaded_motion, speech, **checked)
 
 
 def is_film(source: object) -> bool:
-    """Is this the name of a film?"""
+    """Whether this is the name of a video."""
     return isinstance(source, str | Path) and Path(source).suffix.lower() in FILMS

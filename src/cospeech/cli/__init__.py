@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 
 from ..core.errors import UserError
 from ..core.progress import note
 from .commands import COMMANDS
-from .words import parsed
+from .words import parsed, renamed
+
+# What to do about an error of the machine; nothing is said where there is nothing true to say.
+_ADVICE = {
+    errno.ENOSPC: "; free some space, or write to another disk",
+    errno.EDQUOT: "; free some space, or write to another disk",
+    errno.EROFS: "; write to another disk",
+    errno.EACCES: "; change its permissions, or choose another place",
+    errno.EPERM: "; change its permissions, or choose another place",
+    errno.ENOENT: "; check the name",
+    errno.ENOTDIR: "; check the name",
+    errno.EISDIR: "; name a file",
+    errno.ENAMETOOLONG: "; choose a shorter name",
+    errno.EMFILE: "; close other programs, or raise the limit (ulimit -n)",
+    errno.ENFILE: "; close other programs",
+    errno.ENOMEM: "; close other programs, or take a shorter recording",
+}
 
 __all__ = ["COMMANDS", "main"]
 
@@ -22,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stdout.write(f"cospeech {__version__}\n")
         return
     try:
-        parsed(words, COMMANDS)()
+        parsed(renamed(words), COMMANDS)()
     except UserError as error:
         note(f"cospeech: {error}")
         raise SystemExit(2) from None
@@ -30,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if error.errno is None:
             raise
         place = f" {error.filename}" if error.filename else ""
-        note(f"cospeech: cannot go on:{place} {error.strerror}; free space or choose another place")
+        note(f"cospeech: cannot go on:{place} {error.strerror}{_ADVICE.get(error.errno, '')}")
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         note("cospeech: stopped; nothing half-written was left")

@@ -12,9 +12,9 @@ from tyro.conf import Positional, arg
 from ..core.errors import UserError
 from ..core.progress import note
 from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
-from .base import LIBRARY_COMMANDS
 from .formats import convert, render
 from .gesture import edit, generate
+from .library import LIBRARY_COMMANDS
 from .training import TRAINING_COMMANDS
 from .verify import VERIFY_COMMANDS
 from .video import VIDEO_COMMANDS

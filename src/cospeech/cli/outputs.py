@@ -1,11 +1,13 @@
-"""Where commands write: given names or made-up ones, what must stay, and what is said afterwards."""
+"""Where commands write: named files or default ones, what must not be written over, and the closing note."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from ..core.arguments import several
 from ..core.errors import UserError
 from ..core.files import same_file
 from ..core.progress import note
@@ -69,14 +71,16 @@ def numbered(targets: Sequence[Path], variants: int, take: int | None = None) ->
 
 
 def point_targets(out: Sequence[Path], speech: Path, *others: str | Path | None) -> tuple[Path, ...]:
-    """Where a model of points in a picture writes: the files that are named, or one after the speech.
+    """Where a model of keypoints in a picture writes: the files that are named, or one after the speech.
 
     Raises:
         UserError: a file of another format is named.
     """
     for target in out:
         if target.suffix.lower() != ".json":
-            raise UserError(f"cannot write {target}: this model makes points in a picture, which go into .json files")
+            raise UserError(
+                f"cannot write {target}: this model generates keypoints in a picture, which go into .json files"
+            )
     return tuple(out) or default_targets(speech, *others, suffixes=(".keypoints.json",))
 
 
@@ -98,6 +102,11 @@ def not_over(target: Path, *sources: str | Path | None) -> None:
     """
     if _is_read(target, sources):
         raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
+
+
+def files_in(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Texts among the values of options, each of which may name a file that is read."""
+    return tuple(value for given in options.values() for value in several(given) if isinstance(value, str))
 
 
 def _is_read(target: Path, sources: Iterable[str | Path | None]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
@@ -15,7 +15,6 @@ from .annotations import (
     Count,
     DatasetFolder,
     MaybeCount,
-    MaybeEmotion,
     MaybeFile,
     MaybeFolder,
     MaybeName,
@@ -23,8 +22,12 @@ from .annotations import (
     OutFolder,
     Recording,
 )
-from .outputs import done, not_over
+from .declared import takes
+from .outputs import done, files_in, not_over
 from .training import need_torch
+
+if TYPE_CHECKING:
+    from ..methods.options import Keywords
 
 Files = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE|FOLDER", help_behavior_hint="")]]
 PictureOrFilm = Annotated[Path, arg(metavar="PICTURE|FILM")]
@@ -76,6 +79,7 @@ def keypoints(
     done((out,), began, f"{found.frames} frame{'s' if found.frames > 1 else ''} of {len(found.names)} points")
 
 
+@takes("load", "generate")
 def animate(
     portrait: Positional[Annotated[Path, arg(metavar="PORTRAIT")]],
     speech: Positional[Recording],
@@ -84,16 +88,13 @@ def animate(
     out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE.mp4", help_behavior_hint="")] = None,
     motion: MaybeFile = None,
     points: MaybeFile = None,
-    emotion: MaybeEmotion = None,
-    intensity: Annotated[float, arg(metavar="X")] = 1.0,
-    speaker: MaybeName = None,
     transcript: MaybeFile = None,
-    seed: Count = 0,
     model: Model = "contextual",
     size: Annotated[int, arg(metavar="PIXELS")] = 512,
     strength: Annotated[float, arg(metavar="X")] = 1.0,
     refine: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
+    **options: Unpack[Keywords],
 ) -> None:
     """Turn a portrait and a recording into a film of that person who gestures and speaks.
 
@@ -103,16 +104,12 @@ def animate(
         out: the film to write, *.mp4; named after the speech unless given.
         motion: what to move as, a motion file or points in a picture (.json), instead of generating.
         points: JSON of the portrait's points from another detector (MMPose, DWPose, OpenPose).
-        emotion: as of generate: a name, a mixture, or auto, for what the voice sounds like.
-        intensity: liveliness, 0.25 to 2.5; 1.0 is usual.
-        speaker: whose manner of gesturing; a wrong name lists the right ones.
         transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; it helps the lips.
-        seed: another one gives another take.
         model: a shipped model (contextual, emotion, exges) or a model folder.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
         refine: the network that paints what warping cannot: the shipped one, a folder, or none.
-        mark: carry the watermark and the record that tell it is made; --no-mark to leave them out.
+        mark: add the watermark and the record that say it is generated; --no-mark to leave them out.
     """
     began = time.monotonic()
     from .. import api
@@ -121,7 +118,7 @@ def animate(
     target = out or Path(f"{speech.stem}.mp4")
     if out is None and same_file(target, speech):
         target = Path(f"{speech.stem}-animated.mp4")
-    not_over(target, portrait, speech, motion, points, transcript, model, refine)
+    not_over(target, portrait, speech, motion, points, transcript, model, refine, *files_in(options))
     heard = load_speech(speech, transcript=transcript)
     api.animate(
         portrait,
@@ -129,15 +126,12 @@ def animate(
         target,
         motion=motion,
         points=points,
-        emotion=emotion,
-        intensity=intensity,
-        speaker=speaker,
-        seed=seed,
         model=model,
         size=size,
         strength=strength,
         refine=refine,
         mark=mark,
+        **options,
     )
     done((target,), began, f"{heard.seconds:.1f} s of film")
 

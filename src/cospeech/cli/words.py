@@ -13,13 +13,41 @@ from typing import Any, get_origin, get_type_hints
 import tyro
 
 from ..core.errors import UserError
+from ..core.progress import note
+from .declared import complete
 
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
-# Words that are no command, but begin several ("base build", "video setup").
+# Words that are no command, but begin several ("library build", "video setup").
 _GROUPS = {
-    "base": "Gesture libraries: gestures to search. Start with: cospeech base build STORE -o FOLDER",
+    "library": "Gesture libraries: gestures to search. Start with: cospeech library build DATASET -o FOLDER",
     "video": "Portraits that move. Start with: cospeech video setup",
 }
+
+# Commands and options by the names they had before -> their names now.
+_OLD_GROUPS = {"base": "library"}
+_OLD_OPTIONS = {
+    "generate": {"--base": "--library", "--base-model": "--library-model"},
+    "search": {"--base": "--library"},
+    "prepare": {"--space": "--representation"},
+    "export": {"--store": "--dataset"},
+}
+
+
+def renamed(words: list[str]) -> list[str]:
+    """The words with old names of commands and options replaced, each with a note."""
+    if not words:
+        return words
+    command = _OLD_GROUPS.get(words[0], words[0])
+    options = _OLD_OPTIONS.get(command, {})
+    result = [command]
+    for word in words[1:]:
+        name, sign, value = word.partition("=")
+        result.append(f"{options.get(name.replace('_', '-'), name)}{sign}{value}")
+    for old, new in dict.fromkeys(zip(words, result, strict=True)):
+        if old != new:
+            old, new = old.partition("=")[0], new.partition("=")[0]
+            note(f"cospeech: {old} is now called {new}; the old name goes with the next release")
+    return result
 
 
 def parsed(
@@ -38,7 +66,10 @@ def parsed(
         return parsed(words[1:], own, f"{program} {group}")
     if len(words) > 1 and " ".join(words[:2]) in commands and words[0] in commands:  # "train video" beside "train"
         return parsed(words[1:], {words[1]: commands[" ".join(words[:2])]}, f"{program} {words[0]}")
-    commands = _grouped(commands)
+    if words and words[0] in commands:  # only the command that is named is built
+        commands = {words[0]: complete(commands[words[0]], words[1:])}
+    else:
+        commands = _listed(commands)
     chosen: list[Callable[[], None]] = []
 
     def choosing(command: Callable[..., None]) -> Callable[..., None]:
@@ -69,21 +100,18 @@ def parsed(
     return chosen[0]
 
 
-def _grouped(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:
-    """The commands, a group as one that is listed."""
+def _listed(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:
+    """What stands in the list of commands, a group as one: names with the first line of their help."""
     result: dict[str, Callable[..., None]] = {}
     for name, command in commands.items():
         group = name.partition(" ")[0]
-        if group in commands and group != name:
+        if group in result or (group in commands and group != name):
             continue
-        if group != name and group not in result:
 
-            def listed() -> None: ...
+        def listed() -> None: ...
 
-            listed.__doc__ = _GROUPS[group]
-            result[group] = listed
-        elif group == name:
-            result[name] = command
+        listed.__doc__ = _GROUPS[group] if group != name else (command.__doc__ or "").partition("\n")[0]
+        result[group] = listed
     return result
 
 

@@ -1,53 +1,348 @@
-"""What every method offers: a model that turns speech into motion."""
+"""What every method offers: a model that turns speech into motion.
+
+``GestureModel`` is what the rest of the package knows. ``BodyModel`` has the steps of generating and of editing
+once; a method fills in three hooks: ``condition``, ``sample`` and ``resample``.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
 
 import numpy as np
 
+from ..core.emotions import EMOTIONS
+from ..core.errors import UserError
+from ..core.timing import FPS
+from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
-from ..motion.representation import Representation
+from ..motion.procedural.face import face_from_speech
+from ..motion.representation import Representation, representation
+from ..sampling.edit import Span as TimeSpan
+from ..sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
+from ..sampling.rhythm import RhythmSettings
+from ..speech.encoders.inputs import SpeechInputs
 from ..speech.speech import Speech
-from ..speech.transcript import Word
+from .conditioning import Condition, check_length, emotion_weights, generator, read_pose, strongest, style_weights
+from .editing import Span, facing_front, in_place, onto, padded, without_origin
+from .model_folder import ModelFolder, read_rest
+from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
+from .postprocessing import embodied, on_the_beat
+
+LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
+
+C = TypeVar("C")  # the condition of a method's networks
+G = TypeVar("G", bound=GenerateOptions)
+O = TypeVar("O", bound=BodyOptions)  # noqa: E741 - the method's options
 
 
-class GestureModel(Protocol):
+@dataclass(frozen=True)
+class Capabilities:
+    """What a model can do beside generating. Whoever needs one looks here, not at the model's methods."""
+
+    editable: bool = True  # ``edit`` gives a part of a motion other gestures
+    explains: bool = False  # ``motion.extra["explain"]`` says where the gestures come from
+    detects_emotion: bool = False  # ``detect_emotion`` says what a voice sounds like
+    takes_library: bool = False  # ``with_library`` changes the gesture library
+    history_frames: int = 0  # frames before a start pose that it continues
+
+
+class GestureModel(ABC):
     """A loaded model. ``load`` returns one; every method has its own class."""
 
     name: str
-    config: dict[str, Any]
-    representation: Representation  # what it makes: bodies, or points in a picture
+    config: dict[str, Any]  # config.json of its folder
+    representation: Representation  # what it generates: bodies, or keypoints in a picture
+    speakers: tuple[str, ...]  # whose style it has learned
+    emotions: tuple[str, ...] = EMOTIONS  # that it has learned
+    options: ClassVar[type[GenerateOptions]] = GenerateOptions
+    capabilities: Capabilities = Capabilities()
 
     @property
-    def speakers(self) -> tuple[str, ...]:
-        """Speakers whose manner the model knows."""
-        ...
+    def described(self) -> str:
+        """What this is, as the subject of a message."""
+        return f"the method {self.config['method']}" if self.config.get("method") else f"the model {self.name}"
 
-    def generate(self, speech: Speech, *, seed: int = 0, **options: Any) -> Motion | Keypoints:
-        """Motion exactly as long as the speech; points in a picture if the model learned those."""
-        ...
+    @abstractmethod
+    def generate(self, speech: Speech, **options: Unpack[GenerateKeywords]) -> Motion | Keypoints:
+        """Gestures for a speech, exactly as long as it; the same input and seed give the same motion.
+
+        Args:
+            options: what the method takes (``options.describe(model.options)`` lists it).
+        Raises:
+            UserError: an option that the method does not take, or a value that cannot be used.
+        """
+
+    @abstractmethod
+    def from_features(
+        self, features: np.ndarray, *, words: Sequence[Any] = (), **options: Unpack[GenerateKeywords]
+    ) -> Motion | Keypoints:
+        """The same for speech features [T, F], T frames long; without a face made by rules.
+
+        Args:
+            words: of the speech, with times, for methods that read them.
+        """
 
     def edit(
         self,
         motion: Motion,
         speech: Speech,
         *,
-        span: Sequence[str | tuple[float, float]] = (),
-        joints: Sequence[str] = (),
-        seed: int = 0,
-        **options: Any,
+        span: TimeSpan | Sequence[TimeSpan] = (),
+        joints: str | Sequence[str] = (),
+        **options: Unpack[EditKeywords],
     ) -> Motion:
-        """The motion with other gestures in the spans and joints that are named."""
-        ...
+        """The motion with other gestures in the spans and joints that are named.
+
+        Raises:
+            UserError: the model edits nothing (``capabilities.editable``), or see ``BodyModel.edit``.
+        """
+        raise UserError(f"{self.described} edits no motion; choose another model")
+
+    def detect_emotion(self, speech: Speech) -> dict[str, float]:
+        """How likely a voice is in each emotion, by name; they sum to one (``capabilities.detects_emotion``)."""
+        raise UserError(f"{self.described} does not detect emotions; choose another model")
+
+    def requested(self, action: str, keywords: Mapping[str, Any]) -> GenerateOptions:
+        """Keyword arguments of ``generate`` or ``edit``, checked.
+
+        Raises:
+            UserError: an option that the method does not take, or a value that is not allowed.
+        """
+        return read_options(self.options, keywords, action=action, taker=self.described)
+
+    def configured(self, options: GenerateOptions) -> Self:
+        """The model with the options of loading that its method declares; itself where there are none."""
+        return self
+
+    def with_library(self, library: Any) -> Self:
+        """The same model with another gesture library, or with none (``capabilities.takes_library``)."""
+        raise UserError(f"{self.described} takes no gesture library; choose another model")
+
+
+class Networks(Protocol):
+    """What the template needs of networks that work in steps of several frames."""
+
+    downsample: int  # frames a step
+
+
+class FolderModel(GestureModel):
+    """A model out of a model folder: its config, its speakers, what it reads of a speech."""
+
+    networks: Networks
+    sampling: RhythmSettings
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self._folder = folder
+        self.folder = folder.folder
+        self.config = folder.config
+        self.name = folder.config.get("name", folder.folder.name)
+        self.speakers = tuple(folder.config["styles"])
+        self.emotions = tuple(folder.config.get("emotions", EMOTIONS))
+        self.inputs = SpeechInputs.of_model(folder.config, folder.folder)
+        self.representation = representation("body")
+        # What is added to a speaker's log intensity so that the motion is as lively as that person.
+        self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
+        self._rest: dict[str, np.ndarray] = {}
+
+    def with_sampling(self, **changes: Any) -> Self:
+        """The same model with other settings of the sampler."""
+        other = copy(self)
+        other.sampling = replace(self.sampling, **changes)
+        return other
+
+    def speaker(self, speaker: str | None) -> str:
+        """Whose style it will be. Raises UserError if the model does not know that speaker."""
+        if speaker is None:
+            return str(self.config.get("default_speaker", self.speakers[0]))
+        style_weights(speaker, self.speakers)
+        return speaker
+
+    def rest(self, speaker: str | None) -> np.ndarray:
+        """A speaker's rest pose, as ``rest.safetensors`` has it."""
+        if not self._rest:
+            self._rest = read_rest(self._folder, self.speakers)
+        return self._rest[self.speaker(speaker)]
+
+    def level(self, options: GenerateOptions) -> float:
+        """Log intensity for the networks."""
+        return float(np.log(options.intensity)) + self._levels.get(self.speaker(options.speaker), 0.0)
+
+    def global_condition(self, options: GenerateOptions) -> Condition:
+        """Emotion, style and intensity of the whole motion, as a batch of one."""
+        return Condition(
+            emotion_weights(options.emotion)[None],
+            style_weights(self.speaker(options.speaker), self.speakers)[None],
+            np.array([[self.level(options), 1.0]], dtype=np.float32),
+        )
+
+    def resolve(self, options: G, speech: Speech | None) -> G:
+        """Options with everything that they leave open: what is not requested is the speech's own, where known."""
+        emotion, speaker = options.emotion, options.speaker
+        if speech is not None:
+            emotion = speech.emotion if emotion is None else emotion
+            speaker = speech.speaker if speaker is None and speech.speaker in self.speakers else speaker
+        return replace(options, emotion=emotion, speaker=self.speaker(speaker))
+
+    def resampled(
+        self,
+        encoded: np.ndarray,
+        features: np.ndarray,
+        spans: Sequence[Span],
+        options: GenerateOptions,
+        *,
+        rhythm: bool,
+    ) -> np.ndarray:
+        """Encoded motion [T, C] whose spans are sampled anew, one after the other; frames outside as they were."""
+        step, frames, rng = self.networks.downsample, len(encoded), generator(options.seed)
+        features, result = padded(features, step), padded(encoded, step)
+        for first, end in spans:
+            new = self.resample(result, features, (first, end), end == frames, options, rng)
+            result[first:end] = on_the_beat(new, features[first:end]) if rhythm else new
+        return result[:frames]
+
+    @abstractmethod
+    def resample(
+        self,
+        encoded: np.ndarray,
+        features: np.ndarray,
+        span: Span,
+        at_end: bool,
+        options: Any,
+        rng: np.random.Generator,
+    ) -> np.ndarray:
+        """Encoded motion [end - first, C] for a span of frames, given what is around it.
+
+        Args:
+            encoded, features: [T, C] and [T, F], T a multiple of ``networks.downsample``.
+            at_end: the span reaches the motion's own end.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class SampledMotion:
+    """What a method samples."""
+
+    encoded: np.ndarray  # [T, C] (``motion.codec``)
+    fixed: Sequence[Span] = ()  # frames in which time must not be warped
+    explanation: dict[str, Any] | None = None  # where the gestures come from, for JSON
+
+
+class BodyModel(FolderModel, Generic[O, C]):
+    """A model of bodies: the steps of generating and of editing, the same for all methods.
+
+    1. ``resolve``: what the options leave open, poses and the like from files;
+    2. ``condition`` and ``sample``: encoded motion from speech features, by the method's networks;
+    3. strokes are brought to accents (``sampling.rhythm``);
+    4. a person who breathes, stands or sits, and meets given poses (``postprocessing``);
+    5. ``postprocess``: what a method adds, and the explanation;
+    6. ``face_weights``: the face, by rules.
+    """
+
+    options: ClassVar[type[GenerateOptions]] = BodyOptions
+
+    @abstractmethod
+    def condition(self, options: O, frames: int) -> C:
+        """What is requested, as the networks take it, for so many frames."""
+
+    @abstractmethod
+    def sample(
+        self, features: np.ndarray, condition: C, options: O, rng: np.random.Generator, words: Sequence[Any]
+    ) -> SampledMotion:
+        """Encoded motion as long as the features [T, F]."""
+
+    def postprocess(self, motion: Motion, features: np.ndarray, condition: C, options: O) -> Motion:
+        """What a method adds to the finished body; nothing by default."""
+        return motion
+
+    def face_weights(self, speech: Speech, options: O, frames: int) -> np.ndarray:
+        """ARKit weights [T, 52] of a face that speaks, in the strongest emotion."""
+        return face_from_speech(
+            speech,
+            seed=options.seed,
+            emotion=strongest(emotion_weights(options.emotion)),
+            intensity=min(LIVELIEST_FACE, options.intensity),
+        )
+
+    def generate(self, speech: Speech, **options: Unpack[GenerateKeywords]) -> Motion:
+        """See ``GestureModel.generate``."""
+        resolved = self.resolve(self._requested("generate", options), speech)
+        motion = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words)
+        return motion.with_face(self.face_weights(speech, resolved, len(motion))) if resolved.face else motion
 
     def from_features(
-        self, features: np.ndarray, *, seed: int = 0, words: Sequence[Word] = (), **options: Any
-    ) -> Motion | Keypoints:
-        """The same for speech features [T, F], exactly T frames long; without a procedural face.
+        self, features: np.ndarray, *, words: Sequence[Any] = (), **options: Unpack[GenerateKeywords]
+    ) -> Motion:
+        """See ``GestureModel.from_features``."""
+        return self._gestures(features, self.resolve(self._requested("generate", options), None), words)
 
-        ``words`` are those of the speech, for methods that read them.
+    def edit(
+        self,
+        motion: Motion,
+        speech: Speech,
+        *,
+        span: TimeSpan | Sequence[TimeSpan] = (),
+        joints: str | Sequence[str] = (),
+        **options: Unpack[EditKeywords],
+    ) -> Motion:
+        """The motion with other gestures in the spans and joints that are named; all else keeps its bits.
+
+        Args:
+            motion: canonical, at any frame rate, as long as the speech within 0.1 s.
+            span: "START:END" or (START, END) in seconds; the whole motion if none.
+            joints: groups and joints by name (``sampling.edit.GROUPS``, ``JOINTS``); all of them if none.
+                Pelvis, legs, place and face are always kept.
+            options: of the new gestures, as in ``generate``.
+        Raises:
+            UserError: a span, joint or option that cannot be used, another skeleton, or lengths that differ.
         """
-        ...
+        spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
+        check_length(motion, speech)
+        resolved = self.resolve(self._requested("edit", options), speech)
+        encoded = Codec().encode(in_place(motion))
+        features = self.inputs(speech, len(encoded))
+        bounds = span_frames(spans, len(encoded), FPS)
+        encoded = self.resampled(encoded, features, bounds, resolved, rhythm=self.sampling.rhythm)
+        new = onto(embodied(encoded, features, seed=resolved.seed, seated=False, start=None, end=None), motion)
+        weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
+        mixed = blend(motion.rotations, new, weights, indices)
+        return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
+
+    def resolve(self, options: G, speech: Speech | None) -> G:
+        """Also reads the poses: canonical, facing the front; of the start pose with the frames that led to it."""
+        resolved = super().resolve(options, speech)
+        assert isinstance(resolved, BodyOptions)
+        start = read_pose(resolved.start_pose, history=self.capabilities.history_frames)
+        end = read_pose(resolved.end_pose, last=True)
+        return replace(
+            resolved,
+            start_pose=None if start is None else facing_front(start),
+            end_pose=None if end is None else facing_front(end),
+        )
+
+    def _requested(self, action: str, keywords: Mapping[str, Any]) -> O:
+        return cast(O, self.requested(action, keywords))
+
+    def _gestures(self, features: np.ndarray, options: O, words: Sequence[Any]) -> Motion:
+        """The body, with resolved options."""
+        condition = self.condition(options, len(features))
+        sampled = self.sample(features, condition, options, generator(options.seed), words)
+        encoded, start = sampled.encoded, options.start_pose
+        if self.sampling.rhythm:
+            encoded = on_the_beat(encoded, features, fixed=sampled.fixed)
+        motion = embodied(
+            encoded,
+            features,
+            seed=options.seed,
+            seated=options.seated,
+            start=None if start is None else start[-1:],
+            end=options.end_pose,
+        )
+        motion = self.postprocess(motion, features, condition, options)
+        if sampled.explanation is None:
+            return motion
+        return replace(motion, extra={**motion.extra, "explain": sampled.explanation})

@@ -1,20 +1,25 @@
-"""What a user asks of a method - emotion, liveliness, manner, seed - as the networks take it."""
+"""Conditioning: emotion, intensity, speaker, seed and poses, from what users write to what networks take."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 
-from ..core.arguments import number
+from ..core.arguments import file_path, number
 from ..core.emotions import EMOTIONS, canonical_emotion
 from ..core.errors import UserError
+from ..core.timing import FPS, seconds_to_frame
 from ..motion.formats.keypoints import Keypoints
-from ..motion.motion import Motion
+from ..motion.motion import Motion, load_motion
+from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
 
-LEAST, MOST = 0.25, 2.5  # of intensity
+AUTO = "auto"  # the emotion that the voice sounds like
+INTENSITY_RANGE = (0.25, 2.5)
 LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
@@ -84,12 +89,62 @@ def style_weights(speaker: str, speakers: Sequence[str]) -> np.ndarray:
     return weights
 
 
-def wished(
-    speech: Speech, emotion: str | Mapping[str, float] | None, speaker: str | None, speakers: Sequence[str]
-) -> tuple[str | Mapping[str, float] | None, str | None]:
-    """Emotion and speaker that are asked for; what is not said is the speech's own, where it is known."""
-    own = speech.speaker if speech.speaker in speakers else None
-    return speech.emotion if emotion is None else emotion, own if speaker is None else speaker
+@dataclass(frozen=True)
+class Condition:
+    """The global condition of a network, with a batch axis."""
+
+    emotion: np.ndarray  # [B, 10] float32 weights
+    style: np.ndarray  # [B, styles] float32 weights
+    intensity: np.ndarray  # [B, 2] float32: log of the relative hand speed, 1 where known
+
+    def twice(self) -> Condition:
+        """This condition as a batch of two: guidance is of the speech alone. [D]"""
+        return Condition(*(np.concatenate([v, v]) for v in (self.emotion, self.style, self.intensity)))
+
+
+def requested_emotion(emotion: str | Mapping[str, float]) -> str | dict[str, float]:
+    """A name, a mixture as in "joy:0.7,surprise:0.3", or weights, checked; "auto" stays.
+
+    Raises:
+        UserError: an unknown emotion; the message lists the known ones.
+    """
+    if isinstance(emotion, str):
+        if emotion == AUTO:
+            return emotion
+        weights = parse_emotion(emotion)
+        return next(iter(weights)) if list(weights.values()) == [1.0] else weights
+    emotion_weights(emotion)
+    return dict(emotion)
+
+
+def read_pose(source: str | Path | Motion | None, *, last: bool = False, history: int = 0) -> Motion | None:
+    """One frame, canonical: of a motion, of a motion file, or of "FILE@SECONDS".
+
+    Args:
+        last: the last frame where no time is named, else the first.
+        history: so many frames at 30 a second before a named time come along, where there are any; of a
+            motion, all frames are then taken as what leads to its last one.
+    Raises:
+        UserError: no such file or time.
+    """
+    if source is None:
+        return None
+    if isinstance(source, Motion):
+        return on_canonical(source if history else source[-1:] if last else source[:1])
+    file_path(source, "a pose as a motion file or FILE@SECONDS")
+    name, sign, moment = str(source).rpartition("@")
+    if not sign or Path(source).exists():
+        motion = load_motion(source)
+        return on_canonical(motion[-1:] if last else motion[:1])
+    motion = load_motion(name)
+    try:
+        frame = seconds_to_frame(float(moment), fps=motion.fps)
+    except (ValueError, OverflowError):
+        raise UserError(f"a pose is FILE or FILE@SECONDS, as in talk.bvh@2.5; got {source}") from None
+    if not 0 <= frame <= len(motion):
+        raise UserError(f"{name} lasts {motion.seconds:.2f} s; it has no pose at {moment} s")
+    place = min(frame, len(motion) - 1)
+    return on_canonical(motion[max(0, place - round(history * motion.fps / FPS)) : place + 1])
 
 
 def check_length(motion: Motion | Keypoints, speech: Speech) -> None:
@@ -101,35 +156,27 @@ def check_length(motion: Motion | Keypoints, speech: Speech) -> None:
         )
 
 
-def check_intensity(intensity: float) -> float:
-    """The same number. Raises UserError if it is out of range."""
-    number(intensity, "intensity")
-    if not LEAST <= intensity <= MOST:
-        raise UserError(f"intensity must be from {LEAST:g} to {MOST:g}; got {intensity:g}")
-    return intensity
-
-
 def generator(seed: int) -> np.random.Generator:
-    """The source of chance. Raises UserError for a negative seed."""
+    """A random generator. Raises UserError for a negative seed."""
     if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
-        raise UserError(f"the seed must be a whole number from 0 on; got {seed}")
+        raise UserError(f"seed must be a whole number from 0 on; got {seed}")
     return np.random.default_rng(seed)
 
 
-def told(weights: Mapping[str, float]) -> str:
+def described_weights(weights: Mapping[str, float]) -> str:
     """Weights in words, the largest first: "joy 62 %, surprise 20 %"."""
-    order = sorted(weights.items(), key=lambda entry: -entry[1])
+    order = sorted(weights.items(), key=lambda pair: -pair[1])
     return ", ".join(f"{name} {100 * weight:.0f} %" for name, weight in order if weight >= 0.05)
 
 
-def heard_mixture(
-    heard: Mapping[str, float], *, least: float = 0.15, known: Sequence[str] = EMOTIONS
+def detected_mixture(
+    probabilities: Mapping[str, float], *, least: float = 0.15, known: Sequence[str] = EMOTIONS
 ) -> dict[str, float]:
-    """How likely a voice is in each emotion as weights; what is less likely than ``least`` is neutral. [D]
+    """Probabilities of the emotions of a voice as weights; those below ``least`` become neutral. [D]
 
-    So is what the model that is asked has not learned: nobody wished for it.
+    So do emotions that the generating model has not learned.
     """
-    kept = {name: share for name, share in heard.items() if share >= least and name in known}
+    kept = {name: share for name, share in probabilities.items() if share >= least and name in known}
     rest = 1.0 - sum(kept.values())
     kept["neutral"] = kept.get("neutral", 0.0) + max(0.0, rest)
     return kept

@@ -1,15 +1,12 @@
-"""Editing by tokens (paper, "Video Gesture Editing"): a motion becomes tokens, those of a span are opened
-and sampled again between the kept ones, and what is decoded joins the motion.
+"""Motion from anywhere as the models know it, a body that faces +z and stands, and back again.
 
-A motion from anywhere is first brought to what the model knows, a body that faces +z and stands. On the
-way back the trunk is turned onto the pelvis that the motion has. Both are decisions of ours [D].
+On the way back the trunk is turned onto the pelvis that the motion has. Both are decisions of ours [D].
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -21,68 +18,50 @@ from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.procedural.posture import distribute_spine, stand
 from ..motion.skeleton import canonical_skeleton
-from .contextual.sampling import Condition, ContextualSampling, Networks, sample_tokens
-from .postprocessing import on_the_beat
 
-CONTEXT = 24  # tokens that are read on either side of a span, where the window has room for them
-LEAST = 8  # tokens that are read in any case
-POSE = 6  # tokens for which a pose is held while it is encoded
 TURNED = np.deg2rad(45.0)  # a pose that faces further aside than this is turned to the front [D]
 
 Span = tuple[int, int]  # frames [first, last + 1) at 30 a second
 
 
-class EditNetworks(Networks, Protocol):
-    """What editing needs beside sampling."""
+@dataclass(frozen=True)
+class StepWindow:
+    """Steps of a network, several frames each, of a span to sample anew and of what is read round it."""
 
-    def encode(self, motion: np.ndarray) -> np.ndarray:
-        """Coded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
-        ...
+    low: int  # first step that the span touches
+    high: int  # one after the last
+    start: int  # first step that is read
+    stop: int
 
-    def vectors(self, tokens: np.ndarray) -> np.ndarray:
-        """Tokens [N, K] -> summed code vectors [N, D]."""
-        ...
+    @classmethod
+    def around(cls, span: Span, frames: int, step: int, context: int) -> StepWindow:
+        """The window of a span in so many frames, with ``context`` steps on either side where there are any."""
+        low, high = span[0] // step, -(-span[1] // step)
+        return cls(low, high, max(0, low - context), min(frames // step, high + context))
+
+    @property
+    def inside(self) -> slice:
+        """Steps of the span, counted from ``start``."""
+        return slice(self.low - self.start, self.high - self.start)
+
+    def frames(self, step: int) -> slice:
+        """Frames that are read."""
+        return slice(self.start * step, self.stop * step)
+
+    def of_span(self, span: Span, step: int) -> slice:
+        """Frames of the span, counted from the first one that is read."""
+        return slice(span[0] - self.start * step, span[1] - self.start * step)
 
 
-def resample_spans(
-    networks: EditNetworks,
-    coded: np.ndarray,
-    features: np.ndarray,
-    spans: Sequence[Span],
-    condition: Condition,
-    rng: np.random.Generator,
-    settings: ContextualSampling,
-    rest: np.ndarray,
-    *,
-    ends: tuple[int, int],
-) -> np.ndarray:
-    """Coded motion [T, C] whose spans are sampled anew, frames outside as they were.
+def padded(values: np.ndarray, step: int) -> np.ndarray:
+    """[T, ...] whose last row is repeated until T is a multiple of ``step``."""
+    fill = -len(values) % step
+    return np.pad(values, ((0, fill), *[(0, 0)] * (values.ndim - 1)), mode="edge")
 
-    Args:
-        features: [T, F] of the speech.
-        rest: [K] token that is given where a span reaches the motion's own beginning or end.
-        ends: so many of it at the beginning and at the end.
-    """
-    step, frames = networks.downsample, len(coded)
-    count = -(-frames // step)
-    fill = ((0, count * step - frames), (0, 0))
-    features = np.pad(features, fill, mode="edge")
-    result = np.pad(coded, fill, mode="edge")
-    for first, end in spans:
-        low, high = first // step, -(-end // step)  # tokens that the span touches
-        around = int(np.clip((settings.window - (high - low)) // 2, LEAST, CONTEXT))
-        start, stop = max(0, low - around), min(count, high + around)
-        part = slice(start * step, stop * step)
-        given = networks.encode(result[part])
-        given[low - start : high - start] = -1
-        if first == 0:
-            given[: min(ends[0], high)] = rest
-        if end == frames:
-            given[max(low - start, len(given) - ends[1]) :] = rest
-        sampled = sample_tokens(networks, features[part], condition, rng, settings, given=given)
-        new = networks.decode(sampled.latent)[first - start * step : end - start * step]
-        result[first:end] = on_the_beat(new, features[first:end]) if settings.rhythm else new
-    return result[:frames]
+
+def encoded_pose(pose: Motion) -> np.ndarray:
+    """[T, C] of canonical poses, standing, whatever their rate is."""
+    return Codec().encode(stand(replace(pose, fps=FPS, face=None, extra={})))
 
 
 def in_place(motion: Motion) -> Motion:
@@ -127,7 +106,7 @@ def canonical(motion: Motion) -> Motion:
 
 
 def without_origin(extra: dict[str, Any]) -> dict[str, Any]:
-    """What goes with a motion, less the tale of where its gestures are from: an edit makes it untrue."""
+    """What goes with a motion, without the explanation of its gestures, which an edit makes untrue."""
     return {name: value for name, value in extra.items() if name != "explain"}
 
 
@@ -152,10 +131,3 @@ def facing_front(pose: Motion) -> Motion:
     rotations = pose.rotations.copy()
     rotations[:, 0] = transpose(heading(pelvis)) @ pelvis
     return replace(pose, rotations=rotations)
-
-
-def pose_tokens(networks: EditNetworks, pose: Motion) -> np.ndarray:
-    """[K] the token of a pose, a canonical motion of one frame, that is held."""
-    standing = stand(replace(pose, fps=FPS, face=None, extra={}))
-    held = np.repeat(Codec().encode(standing), POSE * networks.downsample, axis=0)
-    return networks.encode(held)[POSE // 2]

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import is_dataclass, replace
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from threading import Semaphore, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..core.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+S = TypeVar("S", bound="DataclassInstance")
 
 FORMAT = 1
 _SLOTS = Semaphore(2)  # graphs opened at a time: each needs several times the memory of its file meanwhile
@@ -52,6 +59,10 @@ class ModelFolder:
                 self._opened[name] = Graph(self.folder / f"{name}.onnx")
             except UserError as error:
                 self._opened[name] = error
+
+    def graphs(self) -> Callable[[str], Graph]:
+        """``graph``, which opens each one when it is first used and keeps it."""
+        return cache(self.graph)
 
     def arrays(self, name: str) -> dict[str, np.ndarray]:
         """Read NAME.safetensors."""
@@ -150,6 +161,26 @@ def read_config(folder: Path) -> dict[str, Any]:
     return dict(config)
 
 
+# What config.json of every model that gestures may hold.
+COMMON_KEYS = frozenset(
+    {
+        *_REQUIRED,
+        "name",
+        "styles",
+        "default_speaker",
+        "codec",
+        "fps",
+        "trained_on",
+        "made_pairs",
+        "credits",
+        "sampling",
+        "calibration",
+        "results",
+        "encoders",
+    }
+)
+
+
 def check_sizes(sizes: object, path: Path, where: str, keys: Sequence[str]) -> None:
     """Raises UserError unless ``sizes``, the entry ``where`` of a config.json, has whole numbers above 0."""
     for key in keys:
@@ -157,17 +188,18 @@ def check_sizes(sizes: object, path: Path, where: str, keys: Sequence[str]) -> N
             raise UserError(f"{path} lacks the whole number {where}.{key}; export the model again")
 
 
-def check_gesturing(folder: ModelFolder, known: Collection[str], sizes: Sequence[str]) -> None:
-    """What every method asks of the config.json of its models, beside its own settings.
+def check_gesturing(folder: ModelFolder, own: Collection[str], sizes: Sequence[str]) -> None:
+    """What every method requires of the config.json of its models.
 
     Args:
-        known: keys that it may hold.
+        own: keys that it may hold beside ``COMMON_KEYS``.
         sizes: whole numbers that ``config`` must give.
     Raises:
         UserError: something is missing, unknown or of the wrong kind; the message names it.
     """
     config, path = folder.config, folder.folder / "config.json"
-    strange = sorted(set(config) - set(known))
+    known = COMMON_KEYS | set(own)
+    strange = sorted(set(config) - known)
     if strange:
         raise UserError(f"{path} has the unknown key {strange[0]!r}; known: {', '.join(sorted(known))}")
     check_sizes(config["config"], path, "config", sizes)
@@ -179,3 +211,35 @@ def check_gesturing(folder: ModelFolder, known: Collection[str], sizes: Sequence
     levels = config.get("calibration", {}).get("intensity", {})
     if set(levels) - set(styles) or not all(isinstance(level, float) for level in levels.values()):
         raise UserError(f"{path}: calibration.intensity must give numbers to speakers of styles; got {levels}")
+
+
+def read_settings(folder: ModelFolder, defaults: S) -> S:
+    """Settings of the sampler: ``defaults`` with what ``sampling`` of config.json names, nested ones too.
+
+    Raises:
+        UserError: there is no such setting.
+    """
+    try:
+        return _replaced(defaults, folder.config.get("sampling", {}))
+    except (TypeError, ValueError, AttributeError) as error:
+        path = folder.folder / "config.json"
+        raise UserError(f"{path} has sampling settings that are not known ({error}); correct them") from None
+
+
+def _replaced(settings: S, changes: Mapping[str, Any]) -> S:
+    values = {
+        name: _replaced(getattr(settings, name), value) if is_dataclass(getattr(settings, name, None)) else value
+        for name, value in changes.items()
+    }
+    return replace(settings, **values)
+
+
+def read_rest(folder: ModelFolder, speakers: Sequence[str]) -> dict[str, np.ndarray]:
+    """The rest pose of every speaker: encoded [C], or its tokens [4, K]. Raises UserError if one is missing."""
+    rest = folder.arrays("rest")
+    missing = [name for name in speakers if name not in rest]
+    if missing:
+        raise UserError(
+            f"model folder {folder.folder} lacks the rest pose of {', '.join(missing)}; export the model again"
+        )
+    return rest

@@ -8,6 +8,8 @@ are made with the same rule. A decision of ours; real coupling is looser (docs/d
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
@@ -15,6 +17,13 @@ STRETCH = (0.75, 1.33)  # allowed speed of the warped motion
 REACH = 0.35  # seconds: a stroke is moved no further
 MOVED = 0.4  # of the worth of a match, lost at that distance
 SPAN = 6.0  # seconds: how far back a match looks for the one before it
+
+
+@dataclass(frozen=True)
+class RhythmSettings:
+    """What the sampling settings of every method have in common."""
+
+    rhythm: bool = True  # bring strokes to accents
 
 
 def warp_times(

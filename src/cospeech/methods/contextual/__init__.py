@@ -6,5 +6,6 @@ METHOD = Method(
     name="contextual",
     title="motion tokens filled in by masked prediction (Contextual Gesture)",
     open="cospeech.methods.contextual.model:open_model",
+    options="cospeech.methods.contextual.options:ContextualOptions",
     training="cospeech.methods.contextual.stages:TRAINING",
 )

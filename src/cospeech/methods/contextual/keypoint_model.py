@@ -1,10 +1,10 @@
-"""The contextual method with points in a picture: speech in, arms, hands and face as pixels out."""
+"""The contextual method with keypoints in a picture: speech in, arms, hands and face as pixels out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, ClassVar, Unpack
 
 import numpy as np
 
@@ -12,30 +12,30 @@ from ...core.errors import UserError
 from ...core.timing import FPS
 from ...motion.formats.keypoints import Keypoints
 from ...motion.points import BODY_POINTS, Place, PointCodec, parents
+from ...sampling.edit import Span as TimeSpan
 from ...sampling.edit import span_frames, span_weights, time_spans
 from ...speech.speech import Speech
-from ..conditioning import check_length, generator, wished
-from ..editing import resample_spans
-from .graphs import REST_END, REST_START, coded_motion
-from .sampling import ContextualSampling
+from ..conditioning import check_length, generator
+from ..model_folder import ModelFolder
+from ..options import EditKeywords, GenerateKeywords, GenerateOptions
+from .graphs import encoded_motion
+from .options import KeypointOptions
+from .token_model import TokenModel
 
-if TYPE_CHECKING:
-    from .model import ContextualModel
 
-
-class ContextualPoints:
-    """A model that was trained on points. Where its people are in the picture is as in the training films.
+class ContextualKeypoints(TokenModel):
+    """A model that was trained on keypoints. People are where they were in the picture in training.
 
     There is no third dimension, so nobody sits, nothing is edited joint by joint and no pose can be given;
     strokes are not moved onto accents either, as the paper has it.
     """
 
-    def __init__(self, model: ContextualModel) -> None:
+    options: ClassVar[type[GenerateOptions]] = KeypointOptions
+
+    def __init__(self, folder: ModelFolder) -> None:
         """Raises UserError if config.json lacks where its speakers are in the picture."""
-        self._model = model
-        self.name, self.config, self.speakers = model.name, model.config, model.speakers
-        self.representation = model.representation
-        places = model.config.get("places", {})
+        super().__init__(folder)
+        places = folder.config.get("places", {})
         lacking = [name for name in self.speakers if np.shape(places.get(name)) != (3,)]
         if lacking:
             raise UserError(
@@ -43,97 +43,57 @@ class ContextualPoints:
             )
         self._places = {name: Place(*map(float, places[name])) for name in self.speakers}
 
-    def generate(
-        self,
-        speech: Speech,
-        *,
-        emotion: str | Mapping[str, float] | None = None,
-        intensity: float = 1.0,
-        speaker: str | None = None,
-        seed: int = 0,
-        face: bool = True,
-        sampling: ContextualSampling | None = None,
-        **wishes: Any,
-    ) -> Keypoints:
-        """Points for a speech, exactly as long as it; the same input and seed give the same points.
+    @property
+    def described(self) -> str:
+        """What this is, as the subject of a message."""
+        return f"the model {self.name}, which generates keypoints in a picture and no body,"
 
-        Args:
-            emotion, intensity, speaker, seed: as of a model of bodies.
-            face: with the points of the face, if the model has any.
-            wishes: what a model of bodies takes beside; only what asks for nothing is taken.
-        Raises:
-            UserError: something that the model does not know, or a wish that needs a body.
-        """
-        for wish, value in wishes.items():
-            if value is not None and value is not False:
-                _no_body(f"the wish {wish.replace('_', ' ')}")
-        emotion = emotion if emotion is not None else speech.emotion
-        if speaker is None and speech.speaker in self.speakers:
-            speaker = speech.speaker
-        return self.from_features(
-            self._model.inputs(speech, speech.frames),
-            emotion=emotion,
-            intensity=intensity,
-            speaker=speaker,
-            seed=seed,
-            face=face,
-            sampling=sampling,
-        )
+    def generate(self, speech: Speech, **options: Unpack[GenerateKeywords]) -> Keypoints:
+        """Keypoints for a speech, exactly as long as it; see ``GestureModel.generate``."""
+        resolved = self.resolve(self.requested("generate", options), speech)
+        return self._keypoints(self.inputs(speech, speech.frames), resolved)
 
     def from_features(
-        self,
-        features: np.ndarray,
-        *,
-        emotion: str | Mapping[str, float] | None = None,
-        intensity: float = 1.0,
-        speaker: str | None = None,
-        seed: int = 0,
-        face: bool = True,
-        sampling: ContextualSampling | None = None,
-        words: Sequence[Any] = (),
+        self, features: np.ndarray, *, words: Sequence[Any] = (), **options: Unpack[GenerateKeywords]
     ) -> Keypoints:
-        """Points [T, 48 or 116, 2] for speech features [T, F], pixels, y down; see ``generate``."""
-        model, settings = self._model, sampling or self._model.sampling
-        condition, rest = model.condition(emotion, intensity, speaker)
+        """Keypoints [T, 48 or 116, 2] for speech features [T, F], pixels, y down; see ``generate``."""
+        return self._keypoints(features, self.resolve(self.requested("generate", options), None))
+
+    def _keypoints(self, features: np.ndarray, options: GenerateOptions) -> Keypoints:
+        condition, rest = self.global_condition(options), self.rest_token(options.speaker)
         codec = PointCodec("body")
-        coded = coded_motion(model.networks, features, condition, generator(seed), settings, (rest, rest))
-        points, names = codec.decode(coded), codec.names
-        if face and model.face is not None:
+        rng = generator(options.seed)
+        encoded = encoded_motion(self.networks, features, condition, rng, self.sampling, (rest, rest))
+        points, names = codec.decode(encoded), codec.names
+        if options.face and self.face_networks is not None:
             codec = PointCodec("face")
-            coded = model.learned_face(features, condition, speaker, seed, settings)
-            points, names = np.concatenate([points, codec.decode(coded)], axis=1), names + codec.names
-        place = self._places[model.speaker(speaker)]
+            face = codec.decode(self.learned_face(features, condition, options))
+            points, names = np.concatenate([points, face], axis=1), names + codec.names
+        place = self._places[self.speaker(options.speaker)]
         camera = {"centre": [place.x, place.y], "shoulder_width": place.width}
         return Keypoints(names, parents(names), float(FPS), place.pixels(points), camera)
 
-    def edit(
+    def edit(  # type: ignore[override] # keypoints are edited as bodies are, and are no bodies
         self,
         motion: Keypoints,
         speech: Speech,
         *,
-        span: Sequence[str | tuple[float, float]] = (),
-        joints: Sequence[str] = (),
-        emotion: str | Mapping[str, float] | None = None,
-        intensity: float = 1.0,
-        speaker: str | None = None,
-        seed: int = 0,
-        sampling: ContextualSampling | None = None,
+        span: TimeSpan | Sequence[TimeSpan] = (),
+        joints: str | Sequence[str] = (),
+        **options: Unpack[EditKeywords],
     ) -> Keypoints:
-        """Points with other gestures in the spans; frames outside keep their bits, and so does a face.
-
-        Their tokens are opened in the spans and sampled again between the others (paper, "Video Gesture
-        Editing"); ``sampling.edit`` joins both.
+        """Keypoints with other gestures in the spans; frames outside keep their bits, and so does a face.
 
         Args:
-            motion: the 48 or 116 points in pixels, 30 frames a second, as long as the speech within 0.1 s.
+            motion: the 48 or 116 keypoints in pixels, 30 frames a second, as long as the speech within 0.1 s.
             span: "START:END" or (START, END) in seconds; all of it if none.
-            joints: none: a model of points makes all 48 together.
-            emotion, intensity, speaker, seed: of the new gestures, as in ``generate``.
+            joints: none: a model of keypoints generates all 48 together.
+            options: of the new gestures, as in ``generate``.
         Raises:
-            UserError: other points, another rate or length, single joints, or a wish that cannot be.
+            UserError: other keypoints, another rate or length, single joints, or an option that cannot be used.
         """
         if joints:
-            _no_body("editing joint by joint")
+            raise UserError(f"{self.described} edits all joints together; leave out the joints")
         missing = [name for name in BODY_POINTS if name not in motion.names]
         if missing or motion.points.shape[-1] != 2 or abs(motion.fps - FPS) > 1e-6:
             raise UserError(
@@ -142,29 +102,14 @@ class ContextualPoints:
             )
         check_length(motion, speech)
         frames = span_frames(time_spans(span, motion.seconds), len(motion), FPS)
-        emotion, speaker = wished(speech, emotion, speaker, self.speakers)
-        model = self._model
-        condition, rest = model.condition(emotion, intensity, speaker)
+        resolved = self.resolve(self.requested("edit", options), speech)
         chosen = [motion.names.index(name) for name in BODY_POINTS]
-        settings = replace(sampling or model.sampling, rhythm=False)  # a warp of a body's joints
         codec, place = PointCodec("body"), Place.of(motion.points[:, chosen])
-        coded = resample_spans(
-            model.networks,
-            codec.encode(place.normalised(motion.points[:, chosen])),
-            model.inputs(speech, len(motion)),
-            frames,
-            condition,
-            generator(seed),
-            settings,
-            rest,
-            ends=(REST_START, REST_END),
-        )
+        encoded = codec.encode(place.normalised(motion.points[:, chosen]))
+        features = self.inputs(speech, len(motion))
+        encoded = self.resampled(encoded, features, frames, resolved, rhythm=False)  # a warp is of a body's joints
         share = span_weights(frames, len(motion), FPS)[:, None, None]
-        points, new = motion.points.copy(), place.pixels(codec.decode(coded))
+        points, new = motion.points.copy(), place.pixels(codec.decode(encoded))
         old = points[:, chosen]
         points[:, chosen] = np.where(share > 0, (1 - share) * old + share * new, old)
         return replace(motion, points=points, confidence=None)
-
-
-def _no_body(what: str) -> NoReturn:
-    raise UserError(f"this model makes points in a picture, and {what} needs a body; leave it out, or use another")

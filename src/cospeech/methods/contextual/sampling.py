@@ -9,6 +9,8 @@ import numpy as np
 
 from ...sampling.longform import windows
 from ...sampling.masked import MaskedSampling, draw, sample_masked, softmax
+from ...sampling.rhythm import RhythmSettings
+from ..conditioning import Condition
 
 
 class Networks(Protocol):
@@ -49,20 +51,7 @@ class Networks(Protocol):
 
 
 @dataclass(frozen=True)
-class Condition:
-    """The global condition, with a batch axis."""
-
-    emotion: np.ndarray  # [B, 10] float32 weights
-    style: np.ndarray  # [B, styles] float32 weights
-    intensity: np.ndarray  # [B, 2] float32: log of the relative hand speed, 1 where known
-
-    def twice(self) -> Condition:
-        """This condition as a batch of two: guidance is of the speech alone. [D]"""
-        return Condition(*(np.concatenate([v, v]) for v in (self.emotion, self.style, self.intensity)))
-
-
-@dataclass(frozen=True)
-class ContextualSampling:
+class ContextualSampling(RhythmSettings):
     """Settings of ``sample_tokens``."""
 
     masked: MaskedSampling = field(default_factory=MaskedSampling)
@@ -77,7 +66,6 @@ class ContextualSampling:
     residual_sharpness: float = 1.0
     # Layers that are sampled; those after it are so unsure that their means add next to nothing.
     residual_layers: int = 4
-    rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
 
 
 @dataclass(frozen=True)
@@ -95,16 +83,16 @@ def sample_tokens(
     rng: np.random.Generator,
     settings: ContextualSampling,
     *,
-    given: np.ndarray | None = None,
+    known: np.ndarray | None = None,
 ) -> Sampled:
     """Tokens for features [N * downsample, F].
 
     Args:
-        given: [N, K] int64, -1 where a token is open; the others are kept in full (rest poses at the
+        known: [N, K] int64, -1 where a token is open; the others are kept in full (rest poses at the
             ends, a start pose, everything outside an edit).
     """
     length = len(features) // networks.downsample
-    tokens = np.full((length, networks.layers), -1, dtype=np.int64) if given is None else given.copy()
+    tokens = np.full((length, networks.layers), -1, dtype=np.int64) if known is None else known.copy()
     latent = np.zeros((length, networks.books.shape[-1]), dtype=np.float32)
     kept = tokens[:, 0] >= 0
     latent[kept] = networks.books[np.arange(networks.layers), tokens[kept]].sum(1)

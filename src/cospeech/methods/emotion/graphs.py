@@ -7,8 +7,6 @@ own = factor * theirs + offset.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..model_folder import ModelFolder, read_config
@@ -27,34 +25,26 @@ class OnnxNetworks:
         self.chunk: int = sizes["chunk"]
         self.size: int = sizes.get("size", 0)
         self._sound: int = sizes.get("features", 48)
-        self._graphs: dict[str, Any] = {}
+        self._own = folder.graphs()
         self._factor: np.ndarray | float = 1.0
         self._offset: np.ndarray | float = 0.0
-        self._tokenizer = folder
+        self._tokenizer = self._own
         beside = folder.config.get("latents_of")
         if beside is not None:
             place = folder.folder.parent / str(beside)
-            self._tokenizer = ModelFolder(place, read_config(place))
+            self._tokenizer = ModelFolder(place, read_config(place)).graphs()
             turn = folder.arrays("latents")
             self._factor, self._offset = turn["factor"], turn["offset"]
 
-    def _graph(self, name: str) -> Any:
-        if name not in self._graphs:
-            folder = self._tokenizer if name in ("encoder", "decoder") else self._folder
-            self._graphs[name] = folder.graph(name)
-        return self._graphs[name]
-
     def beats(self, features: np.ndarray) -> np.ndarray:
         """[T, F] -> [T / downsample, E]."""
-        made: np.ndarray = self._graph("beats")(np.ascontiguousarray(features[None, :, : self._sound]))[0]
-        return made
+        return self._own("beats")(np.ascontiguousarray(features[None, :, : self._sound]))[0]
 
-    def moods(self, sound: np.ndarray) -> np.ndarray:
+    def emotion_logits(self, sound: np.ndarray) -> np.ndarray:
         """Acoustics [T, 42] -> logits [10] of the emotions; the last frame fills the last step."""
         fill = -len(sound) % self.downsample
         padded = np.pad(sound, ((0, fill), (0, 0)), mode="edge")[None].astype(np.float32)
-        made: np.ndarray = self._graph("moods")(padded)[0]
-        return made
+        return self._own("moods")(padded)[0]
 
     def denoise(
         self,
@@ -69,7 +59,7 @@ class OnnxNetworks:
     ) -> np.ndarray:
         """See ``sample.Networks``; the graph is of one sample, so samples go one by one."""
         inputs = (z, alpha, sigma, given, beat, emotion, style, intensity)
-        graph = self._graph("prior")
+        graph = self._own("prior")
         return np.concatenate([graph(*(v[k : k + 1] for v in inputs)) for k in range(len(z))])
 
     def make(
@@ -83,16 +73,14 @@ class OnnxNetworks:
     ) -> np.ndarray:
         """See ``sample.Networks``."""
         inputs = (given, beat, mood, emotion, style, intensity)
-        made: np.ndarray = self._graph("generator")(*(inputs if self.size else (*inputs[:2], *inputs[3:])))
-        return made
+        return self._own("generator")(*(inputs if self.size else (*inputs[:2], *inputs[3:])))
 
     def encode(self, motion: np.ndarray) -> np.ndarray:
-        """Coded motion [T, C] -> scaled latents."""
-        made: np.ndarray = self._graph("encoder")(np.ascontiguousarray(motion[None]))[0]
-        return made * self._factor + self._offset
+        """Enencoded motion [T, C] -> scaled latents."""
+        latent = self._tokenizer("encoder")(np.ascontiguousarray(motion[None]))[0]
+        return latent * self._factor + self._offset
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
-        """Scaled latents -> coded motion [T, C]."""
+        """Scaled latents -> encoded motion [T, C]."""
         own = ((latent - self._offset) / self._factor).astype(np.float32)
-        made: np.ndarray = self._graph("decoder")(np.ascontiguousarray(own[None]))[0]
-        return made
+        return self._tokenizer("decoder")(np.ascontiguousarray(own[None]))[0]

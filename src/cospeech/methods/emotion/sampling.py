@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from ...sampling.diffusion import WILDEST, DiffusionSampling, alpha_sigma, sample_diffusion
+from ...sampling.rhythm import RhythmSettings
 
 
 class Networks(Protocol):
@@ -35,7 +36,7 @@ class Networks(Protocol):
         style: np.ndarray,
         intensity: np.ndarray,
     ) -> np.ndarray:
-        """Noisy latents of the VAE [B, K, Z], prompt [B, L, D], beat [B, L + N, E], wishes -> x_0."""
+        """Noisy latents of the VAE [B, K, Z], prompt [B, L, D], beat [B, L + N, E], condition -> x_0."""
         ...
 
     def make(
@@ -60,18 +61,17 @@ class Networks(Protocol):
 
 
 @dataclass(frozen=True)
-class EmotionSampling:
+class EmotionSampling(RhythmSettings):
     """Settings of ``sample_latents`` and of what follows it."""
 
     diffusion: DiffusionSampling = field(default_factory=lambda: DiffusionSampling(steps=10))
-    guidance: float = 1.0  # of mood, manner and liveliness; 1: none. Above 1 they show more
+    guidance: float = 1.0  # of emotion, style and intensity; 1: none. Above 1 they show more
     variety: float = 1.0  # of the VAE's draws: 0 the most usual motion, above 1 further afield
-    rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What is asked for, step by step."""
+class EmotionCondition:
+    """The condition, step by step."""
 
     emotion: np.ndarray  # [N, 10] float32 weights
     style: np.ndarray  # [styles] float32 weights
@@ -81,7 +81,7 @@ class Wishes:
 def sample_latents(
     networks: Networks,
     features: np.ndarray,
-    wishes: Wishes,
+    condition: EmotionCondition,
     given: np.ndarray,
     rng: np.random.Generator,
     settings: EmotionSampling,
@@ -95,8 +95,8 @@ def sample_latents(
     count = -(-length // size)
     fill = count * size - length
     beat = np.pad(beat, ((before, fill), (0, 0)), mode="edge")
-    emotion = np.pad(wishes.emotion, ((before, fill), (0, 0)), mode="edge")
-    style, intensity = wishes.style[None], wishes.intensity[None]
+    emotion = np.pad(condition.emotion, ((before, fill), (0, 0)), mode="edge")
+    style, intensity = condition.style[None], condition.intensity[None]
     done = np.concatenate([given, np.zeros((count * size, networks.latent), np.float32)])
     for start in range(0, count * size, size):
         part = slice(start, start + before + size)
@@ -111,7 +111,7 @@ def draw(
     networks: Networks,
     given: np.ndarray,
     beat: np.ndarray,
-    wishes: tuple[np.ndarray, np.ndarray, np.ndarray],
+    condition: tuple[np.ndarray, np.ndarray, np.ndarray],
     rng: np.random.Generator,
     settings: EmotionSampling,
 ) -> np.ndarray:
@@ -121,7 +121,7 @@ def draw(
         return np.zeros((1, *shape), dtype=np.float32)
     guided = settings.guidance != 1.0
     batch = 2 if guided else 1
-    own = [np.concatenate([v, np.zeros_like(v)]) if guided else v for v in wishes]
+    own = [np.concatenate([v, np.zeros_like(v)]) if guided else v for v in condition]
     given, beat = np.repeat(given, batch, 0), np.repeat(beat, batch, 0)
 
     def denoise(x: np.ndarray, time: float) -> np.ndarray:

@@ -6,6 +6,7 @@ METHOD = Method(
     name="exges",
     title="gestures from a library, joined by diffusion (ExGes)",
     open="cospeech.methods.exges.model:ExGesModel",
+    options="cospeech.methods.exges.options:ExGesOptions",
     training="cospeech.methods.exges.stages:TRAINING",
 )
 

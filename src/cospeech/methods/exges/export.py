@@ -17,8 +17,8 @@ from ...data.dataset import GestureDataset
 from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...training.onnx_export import export_graph, round_weights
+from ..conditioning import Condition
 from ..contextual.export import rest_poses
-from ..contextual.sampling import Condition
 from ..tokenizer.network import Tokenizer
 from ..tokenizer.train import load_tokenizer_run
 from .network import Denoiser

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...sampling.diffusion import DiffusionSampling, alpha_sigma, sample_diffusion
 from ...sampling.longform import windows
-from ..contextual.sampling import Condition
+from ...sampling.rhythm import RhythmSettings
+from ..conditioning import Condition
 from .pose_mask import Constraint, owner
 
 
@@ -46,7 +47,7 @@ class Networks(Protocol):
 
 
 @dataclass(frozen=True)
-class ExGesSampling:
+class ExGesSampling(RhythmSettings):
     """Settings of ``sample_latents``."""
 
     # Few steps near the end and calmer noise: what a denoiser of an hour of motion adds in the last steps is
@@ -58,7 +59,6 @@ class ExGesSampling:
     window: int = 56  # steps
     overlap: int = 8  # steps handed over
     faithfulness: float = 1.0  # share of a retrieved gesture that is kept
-    rhythm: bool = True  # bring strokes to accents (see ``sampling.rhythm``)
     rule: str = "best"  # how references are chosen: "best", "random" or "none"
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from ...core.timing import FPS
 from ...loading import load
 from ...methods.base import GestureModel
 from ...methods.conditioning import LENGTH_SLACK
+from ...methods.options import EditKeywords
 from ...motion.formats.keypoints import Keypoints
 from ...motion.motion import Motion
 from ...sampling.edit import span_frames, span_weights, time_spans
@@ -67,10 +69,6 @@ def edit_film(
     speech: Speech | None = None,
     span: Sequence[str | tuple[float, float]] = (),
     joints: Sequence[str] = (),
-    emotion: str | Mapping[str, float] | None = None,
-    intensity: float = 1.0,
-    speaker: str | None = None,
-    seed: int = 0,
     model: str | Path | GestureModel = "contextual",
     points: str | Path | None = None,
     refine: str | Path = NONE,
@@ -78,6 +76,7 @@ def edit_film(
     quality: int = QUALITY,
     workers: int | None = None,
     quiet: bool = False,
+    **options: Unpack[EditKeywords],
 ) -> Path:
     """Give the person in a film other gestures in some spans.
 
@@ -90,15 +89,16 @@ def edit_film(
         speech: another speech, as long as the film within 0.1 s; it is heard and seen within the spans.
         span: "START:END" or (START, END) in seconds; the whole film if none.
         joints: hands, arms, left-arm, right-arm, head, torso; both arms if none, and with another speech all.
-        emotion, intensity, speaker, seed, model: of the new gestures, as of ``generate``.
+        model: of the new gestures, as of ``generate``.
         points: JSON of the film's points from another detector, instead of looking for them.
         refine: a network that paints what warping cannot (a model folder), or "none".
         mark: carry the watermark, in the frames that are made anew, and the record.
         quality: x264's constant rate factor, 0 to 51.
         workers: processes that draw; by default one a processor.
         quiet: no progress bar.
+        options: of the new gestures, as the method declares them.
     Raises:
-        UserError: a film, span, speech or wish that cannot be used; nobody or several people in the film; a
+        UserError: a film, span, speech or option that cannot be used; nobody or several people in the film; a
             camera that moves.
     """
     out, film = check_film(out), Path(film)
@@ -114,7 +114,6 @@ def edit_film(
     whole = complete(seen.points, seen.confidence, seen.size)
     pictures = _pictures(footage, bounds)
     behind = [_behind(footage, pictures, whole, first, end) for first, end in bounds]
-    wishes = {"emotion": emotion, "intensity": intensity, "speaker": speaker, "seed": seed}
     patches: list[tuple[int, Patch]] = []
     stage("gesturing")
     for (first, end), room in zip(bounds, behind, strict=True):
@@ -122,7 +121,7 @@ def edit_film(
             None if frame < 0 else replace(_portrait(pictures[frame], frame, whole, seen), behind=room)
             for frame in _beside(first, end, footage.frames)
         )
-        made = _gestures(loaded, sound.speech, footage, first, end, wishes)
+        made = _gestures(loaded, sound.speech, footage, first, end, options)
         patches.append((first, _patch(sides, made, whole[first:end], parts, refine, footage, first)))
     stage(f"drawing {sum(patch.frames for _, patch in patches)} of {footage.frames} frames")
     frames, metadata = _frames(footage, patches, spans, workers, loaded.name if mark else None)
@@ -232,14 +231,14 @@ def _portrait(picture: np.ndarray, frame: int, whole: np.ndarray, seen: Seen) ->
 
 
 def _gestures(
-    model: GestureModel, speech: Speech, footage: Footage, first: int, end: int, wishes: Mapping[str, object]
+    model: GestureModel, speech: Speech, footage: Footage, first: int, end: int, options: EditKeywords
 ) -> Gestures:
     """Gestures for a span and what is heard round it."""
     around = round(CONTEXT * footage.fps)
     begins = max(0, first - around)
     stop = min(footage.seconds, (end + around) / footage.fps)
     heard = speech.cut(start=begins / footage.fps, end=stop).resampled()
-    made = model.generate(heard, **wishes)  # type: ignore[arg-type]
+    made = model.generate(heard, **options)
     return Gestures(made, heard, begins)
 
 

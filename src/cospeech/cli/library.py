@@ -236,9 +236,9 @@ def merge(bases: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
 
 LIBRARY_COMMANDS: dict[str, Any] = {
     "search": search,
-    "base build": build,
-    "base info": info,
-    "base add": add,
-    "base check": check,
-    "base merge": merge,
+    "library build": build,
+    "library info": info,
+    "library add": add,
+    "library check": check,
+    "library merge": merge,
 }

@@ -1,0 +1,96 @@
+"""Commands whose options are declared by the methods (``methods.options``), those of other packages included."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import cache
+from inspect import Parameter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
+
+from tyro.conf import FlagCreatePairsOff, UseAppendAction, arg
+
+if TYPE_CHECKING:
+    from ..methods.options import Option
+
+Command = Callable[..., None]
+F = TypeVar("F", bound=Command)
+
+_TYPES = {"number": float, "integer": int, "flag": bool, "text": str, "file": str, "folder": str}
+
+
+def takes(*actions: str) -> Callable[[F], F]:
+    """Decorator: ``**options`` of a command stand for the options that the methods declare for these actions."""
+
+    def mark(command: F) -> F:
+        vars(command)["actions"] = actions
+        return command
+
+    return mark
+
+
+def complete(command: Command, words: list[str]) -> Command:
+    """The command with all options as parameters of its own.
+
+    Other packages are searched for methods only if a word is no option of ours, or if help is asked for.
+    """
+    own = completed(command, plugins=False)
+    names = {f"--{name.replace('_', '-')}" for name in inspect.signature(own).parameters}
+    names |= {name.replace("--", "--no-", 1) for name in names}
+    given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    return completed(command, plugins=True) if given - names or "-h" in words else own
+
+
+@cache
+def completed(command: Command, *, plugins: bool) -> Command:
+    """See ``complete``; with or without the methods of other packages."""
+    actions: tuple[str, ...] = vars(command).get("actions", ())
+    if not actions:
+        return command
+    from ..methods.options import EditKeywords, Keywords, all_options, builtin_options, option_lines
+
+    found = all_options(*actions) if plugins else builtin_options(*actions)
+    declared = {name: pair for name, pair in found.items() if pair[0].info.command_line}
+    own = inspect.signature(command)
+    hints = get_type_hints(command, localns={"Keywords": Keywords, "EditKeywords": EditKeywords}, include_extras=True)
+    parameters = {name: p for name, p in own.parameters.items() if p.kind is not Parameter.VAR_KEYWORD}
+    declared = {name: pair for name, pair in declared.items() if name not in parameters}
+
+    def call(*args: Any, **keywords: Any) -> None:
+        command(*args, **_changed(keywords, {name: option for name, (option, _) in declared.items()}))
+
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=_default(option)) for name, (option, _) in declared.items()
+    ]
+    call.__name__, call.__module__ = command.__name__, command.__module__
+    vars(call)["__signature__"] = own.replace(parameters=[*parameters.values(), *options])
+    call.__annotations__ = {name: hints[name] for name in parameters}
+    call.__annotations__ |= {name: _annotation(option) for name, (option, _) in declared.items()}
+    lines = "".join(f"        {line}\n" for line in option_lines(declared))
+    call.__doc__ = f"{(command.__doc__ or '').rstrip()}\n{lines}    "
+    return call
+
+
+def _changed(keywords: dict[str, Any], declared: Mapping[str, Option]) -> dict[str, Any]:
+    """Arguments without the declared options that are as they are unless given: not every method takes them."""
+    return {
+        name: value for name, value in keywords.items() if name not in declared or value != _default(declared[name])
+    }
+
+
+def _default(option: Option) -> Any:
+    return None if option.default == () and not option.info.repeated else option.default
+
+
+def _annotation(option: Option) -> Any:
+    """The type of an option, as tyro reads it."""
+    info, kind = option.info, _TYPES[option.info.kind]
+    if info.choices is not None:
+        kind = Literal[info.choices]  # type: ignore[assignment]
+    if kind is bool:
+        return FlagCreatePairsOff[bool]
+    if info.repeated:
+        return UseAppendAction[Annotated[tuple[kind, ...], arg(metavar=info.metavar, help_behavior_hint="")]]  # type: ignore[valid-type]
+    if _default(option) is None:
+        return Annotated[kind | None, arg(metavar=info.metavar, help_behavior_hint="")]
+    return Annotated[kind, arg(metavar=info.metavar)]

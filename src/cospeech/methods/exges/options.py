@@ -1,0 +1,48 @@
+"""What users can set of ExGes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..options import BodyOptions, option
+from .motion_constraint import MotionConstraint, requested_constraints
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExGesOptions(BodyOptions):
+    """Those of all methods that generate bodies, and those of retrieval."""
+
+    faithfulness: float | None = option(
+        None,
+        help="share of the retrieved gestures that is kept, 0 to 1; the model's own setting unless given",
+        minimum=0.0,
+        maximum=1.0,
+        metavar="X",
+    )
+    constraint: Sequence[str | MotionConstraint] = option(
+        (),
+        kind="file",
+        help="motion or a pose that must be met exactly, as in wave.bvh@2.0:3.5:hands; may be given again",
+        metavar="FILE@START:END[:JOINTS]",
+        convert=requested_constraints,
+        repeated=True,
+        old=("pins",),
+    )
+    library: str | Path | None = option(
+        None,
+        kind="folder",
+        help="the gesture library that gestures are taken from; the model's own unless given",
+        metavar="FOLDER",
+        actions=("load",),
+        old=("base",),
+    )
+    library_model: str | Path | None = option(
+        None,
+        kind="folder",
+        help="the model that the keys of the library were computed with, if no shipped one",
+        metavar="NAME|FOLDER",
+        actions=("load",),
+        old=("base_model",),
+    )
