@@ -246,7 +246,7 @@ def built(dataset: str, split: str, folder: Path) -> dict[str, object]:
     checked = check_library(folder)
     hours = added.seconds / 3600
     return {
-        "benchmark": "base build",
+        "benchmark": "library build",
         "split": split,
         "made_pairs": added.synthetic_pairs,
         "recordings": added.recordings,

@@ -1,11 +1,11 @@
-"""Kill -9 at random moments of `cospeech base build` and `cospeech base add`: what is lost? One JSON object.
+"""Kill -9 at random moments of `cospeech library build` and `cospeech library add`: what is lost? One JSON object.
 
     python benchmarks/bench_base_kill.py STORE [--kills 50] [--recordings 8] [--seed 0]
 
 Two stores are taken from the training split of one, so many recordings each. Builds are of the one over the
 other, or where nothing is; adds bring the other to the one. The command runs in a process that is split off,
 with small shards, so that there are many. A third of the kills come at any moment of it, a third while shards
-are written, a third around the commit. After each, the base must open, `base check` must find nothing, and it
+are written, a third around the commit. After each, the base must open, `library check` must find nothing, and it
 must hold what it held before or all that it was to become. Each kill meets what the one before it left.
 """
 

@@ -10,7 +10,7 @@ models = Path(cospeech.__file__).parent / "models"
 library = cospeech.open_library(models / "exges-base")  # generated gestures; it ships with the method exges
 embedding = models / "retrieval"  # the model that the library's keys were made with
 
-result = cospeech.search(HELLO, base=library, model=embedding, k=3)
+result = cospeech.search(HELLO, library=library, model=embedding, k=3)
 for part in result.found:
     names = ", ".join(f"{hit.entry.id} ({hit.score:.2f})" for hit in part.hits)
     print(f"{part.start:5.2f}-{part.end:5.2f} s: {names}")

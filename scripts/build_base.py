@@ -4,7 +4,7 @@
 
 Speeches of the training split are gestured by each model in every manner and emotion, calmly and lively. Of
 what comes out, takes that are implausible or say little are left out, and of each manner and emotion the same
-amount is kept. The dataset holds them as ``generated``; ``cospeech base build`` makes the base of it.
+amount is kept. The dataset holds them as ``generated``; ``cospeech library build`` makes the base of it.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ def searched() -> dict[str, np.ndarray]:
     """Scores [N] and segments of one search in the gesture library that ships."""
     base = Path(cospeech.__file__).parent / "models" / "exges-base"
     model = base.parent / "retrieval"
-    found = cospeech.search(HELLO, base=base, model=model)
+    found = cospeech.search(HELLO, library=base, model=model)
     hits = [hit for part in found.found for hit in part.hits]
     return {"scores": np.array([hit.score for hit in hits]), "segments": np.array([hit.entry.id for hit in hits])}
 

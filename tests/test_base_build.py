@@ -221,7 +221,7 @@ def test_another_embedding_is_refused_with_the_fix(base, base_store, more_stores
     theirs = "was made with the embedding fake (f00d, 16 numbers), this is fake (beef, 16 numbers)"
     refused(theirs, add_to_library, base, more_stores[0], model=OtherEmbedder())
     refused(
-        "build it again with `cospeech base build STORE -o", add_to_library, base, more_stores[0], model=OtherEmbedder()
+        "again with `cospeech library build DATASET -o", add_to_library, base, more_stores[0], model=OtherEmbedder()
     )
     build_library(more_stores[0], tmp_path / "other", model=OtherEmbedder(), quiet=True)
     refused(
@@ -250,7 +250,7 @@ def test_a_base_of_another_kind_is_refused_with_the_fix(base, tmp_path, name, va
             catalogue.execute("UPDATE base SET value = ? WHERE name = ?", (json.dumps(value), name))
     for call in (open_library, library_info, check_library):
         refused(message, call, place)
-    refused(f"cospeech base build STORE -o {place}", open_library, place)
+    refused(f"cospeech library build DATASET -o {place}", open_library, place)
 
 
 def test_formats_of_the_future_and_what_is_no_base(base, base_store, tmp_path):
@@ -340,7 +340,7 @@ def test_places_that_are_something_else(base_store, tmp_path):
             tmp_path / name,
             model=FAKE,
         )
-    refused("no base is named", merge_libraries, [], tmp_path / "new")
+    refused("no library is named", merge_libraries, [], tmp_path / "new")
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["note.txt"]
 
 

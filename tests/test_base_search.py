@@ -197,14 +197,14 @@ def test_a_speech_finds_gestures_and_a_motion_speeches(base):
         (motion, None, "speech", "speech"),
         (motion, "motion", "motion", "gesture"),
     ):
-        found = search(query, base=base, by=by, model=FAKE, span=(0.0, 2.4))
+        found = search(query, library=base, by=by, model=FAKE, span=(0.0, 2.4))
         assert found.by == side
         (part,) = found.found
         assert (part.start, part.end) == (0.0, pytest.approx(2.4))
         assert len(part.hits) == 5
         scores = [hit.score for hit in part.hits]
         assert scores == sorted(scores, reverse=True)
-        again = search(query, base=opened, by=by, model=FAKE, span="0:2.4")
+        again = search(query, library=opened, by=by, model=FAKE, span="0:2.4")
         assert again.as_dict() == found.as_dict()
         keys = opened.keys(role)
         best = keys.values[part.hits[0].entry.row].astype(np.float64)
@@ -218,7 +218,7 @@ def test_a_segment_finds_itself(base, base_store, tmp_path):
     saved = whole.save(tmp_path / "clip.bvh")
     for entry in (entry for entry in opened.entries() if entry.recording == "anna/clip2"):
         for query in (whole, saved):
-            found = search(query, base=opened, by="motion", model=FAKE, span=(entry.start, entry.end))
+            found = search(query, library=opened, by="motion", model=FAKE, span=(entry.start, entry.end))
             assert found.best.entry == entry
             assert found.best.score > 0.999
             others = search(
@@ -238,7 +238,7 @@ def store_rows(dataset: GestureDataset, entry: LibrarySample) -> np.ndarray:
 def test_long_questions_are_cut_as_a_base_is(base):
     opened = open_library(base)
     for query in (Speech(voice(9.0, seed=5, pause=(3.0, 3.8))[0]), gesturing(9.0, seed=4)):
-        found = search(query, base=opened, model=FAKE, k=2).found
+        found = search(query, library=opened, model=FAKE, k=2).found
         assert found[0].start == 0
         assert found[-1].end == pytest.approx(9.0)
         assert all(a.end == b.start for a, b in pairwise(found))
@@ -262,18 +262,18 @@ def test_what_search_refuses(base, tmp_path, more_stores):
         ({"model": OtherEmbedder()}, "was made with the embedding fake (f00d, 16 numbers), this is"),
     ):
         with pytest.raises(UserError) as caught:
-            search(motion, **{"base": base, "model": FAKE, **wishes})
+            search(motion, **{"library": base, "model": FAKE, **wishes})
         assert message in str(caught.value), wishes
         assert "\n" not in str(caught.value)
     (tmp_path / "face.csv").touch()
     for name, message in (("face.csv", "holds no motion of a body"), ("none.wav", "no such file")):
         with pytest.raises(UserError, match=message):
-            search(tmp_path / name, base=base, model=FAKE)
+            search(tmp_path / name, library=base, model=FAKE)
     silent = [entry for entry in many_kinds() if entry.kind == "motion"]
     build_library(write_store(tmp_path / "store", silent), tmp_path / "silent", model=FAKE, quiet=True)
     with pytest.raises(UserError, match="has no speech that can be compared; ask by motion"):
-        search(motion, base=tmp_path / "silent", model=FAKE)
-    assert search(motion, base=tmp_path / "silent", model=FAKE, by="motion").best
+        search(motion, library=tmp_path / "silent", model=FAKE)
+    assert search(motion, library=tmp_path / "silent", model=FAKE, by="motion").best
 
 
 # ---------------------------------------------------------------------------- damage
@@ -334,7 +334,7 @@ def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path
         if hit.entry.row in lost:
             with pytest.raises(UserError, match=name) as caught:
                 opened.coded(hit.entry)
-            assert "cospeech base check" in str(caught.value)
+            assert "cospeech library check" in str(caught.value)
         else:
             np.testing.assert_array_equal(opened.coded(hit.entry), motion[hit.entry.id])
     assert len(check_library(several).problems) == 1

@@ -33,7 +33,7 @@ def model(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def made(base_store, model, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "gestures"
-    main(["base", "build", str(base_store), "-o", str(out), "--model", str(model)])
+    main(["library", "build", str(base_store), "-o", str(out), "--model", str(model)])
     return out
 
 
@@ -54,24 +54,24 @@ def talk(path: Path, seconds: float = 6.0) -> Path:
 
 
 def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, model):
-    out, err = says("base", "build", base_store, "-o", "gestures", "--model", model)
+    out, err = says("library", "build", base_store, "-o", "gestures", "--model", model)
     assert out == ""
     assert err.splitlines()[0] == "3 synthetic pairs: their speech and motion were never recorded together"
     assert err.splitlines()[1].startswith("wrote gestures: 22 segments (")
-    assert err.endswith("next: cospeech search talk.wav --base gestures\n")
-    out, err = says("base", "info", "gestures")
+    assert err.endswith("next: cospeech search talk.wav --library gestures\n")
+    out, err = says("library", "info", "gestures")
     assert err == ""
     assert "segments    22 of 0.01 h" in out
     assert "recordings  recorded together 2, motion only 3, synthetic pairs 3" in out
-    out, err = says("base", "check", "gestures")
+    out, err = says("library", "check", "gestures")
     assert (out, err) == ("22 of 22 segments of gestures are whole\n", "")
-    out, err = says("base", "add", "gestures", more_stores[0], "--model", model)
+    out, err = says("library", "add", "gestures", more_stores[0], "--model", model)
     assert (out, err) == ("", "added to gestures: 4 segments (0.00 h) of 2 recordings\n")
     talk(place / "talk.wav")
     out, err = says(
         "search",
         "talk.wav",
-        "--base",
+        "--library",
         "gestures",
         "--model",
         model,
@@ -95,14 +95,14 @@ def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, mod
     assert len(rows) == 1 + 3 * len(hits["segments"])
     assert rows[1] == f"talk.wav 0.00-{hits['segments'][0]['end']:.2f} s"
     assert rows[2].startswith(f"1     {hits['segments'][0]['hits'][0]['score']:.3f}")
-    out, err = says("search", "best.bvh", "--base", "gestures", "--model", model, "--by", "motion", "-k", "1")
+    out, err = says("search", "best.bvh", "--library", "gestures", "--model", model, "--by", "motion", "-k", "1")
     assert best["recording"] in out
-    out, err = says("base", "merge", "gestures", "-o", "copy")
+    out, err = says("library", "merge", "gestures", "-o", "copy")
     assert err.startswith("wrote copy: 26 segments")
 
 
 def test_made_pairs_are_called_made_pairs(place, says, made, model):
-    out, _ = says("search", motion_file(place / "a.bvh", 60), "--base", made, "--model", model, "-k", "30")
+    out, _ = says("search", motion_file(place / "a.bvh", 60), "--library", made, "--model", model, "-k", "30")
     assert "synthetic pair" in out
     assert " pair " in out.replace("synthetic pair", "")
     assert "motion" not in out.split("\n", 1)[1].replace("clip", "")  # what has no speech is not compared
@@ -111,7 +111,7 @@ def test_made_pairs_are_called_made_pairs(place, says, made, model):
 def test_options_reach_the_search(place, says, made, model):
     talk(place / "talk.wav")
     srt(place / "talk.srt", (0.2, 1.0), (2.0, 3.2), (4.5, 5.5))
-    words = ("search", "talk.wav", "--base", made, "--model", model, "-o", "hits.json")
+    words = ("search", "talk.wav", "--library", made, "--model", model, "-o", "hits.json")
 
     def hits(*more: object) -> list[dict]:
         says(*words, *more)
@@ -129,7 +129,7 @@ def test_options_reach_the_search(place, says, made, model):
     assert not {"talk", "a.wav#0", "a.wav#1"} & {h["recording"] for h in left}
     assert {h["kind"] for h in hits("--by", "speech", "-k", "99")[0]["hits"]} == {"pair", "made_pair"}
     assert hits("--transcript", "talk.srt") != hits()
-    python = search(place / "talk.wav", base=made, model=model, k=2, speaker="ben").as_dict()["segments"]
+    python = search(place / "talk.wav", library=made, model=model, k=2, speaker="ben").as_dict()["segments"]
     assert python == hits("-k", "2", "--speaker", "ben")
 
 
@@ -139,27 +139,27 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
     (place / "notes").mkdir()
     (place / "notes" / "note.txt").touch()
     other = write_model(place / "other", seed=1)
-    nothing = "is no gesture library: it has no finished catalogue.sqlite; make one with `cospeech base build STORE"
+    nothing = "is no gesture library: it has no finished catalogue.sqlite; make one with `cospeech library build"
     for name in ("missing", "empty", "notes", speech):
-        assert nothing in fails("base", "info", name)
-        assert nothing in fails("base", "check", name)
-        assert nothing in fails("search", speech, "--base", name, "--model", model)
-        assert nothing in fails("base", "add", name, base_store, "--model", model)
-        assert nothing in fails("base", "merge", made, name, "-o", "new")
+        assert nothing in fails("library", "info", name)
+        assert nothing in fails("library", "check", name)
+        assert nothing in fails("search", speech, "--library", name, "--model", model)
+        assert nothing in fails("library", "add", name, base_store, "--model", model)
+        assert nothing in fails("library", "merge", made, name, "-o", "new")
     changed = "was made with the embedding mixer ("
-    assert changed in fails("search", motion, "--base", made, "--model", other)
-    assert "or build it again with `cospeech base build STORE -o" in fails(
-        "base", "add", made, base_store, "--model", other
+    assert changed in fails("search", motion, "--library", made, "--model", other)
+    assert "or build it again with `cospeech library build DATASET -o" in fails(
+        "library", "add", made, base_store, "--model", other
     )
-    assert "empty is no dataset" in fails("base", "build", "empty", "-o", "new", "--model", model)
-    assert "no model 'nothing'" in fails("base", "build", base_store, "-o", "new", "--model", "nothing")
+    assert "empty is no dataset" in fails("library", "build", "empty", "-o", "new", "--model", model)
+    assert "no model 'nothing'" in fails("library", "build", base_store, "-o", "new", "--model", "nothing")
     assert "notes is no gesture library and holds something else" in fails(
-        "base", "build", base_store, "-o", "notes", "--model", model
+        "library", "build", base_store, "-o", "notes", "--model", model
     )
     assert "has no motion or pair or made_pair or generated in val" in fails(
-        "base", "build", base_store, "-o", "new", "--model", model, "--split", "val"
+        "library", "build", base_store, "-o", "new", "--model", model, "--split", "val"
     )
-    asked = ("search", speech, "--base", made, "--model", model)
+    asked = ("search", speech, "--library", made, "--model", model)
     assert "unknown speaker 'zoe'; the base has anna, ben, carla" in fails(*asked, "--speaker", "zoe")
     assert "k must be 1 or more; got 0" in fails(*asked, "-k", "0")
     assert "folder no/where does not exist" in fails(*asked, "-o", "no/where/hits.json")
@@ -177,13 +177,13 @@ def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
         file.seek(motion.bytes // 2)
         file.write(bytes([byte[0] ^ 255]))
     with pytest.raises(SystemExit) as end:
-        main(["base", "check", str(folder)])
+        main(["library", "check", str(folder)])
     out, err = capfd.readouterr()
     assert end.value.code == 2
     assert f"{motion.name} is damaged: its checksum is not that of the catalogue" in out
     assert len(err.splitlines()) == 1
-    assert "22 of 22 segments are lost; build it again, or keep the rest with `cospeech base merge" in err
-    out, _ = says("search", talk(place / "talk.wav", 1.5), "--base", folder, "--model", model)
+    assert "22 of 22 segments are lost; build it again, or keep the rest with `cospeech library merge" in err
+    out, _ = says("search", talk(place / "talk.wav", 1.5), "--library", folder, "--model", model)
     assert len(out.splitlines()) == 1 + 1 + 5
 
 
@@ -192,13 +192,13 @@ def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
     [
         ("base", "expected one of {build, info, add, check, merge}; see cospeech base --help"),
         ("base bild x", "unrecognized options: bild, x; known: build, info, add, check, merge; see cospeech"),
-        ("base build", "missing from cospeech base build: STORE; see cospeech base build --help"),
-        ("base add one", "missing from cospeech base add: STORE; see cospeech base add --help"),
-        ("base info one two", "unrecognized options: two; see cospeech base info --help"),
+        ("library build", "missing from cospeech library build: STORE; see cospeech library build --help"),
+        ("base add one", "missing from cospeech library add: STORE; see cospeech library add --help"),
+        ("base info one two", "unrecognized options: two; see cospeech library info --help"),
         ("base build one -o", "missing value for argument '-o/--out'"),
         ("base build one -o two --splt val", "unrecognized options: --splt, val; perhaps --split; see"),
         ("search", "missing from cospeech search: SPEECH|MOTION; see cospeech search --help"),
-        ("search a.wav --base b -k five", "error parsing -k"),
+        ("search a.wav --library b -k five", "error parsing -k"),
     ],
 )
 def test_words_that_are_no_command(fails, words, message):
@@ -208,9 +208,9 @@ def test_words_that_are_no_command(fails, words, message):
 def test_words_of_a_group():
     from cospeech.cli import COMMANDS
 
-    assert "base build" in COMMANDS
+    assert "library build" in COMMANDS
     with pytest.raises(UserError, match="unrecognized options: base build"):
-        parsed(["base build"], COMMANDS)
+        parsed(["library build"], COMMANDS)
 
 
 def test_help_of_a_group(capsys):
@@ -229,7 +229,7 @@ def test_a_search_needs_neither_torch_nor_faiss(place, made, model):
     code = (
         "import sys\n"
         "from cospeech.cli import main\n"
-        f"main(['search', 'talk.wav', '--base', {str(made)!r}, '--model', {str(model)!r}, '-o', 'a.bvh'])\n"
+        f"main(['search', 'talk.wav', '--library', {str(made)!r}, '--model', {str(model)!r}, '-o', 'a.bvh'])\n"
         "sys.exit(bool({'torch', 'onnx', 'faiss', 'scipy'} & set(sys.modules)))\n"
     )
     done = subprocess.run(
@@ -244,11 +244,11 @@ def test_a_search_needs_neither_torch_nor_faiss(place, made, model):
 
 def test_stores_of_motion_alone(place, says, fails, model):
     write_store(place / "store", [entry for entry in many_kinds() if entry.kind == "motion"])
-    says("base", "build", "store", "-o", "base", "--model", model)
+    says("library", "build", "store", "-o", "base", "--model", model)
     assert (place / "base" / FILE).is_file()
     motion = motion_file(place / "a.bvh", 60)
     assert "has no speech that can be compared; ask by motion" in fails(
-        "search", motion, "--base", "base", "--model", model
+        "search", motion, "--library", "base", "--model", model
     )
-    out, _ = says("search", motion, "--base", "base", "--model", model, "--by", "motion")
+    out, _ = says("search", motion, "--library", "base", "--model", model, "--by", "motion")
     assert "synthetic pair" not in out

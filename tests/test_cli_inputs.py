@@ -43,8 +43,8 @@ OVER = [
     "edit t.mp4 --points points.json -o {points.json}",
     "convert pose.bvh -o {pose.bvh}",
     "render pose.bvh --audio talk.wav --transcript t.mp4 -o {t.mp4}",
-    "search talk.wav --base base --transcript t.json -o {t.json}",
-    "search dance.glb --base base -o {dance.glb}",
+    "search talk.wav --library base --transcript t.json -o {t.json}",
+    "search dance.glb --library base -o {dance.glb}",
     "animate face.png talk.wav --transcript t.mp4 -o {t.mp4}",
     "video keypoints face.png --points points.json -o {points.json}",
 ]

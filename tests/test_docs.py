@@ -19,6 +19,7 @@ import pytest
 import cospeech
 from cli_data import HELLO, ROOT, motion_file, needs_model, place
 from cospeech import cli
+from cospeech.cli.declared import completed
 
 __all__ = ["place"]  # fixture
 
@@ -73,7 +74,7 @@ def test_commands_exist():
             continue
         command = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
         assert command in cli.COMMANDS, f"{name}: {words}"
-        known = inspect.signature(cli.COMMANDS[command]).parameters
+        known = inspect.signature(completed(cli.COMMANDS[command], plugins=False)).parameters
         for word in words[1:]:
             if word.startswith("--"):
                 option = word[2:].split("=")[0].replace("-", "_")
@@ -107,7 +108,7 @@ def test_the_table_of_options_is_complete():
     text = README.read_text(encoding="utf-8")
     section = text.split("## Options")[1].split("\n## ")[0]
     told = set(re.findall(r"^\| `(-[-\w]+)", section, re.MULTILINE))
-    parameters = inspect.signature(cli.COMMANDS["generate"]).parameters
+    parameters = inspect.signature(completed(cli.COMMANDS["generate"], plugins=False)).parameters
     options = {f"--{name.replace('_', '-')}" for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
     assert told == options - {"--out"} | {"-o"}
     for name, default in re.findall(r"^\| `--([\w-]+)[^|]*\| ([\w.]+) \|", section, re.MULTILINE):

@@ -78,7 +78,7 @@ def pinned_clip(dataset, frames: int) -> Motion:
 def test_it_brings_its_library_along(model, folder):
     assert model.library is not None
     assert model.library.base.fine
-    assert load(folder, base=folder / "base").library.name == "base"
+    assert load(folder, library=folder / "base").library.name == "base"
 
 
 @slow
@@ -245,10 +245,10 @@ def test_a_base_of_another_embedding_is_refused(folder, mini_dataset, tmp_path):
     from base_data import FakeEmbedder
 
     cospeech.build_library(mini_dataset, tmp_path / "other", model=FakeEmbedder(), quiet=True)
-    with pytest.raises(UserError, match="--base-model"):
-        load(folder, base=tmp_path / "other")
+    with pytest.raises(UserError, match="--library-model"):
+        load(folder, library=tmp_path / "other")
     with pytest.raises(UserError, match="made with the embedding fake"):
-        load(folder, base=tmp_path / "other", base_model=folder / "retrieval")
+        load(folder, library=tmp_path / "other", library_model=folder / "retrieval")
 
 
 @slow
@@ -270,9 +270,9 @@ def test_a_damaged_shard_costs_its_own_gestures_alone(folder, speech, tmp_path, 
 
 @slow
 def test_methods_without_retrieval_say_so(tiny_model, speech, folder):
-    with pytest.raises(UserError, match="contextual takes no option 'library' .*methods that take library: exges"):
+    with pytest.raises(UserError, match=r"contextual takes no option 'library' .*methods that take library: exges"):
         load(tiny_model, library=folder / "base")
-    with pytest.raises(UserError, match="takes no option 'faithfulness'; .*methods that take faithfulness: exges"):
+    with pytest.raises(UserError, match=r"takes no option 'faithfulness'; .*methods that take faithfulness: exges"):
         cospeech.generate(speech, model=tiny_model, faithfulness=0.5)
     with pytest.raises(UserError, match="loaded already"):
         cospeech.generate(speech, model=load(tiny_model), library=folder / "base")

@@ -150,8 +150,6 @@ def test_values_of_a_wrong_kind_are_told_in_one_line(model, tmp_path):
         lambda: cospeech.library_info(5),
         lambda: cospeech.check_library(5),
         lambda: cospeech.add_to_library(5, tmp_path),
-        lambda: cospeech.prepare(5, tmp_path / "dataset"),
-        lambda: cospeech.prepare([("folder", 5)], tmp_path / "dataset"),
         lambda: cospeech.convert(motion, tmp_path / "gone" / "x.glb"),
     ):
         with pytest.raises(UserError) as told:

@@ -30,6 +30,8 @@ LIGHT = (
     "core",
     "methods.base",
     "methods.model_folder",
+    "methods.options",
+    "methods.registry",
     "methods.conditioning",
     "methods.editing",
     "methods.postprocessing",
@@ -37,7 +39,7 @@ LIGHT = (
     "video",
     "speech",
 )
-LIGHT_IN_METHODS = ("model", "sampling", "graphs", "keypoint_model")
+LIGHT_IN_METHODS = ("model", "sampling", "graphs", "keypoint_model", "token_model", "options")
 # Within light packages, what needs torch and is imported only on request or by training.
 TORCH = ("video.training", "speech.encoders.hub", "speech.encoders.speech_encoder", "speech.encoders.word_encoder")
 HEAVY = ("torch", "onnx", "onnxscript", "transformers", "huggingface_hub")

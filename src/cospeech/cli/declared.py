@@ -60,7 +60,7 @@ def completed(command: Command, *, plugins: bool) -> Command:
         command(*args, **_changed(keywords, {name: option for name, (option, _) in declared.items()}))
 
     options = [
-        Parameter(name, Parameter.KEYWORD_ONLY, default=_default(option)) for name, (option, _) in declared.items()
+        Parameter(name, Parameter.KEYWORD_ONLY, default=option.default) for name, (option, _) in declared.items()
     ]
     call.__name__, call.__module__ = command.__name__, command.__module__
     vars(call)["__signature__"] = own.replace(parameters=[*parameters.values(), *options])
@@ -73,13 +73,7 @@ def completed(command: Command, *, plugins: bool) -> Command:
 
 def _changed(keywords: dict[str, Any], declared: Mapping[str, Option]) -> dict[str, Any]:
     """Arguments without the declared options that are as they are unless given: not every method takes them."""
-    return {
-        name: value for name, value in keywords.items() if name not in declared or value != _default(declared[name])
-    }
-
-
-def _default(option: Option) -> Any:
-    return None if option.default == () and not option.info.repeated else option.default
+    return {name: value for name, value in keywords.items() if name not in declared or value != declared[name].default}
 
 
 def _annotation(option: Option) -> Any:
@@ -91,6 +85,6 @@ def _annotation(option: Option) -> Any:
         return FlagCreatePairsOff[bool]
     if info.repeated:
         return UseAppendAction[Annotated[tuple[kind, ...], arg(metavar=info.metavar, help_behavior_hint="")]]  # type: ignore[valid-type]
-    if _default(option) is None:
+    if option.default is None:
         return Annotated[kind | None, arg(metavar=info.metavar, help_behavior_hint="")]
     return Annotated[kind, arg(metavar=info.metavar)]

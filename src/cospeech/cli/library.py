@@ -1,4 +1,4 @@
-"""The commands of the gesture library: cospeech search, and cospeech base with commands of its own."""
+"""The commands of the gesture library: cospeech search, and cospeech library with commands of its own."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def search(
     query: Positional[Query],
     /,
     *,
-    base: LibraryFolder,
+    library: LibraryFolder,
     out: Out = (),
     k: Annotated[int, arg(metavar="N", aliases=["-k"])] = 5,
     by: Annotated[str | None, arg(metavar="motion|speech", help_behavior_hint="")] = None,
@@ -63,7 +63,7 @@ def search(
     Args:
         query: a sound or video file, or a motion file (.bvh .npz .glb .vrma). What is longer than four
             seconds is cut, and every part has hits of its own.
-        base: folder of the gesture library.
+        library: folder of the gesture library.
         out: where to write: .json gets all hits, a motion file or a picture the motion of the best one.
             Takes several.
         k: hits for each part at most.
@@ -80,7 +80,7 @@ def search(
         min_extent: reach of the wrist that goes further at least, metres.
         min_strokes: strokes in the segment at least.
         transcript: of a sound file, which is then cut at its words.
-        model: what makes the keys: a shipped model or a model folder; what the base was made with.
+        model: what makes the keys: a shipped model or a model folder; what the library was built with.
     """
     began = time.monotonic()
     from .. import api
@@ -91,10 +91,10 @@ def search(
             check_folder(target)
         else:
             api.check_target(target)
-        not_over(target, query, transcript, base, model)
+        not_over(target, query, transcript, library, model)
     result = find(
         query,
-        base=base,
+        library=library,
         k=k,
         by=by,
         span=span,
@@ -123,7 +123,7 @@ def search(
 
 
 def _table(result: SearchResult, name: str, width: int) -> list[str]:
-    """Lines of a table, one part of the question after the other."""
+    """Lines of a table, one part of the query after the other."""
     rows = [("rank", "score", "seconds", "speaker", "emotion", "kind", "recording", "words")]
     for part in result.found:
         rows.append((f"{name} {part.start:.2f}-{part.end:.2f} s", "", "", "", "", "", "", ""))
@@ -162,7 +162,7 @@ def build(
 
     Args:
         dataset: folder made by prepare.
-        out: folder of the base.
+        out: folder of the library.
         split: parts of the dataset: train, val, test.
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys: a shipped model or a model folder.
@@ -170,11 +170,11 @@ def build(
     from ..gesture_library.build import build_library
 
     added = build_library(dataset, out, split=split, kinds=kinds, model=model)
-    note(f"wrote {out}: {added}; next: cospeech search talk.wav --base {out}")
+    note(f"wrote {out}: {added}; next: cospeech search talk.wav --library {out}")
 
 
 def add(
-    base: Positional[LibraryFolder],
+    library: Positional[LibraryFolder],
     dataset: Positional[DatasetFolder],
     /,
     *,
@@ -185,53 +185,53 @@ def add(
     """Add the recordings of a dataset that a gesture library does not have; searches go on meanwhile.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
         dataset: folder made by prepare.
         split: parts of the dataset: train, val, test.
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
-        model: what makes the keys; what the base was made with.
+        model: what makes the keys; what the library was built with.
     """
     from ..gesture_library.build import add_to_library
 
-    added = add_to_library(base, dataset, split=split, kinds=kinds, model=model)
-    note(f"added to {base}: {added}")
+    added = add_to_library(library, dataset, split=split, kinds=kinds, model=model)
+    note(f"added to {library}: {added}")
 
 
-def info(base: Positional[LibraryFolder], /) -> None:
+def info(library: Positional[LibraryFolder], /) -> None:
     """Say what is in a gesture library.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
     """
     from ..gesture_library.check import library_info
 
-    sys.stdout.write("\n".join(library_info(base).lines()) + "\n")
+    sys.stdout.write("\n".join(library_info(library).lines()) + "\n")
 
 
-def check(base: Positional[LibraryFolder], /) -> None:
+def check(library: Positional[LibraryFolder], /) -> None:
     """Read all of a gesture library and compare it with its check sums; status 2 if something is damaged.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
     """
     from ..gesture_library.check import check_library
 
-    found = check_library(base)
+    found = check_library(library)
     sys.stdout.write("\n".join([*found.problems, *found.lines()]) + "\n")
     if found.problems:
         raise UserError(found.complaint())
 
 
-def merge(bases: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
+def merge(libraries: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
     """Make one gesture library of several; of a damaged one, what is whole.
 
     Args:
-        bases: folders of the bases; what two of them have is taken once.
-        out: folder of the new base.
+        libraries: folders of the libraries; what two of them have is taken once.
+        out: folder of the new library.
     """
     from ..gesture_library.merge import merge_libraries
 
-    note(f"wrote {out}: {merge_libraries(bases, out)}")
+    note(f"wrote {out}: {merge_libraries(libraries, out)}")
 
 
 LIBRARY_COMMANDS: dict[str, Any] = {

@@ -29,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arguments import file_path
 from ..core.errors import UserError
 from ..core.files import atomic_path
 from ..motion.representation import Representation, read_representation
@@ -212,7 +213,7 @@ class GestureDataset:
         Raises:
             UserError: there is none, its manifest is damaged, or it has a format of another version.
         """
-        self.folder = Path(folder)
+        self.folder = file_path(folder, "the folder of a dataset")
         path = self.folder / "manifest.json"
         if not path.is_file():
             raise UserError(f"{folder} is no dataset: it has no manifest.json; make one with `cospeech prepare`")

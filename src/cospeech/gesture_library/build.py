@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.arguments import several
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.progress import note, track
 from ..core.timing import FPS, seconds_to_frame
@@ -92,8 +94,9 @@ def build_library(
     return added
 
 
+@renamed_keywords({"base": "library"})
 def add_to_library(
-    base: str | Path,
+    library: str | Path,
     dataset: str | Path,
     *,
     split: Sequence[str] = ("train",),
@@ -104,7 +107,7 @@ def add_to_library(
     """Add the recordings of a dataset that a gesture library does not have yet.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
         dataset: folder made by ``prepare``.
         split: parts of the dataset: train, val, test.
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
@@ -114,7 +117,7 @@ def add_to_library(
         UserError: as ``build_base``; also if the base is of another skeleton, frame rate or embedding, or
             has another recording of the same name.
     """
-    opened, embedder, before = GestureDataset(dataset), load_embedder(model), GestureLibrary(base)
+    opened, embedder, before = GestureDataset(dataset), load_embedder(model), GestureLibrary(library)
     items = _chosen(opened, split, kinds)
     before.check_embedder(embedder)
     check_header(before.header, _header(opened, embedder), before.folder)
@@ -135,11 +138,12 @@ def _tell(added: Added, quiet: bool) -> None:
 
 
 def _chosen(dataset: GestureDataset, split: Sequence[str], kinds: Sequence[str]) -> list[Sample]:
-    for what, given, known in (("split", split, SPLITS), ("kind", kinds, tuple(KINDS))):
-        for name in given:
+    split, kinds = several(split), several(kinds)
+    for what, names, known in (("split", split, SPLITS), ("kind", kinds, tuple(KINDS))):
+        for name in names:
             if name not in known:
                 raise UserError(f"unknown {what} {name!r}; known: {', '.join(known)}")
-    items = dataset.select(split=tuple(split), kind=tuple(kinds))
+    items = dataset.select(split=split, kind=kinds)
     if not items:
         raise UserError(
             f"{dataset.folder} has no {' or '.join(kinds)} in {' or '.join(split)}; name other splits or kinds"

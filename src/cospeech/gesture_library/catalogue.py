@@ -86,14 +86,14 @@ def _connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
 def _missing(folder: Path) -> UserError:
     return UserError(
         f"{folder} is no gesture library: it has no finished {FILE}; make one with "
-        f"`cospeech base build STORE -o {folder}`"
+        f"`cospeech library build DATASET -o {folder}`"
     )
 
 
 def _damaged(folder: Path, reason: object) -> UserError:
     return UserError(
         f"{folder / FILE} is damaged ({reason}); remove that file and build the base again with "
-        f"`cospeech base build STORE -o {folder}`"
+        f"`cospeech library build DATASET -o {folder}`"
     )
 
 
@@ -144,7 +144,7 @@ def check_format(folder: Path, connection: sqlite3.Connection) -> None:
         raise UserError(f"{folder / FILE} is no catalogue of a gesture library; choose another folder")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT:
-        what = "update cospeech" if version > FORMAT else "build it again with `cospeech base build`"
+        what = "update cospeech" if version > FORMAT else "build it again with `cospeech library build`"
         raise UserError(f"{folder} has gesture library format {version}, this version reads {FORMAT}; {what}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..core.deprecation import renamed_keywords
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from .catalogue import FILE, KINDS
@@ -80,15 +81,16 @@ class LibraryCheck:
         )
 
 
-def library_info(base: str | Path) -> LibraryInfo:
+@renamed_keywords({"base": "library"})
+def library_info(library: str | Path) -> LibraryInfo:
     """What is in a gesture library.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
     Raises:
         UserError: there is none, or it cannot be opened.
     """
-    opened = GestureLibrary(base)
+    opened = GestureLibrary(library)
 
     def all_of(query: str) -> list[tuple]:  # type: ignore[type-arg]
         return opened.catalogue.execute(query).fetchall()
@@ -118,15 +120,16 @@ def library_info(base: str | Path) -> LibraryInfo:
     )
 
 
-def check_library(base: str | Path) -> LibraryCheck:
+@renamed_keywords({"base": "library"})
+def check_library(library: str | Path) -> LibraryCheck:
     """Read everything and compare it with the catalogue.
 
     Args:
-        base: folder of the base.
+        library: folder of the library.
     Raises:
         UserError: there is none, or it cannot be opened at all.
     """
-    opened = GestureLibrary(base)
+    opened = GestureLibrary(library)
     problems = [f"{opened.folder / FILE}: {text}" for text in _catalogue_problems(opened.catalogue)]
     usable = 0
     files: dict[int, list[ShardFile]] = {}

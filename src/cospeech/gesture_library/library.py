@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.arguments import file_path
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.progress import note
@@ -61,7 +62,7 @@ class GestureLibrary:
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+        self.folder = file_path(folder, "the folder of a gesture library")
         self.catalogue: sqlite3.Connection = read_catalogue(self.folder)
         self.header: Header = read_header(self.folder, self.catalogue)
         self._codec = Codec()
@@ -189,7 +190,7 @@ class GestureLibrary:
                     values[first : first + count] = _shaped(read_array(self.folder, file), count, self, file)
                 except Damaged as error:
                     lost += count
-                    note(f"{error}; see `cospeech base check {self.folder}`")
+                    note(f"{error}; see `cospeech library check {self.folder}`")
             if lost:
                 note(f"{lost} of {len(self)} segments are left out")
             self._keys[role] = Keys(values, np.any(values, axis=1))
@@ -238,8 +239,8 @@ class GestureLibrary:
         if theirs != ours:
             raise UserError(
                 f"{self.folder} was made with the embedding {theirs}, this is {ours}; give the model it was "
-                "made with as --model (generate: --base-model), or build it again with "
-                f"`cospeech base build STORE -o {self.folder}`"
+                "made with as --model (generate: --library-model), or build it again with "
+                f"`cospeech library build DATASET -o {self.folder}`"
             )
 
     @property
@@ -311,7 +312,7 @@ class GestureLibrary:
             except Damaged as error:
                 raise Damaged(
                     f"{error}; the motion of {entry.id} is lost, or the base was built anew since it was "
-                    f"opened; see `cospeech base check {self.folder}`"
+                    f"opened; see `cospeech library check {self.folder}`"
                 ) from None
             self._verified.add(file.name)
         return unpacked(read_frames(self.folder, file, first, entry.last - entry.first))
@@ -323,7 +324,7 @@ class GestureLibrary:
 
 def check_header(header: Header, own: Header, folder: Path) -> None:
     """Raises UserError, with what to do, if a base is of another skeleton, rate or set of features."""
-    again = f"prepare its corpora again and then `cospeech base build STORE -o {folder}`"
+    again = f"prepare its corpora again and then `cospeech library build DATASET -o {folder}`"
     if (header.body, header.hands) != (own.body, own.hands):
         theirs, ours = (len(h.body) + len(h.hands) for h in (header, own))
         raise UserError(

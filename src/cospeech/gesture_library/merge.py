@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.arguments import several
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.progress import note, track
 from .build import Added
@@ -19,28 +21,30 @@ from .writer import Recording, Segment, Shards
 _ORIGINS = "SELECT name FROM origin WHERE recording = ? ORDER BY name"
 
 
-def merge_libraries(bases: Sequence[str | Path], out: str | Path, *, quiet: bool = False) -> Added:
-    """Make one base of several; what two of them have is taken once.
+@renamed_keywords({"bases": "libraries"})
+def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: bool = False) -> Added:
+    """Make one gesture library of several; what two of them have is taken once.
 
-    Shards that are damaged are left out and told, so the merge of a single base keeps what is whole of it.
+    Shards that are damaged are left out and reported, so the merge of a single library keeps what is whole of it.
 
     Args:
-        bases: folders of the bases, all of one embedding; one is enough.
-        out: folder of the new base. One that is there is replaced when the new one is finished; it may be
-            among ``bases``.
+        libraries: folders of the libraries, all of one embedding; one is enough.
+        out: folder of the new library. One that is there is replaced when the new one is finished; it may be
+            among ``libraries``.
         quiet: without progress and notes.
     Raises:
-        UserError: a base cannot be opened, embeddings differ, two recordings have one name, nothing whole
+        UserError: a library cannot be opened, embeddings differ, two recordings have one name, nothing whole
             is left, or the folder cannot be written.
     """
-    if not bases:
-        raise UserError("no base is named; name one or more, as in cospeech base merge one two -o both")
-    opened, out = [GestureLibrary(folder) for folder in bases], Path(out)
+    libraries = several(libraries)
+    if not libraries:
+        raise UserError("no library is named; name one or more, as in cospeech library merge one two -o both")
+    opened, out = [GestureLibrary(folder) for folder in libraries], Path(out)
     header = opened[0].header
     for base in opened[1:]:
         if base.header != header:
             raise UserError(
-                f"{base.folder} was made with the embedding {base.header.embedding}, {bases[0]} with "
+                f"{base.folder} was made with the embedding {base.header.embedding}, {libraries[0]} with "
                 f"{header.embedding}; build one of them again with the other's model"
             )
     check_place(out)
@@ -63,7 +67,7 @@ def merge_libraries(bases: Sequence[str | Path], out: str | Path, *, quiet: bool
                         f"{recording.name!r}; prepare one of them under another name"
                     )
         if not added.segments:
-            raise UserError(f"nothing whole is left in {', '.join(map(str, bases))}; build the base again")
+            raise UserError(f"nothing whole is left in {', '.join(map(str, libraries))}; build the library again")
         shards.finish()
     return added
 

@@ -56,7 +56,7 @@ class LibraryReferences:
         if found is None:
             raise UserError(
                 f"{base.folder} was made with the embedding {base.header.embedding}, which is not shipped; "
-                "name the model it was made with (--base-model)"
+                "name the model it was made with (--library-model)"
             )
         base.check_embedder(found)
         self.embedder = found

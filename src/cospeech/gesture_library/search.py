@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.arguments import several
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..motion.motion import Motion
 from ..sampling.edit import Span
@@ -68,10 +69,11 @@ class SearchResult:
         }
 
 
+@renamed_keywords({"base": "library"})
 def search(
     query: SpeechLike | Motion,
     *,
-    base: str | Path | GestureLibrary,
+    library: str | Path | GestureLibrary,
     k: int = 5,
     by: str | None = None,
     span: Span | Sequence[Span] | None = None,
@@ -93,7 +95,7 @@ def search(
     Args:
         query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .vrma), or either loaded.
             What is longer than a segment is cut as the recordings of a base are.
-        base: folder of the base, or an opened one.
+        library: folder of the library, or an opened one.
         k: hits for each segment at most.
         by: "motion" compares with how segments move, "speech" with what was said; the other side than
             the question's if None.
@@ -118,7 +120,7 @@ def search(
     side = by or ("motion" if asked == "speech" else "speech")
     if side not in ROLES:
         raise UserError(f"by is {' or '.join(ROLES)}; got {by!r}")
-    opened = base if isinstance(base, GestureLibrary) else GestureLibrary(base)
+    opened = library if isinstance(library, GestureLibrary) else GestureLibrary(library)
     embedder = load_embedder(model)
     opened.check_embedder(embedder)
     exclude = several(exclude)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arguments import file_path
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE
@@ -50,7 +51,7 @@ def load_speech(
     speech = replace(speech, emotion=emotion or speech.emotion, speaker=speaker or speech.speaker)
     if transcript is None:
         return speech
-    found = read_transcript(transcript, seconds=speech.seconds)
+    found = read_transcript(file_path(transcript, "a transcript"), seconds=speech.seconds)
     if isinstance(found, str):
         found = align(speech, text=found)
     return replace(speech, words=found)

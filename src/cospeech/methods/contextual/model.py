@@ -9,6 +9,7 @@ import numpy as np
 
 from ...motion.expressions import ExpressionCodec
 from ...motion.motion import Motion
+from ...motion.representation import read_representation
 from ..base import BodyModel, SampledMotion
 from ..conditioning import Condition
 from ..model_folder import ModelFolder
@@ -25,8 +26,8 @@ def open_model(folder: ModelFolder) -> ContextualModel | ContextualKeypoints:
     Raises:
         UserError: config.json lacks what is needed.
     """
-    model = ContextualModel(folder)
-    return ContextualKeypoints(folder) if model.representation.name == "points" else model
+    kind = read_representation(folder.config.get("space"), folder.folder / "config.json")
+    return ContextualKeypoints(folder) if kind.name == "points" else ContextualModel(folder)
 
 
 class ContextualModel(TokenModel, BodyModel[BodyOptions, Condition]):

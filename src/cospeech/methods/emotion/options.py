@@ -13,8 +13,8 @@ from .emotion_track import EmotionKeyframe, requested_track
 class EmotionOptions(BodyOptions):
     """Those of all methods that generate bodies, emotions over time, and how far takes differ."""
 
-    emotion_track: Sequence[EmotionKeyframe] = option(
-        (),
+    emotion_track: Sequence[EmotionKeyframe] | None = option(
+        None,
         kind="file",
         help="a JSON or CSV file of start, emotion, strength, for emotions over time, instead of emotion",
         metavar="FILE",

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.arguments import file_path
 from ...core.errors import UserError
 from ...core.timing import FPS
 from ...data.point_normalization import SEEN
@@ -146,6 +147,7 @@ def video_keypoints(path: str | Path, *, points: str | Path | None = None, cache
     """
     from ...core.progress import note
 
+    path = file_path(path, "a picture or a video")
     seen = find_points(path, points=points, cache=cache)
     for line in check_person(seen, Path(path).name):
         note(line)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from ... import __version__
+from ...core.arguments import file_path
 from ...core.errors import UserError
 from .watermark import PAYLOADS, Marker, Reading, read
 
@@ -185,7 +186,7 @@ def verify(video: str | Path) -> Verdict:
     import av
     import av.stream
 
-    path = Path(video)
+    path = file_path(video, "a video")
     if not path.is_file():
         raise UserError(f"no such file: {path}; give a video")
     try:
