@@ -73,10 +73,10 @@ def test_strength_may_be_left_out(tmp_path):
         ("start,emotion,strength\n0,joy,1.5\n", "has the strength 1.5; give 0 to 1"),
         ('[{"start": 0, "emotion": "joy", "strength": -0.1}]', "has the strength -0.1; give 0 to 1"),
         ("start,emotion,strength\n0,joy,nan\n", "has the strength nan; give 0 to 1"),
-        ("", "holds no moods; give start, emotion and"),
-        ("start,emotion\n", "holds no moods; give start, emotion and"),
-        ("[]", "holds no moods; give start, emotion and"),
-        ('{"start": 0, "emotion": "joy"}', "holds no moods; give start, emotion and"),
+        ("", "holds no emotions; give start, emotion and"),
+        ("start,emotion\n", "holds no emotions; give start, emotion and"),
+        ("[]", "holds no emotions; give start, emotion and"),
+        ('{"start": 0, "emotion": "joy"}', "holds no emotions; give start, emotion and"),
         ('[{"start": 0, "emotion"', "is no track of emotions"),
         ('[{"start": 0}]', "is no track of emotions"),
         ("[0, 1]", "is no track of emotions"),
@@ -96,7 +96,7 @@ def test_tracks_that_cannot_be_used(tmp_path, text, message):
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(UserError, match=r"no such file: .*none\.csv; give a JSON or CSV file of moods"):
+    with pytest.raises(UserError, match=r"no such file: .*none\.csv; give a JSON or CSV file of emotions"):
         read_track(tmp_path / "none.csv")
     with pytest.raises(UserError, match="cannot be read"):
         read_track(tmp_path)
@@ -108,7 +108,7 @@ def test_files_that_cannot_be_read(tmp_path):
 def test_moods_of_the_library_are_checked_alike():
     moods = [EmotionKeyframe(0.0, "joy"), EmotionKeyframe(1.0, "fear", 0.0)]
     assert checked_track(moods) == tuple(moods)
-    with pytest.raises(UserError, match="the track of emotions holds no moods"):
+    with pytest.raises(UserError, match="the track of emotions holds no emotions"):
         checked_track([])
     with pytest.raises(UserError, match="unknown emotion 'bored'"):
         checked_track([EmotionKeyframe(0.0, "bored")])

@@ -131,7 +131,7 @@ def evaluate(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: str | Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = (),
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",
@@ -145,7 +145,7 @@ def evaluate(
             files named after the clips; with several, every pair is compared on the same clips.
         data: store made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
-        metrics: one or several groups of figures, of ``evaluation.groups.METRICS``; all of them if None. Of fgd,
+        metrics: one or several groups of figures, of ``evaluation.groups.METRICS``; all of them if none. Of fgd,
             names in _requested are distances to the speakers that a model imitates, where it does not know those
             of the split (``evaluation.requested_speakers``).
         split: of the dataset.
@@ -173,7 +173,7 @@ def evaluate(
         chosen,
         data,
         out=out,
-        metrics=None if metrics is None else several(metrics),
+        metrics=several(metrics or ()) or None,
         split=split,
         clips=clips,
         extractor=extractor,
@@ -195,7 +195,7 @@ def compare(
     data: str | Path,
     *,
     out: str | Path | None = None,
-    metrics: str | Sequence[str] | None = None,
+    metrics: str | Sequence[str] | None = (),
     split: str = "test",
     clips: int = 120,
     extractor: str | Path = "extractor",

@@ -102,15 +102,15 @@ class Condition:
         return Condition(*(np.concatenate([v, v]) for v in (self.emotion, self.style, self.intensity)))
 
 
-def requested_emotion(emotion: str | Mapping[str, float]) -> str | dict[str, float]:
-    """A name, a mixture as in "joy:0.7,surprise:0.3", or weights, checked; "auto" stays.
+def requested_emotion(emotion: str | Mapping[str, float] | None) -> str | dict[str, float] | None:
+    """A name, a mixture as in "joy:0.7,surprise:0.3", or weights, checked; "auto" and None stay.
 
     Raises:
         UserError: an unknown emotion; the message lists the known ones.
     """
+    if emotion is None or emotion == AUTO:
+        return emotion
     if isinstance(emotion, str):
-        if emotion == AUTO:
-            return emotion
         weights = parse_emotion(emotion)
         return next(iter(weights)) if list(weights.values()) == [1.0] else weights
     emotion_weights(emotion)

@@ -74,11 +74,11 @@ def read_track(path: str | Path) -> tuple[EmotionKeyframe, ...]:
             rows = json.loads(text)
         else:
             rows = list(csv.DictReader(io.StringIO(text), skipinitialspace=True))
-        if not isinstance(rows, list) or not rows:
-            raise UserError(f"{path} holds no emotions; {form}")
-        track = tuple(map(_keyframe, rows))
+        track = tuple(map(_keyframe, rows if isinstance(rows, list) else ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no track of emotions ({error}); {form}") from None
+    if not track:
+        raise UserError(f"{path} holds no emotions; {form}")
     return checked_track(track, str(path))
 
 
