@@ -274,7 +274,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[1_000, 100_000, 1_000_000])
     parser.add_argument("--keys", nargs="*", default=["clustered"])
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--store")
+    parser.add_argument("--dataset", "--store")
     parser.add_argument("--split", default="train")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:

@@ -211,7 +211,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--formats", nargs="*", choices=FORMATS, help="int8 float32 torch unless named")
     parser.add_argument("--model", default="contextual", help="as it is shipped")
-    parser.add_argument("--store", type=Path, help="that the runs were trained on")
+    parser.add_argument("--dataset", "--store", type=Path, help="that the runs were trained on")
     parser.add_argument("--tokenizer", type=Path, help="run folder")
     parser.add_argument("--generator", type=Path, help="run folder")
     options = parser.parse_args()
