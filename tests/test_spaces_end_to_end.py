@@ -145,7 +145,7 @@ def test_what_points_cannot_do(films, speech):
     for method in ("extractor", "emotion-classifier"):
         with pytest.raises(UserError, match=f"holds points in a picture; {method} needs bodies"):
             train(films / "store", films / "judge", method=method, preset="tiny")
-    with pytest.raises(UserError, match="no part 'feet' in the space 'points'; it has body, face"):
+    with pytest.raises(UserError, match="no modality 'feet' in the representation 'points'; it has body, face"):
         train(films / "store", films / "other", preset="tiny", modality="feet")
 
 
@@ -219,12 +219,12 @@ def test_quality_has_units(films, faces, part):
     for folder in (films, faces):
         dataset = GestureDataset(folder / "store")
         motions = [dataset.motion(item, part=part) for item in dataset.items[:2]]
-        perfect = tokenizer_quality(Off(0.0), motions, dataset.representation.part(part))
+        perfect = tokenizer_quality(Off(0.0), motions, dataset.representation.modality(part))
         assert perfect.pop("speed_ratio") == pytest.approx(1, abs=0.01)
         assert perfect.pop("jerk_ratio") == pytest.approx(1, abs=0.05)
         assert perfect == pytest.approx(dict.fromkeys(perfect, 0.0), abs=0.05)
         if folder == films:
-            away = tokenizer_quality(Off(1.0), motions, dataset.representation.part(part))
+            away = tokenizer_quality(Off(1.0), motions, dataset.representation.modality(part))
             assert away["distance"] == pytest.approx(2**0.5, abs=1e-3)
 
 
@@ -232,12 +232,11 @@ def test_quality_has_units(films, faces, part):
 def test_the_papers_sizes(name, films, faces):
     """Appendix D: six layers of 1024 codes, latent 128, every frame a token, 384 / 1024, 8 and 6 blocks."""
     generator = GENERATOR.presets["paper"].config
-    for part in representation(name).parts:
+    for part in representation(name).modalities:
         sizes = replace(TOKENIZER.presets["paper"].config, channels=part.channels)
         tokenizer = Tokenizer(sizes)
-        assert (
-            part.channels == {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name][part.part]
-        )
+        channels = {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name]
+        assert part.channels == channels[part.modality]
         assert [tuple(book.vectors.shape) for book in tokenizer.quantizer.books] == [(1024, 128)] * 6
         window = torch.zeros(1, generator.window, part.channels)
         assert window.shape[1] == 80

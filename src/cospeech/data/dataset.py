@@ -154,7 +154,7 @@ def write_shard(
     Args:
         shard: number or stem of its files.
         widths: columns by name, of encoders and "acoustics"; a sample that lacks them has zeros.
-        value_range: [C] the largest value of every column (``Representation.reach``); 1 for all if None.
+        value_range: [C] the largest value of every column (``Representation.value_range``); 1 for all if None.
     """
     from safetensors.numpy import save_file
 
@@ -275,12 +275,12 @@ class GestureDataset:
         Raises:
             UserError: there is no such modality, or there are no such frames.
         """
-        if len(self.representation.parts) == 1 and self.representation.name == "body" and part == "body":
+        if len(self.representation.modalities) == 1 and self.representation.name == "body" and part == "body":
             return self._cut("motion", sample, start, end).astype(np.float32) / _SCALE
-        self.representation.part(part)
+        self.representation.modality(part)
         columns = self.representation.slices[part]
         packed = self._cut("motion", sample, start, end)[:, columns]
-        return packed.astype(np.float32) / _SCALE * self.representation.reach[columns]
+        return packed.astype(np.float32) / _SCALE * self.representation.value_range[columns]
 
     def need_bodies(self, what: str) -> None:
         """Raises UserError if the dataset holds points in a picture, which ``what`` cannot use."""

@@ -186,7 +186,7 @@ class _GroupWriter:
                 space = representation("points", ("body",))  # its columns come before those of the face
                 samples = [replace(sample, motion=sample.motion[:, : space.channels]) for sample in samples]
             widths = {"acoustics": ACOUSTICS, **({} if self.encoders is None else self.encoders.widths)}
-            value_range = None if self.reading.representation == "body" else space.reach
+            value_range = None if self.reading.representation == "body" else space.value_range
             with atomic_path(folder / f"{name}.safetensors") as path:
                 save_file(shard_arrays(samples, LAYOUT.dim, widths=widths, value_range=value_range), path)
         if self._material:

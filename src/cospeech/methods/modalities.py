@@ -16,7 +16,7 @@ from ..motion.codec import Codec
 from ..motion.expressions import ExpressionCodec
 from ..motion.phases import hand_speed, wrists_in_chest
 from ..motion.points import SHOULDERS, WRISTS, PointCodec
-from ..motion.representation import PartCodec
+from ..motion.representation import ModalityCodec
 from ..motion.skeleton import canonical_skeleton
 from .tokenizer.network import Tokenizer
 
@@ -26,7 +26,7 @@ _WEIGHTS = {"body": 1.0, "hands": 0.4, "root": 2.0, "mouth": 2.0}
 _LEAST = 1e-4  # deviation of a group that hardly moves
 
 
-def scale(codec: PartCodec, variance: np.ndarray) -> np.ndarray:
+def scale(codec: ModalityCodec, variance: np.ndarray) -> np.ndarray:
     """[C] by which the tokenizer divides motion, from the variance [C] of its channels.
 
     One scale for all rotations, so that a degree counts alike in every joint of the body, and one for all
@@ -41,12 +41,12 @@ def scale(codec: PartCodec, variance: np.ndarray) -> np.ndarray:
             continue
         if isinstance(codec, ExpressionCodec):
             whole = float(np.sqrt(variance[columns].mean()))
-        weight = _WEIGHTS.get(name, 1.0) if codec.part == "face" else 1.0
+        weight = _WEIGHTS.get(name, 1.0) if codec.modality == "face" else 1.0
         result[columns] = max(whole, _LEAST) / weight
     return result
 
 
-def reposed(codec: PartCodec, x: Tensor, rng: np.random.Generator, degrees: float) -> Tensor:
+def reposed(codec: ModalityCodec, x: Tensor, rng: np.random.Generator, degrees: float) -> Tensor:
     """Windows [B, T, C] of somebody else who makes the same gestures: a constant change a window.
 
     A body's joints are turned by so many degrees (standard deviation); points are turned in the picture by
@@ -86,7 +86,7 @@ def _moved(codec: PointCodec, x: Tensor, rng: np.random.Generator, degrees: floa
     return torch.from_numpy((turned * size + shift).reshape(x.shape).astype(np.float32))
 
 
-def reconstruction_figure(codec: PartCodec) -> str:
+def reconstruction_figure(codec: ModalityCodec) -> str:
     """The figure of ``tokenizer_quality`` by which tokenizers are compared; the smaller the better."""
     if isinstance(codec, Codec):
         return "angle"
@@ -94,7 +94,7 @@ def reconstruction_figure(codec: PartCodec) -> str:
 
 
 @torch.no_grad()
-def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: PartCodec) -> dict[str, float]:
+def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: ModalityCodec) -> dict[str, float]:
     """Reconstruction of whole clips [T, C], by frames.
 
     Of a body: joint angle (degrees), wrist (cm). Of points: mean distance, and that of the wrists
@@ -117,7 +117,7 @@ def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: PartCo
 
 
 def _compared(
-    codec: PartCodec, real: np.ndarray, made: np.ndarray
+    codec: ModalityCodec, real: np.ndarray, made: np.ndarray
 ) -> tuple[dict[str, float], tuple[float, float], tuple[float, float]]:
     """Figures of a clip [T, C] and what was made of it; speed and jerk, real and made."""
     if isinstance(codec, Codec):
@@ -125,10 +125,10 @@ def _compared(
     if isinstance(codec, PointCodec):
         a, b = codec.decode(real), codec.decode(made)
         far = np.linalg.norm(a - b, axis=-1)
-        some = list(WRISTS) if codec.part == "body" else list(range(48, 68))
+        some = list(WRISTS) if codec.modality == "body" else list(range(48, 68))
         figures = {
             "distance": float(far.mean()),
-            "wrist" if codec.part == "body" else "mouth": float(far[:, some].mean()),
+            "wrist" if codec.modality == "body" else "mouth": float(far[:, some].mean()),
         }
         return figures, (_speed(a[:, some]), _speed(b[:, some])), (_jerk(a[:, some]), _jerk(b[:, some]))
     part = codec.slices["expressions"]
@@ -159,7 +159,7 @@ def _jerk(values: np.ndarray) -> float:
     return float(np.linalg.norm(np.diff(values, n=3, axis=0), axis=-1).mean() * FPS**3)
 
 
-def restlessness(codec: PartCodec, coded: np.ndarray, *, length: int, stride: int) -> np.ndarray:
+def restlessness(codec: ModalityCodec, coded: np.ndarray, *, length: int, stride: int) -> np.ndarray:
     """How little stretches of a clip [T, C] are a rest: [stretches], the smallest is the best one.
 
     Hands that are still, low and even on both sides; a face that is still, with a closed mouth or, of
@@ -170,7 +170,7 @@ def restlessness(codec: PartCodec, coded: np.ndarray, *, length: int, stride: in
         values = coded[:, codec.slices["expressions"]]
         moving, high = 0.05 * _rates(values), np.sqrt((values**2).mean(1))
         return np.array([moving[s : s + length].max() + high[s : s + length].mean() for s in starts])
-    if codec.part == "face":
+    if codec.modality == "face":
         assert isinstance(codec, PointCodec)
         points = codec.decode(coded)
         moving = _rates(points.reshape(len(points), -1)) / np.sqrt(len(codec.names))

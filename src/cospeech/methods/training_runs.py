@@ -125,7 +125,7 @@ def _modalities(method: str, training: Training, dataset: GestureDataset, modali
             f"the dataset has columns of encoders, which {method} does not read; prepare a dataset without encoders"
         )
     if modality != "all":
-        return (dataset.representation.part(modality).part,)
+        return (dataset.representation.modality(modality).modality,)
     return dataset.representation.names if len(training.stages) > 1 and training.faces else ("body",)
 
 

@@ -27,7 +27,7 @@ HAND_JOINTS = tuple(CANONICAL_NAMES[joint] for joint in (*LEFT_HAND, *RIGHT_HAND
 class Codec:
     """Which joints become channels. Slices: ``body``, ``hands`` (6D each), ``root`` (3, metres).
 
-    It is the part ``body`` of the spaces of bodies (``space.py``).
+    It is the modality ``body`` of the representations of bodies (``representation.py``).
     """
 
     body: tuple[str, ...] = BODY_JOINTS
@@ -49,8 +49,8 @@ class Codec:
         return self.slices["root"].stop
 
     @property
-    def part(self) -> str:
-        """Its name in a space."""
+    def modality(self) -> str:
+        """Its name in a representation."""
         return "body"
 
     @property
@@ -59,13 +59,13 @@ class Codec:
         return self.slices["hands"].stop
 
     @property
-    def reach(self) -> dict[str, float]:
+    def value_range(self) -> dict[str, float]:
         """A dataset keeps all groups within [-1, 1]."""
         return dict.fromkeys(self.slices, 1.0)
 
     @cached_property
     def joints(self) -> list[int]:
-        """Canonical indices of the coded joints, body first."""
+        """Canonical indices of the encoded joints, body first."""
         return canonical_skeleton().indices((*self.body, *self.hands))
 
     def encode(self, motion: Motion) -> np.ndarray:
@@ -97,7 +97,7 @@ class Codec:
         return Motion(skeleton, FPS, rotations, translation.astype(np.float32))
 
     def orthonormal(self, channels: np.ndarray) -> np.ndarray:
-        """Coded motion [T, C] whose 6D parts are rotations again after blending or averaging."""
+        """Encoded motion [T, C] whose 6D parts are rotations again after blending or averaging."""
         stop = self.slices["hands"].stop
         sixd = channels[:, :stop].reshape(len(channels), -1, 6)
         fixed = matrix_to_6d(matrix_from_6d(sixd)).reshape(len(channels), -1)
@@ -121,6 +121,6 @@ class Codec:
         return np.array([*order, base, base + 1, base + 2]), np.array([*sign, -1, 1, 1], dtype=np.float32)
 
     def mirror(self, channels: np.ndarray) -> np.ndarray:
-        """Left-right mirror image of coded motion [..., C]."""
+        """Left-right mirror image of encoded motion [..., C]."""
         order, sign = self.mirror_map
         return channels[..., order] * sign

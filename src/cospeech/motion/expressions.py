@@ -22,11 +22,11 @@ KEY = "smplx/expressions"  # in motion.extra["per_frame"], [T, 100]
 
 @dataclass(frozen=True)
 class ExpressionCodec:
-    """The part ``face`` of the space ``smplx``. Slices: ``expressions`` (no unit), ``jaw`` (6D)."""
+    """The modality ``face`` of the representation ``smplx``. Slices: ``expressions`` (no unit), ``jaw`` (6D)."""
 
     @property
-    def part(self) -> str:
-        """Its name in a space."""
+    def modality(self) -> str:
+        """Its name in a representation."""
         return "face"
 
     @property
@@ -45,7 +45,7 @@ class ExpressionCodec:
         return self.channels
 
     @property
-    def reach(self) -> dict[str, float]:
+    def value_range(self) -> dict[str, float]:
         """BEAT2's coefficients reach 6; a dataset keeps 16, in steps of 0.0005."""
         return {"expressions": 16.0, "jaw": 1.0}
 

@@ -108,23 +108,23 @@ class Place:
 
 @dataclass(frozen=True)
 class PointCodec:
-    """A part of the space ``points``: x and y of each point in turn, in shoulder widths.
+    """A modality of the representation ``points``: x and y of each point in turn, in shoulder widths.
 
     Slices: ``arms`` and ``hands`` of the body; of the face ``frame`` (chin, brows, nose, eyes) and
     ``mouth``.
     """
 
-    part: str = "body"  # or face
+    modality: str = "body"  # or face
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the P points."""
-        return BODY_POINTS if self.part == "body" else FACE_POINTS
+        return BODY_POINTS if self.modality == "body" else FACE_POINTS
 
     @property
     def slices(self) -> dict[str, slice]:
         """Group -> channels."""
-        first, second, split = ("arms", "hands", 6) if self.part == "body" else ("frame", "mouth", 48)
+        first, second, split = ("arms", "hands", 6) if self.modality == "body" else ("frame", "mouth", 48)
         return {first: slice(0, 2 * split), second: slice(2 * split, self.channels)}
 
     @property
@@ -138,7 +138,7 @@ class PointCodec:
         return self.channels
 
     @property
-    def reach(self) -> dict[str, float]:
+    def value_range(self) -> dict[str, float]:
         """See ``REACH``."""
         return dict.fromkeys(self.slices, REACH)
 
@@ -158,13 +158,13 @@ class PointCodec:
 
     @cached_property
     def _partner(self) -> np.ndarray:
-        if self.part == "face":
+        if self.modality == "face":
             return np.array(_FACE_MIRROR)
         swap = {"left": "right", "right": "left"}
         others = (name.partition("_") for name in self.names)
         return np.array([self.names.index(f"{swap[side]}_{rest}") for side, _, rest in others])
 
     def mirror(self, channels: np.ndarray) -> np.ndarray:
-        """Left-right mirror image of coded points [..., C]."""
+        """Left-right mirror image of encoded points [..., C]."""
         turned = self.decode(channels)[..., self._partner, :] * np.array([-1, 1], dtype=np.float32)
         return turned.reshape(channels.shape).astype(np.float32)

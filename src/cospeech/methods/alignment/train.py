@@ -71,7 +71,7 @@ class AlignmentWindows:
             UserError: the dataset has no two recordings that are long enough, or no such modality.
         """
         self.dataset, self.window, self.batch_size, self.seed = dataset, window, batch_size, seed
-        self.cut, self.augment, self.codec = cut, augment, dataset.representation.part(modality)
+        self.cut, self.augment, self.codec = cut, augment, dataset.representation.modality(modality)
         self.features, self.words = input_sizes(dataset)
         self.samples = [s for s in dataset.select(split=splits, kind=PAIRS) if s.frames >= window]
         self.voices: dict[str, dict[str, list[Sample]]] = {}  # voice -> recording -> its samples
@@ -88,7 +88,7 @@ class AlignmentWindows:
     def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """mean [C], std [C] and pace [] of the motion, from some of the samples."""
         some = self.samples[:: max(1, len(self.samples) // MOST_SAMPLES)]
-        motions = [self.dataset.motion(sample, part=self.codec.part) for sample in some]
+        motions = [self.dataset.motion(sample, part=self.codec.modality) for sample in some]
         motions += [self.codec.mirror(motion) for motion in motions]
         stacked = np.concatenate(motions)
         # One scale a group, so that no joint that hardly moves is blown up.
@@ -108,7 +108,7 @@ class AlignmentWindows:
         features, motions, shuffled = [], [], []
         for sample, start in rows:
             speech = self.dataset.inputs(sample, start, start + self.window)
-            motion = self.dataset.motion(sample, start, start + self.window, part=self.codec.part)
+            motion = self.dataset.motion(sample, start, start + self.window, part=self.codec.modality)
             if self.augment:
                 if rng.random() < 0.5:
                     motion = self.codec.mirror(motion)
@@ -198,7 +198,7 @@ def fit_alignment(
     config, training, codec = (
         config or AlignConfig(),
         training or TrainConfig(),
-        dataset.representation.part(modality),
+        dataset.representation.modality(modality),
     )
     sound, words = input_sizes(dataset)
     config = replace(config, features=sound, words=words, channels=codec.channels, seen=codec.seen)

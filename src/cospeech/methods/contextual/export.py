@@ -191,7 +191,7 @@ def _part(
     """Networks of a modality, rounded, and the generator's description."""
     tokenizer, _ = load_tokenizer_run(tokenizer_run)
     generator, described = load_generator_run(generator_run, checkpoint=checkpoint)
-    channels = dataset.representation.part(modality).channels
+    channels = dataset.representation.modality(modality).channels
     if tokenizer.config.channels != channels:
         raise UserError(
             f"{tokenizer_run} is of {tokenizer.config.channels} channels and the dataset has {channels}; "
@@ -352,7 +352,7 @@ def rest_poses(dataset: GestureDataset, styles: list[str], *, part: str = "body"
     Raises:
         UserError: the dataset has no motion of a style.
     """
-    codec, rest, length, stride = dataset.representation.part(part), {}, 20, 10
+    codec, rest, length, stride = dataset.representation.modality(part), {}, 20, 10
     for style in styles:
         best: tuple[float, np.ndarray] | None = None
         for item in dataset.select(kind=("motion", "pair")):

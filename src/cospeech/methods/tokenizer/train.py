@@ -15,7 +15,7 @@ from ...core.timing import FPS
 from ...data.dataset import GestureDataset
 from ...data.windows import RECORDED, Moments, WindowSampler
 from ...motion.codec import Codec
-from ...motion.representation import PartCodec
+from ...motion.representation import ModalityCodec
 from ...motion.skeleton import canonical_skeleton
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
@@ -40,7 +40,7 @@ class MotionWindows:
     def __init__(
         self,
         dataset: GestureDataset,
-        codec: PartCodec,
+        codec: ModalityCodec,
         *,
         splits: tuple[str, ...] = ("train",),
         window: int = WINDOW,
@@ -61,7 +61,7 @@ class MotionWindows:
         self.sampler = WindowSampler(dataset, samples, batch_size=batch_size, seed=seed, stream=_STREAM)
         moments = Moments()
         for sample in samples:
-            motion = dataset.motion(sample, part=codec.part)
+            motion = dataset.motion(sample, part=codec.modality)
             moments.add(motion)
             moments.add(codec.mirror(motion))
         self.mean = torch.from_numpy(moments.mean.astype(np.float32))
@@ -88,7 +88,7 @@ class MotionWindows:
             rate = float(rng.choice([1.0, rng.uniform(1 / FASTEST, FASTEST)]))
             times = rng.uniform(0, sample.frames - 1 - rate * (self.window - 1)) + rate * np.arange(self.window)
             first = int(times[0])
-            motion = self.dataset.motion(sample, first, int(times[-1]) + 2, part=self.codec.part)
+            motion = self.dataset.motion(sample, first, int(times[-1]) + 2, part=self.codec.modality)
             windows[row] = resample(motion, times - first)
             if rng.random() < 0.5:
                 windows[row] = self.codec.mirror(windows[row])
@@ -125,7 +125,7 @@ def fit_tokenizer(
     Raises:
         UserError: the teacher has steps of another length than the tokens, or the dataset has no such modality.
     """
-    training, codec = training or TrainConfig(), dataset.representation.part(modality)
+    training, codec = training or TrainConfig(), dataset.representation.modality(modality)
     config = replace(config or TokenizerConfig(), channels=codec.channels)
     if teacher is not None:
         if teacher.downsample != config.downsample:
