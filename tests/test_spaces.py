@@ -307,7 +307,7 @@ class TestStores:
         source = shared_file("beat2/2_scott_0_1_1.npz")
         prepare([("beat2", source.parent)], tmp_path / "store", representation="smplx", quiet=True)
         dataset = GestureDataset(tmp_path / "store")
-        (item,) = (item for item in dataset.items if item.id.endswith(source.stem))
+        (item,) = (item for item in dataset.samples if item.id.endswith(source.stem))
         truth = np.load(source)["expressions"][: item.frames]
         np.testing.assert_allclose(dataset.motion(item, part="face")[:, :100], truth, atol=3e-4)
 
