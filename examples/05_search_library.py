@@ -12,6 +12,6 @@ embedding = models / "retrieval"  # the model that the library's keys were made 
 
 result = cospeech.search(HELLO, library=library, model=embedding, k=3)
 for part in result.found:
-    names = ", ".join(f"{hit.entry.id} ({hit.score:.2f})" for hit in part.hits)
+    names = ", ".join(f"{hit.sample.id} ({hit.score:.2f})" for hit in part.hits)
     print(f"{part.start:5.2f}-{part.end:5.2f} s: {names}")
 result.motion(result.best).save(out / "best.bvh")

@@ -56,7 +56,7 @@ def searched() -> dict[str, np.ndarray]:
     model = base.parent / "retrieval"
     found = cospeech.search(HELLO, library=base, model=model)
     hits = [hit for part in found.found for hit in part.hits]
-    return {"scores": np.array([hit.score for hit in hits]), "segments": np.array([hit.entry.id for hit in hits])}
+    return {"scores": np.array([hit.score for hit in hits]), "segments": np.array([hit.sample.id for hit in hits])}
 
 
 def portrait_frames() -> dict[str, np.ndarray]:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from base_data import base_store, many_kinds, more_stores, write_model, write_store
 from cli_data import ROOT, fails, motion_file, place, srt, write_wav
 from corpus_data import voice
 from cospeech.cli import main
@@ -21,6 +20,7 @@ from cospeech.gesture_library.catalogue import FILE
 from cospeech.gesture_library.library import open_library
 from cospeech.gesture_library.search import search
 from cospeech.motion.motion import load_motion
+from library_data import base_store, many_kinds, more_stores, write_model, write_store
 
 __all__ = ["base_store", "fails", "more_stores", "place"]  # fixtures
 

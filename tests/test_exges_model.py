@@ -77,7 +77,7 @@ def pinned_clip(dataset, frames: int) -> Motion:
 @slow
 def test_it_brings_its_library_along(model, folder):
     assert model.library is not None
-    assert model.library.base.fine
+    assert model.library.base.has_frame_keys
     assert load(folder, library=folder / "base").library.name == "base"
 
 
@@ -106,7 +106,7 @@ def test_it_explains_itself(model, speech):
     json.dumps(told)
     assert told["base"] == "base"
     assert told["used"]
-    known = {entry.id for entry in model.library.base.entries()}
+    known = {entry.id for entry in model.library.base.samples()}
     end = 0.0
     for used in told["used"]:
         assert used["segment"] in known
@@ -242,7 +242,7 @@ def test_a_constraint_file_must_be_long_enough(folder, speech, tmp_path):
 
 @slow
 def test_a_base_of_another_embedding_is_refused(folder, mini_dataset, tmp_path):
-    from base_data import FakeEmbedder
+    from library_data import FakeEmbedder
 
     cospeech.build_library(mini_dataset, tmp_path / "other", model=FakeEmbedder(), quiet=True)
     with pytest.raises(UserError, match="--library-model"):
@@ -286,7 +286,7 @@ def test_words_prefer_segments_said_with_like_words(folder, model):
     from cospeech.gesture_library.library import Hit
 
     library = model.library
-    entry = library.base.entries([0])[0]
+    entry = library.base.samples([0])[0]
     fields = {**vars(entry), "words": (Word("never", 0.0, 0.3),)}
     said = type(entry)(**fields)
     plain = library._gain(Hit(1, 0.5, entry), ["no"], (0, 60), 0.2, {})

@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pytest
 
-from base_data import FakeEmbedder
 from corpus_data import gesturing, voice, write_ebmdb, write_speech
 from cospeech.data.encoder_features import word_info
 from cospeech.data.prepare import open_dataset, prepare
@@ -21,6 +20,7 @@ from cospeech.speech.layout import LAYOUT
 from cospeech.speech.loading import load_speech
 from cospeech.speech.speech import Word
 from encoder_data import noise
+from library_data import FakeEmbedder
 
 WORDS = [("hello", 0.4, 0.9), ("there.", 1.0, 1.6), ("A", 2.4, 2.5), ("gesture", 4.3, 5.0)]
 
@@ -100,7 +100,7 @@ def test_words_change_neither_the_plan_nor_the_fingerprint(dataset, tmp_path):
 
 def test_a_base_of_the_store_has_the_words(dataset, tmp_path):
     build_library(dataset.folder, tmp_path / "base", kinds=("pair", "made_pair"), model=FakeEmbedder(), quiet=True)
-    entries = open_library(tmp_path / "base").entries()
+    entries = open_library(tmp_path / "base").samples()
     for item in dataset.select(split="train", kind=("pair", "synthetic_pair")):
         own = [entry for entry in entries if entry.recording == item.id]
         words = words_of(item)

@@ -119,7 +119,7 @@ def search(
         else:
             api.write(result.motion(result.best), target)
     if out:
-        done(out, began, f"best {result.best.score:.3f}, {result.best.entry.id}")
+        done(out, began, f"best {result.best.score:.3f}, {result.best.sample.id}")
 
 
 def _table(result: SearchResult, name: str, width: int) -> list[str]:
@@ -128,7 +128,7 @@ def _table(result: SearchResult, name: str, width: int) -> list[str]:
     for part in result.found:
         rows.append((f"{name} {part.start:.2f}-{part.end:.2f} s", "", "", "", "", "", "", ""))
         for hit in part.hits:
-            entry = hit.entry
+            entry = hit.sample
             rows.append(
                 (
                     str(hit.rank),

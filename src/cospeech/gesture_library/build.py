@@ -58,8 +58,8 @@ def build_library(
     dataset: str | Path,
     out: str | Path,
     *,
-    split: Sequence[str] = ("train",),
-    kinds: Sequence[str] = tuple(KINDS),
+    split: str | Sequence[str] = ("train",),
+    kinds: str | Sequence[str] = tuple(KINDS),
     model: str | Path | Embedder = "alignment",
     quiet: bool = False,
 ) -> Added:
@@ -90,7 +90,7 @@ def build_library(
         if not added.segments:
             raise UserError(f"no recording of {dataset} is a second long; nothing was written")
         shards.finish()
-    _tell(added, quiet)
+    _report(added, quiet)
     return added
 
 
@@ -99,8 +99,8 @@ def add_to_library(
     library: str | Path,
     dataset: str | Path,
     *,
-    split: Sequence[str] = ("train",),
-    kinds: Sequence[str] = tuple(KINDS),
+    split: str | Sequence[str] = ("train",),
+    kinds: str | Sequence[str] = tuple(KINDS),
     model: str | Path | Embedder = "alignment",
     quiet: bool = False,
 ) -> Added:
@@ -128,16 +128,16 @@ def add_to_library(
         for recording in _cut(opened, items, embedder, known, added, quiet):
             shards.add(recording)
         shards.finish()
-    _tell(added, quiet)
+    _report(added, quiet)
     return added
 
 
-def _tell(added: Added, quiet: bool) -> None:
+def _report(added: Added, quiet: bool) -> None:
     if added.synthetic_pairs and not quiet:
         note(f"{added.synthetic_pairs:,} synthetic pairs: their speech and motion were never recorded together")
 
 
-def _chosen(dataset: GestureDataset, split: Sequence[str], kinds: Sequence[str]) -> list[Sample]:
+def _chosen(dataset: GestureDataset, split: str | Sequence[str], kinds: str | Sequence[str]) -> list[Sample]:
     split, kinds = several(split), several(kinds)
     for what, names, known in (("split", split, SPLITS), ("kind", kinds, tuple(KINDS))):
         for name in names:

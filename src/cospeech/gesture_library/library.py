@@ -1,4 +1,4 @@
-"""A gesture library, opened for reading: its entries, their keys and their motion."""
+"""A gesture library, opened for reading: its samples, their keys and their motion."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.arguments import file_path
+from ..core.deprecation import warn_renamed
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.progress import note
@@ -28,9 +29,9 @@ from .expressiveness import Expressiveness
 from .sample import Filters, LibrarySample, plain_text
 from .shards import FRAMES, MOTION, Damaged, ShardFile, read_array, read_bytes, read_frame_keys, read_frames, unpacked
 
-FINE_REACH = 2.0  # steps, as in the contrast of frames
+FRAME_REACH = 2.0  # steps, as in the contrast of frames
 
-_ENTRY = (
+_SAMPLE = (
     "SELECT row, name, kind, split, speaker, emotion, start, end, words, spoken, speed, peak, extent, "
     "strokes FROM entry JOIN recording ON recording.id = recording"
 )
@@ -42,7 +43,13 @@ class Hit:
 
     rank: int  # 1 is the best
     score: float  # cosine, -1 to 1
-    entry: LibrarySample
+    sample: LibrarySample
+
+    @property
+    def entry(self) -> LibrarySample:
+        """The old name of ``sample``."""
+        warn_renamed("Hit.entry", "Hit.sample")
+        return self.sample
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,8 @@ class GestureLibrary:
         check_header(self.header, own, self.folder)
         self._files = {(file.shard, file.role): file for file in read_files(self.catalogue)}
         self._verified: set[str] = set()
-        self._told: set[str] = set()
-        self._fine: dict[int, tuple[int, np.ndarray, np.ndarray]] = {}  # shard -> first row, bounds, keys
+        self._reported: set[str] = set()
+        self._frames: dict[int, tuple[int, np.ndarray, np.ndarray]] = {}  # shard -> first row, bounds, keys
         self._keys: dict[str, Keys] = {}
         self._approximate: dict[str, index.FaissIndex] = {}
         self._of: dict[tuple[str | None, str | None], np.ndarray] = {}  # recordings of speaker and emotion
@@ -91,14 +98,19 @@ class GestureLibrary:
         """Which shard has a file of which role."""
         return set(self._files)
 
-    # ------------------------------------------------------------------------ entries
+    # ------------------------------------------------------------------------ samples
+
+    def samples(self, rows: Iterable[int] | None = None) -> list[LibrarySample]:
+        """The samples of rows, in their order; all of them if None."""
+        if rows is None:
+            return [_sample(found) for found in self.catalogue.execute(f"{_SAMPLE} ORDER BY row")]
+        query = f"{_SAMPLE} WHERE row = ?"
+        return [_sample(self.catalogue.execute(query, (int(row),)).fetchone()) for row in rows]
 
     def entries(self, rows: Iterable[int] | None = None) -> list[LibrarySample]:
-        """The entries of rows, in their order; all of them if None."""
-        if rows is None:
-            return [_entry(found) for found in self.catalogue.execute(f"{_ENTRY} ORDER BY row")]
-        query = f"{_ENTRY} WHERE row = ?"
-        return [_entry(self.catalogue.execute(query, (int(row),)).fetchone()) for row in rows]
+        """The old name of ``samples``."""
+        warn_renamed("GestureLibrary.entries", "GestureLibrary.samples")
+        return self.samples(rows)
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
@@ -176,7 +188,7 @@ class GestureLibrary:
     def keys(self, role: str) -> Keys:
         """Keys of a role ("gesture" or "speech"), read and checked when they are first asked for.
 
-        Damaged files are told once, and their segments are left out.
+        Damaged files are reported once, and their segments are left out.
         """
         if role not in self._keys:
             values = np.zeros((len(self), self.header.embedding.size), dtype=np.float32)
@@ -230,7 +242,7 @@ class GestureLibrary:
             rows, scores = self._approximate[role].nearest(key, k=k, allowed=allowed)
         else:
             rows, scores = index.nearest(keys.values, key, k=k, allowed=allowed)
-        found = self.entries(rows.tolist())
+        found = self.samples(rows.tolist())
         return [Hit(n, float(s), e) for n, (s, e) in enumerate(zip(scores, found, strict=True), start=1)]
 
     def check_embedder(self, embedder: Embedder) -> None:
@@ -244,7 +256,7 @@ class GestureLibrary:
             )
 
     @property
-    def fine(self) -> bool:
+    def has_frame_keys(self) -> bool:
         """Has every shard keys of frames?"""
         shards = {shard for shard, _ in self._files}
         return bool(shards) and all((shard, FRAMES) in self._files for shard in shards)
@@ -252,18 +264,18 @@ class GestureLibrary:
     def frame_keys(self, entry: LibrarySample) -> np.ndarray:
         """Keys of an entry's frames [N, E'], of length one. Raises ``Damaged`` if they cannot be read."""
         (shard,) = self.catalogue.execute("SELECT shard FROM entry WHERE row = ?", (entry.row,)).fetchone()
-        if shard not in self._fine:
+        if shard not in self._frames:
             first, rows = self.catalogue.execute("SELECT first_row, rows FROM shard WHERE id = ?", (shard,)).fetchone()
             file = self._files[shard, FRAMES]
             keys, counts = read_frame_keys(self.folder, file)
             if len(counts) != rows:
                 raise Damaged(f"{self.folder / file.name} has keys of {len(counts)} segments, not of {rows}")
-            self._fine[shard] = (first, np.concatenate([[0], np.cumsum(counts)]), keys)
-        first, bounds, keys = self._fine[shard]
+            self._frames[shard] = (first, np.concatenate([[0], np.cumsum(counts)]), keys)
+        first, bounds, keys = self._frames[shard]
         place = entry.row - first
         return keys[bounds[place] : bounds[place + 1]].astype(np.float32)
 
-    def finer(self, hits: Sequence[Hit], frames: np.ndarray) -> list[Hit]:
+    def rerank(self, hits: Sequence[Hit], frames: np.ndarray) -> list[Hit]:
         """Hits put in order by the mean of their score and that of their frames, best first.
 
         Args:
@@ -273,22 +285,22 @@ class GestureLibrary:
         scores = []
         for hit in hits:
             try:
-                own = self.frame_keys(hit.entry)
+                own = self.frame_keys(hit.sample)
             except Damaged as error:
-                self.tell(error)
+                self.report(error)
                 scores.append(hit.score)
                 continue
             place = (np.arange(len(frames)) + 0.5) * len(own) / len(frames) - 0.5
-            near = np.abs(np.arange(len(own)) - place[:, None]) <= FINE_REACH
+            near = np.abs(np.arange(len(own)) - place[:, None]) <= FRAME_REACH
             scores.append(float(np.where(near, frames @ own.T, -1.0).max(1).mean()))
         both = [(hit.score + score) / 2 for hit, score in zip(hits, scores, strict=True)]
         order = np.argsort(both, kind="stable")[::-1]
-        return [Hit(n, both[k], hits[k].entry) for n, k in enumerate(order.tolist(), start=1)]
+        return [Hit(n, both[k], hits[k].sample) for n, k in enumerate(order.tolist(), start=1)]
 
-    def tell(self, error: Damaged) -> None:
+    def report(self, error: Damaged) -> None:
         """Note a damaged file, once."""
-        if str(error) not in self._told:
-            self._told.add(str(error))
+        if str(error) not in self._reported:
+            self._reported.add(str(error))
             note(f"{error}; what it holds is left out")
 
     @property
@@ -298,7 +310,7 @@ class GestureLibrary:
 
     # ------------------------------------------------------------------------ motion
 
-    def coded(self, entry: LibrarySample) -> np.ndarray:
+    def encoded(self, entry: LibrarySample) -> np.ndarray:
         """Coded motion [T, C] float32 of an entry, exactly what the dataset had.
 
         Raises:
@@ -319,7 +331,7 @@ class GestureLibrary:
 
     def motion(self, entry: LibrarySample) -> Motion:
         """The motion of an entry: canonical, 30 fps, legs under it. Raises as ``coded``."""
-        return plant(self._codec.decode(self.coded(entry)), seated=False)
+        return plant(self._codec.decode(self.encoded(entry)), seated=False)
 
 
 def check_header(header: Header, own: Header, folder: Path) -> None:
@@ -351,7 +363,7 @@ def _phrase(words: str) -> str:
     return phrase
 
 
-def _entry(found: tuple) -> LibrarySample:  # type: ignore[type-arg]
+def _sample(found: tuple) -> LibrarySample:  # type: ignore[type-arg]
     row, name, kind, split, speaker, emotion, start, end, words, spoken, *figures = found
     said = None if words is None else tuple(Word(*word) for word in json.loads(words))
     return LibrarySample(

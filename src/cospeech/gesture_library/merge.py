@@ -90,7 +90,7 @@ def _of_shard(
     gesture, speech = (arrays.get(role) for role in KEYS)
     assert gesture is not None
     query = "SELECT first FROM entry WHERE row = ?"
-    for name, group in groupby(base.entries(range(first, first + count)), lambda entry: entry.recording):
+    for name, group in groupby(base.samples(range(first, first + count)), lambda entry: entry.recording):
         entries = list(group)
         one = entries[0]
         offset = base.catalogue.execute(query, (one.row,)).fetchone()[0] - one.first

@@ -115,7 +115,7 @@ class LibraryReferences:
             try:
                 reference = self._reference(slot, hits[k], said)
             except Damaged as error:
-                self.base.tell(error)
+                self.base.report(error)
                 continue
             read += 1
             gain = gains[k]
@@ -156,14 +156,14 @@ class LibraryReferences:
         if rule == "random":
             present, allowed = self.base.keys("gesture").present, self.base.allowed(filters)
             rows = np.flatnonzero(present if allowed is None else present & allowed)
-            return [Hit(1, 0.0, self.base.entries([int(rng.choice(rows))])[0])] if len(rows) else []
+            return [Hit(1, 0.0, self.base.samples([int(rng.choice(rows))])[0])] if len(rows) else []
         key = self.embedder.speech(part)
         hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
-        return self.base.finer(hits, self.embedder.speech_frames(part)) if self.base.fine else hits
+        return self.base.rerank(hits, self.embedder.speech_frames(part)) if self.base.has_frame_keys else hits
 
     def _gain(self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]) -> float:
         """How good a hit is, but for how it joins."""
-        entry = hit.entry
+        entry = hit.sample
         gain = hit.score - USED * used.get(entry.id, 0)
         gain -= LIVELY * abs(float(np.log2((entry.expressiveness.speed + 0.02) / (speed + 0.02))))
         gain -= LENGTH * abs(float(np.log2((entry.last - entry.first) / (slot[1] - slot[0]))))
@@ -172,7 +172,7 @@ class LibraryReferences:
         return gain
 
     def _reference(self, slot: tuple[int, int], hit: Hit, said: list[str]) -> Reference:
-        entry = hit.entry
+        entry = hit.sample
         info: dict[str, Any] = {
             "speaker": entry.speaker,
             "emotion": entry.emotion,
@@ -187,4 +187,4 @@ class LibraryReferences:
             meant = sorted(set(ours) & set(theirs))
             if meant:
                 info["meaning"] = {"class": meant[0], "word": ours[meant[0]], "theirs": theirs[meant[0]]}
-        return Reference(slot, self.base.coded(entry), entry.id, hit.score, info)
+        return Reference(slot, self.base.encoded(entry), entry.id, hit.score, info)

@@ -47,7 +47,7 @@ class SearchResult:
 
     def motion(self, hit: Hit) -> Motion:
         """The motion of a hit: canonical, 30 fps. Raises as ``Base.motion``."""
-        return self.base.motion(hit.entry)
+        return self.base.motion(hit.sample)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -61,7 +61,7 @@ class SearchResult:
                     "start": round(part.start, 4),
                     "end": round(part.end, 4),
                     "hits": [
-                        {"rank": hit.rank, "score": round(hit.score, 6), **hit.entry.as_dict()} for hit in part.hits
+                        {"rank": hit.rank, "score": round(hit.score, 6), **hit.sample.as_dict()} for hit in part.hits
                     ],
                 }
                 for part in self.found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -80,26 +81,24 @@ class Shards:
         if not found:
             return
         motion = np.concatenate([recording.motion for recording in self._waiting])
-        none = np.zeros(self._embedding, dtype=np.float32)
-        arrays = {MOTION: motion, "gesture": np.stack([segment.gesture for segment in found])}
-        if any(segment.speech is not None for segment in found):
-            arrays["speech"] = np.stack([none if one.speech is None else one.speech for one in found])
-        for role, array in arrays.items():
-            array = array if role == MOTION else array.astype(np.float32)
-            file = write_shard_file(self._change.folder, self._shard, role, array)
-            self._rows["file"].append(tuple(asdict(file).values()))
-        fine = [segment.frames for segment in found if segment.frames is not None]
-        if len(fine) == len(found):
-            keys = np.concatenate(fine).astype(np.float16)
-            counts = np.array([len(own) for own in fine], dtype=np.int64)
-            file = write_shard_file(self._change.folder, self._shard, FRAMES, keys, counts=counts)
-            self._rows["file"].append(tuple(asdict(file).values()))
+        self._write(MOTION, motion)
+        for role, array in _keys(found, self._embedding).items():
+            self._write(role, array.astype(np.float32))
+        frames = [segment.frames for segment in found if segment.frames is not None]
+        if len(frames) == len(found):
+            counts = np.array([len(own) for own in frames], dtype=np.int64)
+            self._write(FRAMES, np.concatenate(frames).astype(np.float16), counts=counts)
         self._rows["shard"].append((self._shard, self._row, len(found), len(motion)))
         offset = 0
         for recording in self._waiting:
             self._describe(recording, offset)
             offset += len(recording.motion)
         self._shard, self._waiting, self._frames = self._shard + 1, [], 0
+
+    def _write(self, role: str, array: np.ndarray, *, counts: np.ndarray | None = None) -> None:
+        """Write one file of the shard, and its row."""
+        file = write_shard_file(self._change.folder, self._shard, role, array, counts=counts)
+        self._rows["file"].append(tuple(asdict(file).values()))
 
     def _describe(self, recording: Recording, offset: int) -> None:
         """Rows of a recording whose first frame is so far into the shard."""
@@ -136,3 +135,12 @@ class Shards:
         self.flush()
         for table, rows in self._rows.items():
             self._change.insert(table, rows)
+
+
+def _keys(segments: Sequence[Segment], size: int) -> dict[str, np.ndarray]:
+    """Keys [N, E] of segments by role; of speech zeros where a segment has none, and no array if none has."""
+    keys = {"gesture": np.stack([segment.gesture for segment in segments])}
+    if any(segment.speech is not None for segment in segments):
+        none = np.zeros(size, dtype=np.float32)
+        keys["speech"] = np.stack([none if segment.speech is None else segment.speech for segment in segments])
+    return keys

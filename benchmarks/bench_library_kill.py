@@ -1,6 +1,6 @@
 """Kill -9 at random moments of `cospeech library build` and `cospeech library add`: what is lost? One JSON object.
 
-    python benchmarks/bench_base_kill.py STORE [--kills 50] [--recordings 8] [--seed 0]
+    python benchmarks/bench_library_kill.py STORE [--kills 50] [--recordings 8] [--seed 0]
 
 Two stores are taken from the training split of one, so many recordings each. Builds are of the one over the
 other, or where nothing is; adds bring the other to the one. The command runs in a process that is split off,
@@ -67,7 +67,7 @@ def held(base: Path) -> tuple[Held, tuple[str, ...]]:
         opened = open_library(base)
     except UserError as error:
         return None, () if "is no gesture library" in str(error) else (str(error),)
-    return frozenset(entry.id for entry in opened.entries()), check_library(base).problems
+    return frozenset(entry.id for entry in opened.samples()), check_library(base).problems
 
 
 class Run:

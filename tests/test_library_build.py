@@ -10,7 +10,6 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from base_data import WORDS, FakeEmbedder, OtherEmbedder, base, base_store, item, more_stores, write_store
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.gesture_library import writer
@@ -22,6 +21,7 @@ from cospeech.gesture_library.merge import merge_libraries
 from cospeech.gesture_library.sample import LibrarySample
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import hand_speed
+from library_data import WORDS, FakeEmbedder, OtherEmbedder, base, base_store, item, more_stores, write_store
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 
@@ -36,16 +36,16 @@ def contents(opened: GestureLibrary) -> set[tuple]:
             json.dumps(entry.as_dict()),
             entry.words,
             entry.spoken,
-            opened.coded(entry).tobytes(),
+            opened.encoded(entry).tobytes(),
             gesture[entry.row].tobytes(),
             speech[entry.row].tobytes(),
         )
-        for entry in opened.entries()
+        for entry in opened.samples()
     }
 
 
 def of(opened: GestureLibrary, recording: str) -> list[LibrarySample]:
-    return [entry for entry in opened.entries() if entry.recording == recording]
+    return [entry for entry in opened.samples() if entry.recording == recording]
 
 
 def copied(folder, to) -> str:
@@ -56,7 +56,7 @@ def copied(folder, to) -> str:
 def test_entries_are_what_the_store_holds(base, base_store):
     opened, dataset = open_library(base), GestureDataset(base_store)
     items = {one.id: one for one in dataset}
-    entries = opened.entries()
+    entries = opened.samples()
     assert len(opened) == len(entries) > 15
     assert [entry.row for entry in entries] == list(range(len(entries)))
     assert {entry.recording for entry in entries} == set(items) - {"ben/short", "held out"}
@@ -78,9 +78,9 @@ def test_entries_are_what_the_store_holds(base, base_store):
 def test_motion_comes_back_bit_for_bit(base, base_store):
     opened, dataset = open_library(base), GestureDataset(base_store)
     items = {one.id: one for one in dataset}
-    for entry in opened.entries():
+    for entry in opened.samples():
         wanted = dataset.motion(items[entry.recording], entry.first, entry.last)
-        np.testing.assert_array_equal(opened.coded(entry), wanted)
+        np.testing.assert_array_equal(opened.encoded(entry), wanted)
     motion = opened.motion(entry)
     assert (motion.fps, len(motion)) == (30, entry.last - entry.first)
     arms = motion.skeleton.indices(["left_elbow", "right_wrist", "head"])
@@ -94,7 +94,7 @@ def test_keys_are_the_embedders(base, base_store):
     items = {one.id: one for one in dataset}
     gesture, speech = opened.keys("gesture"), opened.keys("speech")
     assert gesture.present.all()
-    for entry in opened.entries():
+    for entry in opened.samples():
         one = items[entry.recording]
         coded = dataset.motion(one, entry.first, entry.last)
         np.testing.assert_array_equal(gesture.values[entry.row], FAKE.gesture(coded))
@@ -193,14 +193,14 @@ def test_merging_takes_everything_once(base, more_stores, tmp_path):
     exact = open_library(tmp_path / "one")
     hit = exact.nearest(exact.keys("gesture").values[5], role="gesture", k=1)[0]
     assert isinstance(hit, Hit)
-    assert (hit.rank, hit.entry.row) == (1, 5)
+    assert (hit.rank, hit.sample.row) == (1, 5)
 
 
 def test_building_over_a_base_replaces_it(base, more_stores, tmp_path):
     place = copied(base, tmp_path / "base")
     build_library(more_stores[0], place, model=OtherEmbedder(), quiet=True)  # also by another embedding
     opened = open_library(place)
-    assert {entry.recording for entry in opened.entries()} == {"more0", "more0.wav"}
+    assert {entry.recording for entry in opened.samples()} == {"more0", "more0.wav"}
     assert opened.header.embedding.fingerprint == "beef"
     assert len(list(place.iterdir())) == 1 + 3
     assert not check_library(place).problems
@@ -267,8 +267,7 @@ def test_formats_of_the_future_and_what_is_no_base(base, base_store, tmp_path):
     refused("is no catalogue of a gesture library", open_library, place)
     refused(
         "missing is no gesture library: it has no finished catalogue.sqlite; make one with `cospeech "
-        "base "
-        "build STORE -o",
+        "library build DATASET -o",
         open_library,
         tmp_path / "missing",
     )

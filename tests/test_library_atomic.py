@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from base_data import FakeEmbedder, base, base_store, more_stores
 from cospeech.core.errors import UserError
 from cospeech.gesture_library import build as building
 from cospeech.gesture_library.build import add_to_library, build_library
@@ -21,6 +20,7 @@ from cospeech.gesture_library.catalogue import FILE, writing
 from cospeech.gesture_library.check import check_library
 from cospeech.gesture_library.library import open_library
 from cospeech.gesture_library.merge import merge_libraries
+from library_data import FakeEmbedder, base, base_store, more_stores
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 
@@ -36,7 +36,7 @@ def files(folder: Path) -> dict[str, bytes]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_at_every_step_the_base_is_the_old_one_or_the_new_one(base_store, more_stores, tmp_path):
     done = subprocess.run(
-        [sys.executable, HERE / "base_kill.py", base_store, more_stores[0], tmp_path],
+        [sys.executable, HERE / "library_kill.py", base_store, more_stores[0], tmp_path],
         capture_output=True,
         text=True,
         env=ENV,
@@ -51,7 +51,7 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
     place = shutil.copytree(base, tmp_path / "base")
     code = (
         "import sys\n"
-        "from base_data import FakeEmbedder\n"
+        "from library_data import FakeEmbedder\n"
         "from cospeech.gesture_library.build import add_to_base\n"
         "sys.stdin.readline()\n"
         "for store in sys.argv[2:]: add_to_base(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
@@ -71,12 +71,12 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
         opened = open_library(place)
         hits = opened.nearest(query, role="gesture", k=1000)
         assert len(hits) == len(opened)
-        assert hits[0].entry == before[0].entry
-        opened.coded(hits[-1].entry)
+        assert hits[0].sample == before[0].sample
+        opened.encoded(hits[-1].sample)
         sizes.append(len(opened))
     assert adding.returncode == 0
     assert sizes == sorted(sizes)
-    recordings = {entry.recording for entry in open_library(place).entries()}
+    recordings = {entry.recording for entry in open_library(place).samples()}
     assert recordings >= {f"more{n}" for n in range(5)}
     assert not check_library(place).problems
     # What was opened before sees what it saw, also the parts that it reads only now.
@@ -84,7 +84,7 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
     assert late.nearest(query, role="gesture", k=1000) == before
     assert len(late) == sizes[0] < sizes[-1]
     for hit in before:
-        np.testing.assert_array_equal(late.coded(hit.entry), old.coded(hit.entry))
+        np.testing.assert_array_equal(late.encoded(hit.sample), old.encoded(hit.sample))
 
 
 def test_a_reader_of_a_base_that_was_replaced_is_told(base, more_stores, tmp_path):
@@ -95,7 +95,7 @@ def test_a_reader_of_a_base_that_was_replaced_is_told(base, more_stores, tmp_pat
     build_library(more_stores[0], place, model=FAKE, quiet=True)
     assert opened.nearest(query, role="gesture", k=9) == before
     with pytest.raises(UserError, match="or the base was built anew since it was opened"):
-        opened.coded(before[0].entry)
+        opened.encoded(before[0].sample)
 
 
 def test_one_process_writes_at_a_time(base, more_stores, tmp_path, monkeypatch):

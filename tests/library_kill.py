@@ -1,10 +1,10 @@
 """Kill -9 at every file operation of a build, an add and a merge, one after the other; run as a script.
 
-    python base_kill.py STORE OTHER FOLDER
+    python library_kill.py STORE OTHER FOLDER
 
 After every kill the base opens, is whole, and is the old one or the new one. A process that is split off
 does the work and kills itself at the n-th call that changes the disk, for n = 1, 2, ... until it comes
-through. SQLite's own writing is killed at random moments (benchmarks/bench_base_kill.py does so for long).
+through. SQLite's own writing is killed at random moments (benchmarks/bench_library_kill.py does so for long).
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from base_data import FakeEmbedder
 from cospeech.core.errors import UserError
 from cospeech.gesture_library import writer
 from cospeech.gesture_library.build import add_to_library, build_library
 from cospeech.gesture_library.check import check_library
 from cospeech.gesture_library.library import open_library
 from cospeech.gesture_library.merge import merge_libraries
+from library_data import FakeEmbedder
 
 FAKE = FakeEmbedder()
 CALLS = ("fsync", "replace", "unlink", "rmdir")
@@ -40,9 +40,9 @@ def entries(folder: Path) -> frozenset[str] | None:
         raise
     problems = check_library(folder).problems
     assert not problems, problems
-    for entry in opened.entries():
-        opened.coded(entry)
-    return frozenset(entry.id for entry in opened.entries())
+    for entry in opened.samples():
+        opened.encoded(entry)
+    return frozenset(entry.id for entry in opened.samples())
 
 
 def split_off(work: Callable[[], object], *, at: int = 0, after: float | None = None) -> bool:

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from base_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
 from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
@@ -24,6 +23,7 @@ from cospeech.gesture_library.sample import Filters, LibrarySample, plain_text
 from cospeech.gesture_library.search import search
 from cospeech.motion.codec import Codec
 from cospeech.speech.speech import Speech
+from library_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
 
 __all__ = ["base", "base_store", "more_stores"]  # fixtures
 
@@ -142,16 +142,16 @@ def _id(value: object) -> str:
 @pytest.mark.parametrize(("wishes", "fits"), FILTERS, ids=_id)
 def test_filters_let_through_what_they_say(base, wishes, fits):
     opened = open_library(base)
-    wanted = [entry for entry in opened.entries() if fits(entry)]
+    wanted = [entry for entry in opened.samples() if fits(entry)]
     assert rows(opened, **wishes) == [entry.row for entry in wanted]
     assert rows(opened, **wishes) == rows(opened, **wishes)
     hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99, filters=Filters(**wishes))
-    assert {hit.entry.row for hit in hits} == {entry.row for entry in wanted}
+    assert {hit.sample.row for hit in hits} == {entry.row for entry in wanted}
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
 
 
 def test_filters_are_tested_where_they_make_a_difference(base):
-    entries = open_library(base).entries()
+    entries = open_library(base).samples()
     for wishes, fits in FILTERS[1:]:
         if wishes.get("emotion") != "sadness" and wishes.get("words") not in ("there hello", "ell"):
             assert 0 < sum(map(fits, entries)) < len(entries), wishes
@@ -161,8 +161,8 @@ def test_leaving_out_a_recording_leaves_out_what_shares_an_original(base):
     opened = open_library(base)
 
     def left_out(*names: str) -> set[str]:
-        kept = {entry.recording for entry in opened.entries(rows(opened, exclude=names))}
-        return {entry.recording for entry in opened.entries()} - kept
+        kept = {entry.recording for entry in opened.samples(rows(opened, exclude=names))}
+        return {entry.recording for entry in opened.samples()} - kept
 
     assert left_out("quiet talk") == {"quiet talk"}
     assert left_out("anna/clip1") == {"anna/clip1", "a.wav#0"}  # the synthetic pair has its motion
@@ -207,7 +207,7 @@ def test_a_speech_finds_gestures_and_a_motion_speeches(base):
         again = search(query, library=opened, by=by, model=FAKE, span="0:2.4")
         assert again.as_dict() == found.as_dict()
         keys = opened.keys(role)
-        best = keys.values[part.hits[0].entry.row].astype(np.float64)
+        best = keys.values[part.hits[0].sample.row].astype(np.float64)
         assert all(scores[0] >= score for score in scores)
         assert np.linalg.norm(best) == pytest.approx(1.0, abs=1e-6)
 
@@ -216,16 +216,16 @@ def test_a_segment_finds_itself(base, base_store, tmp_path):
     opened, dataset = open_library(base), GestureDataset(base_store)
     whole = Codec().decode(dataset.motion(next(one for one in dataset if one.id == "anna/clip2")))
     saved = whole.save(tmp_path / "clip.bvh")
-    for entry in (entry for entry in opened.entries() if entry.recording == "anna/clip2"):
+    for entry in (entry for entry in opened.samples() if entry.recording == "anna/clip2"):
         for query in (whole, saved):
             found = search(query, library=opened, by="motion", model=FAKE, span=(entry.start, entry.end))
-            assert found.best.entry == entry
+            assert found.best.sample == entry
             assert found.best.score > 0.999
             others = search(
                 query, base=base, by="motion", model=FAKE, span=(entry.start, entry.end), exclude=["anna/clip2"]
             )
             assert others.best.score < found.best.score
-            assert others.best.entry.recording not in ("anna/clip2", "a.wav#0", "b.wav#0")
+            assert others.best.sample.recording not in ("anna/clip2", "a.wav#0", "b.wav#0")
     again = found.motion(found.best)
     np.testing.assert_array_equal(Codec().encode(again)[:, :-3], store_rows(dataset, entry)[:, :-3])
 
@@ -306,11 +306,11 @@ def spoil(folder, role: str, how: str) -> tuple[str, set[int]]:
 def test_damaged_keys_are_told_and_the_rest_stays_usable(several, how, capfd):
     whole = open_library(several)
     query = whole.keys("gesture").values[0]
-    before = [hit.entry for hit in whole.nearest(query, role="gesture", k=99)]
+    before = [hit.sample for hit in whole.nearest(query, role="gesture", k=99)]
     name, lost = spoil(several, "gesture", how)
-    assert [hit.entry for hit in whole.nearest(query, role="gesture", k=99)] == before  # read before
+    assert [hit.sample for hit in whole.nearest(query, role="gesture", k=99)] == before  # read before
     opened = open_library(several)
-    hits = [hit.entry for hit in opened.nearest(query, role="gesture", k=99)]
+    hits = [hit.sample for hit in opened.nearest(query, role="gesture", k=99)]
     assert hits == [entry for entry in before if entry.row not in lost]
     err = capfd.readouterr().err
     assert name in err
@@ -325,27 +325,27 @@ def test_damaged_keys_are_told_and_the_rest_stays_usable(several, how, capfd):
 @pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
 def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path, base_store, capfd):
     whole = open_library(several)
-    motion = {entry.id: whole.coded(entry) for entry in whole.entries()}
+    motion = {entry.id: whole.encoded(entry) for entry in whole.samples()}
     name, lost = spoil(several, "motion", how)
     opened = open_library(several)
     hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99)
     assert len(hits) == len(whole)  # they can be found all the same
     for hit in hits:
-        if hit.entry.row in lost:
+        if hit.sample.row in lost:
             with pytest.raises(UserError, match=name) as caught:
-                opened.coded(hit.entry)
+                opened.encoded(hit.sample)
             assert "cospeech library check" in str(caught.value)
         else:
-            np.testing.assert_array_equal(opened.coded(hit.entry), motion[hit.entry.id])
+            np.testing.assert_array_equal(opened.encoded(hit.sample), motion[hit.sample.id])
     assert len(check_library(several).problems) == 1
     merge_libraries([several], tmp_path / "rest", quiet=True)
     assert name in capfd.readouterr().err
     rest = open_library(tmp_path / "rest")
-    assert {entry.id for entry in rest.entries()} == {entry.id for entry in whole.entries() if entry.row not in lost}
+    assert {entry.id for entry in rest.samples()} == {entry.id for entry in whole.samples() if entry.row not in lost}
     assert not check_library(tmp_path / "rest").problems
     add_to_library(tmp_path / "rest", base_store, model=FAKE, quiet=True)  # and what was lost is there again
     again = open_library(tmp_path / "rest")
-    assert {entry.id: again.coded(entry).tobytes() for entry in again.entries()} == {
+    assert {entry.id: again.encoded(entry).tobytes() for entry in again.samples()} == {
         name: value.tobytes() for name, value in motion.items()
     }
 
@@ -366,4 +366,4 @@ def test_checking_sees_rows_that_do_not_fit(several, tmp_path):
             catalogue.execute(change)
         assert check_library(place).problems, change
     assert not check_library(several).problems
-    assert isinstance(open_library(several).entries([2])[0], LibrarySample)
+    assert isinstance(open_library(several).samples([2])[0], LibrarySample)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from base_data import FakeEmbedder, base_store
 from cospeech.gesture_library.build import build_library
 from cospeech.gesture_library.check import check_library
 from cospeech.gesture_library.library import GestureLibrary, Hit
 from cospeech.gesture_library.merge import merge_libraries
+from library_data import FakeEmbedder, base_store
 
 __all__ = ["base_store"]  # a fixture
 
@@ -36,14 +36,14 @@ def test_keys_of_frames_are_stored_merged_and_checked(base_store, tmp_path):
     merge_libraries([tmp_path / "one"], tmp_path / "two", quiet=True)
     for folder in ("one", "two"):
         opened = GestureLibrary(tmp_path / folder)
-        assert opened.fine
+        assert opened.has_frame_keys
         assert not list(check_library(tmp_path / folder).problems)
-        for entry in opened.entries()[::3]:
-            wanted = embedder.gesture_frames(opened.coded(entry))
+        for entry in opened.samples()[::3]:
+            wanted = embedder.gesture_frames(opened.encoded(entry))
             np.testing.assert_allclose(opened.frame_keys(entry), wanted, atol=1e-3)
     plain = tmp_path / "plain"
     build_library(base_store, plain, model=FakeEmbedder(), quiet=True)
-    assert not GestureLibrary(plain).fine
+    assert not GestureLibrary(plain).has_frame_keys
 
 
 def test_frames_put_hits_in_a_finer_order(base_store, tmp_path):
@@ -51,10 +51,10 @@ def test_frames_put_hits_in_a_finer_order(base_store, tmp_path):
     embedder = FrameEmbedder()
     build_library(base_store, tmp_path / "one", model=embedder, quiet=True)
     opened = GestureLibrary(tmp_path / "one")
-    entries = opened.entries()
+    entries = opened.samples()
     hits = [Hit(n, 0.5, entry) for n, entry in enumerate(entries[:6], start=1)]
     for wanted in hits:
-        finer = opened.finer(hits, opened.frame_keys(wanted.entry))
-        assert finer[0].entry == wanted.entry
+        finer = opened.rerank(hits, opened.frame_keys(wanted.sample))
+        assert finer[0].sample == wanted.sample
         assert finer[0].score > 0.74
         assert [hit.rank for hit in finer] == [1, 2, 3, 4, 5, 6]

@@ -1,6 +1,6 @@
 """Build the gesture library that is shipped: motion of our own models, since recordings may not be shipped.
 
-    python scripts/build_base.py STORE OUT --model contextual --model exges --minutes 20
+    python scripts/build_library.py STORE OUT --model contextual --model exges --minutes 20
 
 Speeches of the training split are gestured by each model in every manner and emotion, calmly and lively. Of
 what comes out, takes that are implausible or say little are left out, and of each manner and emotion the same

@@ -1,7 +1,7 @@
 """How fast a gesture library is, how large, and how often faiss finds what an exact search finds. JSON.
 
-    python benchmarks/bench_base.py [--sizes 1000 100000 1000000] [--keys clustered gaussian]
-    python benchmarks/bench_base.py --store STORE [--split test]
+    python benchmarks/bench_library.py [--sizes 1000 100000 1000000] [--keys clustered gaussian]
+    python benchmarks/bench_library.py --store STORE [--split test]
 
 One JSON object for each size. Keys are made up: 128 numbers, "clustered" (as many clusters as the root of
 their number, as real ones lie together) or "gaussian" (evenly spread, the worst there is for faiss). Each
@@ -222,7 +222,7 @@ def own_gesture_found(base: GestureLibrary, *, alike: bool, rounds: int = 20) ->
     """
     speech, gesture = base.keys("speech"), base.keys("gesture")
     rows = np.flatnonzero(speech.present)
-    length = np.array([entry.last - entry.first for entry in base.entries()])
+    length = np.array([entry.last - entry.first for entry in base.samples()])
     rng, found = np.random.default_rng(0), []
     for _ in range(rounds):
         order = rng.permutation(rows)
