@@ -28,6 +28,15 @@ _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 
 
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Add a section of the navigation with every page of docs/extending, before the design."""
+    pages = sorted(path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs" / "extending").glob("*.md"))
+    if pages and config.nav is not None:
+        place = next(k for k, entry in enumerate(config.nav) if "Design" in entry)
+        config.nav.insert(place, {"Extending": pages})
+    return config
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add the pages that are made here."""
     for source, page in PAGES.items():

@@ -155,7 +155,7 @@ def test_the_reference_has_every_public_name():
 def test_the_site_has_every_page():
     navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:")[1]
     listed = set(re.findall(r": ([\w/-]+\.md)$", navigation, re.MULTILINE))
-    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}  # those of docs/extending are added by the hooks
     assert listed - pages == {"index.md", "commands.md", "contributing.md", "changelog.md"}  # scripts/site_hooks.py
     assert pages <= listed
 
