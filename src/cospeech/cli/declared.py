@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, wraps
 from inspect import Parameter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_type_hints
 
@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 Command = Callable[..., None]
 F = TypeVar("F", bound=Command)
 
+# Commands whose arguments other packages add to: what they add, and the registry.
+_EXTENDED = {
+    "evaluate": ("metrics", "cospeech.evaluation.groups:METRICS"),
+    "compare": ("metrics", "cospeech.evaluation.groups:METRICS"),
+    "prepare": ("corpora", "cospeech.data.readers:READERS"),
+    "convert": ("formats", "cospeech.motion.formats:FORMATS"),
+}
 _TYPES = {"number": float, "integer": int, "flag": bool, "text": str, "file": str, "folder": str}
 
 
@@ -32,13 +39,33 @@ def takes(*actions: str) -> Callable[[F], F]:
 def complete(command: Command, words: list[str]) -> Command:
     """The command with all options as parameters of its own.
 
-    Other packages are searched for methods only if a word is no option of ours, or if help is asked for.
+    Other packages are searched for methods only if a word is no option of ours, or if help is requested, which then
+    names the parts of other packages that the command takes.
     """
     own = completed(command, plugins=False)
     names = {f"--{name.replace('_', '-')}" for name in inspect.signature(own).parameters}
     names |= {name.replace("--", "--no-", 1) for name in names}
     given = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
-    return completed(command, plugins=True) if given - names or "-h" in words else own
+    return _naming_plugins(completed(command, plugins=True)) if given - names or "-h" in words else own
+
+
+def _naming_plugins(command: Command) -> Command:
+    """The command, its help with the names of what other packages add to it."""
+    if command.__name__ not in _EXTENDED:
+        return command
+    from ..methods.registry import resolve
+
+    what, reference = _EXTENDED[command.__name__]
+    names = resolve(reference).plugins
+
+    @wraps(command)
+    def call(*args: Any, **keywords: Any) -> None:
+        command(*args, **keywords)
+
+    if names:
+        first, _, rest = (command.__doc__ or "").partition("\n")
+        call.__doc__ = f"{first}\n\n    Installed packages add the {what} {', '.join(names)}.\n{rest}"
+    return call
 
 
 @cache
