@@ -32,7 +32,8 @@ def talk(place) -> Path:
 @pytest.fixture
 def fake(tmp_path_factory) -> Path:
     """A model that cannot do anything: what is wrong must be seen before it is asked."""
-    return config_only(tmp_path_factory.mktemp("model"))
+    sizes = {"latent": 8, "downsample": 4, "given": 4, "window": 16, "chunk": 4}
+    return config_only(tmp_path_factory.mktemp("model"), method="emotion", config=sizes)
 
 
 def same(a: Path, b: Path) -> bool:
@@ -85,8 +86,8 @@ def test_all_takes_of_all_files_have_names_of_their_own():
         (["--emotion-track", "none.csv"], "no such file: none.csv"),
         (["--emotion-track", "empty.csv"], "empty.csv holds no emotions"),
         (["--emotion-track", "bored.csv"], f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
-        (["--emotion-track", "back.csv"], "back.csv: the mood at 1 s must begin at 0 or later, and after"),
-        (["--emotion-track", "much.json"], "much.json: the mood at 0 s has the strength 7; give 0 to 1"),
+        (["--emotion-track", "back.csv"], "back.csv: the emotion at 1 s must begin at 0 or later, and after"),
+        (["--emotion-track", "much.json"], "much.json: the emotion at 0 s has the strength 7; give 0 to 1"),
         (["--emotion-track", "talk.wav"], "talk.wav cannot be read"),
         (["--variety", "much"], "error parsing --variety"),
     ],

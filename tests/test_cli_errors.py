@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tyro.conf import Positional
 
 from cli_data import (
     HELLO,
@@ -28,7 +30,7 @@ from cli_data import (
     tone,
     write_wav,
 )
-from cospeech.cli import main
+from cospeech.cli import COMMANDS, main
 from cospeech.core.emotions import EMOTIONS
 
 __all__ = ["fails", "place"]  # fixtures
@@ -191,8 +193,10 @@ def test_targets_that_cannot_be_written(place, fails, source, model, command):
         "convert": ("convert", source),
         "render": ("render", source),
     }[command]
+    pictures = ".html, .mp4"
+    known = pictures if command == "render" else f".bvh, .npz, .glb, .vrma, .csv, .json, {pictures}"
     for target, message in {
-        "out.docx": "unknown suffix '.docx'; known: .bvh, .npz, .glb, .vrma, .csv, .json, .html, .mp4",
+        "out.docx": f"unknown suffix '.docx'; known: {known}",
         "out": "unknown suffix ''",
         "no/where/out.html": "folder no/where does not exist; create it first",
         "file/out.html": "file is a file, not a folder",
@@ -268,7 +272,7 @@ def test_corpora_stores_and_runs_that_cannot_be_used(place, fails):
         "train", "empty", "-o", "run", "--preset", "huge"
     )
     assert "unknown stage 'last'" in fails("train", "empty", "-o", "run", "--stage", "last")
-    assert "empty is no dataset" in fails("export", "empty", "--store", "empty", "-o", "model")
+    assert "empty is no dataset" in fails("export", "empty", "--dataset", "empty", "-o", "model")
 
 
 def test_training_without_torch_says_how_to_get_it(place, fails, monkeypatch):
@@ -346,3 +350,31 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
 )
 def test_words_that_are_no_command(fails, words, message):
     assert message in fails(*words.split())
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EACCES, "change its permissions"),
+        (errno.EMFILE, "close other programs"),
+        (errno.EIO, None),
+    ],
+)
+def test_errors_of_the_machine_say_what_is_true_of_each(place, capfd, monkeypatch, number, advice):
+    def broken(video: Positional[Path], /) -> None:
+        """Fail.
+
+        Args:
+            video: a file.
+        """
+        raise OSError(number, os.strerror(number), str(video))
+
+    monkeypatch.setitem(COMMANDS, "verify", broken)
+    with pytest.raises(SystemExit) as end:
+        main(["verify", "x.mp4"])
+    assert end.value.code == 2
+    line = capfd.readouterr().err
+    assert line.startswith(f"cospeech: cannot go on: x.mp4 {os.strerror(number)}")
+    assert (advice in line) if advice else ";" not in line
+    assert ("space" in line) == (number == errno.ENOSPC)

@@ -72,8 +72,8 @@ class WaveModel(BodyModel[WaveOptions, Condition]):
         encoded = Codec().encode(canonical_motion(1))
         return SampledMotion(np.repeat(encoded, len(features), 0), explanation={"hand": options.hand})
 
-    def resample(self, encoded, features, span, at_end, options, rng) -> np.ndarray:
-        return encoded[span[0] : span[1]]
+    def resample(self, part, options, rng) -> np.ndarray:
+        return part.encoded[part.span[0] : part.span[1]]
 
 
 @pytest.fixture

@@ -130,6 +130,16 @@ class Networks(Protocol):
     downsample: int  # frames a step
 
 
+@dataclass(frozen=True, eq=False)
+class EditedSpan:
+    """A span of frames to sample anew, in the motion that it is a part of."""
+
+    encoded: np.ndarray  # [T, C], T a multiple of ``networks.downsample``
+    features: np.ndarray  # [T, F] of the speech
+    span: Span
+    at_end: bool  # the span reaches the motion's own end
+
+
 class FolderModel(GestureModel):
     """A model out of a model folder: its config, its speakers, what it reads of a speech."""
 
@@ -201,26 +211,13 @@ class FolderModel(GestureModel):
         step, frames, rng = self.networks.downsample, len(encoded), generator(options.seed)
         features, result = padded(features, step), padded(encoded, step)
         for first, end in spans:
-            new = self.resample(result, features, (first, end), end == frames, options, rng)
+            new = self.resample(EditedSpan(result, features, (first, end), end == frames), options, rng)
             result[first:end] = on_the_beat(new, features[first:end]) if rhythm else new
         return result[:frames]
 
     @abstractmethod
-    def resample(
-        self,
-        encoded: np.ndarray,
-        features: np.ndarray,
-        span: Span,
-        at_end: bool,
-        options: Any,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
-        """Encoded motion [end - first, C] for a span of frames, given what is around it.
-
-        Args:
-            encoded, features: [T, C] and [T, F], T a multiple of ``networks.downsample``.
-            at_end: the span reaches the motion's own end.
-        """
+    def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
+        """Encoded motion [end - first, C] for a span of frames, given what is around it."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ import numpy as np
 from ...core.errors import UserError
 from ...motion.motion import Motion
 from ...motion.representation import read_representation
-from ..base import FolderModel
+from ..base import EditedSpan, FolderModel
 from ..conditioning import Condition
-from ..editing import Span, StepWindow, encoded_pose
+from ..editing import StepWindow, encoded_pose
 from ..model_folder import ModelFolder, check_gesturing, check_sizes, read_rest, read_settings
 from ..options import GenerateOptions
 from .graphs import REST_END, REST_START, OnnxNetworks, encoded_motion
@@ -54,31 +54,23 @@ class TokenModel(FolderModel):
         rng = np.random.default_rng([options.seed, 1])
         return encoded_motion(networks, features, condition, rng, self.sampling, (rest, rest))
 
-    def resample(
-        self,
-        encoded: np.ndarray,
-        features: np.ndarray,
-        span: Span,
-        at_end: bool,
-        options: Any,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """Paper, "Video Gesture Editing": tokens of the span are opened and sampled between the kept ones."""
         networks, settings, rest = self.networks, self.sampling, self.rest_token(options.speaker)
-        first, end = span
+        first, end = part.span
         step, length = networks.downsample, -(-end // networks.downsample) - first // networks.downsample
         context = int(np.clip((settings.window - length) // 2, LEAST, CONTEXT))
-        window = StepWindow.around(span, len(encoded), step, context)
-        part = window.frames(step)
-        tokens = networks.encode(encoded[part])
+        window = StepWindow.around(part.span, len(part.encoded), step, context)
+        read = window.frames(step)
+        tokens = networks.encode(part.encoded[read])
         tokens[window.inside] = -1
         if first == 0:
             tokens[: min(REST_START, window.high)] = rest
-        if at_end:
+        if part.at_end:
             tokens[max(window.inside.start, len(tokens) - REST_END) :] = rest
         condition = self.global_condition(options)
-        sampled = sample_tokens(networks, features[part], condition, rng, settings, known=tokens)
-        return networks.decode(sampled.latent)[window.of_span(span, step)]
+        sampled = sample_tokens(networks, part.features[read], condition, rng, settings, known=tokens)
+        return networks.decode(sampled.latent)[window.of_span(part.span, step)]
 
 
 def pose_token(networks: OnnxNetworks, pose: Motion) -> np.ndarray:

@@ -14,9 +14,9 @@ from ...core.timing import FPS
 from ...motion.procedural.face import face_from_speech
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
-from ..base import LIVELIEST_FACE, BodyModel, Capabilities, SampledMotion
+from ..base import LIVELIEST_FACE, BodyModel, Capabilities, EditedSpan, SampledMotion
 from ..conditioning import emotion_weights, style_weights
-from ..editing import Span, encoded_pose, padded
+from ..editing import encoded_pose, padded
 from ..model_folder import ModelFolder, check_gesturing, read_settings
 from ..options import GenerateOptions
 from .emotion_track import track_weights
@@ -121,25 +121,17 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         mixed: np.ndarray = np.einsum("tk,ktc->tc", share, np.stack(faces)[:, : len(share)]).astype(np.float32)
         return mixed
 
-    def resample(
-        self,
-        encoded: np.ndarray,
-        features: np.ndarray,
-        span: Span,
-        at_end: bool,
-        options: Any,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """The span is prompted with what is before it."""
-        first, last = span
+        first, last = part.span
         step, steps = self.networks.downsample, self.networks.given
         count = -(-(last - first) // step)
-        frames = np.arange(first, first + count * step).clip(max=len(encoded) - 1)
-        before = np.arange(first - steps * step, first).clip(0, len(encoded) - 1)
-        prompt = self.networks.encode(encoded[before])
+        frames = np.arange(first, first + count * step).clip(max=len(part.encoded) - 1)
+        before = np.arange(first - steps * step, first).clip(0, len(part.encoded) - 1)
+        prompt = self.networks.encode(part.encoded[before])
         condition = self.condition(options, 1)
         condition = replace(condition, emotion=np.repeat(condition.emotion, count, 0))
-        latent = sample_latents(self.networks, features[frames], condition, prompt, rng, self._settings(options))
+        latent = sample_latents(self.networks, part.features[frames], condition, prompt, rng, self._settings(options))
         return self._decode(prompt, latent)[: last - first]
 
     def _decode(self, prompt: np.ndarray, latent: np.ndarray) -> np.ndarray:

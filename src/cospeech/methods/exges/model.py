@@ -14,7 +14,7 @@ from ...motion.codec import Codec
 from ...motion.motion import Motion
 from ...sampling.edit import joint_indices
 from ...speech.features import FEATURE_DIM
-from ..base import BodyModel, Capabilities, SampledMotion
+from ..base import BodyModel, Capabilities, EditedSpan, SampledMotion
 from ..conditioning import Condition, emotion_weights, strongest
 from ..editing import Span, StepWindow, encoded_pose, in_place, padded
 from ..model_folder import ModelFolder, check_gesturing, read_settings
@@ -103,31 +103,23 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         keep_first, keep_last = options.start_pose is not None, options.end_pose is not None
         return constrained(motion, constraints, keep_first=keep_first, keep_last=keep_last)
 
-    def resample(
-        self,
-        encoded: np.ndarray,
-        features: np.ndarray,
-        span: Span,
-        at_end: bool,
-        options: Any,
-        rng: np.random.Generator,
-    ) -> np.ndarray:
+    def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """What lies outside the span is known to the diffusion."""
         step, networks = self.networks.downsample, self.networks
-        window = StepWindow.around(span, len(encoded), step, AROUND)
-        part = window.frames(step)
-        known = networks.encode(encoded[part])
+        window = StepWindow.around(part.span, len(part.encoded), step, AROUND)
+        read = window.frames(step)
+        known = networks.encode(part.encoded[read])
         known[window.inside] = np.nan
         latent = sample_latents(
             networks,
-            features[part],
+            part.features[read],
             self.global_condition(options),
-            Constraint.none(len(features[part])),
+            Constraint.none(len(part.features[read])),
             rng,
             replace(self.sampling, diffusion=self.sampling.alone),
             known=known,
         )
-        return networks.decode(latent)[window.of_span(span, step)]
+        return networks.decode(latent)[window.of_span(part.span, step)]
 
     def _references(self, features: np.ndarray, words: Sequence[Any], options: ExGesOptions) -> list[Reference]:
         """Gestures of the library that go with the speech."""
