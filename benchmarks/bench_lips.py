@@ -21,7 +21,7 @@ import cospeech
 from cospeech.core.timing import FPS
 from cospeech.motion.points import POINTS
 from cospeech.speech.speech import Speech
-from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.animate import portrait_keypoints
 from cospeech.video.films.portrait import open_portrait
 
 LIPS = POINTS.index("face_62"), POINTS.index("face_66")  # middles of the inner lips
@@ -49,7 +49,7 @@ def main() -> None:
     rows = []
     for path in options.sounds:
         speech = cospeech.load_speech(path)
-        points = portrait_points(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
+        points = portrait_keypoints(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
         opened = np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1)
         heard = loudness(speech)[: len(opened)]
 

@@ -36,8 +36,8 @@ import numpy as np
 from cospeech.core.errors import UserError
 from cospeech.methods.model_folder import ModelFolder, evaluator_folder
 from cospeech.metrics import FVD, Value, paired_difference, video_reference
-from cospeech.video.evaluation import LooksExtractor, LooksFilm, PictureScores, score
-from cospeech.video.synthetic.corpus import People, Person
+from cospeech.video.evaluation import PerceptualFeatureExtractor, PictureScores, VideoFeatureExtractor, score
+from cospeech.video.synthetic.corpus import Person, SyntheticPeople
 from cospeech.video.training.portrait_pairs import Pair, Pairs, alike, make_pair
 from cospeech.video.warping.layers import cut
 from cospeech.video.warping.mixture import centroids, mixture_places, spline_places, warped
@@ -103,7 +103,7 @@ class FilmScenes:
     film = True
 
     def __init__(self, folder: Path, most: int | None) -> None:
-        self.corpus = People(folder)
+        self.corpus = SyntheticPeople(folder)
         if not self.corpus.header.get("film"):
             raise UserError(f"{folder} holds single pictures; give a corpus that was built with film=True")
         self.chosen: list[Person] = self.corpus.people[:most]
@@ -228,11 +228,11 @@ def systems(models: Mapping[str, Exported | Trained], keypoints: bool) -> dict[s
     return result
 
 
-def measured(scenes: Any, asked: Mapping[str, Callable], looks: LooksExtractor) -> dict[str, Any]:
+def measured(scenes: Any, asked: Mapping[str, Callable], looks: PerceptualFeatureExtractor) -> dict[str, Any]:
     """All figures of all systems on one set."""
     every = {name: PictureScores(looks) for name in asked}
     near = {name: PictureScores(looks) for name in asked}
-    film = LooksFilm(looks)
+    film = VideoFeatureExtractor(looks)
     made: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in asked}
     real: list[tuple[str, np.ndarray]] = []
     people, counts = set(), np.zeros(2, int)
@@ -244,7 +244,7 @@ def measured(scenes: Any, asked: Mapping[str, Callable], looks: LooksExtractor) 
             real.append((scene.clip, target))
         for name, paint in asked.items():
             pictures = paint(scene)
-            found = score(pictures, target, points[:, 1], clip=scene.clip, looks=looks, known=known)
+            found = score(pictures, target, points[:, 1], clip=scene.clip, encoder=looks, known=known)
             every[name].add(found, clip=scene.clip)
             near[name].add(found, clip=scene.clip, only=same)
             if scenes.film:
@@ -325,7 +325,7 @@ def named(text: str) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--looks", required=True, help="model folder of export_looks")
+    parser.add_argument("--looks", required=True, help="model folder of export_perceptual_encoder")
     parser.add_argument("--pairs", type=named, action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--films", type=named, action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--model", type=named, action="append", default=[], metavar="NAME=FOLDER")
@@ -335,7 +335,7 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.pairs or options.films):
         parser.error("give --pairs or --films")
-    looks = LooksExtractor(options.looks)
+    looks = PerceptualFeatureExtractor(options.looks)
     models = {name: opened(place) for name, place in options.model}
     asked = systems(models, not options.no_keypoints)
     sets = {f"pairs {name}": PairScenes(Path(place), options.most) for name, place in options.pairs}
@@ -348,7 +348,7 @@ def main() -> None:
         "benchmark": "video",
         "side": SIDE,
         "lpips": looks.id,
-        "fvd": LooksFilm(looks).id,
+        "fvd": VideoFeatureExtractor(looks).id,
         "models": {name: model.config for name, model in models.items()},
         "sets": result,
     }

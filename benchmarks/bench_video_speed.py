@@ -44,9 +44,9 @@ from cospeech.speech.loading import load_speech
 from cospeech.speech.speech import Speech
 from cospeech.video.detection.setup import INTERPRETER
 from cospeech.video.evaluation import boxes
-from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.animate import portrait_keypoints
 from cospeech.video.films.portrait import Portrait, open_portrait
-from cospeech.video.films.portrait_film import film_frames
+from cospeech.video.films.portrait_film import portrait_frames
 from cospeech.video.warping.layer_warp import draw
 
 RATE = 16_000
@@ -254,7 +254,7 @@ class Scene:
         """[T, 116, 2], those that the command draws with the same seed."""
         speech: Speech = load_speech(self.wav)
         motion: Motion = api.generate(speech, model=self.options.model)
-        return portrait_points(self.portrait, motion, speech)
+        return portrait_keypoints(self.portrait, motion, speech)
 
     def command(self, *more: str) -> Path:
         """The film."""
@@ -278,7 +278,7 @@ def background(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> 
         "share_of_picture": round(float(away.mean()), 4),
     }
     if away.any():
-        drawn = film_frames(scene.portrait, points, refine=scene.refine)
+        drawn = portrait_frames(scene.portrait, points, refine=scene.refine)
         result["before_encoding"] = changes(drawn, away, scene.portrait.picture)
         result["film"] = changes(film_pictures(scene.command()), away, scene.portrait.picture)
     return result
@@ -325,7 +325,7 @@ def face(options: argparse.Namespace, sound: np.ndarray, folder: Path) -> dict[s
     (x, y) = corners[0]
     window = slice(y, y + side), slice(x, x + side)
     held = np.repeat(own, 13, 0)  # as many as are drawn by several processes
-    drawn = [one.astype(int) for one in film_frames(scene.portrait, held, refine=scene.refine)]
+    drawn = [one.astype(int) for one in portrait_frames(scene.portrait, held, refine=scene.refine)]
     result: dict[str, Any] = {
         "seconds": options.minute,
         "still": {
@@ -364,7 +364,7 @@ def compared(
         both = points[[i, j]]
         corners, side, _ = boxes(both.mean(0)[None], "face", scene.portrait.size)
         x, y = corners[0]
-        drawn = list(film_frames(scene.portrait, both, refine=scene.refine, workers=1))
+        drawn = list(portrait_frames(scene.portrait, both, refine=scene.refine, workers=1))
         cuts: list[float] = []
         for pair in (drawn, [pictures[i], pictures[j]]):
             cuts += alike(*(one[y : y + side, x : x + side] for one in pair))

@@ -19,12 +19,12 @@ from PIL import Image
 import cospeech
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import WRISTS
-from cospeech.video.films.animate import portrait_points
+from cospeech.video.films.animate import portrait_keypoints
 from cospeech.video.films.portrait import Portrait
-from cospeech.video.films.portrait_film import film_frames
-from cospeech.video.synthetic.appearance import View
-from cospeech.video.synthetic.people import random_look, render_person
-from cospeech.video.warping.layers import unit
+from cospeech.video.films.portrait_film import portrait_frames
+from cospeech.video.synthetic.appearance import View, random_appearance
+from cospeech.video.synthetic.rendering import render_person
+from cospeech.video.warping.limb_geometry import body_scale
 
 ROOT = Path(__file__).resolve().parents[1]
 SIZE = 256
@@ -34,11 +34,11 @@ GOOD, BAD = (3, 11, 23, 31), (7, 15)  # seeds of people
 
 def portrait_at(seed: int, motion: Motion, *, folded: bool) -> Portrait:
     """A drawn person at the moment of a motion at which the hands are furthest apart, or nearest."""
-    look = random_look(np.random.default_rng(seed))
-    look = replace(look, view=View(yaw=0.0))
+    appearance = random_appearance(np.random.default_rng(seed))
+    appearance = replace(appearance, view=View(yaw=0.0))
     some = np.arange(15, motion.frames - 15, 6)
-    film = render_person(look, motion, size=SIZE, frames=some)
-    apart = np.array([np.linalg.norm(p[WRISTS[0]] - p[WRISTS[1]]) / unit(p) for p in film.points])
+    film = render_person(appearance, motion, size=SIZE, frames=some)
+    apart = np.array([np.linalg.norm(p[WRISTS[0]] - p[WRISTS[1]]) / body_scale(p) for p in film.points])
     inside = film.confidence[:, 6:48].mean(1)
     best = int(np.argmin(apart) if folded else np.argmax(inside - 0.2 * np.abs(apart - 1.2)))
     return Portrait(
@@ -60,8 +60,8 @@ def main() -> None:
     for seed in (*GOOD, *BAD):
         posing, moving = (model.generate(speech, seed=seed + more) for more in (0, 100))
         portrait = portrait_at(seed, posing, folded=seed in BAD)
-        points = portrait_points(portrait, moving, speech)[list(FRAMES)]
-        frames = film_frames(portrait, points, refine=options.refine, workers=1)
+        points = portrait_keypoints(portrait, moving, speech)[list(FRAMES)]
+        frames = portrait_frames(portrait, points, refine=options.refine, workers=1)
         rows.append(np.concatenate([portrait.picture, *frames], axis=1))
     Image.fromarray(np.concatenate(rows)).save(options.out, quality=88)
 

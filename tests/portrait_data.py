@@ -1,4 +1,4 @@
-"""A drawn person with known points, in flat colours, at any pose: what tests of portrait video share."""
+"""A drawn person with known keypoints, in flat colours, at any pose, for tests of portrait video."""
 
 from __future__ import annotations
 

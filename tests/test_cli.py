@@ -62,7 +62,7 @@ NAMES = {
     "video setup": "setup_video",
     "video keypoints": "video_keypoints",
     "train video": "train_video",
-    "video people": "build_people",
+    "video people": "build_synthetic_people",
 }
 
 

@@ -1,4 +1,4 @@
-"""A portrait and a voice become a film: its length, its sound, what drives it, and what is refused."""
+"""Animating a portrait: length and sound of the video, what drives it, and what is refused."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.points import BODY_POINTS, POINTS, parents
 from cospeech.speech.speech import Speech
 from cospeech.video.films import animate as animating
-from cospeech.video.films.animate import animate_portrait, check_film, open_driver, portrait_points
+from cospeech.video.films.animate import animate_portrait, check_film, open_driver, portrait_keypoints
 from cospeech.video.films.portrait import Portrait
-from cospeech.video.films.portrait_film import film_frames
+from cospeech.video.films.portrait_film import portrait_frames
 from portrait_data import SKIN, draw_figure, figure_points, like, moved_arm
 
 
@@ -102,15 +102,15 @@ def test_without_a_recording_it_is_as_long_as_the_motion(portrait, tmp_path):
 
 
 def test_two_workers_draw_what_one_draws(portrait):
-    points = portrait_points(portrait, keypoints(POINTS, frames=14, fps=30.0))
-    one = list(film_frames(portrait, points, refine="none", workers=1))
-    two = list(film_frames(portrait, points, refine="none", workers=2))
+    points = portrait_keypoints(portrait, keypoints(POINTS, frames=14, fps=30.0))
+    one = list(portrait_frames(portrait, points, refine="none", workers=1))
+    two = list(portrait_frames(portrait, points, refine="none", workers=2))
     assert len(one) == len(two) == 14
     np.testing.assert_array_equal(one, two)
     assert all(frame.dtype == np.uint8 and frame.shape == (128, 128, 3) for frame in two)
 
 
-def test_frames_are_drawn_as_they_are_asked_for(portrait, monkeypatch):
+def test_frames_are_drawn_only_when_they_are_requested(portrait, monkeypatch):
     """No film is held in memory: a long one is begun at once, and grows by nothing."""
     from cospeech.video.films import portrait_film as film
 
@@ -118,7 +118,7 @@ def test_frames_are_drawn_as_they_are_asked_for(portrait, monkeypatch):
     whole = film.draw
     monkeypatch.setattr(film, "draw", lambda layers, points: drawn.append(1) or whole(layers, points))
     points = np.repeat(portrait.points[None], 5000, axis=0)
-    frames = film_frames(portrait, points, refine="none", workers=1)
+    frames = portrait_frames(portrait, points, refine="none", workers=1)
     next(frames)
     assert len(drawn) == 1
     for _ in range(3):
@@ -143,13 +143,13 @@ def test_points_of_another_picture_drive_it(portrait):
     speech = speech_of(1.0)
     for names in (POINTS, BODY_POINTS):
         for fps, frames in ((30.0, 30), (25.0, 25)):
-            points = portrait_points(portrait, keypoints(names, frames=frames, fps=fps), speech)
+            points = portrait_keypoints(portrait, keypoints(names, frames=frames, fps=fps), speech)
             assert points.shape == (30, 116, 2)
             np.testing.assert_allclose(points[0], portrait.points, atol=1e-6)
             assert points[-1, POINTS.index("left_wrist"), 1] < portrait.points[2, 1] - 5
             lips = points[:, 48 + 66, 1] - points[:, 48 + 62, 1]
             assert np.ptp(lips) > 0.3, (len(names), fps)
-    still = portrait_points(portrait, keypoints(BODY_POINTS, frames=30, fps=30.0))
+    still = portrait_keypoints(portrait, keypoints(BODY_POINTS, frames=30, fps=30.0))
     assert np.ptp(still[:, 48 + 66, 1] - still[:, 48 + 62, 1]) < 0.05
 
 
@@ -157,8 +157,8 @@ def test_a_motion_without_a_face_speaks_with_the_voice(portrait):
     motion = gesturing(1.0, seed=2)
     assert motion.face is None
     speech = speech_of(1.0)
-    silent = portrait_points(portrait, motion)
-    speaking = portrait_points(portrait, motion, speech)
+    silent = portrait_keypoints(portrait, motion)
+    speaking = portrait_keypoints(portrait, motion, speech)
     gap = [np.ptp(points[:, 48 + 66, 1] - points[:, 48 + 62, 1]) for points in (silent, speaking)]
     assert gap[0] < 0.05
     assert gap[1] > 0.3
@@ -167,7 +167,7 @@ def test_a_motion_without_a_face_speaks_with_the_voice(portrait):
 
 def test_strength_goes_from_nothing_to_all(portrait):
     motion = keypoints(POINTS, frames=20, fps=30.0)
-    none, half, whole = (portrait_points(portrait, motion, strength=s) for s in (0.0, 0.5, 1.0))
+    none, half, whole = (portrait_keypoints(portrait, motion, strength=s) for s in (0.0, 0.5, 1.0))
     np.testing.assert_allclose(none, np.broadcast_to(portrait.points, none.shape), atol=1e-9)
     wrist = POINTS.index("left_wrist")
     moved = [np.linalg.norm(points[-1, wrist] - portrait.points[wrist]) for points in (half, whole)]
@@ -186,7 +186,7 @@ def test_files_drive_it(tmp_path):
 
 def test_a_raised_hand_is_seen_where_it_is(portrait):
     points = np.stack([portrait.points, moved_arm(portrait.points, "left", (4.0, -14.0))])
-    _, last = film_frames(portrait, points, refine="none")
+    _, last = portrait_frames(portrait, points, refine="none")
     x, y = points[1, 6:27].mean(0)
     assert like(last, SKIN)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].mean() > 0.9
 
@@ -194,12 +194,12 @@ def test_a_raised_hand_is_seen_where_it_is(portrait):
 # ---------------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_be_used_is_told_in_one_line(portrait, tmp_path, monkeypatch):
+def test_unusable_inputs_are_refused_in_one_line(portrait, tmp_path, monkeypatch):
     def never(*_, **__):
         raise AssertionError("nothing may be made for what is wrong from the first")
 
     monkeypatch.setattr("cospeech.api.generate", never)
-    monkeypatch.setattr(animating, "drive_points", never)
+    monkeypatch.setattr(animating, "drive_keypoints", never)
     speech, motion = speech_of(1.0), keypoints(POINTS, frames=45, fps=30.0)
     (tmp_path / "folder.mp4").mkdir()
     cases = {
@@ -227,7 +227,7 @@ def test_what_cannot_be_used_is_told_in_one_line(portrait, tmp_path, monkeypatch
         cospeech.animate("ann.png", speech, tmp_path / "talk.mp4", size=64, refine="none", mark=False)
 
 
-def test_strength_beyond_its_range_is_told(portrait, tmp_path):
+def test_strength_out_of_range_is_refused(portrait, tmp_path):
     for strength in (-0.1, 1.5, float("nan")):
         with pytest.raises(UserError, match="strength goes from 0"):
             animate_portrait(
@@ -241,13 +241,13 @@ def test_strength_beyond_its_range_is_told(portrait, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_points_that_are_none_are_told(portrait):
+def test_invalid_keypoints_are_refused(portrait):
     good = portrait.points[None]
     for points in (good[0], good[:, :48], good[:0]):
-        with pytest.raises(UserError, match=r"expected points \[T, 116, 2\]"):
-            film_frames(portrait, points, refine="none")
+        with pytest.raises(UserError, match=r"expected keypoints \[T, 116, 2\]"):
+            portrait_frames(portrait, points, refine="none")
     with pytest.raises(UserError, match="finite numbers"):
-        film_frames(portrait, good * np.nan, refine="none")
+        portrait_frames(portrait, good * np.nan, refine="none")
 
 
 def test_a_film_that_fails_leaves_nothing(portrait, tmp_path, monkeypatch):
@@ -255,7 +255,7 @@ def test_a_film_that_fails_leaves_nothing(portrait, tmp_path, monkeypatch):
         yield portrait.picture
         raise RuntimeError("a worker ended")
 
-    monkeypatch.setattr(animating, "film_frames", broken)
+    monkeypatch.setattr(animating, "portrait_frames", broken)
     (tmp_path / "talk.mp4").write_bytes(b"an older one")
     with pytest.raises(RuntimeError, match="a worker ended"):
         animate_portrait(

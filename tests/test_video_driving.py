@@ -1,4 +1,4 @@
-"""Driving: a film begins as the portrait, keeps its measures, and does what the motion does."""
+"""Driving: a video starts with the portrait, keeps its proportions, and does what the motion does."""
 
 from dataclasses import replace
 from functools import cache
@@ -10,17 +10,17 @@ from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.formats.keypoints import Keypoints, project
 from cospeech.motion.motion import Motion
-from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, PointCodec, parents
+from cospeech.motion.points import BODY_POINTS, ELBOWS, FACE_POINTS, HAND_SLICES, POINTS, PointCodec, parents
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.speech.speech import Speech
-from cospeech.video.driving.driver import drive, drive_points
+from cospeech.video.driving.driver import drive, drive_keypoints
 from cospeech.video.driving.heads import INNER
 from cospeech.video.driving.landmarks import landmarks_of
 from cospeech.video.driving.limbs import Limbs
 from cospeech.video.driving.lips import lips
-from cospeech.video.driving.motion_directions import act
-from cospeech.video.driving.portrait_fit import ELBOWS, HANDS, fit
+from cospeech.video.driving.motion_directions import motion_directions
+from cospeech.video.driving.portrait_fit import fit
 from cospeech.video.films.preview import preview
 
 SIZE = (512, 512)
@@ -56,9 +56,10 @@ def weights(frames=FRAMES, **shapes):
 def mirrored(points):
     """Points [..., 116, 2] in a mirror in the middle of the picture."""
     centred = points - [SIZE[0] / 2, 0]
-    parts = ((slice(0, 48), PointCodec("body")), (slice(48, 116), PointCodec("face")))
-    turned = [centred[..., part, :][..., codec._partner, :] for part, codec in parts]
-    return np.concatenate(turned, -2) * [-1, 1] + [SIZE[0] / 2, 0]
+    channels = centred.reshape(*centred.shape[:-2], -1)
+    body, face = np.split(channels, [2 * len(BODY_POINTS)], -1)
+    turned = [PointCodec("body").mirror(body), PointCodec("face").mirror(face)]
+    return np.concatenate(turned, -1).reshape(centred.shape).astype(float) + [SIZE[0] / 2, 0]
 
 
 @cache
@@ -140,7 +141,7 @@ def test_hands_stay_hands(seed):
     rotations = np.where(np.arange(FRAMES)[:, None, None, None] < 30, wild.rotations, closing.rotations)
     film = Motion(SKELETON, 30, rotations, wild.translation)
     points = drive(film, portrait(), SEEN, SIZE)
-    for side, part in enumerate(HANDS):
+    for side, part in enumerate(HAND_SLICES):
         rest, size = similarity_residual(points[:, part], portrait()[part])
         assert rest.max() < 0.2
         assert size.min() > 0.75
@@ -255,7 +256,7 @@ def keypoints(film, names=POINTS, *, fps=30.0, at=(100.0, 40.0), size=0.7):
 def test_points_drive_as_the_motion_does():
     film = motion(size=1.0, face=weights(jawOpen=0.0))
     film.face[20:, ARKIT_NAMES.index("jawOpen")] = np.abs(np.sin(np.arange(40) / 3))
-    ours, theirs = drive(film, portrait(), SEEN, SIZE), drive_points(keypoints(film), portrait(), SEEN, SIZE)
+    ours, theirs = drive(film, portrait(), SEEN, SIZE), drive_keypoints(keypoints(film), portrait(), SEEN, SIZE)
     assert theirs.shape == ours.shape
     np.testing.assert_array_equal(theirs[0], portrait())
     for point in (2, 5):
@@ -272,7 +273,7 @@ def test_points_without_a_face_get_one_from_the_voice():
     body = keypoints(motion(), BODY_POINTS)
     face = lips(speech, FRAMES)
     assert face.shape == (FRAMES, 52)
-    silent, spoken = (drive_points(body, portrait(), SEEN, SIZE, face=f) for f in (None, face))
+    silent, spoken = (drive_keypoints(body, portrait(), SEEN, SIZE, face=f) for f in (None, face))
     np.testing.assert_allclose(np.diff(silent[:, 48:] - silent[:, 48:49], axis=0), 0, atol=1e-6)
     np.testing.assert_array_equal(silent[:, :48], spoken[:, :48])
     on = loud[(np.arange(FRAMES) * rate) // 30]
@@ -281,7 +282,7 @@ def test_points_without_a_face_get_one_from_the_voice():
 
 
 def test_other_rates_become_30():
-    assert len(drive_points(keypoints(motion(40), fps=20.0), portrait(), SEEN, SIZE)) == 60
+    assert len(drive_keypoints(keypoints(motion(40), fps=20.0), portrait(), SEEN, SIZE)) == 60
     slow = motion(40)
     assert len(drive(Motion(SKELETON, 20, slow.rotations, slow.translation), portrait(), SEEN, SIZE)) == 60
 
@@ -306,8 +307,8 @@ def test_preview_draws_frames():
         (lambda: drive(motion(2), portrait(), SEEN, SIZE, ease=-1), "ease"),
         (lambda: drive(motion(2), portrait(), SEEN, SIZE, own=2), "own"),
         (lambda: drive(motion(2)[:0], portrait(), SEEN, SIZE), "no frames"),
-        (lambda: drive_points(keypoints(motion(2), FACE_POINTS), portrait(), SEEN, SIZE), "116 or 48"),
-        (lambda: drive_points(keypoints(motion(2)), portrait(), SEEN, SIZE, face=weights(3)), "face must be"),
+        (lambda: drive_keypoints(keypoints(motion(2), FACE_POINTS), portrait(), SEEN, SIZE), "116 or 48"),
+        (lambda: drive_keypoints(keypoints(motion(2)), portrait(), SEEN, SIZE, face=weights(3)), "face must be"),
         (lambda: lips(Speech(np.zeros(1600, np.float32), 16000), 0), "at least one"),
     ],
 )
@@ -319,13 +320,13 @@ def test_refusals(call, says):
 
 def test_hands_keep_off_the_face():
     """The left hand goes up before the face and down again; the right one is not held back."""
-    acting = act(motion(90, size=0.0))
+    directions = motion_directions(motion(90, size=0.0))
     up = np.exp(-(((np.arange(90) - 45) / 12.0) ** 2))[:, None]
-    arms = acting.arms.copy()
+    arms = directions.arms.copy()
     arms[:, 0, 0] += up * ([-0.2, -0.1, 0.97] - arms[:, 0, 0])
     arms[:, 0, 1] += up * ([-0.45, -0.88, 0.1] - arms[:, 0, 1])
     arms /= np.linalg.norm(arms, axis=-1, keepdims=True)
-    limbs = Limbs(fit(portrait(), SEEN, SIZE), replace(acting, arms=arms), 0.0)
+    limbs = Limbs(fit(portrait(), SEEN, SIZE), replace(directions, arms=arms), 0.0)
     face, still = np.tile(portrait()[48:], (90, 1, 1)), np.zeros((90, 2, 2))
     low, high = face[0].min(0), face[0].max(0)
 

@@ -1,4 +1,4 @@
-"""Editing films: what is not named goes on as it was, both ends of a span join, and sound keeps step."""
+"""Editing films: parts that are not named stay, both ends of a span join, and sound stays in step."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from cospeech.speech.audio import decode
 from cospeech.speech.speech import Speech, Word
 from cospeech.video.driving.driver import drive
 from cospeech.video.films import edit_film as editing
-from cospeech.video.films.edit_film import edit_film, heard_in
+from cospeech.video.films.edit_film import edit_film, edited_sound
 from cospeech.video.films.footage import open_footage, rgb_of
 from video_data import person, swinging, write_film
 
@@ -42,10 +42,10 @@ SKELETON = canonical_skeleton()
 class Waving:
     """A model that lifts and lowers the forearms, whatever it hears."""
 
-    name, speakers, asked = "waving", ("Ada",), ()
+    name, speakers, requested = "waving", ("Ada",), ()
 
-    def generate(self, speech: Speech, **wishes: object) -> Motion:
-        self.asked += (speech, wishes)
+    def generate(self, speech: Speech, **conditioning: object) -> Motion:
+        self.requested += (speech, conditioning)
         time = np.arange(speech.frames) / 30
         turns = np.zeros((speech.frames, 55, 3))
         for side, sign in (("left", 1), ("right", -1)):
@@ -63,26 +63,26 @@ def film(tmp_path_factory):
     return write_film(path, swinging(FRAMES, SIDE), sound=tone(2.0)[:, 0])
 
 
-def edited(film, out, **wishes):
-    options = {"span": SPAN, "model": Waving(), "refine": "none", "mark": False, "workers": 1, **wishes}
+def edited(film, out, **conditioning):
+    options = {"span": SPAN, "model": Waving(), "refine": "none", "mark": False, "workers": 1, **conditioning}
     return edit_film(film, out, points=film.with_suffix(".json"), quiet=True, **options)
 
 
 @pytest.fixture(scope="module")
 def result(film, tmp_path_factory):
     """The edited film, the planes that went to the encoder, and what was to be drawn."""
-    sent, patches = [], []
+    sent, drawn = [], []
 
     def keep(path, frames, *words, **more):
         sent.extend(frames)
         write_video(path, iter(sent), *words, **more)
 
-    patch = editing._patch
+    draw = editing.drawn_span
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(editing, "write_video", keep)
-        patched.setattr(editing, "_patch", lambda *words: patches.append(patch(*words)) or patches[-1])
+        patched.setattr(editing, "drawn_span", lambda span, workers: drawn.append(span) or draw(span, workers))
         out = edited(film, tmp_path_factory.mktemp("out") / "new.mp4")
-    return SimpleNamespace(path=out, sent=sent, patch=patches[0])
+    return SimpleNamespace(path=out, sent=sent, span=drawn[0])
 
 
 def psnr(one, other):
@@ -107,7 +107,7 @@ def test_within_the_span_arms_move_and_the_rest_stays(film, result):
     middle = (FIRST + END) // 2
     changed = np.abs(result.sent[middle][:SIDE].astype(int) - own[middle][:SIDE]) > 30
     assert changed.mean() > 0.02
-    at = result.patch.points[0][middle - FIRST, 2] - swinging(FRAMES, SIDE)[middle, 2]
+    at = result.span.points[0][middle - FIRST, 2] - swinging(FRAMES, SIDE)[middle, 2]
     assert np.linalg.norm(at) > 8
 
 
@@ -117,7 +117,7 @@ def test_pictures_follow_the_points(result):
     rgb = rgb_of(result.sent[FIRST + middle]).astype(int)
     skin = (rgb[..., 0] > 170) & (rgb[..., 0] - rgb[..., 2] > 40)
     for hand in (slice(6, 27), slice(27, 48)):
-        new, old = (p[middle, hand].mean(0) for p in (result.patch.points[0], result.patch.own))
+        new, old = (p[middle, hand].mean(0) for p in (result.span.points[0], result.span.own))
         assert np.linalg.norm(new - old) > 6
         count = [skin[int(y) - 4 : int(y) + 4, int(x) - 4 : int(x) + 4].mean() for x, y in (new, old)]
         assert count[0] > 0.4
@@ -127,11 +127,11 @@ def test_pictures_follow_the_points(result):
 def test_points_begin_and_end_as_the_film_with_its_speed(result):
     whole = swinging(FRAMES, SIDE)
     fastest = np.linalg.norm(np.diff(whole, axis=0), axis=-1).max()
-    for points, ends in zip(result.patch.points, ((0,), (-1,)), strict=True):
+    for points, ends in zip(result.span.points, ((0,), (-1,)), strict=True):
         for end in ends:
-            assert np.abs(points[end] - result.patch.own[end])[[1, 2, 4, 5]].max() < 1.0
+            assert np.abs(points[end] - result.span.own[end])[[1, 2, 4, 5]].max() < 1.0
     joined = whole.copy()
-    joined[FIRST:END, :6] = result.patch.points[0][:, :6]
+    joined[FIRST:END, :6] = result.span.points[0][:, :6]
     speed = np.linalg.norm(np.diff(joined[:, :6], axis=0), axis=-1).max(1)
     assert speed[FIRST - 3 : FIRST + 3].max() < 3 * fastest
     assert speed[END - 4 : END + 2].max() < 3 * fastest
@@ -154,8 +154,8 @@ def test_own_sound_is_copied(film, result):
 def test_sound_changes_within_the_span_alone(film):
     footage = open_footage(film)
     new = Speech(np.full(32_000, 0.25, np.float32))
-    sound = heard_in(footage, new, [(0.6, 1.5)])
-    assert not sound.kept
+    sound = edited_sound(footage, new, [(0.6, 1.5)])
+    assert not sound.original
     samples, rate = sound.speech.samples, sound.speech.sample_rate
     own = decode(film, sample_rate=rate)[: len(samples)]
     time = np.arange(len(samples)) / rate
@@ -164,8 +164,8 @@ def test_sound_changes_within_the_span_alone(film):
     np.testing.assert_allclose(samples[outside], own[outside], atol=1e-6)
     assert sound.speech.seconds == pytest.approx(2.0, abs=1e-4)
     worded = replace(new, samples=np.zeros(33_000, np.float32), words=(Word("end", 1.9, 2.05),))
-    assert heard_in(footage, worded, [(0.6, 1.5)]).speech.words[0].end == pytest.approx(2.0, abs=1e-3)
-    whole = heard_in(footage, new, [(0.0, 2.0)]).speech.samples
+    assert edited_sound(footage, worded, [(0.6, 1.5)]).speech.words[0].end == pytest.approx(2.0, abs=1e-3)
+    whole = edited_sound(footage, new, [(0.0, 2.0)]).speech.samples
     np.testing.assert_allclose(whole[100:-100], 0.25, atol=1e-3)
 
 
@@ -173,8 +173,8 @@ def test_another_speech_is_heard_and_followed_by_the_face(film, tmp_path):
     speech = Speech(tone(2.05)[::-1, 0].copy())
     model = Waving()
     out = edited(film, tmp_path / "new.mp4", speech=speech, model=model, speaker="Ada", seed=7)
-    heard, wishes = model.asked
-    assert wishes == {"emotion": None, "intensity": 1.0, "speaker": "Ada", "seed": 7}
+    heard, conditioning = model.requested
+    assert conditioning == {"speaker": "Ada", "seed": 7}
     assert heard.frames == FRAMES  # the span and two seconds round it
     with av.open(str(out)) as container:
         assert len(container.streams.audio) == 1
@@ -211,7 +211,7 @@ def one_line(error):
 
 
 @pytest.mark.parametrize(
-    ("wishes", "message"),
+    ("conditioning", "message"),
     [
         ({"span": ["1:3"]}, "not within"),
         ({"span": ["1.5:1"]}, "ends before"),
@@ -221,14 +221,14 @@ def one_line(error):
         ({"refine": "/no/such/folder"}, "no model"),
     ],
 )
-def test_wishes_that_cannot_be(film, tmp_path, wishes, message):
+def test_options_that_are_refused(film, tmp_path, conditioning, message):
     with pytest.raises(UserError, match=message) as error:
-        edited(film, tmp_path / "new.mp4", **wishes)
+        edited(film, tmp_path / "new.mp4", **conditioning)
     assert one_line(error)
     assert not list(tmp_path.iterdir())
 
 
-def test_films_that_cannot_be(film, tmp_path):
+def test_films_that_are_refused(film, tmp_path):
     swing = swinging(FRAMES, SIDE)
     cases = {
         "camera": (write_film(tmp_path / "camera.mp4", swing, pan=1.0, sound=tone(2.0)[:, 0]), "still camera"),
@@ -250,7 +250,7 @@ def test_films_that_cannot_be(film, tmp_path):
         with pytest.raises(UserError, match=message) as error:
             edited(path, tmp_path / "new.mp4")
         assert one_line(error)
-    with pytest.raises(UserError, match="it is the film that is read"):
+    with pytest.raises(UserError, match="it is the video that is read"):
         edited(film, film)
     with pytest.raises(UserError, match="mp4"):
         edited(film, tmp_path / "new.gif")

@@ -1,4 +1,4 @@
-"""The program that another Python runs: what it makes of MediaPipe's answers, and that it stands alone."""
+"""The detector's program: what it makes of MediaPipe's results, and that it runs on its own."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_the_mesh_has_a_face_in_it():
 def test_where_everything_goes():
     left = landmarks(np.stack([0.72 + np.arange(21) / 500, np.full(21, 0.72)], axis=1))
     mesh = landmarks(np.stack([np.arange(478) / 478, np.full(478, 0.2)], axis=1))
-    points, confidence = extractor._points(result(left=left, face=mesh), 1000, 500)
+    points, confidence = extractor.keypoints_of(result(left=left, face=mesh), 1000, 500)
     at = dict(zip(POINTS, points.tolist(), strict=True))
     sure = dict(zip(POINTS, confidence.tolist(), strict=True))
     np.testing.assert_allclose(at["left_shoulder"], (700, 200), atol=1e-3)
@@ -67,10 +67,10 @@ def test_where_everything_goes():
 
 def test_a_hand_far_from_its_wrist_is_none():
     right = landmarks(np.full((21, 2), 0.7))  # at the left wrist
-    _, confidence = extractor._points(result(right=right), 1000, 1000)
+    _, confidence = extractor.keypoints_of(result(right=right), 1000, 1000)
     assert not confidence[27:48].any()
     nobody = SimpleNamespace(pose_landmarks=None)
-    assert not extractor._points(nobody, 1000, 1000)[1].any()
+    assert not extractor.keypoints_of(nobody, 1000, 1000)[1].any()
 
 
 def test_small_faces_are_not_counted():
@@ -78,9 +78,9 @@ def test_small_faces_are_not_counted():
         boxes = [SimpleNamespace(relative_bounding_box=SimpleNamespace(width=width)) for width in widths]
         return SimpleNamespace(detections=[SimpleNamespace(location_data=box) for box in boxes])
 
-    assert extractor._people(faces(0.2, 0.05)) == 1
-    assert extractor._people(faces(0.2, 0.15, 0.09)) == 2
-    assert extractor._people(SimpleNamespace(detections=None)) == 0
+    assert extractor.count_people(faces(0.2, 0.05)) == 1
+    assert extractor.count_people(faces(0.2, 0.15, 0.09)) == 2
+    assert extractor.count_people(SimpleNamespace(detections=None)) == 0
 
 
 def test_a_wrist_does_not_jump_when_its_hand_is_lost():
@@ -91,9 +91,9 @@ def test_a_wrist_does_not_jump_when_its_hand_is_lost():
     confidence[5, 2] = 0
     points[:, 2] = poses + [0, 12]  # the hand's root
     points[4:7, 2] = poses[4:7]
-    extractor._even(points, confidence, 6, 2, poses)
+    extractor.steady_wrists(points, confidence, 6, 2, poses)
     np.testing.assert_allclose(points[[3, 4, 6, 7], 2], poses[[3, 4, 6, 7]] + [0, 12])
     np.testing.assert_allclose(points[5, 2], poses[5])  # no pose either
     untouched = points.copy()
-    extractor._even(points, np.zeros((frames, 116)), 27, 5, poses)
+    extractor.steady_wrists(points, np.zeros((frames, 116)), 27, 5, poses)
     np.testing.assert_array_equal(points, untouched)

@@ -1,4 +1,4 @@
-"""What is hidden is put together from what is seen: textures go on, and nothing seen is touched."""
+"""Inpainting: textures continue, and visible pixels stay."""
 
 import numpy as np
 import pytest
@@ -37,7 +37,7 @@ def test_textures_go_on():
     assert np.abs(made - picture).mean() < 0.7 * np.abs(smooth - picture).mean()
 
 
-def test_the_same_every_time_and_as_large_as_given():
+def test_results_repeat_and_have_the_size_of_the_input():
     picture = stripes(70, 301)
     known = np.ones((70, 301), bool)
     known[10:40, 100:200] = False

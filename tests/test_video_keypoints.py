@@ -1,4 +1,4 @@
-"""The points of a person: asked of another process, remembered, read from files; what is missing is said."""
+"""Keypoints of a person: detected by another process, cached, read from files; notes on undetected parts."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from cospeech.core.errors import UserError
 from cospeech.motion.formats.keypoints import load_keypoints
 from cospeech.motion.points import POINTS
 from cospeech.video.detection.detector import cache_folder
-from cospeech.video.detection.keypoints import Seen, check_person, find_points, video_keypoints
-from video_data import asked, openpose, person, whole_body, write_picture
+from cospeech.video.detection.keypoints import DetectedKeypoints, check_person, find_keypoints, video_keypoints
+from video_data import detector_calls, openpose, person, whole_body, write_picture
 
-__all__ = ["asked"]  # fixture
+__all__ = ["detector_calls"]  # fixture
 
 ROOT = Path(__file__).parents[1]
 ONES = np.ones(116)
@@ -33,103 +33,103 @@ def write_film(path: Path, frames: int = 12, fps: int = 25) -> Path:
 # ---------------------------------------------------------------------------- the other process
 
 
-def test_a_picture_is_asked_about_once(tmp_path, asked):
+def test_a_picture_is_detected_once(tmp_path, detector_calls):
     path = write_picture(tmp_path / "ann.png")
-    first = find_points(path)
+    first = find_keypoints(path)
     np.testing.assert_allclose(first.points[0], person(), atol=1e-3)
     assert (first.fps, first.size, first.people, first.frames) == (None, (512, 512), 1, 1)
     assert first.mask is not None
     assert first.mask.shape == (512, 512)
-    again = find_points(path.rename(tmp_path / "renamed.webp"))  # its content counts
-    assert len(asked()) == 1
+    again = find_keypoints(path.rename(tmp_path / "renamed.webp"))  # its content counts
+    assert len(detector_calls()) == 1
     np.testing.assert_array_equal(again.points, first.points)
     np.testing.assert_array_equal(again.mask, first.mask)
-    find_points(write_picture(tmp_path / "other.png", (400, 512)))
-    assert len(asked()) == 2
-    find_points(tmp_path / "renamed.webp", cache=False)
-    assert len(asked()) == 3
+    find_keypoints(write_picture(tmp_path / "other.png", (400, 512)))
+    assert len(detector_calls()) == 2
+    find_keypoints(tmp_path / "renamed.webp", cache=False)
+    assert len(detector_calls()) == 3
 
 
-def test_a_damaged_memory_is_asked_anew_and_nothing_half_written_stays(tmp_path, asked):
+def test_a_damaged_cache_is_replaced_and_nothing_partial_stays(tmp_path, detector_calls):
     path = write_picture(tmp_path / "ann.png")
-    find_points(path)
+    find_keypoints(path)
     (kept,) = cache_folder().iterdir()
     assert cache_folder().is_relative_to(tmp_path / "cache")
     whole = kept.read_bytes()
     for damaged in (b"", whole[:300], b"hello", whole[:-30]):
         kept.write_bytes(damaged)
-        find_points(path)
+        find_keypoints(path)
         assert kept.read_bytes()[:2] == b"PK"
-    assert len(asked()) == 5
+    assert len(detector_calls()) == 5
     assert list(cache_folder().iterdir()) == [kept]
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, asked):
+def test_a_cache_that_cannot_be_written_is_done_without(tmp_path, detector_calls):
     (tmp_path / "cache").write_text("a file stands where the folder would be")
     path = write_picture(tmp_path / "ann.png")
-    assert find_points(path).frames == find_points(path).frames == 1
-    assert len(asked()) == 2
+    assert find_keypoints(path).frames == find_keypoints(path).frames == 1
+    assert len(detector_calls()) == 2
 
 
-def test_another_extractor_makes_old_answers_void(tmp_path, asked, monkeypatch):
+def test_another_extractor_makes_old_answers_void(tmp_path, detector_calls, monkeypatch):
     from cospeech.video.detection import detector
 
     path = write_picture(tmp_path / "ann.png")
-    find_points(path)
+    find_keypoints(path)
     newer = tmp_path / "extractor.py"
-    newer.write_bytes(detector._PROGRAM.read_bytes() + b"# newer\n")
-    monkeypatch.setattr(detector, "_PROGRAM", newer)
-    find_points(path)
-    assert len(asked()) == 2
+    newer.write_bytes(detector.PROGRAM.read_bytes() + b"# newer\n")
+    monkeypatch.setattr(detector, "PROGRAM", newer)
+    find_keypoints(path)
+    assert len(detector_calls()) == 2
 
 
-def test_films(tmp_path, asked):
-    seen = find_points(write_film(tmp_path / "talk.mp4"))
+def test_films(tmp_path, detector_calls):
+    seen = find_keypoints(write_film(tmp_path / "talk.mp4"))
     assert seen.points.shape == (12, 116, 2)
     assert (seen.fps, seen.size, seen.mask) == (25.0, (64, 48), None)
     assert seen.people == 1  # the second one passes through two frames of twelve
-    assert asked()[0].split()[2:4] == ["film", str(tmp_path / "talk.mp4")]
-    find_points(tmp_path / "talk.mp4")
-    assert len(asked()) == 1
+    assert detector_calls()[0].split()[2:4] == ["film", str(tmp_path / "talk.mp4")]
+    find_keypoints(tmp_path / "talk.mp4")
+    assert len(detector_calls()) == 1
 
 
 @pytest.mark.parametrize(
     ("mode", "message"),
     [
-        ("fails", r"could not find points in ann.png \(ImportError: no wheels today\); if that is no matter"),
-        ("silent", "could not find points in ann.png: .*python-stand-in wrote no points"),
-        ("shapes", "could not find points in ann.png: .*python-stand-in wrote no points"),
+        ("fails", r"could not find keypoints in ann.png \(ImportError: no wheels today\); if the file is not"),
+        ("silent", "could not find keypoints in ann.png: .*python-stand-in wrote no keypoints"),
+        ("shapes", "could not find keypoints in ann.png: .*python-stand-in wrote no keypoints"),
     ],
 )
-def test_when_it_fails_its_last_line_is_told(tmp_path, asked, monkeypatch, capfd, mode, message):
+def test_if_the_detector_fails_its_last_line_is_reported(tmp_path, detector_calls, monkeypatch, capfd, mode, message):
     path = write_picture(tmp_path / "ann.png")
     monkeypatch.setenv("STAND_IN", mode)
     with pytest.raises(UserError, match=message) as error:
-        find_points(path)
+        find_keypoints(path)
     assert len(str(error.value).splitlines()) == 1
     assert "harmless" not in capfd.readouterr().err
     assert not cache_folder().exists()
     monkeypatch.setenv("STAND_IN", "works")
-    assert find_points(path).frames == 1
+    assert find_keypoints(path).frames == 1
 
 
-def test_what_is_neither_picture_nor_film(tmp_path, asked):
+def test_what_is_neither_picture_nor_film(tmp_path, detector_calls):
     for name, content in {"a.txt": b"hello", "b.mp4": b"\0" * 500}.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(UserError, match=f"{name} is neither a picture nor a film"):
-            find_points(tmp_path / name)
+            find_keypoints(tmp_path / name)
     with pytest.raises(UserError, match="no such file"):
-        find_points(tmp_path / "missing.png")
-    assert asked() == []
+        find_keypoints(tmp_path / "missing.png")
+    assert detector_calls() == []
 
 
 # ---------------------------------------------------------------------------- points of other detectors
 
 
-def given(folder: Path, document: object, picture: Path | None = None) -> Seen:
+def read_document(folder: Path, document: object, picture: Path | None = None) -> DetectedKeypoints:
     file = folder / "points.json"
     file.write_text(json.dumps(document))
-    return find_points(picture or write_picture(folder / "ann.png"), points=file)
+    return find_keypoints(picture or write_picture(folder / "ann.png"), points=file)
 
 
 def test_layouts_of_one_picture(tmp_path):
@@ -149,7 +149,7 @@ def test_layouts_of_one_picture(tmp_path):
         [people],
         {**people, "canvas_width": 512, "canvas_height": 512},
     ):
-        seen = given(tmp_path, document)
+        seen = read_document(tmp_path, document)
         np.testing.assert_allclose(seen.points[0], person(), atol=1e-3)
         np.testing.assert_allclose(seen.confidence[0], scores, atol=1e-6)
         assert (seen.fps, seen.size, seen.mask, seen.people) == (None, (512, 512), None, 1)
@@ -157,22 +157,22 @@ def test_layouts_of_one_picture(tmp_path):
 
 def test_points_of_a_copy_of_another_size(tmp_path):
     half = openpose(person() / 2, ONES)
-    seen = given(tmp_path, {"people": [half], "canvas_width": 256, "canvas_height": 256})
+    seen = read_document(tmp_path, {"people": [half], "canvas_width": 256, "canvas_height": 256})
     np.testing.assert_allclose(seen.points[0], person(), atol=1e-3)
     shares = openpose(person() / 512, ONES)
-    seen = given(tmp_path, [{"people": [shares], "canvas_width": 768, "canvas_height": 768}])
+    seen = read_document(tmp_path, [{"people": [shares], "canvas_width": 768, "canvas_height": 768}])
     np.testing.assert_allclose(seen.points[0], person(), atol=1e-3)
     large = write_picture(tmp_path / "large.png", (4096, 4096))  # read at half its size
-    seen = given(tmp_path, {"people": [openpose(person() * 8, ONES)]}, large)
+    seen = read_document(tmp_path, {"people": [openpose(person() * 8, ONES)]}, large)
     assert seen.size == (2048, 2048)
     np.testing.assert_allclose(seen.points[0], person() * 4, atol=1e-2)
     with pytest.raises(UserError, match=r"is of a picture of 640 x 360 and .* has 512 x 512; give points of"):
-        given(tmp_path, {"people": [half], "canvas_width": 640, "canvas_height": 360})
+        read_document(tmp_path, {"people": [half], "canvas_width": 640, "canvas_height": 360})
     with pytest.raises(UserError, match="must be two numbers above 0"):
-        given(tmp_path, {"people": [half], "canvas_width": 0, "canvas_height": None})
+        read_document(tmp_path, {"people": [half], "canvas_width": 0, "canvas_height": None})
 
 
-def test_our_own_file_comes_back_as_it_was(tmp_path, asked):
+def test_our_own_file_comes_back_as_it_was(tmp_path, detector_calls):
     path = write_picture(tmp_path / "ann.png")
     made = video_keypoints(path)
     made.save(tmp_path / "ann.json")
@@ -181,28 +181,28 @@ def test_our_own_file_comes_back_as_it_was(tmp_path, asked):
     assert read.camera == {"size": [512, 512], "centre": [256.0, 220.0], "shoulder_width": 200.0}
     np.testing.assert_allclose(read.points[0], person(), atol=0.006)
     np.testing.assert_array_equal(read.confidence, np.ones((1, 116)))
-    seen = find_points(write_picture(tmp_path / "twice.png", (1024, 1024)), points=tmp_path / "ann.json")
+    seen = find_keypoints(write_picture(tmp_path / "twice.png", (1024, 1024)), points=tmp_path / "ann.json")
     np.testing.assert_allclose(seen.points[0], person() * 2, atol=0.012)
-    assert len(asked()) == 1
+    assert len(detector_calls()) == 1
     document = json.loads((tmp_path / "ann.json").read_text())
     document["names"][7] = "sixth_finger"
     with pytest.raises(UserError, match="has no left_thumb1; give one with all 116 points"):
-        given(tmp_path, document)
+        read_document(tmp_path, document)
     document["confidence"] = [[1.0]]
     with pytest.raises(UserError, match="confidence must be"):
-        given(tmp_path, document)
+        read_document(tmp_path, document)
 
 
 def test_points_of_a_film(tmp_path):
     frames = np.stack([person() / 8 + k for k in range(12)])
     points = [whole_body(one, ONES) for one in frames]
     document = {"keypoints": [one for one, _ in points], "keypoint_scores": [one for _, one in points]}
-    seen = given(tmp_path, document, write_film(tmp_path / "talk.mp4"))
+    seen = read_document(tmp_path, document, write_film(tmp_path / "talk.mp4"))
     assert (seen.fps, seen.size) == (25.0, (64, 48))
     np.testing.assert_allclose(seen.points, frames, atol=1e-3)
-    assert given(tmp_path, {**document, "fps": 50}, tmp_path / "talk.mp4").fps == 50
+    assert read_document(tmp_path, {**document, "fps": 50}, tmp_path / "talk.mp4").fps == 50
     with pytest.raises(UserError, match=r"holds 12 frames and .*ann.png is one picture"):
-        given(tmp_path, document)
+        read_document(tmp_path, document)
 
 
 def test_files_that_cannot_be_used(tmp_path):
@@ -219,19 +219,19 @@ def test_files_that_cannot_be_used(tmp_path):
         {"format": "cospeech-keypoints"},
     ):
         with pytest.raises(UserError) as error:
-            check_person(given(tmp_path, document), "ann.png")
+            check_person(read_document(tmp_path, document), "ann.png")
         assert len(str(error.value).splitlines()) == 1
     (tmp_path / "points.json").write_text("{")
     with pytest.raises(UserError, match="is no JSON that can be read"):
-        find_points(tmp_path / "ann.png", points=tmp_path / "points.json")
+        find_keypoints(tmp_path / "ann.png", points=tmp_path / "points.json")
 
 
 # ---------------------------------------------------------------------------- is there a person
 
 
-def seen_with(**changes: object) -> Seen:
+def seen_with(**changes: object) -> DetectedKeypoints:
     usual: dict = {"points": person()[None], "confidence": ONES[None], "fps": None, "size": (512, 512)}
-    return Seen(**{**usual, **changes})
+    return DetectedKeypoints(**{**usual, **changes})
 
 
 def without(*parts: slice | int) -> np.ndarray:
@@ -241,14 +241,14 @@ def without(*parts: slice | int) -> np.ndarray:
     return confidence
 
 
-def test_one_person_of_whom_enough_is_seen(asked, monkeypatch, tmp_path):
+def test_one_person_of_whom_enough_is_seen(detector_calls, monkeypatch, tmp_path):
     assert check_person(seen_with(), "ann.png") == ()
     for changes, message in (
         ({"confidence": np.zeros((1, 116)), "people": 0}, "no person is found in ann.png; give a picture of"),
         ({"people": 3}, "ann.png shows 3 people; crop it so that one person is left"),
         ({"confidence": without(0)}, "the shoulders are not in ann.png; give a picture that goes from head"),
         ({"points": person()[None] + [0, 400]}, "the shoulders are not in ann.png"),
-        ({"confidence": without(slice(48, 100))}, "the face is not seen in ann.png"),
+        ({"confidence": without(slice(48, 100))}, "the face is not visible in ann.png"),
     ):
         with pytest.raises(UserError, match=message):
             check_person(seen_with(**changes), "ann.png")
@@ -256,12 +256,12 @@ def test_one_person_of_whom_enough_is_seen(asked, monkeypatch, tmp_path):
     for mode, message in {"two": "shows 2 people", "nobody": "no person is found"}.items():
         monkeypatch.setenv("STAND_IN", mode)
         with pytest.raises(UserError, match=message):
-            check_person(find_points(path, cache=False), "ann.png")
+            check_person(find_keypoints(path, cache=False), "ann.png")
     monkeypatch.setenv("STAND_IN", "faceless")  # no face was counted, but points were found
-    assert find_points(path, cache=False).people == 1
+    assert find_keypoints(path, cache=False).people == 1
 
 
-def test_what_is_missing_is_said():
+def test_undetected_parts_are_noted():
     left = slice(6, 27)
     assert check_person(seen_with(confidence=without(left)), "a") == (
         "a: the left hand is not found; it moves as the wrist does",
@@ -274,11 +274,11 @@ def test_what_is_missing_is_said():
     many = {"points": np.repeat(person()[None], 10, 0), "confidence": np.ones((10, 116)), "fps": 30.0}
     many["confidence"][3:, left] = 0.1
     assert check_person(seen_with(**many), "a") == (
-        "a: the left hand is seen in 30% of the frames; others are filled in",
+        "a: the left hand is visible in 30% of the frames; the others are imputed",
     )
 
 
-def test_what_is_no_seen():
+def test_invalid_detections_are_refused():
     for changes in (
         {"points": person()},
         {"confidence": ONES},
@@ -301,7 +301,7 @@ def test_mediapipe_itself(tmp_path, monkeypatch):
     if not portraits:
         pytest.skip("no portraits are at hand")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    seen = find_points(portraits[0])
+    seen = find_keypoints(portraits[0])
     assert seen.people == 1
     assert check_person(seen, "portrait") == ()
     points = dict(zip(POINTS, seen.points[0], strict=True))

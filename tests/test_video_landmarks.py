@@ -1,4 +1,4 @@
-"""The 116 points on the default person: on the right features, on the right side, moving with the face."""
+"""The 116 keypoints of the default person: on the right features and sides, moving with the face."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from cospeech.avatar.camera import Camera
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix
 from cospeech.motion.motion import Motion
-from cospeech.motion.points import _FACE_MIRROR, BODY_POINTS, POINTS
+from cospeech.motion.points import BODY_POINTS, FACE_MIRROR, POINTS
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
 from cospeech.video.driving.landmarks import landmarks_3d, landmarks_of, project
@@ -41,7 +41,7 @@ def test_sides_mirror(level):
     assert (points[LEFT, 0] > 0).all()  # the person faces +z, its left is +x
     np.testing.assert_allclose(points[LEFT], points[RIGHT] * flip, atol=0.008)
     face = points[48:]
-    np.testing.assert_allclose(face, face[list(_FACE_MIRROR)] * flip, atol=0.004)
+    np.testing.assert_allclose(face, face[list(FACE_MIRROR)] * flip, atol=0.004)
     assert face[0, 0] < -0.06 < 0.06 < face[16, 0]
 
 

@@ -1,4 +1,4 @@
-"""A portrait is cut into parts: each lies where it is drawn, and together they give the picture back."""
+"""Cutting a portrait into layers: each lies where its part is, and together they reproduce the picture."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from cospeech.video.warping.layer_warp import draw
-from cospeech.video.warping.layers import _PATTERNED, INDEX, PARTS, _contrast, _forearm, cut, unit
+from cospeech.video.warping.layers import PATTERNED, contrast, cut, forearm_colours
+from cospeech.video.warping.limb_geometry import INDEX, PARTS, body_scale
 from cospeech.video.warping.matte import box, filled, rows_filled, snapped
 from portrait_data import (
     ARMS,
@@ -158,11 +159,11 @@ def test_sizes(size):
     assert np.abs(drawn.picture * 255 - portrait.picture).mean() < 1
 
 
-def test_the_unit_is_the_shoulders_or_the_face():
+def test_the_scale_is_the_shoulders_or_the_face():
     points = figure_points()
-    assert unit(points) == pytest.approx(84.0)
+    assert body_scale(points) == pytest.approx(84.0)
     points[3] = points[0] - [10.0, 0.0]  # from the side
-    assert unit(points) == pytest.approx(1.4 * np.ptp(points[48:, 1]))
+    assert body_scale(points) == pytest.approx(1.4 * np.ptp(points[48:, 1]))
 
 
 # ---------------------------------------------------------------------------- masks and filling
@@ -221,7 +222,7 @@ def test_a_hidden_forearm_has_the_colours_that_are_seen_of_it(bare, seen):
     image[5:40, 30:50], image[50:70, 30:50] = sleeve, skin
     lower.reshape(-1)[40 * 80 + 30 : 40 * 80 + 30 + seen] = 1
     image[lower > 0] = skin * 0.8 if bare else sleeve * 0.8
-    made = _forearm(image, upper, lower, palm, np.indices((80, 80))[0] > 39, 150.0)
+    made = forearm_colours(image, upper, lower, palm, np.indices((80, 80))[0] > 39, 150.0)
     assert made.shape == image.shape
     hidden = made[55, 40]
     assert np.linalg.norm(hidden - (skin if bare else sleeve)) < 0.25
@@ -234,14 +235,14 @@ def test_the_shoulder_that_stays_is_round():
     shoulder = points[INDEX["left_shoulder"]]
     y, x = np.mgrid[0:256, 0:256] + 0.5
     outward = (x > shoulder[0] + 3) & (y > shoulder[1] + 4) & (y < shoulder[1] + 40)
-    far = np.hypot(x - shoulder[0], y - shoulder[1]) > 0.26 * unit(points)
+    far = np.hypot(x - shoulder[0], y - shoulder[1]) > 0.26 * body_scale(points)
     assert body[outward & far].max() < 0.1
 
 
-def test_patterns_are_told_from_plain_cloth():
+def test_patterns_are_distinguished_from_plain_cloth():
     y, x = np.mgrid[0:64, 0:64]
     where = np.ones((64, 64), bool)
     plain = 0.5 + 0.05 * np.sin(x / 9)[..., None] * np.ones(3)
     striped = np.where((y // 5 % 2)[..., None] == 0, [0.9, 0.9, 0.8], [0.2, 0.3, 0.5])
-    assert _contrast(plain, where, 6) < _PATTERNED < _contrast(striped, where, 6)
-    assert _contrast(striped, ~where, 6) == 0
+    assert contrast(plain, where, 6) < PATTERNED < contrast(striped, where, 6)
+    assert contrast(striped, ~where, 6) == 0

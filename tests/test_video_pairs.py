@@ -1,4 +1,4 @@
-"""Pairs that refinement learns from: what they hold, how they are kept, and that a mirror turns all of it."""
+"""Training pairs of refinement: their content, their files, and that mirroring exchanges all of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from cospeech.core.errors import UserError
-from cospeech.motion.points import _FACE_MIRROR, POINTS
+from cospeech.motion.points import FACE_MIRROR, POINTS
 from cospeech.video.warping.layer_warp import draw
-from cospeech.video.warping.layers import cut, unit
+from cospeech.video.warping.layers import cut
+from cospeech.video.warping.limb_geometry import body_scale
 from portrait_data import HANDS, doubled, draw_figure, drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
@@ -34,7 +35,7 @@ def partner(points: np.ndarray) -> np.ndarray:
     for name in POINTS[:48]:
         side, _, rest = name.partition("_")
         order.append(POINTS.index(f"{'left' if side == 'right' else 'right'}_{rest}"))
-    order += [48 + k for k in _FACE_MIRROR]
+    order += [48 + k for k in FACE_MIRROR]
     return points[order] * [-1, 1] + [256, 0]
 
 
@@ -128,7 +129,7 @@ def test_random_poses_are_those_of_speakers():
     again = pairs.random_pose(points, np.random.default_rng(0))
     np.testing.assert_array_equal(again, poses[0])
     assert np.isfinite(poses).all()
-    scale = unit(points)
+    scale = body_scale(points)
     for a, b in ((0, 1), (1, 2), (3, 4), (4, 5)):
         length = np.linalg.norm(poses[:, a] - poses[:, b], axis=-1)
         own = np.linalg.norm(points[a] - points[b])
@@ -191,7 +192,7 @@ def test_pairs_that_warping_misses_by_far_are_left_out(monkeypatch):
     pictures, masks = (np.stack(values) for values in zip(*map(draw_figure, poses), strict=True))
     made = list(pairs.person_pairs(pictures, poses, masks, 10, 0))
     assert len(made) == 2
-    monkeypatch.setattr(pairs, "LEAST", 60.0)
+    monkeypatch.setattr(pairs, "LEAST_PSNR", 60.0)
     assert not list(pairs.person_pairs(pictures, poses, masks, 10, 0))
 
 

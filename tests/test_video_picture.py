@@ -1,4 +1,4 @@
-"""Any picture that somebody has becomes upright sRGB of a size that can be worked with."""
+"""Pictures of any kind become upright sRGB of a limited size."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_wide_colour_space_is_brought_to_srgb(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg"])
-def test_large_ones_are_made_smaller(tmp_path, suffix):
+def test_large_pictures_are_reduced(tmp_path, suffix):
     path = write_picture(tmp_path / f"a.{suffix}", (3000, 1500))
     picture = load_picture(path)
     assert picture.shape == (1024, 2048, 3)
@@ -171,7 +171,7 @@ def test_pillows_own_limit_stays(tmp_path: Path):
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_a_name_that_is_none_is_told_in_plain_words(tmp_path):
+def test_a_missing_file_is_reported_in_plain_words(tmp_path):
     with pytest.raises(UserError) as caught:
         load_picture(tmp_path / "none.png")
     assert str(caught.value) == f"no such file: {tmp_path / 'none.png'}; check the name"

@@ -1,4 +1,4 @@
-"""The network that refines: its heatmaps are the paper's, and it leaves alone what it should."""
+"""The network of refinement: its heatmaps are the paper's, and the background stays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import pytest
 from cospeech.motion.points import POINTS, parents
 from cospeech.video.warping.layer_warp import draw
 from cospeech.video.warping.matte import box
-from cospeech.video.warping.refine import enlarged, flow_of, open_refiner, small
+from cospeech.video.warping.refine import open_refiner
+from cospeech.video.warping.resampling import enlarge, network_flow, to_square
 from portrait_data import drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
@@ -36,7 +37,7 @@ def shaken(refine: str):
     return network.eval()
 
 
-def given(portrait, points) -> list:
+def network_inputs(portrait, points) -> list:
     """What the generator takes for one picture of 256, from a pair."""
     pair = pairs.make_pair(portrait.layers, portrait.picture, portrait.picture, points)
     one = replace(pair, **{name: value[None] for name, value in vars(pair).items()})
@@ -112,7 +113,7 @@ def test_edges_are_those_of_joints():
 def test_background_beyond_reach_keeps_its_bits(refine):
     portrait = drawn_portrait("up")
     moved = moved_arm(portrait.points, "left", (-8.0, 10.0))
-    inputs = given(portrait, moved)
+    inputs = network_inputs(portrait, moved)
     network = shaken(refine)
     with torch.no_grad():
         made, warped, seen = network(*inputs)[0].numpy(), inputs[2][0].numpy(), inputs[3][0].numpy()
@@ -127,7 +128,7 @@ def test_background_beyond_reach_keeps_its_bits(refine):
 
 def test_a_new_network_changes_nothing():
     portrait = drawn_portrait()
-    inputs = given(portrait, moved_arm(portrait.points, "left", (5.0, -5.0)))
+    inputs = network_inputs(portrait, moved_arm(portrait.points, "left", (5.0, -5.0)))
     with torch.no_grad():
         for name in ("none", "unet", "skeleton", "edges"):
             made = nets.PortraitGenerator(replace(TINY, refine=name))(*inputs)
@@ -136,7 +137,7 @@ def test_a_new_network_changes_nothing():
 
 def test_points_matter_where_edges_are_seen():
     portrait = drawn_portrait()
-    inputs = given(portrait, portrait.points)
+    inputs = network_inputs(portrait, portrait.points)
     for name, sees in (("unet", False), ("edges", True), ("skeleton", True)):
         network = shaken(name)
         with torch.no_grad():
@@ -144,7 +145,7 @@ def test_points_matter_where_edges_are_seen():
         assert (not torch.equal(one, other)) is sees
 
 
-def test_an_unknown_kind_of_refinement_is_told():
+def test_an_unknown_kind_of_refinement_is_refused():
     with pytest.raises(ValueError, match="none, unet, skeleton, edges; got 'best'"):
         nets.PortraitConfig(refine="best")
 
@@ -160,39 +161,39 @@ def test_flow_is_the_same_at_every_size(factor):
     moved = places * [0.9, 1.1] + [10.0 * factor, -6.0 * factor] + 0.05 * places[..., ::-1]
     middles = (grid(128, 128) * 2 * factor) @ np.array([[0.9, 0.05], [0.05, 1.1]])
     wanted = (middles + [10.0 * factor, -6.0 * factor]) / (side / 2) - 1
-    np.testing.assert_allclose(flow_of(moved), wanted, atol=0.3 / 128)
+    np.testing.assert_allclose(network_flow(moved), wanted, atol=0.3 / 128)
     still = grid(128, 128) / 64 - 1
-    np.testing.assert_allclose(flow_of(places), still, atol=1e-6)
+    np.testing.assert_allclose(network_flow(places), still, atol=1e-6)
 
 
 def test_flow_in_use_is_that_of_training():
     portrait = drawn_portrait()
     moved = moved_arm(portrait.points, "left", (9.0, -12.0))
     pair = pairs.make_pair(portrait.layers, portrait.picture, portrait.picture, moved)
-    np.testing.assert_allclose(flow_of(draw(portrait.layers, moved).source), pair.flow, atol=1e-3)
+    np.testing.assert_allclose(network_flow(draw(portrait.layers, moved).source), pair.flow, atol=1e-3)
 
 
 def test_flow_of_a_picture_that_is_no_square():
     for size in ((200, 256), (256, 180), (130, 90)):
-        still = flow_of(grid(*size))
+        still = network_flow(grid(*size))
         assert still.shape == (128, 128, 2)
         np.testing.assert_allclose(still, grid(128, 128) / 64 - 1, atol=1e-6)
 
 
 @pytest.mark.parametrize("side", [128, 200, 256, 384, 512, 1000])
-def test_pictures_are_made_small_in_place(side):
+def test_pictures_are_reduced_without_shift(side):
     """A slope stays a slope: nothing is moved by half a pixel."""
     slope = grid(side, side) / side
-    np.testing.assert_allclose(small(slope), grid(256, 256) / 256, atol=0.6 / 128)
+    np.testing.assert_allclose(to_square(slope), grid(256, 256) / 256, atol=0.6 / 128)
     middle = (slice(4, -4), slice(4, -4))
-    np.testing.assert_allclose(small(slope)[middle], (grid(256, 256) / 256)[middle], atol=1e-4)
-    back = enlarged(small(slope), side)
+    np.testing.assert_allclose(to_square(slope)[middle], (grid(256, 256) / 256)[middle], atol=1e-4)
+    back = enlarge(to_square(slope), side)
     np.testing.assert_allclose(back[8:-8, 8:-8], slope[8:-8, 8:-8], atol=1e-4)
 
 
 def test_what_is_no_square_lies_at_the_top_left():
     picture = np.random.default_rng(0).random((180, 256, 3)).astype(np.float32)
-    found = small(picture)
+    found = to_square(picture)
     np.testing.assert_array_equal(found[:180], picture)
     np.testing.assert_array_equal(found[180:], picture[-1:].repeat(76, 0))
 
@@ -200,12 +201,12 @@ def test_what_is_no_square_lies_at_the_top_left():
 # ---------------------------------------------------------------------------- the encoder that judges
 
 
-def test_the_judge_learns_where_parts_and_edges_are():
+def test_the_perceptual_encoder_learns_parts_and_edges():
     torch.manual_seed(0)
     portrait = drawn_portrait("up")
-    source, masks, *_ = given(portrait, portrait.points)
+    source, masks, *_ = network_inputs(portrait, portrait.points)
     points = torch.tensor(portrait.points / 128 - 1, dtype=torch.float32)[None]
-    network = judge.Looks(judge.LooksConfig(channels=(4, 4, 8, 8, 8)))
+    network = judge.PerceptualEncoder(judge.PerceptualEncoderConfig(channels=(4, 4, 8, 8, 8)))
     batch = {"source": source, "masks": masks, "from": points}
     levels = network(source)
     assert [tuple(level.shape[1:]) for level in levels] == [
@@ -215,13 +216,13 @@ def test_the_judge_learns_where_parts_and_edges_are():
         (8, 16, 16),
         (8, 8, 8),
     ]
-    parts, edges = network.told(source)
+    parts, edges = network.segment(source)
     assert parts.shape[1:] == (PARTS + 1, 128, 128)
     assert edges.shape[1:] == (3, 128, 128)
     optimizer = torch.optim.Adam(network.parameters(), 2e-2)
     first = None
     for _ in range(12):
-        value, terms = judge.looks_loss(network, batch)
+        value, terms = judge.perceptual_encoder_loss(network, batch)
         assert set(terms) == {"parts", "edges"}
         first = first if first is not None else float(value.detach())
         optimizer.zero_grad()
@@ -237,7 +238,7 @@ def test_the_shipped_network_paints_a_little_and_only_on_the_person():
     layers = portrait.layers
     moved = moved_arm(portrait.points, "left", (10.0, -14.0))
     drawn = draw(layers, moved)
-    refiner.see(layers, portrait.picture)
+    refiner.encode(layers, portrait.picture)
     made = refiner(drawn, moved)
     assert made.shape == drawn.picture.shape
     assert np.isfinite(made).all()

@@ -1,4 +1,4 @@
-"""Thin-plate splines: points go to points, affine maps are kept, nothing bends more than it must."""
+"""Thin-plate splines: points go to points, affine maps are kept, bending is least."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_many_at_once_are_as_one_by_one():
         np.testing.assert_allclose(one, fit_spline(a, b)(PLACES), atol=1e-9)
 
 
-def test_wrong_shapes_are_told():
+def test_wrong_shapes_are_refused():
     four = np.zeros((4, 2))
     for driven, source in ((four, four[:3]), (four[:2], four[:2]), (np.zeros((4, 3)), np.zeros((4, 3)))):
         with pytest.raises(ValueError, match="three points or more"):

@@ -1,4 +1,4 @@
-"""Training of portrait video: from pictures and films to a model folder that draws what torch draws."""
+"""Training of portrait video: from pictures and films to a model folder that agrees with torch."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_the_model_folder_draws_what_torch_draws(model, size):
     else:
         large = drawn
     refiner = Refiner(folder)
-    refiner.see(layers, picture)
+    refiner.encode(layers, picture)
     found = refiner(drawn, points * size / 256)
     assert found.shape == (size, size, 3)
 
@@ -143,7 +143,7 @@ def test_weights_beside_the_graphs_are_those_of_the_run(model):
         torch.testing.assert_close(network.state_dict()[name], wanted, rtol=0, atol=0)
 
 
-def test_a_run_is_continued_and_pairs_are_not_made_again(run, pictures, tmp_path, known, monkeypatch):
+def test_a_run_is_continued_and_pairs_are_kept(run, pictures, tmp_path, known, monkeypatch):
     out = tmp_path / "run"
     shutil.copytree(run, out)
     before = log(out / "looks")
@@ -252,7 +252,7 @@ def test_hands_and_faces_count_more_and_are_cut_out():
 # ---------------------------------------------------------------------------- what is refused
 
 
-def test_what_cannot_be_learned_from_is_told(run, pictures, tmp_path):
+def test_unusable_training_material_is_refused(run, pictures, tmp_path):
     cases = {
         "nothing to learn from": {},
         "unknown preset 'huge'; known: tiny, default, large": {"portraits": [pictures], "preset": "huge"},
@@ -266,7 +266,7 @@ def test_what_cannot_be_learned_from_is_told(run, pictures, tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="nothing to train"):
         generator.fit_video(None, tmp_path, config=nets.PortraitConfig(refine="none"))
-    for opened, folder in ((generator.load_looks, "generator"), (generator.load_video_run, "looks")):
+    for opened, folder in ((generator.load_perceptual_encoder, "generator"), (generator.load_video_run, "looks")):
         with pytest.raises(UserError, match="is a run of"):
             opened(run / folder)
 
@@ -287,7 +287,7 @@ def test_a_refiner_is_a_model_folder_of_its_kind(run, tmp_path):
 def test_points_of_a_portrait_that_are_no_square(run):
     portrait = drawn_portrait("down", size=(256, 220))
     refiner = open_refiner(run / "model")
-    refiner.see(portrait.layers, portrait.picture)
+    refiner.encode(portrait.layers, portrait.picture)
     drawn = draw(portrait.layers, portrait.points)
     found = refiner(drawn, portrait.points)
     assert found.shape == (220, 256, 3)

@@ -1,4 +1,4 @@
-"""The watermark: read back after encoding, absent where there is none, hardly to be seen, still."""
+"""The watermark: read back after encoding, absent elsewhere, hardly visible, still."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the tests of portrait video share: a made-up person, pictures, and a stand-in for MediaPipe."""
+"""A synthetic person, pictures, and a stand-in for MediaPipe, for tests of portrait video."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def stand_in(folder: Path) -> Path:
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
+def detector_calls(tmp_path, monkeypatch):
     """A stand-in for MediaPipe; returns the calls so far. $STAND_IN says how it behaves."""
     calls = tmp_path / "calls.txt"
     calls.touch()

@@ -15,6 +15,7 @@ _RENAMED = {
     "add_to_base": "add_to_library",
     "base_info": "library_info",
     "build_base": "build_library",
+    "build_people": "build_synthetic_people",
     "check_base": "check_library",
     "merge_bases": "merge_libraries",
     "open_base": "open_library",

@@ -17,7 +17,7 @@ from .speech.speech import Speech, Word
 from .video.detection.keypoints import video_keypoints
 from .video.detection.setup import setup_video
 from .video.provenance.record import verify
-from .video.synthetic.corpus import build_people
+from .video.synthetic.corpus import build_synthetic_people
 from .video.training.train import train_video
 
 __version__: str
@@ -32,7 +32,7 @@ __all__ = [
     "add_to_library",
     "animate",
     "build_library",
-    "build_people",
+    "build_synthetic_people",
     "canonical_skeleton",
     "check_library",
     "compare",

@@ -202,9 +202,11 @@ def people(
         split: of the dataset, whose actors move.
         film: consecutive pictures at 30 a second instead of poses far apart.
     """
-    from ..video.synthetic.corpus import build_people
+    from ..video.synthetic.corpus import build_synthetic_people
 
-    build_people(dataset, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film)
+    build_synthetic_people(
+        dataset, out, count=count, frames_each=frames_each, size=size, seed=seed, split=split, film=film
+    )
     note(f"wrote {out}; next: cospeech train video --people {out} -o RUN")
 
 

@@ -29,12 +29,24 @@ FACE_POINTS = tuple(f"face_{k}" for k in range(68))  # in the order of iBUG 300-
 POINTS = (*BODY_POINTS, *FACE_POINTS)  # 116
 WRISTS = (BODY_POINTS.index("left_wrist"), BODY_POINTS.index("right_wrist"))
 SHOULDERS = (BODY_POINTS.index("left_shoulder"), BODY_POINTS.index("right_shoulder"))
+ELBOWS = (BODY_POINTS.index("left_elbow"), BODY_POINTS.index("right_elbow"))
+# Where the groups stand in POINTS, the hands left and right.
+BODY_SLICE, FACE_SLICE = slice(0, len(BODY_POINTS)), slice(len(BODY_POINTS), len(POINTS))
+HAND_SIZE = len(HANDS) // len(SIDES)  # 21 points of a hand: its root, then four of each finger
+HAND_SLICES = tuple(slice(first, first + HAND_SIZE) for first in (len(ARMS), len(ARMS) + HAND_SIZE))
+MIDDLE_KNUCKLE = 9  # of a hand's points: the first of the middle finger
+# Numbers within the face, of iBUG 300-W.
+JAW_LINE, LIPS, INNER_LIPS = slice(0, 17), slice(48, 68), range(60, 68)
+EYES = (range(36, 42), range(42, 48))  # right, left: corner, two of the upper lid, corner, two of the lower lid
+BROWS = (slice(17, 22), slice(22, 27))  # right, left
+CHIN, NOSE_BRIDGE = 8, 27
+MOUTH_CORNERS = (48, 54)
 REACH = 16.0  # shoulder widths that a dataset keeps, in steps of 0.0005
 
 # Runs of face points: chin, brows, bridge, nostrils, eyes, lips outside and inside.
 _RUNS = ((0, 17), (17, 22), (22, 27), (27, 31), (31, 36), (36, 42), (42, 48), (48, 60), (60, 68))
 # The point that each becomes in a mirror.
-_FACE_MIRROR = (
+FACE_MIRROR = (
     *range(16, -1, -1),
     *range(26, 16, -1),
     *range(27, 31),
@@ -159,7 +171,7 @@ class PointCodec:
     @cached_property
     def _partner(self) -> np.ndarray:
         if self.modality == "face":
-            return np.array(_FACE_MIRROR)
+            return np.array(FACE_MIRROR)
         swap = {"left": "right", "right": "left"}
         others = (name.partition("_") for name in self.names)
         return np.array([self.names.index(f"{swap[side]}_{rest}") for side, _, rest in others])

@@ -1,8 +1,8 @@
-"""How near made pictures of people come to true ones: whole, on the hands and on the face.
+"""Evaluation of generated pictures of people against real ones: whole, on the hands and on the face.
 
-LPIPS and Frechet distances of films need a network. The usual ones (VGG, I3D) are not carried here, so an
-own encoder of pictures of people judges (``video.training.perceptual_network``), and its id stands beside
-each value: such values compare with each other alone, not with those of papers.
+LPIPS and Frechet distances of videos need a network. The usual ones (VGG, I3D) are not included, so a perceptual
+encoder of our own is used (``video.training.perceptual_network``), and its id is reported with each value: values
+compare with each other only, not with those of papers [D].
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from ..methods.model_folder import evaluator_folder
 from ..metrics.base import DEFAULT, Bootstrap, MeanMetric, Value
 from ..metrics.images import LPIPS, PSNR, SSIM, frames_of, psnr, ssim
 from ..metrics.inputs import check_pair
-from ..motion.points import POINTS
-from .warping.refine import small
+from ..motion.points import FACE_SLICE, HAND_SLICES, POINTS
+from .warping.resampling import to_square
 
-METHOD = "looks"
-PARTS = {"left_hand": slice(6, 27), "right_hand": slice(27, 48), "face": slice(48, 116)}  # of POINTS
+METHOD = "looks"  # name of the perceptual encoder's model folders on disk
+PARTS = {"left_hand": HAND_SLICES[0], "right_hand": HAND_SLICES[1], "face": FACE_SLICE}  # of POINTS
 REGIONS: dict[str, tuple[str, ...]] = {"picture": (), "hands": ("left_hand", "right_hand"), "face": ("face",)}
-MARGIN = 1.3  # side of a crop over the extent of its points
+MARGIN = 1.3  # side of a crop relative to the extent of its keypoints
 SMALLEST = 24  # pixels of a crop's side; SSIM's window has 11
-INSIDE = 0.75  # share of a part's points that must be in the picture
-WINDOW = 16  # frames of a film that make a row, as for FVD
-MOTION = 4.0  # weight of differences in time: both halves of a row then spread alike within a film
+INSIDE = 0.75  # share of a part's keypoints that must be in the picture
+WINDOW = 16  # frames of a video for each row of features, as for FVD
+MOTION = 4.0  # weight of differences in time, so that both halves of a row vary equally within a video [D]
 _BATCH = 8
 
 
-class LooksExtractor:
-    """The own encoder of pictures as LPIPS wants it: a ``PerceptualExtractor``.
+class PerceptualFeatureExtractor:
+    """The perceptual encoder as LPIPS needs it: a ``PerceptualExtractor``.
 
-    Channels of a layer count alike and sum to 1 (a decision of ours: there are no judgements of people to
-    learn weights from).
+    Channels of a layer have equal weights that sum to 1, as there are no human judgements to learn weights
+    from [D].
     """
 
     def __init__(self, folder: str | Path) -> None:
-        """Raises UserError unless it is a model folder of ``export_looks`` (or the name of a shipped one)."""
+        """Raises UserError unless it is a model folder of the perceptual encoder or the name of a shipped one."""
         found = evaluator_folder(folder, METHOD)
         self._graph = found.graph(METHOD)
         digest = hashlib.blake2b((found.folder / f"{METHOD}.onnx").read_bytes(), digest_size=4)
@@ -66,35 +66,34 @@ class LooksExtractor:
     def __call__(self, frames: np.ndarray) -> Sequence[np.ndarray]:
         """Frames [T, H, W, C] in 0 .. 1 -> float32 activations [T, H', W', C'] of all layers, finest first.
 
-        Pictures are brought to a square of 256 pixels, their border going on.
+        Pictures are resampled to a square of 256 pixels, their border repeated.
         """
         layers: list[list[np.ndarray]] = [[] for _ in self.channels]
         for first in range(0, len(frames), _BATCH):
-            block = np.stack([small(np.asarray(one, np.float32)) for one in frames[first : first + _BATCH]])
+            block = np.stack([to_square(np.asarray(one, np.float32)) for one in frames[first : first + _BATCH]])
             if block.shape[-1] == 1:
                 block = block.repeat(3, -1)
-            made = self._graph.all(np.ascontiguousarray(block.transpose(0, 3, 1, 2) * 2 - 1))
-            for layer, values in zip(layers, made, strict=True):
+            activations = self._graph.all(np.ascontiguousarray(block.transpose(0, 3, 1, 2) * 2 - 1))
+            for layer, values in zip(layers, activations, strict=True):
                 layer.append(values.transpose(0, 2, 3, 1))
         return [np.concatenate(layer) for layer in layers]
 
 
-class LooksFilm:
-    """The same encoder as a ``VideoExtractor``: a row for each window of 16 frames, at every frame.
+class VideoFeatureExtractor:
+    """The same encoder as a ``VideoExtractor``: a row of features for each window of 16 frames, at every frame.
 
-    Of the two deepest layers, each channel: its mean over places and frames, and the mean of its absolute
-    difference from frame to frame at one place, times 4. The first tells what is seen, the second how it
-    moves (a decision of ours in place of I3D).
+    For each channel of the two deepest layers: its mean over pixels and frames, and the mean of its absolute
+    difference between frames, times 4. The first describes content, the second motion; both replace I3D [D].
     """
 
-    def __init__(self, looks: LooksExtractor) -> None:
-        self.looks = looks
-        self.dim = 2 * sum(looks.channels[-2:])
+    def __init__(self, encoder: PerceptualFeatureExtractor) -> None:
+        self.encoder = encoder
+        self.dim = 2 * sum(encoder.channels[-2:])
 
     @property
     def id(self) -> str:
         """Network and window."""
-        return f"{self.looks.id}-film{WINDOW}"
+        return f"{self.encoder.id}-film{WINDOW}"
 
     def __call__(self, frames: np.ndarray) -> np.ndarray:
         """Frames [T, H, W, C] in 0 .. 1 -> rows [T - 15, D]; none of a shorter film."""
@@ -102,7 +101,7 @@ class LooksFilm:
         if count < 1:
             return np.zeros((0, self.dim))
         rows = []
-        for layer in self.looks(frames)[-2:]:
+        for layer in self.encoder(frames)[-2:]:
             values = layer.astype(np.float64)
             moves = MOTION * np.abs(np.diff(values, axis=0)).mean((1, 2))
             rows += [_running(values.mean((1, 2)), WINDOW), _running(moves, WINDOW - 1)]
@@ -117,7 +116,7 @@ def _running(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def boxes(points: np.ndarray, part: str, size: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
-    """Where a hand or the face is in every frame of a clip; squares, all equally large.
+    """Squares round a hand or the face in every frame of a clip, all of the same size.
 
     Args:
         points: [T, 116, 2] pixels.
@@ -125,15 +124,15 @@ def boxes(points: np.ndarray, part: str, size: tuple[int, int]) -> tuple[np.ndar
         size: (width, height) of the pictures.
 
     Returns:
-        Top left corners [T, 2] (x, y) whole pixels, the side in pixels, and [T] whether three quarters of the
-        part's points are in the picture.
+        Top left corners [T, 2] (x, y) in whole pixels, the side in pixels, and [T] whether three quarters of the
+        part's keypoints are in the picture.
 
     Raises:
-        UserError: other points or another part.
+        UserError: other keypoints or another part.
     """
     points = np.asarray(points, np.float64)
     if points.ndim != 3 or points.shape[1:] != (len(POINTS), 2):
-        raise UserError(f"points must be [frames, {len(POINTS)}, 2] pixels; got {list(points.shape)}")
+        raise UserError(f"keypoints must be [frames, {len(POINTS)}, 2] pixels; got {list(points.shape)}")
     if part not in PARTS:
         raise UserError(f"unknown part {part!r}; known: {', '.join(PARTS)}")
     own = points[:, PARTS[part]]
@@ -146,21 +145,21 @@ def boxes(points: np.ndarray, part: str, size: tuple[int, int]) -> tuple[np.ndar
 
 
 def crops(frames: np.ndarray, points: np.ndarray, part: str) -> np.ndarray:
-    """Squares round a hand or the face, of the frames that show it.
+    """Crops of a hand or the face, from the frames that show it.
 
     Args:
         frames: [T, H, W, C] of any type.
-        points: [T, 116, 2] pixels; those of the true pictures, for made ones too.
+        points: [T, 116, 2] pixels of the real pictures, for generated ones too.
         part: left_hand, right_hand or face.
 
     Returns:
         [K, S, S, C], K frames of T.
 
     Raises:
-        UserError: other points, another number of them than of frames, or another part.
+        UserError: other keypoints, another number of them than of frames, or another part.
     """
     if len(frames) != len(points):
-        raise UserError(f"{len(frames)} frames and {len(points)} sets of points; give one set a frame")
+        raise UserError(f"{len(frames)} frames and {len(points)} sets of keypoints; give one set for each frame")
     corners, side, seen = boxes(points, part, (frames.shape[2], frames.shape[1]))
     cut = [frames[t, y : y + side, x : x + side] for t, (x, y) in enumerate(corners) if seen[t]]
     return np.stack(cut) if cut else np.zeros((0, side, side, frames.shape[3]), frames.dtype)
@@ -168,31 +167,33 @@ def crops(frames: np.ndarray, points: np.ndarray, part: str) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """Figures of single pictures, or of crops of them."""
+    """Metrics of single pictures, or of crops of them."""
 
     frames: np.ndarray  # [K] which picture of the clip
     values: Mapping[str, np.ndarray]  # metric -> [K]
 
 
 def score(
-    made: np.ndarray,
+    generated: np.ndarray,
     real: np.ndarray,
     points: np.ndarray,
     *,
     clip: str,
-    looks: LooksExtractor | None = None,
+    encoder: PerceptualFeatureExtractor | None = None,
     known: Sequence[np.ndarray] | None = None,
 ) -> dict[str, Scores]:
-    """PSNR, SSIM and, with an encoder, LPIPS of made pictures: on the whole, on the hands, on the face.
+    """PSNR, SSIM and, with an encoder, LPIPS of generated pictures: whole, on the hands, on the face.
 
-    Crops are those of the true points; a hand or face that is mostly out of the picture does not count.
-    LPIPS of a crop is the mean of the whole picture's differences in it (a decision of ours): a hand made as
-    large as a picture is nothing that the encoder knows.
+    Crops follow the real pictures' keypoints; a hand or face that is mostly outside the picture does not count.
+    LPIPS of a crop is the mean of the whole picture's differences in it, as the encoder has not learned hands
+    enlarged to a whole picture [D].
 
     Args:
-        made, real: [T, H, W, 3], uint8 or in 0 .. 1.
-        points: [T, 116, 2] pixels of the true pictures.
-        known: activations of the true pictures, where they are at hand.
+        generated, real: [T, H, W, 3], uint8 or in 0 .. 1.
+        points: [T, 116, 2] pixels of the real pictures.
+        clip: name of the clip, for messages.
+        encoder: for LPIPS.
+        known: activations of the real pictures, if they are at hand.
 
     Returns:
         Region (picture, hands, face) -> scores; both hands of a picture count, one after the other.
@@ -200,9 +201,9 @@ def score(
     Raises:
         UserError: shapes that do not fit, or pictures smaller than a crop.
     """
-    a, b = frames_of(made, clip=clip), frames_of(real, clip=clip)
+    a, b = frames_of(generated, clip=clip), frames_of(real, clip=clip)
     check_pair(a, b, clip=clip)
-    gaps = None if looks is None else _gaps(looks, a, b, known)
+    gaps = None if encoder is None else _gaps(encoder, a, b, known)
     result = {}
     for region, parts in REGIONS.items():
         rows: list[tuple[np.ndarray, dict[str, np.ndarray]]] = []
@@ -231,14 +232,14 @@ def _figures(a: np.ndarray, b: np.ndarray, gaps: list[np.ndarray] | None, shown:
 
 
 class PictureScores:
-    """Means over the pictures of many clips of what ``score`` tells, with intervals over clips."""
+    """Means of the values of ``score`` over the pictures of many clips, with intervals over clips."""
 
-    def __init__(self, looks: LooksExtractor | None = None, *, bootstrap: Bootstrap = DEFAULT) -> None:
+    def __init__(self, encoder: PerceptualFeatureExtractor | None = None, *, bootstrap: Bootstrap = DEFAULT) -> None:
         self._metrics: dict[str, dict[str, MeanMetric]] = {}
         for region in REGIONS:
             self._metrics[region] = {"psnr": PSNR(bootstrap=bootstrap), "ssim": SSIM(bootstrap=bootstrap)}
-            if looks is not None:
-                self._metrics[region]["lpips"] = LPIPS(looks, bootstrap=bootstrap)
+            if encoder is not None:
+                self._metrics[region]["lpips"] = LPIPS(encoder, bootstrap=bootstrap)
 
     def add(self, scores: Mapping[str, Scores], *, clip: str, only: np.ndarray | None = None) -> None:
         """Take the scores of a clip, or of those of its pictures where ``only`` [T] is true."""
@@ -258,13 +259,13 @@ class PictureScores:
 
 
 def _gaps(
-    looks: LooksExtractor, made: np.ndarray, real: np.ndarray, known: Sequence[np.ndarray] | None
+    encoder: PerceptualFeatureExtractor, generated: np.ndarray, real: np.ndarray, known: Sequence[np.ndarray] | None
 ) -> list[np.ndarray]:
     """[T, h, w] weighted squared differences of every layer (Zhang et al. 2018, equation 1)."""
-    sides = looks(made), looks(real) if known is None else known
+    sides = encoder(generated), encoder(real) if known is None else known
     return [
         ((_unit(a) - _unit(b)) ** 2 @ weight.astype(np.float32)).astype(np.float64)
-        for a, b, weight in zip(*sides, looks.weights, strict=True)
+        for a, b, weight in zip(*sides, encoder.weights, strict=True)
     ]
 
 

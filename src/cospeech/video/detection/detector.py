@@ -1,4 +1,4 @@
-"""Asks the isolated environment for the points in a picture or film, and remembers what it said."""
+"""Runs the detector of keypoints in its isolated environment, and caches its results."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from ...core.progress import stage
 from ...motion.points import POINTS
 from .setup import clean_environment, extractor_python, last_line
 
-_PROGRAM = Path(__file__).with_name("extractor.py")
+PROGRAM = Path(__file__).with_name("extractor.py")
 _ARRAYS = ("points", "confidence", "people", "fps", "size")
 
 
 def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[str, np.ndarray]:
-    """What ``extractor.py`` writes about a film, or about a picture [H, W, 3] uint8 sRGB.
+    """The arrays that ``extractor.py`` writes for a film, or for a picture [H, W, 3] uint8 sRGB.
 
-    Answers are kept in ``cache_folder()`` under a hash of the content and of the extractor, so that nothing
-    is looked at twice and nothing old is taken for new.
+    Results are cached in ``cache_folder()`` under a hash of the content and of the extractor, so that nothing is
+    detected twice and no result of another extractor is used.
 
     Args:
         what: the film's path, or the picture.
         name: of the file, for messages.
-        cache: False to look anew and keep nothing.
+        cache: False to detect anew and cache nothing.
     Raises:
-        UserError: the environment is not set up, or fails; with the last line that it said.
+        UserError: the environment is not set up, or fails; with the last line of its output.
     """
-    kept = cache_folder() / f"{_mark(what)}.npz" if cache else None
-    if kept is not None and (known := _read(kept)) is not None:
+    cached = cache_folder() / f"{_content_hash(what)}.npz" if cache else None
+    if cached is not None and (known := _read(cached)) is not None:
         return known
     python = extractor_python()
     with tempfile.TemporaryDirectory(prefix="cospeech-") as folder:
@@ -42,39 +42,41 @@ def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[st
         if isinstance(what, np.ndarray):
             source = Path(folder) / "picture.npy"
             np.save(source, what)
-            words = ["picture", str(source)]
+            arguments = ["picture", str(source)]
         else:
-            words = ["film", str(what.resolve())]
-        stage(f"looking for the person in {name}")
-        _run([str(python), "-I", str(_PROGRAM), *words, str(target)], python, name, Path(folder))
+            arguments = ["film", str(what.resolve())]
+        stage(f"detecting the person in {name}")
+        _run([str(python), "-I", str(PROGRAM), *arguments, str(target)], python, name, Path(folder))
         found = _read(target)
         if found is None:
-            raise UserError(f"could not find points in {name}: {python} wrote no points; run `cospeech video setup`")
-        if kept is not None:
-            _keep(target, kept)
+            raise UserError(
+                f"could not find keypoints in {name}: {python} wrote no keypoints; run `cospeech video setup`"
+            )
+        if cached is not None:
+            _store(target, cached)
     return found
 
 
 def cache_folder() -> Path:
-    """Where answers are kept: ``XDG_CACHE_HOME/cospeech/keypoints``."""
+    """Folder of the cache: ``XDG_CACHE_HOME/cospeech/keypoints``."""
     cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(cache) / "cospeech" / "keypoints"
 
 
-def _mark(what: Path | np.ndarray) -> str:
-    mark = hashlib.sha256(_PROGRAM.read_bytes())
+def _content_hash(what: Path | np.ndarray) -> str:
+    digest = hashlib.sha256(PROGRAM.read_bytes())
     if isinstance(what, np.ndarray):
-        mark.update(repr(what.shape).encode())
-        mark.update(np.ascontiguousarray(what).data)
+        digest.update(repr(what.shape).encode())
+        digest.update(np.ascontiguousarray(what).data)
     else:
         with open(what, "rb") as film:
             while block := film.read(1 << 20):
-                mark.update(block)
-    return mark.hexdigest()[:32]
+                digest.update(block)
+    return digest.hexdigest()[:32]
 
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """What was written, or None if it is not there, damaged or something else."""
+    """The arrays of a result, or None if the file is missing, damaged or something else."""
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in (*_ARRAYS, "mask") if name in file}
@@ -97,18 +99,18 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
     return found if fits else None
 
 
-def _keep(answer: Path, place: Path) -> None:
-    """Copy into the cache; a cache that cannot be written to is done without."""
+def _store(result: Path, place: Path) -> None:
+    """Copy into the cache; if it cannot be written to, nothing is cached."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with atomic_path(place) as temporary:
-            temporary.write_bytes(answer.read_bytes())
+            temporary.write_bytes(result.read_bytes())
     except (OSError, UserError):
         pass
 
 
 def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
-    """Run the extractor; how far it is goes to the terminal, what it says only if it fails."""
+    """Run the extractor; progress goes to the terminal, the last line of its output into the error if it fails."""
     with open(folder / "said.txt", "w+", encoding="utf-8", errors="replace") as said:
         try:
             process = subprocess.Popen(
@@ -121,14 +123,14 @@ def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
             )
         except OSError as error:
             raise UserError(
-                f"cannot run {python} ({error.strerror}); run `cospeech video setup`, or give points as JSON"
+                f"cannot run {python} ({error.strerror}); run `cospeech video setup`, or give keypoints as JSON"
             ) from error
         try:
             assert process.stdout is not None
             for line in process.stdout:
                 numbers = line.split()
                 if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
-                    stage(f"looking for the person in {name}, frame {numbers[0]} of {numbers[1]}")
+                    stage(f"detecting the person in {name}, frame {numbers[0]} of {numbers[1]}")
             failed = process.wait()
         finally:
             if process.poll() is None:
@@ -139,6 +141,6 @@ def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
         if failed:
             said.seek(0)
             raise UserError(
-                f"could not find points in {name} ({last_line(said.read())}); if that is no matter of the "
-                "file, run `cospeech video setup` again, or give points as JSON"
+                f"could not find keypoints in {name} ({last_line(said.read())}); if the file is "
+                "not the reason, run `cospeech video setup` again, or give keypoints as JSON"
             )

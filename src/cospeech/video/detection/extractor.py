@@ -1,17 +1,17 @@
-"""Finds a person's points in a picture or a film with MediaPipe; a program of its own.
+"""Detects a person's keypoints in a picture or a film with MediaPipe; a program of its own.
 
-The isolated environment of ``cospeech video setup`` runs this file, as MediaPipe and what it needs do not go
-with the package: ``python extractor.py picture|film INPUT OUTPUT.npz``. Nothing of cospeech is imported, and
+The isolated environment of ``cospeech video setup`` runs this file, as MediaPipe and its dependencies conflict
+with those of the package: ``python extractor.py picture|film INPUT OUTPUT.npz``. Nothing of cospeech is imported, and
 Python 3.9 is enough. A picture is an .npy file [H, W, 3] uint8 sRGB, a film any file that OpenCV opens.
 
-Written are points [T, 116, 2] in pixels, confidence [T, 116], people [T] (large faces, see ``_people``), fps
-(0 of a picture), size (width, height) and, of a picture, mask [H, W] uint8 (255 where the person is). How far
-a film is goes to standard output, "FRAME TOTAL" in a line.
+It writes points [T, 116, 2] in pixels, confidence [T, 116], people [T] (large faces, see ``count_people``), fps
+(0 for a picture), size (width, height) and, for a picture, mask [H, W] uint8 (255 where the person is). Progress
+through a film goes to standard output, "FRAME TOTAL" in a line.
 
-MediaPipe Holistic (Grishchenko and Bazarevsky 2020) finds pose, hands and face at once. Its hands are missed
-where the palm is turned aside; in pictures they are looked for again, in a part around the wrist that is
-made larger [D]. Where a hand is found its root is the wrist, too: that of the pose lies up to a fifth of the
-shoulders' width off [D].
+MediaPipe Holistic (Grishchenko and Bazarevsky 2020) detects pose, hands and face at once. It misses hands whose
+palm is turned aside; in pictures they are searched for again, in an enlarged part around the wrist [D]. Where a
+hand is detected, its root is the wrist, too: the wrist of the pose lies up to a fifth of the shoulders' width
+off [D].
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-POINTS = 116  # arms 6, hands 21 and 21, face 68; the order is that of cospeech.motion.points
+POINTS = 116  # arms 6, hands 21 and 21, face 68, in the order of cospeech.motion.points
 ARMS = (11, 13, 15, 12, 14, 16)  # of the pose: shoulder, elbow, wrist, left and right
 HANDS = ((6, 15, (15, 17, 19, 21)), (27, 16, (16, 18, 20, 22)))  # first point; wrist, knuckles of the pose
 FACE = 48
@@ -97,10 +97,16 @@ MESH = (
     87,
 )
 SURE_FACE = 0.6  # score from which something is a face
-LARGE = 0.5  # of the widest face: faces below do not count as people
+LARGE = 0.5  # of the widest face: smaller faces do not count as people
 ASTRAY = 0.45  # shoulder widths that a hand may lie off the wrist of the pose
-AROUND = 0.65  # shoulder widths from the wrist to the edge of where a hand is looked for again
-LOOKED_AT = 384  # pixels, width of that part when it is looked at
+AROUND = 0.65  # shoulder widths from the wrist to the edge of where a hand is searched for again
+ENLARGED = 384  # pixels, width of that part when it is searched
+HAND_SIZE = 21  # points
+SURE_HAND = 0.4  # score from which something is a hand, in the second search
+SURE_WRIST = 0.5  # confidence of a wrist from which its hand is searched for again
+LEAST_SHOULDERS = 16  # pixels: with narrower shoulders no hand is searched for again
+TAKEN = 0.15  # shoulder widths within which a hand is the other one
+EVERY = 10  # frames between reports of progress
 
 
 def main(arguments):
@@ -117,13 +123,13 @@ def _picture(picture):
     with solutions.holistic.Holistic(
         static_image_mode=True, model_complexity=1, refine_face_landmarks=True
     ) as holistic:
-        points, confidence = _points(holistic.process(picture), width, height)
-    with solutions.hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=0.4) as hands:
+        points, confidence = keypoints_of(holistic.process(picture), width, height)
+    with solutions.hands.Hands(static_image_mode=True, max_num_hands=2, min_detection_confidence=SURE_HAND) as hands:
         for first, wrist, _ in HANDS:
             if confidence[first] == 0:
-                _look_again(hands, picture, points, confidence, first, wrist)
+                _search_hand(hands, picture, points, confidence, first, wrist)
     with solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_FACE) as faces:
-        people = _people(faces.process(picture))
+        people = count_people(faces.process(picture))
     with solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmentation:
         mask = segmentation.process(picture).segmentation_mask
     return {
@@ -155,12 +161,12 @@ def _film(source):
             picture = np.ascontiguousarray(frame[..., ::-1])
             size = (picture.shape[1], picture.shape[0])
             result = holistic.process(picture)
-            found.append(_points(result, *size))
+            found.append(keypoints_of(result, *size))
             for side, (_, wrist, _) in enumerate(HANDS):
                 pose = result.pose_landmarks
                 wrists[side].append((0.0, 0.0) if pose is None else _pixels(pose, *size)[wrist])
-            people.append(_people(faces.process(picture)))
-            if len(found) % 10 == 0:
+            people.append(count_people(faces.process(picture)))
+            if len(found) % EVERY == 0:
                 sys.stdout.write(f"{len(found)} {total}\n")
                 sys.stdout.flush()
     if not found:
@@ -168,12 +174,12 @@ def _film(source):
     points = np.stack([points for points, _ in found])
     confidence = np.stack([confidence for _, confidence in found])
     for (first, _, _), wrist, poses in ((HANDS[0], 2, wrists[0]), (HANDS[1], 5, wrists[1])):
-        _even(points, confidence, first, wrist, np.array(poses))
+        steady_wrists(points, confidence, first, wrist, np.array(poses))
     return {"points": points, "confidence": confidence, "people": np.array(people), "fps": fps, "size": np.array(size)}
 
 
-def _even(points, confidence, first, wrist, poses):
-    """Where a hand is lost its wrist is that of the pose, moved as far as beside it in time: no jumps."""
+def steady_wrists(points, confidence, first, wrist, poses):
+    """Where a hand is lost, the pose's wrist with the offset that the hand had before and after: no jumps."""
     seen = confidence[:, first] > 0
     there = confidence[:, wrist] > 0
     if seen.any():
@@ -183,8 +189,8 @@ def _even(points, confidence, first, wrist, poses):
         points[there, wrist] = (poses + moved)[there]
 
 
-def _points(result, width, height):
-    """Points [116, 2] in pixels and confidence [116] of what Holistic found; what it did not find is 0."""
+def keypoints_of(result, width, height):
+    """Keypoints [116, 2] in pixels and confidence [116] of a result of Holistic; 0 for what it did not detect."""
     points, confidence = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
     if result.pose_landmarks is None:
         return points, confidence
@@ -202,20 +208,20 @@ def _points(result, width, height):
     return points, confidence
 
 
-def _look_again(hands, picture, points, confidence, first, wrist):
-    """Look for a hand around its wrist, in a part of the picture made ``LOOKED_AT`` wide."""
+def _search_hand(hands, picture, points, confidence, first, wrist):
+    """Search for a hand around its wrist, in a part of the picture enlarged to ``ENLARGED`` pixels."""
     import cv2
 
     height, width = picture.shape[:2]
     arm = 3 * (wrist == 16)
     reach = float(np.linalg.norm(points[0] - points[3]))
     at = points[arm + 2]
-    if confidence[arm + 2] < 0.5 or not (0 <= at[0] < width and 0 <= at[1] < height) or reach < 16:
+    if confidence[arm + 2] < SURE_WRIST or not (0 <= at[0] < width and 0 <= at[1] < height) or reach < LEAST_SHOULDERS:
         return
     half = AROUND * reach
     left, top = max(int(at[0] - half), 0), max(int(at[1] - half), 0)
     part = picture[top : int(at[1] + half) + 1, left : int(at[0] + half) + 1]
-    scale = LOOKED_AT / (2 * half)
+    scale = ENLARGED / (2 * half)
     shown = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
     result = hands.process(np.ascontiguousarray(shown))
     taken = points[27 if first == 6 else 6]
@@ -223,27 +229,27 @@ def _look_again(hands, picture, points, confidence, first, wrist):
     for hand in result.multi_hand_landmarks or ():
         spots = _pixels(hand, shown.shape[1], shown.shape[0]) / scale + [left, top]
         away = float(np.linalg.norm(spots[0] - at))
-        if away < near and np.linalg.norm(spots[0] - taken) > 0.15 * reach:
+        if away < near and np.linalg.norm(spots[0] - taken) > TAKEN * reach:
             best, near = spots, away
     if best is not None:
         _put(best, points, confidence, first)
 
 
 def _put(hand, points, confidence, first):
-    """A hand that was found, from point ``first`` on, and its root as wrist."""
-    points[first : first + 21], confidence[first : first + 21] = hand, 1.0
+    """Store a detected hand, from keypoint ``first`` on, and its root as wrist."""
+    points[first : first + HAND_SIZE], confidence[first : first + HAND_SIZE] = hand, 1.0
     wrist = 2 if first == HANDS[0][0] else 5
     points[wrist], confidence[wrist] = hand[0], 1.0
 
 
-def _people(result):
-    """How many faces are at least ``LARGE`` times as wide as the widest."""
+def count_people(result):
+    """Number of faces at least ``LARGE`` times as wide as the widest."""
     widths = [face.location_data.relative_bounding_box.width for face in result.detections or ()]
     return sum(width >= LARGE * max(widths) for width in widths)
 
 
 def _pixels(landmarks, width, height):
-    """[N, 2]"""
+    """[N, 2] pixels."""
     return np.array([[one.x * width, one.y * height] for one in landmarks.landmark], np.float32)
 
 

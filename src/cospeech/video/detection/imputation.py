@@ -1,10 +1,10 @@
-"""Points that a detector did not find, made up so that the rest can go on (a decision of ours).
+"""Imputation of undetected keypoints, so that all 116 are there. Decision of ours [D].
 
 Lengths are those of a body (Drillis and Contini 1966, as shares of its height: upper arm 0.186, forearm
 0.146, hand 0.108), over the width of the shoulders as detectors place them, which is 0.227 of the height:
-with that, upper arms that hang in half-body portraits come out at their measured 0.82. Who stands aside
-has narrow shoulders in the picture; then the face, 0.40 of them from the bridge of the nose to the chin,
-gives the measure.
+with that, upper arms that hang in half-body portraits come out at their measured 0.82. A person who stands
+sideways has narrow shoulders in the picture; then the face gives the scale: 0.40 shoulder widths from the bridge
+of the nose to the chin.
 """
 
 from __future__ import annotations
@@ -13,17 +13,31 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...data.point_normalization import SEEN
-from ...motion.points import POINTS, SHOULDERS, parents
+from ...motion.points import (
+    CHIN,
+    ELBOWS,
+    FACE_SLICE,
+    HAND_SIZE,
+    HAND_SLICES,
+    NOSE_BRIDGE,
+    POINTS,
+    SHOULDERS,
+    SIDES,
+    WRISTS,
+    parents,
+)
 
 UPPER_ARM, FOREARM, HAND = 0.82, 0.64, 0.476  # shoulder widths
 FACE_HEIGHT = 0.40  # shoulder widths, nose bridge to chin
-ARM = {"left": (0, 1, 2), "right": (3, 4, 5)}  # shoulder, elbow, wrist
-HAND_POINTS = {"left": slice(6, 27), "right": slice(27, 48)}
-FACE = slice(48, 116)
+ARM = dict(zip(SIDES, zip(SHOULDERS, ELBOWS, WRISTS, strict=True), strict=True))
+HAND_POINTS = dict(zip(SIDES, HAND_SLICES, strict=True))
 ENOUGH_OF_HAND = 11  # of 21 points, for a hand to count as found
 ENOUGH_OF_FACE = 45  # of 68
-_BRIDGE, _CHIN = 48 + 27, 48 + 8
-_PLAUSIBLE = (0.35, 1.35)  # of the expected length: a bone to a point of which the detector is unsure
+_BRIDGE, _CHIN = FACE_SLICE.start + NOSE_BRIDGE, FACE_SLICE.start + CHIN
+_PLAUSIBLE = (0.35, 1.35)  # of the expected length: range of a bone to a keypoint of low confidence
+_FACE_TRUST, _LEAST_SCALE = 0.8, 0.02  # factor on the scale by the face; least scale, share of the picture
+_OUTWARD, _FALLING = 0.12, 1.5  # of an upper arm that hangs, across over down; pull of a forearm downwards
+_SHORT = 0.15  # shoulder widths: a forearm below has no direction
 # A hand at rest, seen from its back: along the forearm and towards the thumb, in lengths of the hand.
 _RELAXED = np.array(
     [
@@ -52,18 +66,18 @@ _RELAXED = np.array(
 )
 
 
-def complete(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """All points, with those that were not found put where they may be; they may lie beyond the picture.
+def complete_keypoints(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Impute the keypoints that were not detected; they may lie outside the picture.
 
-    What is found in some frames of a film goes in a straight line from one to the next, hands in step with
-    their wrist. What is found in none follows from proportions: a point of which the detector is unsure stays
-    if it makes a bone of a plausible length; else an elbow hangs below its shoulder, as far as a wrist that
-    is known lets it, a wrist hangs below its elbow, and a relaxed hand continues the forearm. Single
-    points of a hand are fitted to the same relaxed hand, of a face taken from their neighbours.
+    Keypoints detected in some frames of a film are interpolated linearly in time, hands relative to their wrist.
+    Those detected in no frame follow from proportions: a keypoint of low confidence stays if it makes a bone of
+    a plausible length; else an elbow hangs below its shoulder, as far as a known wrist allows, a wrist hangs
+    below its elbow, and a relaxed hand continues the forearm. Single points of a hand are fitted to the same
+    relaxed hand, those of a face are interpolated between their neighbours.
 
     Args:
         points: [T, 116, 2] or [116, 2] pixels, y down.
-        confidence: [T, 116] or [116], found from ``SEEN`` on, 0 for nothing at all.
+        confidence: [T, 116] or [116], detected from ``SEEN`` on, 0 for nothing at all.
         size: width and height of the picture, pixels.
 
     Returns:
@@ -72,14 +86,14 @@ def complete(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) 
     Raises:
         UserError: no shoulders or no face in any frame, or shapes that do not fit.
     """
-    given = np.asarray(points, dtype=np.float64)
+    detected = np.asarray(points, dtype=np.float64)
     sure = np.asarray(confidence, dtype=np.float64)
-    if given.shape[-2:] != (len(POINTS), 2) or given.ndim not in (2, 3) or sure.shape != given.shape[:-1]:
+    if detected.shape[-2:] != (len(POINTS), 2) or detected.ndim not in (2, 3) or sure.shape != detected.shape[:-1]:
         raise UserError(
-            f"expected points [T, {len(POINTS)}, 2] and confidence [T, {len(POINTS)}]; got "
-            f"{list(given.shape)} and {list(sure.shape)}"
+            f"expected keypoints [T, {len(POINTS)}, 2] and confidence [T, {len(POINTS)}]; got "
+            f"{list(detected.shape)} and {list(sure.shape)}"
         )
-    whole = given.reshape(-1, len(POINTS), 2).copy()
+    whole = detected.reshape(-1, len(POINTS), 2).copy()
     score = sure.reshape(-1, len(POINTS))
     found = (score >= SEEN) & np.isfinite(whole).all(-1)
     hand_found = {side: found[:, part].sum(1) >= ENOUGH_OF_HAND for side, part in HAND_POINTS.items()}
@@ -88,10 +102,10 @@ def complete(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) 
         taken = ~found[:, wrist] & hand_found[side] & found[:, root]
         whole[taken, wrist] = whole[taken, root]
         found[taken, wrist] = True
-    if not found[:, list(SHOULDERS)].any(0).all() or found[:, FACE].sum(1).max(initial=0) < ENOUGH_OF_FACE:
+    if not found[:, list(SHOULDERS)].any(0).all() or found[:, FACE_SLICE].sum(1).max(initial=0) < ENOUGH_OF_FACE:
         raise UserError("shoulders and a face must be found; give a picture of the upper body from the front")
     unsure = np.where((score > 0)[..., None] & np.isfinite(whole).all(-1, keepdims=True), whole, np.nan)
-    for point in (*range(6), *range(FACE.start, FACE.stop)):
+    for point in (*range(HAND_SLICES[0].start), *range(FACE_SLICE.start, FACE_SLICE.stop)):
         whole[:, point] = _in_time(whole[:, point], found[:, point])
     ever: np.ndarray = np.any(found, axis=0)
     _fill_face(whole, ever)
@@ -99,11 +113,11 @@ def complete(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) 
     for side in ARM:
         _fill_arm(whole, unsure, ever, side, unit)
         _fill_hand(whole, found, hand_found[side], side, unit)
-    return whole.reshape(given.shape)
+    return whole.reshape(detected.shape)
 
 
 def hand_at_rest(elbow: np.ndarray, wrist: np.ndarray, *, side: str, unit: float) -> np.ndarray:
-    """A relaxed hand that continues the forearm, the thumb on the inner side of an arm that hangs.
+    """A relaxed hand that continues the forearm, with the thumb on the inner side if the arm hangs.
 
     Args:
         elbow, wrist: [..., 2] pixels, y down.
@@ -120,7 +134,7 @@ def hand_at_rest(elbow: np.ndarray, wrist: np.ndarray, *, side: str, unit: float
 
 
 def _in_time(track: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """[T, 2] with frames that lack it filled in a straight line; as it is where no frame has it."""
+    """[T, 2] with undetected frames interpolated linearly; unchanged if it is detected in no frame."""
     if not found.any() or found.all():
         return track
     frames, known = np.arange(len(track)), np.flatnonzero(found)
@@ -131,21 +145,21 @@ def _unit(whole: np.ndarray, size: tuple[int, int]) -> float:
     """Width of the shoulders as if seen from the front, pixels; the median over the clip."""
     width = np.linalg.norm(whole[:, SHOULDERS[0]] - whole[:, SHOULDERS[1]], axis=-1)
     height = np.linalg.norm(whole[:, _BRIDGE] - whole[:, _CHIN], axis=-1)
-    return max(float(np.median(np.maximum(width, 0.8 * height / FACE_HEIGHT))), 0.02 * max(size))
+    return max(float(np.median(np.maximum(width, _FACE_TRUST * height / FACE_HEIGHT))), _LEAST_SCALE * max(size))
 
 
 def _fill_face(whole: np.ndarray, ever: np.ndarray) -> None:
-    """Points never found lie between those before and after them on their line of the face."""
+    """Keypoints never detected lie between those before and after them on their line of the face."""
     lines = parents(POINTS)
-    start = FACE.start
-    while start < FACE.stop:
+    start = FACE_SLICE.start
+    while start < FACE_SLICE.stop:
         stop = start + 1
-        while stop < FACE.stop and lines[stop] == stop - 1:
+        while stop < FACE_SLICE.stop and lines[stop] == stop - 1:
             stop += 1
         run = np.arange(start, stop)
         known = run[ever[run]]
         if not len(known):  # a whole line: where the face is
-            whole[:, run] = whole[:, FACE][:, ever[FACE]].mean(1, keepdims=True)
+            whole[:, run] = whole[:, FACE_SLICE][:, ever[FACE_SLICE]].mean(1, keepdims=True)
         for point in run[~ever[run]] if len(known) else ():
             above = known[known > point][:1]
             below = known[known < point][-1:]
@@ -158,7 +172,7 @@ def _fill_face(whole: np.ndarray, ever: np.ndarray) -> None:
 def _fill_arm(whole: np.ndarray, unsure: np.ndarray, ever: np.ndarray, side: str, unit: float) -> None:
     shoulder, elbow, wrist = ARM[side]
     outward = np.sign(np.mean(whole[:, shoulder, 0] - whole[:, list(SHOULDERS), 0].mean(1))) or 1.0
-    hanging = _direction(np.array([0.12 * outward, 1.0]))
+    hanging = _direction(np.array([_OUTWARD * outward, 1.0]))
     top = whole[:, shoulder]
     have_elbow, have_wrist = bool(ever[elbow]), bool(ever[wrist])
     if not have_elbow and _plausible(unsure[:, elbow], top, UPPER_ARM * unit):
@@ -172,12 +186,12 @@ def _fill_arm(whole: np.ndarray, unsure: np.ndarray, ever: np.ndarray, side: str
     if have_elbow and _plausible(unsure[:, wrist], whole[:, elbow], FOREARM * unit):
         whole[:, wrist] = unsure[:, wrist]
     else:  # between how the upper arm points and straight down
-        falls = _direction(_direction(whole[:, elbow] - top) + [0.0, 1.5])
+        falls = _direction(_direction(whole[:, elbow] - top) + [0.0, _FALLING])
         whole[:, wrist] = whole[:, elbow] + FOREARM * unit * falls
 
 
 def _plausible(track: np.ndarray, start: np.ndarray, length: float) -> bool:
-    """Is there a point of which the detector is unsure, in all frames, as far from the joint as a bone is?"""
+    """Whether a keypoint of low confidence is, in all frames, about a bone's length from the joint."""
     away = np.linalg.norm(track - start, axis=-1) / length
     return bool(np.isfinite(away).all() and (away > _PLAUSIBLE[0]).all() and (away < _PLAUSIBLE[1]).all())
 
@@ -206,7 +220,7 @@ def _fill_hand(whole: np.ndarray, found: np.ndarray, seen: np.ndarray, side: str
     part, (shoulder, elbow, wrist) = HAND_POINTS[side], ARM[side]
     if not seen.any():
         start = whole[:, elbow].copy()
-        short = np.linalg.norm(whole[:, wrist] - start, axis=-1) < 0.15 * unit
+        short = np.linalg.norm(whole[:, wrist] - start, axis=-1) < _SHORT * unit
         start[short] = whole[short, shoulder]  # a forearm that points at the camera has no direction
         whole[:, part] = hand_at_rest(start, whole[:, wrist], side=side, unit=unit)
         return
@@ -214,14 +228,16 @@ def _fill_hand(whole: np.ndarray, found: np.ndarray, seen: np.ndarray, side: str
         if not found[frame, part].all():
             whole[frame, part] = _fitted(whole[frame, part], found[frame, part])
     apart = whole[:, part] - whole[:, wrist, None]
-    for finger in range(21):
-        apart[:, finger] = _in_time(apart[:, finger], seen)
+    for point in range(HAND_SIZE):
+        apart[:, point] = _in_time(apart[:, point], seen)
     whole[:, part] = whole[:, wrist, None] + apart
 
 
 def _fitted(hand: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """A hand [21, 2] whose missing points are those of the relaxed hand, turned, scaled and, where that fits
-    better, mirrored onto the others (least squares)."""
+    """A hand [21, 2] with undetected points from the relaxed hand, fitted to the others (least squares).
+
+    The relaxed hand is rotated, scaled and, if that fits better, mirrored.
+    """
     best: np.ndarray | None = None
     least = np.inf
     for mirror in (1.0, -1.0):
@@ -238,7 +254,7 @@ def _fitted(hand: np.ndarray, found: np.ndarray) -> np.ndarray:
 
 
 def _direction(vector: np.ndarray) -> np.ndarray:
-    """Of length one; straight down where there is none."""
+    """Unit vectors; straight down where the length is 0."""
     length = _length(vector)
     return np.where(length > 1e-9, vector / np.maximum(length, 1e-9), [0.0, 1.0])
 

@@ -1,4 +1,4 @@
-"""Any picture that somebody has to pixels [H, W, 3] uint8 sRGB of a size that can be worked with."""
+"""Pictures of any kind read as pixels [H, W, 3] uint8 sRGB, of a limited size."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 KINDS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # as Pillow names them
 LEAST = 128  # pixels of the shorter side
 MOST_MEGAPIXELS = 200  # above, a file is taken for a trap
-BACKDROP = (192, 192, 192)  # a plain light grey, which no eye rests on [D]
+BACKDROP = (192, 192, 192)  # a plain light grey, which draws no attention [D]
 _ORIENTATION = 0x0112  # the tag of EXIF
 
 
 def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> np.ndarray:
-    """Read a picture as it is meant to be seen.
+    """Read a picture upright, in sRGB.
 
-    It is turned as its EXIF says, brought from its colour profile to sRGB, and made smaller if it is larger
-    than ``most``. What is transparent shows ``BACKDROP`` (a decision of ours: a person needs some ground, and
-    black or white would show at the hair); a note says so. Of pictures that move it is the first frame.
+    It is rotated according to EXIF, converted from its colour profile to sRGB, and reduced if it is larger than
+    ``most``. Transparent pixels show ``BACKDROP``, with a note (a person needs a backbacking, and black or white
+    would show at the hair [D]). Of animated pictures the first frame is read.
 
     Args:
         path: PNG, JPEG or WebP (also GIF, BMP and TIFF).
@@ -53,7 +53,7 @@ def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> 
         if max(size) * LEAST > min(size) * most:
             raise UserError(f"{path} is {size[0]} x {size[1]} pixels, too narrow; crop it to the person's upper body")
         if not quiet and image.format != "MPO" and getattr(image, "is_animated", False):
-            note(f"{path.name} moves; its first frame is used")
+            note(f"{path.name} is animated; its first frame is used")
         profile = image.info.get("icc_profile")
         with _readable(path):
             image.draft("RGB", (most, most))  # a JPEG is decoded at an eighth, quarter or half
@@ -68,7 +68,7 @@ def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> 
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels of a picture as it is meant to be seen, before it is made smaller.
+    """Width and height in pixels of a picture, upright, before it is reduced.
 
     Raises:
         UserError: as ``load_picture``.
@@ -79,12 +79,12 @@ def picture_size(path: str | Path) -> tuple[int, int]:
 
 
 def is_picture(path: str | Path) -> bool:
-    """Is this one of the kinds of pictures that are read? The content counts, not the name.
+    """Whether a file is a picture of a kind that can be read; the content counts, not the name.
 
     Raises:
         UserError: no such file, or a folder.
     """
-    path = _there(Path(path))
+    path = _existing_file(Path(path))
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -93,7 +93,7 @@ def is_picture(path: str | Path) -> bool:
     except UnidentifiedImageError:
         return False
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-        return True  # and one with which something is wrong
+        return True  # a damaged one
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _opened(path: Path) -> Iterator[Image]:
     """The picture, not yet decoded."""
     from PIL import Image, UnidentifiedImageError
 
-    _there(path)
+    _existing_file(path)
     try:
         with _large_ones():
             image = Image.open(path, formats=KINDS)
@@ -121,11 +121,11 @@ def _opened(path: Path) -> Iterator[Image]:
 
 @contextmanager
 def _large_ones() -> Iterator[None]:
-    """Pillow stops at twice its limit, and warns at the limit; neither below ``MOST_MEGAPIXELS``."""
+    """Raise Pillow's limit, at twice of which it stops, to ``MOST_MEGAPIXELS``, and silence its warning."""
     from PIL import Image
 
     usual = Image.MAX_IMAGE_PIXELS
-    Image.init()  # all kinds: at first it knows the most usual ones alone
+    Image.init()  # registers all kinds, not only the most common ones
     Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
     try:
         with warnings.catch_warnings():
@@ -144,13 +144,13 @@ def _readable(path: Path) -> Iterator[None]:
 
 
 def _orientation(image: Image, path: Path) -> int:
-    """Of EXIF, 1 to 8; 1 if it says none that is known."""
+    """Orientation of EXIF, 1 to 8; 1 if there is none."""
     with _readable(path):
         turn = image.getexif().get(_ORIENTATION, 1)
         return turn if turn in range(1, 9) else 1
 
 
-def _there(path: Path) -> Path:
+def _existing_file(path: Path) -> Path:
     if path.is_dir():
         raise UserError(f"{path} is a folder; give one picture in it")
     if not path.is_file():
@@ -177,7 +177,7 @@ def _in_eight_bits(image: Image) -> Image:
 
 
 def _turned(image: Image, turn: int) -> Image:
-    """As the orientation of EXIF (1 to 8) says."""
+    """Rotated and mirrored according to the orientation of EXIF (1 to 8)."""
     from PIL.Image import Transpose
 
     ways = {
@@ -201,14 +201,14 @@ def _over_backdrop(image: Image, path: Path | None) -> Image:
     if min(image.getchannel("A").tobytes()) == 255:
         return image.convert("RGB")
     if path is not None:
-        note(f"{path.name} is transparent in parts; a plain grey backdrop is laid under it")
-    ground = images.new("RGBA", image.size, (*BACKDROP, 255))
-    ground.alpha_composite(image)
-    return ground.convert("RGB")
+        note(f"{path.name} is partly transparent; a plain grey backbacking is laid under it")
+    backing = images.new("RGBA", image.size, (*BACKDROP, 255))
+    backing.alpha_composite(image)
+    return backing.convert("RGB")
 
 
 def _in_srgb(image: Image, profile: bytes | None) -> Image:
-    """RGB; a profile that cannot be used is left aside, as most viewers do."""
+    """RGB; a profile that cannot be used is ignored, as most viewers do."""
     if not profile:
         return image.convert("RGB")
     from PIL import ImageCms

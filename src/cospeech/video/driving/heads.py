@@ -1,39 +1,39 @@
 """The portrait's face, turned and speaking: its own 68 points with the depth of the default person's.
 
-The generator warps one picture, so heads turn by less than the motion's (``acting``), and what the face
-does is added to the expression that the portrait has: a decision of ours.
+One picture is warped, so heads turn by less than the motion's (``motion_directions``), and the motion's expression
+is added to the portrait's own: decision of ours [D].
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...motion.points import CHIN, JAW_LINE, LIPS, MOUTH_CORNERS, NOSE_BRIDGE
 from ...motion.procedural.face import ARKIT_NAMES
 from .portrait_fit import Fit, default_face
 
-JAW, INNER = slice(0, 17), ((61, 67), (62, 66), (63, 65))  # the lips' pairs, upper and lower
-_EYES = (((37, 41), (38, 40), slice(36, 42)), ((43, 47), (44, 46), slice(42, 48)))
-_LIPS = slice(48, 68)
-_MOUTH, _EYE = (0.8, 1.25), (0.4, 2.0)  # sizes against the default person's that we follow
-_OPEN = 0.6  # weight of jawOpen up to which an open mouth of the portrait is taken as such
-_CHIN = 0.5  # share of closing such a mouth that the chin does
+INNER = ((61, 67), (62, 66), (63, 65))  # pairs of the inner lips, upper and lower
+_EYES = (((37, 41), (38, 40), slice(36, 42)), ((43, 47), (44, 46), slice(42, 48)))  # pairs of lids, and the eye
+_MOUTH, _EYE = (0.8, 1.25), (0.4, 2.0)  # range of sizes, against the default person's, that are followed [D]
+_OPEN = 0.6  # weight of jawOpen at most that an open mouth of the portrait stands for [D]
+_CHIN = 0.5  # share of the chin in closing such a mouth [D]
 
 
 def expressions(fit: Fit, face: np.ndarray) -> np.ndarray:
-    """What ARKit weights do to the points of a portrait's face.
+    """Moves of the keypoints of a portrait's face under ARKit weights.
 
     Args:
         fit: the person of the portrait.
         face: [T, 52] weights.
 
     Returns:
-        [T, 68, 3] pixels in the axes of the head, y up, to be added to the face as it is: a mouth that is
-        open in the portrait closes where the weights close it.
+        [T, 68, 3] pixels in the axes of the head, y up, to be added to the portrait's face; a mouth that is open
+        in the portrait closes where the weights close it.
     """
     model = default_face()
     moved = np.tensordot(np.clip(np.asarray(face, np.float64), 0.0, 1.0), model.shapes, axes=1)
     wide = _width(fit.face) / fit.face_scale / _width(model.neutral)
-    moved[:, _LIPS] *= np.clip(wide, *_MOUTH)
+    moved[:, LIPS] *= np.clip(wide, *_MOUTH)
     for upper, lower, eye in _EYES:
         ratio = _height(fit.face, upper, lower) / fit.face_scale / _height(model.neutral, upper, lower)
         moved[:, eye] *= np.clip(ratio, *_EYE)
@@ -41,25 +41,25 @@ def expressions(fit: Fit, face: np.ndarray) -> np.ndarray:
 
 
 def shut(fit: Fit) -> np.ndarray:
-    """What shuts the mouth of a portrait: [68, 3] pixels in the axes of the head, y up."""
+    """Moves that close the mouth of a portrait: [68, 3] pixels in the axes of the head, y up."""
     model = default_face()
     jaw = model.shapes[ARKIT_NAMES.index("jawOpen")]
     wide = _width(fit.face) / _width(model.neutral)  # pixels a metre
     least, each = _gap(model.neutral), _gap(model.neutral + jaw) - _gap(model.neutral)
     opened = np.clip((_gap(fit.face) / wide - least) / each, 0.0, _OPEN)
     moved = np.zeros_like(jaw)
-    moved[_LIPS] = -opened * wide * jaw[_LIPS]
-    moved[JAW] = -_CHIN * opened * wide * jaw[JAW]
+    moved[LIPS] = -opened * wide * jaw[LIPS]
+    moved[JAW_LINE] = -_CHIN * opened * wide * jaw[JAW_LINE]
     return moved
 
 
 def turned(fit: Fit, turn: np.ndarray, expression: np.ndarray | None) -> np.ndarray:
-    """The face's points under turns of the head.
+    """Keypoints of the face under rotations of the head.
 
     Args:
         fit: the person of the portrait.
         turn: [T, 3, 3] of the head, y up.
-        expression: [T, 68, 3] as ``expressions`` gives it, or None.
+        expression: [T, 68, 3] from ``expressions``, or None.
 
     Returns:
         [T, 68, 2] pixels; lips and lids never cross.
@@ -75,11 +75,11 @@ def turned(fit: Fit, turn: np.ndarray, expression: np.ndarray | None) -> np.ndar
 
 
 def uncrossed(points: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Faces [T, 68, 2] with lips and lids at most shut; where the portrait's [68, 2] cross, no further."""
+    """Faces [T, 68, 2] whose lips and lids do not cross, or no further than in the portrait's own face [68, 2]."""
     points = points.copy()
-    down = points[:, 8] - points[:, 27]
+    down = points[:, CHIN] - points[:, NOSE_BRIDGE]
     down = down / np.linalg.norm(down, axis=-1, keepdims=True)
-    still = own[8] - own[27]
+    still = own[CHIN] - own[NOSE_BRIDGE]
     still = still / np.linalg.norm(still)
     for upper, lower in (*INNER, *(pair for eye in _EYES for pair in eye[:2])):
         least = min(0.0, float((own[lower] - own[upper]) @ still))
@@ -96,9 +96,10 @@ def _gap(face: np.ndarray) -> float:
 
 
 def _width(face: np.ndarray) -> float:
-    return float(np.linalg.norm(face[48] - face[54]))
+    right, left = MOUTH_CORNERS
+    return float(np.linalg.norm(face[right] - face[left]))
 
 
 def _height(face: np.ndarray, *pairs: tuple[int, int]) -> float:
-    """Opening of an eye; never quite nothing."""
+    """Opening of an eye, slightly above 0."""
     return float(np.mean([np.linalg.norm(face[a] - face[b]) for a, b in pairs])) + 1e-6

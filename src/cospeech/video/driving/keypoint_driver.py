@@ -1,7 +1,7 @@
-"""What the points of a speaker do, who was seen in another picture (``acting`` for points without depth).
+"""Directions and turns from the keypoints of a speaker in another picture, which have no depth.
 
-They are brought to the person as the networks see them (Contextual Gesture, appendix C; ``motion.points``);
-how depth is guessed from the lengths of bones is a decision of ours.
+Keypoints are normalised to the person as for the networks (Contextual Gesture, appendix C; ``motion.points``);
+depth is inferred from the apparent lengths of bones: decision of ours, as are the constants below [D].
 """
 
 from __future__ import annotations
@@ -12,33 +12,44 @@ from ...core.errors import UserError
 from ...core.rotation import axis_rotation
 from ...core.timing import FPS, seconds_to_frame
 from ...motion.formats.keypoints import Keypoints
-from ...motion.points import BODY_POINTS, FACE_POINTS, POINTS, SHOULDERS, WRISTS, Place
+from ...motion.points import (
+    BODY_POINTS,
+    ELBOWS,
+    FACE_POINTS,
+    FINGERS,
+    HAND_SLICES,
+    MIDDLE_KNUCKLE,
+    POINTS,
+    SHOULDERS,
+    WRISTS,
+    Place,
+)
 from .heads import INNER, shut
-from .motion_directions import NOD, SHRUG, SWAY, Acting, from_mean, soft
-from .portrait_fit import ELBOWS, HANDS, KNUCKLE, Fit
+from .motion_directions import NOD, SHRUG, SWAY, MotionDirections, from_mean, soft
+from .portrait_fit import Fit
 
-_LONGEST = 98.0  # percent of frames in which a bone looks shorter than it is
+_LONGEST = 98.0  # percentile of a bone's apparent length that is taken for its length
 _PROPORTIONS = (0.83, 0.73)  # upper arm and forearm of the default person, shoulder widths
-_CLOSING = 1.5  # radians that a finger closes as all of its length disappears
+_CLOSING = 1.5  # radians that a finger is closed when none of its length is visible
 _TILT = 0.7  # share of the head's tilt in the picture
-_STABLE = (0, 16, *range(27, 36), 36, 39, 42, 45)  # points that no expression moves much
-_QUIET = 20.0  # percent of frames, those with the mouth least open, that show the face at rest
+_STABLE = (0, 16, *range(27, 36), 36, 39, 42, 45)  # face keypoints that expressions hardly move
+_QUIET = 20.0  # percent of frames, those with the most closed mouth, that show the face at rest
 
 
 def at_rate(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray | None]:
-    """Body [T, 48, 2] and face [T, 68, 2] in pixels at 30 frames a second; the face may be missing.
+    """Body [T, 48, 2] and face [T, 68, 2] in pixels at 30 frames a second; the face may be None.
 
     Raises:
-        UserError: points in space, other names, or none in time.
+        UserError: 3D points, other names, or no frames.
     """
     place = {name: index for index, name in enumerate(keypoints.names)}
     if keypoints.points.shape[-1] != 2 or not set(BODY_POINTS) <= set(place):
         raise UserError(
-            f"a portrait is driven by the {len(POINTS)} or {len(BODY_POINTS)} points of a points model, in "
-            f"pixels; got {len(place)} points of {keypoints.points.shape[-1]} numbers"
+            f"a portrait is driven by the {len(POINTS)} or {len(BODY_POINTS)} keypoints of a keypoint model, in "
+            f"pixels; got {len(place)} keypoints of {keypoints.points.shape[-1]} numbers"
         )
     if not len(keypoints):
-        raise UserError("the points have no frames; give at least one")
+        raise UserError("the keypoints have no frames; give at least one")
     points = np.asarray(keypoints.points, np.float64)
     if abs(keypoints.fps - FPS) > 1e-6:
         frames = max(1, seconds_to_frame(keypoints.seconds, fps=FPS))
@@ -52,15 +63,15 @@ def at_rate(keypoints: Keypoints) -> tuple[np.ndarray, np.ndarray | None]:
     return body, points[:, [place[name] for name in FACE_POINTS]]
 
 
-def act(body: np.ndarray, face: np.ndarray | None) -> Acting:
-    """What a speaker's points do.
+def keypoint_directions(body: np.ndarray, face: np.ndarray | None) -> MotionDirections:
+    """Directions of arms and hands, curl of fingers and turn of the head, from keypoints.
 
     Args:
         body: [T, 48, 2] pixels.
         face: [T, 68, 2] pixels, or None.
 
     Raises:
-        UserError: the shoulders lie on one another.
+        UserError: both shoulders are at one place.
     """
     place = Place.of(body)
     points = (body - [place.x, place.y]) / place.width
@@ -68,7 +79,7 @@ def act(body: np.ndarray, face: np.ndarray | None) -> Acting:
     bones = np.diff(chains, axis=2)
     arms = np.concatenate([_lengths(bones, np.array(_PROPORTIONS)), np.zeros((*bones.shape[:-1], 1))], -1)
     arms[..., 2] = np.sqrt(np.clip(1.0 - (arms**2).sum(-1), 0.0, None))
-    hands = np.stack([points[:, HANDS[k]] for k in (0, 1)], 1)  # [T, 2, 21, 2]
+    hands = np.stack([points[:, HAND_SLICES[k]] for k in (0, 1)], 1)  # [T, 2, 21, 2]
     moved = from_mean(points[:, list(SHOULDERS)])
     common = moved.mean(1, keepdims=True)
     turn = np.tile(np.eye(3), (len(body), 1, 1))
@@ -77,10 +88,10 @@ def act(body: np.ndarray, face: np.ndarray | None) -> Acting:
         centre = (face[:, _STABLE].mean(1) - [place.x, place.y]) / place.width
         neck = soft(from_mean(centre - points[:, list(SHOULDERS)].mean(1)), NOD)
         turn = axis_rotation("Z", -_TILT * _rigid(face)[1])
-    return Acting(
+    return MotionDirections(
         shoulders=soft(common, SWAY) + soft(moved - common, SHRUG),
         arms=arms,
-        hands=_lengths((hands[:, :, KNUCKLE] - hands[:, :, 0])[:, :, None], np.zeros(1))[:, :, 0],
+        hands=_lengths((hands[:, :, MIDDLE_KNUCKLE] - hands[:, :, 0])[:, :, None], np.zeros(1))[:, :, 0],
         curl=from_mean(_curl(hands)),
         turn=turn,
         neck=neck,
@@ -88,7 +99,7 @@ def act(body: np.ndarray, face: np.ndarray | None) -> Acting:
 
 
 def expressions(face: np.ndarray, person: Fit) -> np.ndarray:
-    """What a speaker's face [T, 68, 2] does to a portrait's: [T, 68, 3] pixels, axes of the head, y up."""
+    """Moves of a portrait's face that follow a speaker's face [T, 68, 2]: [T, 68, 3] pixels, head axes, y up."""
     aligned, _ = _rigid(face)
     gap = np.mean([np.linalg.norm(aligned[:, a] - aligned[:, b], axis=-1) for a, b in INNER], axis=0)
     neutral = aligned[gap <= np.percentile(gap, _QUIET)].mean(0)
@@ -98,7 +109,7 @@ def expressions(face: np.ndarray, person: Fit) -> np.ndarray:
 
 
 def _lengths(bones: np.ndarray, least: np.ndarray) -> np.ndarray:
-    """Vectors [T, 2, n, 2] in lengths of the longest that they look, at least [n]; never above 1."""
+    """Vectors [T, 2, n, 2] in units of their longest apparent length, which is at least [n]; at most 1 long."""
     length = np.linalg.norm(bones, axis=-1)
     longest = np.maximum(np.percentile(length, _LONGEST, axis=(0, 1)), np.maximum(least, 1e-6))
     share = bones / longest[:, None]
@@ -106,8 +117,8 @@ def _lengths(bones: np.ndarray, least: np.ndarray) -> np.ndarray:
 
 
 def _curl(hands: np.ndarray) -> np.ndarray:
-    """[T, 2, 5] radians that fingers seem closed, from how far they reach for their length."""
-    chains = hands[:, :, 1:].reshape(*hands.shape[:2], 5, 4, 2)
+    """[T, 2, 5] radians that fingers seem closed, from the distance of their ends over their length."""
+    chains = hands[:, :, 1:].reshape(*hands.shape[:2], len(FINGERS), 4, 2)
     whole = np.linalg.norm(np.diff(chains, axis=3), axis=-1).sum(-1)
     reach = np.linalg.norm(chains[..., 3, :] - chains[..., 0, :], axis=-1)
     return -_CLOSING * reach / np.maximum(whole, 1e-6)

@@ -1,7 +1,7 @@
-"""The 116 points of ``motion.points`` on the default person: where joints, finger tips and the face are.
+"""The 116 keypoints of ``motion.points`` on the default person: joints, finger tips and face landmarks.
 
-The face's 68 points and the finger tips ride on the skin, each on one triangle; scripts/build_landmarks.py
-found them by rules on the mesh. The other points of the body are joints of the skeleton.
+The face's 68 landmarks and the finger tips are attached to the skin, each to one triangle;
+scripts/build_landmarks.py found them by rules on the mesh. The other keypoints are joints of the skeleton.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CHUNK = 64  # frames posed at once
 
 
 def _joint_of(name: str) -> str | None:
-    """The joint that a body point is; None for a finger tip."""
+    """The joint at a body keypoint; None for a finger tip."""
     side, _, rest = name.partition("_")
     if rest == "hand":
         return f"{side}_wrist"
@@ -42,12 +42,12 @@ _TIPS = np.array([BODY_POINTS.index(f"{side}_{finger}4") for side in SIDES for f
 
 @lru_cache(maxsize=1)
 def _table() -> dict[int, tuple[np.ndarray, np.ndarray]]:
-    """By number of vertices of a level: vertices [78, 3] and their shares [78, 3], face then tips."""
+    """By number of vertices of a level: vertices [78, 3] and their weights [78, 3], face then finger tips."""
     if not TABLE.is_file():
-        raise UserError("the table of points is missing from the installation; install cospeech again")
+        raise UserError("the table of keypoints is missing from the installation; install cospeech again")
     stored = json.loads(TABLE.read_text())
     if stored["format"] != FORMAT:
-        raise UserError(f"the table of points has format {stored['format']}, this version reads {FORMAT}")
+        raise UserError(f"the table of keypoints has format {stored['format']}, this version reads {FORMAT}")
     return {
         len(load_body(level)): (
             np.array(stored[f"level{level}"]["vertices"]),
@@ -58,7 +58,7 @@ def _table() -> dict[int, tuple[np.ndarray, np.ndarray]]:
 
 
 def landmarks_3d(body: Body, posed_vertices: np.ndarray, joint_places: np.ndarray) -> np.ndarray:
-    """The points of a posed person.
+    """Keypoints of a posed person.
 
     Args:
         body: the default person at one of its levels, or one with other vertices in the same order.
@@ -74,7 +74,7 @@ def landmarks_3d(body: Body, posed_vertices: np.ndarray, joint_places: np.ndarra
     tables = _table()
     if len(body) not in tables:
         allowed = " or ".join(map(str, tables))
-        raise UserError(f"points are known on bodies of {allowed} vertices; got one of {len(body)}")
+        raise UserError(f"keypoints are known on bodies of {allowed} vertices; got one of {len(body)}")
     vertices, shares = tables[len(body)]
     on_skin = np.einsum("tpkc,pk->tpc", posed_vertices[:, vertices], shares)
     result = np.empty((len(posed_vertices), len(POINTS), 3), np.float32)
@@ -85,14 +85,14 @@ def landmarks_3d(body: Body, posed_vertices: np.ndarray, joint_places: np.ndarra
 
 
 def joint_places(body: Body, motion: Motion, *, frames: slice = slice(None)) -> np.ndarray:
-    """Where the body's joints are: [T, 55, 3] float32 metres; raises UserError as ``pose_vertices``."""
+    """Positions of the body's joints [T, 55, 3] float32, metres; raises UserError as ``pose_vertices``."""
     rotations, translation, _ = canonical_motion(body, motion, frames)
     transforms = joint_transforms(rotations, translation, body.joint_positions)[:, : len(CANONICAL_NAMES)]
     return np.einsum("tjab,jb->tja", transforms[..., :3], body.joint_positions) + transforms[..., 3]
 
 
 def landmarks_of(motion: Motion, *, level: int = 1) -> np.ndarray:
-    """The points of the default person in every frame of a motion.
+    """Keypoints of the default person in every frame of a motion.
 
     Args:
         motion: on the canonical joints; its face, if there is one, moves the points of the face.

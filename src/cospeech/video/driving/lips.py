@@ -1,4 +1,4 @@
-"""A face for points that have none: the weights that the voice asks for."""
+"""Face weights from the voice, for motions and keypoints without a face."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ def lips(
 
     Args:
         speech: the recording; with words, lips that must meet (p, b, m) meet.
-        frames: length of the film; past the end of the speech the face stays as it is last.
+        frames: length of the video; after the end of the speech the last face stays.
         seed: of blinks and brows.
-        emotion: as ``motion.procedural.face.face_from_speech`` takes it.
-        intensity: likewise.
+        emotion, intensity: as for ``motion.procedural.face.face_from_speech``.
 
     Returns:
-        [frames, 52] float32 ARKit weights, 30 frames a second; for ``driving.drive_points``.
+        [frames, 52] float32 ARKit weights, 30 frames a second; for ``driver.drive_keypoints``.
 
     Raises:
-        UserError: fewer than one frame, or an emotion that is not known.
+        UserError: fewer than one frame, or an unknown emotion.
     """
     if frames < 1:
-        raise UserError(f"a film has at least one frame; got {frames}")
+        raise UserError(f"a video has at least one frame; got {frames}")
     face = face_from_speech(speech, seed=seed, emotion=emotion, intensity=intensity)[:frames]
     return np.concatenate([face, face[-1:].repeat(frames - len(face), axis=0)])

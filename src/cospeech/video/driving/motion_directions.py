@@ -1,8 +1,8 @@
-"""What a motion does, without the body that did it: directions of arms and hands, turns of the head.
+"""A motion without its body: directions of arms and hands, curl of fingers, turns of the head.
 
-Directions are as in the picture: x right, y down, z towards the viewer, who stands in front of the person.
-Contextual Gesture drives the picture with points of the same person (appendix E); that a body which turned
-or stepped aside is brought back to the front, and the limits of it, are a decision of ours.
+Directions have the picture's axes: x right, y down, z towards the viewer, who stands in front of the person.
+Contextual Gesture drives the picture with keypoints of the same person (appendix E). Decision of ours [D]: a body
+that turns or steps aside is brought back to the front, and movements are limited as below.
 """
 
 from __future__ import annotations
@@ -18,26 +18,26 @@ from ...motion.motion import Motion
 from ...motion.points import FINGERS, SIDES
 
 PICTURE = np.array([1.0, -1.0, 1.0])  # metres, y up -> axes of the picture
-_YAW = 0.2  # radians that the body turns at most
-SWAY, SHRUG, NOD = 0.18, 0.1, 0.12  # shoulder widths: ways of the shoulders, of one of them, of the head
+_YAW = 0.2  # radians at most that the body turns
+SWAY, SHRUG, NOD = 0.18, 0.1, 0.12  # shoulder widths at most that shoulders, one of them, and the head move
 _TURN = 0.3  # radians that the head turns at most
-_HEAD = np.array([0.5, 0.5, 0.7])  # share of nodding, turning and tilting that a warped picture bears
+_HEAD = np.array([0.5, 0.5, 0.7])  # shares of nodding, turning and tilting that a warped picture can show
 
 
 @dataclass(frozen=True, eq=False)
-class Acting:
-    """T frames; sides are left, right. Means are over the film."""
+class MotionDirections:
+    """T frames; sides are left, right. Means are over the whole motion."""
 
     shoulders: np.ndarray  # [T, 2, 2] shoulder widths from their mean place
     arms: np.ndarray  # [T, 2, 2, 3] upper arm and forearm in lengths of the bone, at most 1
-    hands: np.ndarray  # [T, 2, 2] wrist -> middle knuckle in lengths of it, short if seen from its end
+    hands: np.ndarray  # [T, 2, 2] wrist -> middle knuckle in units of its length, short if it points to the viewer
     curl: np.ndarray  # [T, 2, 5] radians that fingers close more than on average
     turn: np.ndarray  # [T, 3, 3] of the head from its mean, y up
     neck: np.ndarray  # [T, 2] shoulder widths: the head joint from its mean, as seen from the shoulders
 
 
-def act(motion: Motion) -> Acting:
-    """What a canonical motion does; raises UserError if it has no frames."""
+def motion_directions(motion: Motion) -> MotionDirections:
+    """Directions and turns of a canonical motion; raises UserError if it has no frames."""
     if not len(motion):
         raise UserError("the motion has no frames; give one with at least one")
     skeleton = motion.skeleton
@@ -62,7 +62,7 @@ def act(motion: Motion) -> Acting:
     head = world[:, skeleton.index("head")]
     moved = from_mean(shoulders[..., :2] / width)
     common = moved.mean(1, keepdims=True)
-    return Acting(
+    return MotionDirections(
         shoulders=soft(common, SWAY) + soft(moved - common, SHRUG),
         arms=bones[:, :, :2],
         hands=bones[:, :, 2, :2],
@@ -73,7 +73,7 @@ def act(motion: Motion) -> Acting:
 
 
 def soft(values: np.ndarray, limit: float) -> np.ndarray:
-    """Values that near a limit: small ones stay as they are, vectors [..., n] keep their direction."""
+    """Vectors [..., n] compressed below a limit: small ones hardly change, all keep their direction."""
     size = np.linalg.norm(values, axis=-1, keepdims=True) / limit
     return values * np.where(size > 1e-6, np.tanh(size) / np.maximum(size, 1e-6), 1.0)
 
@@ -84,7 +84,7 @@ def from_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _to_front(chest: np.ndarray) -> np.ndarray:
-    """Turns about the vertical [T, 3, 3] that have the chest face the viewer, but for a little."""
+    """Rotations about the vertical [T, 3, 3] that turn the chest to the viewer, up to a small remainder."""
     facing = chest[..., 2]
     yaw = np.unwrap(np.arctan2(facing[:, 0], facing[:, 2]))
     kept = soft(from_mean(yaw)[:, None], _YAW)[:, 0]
@@ -111,5 +111,5 @@ def _mean_rotation(rotations: np.ndarray) -> np.ndarray:
 
 
 def _small(turn: np.ndarray) -> np.ndarray:
-    """Turns [T, 3, 3] with less of each and none beyond the limit."""
+    """Rotations [T, 3, 3] reduced and limited."""
     return axis_angle_to_matrix(soft(matrix_to_axis_angle(turn) * _HEAD, _TURN))

@@ -1,8 +1,8 @@
-"""Where the person of a portrait is, how large, and how they hold themselves.
+"""Position, size and posture of the person in a portrait.
 
-The measures are those of the default person: pixels a metre come from the shoulders and from the face
-together, so that narrow shoulders or a turned body still get arms of their size. All of it is a decision of
-ours; the paper drives with points of the same person (Contextual Gesture, appendix E).
+Proportions are those of the default person: pixels per metre come from shoulders and face together, so that
+narrow shoulders or a turned body still get arms of the right length. Decision of ours [D]; the paper drives with
+keypoints of the same person (Contextual Gesture, appendix E).
 """
 
 from __future__ import annotations
@@ -14,29 +14,26 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...motion.motion import Motion
-from ...motion.points import POINTS, SHOULDERS, WRISTS
+from ...motion.points import ELBOWS, FACE_SLICE, HAND_SLICES, MIDDLE_KNUCKLE, POINTS, SHOULDERS, WRISTS
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.skeleton import canonical_skeleton
 from .landmarks import landmarks_of
 
-ELBOWS = (SHOULDERS[0] + 1, SHOULDERS[1] + 1)
-HANDS = (slice(6, 27), slice(27, 48))
-FACE = slice(48, 116)
-KNUCKLE = 9  # of a hand's 21 points: the first of the middle finger
-_SEEN = 0.3  # confidence from which a point counts as seen
-_LEAN = 0.3  # radians; what a portrait leans more is posture and not the camera
+_SEEN = 0.3  # confidence from which a keypoint counts as detected [D]
+_LEAN = 0.3  # radians; more is posture and not the camera [D]
+_LEAST_SIZE = 0.01  # of the picture: shoulders or a face below that have no width
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
     """The person of a portrait. Pixels, x right, y down; sides are left, right."""
 
-    points: np.ndarray  # [116, 2] as they were given, float64
+    points: np.ndarray  # [116, 2] as passed in, float64
     scale: float  # pixels a metre at the arms
     centre: np.ndarray  # [2] the middle between the shoulders
     width: float  # shoulder to shoulder
     lean: float  # radians in the picture, positive where the person's left is lower
-    bones: np.ndarray  # [2, 2] upper arm and forearm of either side: as long as they can look
+    bones: np.ndarray  # [2, 2] longest apparent length of upper arm and forearm of either side
     arms: np.ndarray  # [2, 2, 3] upper arm and forearm in lengths of the bone, z towards the viewer
     hands: np.ndarray  # [2, 21, 2] either hand from its wrist (the arm's)
     shown: np.ndarray  # [2] bool, whether the portrait shows the hand
@@ -49,7 +46,7 @@ class Fit:
     @property
     def face(self) -> np.ndarray:
         """[68, 2] the face's own points."""
-        return self.points[FACE]
+        return self.points[FACE_SLICE]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,25 +61,25 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
     """Measure the person of a portrait.
 
     Args:
-        points: [116, 2] pixels, all of them (guessed where they are not seen).
+        points: [116, 2] pixels, complete (guessed where nothing was detected).
         confidence: [116] 0 to 1.
         size: width and height of the picture, pixels.
 
     Raises:
-        UserError: other shapes, a point that is no number, or shoulders or a face without any width.
+        UserError: other shapes, numbers that are not finite, or shoulders or a face without width.
     """
     points, confidence = np.asarray(points, np.float64), np.asarray(confidence, np.float64)
     if points.shape != (len(POINTS), 2) or confidence.shape != (len(POINTS),):
         raise UserError(
-            f"a portrait has points [{len(POINTS)}, 2] and a confidence each; got {list(points.shape)} and "
+            f"a portrait has keypoints [{len(POINTS)}, 2] and a confidence each; got {list(points.shape)} and "
             f"{list(confidence.shape)}"
         )
     if not np.isfinite(points).all():
-        raise UserError("the portrait's points hold numbers that are not finite; find them again")
+        raise UserError("the portrait's keypoints hold numbers that are not finite; detect them again")
     shoulders = points[list(SHOULDERS)]
     across = shoulders[0] - shoulders[1]
-    width, face = float(np.hypot(*across)), points[FACE]
-    if min(width, *np.ptp(face, axis=0)) < 0.01 * max(size):
+    width, face = float(np.hypot(*across)), points[FACE_SLICE]
+    if min(width, *np.ptp(face, axis=0)) < _LEAST_SIZE * max(size):
         raise UserError("the portrait shows no shoulders or no face; choose one that shows a person's front")
     rest = canonical_skeleton().rest_positions
     index = canonical_skeleton().index
@@ -103,8 +100,8 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
     flat = bones / longest[..., None]
     away = np.sqrt(np.clip(1.0 - (flat**2).sum(-1), 0.0, None))
 
-    hands = np.stack([points[HANDS[k]] - points[WRISTS[k]] for k in (0, 1)])
-    pointing = hands[:, KNUCKLE] - hands[:, 0]
+    hands = np.stack([points[HAND_SLICES[k]] - points[WRISTS[k]] for k in (0, 1)])
+    pointing = hands[:, MIDDLE_KNUCKLE] - hands[:, 0]
     missing = np.linalg.norm(pointing, axis=-1, keepdims=True) < 1e-6
     pointing = np.where(missing, [[0.0, 1.0]], pointing)
     local = default_face().neutral @ head.T * face_scale
@@ -118,7 +115,7 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
         bones=longest,
         arms=np.concatenate([flat, away[..., None]], -1),
         hands=hands,
-        shown=np.array([np.median(confidence[hand]) >= _SEEN for hand in HANDS]),
+        shown=np.array([np.median(confidence[hand]) >= _SEEN for hand in HAND_SLICES]),
         pointing=pointing / np.linalg.norm(pointing, axis=-1, keepdims=True),
         face_scale=face_scale,
         head=head,
@@ -132,7 +129,7 @@ _BONES = (("shoulder", "elbow"), ("elbow", "wrist"))
 
 @lru_cache(maxsize=1)
 def default_face() -> Face:
-    """The face of the default person, read off its landmarks."""
+    """The face of the default person, from its landmarks."""
     skeleton = canonical_skeleton()
     frames = 1 + len(ARKIT_NAMES)
     weights = np.eye(len(ARKIT_NAMES), dtype=np.float32)
@@ -143,12 +140,12 @@ def default_face() -> Face:
         np.tile(skeleton.offsets[0], (frames, 1)),
         np.concatenate([0 * weights[:1], weights]),
     )
-    points = np.asarray(landmarks_of(still), np.float64)[:, FACE]
+    points = np.asarray(landmarks_of(still), np.float64)[:, FACE_SLICE]
     return Face(points[0] - skeleton.rest_positions[skeleton.index("head")], points[1:] - points[0])
 
 
 def _pose(shape: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, float]:
-    """Turn [3, 3] and scale that lay a shape [68, 3], y up, over points [68, 2], y down; weak perspective."""
+    """Rotation [3, 3] and scale that fit a shape [68, 3], y up, to points [68, 2], y down; weak perspective."""
     flat = (seen - seen.mean(0)) * [1.0, -1.0]
     affine = np.linalg.lstsq(shape - shape.mean(0), flat, rcond=None)[0].T  # [2, 3]
     u, stretch, v = np.linalg.svd(affine, full_matrices=False)

@@ -1,0 +1,1 @@
+"""Portraits and films as files: opened, animated, edited, written; it knows no training."""

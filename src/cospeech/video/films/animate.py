@@ -1,4 +1,4 @@
-"""A portrait and a voice become a film: gestures, their points in the portrait, pictures, sound, marks."""
+"""A video of a portrait that speaks: from motion to keypoints, pictures, sound and marks."""
 
 from __future__ import annotations
 
@@ -13,45 +13,46 @@ from ...core.errors import UserError
 from ...core.files import atomic_path, check_folder
 from ...core.progress import stage, track
 from ...core.timing import FPS, seconds_to_frame
+from ...methods.conditioning import LENGTH_SLACK
 from ...motion.formats.keypoints import Keypoints, load_keypoints
 from ...motion.motion import Motion, load_motion
 from ...motion.points import FACE_POINTS
 from ...motion.retarget import on_canonical
 from ...speech.speech import Speech
-from ..driving.driver import drive, drive_points
+from ..driving.driver import drive, drive_keypoints
 from ..driving.lips import lips
 from ..provenance.record import Record, fingerprint, marked
 from ..warping.refine import NONE
 from .portrait import Portrait
-from .portrait_film import film_frames
+from .portrait_film import portrait_frames
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
 
 
 def check_film(path: str | Path) -> Path:
-    """Where a film is written to. Raises UserError for another suffix or a folder that is not there."""
-    path = file_path(path, "where to write a film")
+    """The path of a video to be written. Raises UserError for another suffix or a missing folder."""
+    path = file_path(path, "where to write a video")
     if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"a film is written as {', '.join(SUFFIXES)}; got {path.name}")
+        raise UserError(f"a video is written as {', '.join(SUFFIXES)}; got {path.name}")
     check_folder(path)
     return path
 
 
 def open_driver(path: str | Path) -> Motion | Keypoints:
-    """What drives a portrait: a motion file, or points in a picture (.json). Raises UserError if neither."""
-    path = file_path(path, "a motion file or points in a picture")
+    """Read what drives a portrait: a motion file, or keypoints (.json). Raises UserError if it is neither."""
+    path = file_path(path, "a motion file or keypoints")
     return load_keypoints(path) if path.suffix.lower() == ".json" else on_canonical(load_motion(path))
 
 
-def portrait_points(
+def portrait_keypoints(
     portrait: Portrait, motion: Motion | Keypoints, speech: Speech | None = None, *, strength: float = 1.0
 ) -> np.ndarray:
-    """Points [T, 116, 2] pixels of a portrait that moves as a motion does, at 30 frames a second.
+    """Keypoints [T, 116, 2] in pixels of a portrait that follows a motion, at 30 frames a second.
 
     Args:
-        motion: a body, or points in another picture.
-        speech: what moves the lips where the motion has no face.
-        strength: 0 (still) to 1 of the gestures.
+        motion: a body, or keypoints of another picture.
+        speech: moves the lips if the motion has no face.
+        strength: of the gestures, 0 (still) to 1.
     Raises:
         UserError: a motion that cannot drive a portrait.
     """
@@ -63,7 +64,7 @@ def portrait_points(
     face = None
     if speech is not None and not set(FACE_POINTS) <= set(motion.names):
         face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
-    return drive_points(motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength)
+    return drive_keypoints(motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength)
 
 
 def animate_portrait(
@@ -80,33 +81,33 @@ def animate_portrait(
     workers: int | None = None,
     quiet: bool = False,
 ) -> Path:
-    """Write a film in which a portrait moves, exactly as long as the speech, or else as the motion.
+    """Write a video in which a portrait moves, exactly as long as the speech, or else as the motion.
 
     Args:
         portrait: from ``open_portrait``.
-        motion: of a body, or of points in a picture.
-        path: the film, *.mp4; it appears whole or not at all.
-        speech: its sound goes along; a motion of a few frames more or less is cut, or stands still.
-        strength: 0 (still) to 1 of the gestures.
+        motion: of a body, or keypoints of a picture.
+        path: the video, *.mp4; it appears whole or not at all.
+        speech: the sound; a motion of a few frames more is cut, one of a few frames less stands still at its end.
+        strength: of the gestures, 0 (still) to 1.
         refine: a network that paints what warping cannot (a model folder), or "none".
-        mark: carry the watermark and the record that tell it is made (docs/responsible-use.md).
-        model: what made the motion, for the record.
+        mark: add the watermark and the record that say it is generated (docs/responsible-use.md).
+        model: name of the model that generated the motion, for the record.
         quality: x264's constant rate factor, 0 to 51.
-        workers: processes that draw; by default one a processor.
+        workers: processes that draw; one for each processor by default.
         quiet: no progress bar.
     Raises:
         UserError: something that cannot be drawn or written.
     """
     path = check_film(path)
-    if speech is not None and abs(speech.seconds - motion.seconds) > 0.1:
+    if speech is not None and abs(speech.seconds - motion.seconds) > LENGTH_SLACK:
         raise UserError(
             f"the motion is {motion.seconds:.2f} s long and the speech {speech.seconds:.2f} s; give a motion "
             "of the same speech"
         )
-    points = portrait_points(portrait, motion, speech, strength=strength)
+    points = portrait_keypoints(portrait, motion, speech, strength=strength)
     if speech is not None:
         points = points[np.minimum(np.arange(speech.frames), len(points) - 1)]
-    frames = film_frames(portrait, points, refine=refine, workers=workers)
+    frames = portrait_frames(portrait, points, refine=refine, workers=workers)
     metadata: dict[str, str] = {}
     if mark:
         inputs = {"portrait": fingerprint(portrait.picture)}

@@ -1,7 +1,7 @@
-"""A film that somebody has, read frame by frame as its YUV 4:2:0 planes, so that frames can go on unchanged.
+"""An existing film, read frame by frame as YUV 4:2:0 planes, so that frames can be written unchanged.
 
-Planes are [3 H / 2, W] uint8: Y, then U and V at half the size, 16 to 235, as PyAV lays them out. Turning
-them into RGB and back would change every pixel by about a level.
+Planes are [3 H / 2, W] uint8: Y, then U and V at half the size, 16 to 235, in PyAV's layout. Converting them to
+RGB and back would change every pixel by about a level.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from ...core.errors import UserError
 from ...core.timing import FPS
 
 SMALLEST, LARGEST = 128, 1920  # pixels of the longer side
-UNEVEN = 0.1  # seconds by which a frame may be off the even pace of the film
-COPIED = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")  # kinds of sound that an mp4 file takes as is
+UNEVEN = 0.1  # seconds by which a frame may deviate from a constant frame rate
+COPIED_CODECS = ("aac", "mp3", "ac3", "eac3", "alac", "flac", "opus")  # of sound that an mp4 file can hold as it is
+HD_HEIGHT = 720  # pixels from which films without tags are taken for BT.709
+BLACK, LUMA_RANGE, NEUTRAL, CHROMA_RANGE = 16, 219, 128, 224  # of 8 bit video, ITU-R BT.601 and BT.709
 _BT709, _UNSPECIFIED, _BT601 = 1, 2, (5, 6)
-# Luma weights of red and blue.
+# Luma weights of red and blue, of ITU-R BT.709 and BT.601.
 _WEIGHTS = {"709": (0.2126, 0.0722), "601": (0.299, 0.114)}
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "creation_time")
 
 
 @dataclass(frozen=True)
 class Footage:
-    """A film on the disk, from ``open_footage``."""
+    """A film on disk, from ``open_footage``."""
 
     path: Path
     size: tuple[int, int]  # width and height as it is shown, pixels, even
     fps: float
     frames: int
     colours: tuple[int, int, int]  # colour space, primaries and curve by their numbers in H.264
-    matrix: str  # 709 or 601: how its YUV is made
+    matrix: str  # 709 or 601: the standard of its YUV
     start: float  # seconds at which the first frame is shown
-    sound: str | None  # the kind of sound, None if it has none
+    sound: str | None  # codec of its sound, None if it has none
     about: Mapping[str, str]  # the tags of the file
 
     @property
@@ -65,10 +67,10 @@ class Footage:
 
 
 def open_footage(path: str | Path) -> Footage:
-    """Look a film through, from its first to its last frame.
+    """Read the properties of a film, decoding it from its first to its last frame.
 
     Raises:
-        UserError: no film, damaged, too large or small, of odd size, or out of an even pace.
+        UserError: no film, damaged, too large or small, of odd size, or without a constant frame rate.
     """
     path = Path(path)
     if not path.is_file():
@@ -86,25 +88,27 @@ def open_footage(path: str | Path) -> Footage:
         raise UserError(f"{path} is {size[0]} x {size[1]} pixels; export it with an even width and height")
     if not SMALLEST <= max(size) <= LARGEST:
         raise UserError(f"{path} is {size[0]} x {size[1]} pixels; the longer side must be {SMALLEST} to {LARGEST}")
-    rate, sound, about = _told(path)
+    rate, sound, about = _properties(path)
     fps = rate or float(FPS)
     at = np.array(times) - times[0]
     if np.isfinite(at).all() and len(at) > 1:
         off = float(np.abs(at - np.arange(len(at)) / fps).max())
         if off > UNEVEN:
             raise UserError(
-                f"{path} has no even pace, frames are up to {off:.2f} s off; export it at {round(fps)} frames a second"
+                f"{path} has no constant frame rate, frames are up to {off:.2f} s off; "
+                f"export it at {round(fps)} frames a second"
             )
     colours, matrix = _colours(shown)
-    begins = 0.0 if not np.isfinite(times[0]) else times[0]
-    return Footage(path, size, fps, len(times), colours, matrix, begins, sound, about)
+    start = 0.0 if not np.isfinite(times[0]) else times[0]
+    return Footage(path, size, fps, len(times), colours, matrix, start, sound, about)
 
 
 def rgb_of(planes: np.ndarray, matrix: str = "709") -> np.ndarray:
     """Planes [3 H / 2, W] -> [H, W, 3] uint8 RGB; four pixels share their colour."""
     height = len(planes) * 2 // 3
-    luma = (planes[:height].astype(np.float32) - 16) / 219
-    blue, red = ((part.astype(np.float32) - 128).repeat(2, 0).repeat(2, 1) / 224 for part in _chroma(planes, height))
+    luma = (planes[:height].astype(np.float32) - BLACK) / LUMA_RANGE
+    chroma = (part.astype(np.float32) - NEUTRAL for part in _chroma(planes, height))
+    blue, red = (part.repeat(2, 0).repeat(2, 1) / CHROMA_RANGE for part in chroma)
     kr, kb = _WEIGHTS[matrix]
     r, b = luma + 2 * (1 - kr) * red, luma + 2 * (1 - kb) * blue
     g = (luma - kr * r - kb * b) / (1 - kr - kb)
@@ -116,9 +120,9 @@ def planes_of(rgb: np.ndarray, matrix: str = "709") -> np.ndarray:
     r, g, b = np.moveaxis(rgb.astype(np.float32) / 255, -1, 0)
     kr, kb = _WEIGHTS[matrix]
     luma = kr * r + (1 - kr - kb) * g + kb * b
-    chroma = [halved((part - luma) / (2 * (1 - k))) * 224 + 128 for part, k in ((b, kb), (r, kr))]
+    chroma = [halved((part - luma) / (2 * (1 - k))) * CHROMA_RANGE + NEUTRAL for part, k in ((b, kb), (r, kr))]
     width = rgb.shape[1]
-    return np.concatenate([luma * 219 + 16, *(part.reshape(-1, width) for part in chroma)])
+    return np.concatenate([luma * LUMA_RANGE + BLACK, *(part.reshape(-1, width) for part in chroma)])
 
 
 def mixed(planes: np.ndarray, rgb: np.ndarray, share: np.ndarray, matrix: str = "709") -> np.ndarray:
@@ -144,26 +148,26 @@ def halved(values: np.ndarray) -> np.ndarray:
 
 
 def add_sound(pictures: Path, footage: Footage, target: Path) -> None:
-    """Write a film with the pictures of one file and the sound of another, neither coded anew."""
+    """Write a film with the pictures of one file and the sound of another, both without re-encoding."""
     import av
 
     options = {"movflags": "+faststart+use_metadata_tags"}
     with (
-        av.open(str(pictures)) as seen,
-        av.open(str(footage.path)) as heard,
+        av.open(str(pictures)) as silent,
+        av.open(str(footage.path)) as original,
         av.open(str(target), "w", options=options) as out,
     ):
-        out.metadata.update({name: text for name, text in seen.metadata.items() if name not in _OF_THE_FILE})
-        sources = (seen.streams.video[0], heard.streams.audio[0])
+        out.metadata.update({name: text for name, text in silent.metadata.items() if name not in _OF_THE_FILE})
+        sources = (silent.streams.video[0], original.streams.audio[0])
         ways = [out.add_stream_from_template(stream) for stream in sources]
         late = round(footage.start / sources[1].time_base) if sources[1].time_base else 0
-        for packet in _in_order(seen.demux(sources[0]), heard.demux(sources[1]), late):
+        for packet in _in_order(silent.demux(sources[0]), original.demux(sources[1]), late):
             packet.stream = ways[0] if packet.stream is sources[0] else ways[1]
             out.mux(packet)
 
 
 def _in_order(pictures: Iterator[Any], sound: Iterator[Any], late: int) -> Iterator[Any]:
-    """Packets of two streams by their time, those of the sound moved ``late`` ticks back."""
+    """Packets of two streams in order of time, those of the sound moved ``late`` ticks back."""
     waiting: list[Any] = []
     for packet in sound:
         if packet.dts is not None:
@@ -179,8 +183,8 @@ def _in_order(pictures: Iterator[Any], sound: Iterator[Any], late: int) -> Itera
     yield from reversed(waiting)
 
 
-def _told(path: Path) -> tuple[float, str | None, dict[str, str]]:
-    """Frames a second (0 if unknown), the kind of sound, and the tags of a film."""
+def _properties(path: Path) -> tuple[float, str | None, dict[str, str]]:
+    """Frames a second (0 if unknown), the codec of the sound, and the tags of a film."""
     import av
 
     with av.open(str(path)) as container:
@@ -204,12 +208,12 @@ def _decoded(path: Path, last: int | None = None) -> Iterator[Any]:
                 if number == last:
                     return
     except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"{path} is no film that can be read ({told}); export it as MP4") from None
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path} is no film that can be read ({reason}); export it as MP4") from None
 
 
 def _quarters(frame: Any) -> int:
-    """Quarter turns against the clock in which a frame is shown."""
+    """Counterclockwise quarter turns with which a frame is shown."""
     return round(getattr(frame, "rotation", 0) / 90) % 4
 
 
@@ -229,18 +233,18 @@ def _planes(frame: Any) -> np.ndarray:
 
 
 def _as_it_is(frame: Any) -> bool:
-    """Is it 8 bit 4:2:0 between 16 and 235, of a colour space that is known?"""
+    """Whether a frame is 8 bit 4:2:0 between 16 and 235, in a known colour space."""
     known = (_BT709, _UNSPECIFIED, *_BT601)
     return bool(frame.format.name == "yuv420p" and frame.color_range != 2 and frame.colorspace in known)
 
 
 def _colours(frame: Any) -> tuple[tuple[int, int, int], str]:
-    """What a film says of its colours, and the matrix; large films that say nothing are taken for BT.709."""
+    """Colour tags of a film, and its matrix; large films without tags are taken for BT.709."""
     if not _as_it_is(frame) or frame.colorspace == _BT709:
         return (1, 1, 1), "709"
-    told = (frame.colorspace, getattr(frame, "color_primaries", 2), getattr(frame, "color_trc", 2))
-    plain = frame.colorspace == _UNSPECIFIED and frame.height >= 720
-    return tuple(int(number) for number in told), "709" if plain else "601"  # type: ignore[return-value]
+    stated = (frame.colorspace, getattr(frame, "color_primaries", 2), getattr(frame, "color_trc", 2))
+    plain = frame.colorspace == _UNSPECIFIED and frame.height >= HD_HEIGHT
+    return tuple(int(number) for number in stated), "709" if plain else "601"  # type: ignore[return-value]
 
 
 def _chroma(planes: np.ndarray, height: int) -> tuple[np.ndarray, np.ndarray]:

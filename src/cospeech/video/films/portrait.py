@@ -1,4 +1,4 @@
-"""A portrait ready to be moved: its picture, its points, and where the person is."""
+"""A portrait ready to be animated: its picture, its keypoints, and the mask of the person."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.progress import note
-from ..detection.keypoints import check_person, complete, find_points
+from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
 from ..warping.layers import Layers, cut
@@ -20,13 +20,13 @@ SMALLEST, LARGEST = 128, 1024  # pixels of the longer side of a film
 
 @dataclass(frozen=True, eq=False)
 class Portrait:
-    """One person in one picture, with all points. Sides are even, as films need."""
+    """One person in one picture, with all keypoints. Width and height are even, as videos need."""
 
     picture: np.ndarray  # [H, W, 3] uint8 sRGB
     points: np.ndarray  # [116, 2] float64 pixels, in the order of motion.points.POINTS, complete
-    confidence: np.ndarray  # [116] 0 (made up) to 1
+    confidence: np.ndarray  # [116] 0 (imputed) to 1
     person: np.ndarray  # [H, W] float32 in 0 .. 1, soft
-    behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: what was seen behind, and how surely
+    behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: known background, and its reliability
 
     @property
     def size(self) -> tuple[int, int]:
@@ -35,7 +35,7 @@ class Portrait:
 
     @cached_property
     def layers(self) -> Layers:
-        """The portrait cut into what can move by itself."""
+        """The portrait cut into layers that move separately."""
         layers = cut(self.picture, self.points, self.person)
         if self.behind is None:
             return layers
@@ -46,31 +46,39 @@ class Portrait:
 def open_portrait(
     path: str | Path, *, points: str | Path | None = None, size: int = 512, cache: bool = True
 ) -> Portrait:
-    """Read a picture of one person and find their points.
+    """Read a picture of one person and detect their keypoints.
 
-    What is missing, as a hand that is out of the picture, is said in a note and filled in.
+    Undetected parts, such as a hand outside the picture, are reported in a note and imputed.
 
     Args:
         path: PNG, JPEG or WebP.
-        points: JSON of another detector (see ``find_points``), which is read instead of looking.
-        size: of the longer side, pixels; smaller pictures are made larger.
-        cache: False to look anew.
+        points: JSON of another detector (see ``find_keypoints``), read instead of detecting.
+        size: of the longer side, pixels; smaller pictures are enlarged.
+        cache: False to detect anew.
     Raises:
         UserError: no picture, nobody or several people in it, no face or shoulders, or a wrong size.
     """
     check_size(size)
-    picture = load_picture(path, quiet=True)  # what there is to say of it, ``find_points`` says
-    seen = find_points(path, points=points, cache=cache)
+    picture = load_picture(path, quiet=True)  # ``find_keypoints`` gives the notes
+    seen = find_keypoints(path, points=points, cache=cache)
     for line in check_person(seen, Path(path).name):
         note(line)
-    found = complete(seen.points, seen.confidence, seen.size)[0]
+    found = complete_keypoints(seen.points, seen.confidence, seen.size)[0]
     return portrait_of(picture, found, seen.confidence[0], seen.mask, size)
 
 
 def portrait_of(
     picture: np.ndarray, points: np.ndarray, confidence: np.ndarray, mask: np.ndarray | None, size: int
 ) -> Portrait:
-    """A portrait of another size: picture [H, W, 3], points [116, 2] in it, mask [H, W] uint8 or None."""
+    """A portrait resampled to another size.
+
+    Args:
+        picture: [H, W, 3] uint8.
+        points: [116, 2] pixels in it, complete.
+        confidence: [116] 0 to 1.
+        mask: [H, W] uint8 of the person, or None to compute it.
+        size: of the longer side, pixels.
+    """
     from PIL import Image
 
     height, width = picture.shape[:2]
@@ -87,6 +95,6 @@ def portrait_of(
 
 
 def check_size(size: int) -> None:
-    """Raises UserError unless a film can be so large."""
+    """Raises UserError unless a video can have this size (longer side, pixels)."""
     if not isinstance(size, int) or not SMALLEST <= size <= LARGEST:
-        raise UserError(f"the longer side of the film is {SMALLEST} to {LARGEST} pixels; got {size}, give e.g. 512")
+        raise UserError(f"the longer side of the video is {SMALLEST} to {LARGEST} pixels; got {size}, give e.g. 512")

@@ -1,4 +1,4 @@
-"""A portrait and its points over time become a film."""
+"""Frames of a video in which a portrait follows its keypoints."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..warping.layer_warp import draw
 from ..warping.refine import NONE, open_refiner
 from .portrait import Portrait
 
-ALONE = 12  # films of fewer frames are drawn here, without other processes
+ALONE = 12  # videos of fewer frames are drawn in this process
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +35,23 @@ class _Job:
         refiner = open_refiner(self.refine)
         layers = self.portrait.layers
         if refiner is not None:
-            refiner.see(layers, self.portrait.picture)
+            refiner.encode(layers, self.portrait.picture)
         for frame in frames:
             drawn = draw(layers, self.points[frame])
             picture = drawn.picture if refiner is None else refiner(drawn, self.points[frame])
             yield np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
 
 
-def film_frames(
+def portrait_frames(
     portrait: Portrait, points: np.ndarray, *, refine: str | Path = NONE, workers: int | None = None
 ) -> Iterator[np.ndarray]:
-    """The portrait with its points at given places, one picture a frame.
+    """Draw the portrait with its keypoints moved, one picture a frame.
 
     Args:
         portrait: from ``open_portrait``.
         points: [T, 116, 2] pixels of the portrait.
         refine: a network that paints what warping cannot (a model folder), or "none".
-        workers: processes that draw; by default one a processor.
+        workers: processes that draw; one for each processor by default.
 
     Returns:
         Iterator over [H, W, 3] uint8 sRGB.
@@ -61,10 +61,10 @@ def film_frames(
     """
     points = np.asarray(points, np.float64)
     if points.ndim != 3 or points.shape[1:] != portrait.points.shape or not len(points):
-        raise UserError(f"expected points [T, 116, 2]; got {list(points.shape)}")
+        raise UserError(f"expected keypoints [T, 116, 2]; got {list(points.shape)}")
     if not np.isfinite(points).all():
-        raise UserError("points must be finite numbers; fill in what is missing first")
-    open_refiner(refine)  # a wrong name is told here and not by a worker
+        raise UserError("keypoints must be finite numbers; complete missing ones first")
+    open_refiner(refine)  # a wrong name is reported here and not by a worker
     portrait.layers  # noqa: B018 - cut once, not by every worker
     job = _Job(portrait, points, str(refine))
     workers = processors() if workers is None else workers

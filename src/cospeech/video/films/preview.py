@@ -1,4 +1,4 @@
-"""Driven points as drawings of sticks, to look at before a picture is made."""
+"""Stick figures of driven keypoints, for a preview."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ...motion.points import POINTS, parents
+from ...motion.points import FACE_SLICE, HAND_SLICES, POINTS, SHOULDERS, parents
 
 _COLOURS = ((255, 170, 60), (90, 200, 255), (255, 90, 90), (90, 230, 120), (240, 240, 240))
-_PARTS = (3, 6, 27, 48, 116)  # where arms, hands (left, right) and the face end
+# Where arms (left, right), hands and the face end.
+_PARTS = (SHOULDERS[1], *(span.start for span in HAND_SLICES), FACE_SLICE.start, FACE_SLICE.stop)
 _LOOPS = ((36, 41), (42, 47), (48, 59), (60, 67))  # first and last of what is closed: eyes and lips
 
 

@@ -1,8 +1,8 @@
-"""Points of a span of a film: the film's own at both ends, made gestures in between.
+"""Keypoints of a span of a film: the film's own at both ends, generated gestures in between.
 
-The paper keeps the tokens round a span and makes those in it anew (Contextual Gesture, "Video Gesture
-Editing"); our models are of bodies and a film has points, so the new points leave the old ones and come
-back to them as edits of motion do (``sampling.edit``). Decisions of ours.
+The paper keeps the tokens round a span and generates those in it anew (Contextual Gesture, "Video Gesture
+Editing"). Our models generate bodies and a film has keypoints, so the new keypoints leave the film's and return
+to them as edits of motion do (``sampling.edit``). Decision of ours [D].
 """
 
 from __future__ import annotations
@@ -13,42 +13,41 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.timing import FPS
-from ...motion.points import SHOULDERS, WRISTS
+from ...motion.points import FACE_SLICE, HAND_SLICES, MIDDLE_KNUCKLE, SHOULDERS, WRISTS
 from ...sampling.edit import GROUPS, ease
 from ..driving.hands import smooth
-from ..driving.portrait_fit import FACE, HANDS, KNUCKLE
-from ..warping.layers import PARTS, SIDES
+from ..warping.limb_geometry import PARTS, SIDES
 
-_STEADY = 0.1  # seconds, deviation of the filter over the film's shoulders that new arms hang on
-_SIZES = (0.75, 1.35)  # of a hand of the film against the portrait's, for it to be alike
-_UNLIKE = 0.15  # share of a hand's shape, squared, that no turning and sizing of the portrait's explains
+_STEADY = 0.1  # seconds, standard deviation of the filter over the film's shoulders, from which new arms hang
+_SIZES = (0.75, 1.35)  # range of a hand's size in the film against the portrait's, to count as the same shape
+_UNLIKE = 0.15  # share of a hand's squared shape that no rotation and scaling of the portrait's hand explains
 
 
-def named_parts(joints: Sequence[str], *, spoken: bool) -> frozenset[str]:
-    """What of a film is made anew: some of left-arm, right-arm, left-hand, right-hand, head, torso.
+def edited_parts(joints: Sequence[str], *, new_speech: bool) -> frozenset[str]:
+    """Parts of the person to be replaced: some of left-arm, right-arm, left-hand, right-hand, head, torso.
 
     Args:
-        joints: groups by name, several in one word as in "head,hands"; if none, both arms, and with a new
-            speech all.
-        spoken: there is a new speech, which the face has to follow in any case.
+        joints: names of groups, or several with commas as in "head,hands"; both arms if none, and all with a
+            new speech.
+        new_speech: there is a new speech, which the face follows in any case.
     Raises:
-        UserError: an unknown name, as that of a single joint.
+        UserError: an unknown name, such as that of a single joint.
     """
     wanted = {part.strip() for word in joints for part in word.split(",")}
     unknown = sorted(wanted - set(GROUPS))
     if unknown:
         raise UserError(f"unknown part of a film {unknown[0]!r}; known: {', '.join(GROUPS)}")
     if not wanted:
-        wanted = {"arms", "head", "torso"} if spoken else {"arms"}
+        wanted = {"arms", "head", "torso"} if new_speech else {"arms"}
     found = {name for name in wanted if name in ("head", "torso", "left-arm", "right-arm")}
     for group, each in (("arms", "arm"), ("hands", "hand")):
         if group in wanted:
             found |= {f"{side}-{each}" for side in SIDES}
-    return frozenset(found | ({"head"} if spoken else set()))
+    return frozenset(found | ({"head"} if new_speech else set()))
 
 
-def drawn_parts(parts: frozenset[str]) -> list[int]:
-    """Indices among ``layers.PARTS`` of what has to be drawn anew for parts as ``named_parts`` gives them."""
+def edited_layers(parts: frozenset[str]) -> list[int]:
+    """Indices among ``limb_geometry.PARTS`` of the layers to be drawn for parts from ``edited_parts``."""
     if parts & {"head", "torso"}:
         return list(range(len(PARTS)))
     found = set()
@@ -60,10 +59,10 @@ def drawn_parts(parts: frozenset[str]) -> list[int]:
     return sorted(PARTS.index(part) for part in found)
 
 
-def at_times(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
-    """Values [T, ...] at frames between them [n], by cubic splines through their neighbours (Catmull-Rom).
+def interpolate_frames(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
+    """Values [T, ...] at fractional frames [n], by cubic splines through their neighbours (Catmull-Rom).
 
-    Whole numbers give the values as they are; beyond the ends they stay.
+    Whole numbers give the values unchanged; beyond the ends the first or last value stays.
     """
     at = np.clip(frames, 0, len(values) - 1)
     low = np.floor(at).astype(int)
@@ -74,39 +73,39 @@ def at_times(values: np.ndarray, frames: np.ndarray) -> np.ndarray:
     return result
 
 
-def between(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Gestures about the pose before a span, which become those about the pose after it on the way.
+def blend_gestures(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Blend gestures that start from the pose before a span into gestures that end at the pose after it.
 
     Args:
-        before, after: [n, 116, 2] pixels.
+        before, after: [n, 116, 2] pixels, the same gestures for either portrait.
 
     Returns:
-        Them [n, 116, 2], and both again with hands that point the same way.
+        The blend [n, 116, 2], and both inputs with hands rotated to point the same way.
     """
     share = ease(np.arange(1, len(before) + 1) / (len(before) + 1))
     both = before + share[:, None, None] * (after - before)
     alike = [before.copy(), after.copy()]
-    for hand, wrist in zip(HANDS, WRISTS, strict=True):
+    for hand, wrist in zip(HAND_SLICES, WRISTS, strict=True):
         shapes = [_about(points, hand, wrist) for points in alike]
-        angle = _turn(*(shape[:, [KNUCKLE]] for shape in shapes))
+        angle = _turn(*(shape[:, [MIDDLE_KNUCKLE]] for shape in shapes))
         for points, shape, part in zip(alike, shapes, (share, share - 1), strict=True):
             turned = shape * np.exp(1j * part * angle)[:, None]
             points[:, hand] = points[:, wrist, None] + _flat(turned)
     return both, alike
 
 
-def handed_over(
-    own: np.ndarray, made: np.ndarray, weights: np.ndarray, parts: frozenset[str], *, fps: float
+def transition_points(
+    own: np.ndarray, new: np.ndarray, weights: np.ndarray, parts: frozenset[str], *, fps: float
 ) -> np.ndarray:
-    """The points of a span, its hands as they are in the film (``with_hands`` makes them anew).
+    """Keypoints of a span, with hands as they are in the film (``with_hands`` replaces them).
 
-    Arms and head that are made anew hang on the shoulders of the film, unless those are made anew as well.
+    New arms and a new head hang on the shoulders of the film, unless those are replaced as well.
 
     Args:
         own: [n, 116, 2] pixels of the film, complete.
-        made: [n, 116, 2] pixels of the new gestures.
-        weights: [n] share of the new ones, as ``sampling.edit.span_weights`` gives them.
-        parts: as ``named_parts`` gives them.
+        new: [n, 116, 2] pixels of the new gestures.
+        weights: [n] share of the new gestures, from ``sampling.edit.span_weights``.
+        parts: from ``edited_parts``.
         fps: frames a second.
 
     Returns:
@@ -116,70 +115,70 @@ def handed_over(
     pair = list(SHOULDERS)
     result, shoulders = own.copy(), own[:, pair]
     if "torso" in parts:
-        shoulders = (1 - share) * shoulders + share * made[:, pair]
+        shoulders = (1 - share) * shoulders + share * new[:, pair]
     moved = shoulders - own[:, pair]
     for k in (0, 1):
-        result[:, [*range(3 * k, 3 * k + 3), *range(HANDS[k].start, HANDS[k].stop)]] += moved[:, k : k + 1]
-    result[:, FACE] += moved.mean(1, keepdims=True)
+        result[:, [*range(3 * k, 3 * k + 3), *range(HAND_SLICES[k].start, HAND_SLICES[k].stop)]] += moved[:, k : k + 1]
+    result[:, FACE_SLICE] += moved.mean(1, keepdims=True)
     spread = _STEADY * fps / FPS
-    hung = smooth(shoulders - made[:, pair], spread)
+    hung = smooth(shoulders - new[:, pair], spread)
     if "head" in parts:
-        face = made[:, FACE] + hung.mean(1, keepdims=True)
-        result[:, FACE] = (1 - share) * result[:, FACE] + share * face
+        face = new[:, FACE_SLICE] + hung.mean(1, keepdims=True)
+        result[:, FACE_SLICE] = (1 - share) * result[:, FACE_SLICE] + share * face
     for k, side in enumerate(SIDES):
         if f"{side}-arm" in parts:
             arm, wrist = [SHOULDERS[k] + 1, WRISTS[k]], result[:, WRISTS[k]].copy()
-            result[:, arm] = (1 - share) * result[:, arm] + share * (made[:, arm] + hung[:, k : k + 1])
-            result[:, HANDS[k]] += (result[:, WRISTS[k]] - wrist)[:, None]
+            result[:, arm] = (1 - share) * result[:, arm] + share * (new[:, arm] + hung[:, k : k + 1])
+            result[:, HAND_SLICES[k]] += (result[:, WRISTS[k]] - wrist)[:, None]
     return result
 
 
 def with_hands(
     points: np.ndarray,
     own: np.ndarray,
-    made: np.ndarray,
+    new: np.ndarray,
     portrait: np.ndarray,
     weights: np.ndarray,
     parts: frozenset[str],
     *,
     after: bool,
 ) -> np.ndarray:
-    """Points of a span with hands that one portrait can show.
+    """Keypoints of a span with hands that one portrait can show.
 
-    A picture of a hand shows one side of it and one shape, so hands are those of the portrait: turned and
-    sized as the film's until those are too unlike it, then as the new gestures have them.
+    A picture of a hand shows one side and one shape of it, so the hands are those of the portrait: rotated and
+    scaled as the film's hands until those have another shape, then as in the new gestures.
 
     Args:
-        points: [n, 116, 2] from ``handed_over``.
+        points: [n, 116, 2] from ``transition_points``.
         own: [n, 116, 2] of the film.
-        made: [n, 116, 2] gestures for this portrait.
-        portrait: [116, 2].
+        new: [n, 116, 2] new gestures for this portrait.
+        portrait: [116, 2] keypoints of the portrait.
         weights: [n] share of the new gestures.
-        parts: as ``named_parts`` gives them.
-        after: the portrait is the frame after the span and not the one before it.
+        parts: from ``edited_parts``.
+        after: the portrait is the frame after the span, not the one before it.
     """
     result = points.copy()
     for k, side in enumerate(SIDES):
-        wrist, hand = WRISTS[k], HANDS[k]
-        new = bool(parts & {f"{side}-arm", f"{side}-hand"})
+        wrist, hand = WRISTS[k], HAND_SLICES[k]
+        replaced = bool(parts & {f"{side}-arm", f"{side}-hand"})
         still = _about(portrait, hand, wrist)
         turn = _followed(_about(own, hand, wrist), still, after)
         shape = still * turn[:, None]
-        if new:
-            shape = turned_between(shape, _about(made, hand, wrist), weights)
+        if replaced:
+            shape = turned_between(shape, _about(new, hand, wrist), weights)
         result[:, hand] = result[:, wrist, None] + _flat(shape)
     return result
 
 
 def turned_between(old: np.ndarray, new: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Shapes [n, P] of complex numbers from old to new by weights [n]: turned and mixed, so none shrinks."""
+    """Shapes [n, P] of complex numbers from old to new by weights [n]: rotated and mixed, so that none shrinks."""
     share, turn = weights[:, None], np.exp(1j * _turn(old, new)[:, None])
     mix: np.ndarray = (1 - share) * old * turn**share + share * new * turn ** (share - 1)
     return mix
 
 
 def _turn(old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """[n] radians from shapes [n, P] to others, without jumps, the short way for most of the time."""
+    """[n] radians that turn shapes [n, P] into others, without jumps, the short way for most of the time."""
     angle = np.unwrap(np.angle((new * old.conj()).sum(-1) + 1e-12))
     result: np.ndarray = angle - 2 * np.pi * np.round(np.median(angle) / (2 * np.pi))
     return result
@@ -197,10 +196,10 @@ def _flat(shape: np.ndarray) -> np.ndarray:
 
 
 def _followed(own: np.ndarray, still: np.ndarray, after: bool) -> np.ndarray:
-    """[n] turn and size (complex) of a hand [n, 21] against one at rest [21].
+    """[n] rotation and scale (complex) of a hand [n, 21] against one at rest [21].
 
-    Beginning at the rest's side of the span, up to the first frame in which it has another shape; from there
-    on it keeps the last one.
+    It is followed from the portrait's end of the span up to the first frame in which it has another shape; from
+    there on the last value stays.
     """
     power = max(float((abs(still) ** 2).sum()), 1e-9)
     turn = (own @ still.conj()) / power

@@ -27,22 +27,26 @@ FALSE_ALARM = 1e-4  # a video counts as marked if chance does as much in fewer t
 
 GRID = 128  # the picture is read at this size, whatever its shape
 GREY_BAND, BLUE_BAND = (12, 52), (8, 28)  # half waves per picture, over both directions: from, below
-SMOOTH, BUSY = 0.5, 0.85  # grey levels (RMS) in smooth areas, of a picture wholly smooth, and of one with few
+SMOOTH, BUSY = 0.5, 0.85  # grey levels (RMS) in smooth areas, of an entirely smooth picture, and of one with few
 RICH = 3.0  # grey levels (RMS) at most
 CALM, SLOPE = 0.2, 3.0  # activity up to which an area is smooth; more strength per unit of activity
 BLUE = 1.75  # levels of blue (RMS) everywhere, per grey level in smooth areas
 LEAST_PSNR = 42.5  # dB, of the first frame
 FOLLOW = 6  # frames after which the strength is fitted to the picture again
-LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)
+LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # of BT.709
+# Flattening before reading, of grey and of blue: widths of the filters in grid pixels, and floor of the spread.
+FLATTEN_GREY, FLATTEN_BLUE = (9, 9, 0.6), (17, 17, 0.8)
+LEAST_SIDE = 64  # pixels of frames that can be marked
+RING_WIDTH = 5  # half waves, of the rings within which amplitudes are equalised
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read from the pixels.
+    """Result of looking for a watermark.
 
     ``score`` is the projection on the likeliest pattern, in standard deviations of what unmarked pictures
     give for a pattern drawn at random; ``false_alarm`` bounds the chance that an unmarked video reaches it
-    with any payload; ``frames`` is how many were looked at.
+    with any payload; ``frames`` is the number inspected.
     """
 
     found: bool
@@ -67,8 +71,10 @@ class Marker:
         width, height = size
         if not 0 <= payload < PAYLOADS:
             raise UserError(f"a watermark holds a number from 0 to {PAYLOADS - 1}; got {payload}")
-        if min(size) < 64:
-            raise UserError(f"frames of 64 x 64 pixels or more can be marked; got {width} x {height}")
+        if min(size) < LEAST_SIDE:
+            raise UserError(
+                f"frames of {LEAST_SIDE} x {LEAST_SIDE} pixels or more can be marked; got {width} x {height}"
+            )
         if not 0 < strength <= 2:
             raise UserError(f"the strength of a watermark is above 0 and at most 2; got {strength}")
         self.payload, self.size, self.strength = payload, (width, height), strength
@@ -106,7 +112,7 @@ class Marker:
         return marked
 
     def _fit(self, frame: np.ndarray) -> None:
-        """Strength where the picture hides it; where the picture is as before, so is the pattern."""
+        """Fit the strength to the picture's activity; where the picture is unchanged, so is the pattern."""
         activity = _activity(frame[self._rows.nearest[:, None], self._columns.nearest] @ LUMA)
         if self._limits is None:
             self._limits = self._find_limits(activity)
@@ -120,7 +126,7 @@ class Marker:
         self._down = np.maximum(-change, 0).astype(np.uint8)
 
     def _find_limits(self, activity: np.ndarray) -> tuple[float, float]:
-        """Least strength, the less the more is smooth and shows it, and the most that LEAST_PSNR allows."""
+        """Least strength (smaller in smooth pictures, which show it) and the largest that LEAST_PSNR allows."""
         flat = BUSY + (SMOOTH - BUSY) * float(np.mean(activity < 2 * CALM))
         allowed = 255.0**2 / 10 ** (LEAST_PSNR / 10) - 1 / 12  # less what rounding adds
         allowed = allowed / self.strength**2 - (BLUE * flat) ** 2 / 3
@@ -144,7 +150,7 @@ def read(frames: Iterable[np.ndarray]) -> Reading:
         small = rows.down @ frame.reshape(len(frame), -1).astype(np.float32)
         small = columns.down @ small.reshape(GRID, -1, 3)
         grey = small @ LUMA
-        total += _flattened(grey, 9, 9, 0.6), _flattened(small[..., 2] - grey, 17, 17, 0.8)
+        total += _flattened(grey, *FLATTEN_GREY), _flattened(small[..., 2] - grey, *FLATTEN_BLUE)
         count += 1
     score, payload = 0.0, 0
     if np.ptp(total) > 1e-3:  # more than rounding
@@ -173,11 +179,11 @@ def _band() -> _Band:
     low, high = (np.array(pair)[channel] for pair in zip(GREY_BAND, BLUE_BAND, strict=True))
     inside = (square >= low**2) & (square < high**2)
     channel, rows, columns, square = (part[inside] for part in (channel, rows, columns, square))
-    return _Band(channel, rows, columns, channel * GRID + (np.sqrt(square) / 5).astype(int))
+    return _Band(channel, rows, columns, channel * GRID + (np.sqrt(square) / RING_WIDTH).astype(int))
 
 
 def _signs(payload: int) -> np.ndarray:
-    """[N] of -1 and 1, the same for ever: from SHAKE-256, not from a generator that a library may change."""
+    """[N] of -1 and 1, fixed for ever: from SHAKE-256, not from a generator that a library may change."""
     size = len(_band().rows)
     name = f"cospeech watermark {VERSION} {payload}".encode()
     bits = np.frombuffer(hashlib.shake_256(name).digest(-(-size // 8)), np.uint8)
@@ -203,7 +209,7 @@ def _projections(total: np.ndarray) -> np.ndarray:
 
 
 def _flattened(plane: np.ndarray, width: int, reach: int, floor: float) -> np.ndarray:
-    """A picture without its slow changes, its edges held down to where they do not drown the pattern."""
+    """A picture without its slow changes, with edges attenuated so that they do not mask the pattern."""
     blur, wide = _blur(width), _blur(reach)
     detail = plane - blur @ plane @ blur.T
     spread = np.sqrt(np.maximum(wide @ (detail * detail) @ wide.T, 0))
@@ -211,7 +217,7 @@ def _flattened(plane: np.ndarray, width: int, reach: int, floor: float) -> np.nd
 
 
 def _activity(grey: np.ndarray) -> np.ndarray:
-    """How much goes on around each place of a picture, grey levels; little beside an edge."""
+    """[128, 128] local activity round each place of a picture, grey levels; low beside an edge."""
     near = _blur(3)
     detail = grey - near @ grey @ near.T
     spread = np.sqrt(np.maximum(near @ (detail * detail) @ near.T, 0))

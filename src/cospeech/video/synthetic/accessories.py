@@ -1,4 +1,7 @@
-"""Hair that falls, a knot of hair, and glasses: pieces that the default person does not have."""
+"""Accessories that the default person lacks: long hair, a bun, and glasses.
+
+Shapes are decisions of ours, modelled by eye on the default person's head in T-pose, metres [D].
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...motion.skeleton import CANONICAL_NAMES
-from .appearance import Look
+from .appearance import Appearance
 
 HAIR_REGION, FRAME_REGION = 1, 10
 _HEAD, _NECK, _CHEST = (CANONICAL_NAMES.index(name) for name in ("head", "neck", "spine3"))
@@ -26,7 +29,7 @@ _FALL = np.array(
         (1.26, 0.120, 0.034, -0.116),
     ]
 )
-# A strand before the shoulder: height, across, forward.
+# A strand in front of the shoulder: height, across, forward.
 _STRAND = np.array(
     [
         (1.70, 0.084, 0.058),
@@ -43,8 +46,8 @@ _STRAND = np.array(
 
 
 @dataclass(frozen=True, eq=False)
-class Extra:
-    """A piece bound to the skeleton, in the default person's T-pose."""
+class Accessory:
+    """A piece of geometry bound to the skeleton, in the default person's T-pose."""
 
     vertices: np.ndarray  # [N, 3] metres
     triangles: np.ndarray  # [F, 3], counter-clockwise from outside
@@ -55,9 +58,9 @@ class Extra:
     shine: float
 
 
-def extras(look: Look) -> list[Extra]:
-    """The pieces of a look."""
-    hair, result = look.hair, []
+def accessories(appearance: Appearance) -> list[Accessory]:
+    """The accessories of an appearance."""
+    hair, result = appearance.hair, []
     if hair.style == "bob":
         result.append(_fall(max(hair.length, 1.49), hair.volume, 112))
     elif hair.style == "long":
@@ -68,8 +71,8 @@ def extras(look: Look) -> list[Extra]:
     elif hair.style == "bun":
         high = hair.length > 1.37
         result.append(_ball((0.0, 1.795, 0.01) if high else (0.0, 1.69, -0.085), 0.042 * hair.volume))
-    if look.dress.glasses:
-        result.append(_glasses(look.dress.glasses))
+    if appearance.clothing.glasses:
+        result.append(_glasses(appearance.clothing.glasses))
     return result
 
 
@@ -90,17 +93,17 @@ def _bound(height: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.tile([_HEAD, _NECK, _CHEST, _HEAD], (len(height), 1)), weights
 
 
-def _two_sided(vertices: np.ndarray, triangles: np.ndarray, occlusion: np.ndarray, shine: float) -> Extra:
+def _two_sided(vertices: np.ndarray, triangles: np.ndarray, occlusion: np.ndarray, shine: float) -> Accessory:
     """A hair sheet seen from both sides, darker inside."""
     count = len(vertices)
     both = np.concatenate([vertices, vertices])
     joints, weights = _bound(both[:, 1])
     faces = np.concatenate([triangles, triangles[:, ::-1] + count])
     shade = np.concatenate([occlusion, 0.45 * occlusion])
-    return Extra(both, faces, joints, weights, shade, HAIR_REGION, shine)
+    return Accessory(both, faces, joints, weights, shade, HAIR_REGION, shine)
 
 
-def _fall(end: float, volume: float, reach: float) -> Extra:
+def _fall(end: float, volume: float, reach: float) -> Accessory:
     """Hair round the back and the sides of the head down to a height, ``reach`` degrees to either side."""
     heights = np.linspace(_FALL[0, 0], end, 15)
     order = _FALL[::-1]
@@ -116,7 +119,7 @@ def _fall(end: float, volume: float, reach: float) -> Extra:
     return _two_sided(points, _grid(len(heights), len(angle))[:, ::-1], occlusion, 0.3)
 
 
-def _strand(end: float, side: int) -> Extra:
+def _strand(end: float, side: int) -> Accessory:
     """A lock that falls before the shoulder, a flat tube."""
     heights = np.linspace(_STRAND[0, 0], end, 14)
     order = _STRAND[::-1]
@@ -130,10 +133,10 @@ def _strand(end: float, side: int) -> Extra:
     points = np.stack([x, y, z], -1).reshape(-1, 3)
     triangles = _grid(len(heights), len(angle), closed=True)
     joints, weights = _bound(points[:, 1])
-    return Extra(points, triangles[:, ::-1], joints, weights, np.full(len(points), 0.9), HAIR_REGION, 0.3)
+    return Accessory(points, triangles[:, ::-1], joints, weights, np.full(len(points), 0.9), HAIR_REGION, 0.3)
 
 
-def _ball(centre: tuple[float, float, float], radius: float) -> Extra:
+def _ball(centre: tuple[float, float, float], radius: float) -> Accessory:
     """A knot of hair."""
     polar = np.linspace(0.02, np.pi - 0.02, 9)
     angle = np.linspace(0, 2 * np.pi, 14, endpoint=False)
@@ -143,10 +146,10 @@ def _ball(centre: tuple[float, float, float], radius: float) -> Extra:
     points = np.array(centre) + radius * np.stack([x, y, z], -1).reshape(-1, 3)
     joints = np.tile([_HEAD, 0, 0, 0], (len(points), 1))
     weights = np.tile([1.0, 0, 0, 0], (len(points), 1))
-    return Extra(points, _grid(9, 14, closed=True), joints, weights, np.full(len(points), 0.95), HAIR_REGION, 0.3)
+    return Accessory(points, _grid(9, 14, closed=True), joints, weights, np.full(len(points), 0.95), HAIR_REGION, 0.3)
 
 
-def _glasses(radius: float) -> Extra:
+def _glasses(radius: float) -> Accessory:
     """Two rims, a bridge, and temples to the ears."""
     points: list[np.ndarray] = []
     triangles: list[np.ndarray] = []
@@ -171,4 +174,4 @@ def _glasses(radius: float) -> Extra:
     vertices = np.concatenate(points)
     joints = np.tile([_HEAD, 0, 0, 0], (len(vertices), 1))
     weights = np.tile([1.0, 0, 0, 0], (len(vertices), 1))
-    return Extra(vertices, np.concatenate(triangles), joints, weights, np.ones(len(vertices)), FRAME_REGION, 0.3)
+    return Accessory(vertices, np.concatenate(triangles), joints, weights, np.ones(len(vertices)), FRAME_REGION, 0.3)

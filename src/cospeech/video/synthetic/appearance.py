@@ -1,7 +1,7 @@
-"""What a drawn person looks like, as numbers, and how such looks are drawn by lot.
+"""Appearance of a drawn person as numbers, and random appearances.
 
-All ranges are decisions of ours, set by eye so that people are plausible and the portraits are half-length
-and from the front. Skin tones are the ten of the Monk Skin Tone Scale (Monk 2019).
+All ranges are decisions of ours, set by eye so that people are plausible and portraits are half-length and from
+the front [D]. Skin tones are the ten of the Monk Skin Tone Scale (Monk 2019).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ HAIRS = (
 STYLES = ("short", "bald", "bob", "long", "bun", "strands")
 NECKS = ("crew", "scoop", "v", "collar")
 PATTERNS = ("plain", "stripes", "hoops", "checks", "dots", "blotches", "panel")
-# Face shapes by which faces differ at rest, and by how much.
+# ARKit face shapes by which faces differ at rest, and their range of weights.
 _TRAITS = {
     "mouthSmile": (-0.3, 0.25),
     "mouthFrown": (-0.3, 0.35),
@@ -66,7 +66,7 @@ _TRAITS = {
 
 @dataclass(frozen=True)
 class Build:
-    """Sizes as factors of the default person's, moves in metres; face traits as weights of ARKit shapes."""
+    """Body proportions: factors on the default person's, offsets in metres, face traits as ARKit weights."""
 
     head: float = 1.0
     neck_length: float = 1.0
@@ -74,7 +74,7 @@ class Build:
     shoulders: float = 1.0  # width
     chest: float = 1.0  # girth
     depth: float = 1.0  # of chest and belly, front to back
-    waist: float = 0.0  # how far drawn in, share
+    waist: float = 0.0  # share by which it is narrower
     belly: float = 0.0  # metres forward
     bust: float = 0.0  # metres forward
     hips: float = 1.0
@@ -91,7 +91,7 @@ class Build:
     nose_width: float = 0.0
     chin: float = 0.0  # metres forward
     eyes: float = 0.0  # size, share
-    traits: tuple[float, ...] = (0.0,) * 52
+    traits: tuple[float, ...] = (0.0,) * len(ARKIT_NAMES)
 
 
 @dataclass(frozen=True)
@@ -121,13 +121,13 @@ class Cloth:
 
 
 @dataclass(frozen=True)
-class Dress:
-    """What is worn."""
+class Clothing:
+    """Clothes and glasses."""
 
     jacket: bool = True  # an open jacket with lapels over a shirt; else one top
     neck: str = "crew"
     sleeve: float = 1.0  # share of the arm that is covered, 0.25 to 1
-    tight: float = 0.0  # share by which the top is drawn in
+    tight: float = 0.0  # share by which the top is narrower
     top: Cloth = Cloth((58 / 255, 82 / 255, 112 / 255))
     lapel: float = 0.9  # brightness against the top
     inner: Cloth = Cloth((236 / 255, 233 / 255, 226 / 255))
@@ -137,7 +137,7 @@ class Dress:
 
 @dataclass(frozen=True)
 class Lamps:
-    """Strengths of the lights against the studio's, and where the key light stands."""
+    """Strengths of the lights relative to the studio's, and position of the key light."""
 
     side: float = -40.0  # degrees of the key from the front, positive from the picture's right
     rise: float = 36.0  # degrees above
@@ -150,7 +150,7 @@ class Lamps:
 
 @dataclass(frozen=True)
 class View:
-    """How the person stands in the picture."""
+    """Camera and position of the person in the picture."""
 
     yaw: float = 0.0  # degrees
     pitch: float = 2.0
@@ -161,8 +161,8 @@ class View:
 
 
 @dataclass(frozen=True)
-class Look:
-    """A person and a picture of them; frozen, so that a look can name a person."""
+class Appearance:
+    """A person, the light, the background and the camera; frozen, so that it can identify a person."""
 
     build: Build = Build()
     skin: Colour = (226 / 255, 178 / 255, 150 / 255)
@@ -170,10 +170,10 @@ class Look:
     iris: Colour = (86 / 255, 116 / 255, 112 / 255)
     freckles: float = 0.0
     hair: Hair = Hair()
-    dress: Dress = Dress()
+    clothing: Clothing = Clothing()
     lamps: Lamps = Lamps()
     view: View = View()
-    backdrop: int = 0  # seed of the background
+    backdrop: int = 0  # random seed of the background
     grade: tuple[float, float, float] = (1.0, 1.0, 1.0)  # brightness, contrast, saturation
     warmth: float = 0.0  # of the whole picture, -1 cold to 1
 
@@ -195,16 +195,16 @@ def _colour(of: tuple[int, ...]) -> Colour:
 
 
 def _hue(hue: float, saturation: float, value: float) -> Colour:
-    """HSV, all 0 to 1."""
+    """sRGB of a colour in HSV, all 0 to 1."""
     parts = [np.clip(abs((hue * 6 + shift) % 6 - 3) - 1, 0, 1) for shift in (0.0, 4.0, 2.0)]
     red, green, blue = (float(value * (1 - saturation * (1 - part))) for part in parts)
     return red, green, blue
 
 
 def random_build(rng: np.random.Generator, female: float) -> Build:
-    """Sizes of a person; ``female`` 0 to 1."""
+    """Random proportions of a body; ``female`` 0 to 1 shifts their means."""
     heavy = _about(rng, 0.0, 1.0, 2.0)  # slim below 0
-    traits = np.zeros(52)
+    traits = np.zeros(len(ARKIT_NAMES))
     for name, (low, high) in _TRAITS.items():
         amount = _between(rng, low, high) * _between(rng, 0.3, 1.0)
         for side in ("", "Left", "Right"):
@@ -240,7 +240,7 @@ def random_build(rng: np.random.Generator, female: float) -> Build:
 
 
 def random_cloth(rng: np.random.Generator, *, plain: float) -> Cloth:
-    """A garment's colour and pattern; ``plain`` is the chance of none."""
+    """Random colour and pattern of a garment; ``plain`` is the probability of no pattern."""
     kind = rng.random()
     if kind < 0.4:  # greys, black, white
         value = _between(rng, 0.06, 0.95)
@@ -279,11 +279,11 @@ def _random_hair(rng: np.random.Generator, female: float, skin: int) -> Hair:
     )
 
 
-def _random_dress(rng: np.random.Generator, female: float) -> Dress:
+def _random_clothing(rng: np.random.Generator, female: float) -> Clothing:
     jacket = bool(rng.random() < 0.3)
     length = str(rng.choice(["short", "half", "long"], p=[0.5, 0.15, 0.35]))
     sleeve = {"short": _between(rng, 0.28, 0.46), "half": _between(rng, 0.5, 0.8), "long": 1.0}[length]
-    return Dress(
+    return Clothing(
         jacket=jacket,
         neck=str(rng.choice(NECKS, p=[0.4, 0.2, 0.2, 0.2])),
         sleeve=1.0 if jacket and rng.random() < 0.85 else sleeve,
@@ -313,24 +313,24 @@ def _random_lamps(rng: np.random.Generator) -> Lamps:
     )
 
 
-def random_look(rng: np.random.Generator) -> Look:
-    """A person by lot: body, face, skin, hair, clothes, light, background and camera."""
+def random_appearance(rng: np.random.Generator) -> Appearance:
+    """A random appearance: body, face, skin, hair, clothes, light, background and camera."""
     female = float(np.clip(_about(rng, 1.0 if rng.random() < 0.5 else 0.0, 0.12), 0, 1))
     tone = int(rng.choice(len(MONK) - 1, p=[0.1, 0.12, 0.14, 0.15, 0.15, 0.12, 0.09, 0.07, 0.06]))
     skin = _mix(_colour(MONK[tone]), _colour(MONK[tone + 1]), _between(rng, 0, 1) if tone < 8 else 0.0)
-    if tone < 5:  # the lightest would be blown out, and chalky without blood under the skin
-        skin = _mix(skin, Look.skin, _between(rng, 0.35, 0.95))
+    if tone < 5:  # the lightest would be overexposed, and chalky without the warm tone of the default skin
+        skin = _mix(skin, Appearance.skin, _between(rng, 0.35, 0.95))
     skin = _mix(skin, (0.75, 0.42, 0.36), _between(rng, 0.03, 0.16))
     rosy = (0.72, 0.22, 0.24) if rng.random() < 0.25 * female else (0.62, 0.34, 0.32)
     irises = ((86, 116, 112), (70, 96, 130), (96, 84, 50), (70, 46, 30), (48, 32, 24), (104, 128, 96))
-    return Look(
+    return Appearance(
         build=random_build(rng, female),
         skin=skin,
         lips=_mix(skin, rosy, _between(rng, 0.35, 0.6 + 0.3 * female)),
         iris=_colour(irises[int(rng.integers(3 if tone > 5 else 0, 5 if tone > 5 else 6))]),
         freckles=_between(rng, 0.1, 0.5) if rng.random() < 0.1 else 0.0,
         hair=_random_hair(rng, female, tone),
-        dress=_random_dress(rng, female),
+        clothing=_random_clothing(rng, female),
         lamps=_random_lamps(rng),
         view=View(
             yaw=_about(rng, 0.0, 8.0, 2.4),

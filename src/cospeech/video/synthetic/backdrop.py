@@ -1,7 +1,7 @@
-"""Backgrounds by lot: walls, boards, shelves, windows, plants and lights, mostly out of focus.
+"""Random backgrounds: walls, boards, shelves, windows, plants and lights, mostly out of focus.
 
-They are made of simple shapes, so that what a network learns of them is that they can be anything. Pictures
-of the user's own can stand in their place. A decision of ours.
+They consist of simple shapes, so that a network learns that a background can be anything. The user's own
+pictures can replace them. All ranges are decisions of ours, set by eye [D].
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ import numpy as np
 
 from .appearance import random_cloth
 
-SCALE = 2  # shapes are drawn larger, then brought to size: soft edges
+SCALE = 2  # shapes are drawn at twice the size and averaged, for soft edges
 
 
 def backdrop(seed: int, size: int, pictures: Sequence[np.ndarray] = ()) -> np.ndarray:
-    """A background.
+    """Draw a random background.
 
     Args:
-        seed: of the lot.
-        size: pixels, wide and high.
-        pictures: [H, W, 3] uint8 sRGB of the user's own; with any, every second background is a cut of one.
+        seed: of the random generator.
+        size: pixels, width and height.
+        pictures: [H, W, 3] uint8 sRGB of the user's own; with any, half of the backgrounds are crops of them.
 
     Returns:
         [size, size, 3] float32 sRGB, 0 to 255.
@@ -43,7 +43,7 @@ def backdrop(seed: int, size: int, pictures: Sequence[np.ndarray] = ()) -> np.nd
 
 
 def _cut(rng: np.random.Generator, picture: np.ndarray, size: int) -> np.ndarray:
-    """A square of a picture, brought to size by nearest samples of a softened copy."""
+    """A random square of a picture, resampled."""
     side = int(min(picture.shape[:2]) * rng.uniform(0.6, 1.0))
     top = int(rng.integers(0, picture.shape[0] - side + 1))
     left = int(rng.integers(0, picture.shape[1] - side + 1))

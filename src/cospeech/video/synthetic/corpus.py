@@ -1,8 +1,8 @@
-"""A corpus of drawn people for training portrait video: shards of pictures with points, masks and parts.
+"""A corpus of synthetic people for training portrait video: shards of pictures with keypoints, masks and parts.
 
 A corpus is a folder: ``shard-NNNNN.safetensors`` with a ``.json`` beside each, and ``manifest.json``, which
 is written anew after every shard, so that reading can begin before the end. Shards appear whole or not at
-all; an interrupted ``build_people`` goes on where it stopped. Who is drawn follows from the seed, the split
+all; an interrupted ``build_synthetic_people`` goes on where it stopped. Who is drawn follows from the seed, the split
 and the person's number, so no person of one split is in another; actors are those of the dataset's split.
 """
 
@@ -25,22 +25,24 @@ from ...motion.motion import Motion
 from ...motion.points import FINGERS, SIDES
 from ...motion.skeleton import CANONICAL_NAMES
 from ..driving.landmarks import joint_places, project
-from .appearance import Look
+from .appearance import Appearance, random_appearance
 from .figure import make_figure
-from .people import PersonFilm, frame_person, random_look, render_person
-from .poses import actors_of, far_apart, moments, stretch
+from .poses import actors_of, far_apart, sampled_clip, sampled_poses
+from .rendering import PersonFilm, frame_person, render_person
 
 FORMAT = 1
 SHARD = 20  # people
 ARRAYS = ("frames", "points", "confidence", "mask", "parts")
-CANDIDATES = 96  # moments that a person's pictures are chosen from
-APART = 5  # times as many are looked at as are taken; more, and only the wildest poses would be taken
-INSIDE = 0.75  # share of a hand's joints that should be in the picture
+CANDIDATES = 96  # sampled poses that a person's pictures are chosen from
+APART = 5  # candidates for each picture; with more, only extreme poses would be chosen [D]
+INSIDE = 0.75  # share of a hand's joints that should be in the picture [D]
+TRIES = 4  # clips of which the one with the most visible hands is drawn
+FIRST_CANDIDATES, ENOUGH = 3, 2  # sampled poses at least, and those with visible hands, for each picture
 _ARMS = [CANONICAL_NAMES.index(f"{side}_{n}") for n in ("shoulder", "elbow", "wrist") for side in SIDES]
 _ARMS.append(CANONICAL_NAMES.index("head"))
 _HAND = ("wrist", *(f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3)))
 _HANDS = [[CANONICAL_NAMES.index(f"{side}_{name}") for name in _HAND] for side in SIDES]
-# Weights of fingers (metres from the wrist) and of face shapes against the arms' places in metres.
+# Weights of fingers (metres from the wrist) and of face shapes against the arms' positions in metres [D].
 _FINGERS, _FACE = 0.5, 0.08
 
 
@@ -55,7 +57,7 @@ class Person:
     frames: int
 
 
-def build_people(
+def build_synthetic_people(
     dataset: str | Path | GestureDataset,
     out: str | Path,
     *,
@@ -70,20 +72,20 @@ def build_people(
     pictures: Sequence[np.ndarray] = (),
     quiet: bool = False,
 ) -> Path:
-    """Draw a corpus of people.
+    """Draw a corpus of synthetic people.
 
     Args:
-        dataset: whose recorded motion the people make.
-        out: a folder, made if need be.
-        count: people.
-        frames_each: pictures of each, of poses that lie far apart; consecutive ones with ``film``.
-        size: pixels, wide and high.
-        seed: of everything that is drawn by lot.
+        dataset: its recorded motion moves the people.
+        out: folder, created if missing.
+        count: number of people.
+        frames_each: pictures of each, in poses that differ much; consecutive frames with ``film``.
+        size: pixels, width and height.
+        seed: of everything random.
         split: train, val or test: whose motion, and which people.
         actors: only these of the split.
-        film: consecutive frames, 30 a second.
+        film: draw consecutive frames, 30 a second.
         shard: people in a file.
-        pictures: [H, W, 3] uint8 backgrounds of the user's own.
+        pictures: [H, W, 3] uint8, backgrounds of the user's own.
         quiet: no progress bar.
 
     Returns:
@@ -131,32 +133,32 @@ def build_people(
 def _draw(
     rng: np.random.Generator,
     dataset: GestureDataset,
-    items: list[Sample],
+    samples: list[Sample],
     count: int,
     size: int,
     film: bool,
     pictures: tuple[np.ndarray, ...],
 ) -> PersonFilm:
-    """One person's pictures: those frames, of several that were looked at, with the hands in the picture."""
-    look = random_look(rng)
+    """Pictures of one person, chosen among candidates with the hands in the picture."""
+    appearance = random_appearance(rng)
     if film:
-        tries = [stretch(rng, dataset, items, count) for _ in range(4)]
-        seen = [_seen(look, motion, size)[0].mean() for motion in tries]
-        return render_person(look, tries[int(np.argmax(seen))], size=size, pictures=pictures)
-    motion = moments(rng, dataset, items, max(CANDIDATES, 3 * count))
-    inside, features = _seen(look, motion, size)
+        tries = [sampled_clip(rng, dataset, samples, count) for _ in range(TRIES)]
+        seen = [_seen(appearance, motion, size)[0].mean() for motion in tries]
+        return render_person(appearance, tries[int(np.argmax(seen))], size=size, pictures=pictures)
+    motion = sampled_poses(rng, dataset, samples, max(CANDIDATES, FIRST_CANDIDATES * count))
+    inside, features = _seen(appearance, motion, size)
     good = np.flatnonzero(inside >= INSIDE)
-    if len(good) < 2 * count:
-        good = np.argsort(-inside)[: 2 * count]
+    if len(good) < ENOUGH * count:
+        good = np.argsort(-inside)[: ENOUGH * count]
     good = rng.permutation(good)[: APART * count]
     chosen = np.sort(good[far_apart(features[good], count, 0)])
-    return render_person(look, motion, size=size, frames=chosen, pictures=pictures)
+    return render_person(appearance, motion, size=size, frames=chosen, pictures=pictures)
 
 
-def _seen(look: Look, motion: Motion, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """[T] the smaller share of a hand's joints in the picture, and [T, D] the pose for telling apart."""
-    figure = make_figure(look)
-    camera = frame_person(figure, motion, look.view)
+def _seen(appearance: Appearance, motion: Motion, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """[T] the smaller share of a hand's joints in the picture, and [T, D] features by which poses differ."""
+    figure = make_figure(appearance)
+    camera = frame_person(figure, motion, appearance.view)
     places = joint_places(figure.body, motion)
     shares = []
     for hand in _HANDS:
@@ -188,7 +190,7 @@ def _write_manifest(folder: Path, header: dict[str, Any]) -> None:
 
 
 def _check(folder: Path, header: dict[str, Any]) -> None:
-    """Raises UserError if the folder holds a corpus that is not the one to go on with."""
+    """Raises UserError if the folder holds a corpus with other settings."""
     path = folder / "manifest.json"
     if not path.is_file():
         return
@@ -196,7 +198,7 @@ def _check(folder: Path, header: dict[str, Any]) -> None:
     for name, value in header.items():
         if found.get(name) != value:
             raise UserError(
-                f"{folder} holds another corpus: its {name} is {found.get(name)}, wanted is {value}; "
+                f"{folder} holds another corpus: its {name} is {found.get(name)}, requested is {value}; "
                 "choose a new folder"
             )
 
@@ -211,15 +213,15 @@ def _read(path: Path) -> dict[str, Any]:
     return manifest
 
 
-class People:
-    """A corpus of drawn people, as far as it is there, opened for reading."""
+class SyntheticPeople:
+    """A corpus of synthetic people, as far as it is written, opened for reading."""
 
     def __init__(self, folder: str | Path) -> None:
         """Raises UserError if there is none."""
         self.folder = Path(folder)
         path = self.folder / "manifest.json"
         if not path.is_file():
-            raise UserError(f"{folder} holds no drawn people: it has no manifest.json; make some first")
+            raise UserError(f"{folder} has no manifest.json, so no synthetic people; run `cospeech video people` first")
         self.header = _read(path)
         self.people = [Person(**person) for person in self.header.pop("people")]
 

@@ -1,8 +1,8 @@
-"""A look's body: the default person with other sizes, another face, and hair or glasses of its own.
+"""The body of an appearance: the default person with other proportions, another face, hair and glasses.
 
-Every vertex keeps its place on the default person (``rest``), which tells textures where they are. Sizes
-change bone by bone: a vertex goes where the scaled bones that move it take it, blended by its skin weights,
-so that nothing tears. A decision of ours.
+Every vertex keeps its position on the default person (``rest``), from which textures are computed. Proportions
+change bone by bone: a vertex follows the scaled bones that move it, blended by its skin weights, so that nothing
+tears. Decision of ours [D], as are all shapes below; numbers are metres on the default person in T-pose.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from ...avatar.body import Body, Morphs, load_body, vertex_normals
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS
-from .accessories import Extra, extras
-from .appearance import Build, Look
+from .accessories import Accessory, accessories
+from .appearance import Appearance, Build
 
 # Regions of the skin, hair and clothes.
 SKIN, HAIR, BROW, EYE, TOP, LAPEL, INNER, CUFF, TROUSERS, OTHER, FRAME = range(11)
@@ -45,7 +45,7 @@ _DEFAULT_COLOURS = {  # of scripts/build_avatar_dress.py
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A body in the looks of somebody. The first ``own`` vertices are the default person's, in its order."""
+    """The body of an appearance. The first ``own`` vertices are the default person's, in its order."""
 
     body: Body
     own: int
@@ -102,7 +102,7 @@ def _parts(joints: np.ndarray) -> np.ndarray:
 
 
 def _triangle_parts(body: Body) -> np.ndarray:
-    """[F] the label that moves most of each triangle."""
+    """[F] label of the body part that moves each triangle most."""
     share = np.zeros((len(body), PARTS), np.float32)
     np.add.at(share, (np.arange(len(body))[:, None], _parts(body.joints)), body.weights)
     return share[body.triangles].sum(1).argmax(1).astype(np.uint8)
@@ -131,25 +131,25 @@ def _face(v: np.ndarray, build: Build) -> np.ndarray:
     return np.stack([x, y, z], 1)
 
 
-def _clothed(v: np.ndarray, region: np.ndarray, look: Look) -> np.ndarray:
-    """Clothes of another cut: drawn in, with shorter sleeves over bare arms, a shirt flush with the top."""
-    dress, build = look.dress, look.build
+def _clothed(v: np.ndarray, region: np.ndarray, appearance: Appearance) -> np.ndarray:
+    """Clothes of another cut: narrower, with shorter sleeves over bare arms, a shirt flush with the top."""
+    clothing, build = appearance.clothing, appearance.build
     v = v.copy()
     cloth = np.isin(region, (TOP, LAPEL, INNER, TROUSERS, OTHER)) & (np.abs(v[:, 0]) < 0.3)
     trunk = cloth * step(np.abs(v[:, 0]), 0.26, 0.17) * step(v[:, 1], 1.47, 1.36)
     front = step(v[:, 2], 0.0, 0.06)
-    if not dress.jacket:
+    if not clothing.jacket:
         flush = (region == INNER) * step(v[:, 1], 1.46, 1.38)
         v[:, 2] += flush * 0.011
     waist = build.waist * bump(v[:, 1], 1.12, 0.10)
-    v[:, 0] *= 1 - trunk * (waist + dress.tight)
-    v[:, 2] = 0.01 + (v[:, 2] - 0.01) * (1 - trunk * (0.6 * waist + dress.tight))
+    v[:, 0] *= 1 - trunk * (waist + clothing.tight)
+    v[:, 2] = 0.01 + (v[:, 2] - 0.01) * (1 - trunk * (0.6 * waist + clothing.tight))
     v[:, 2] += trunk * front * build.belly * bump(v[:, 1], 1.08, 0.11) * bump(v[:, 0], 0, 0.16)
     for side in (-1, 1):
         round_ = np.exp(-(((v[:, 0] - side * 0.072) / 0.058) ** 2) - ((v[:, 1] - 1.285) / 0.06) ** 2)
         v[:, 2] += cloth * front * build.bust * round_
     reach = np.abs(v[:, 0])
-    hem = hem_of(dress.sleeve)
+    hem = hem_of(clothing.sleeve)
     sleeve = (region == TOP) & (reach > SHOULDER + 0.02) & (v[:, 1] > 1.3)
     bare = sleeve * step(reach, hem - 0.002, hem + 0.012)
     # A sleeve that ends early hangs closer to the arm than one that ends in a cuff.
@@ -159,7 +159,7 @@ def _clothed(v: np.ndarray, region: np.ndarray, look: Look) -> np.ndarray:
     b = np.interp(reach, _ARM_AT, _ARM_FORWARD)
     radius = 1 / np.sqrt((np.cos(angle) / a) ** 2 + (np.sin(angle) / b) ** 2)
     own = np.hypot(up, forward)
-    slack = 1 - 2.7 * dress.tight
+    slack = 1 - 2.7 * clothing.tight
     wanted = np.where(bare > 0, bare * radius + (1 - bare) * own * slack, own * slack)
     scale = np.where(sleeve, wanted / np.maximum(own, 1e-4), 1.0)
     v[:, 1] = np.where(sleeve, 1.40 + up * scale, v[:, 1])
@@ -207,36 +207,36 @@ def _resized(body: Body, build: Build) -> tuple[np.ndarray, np.ndarray]:
     return body.vertices * factor + np.einsum("vk,vka->va", body.weights, shift[body.joints]), place
 
 
-def _faces_kept(body: Body, region: np.ndarray, look: Look) -> np.ndarray:
-    """[F] which triangles of the default person are worn or seen."""
-    v, dress = body.vertices, look.dress
+def _faces_kept(body: Body, region: np.ndarray, appearance: Appearance) -> np.ndarray:
+    """[F] bool: triangles of the default person that are worn or visible."""
+    v, clothing = body.vertices, appearance.clothing
     of = region[body.triangles[:, 0]]
     middle = v[body.triangles].mean(1)
     kept = middle[:, 1] > 0.30
-    if look.hair.style == "bald":
+    if appearance.hair.style == "bald":
         kept &= of != HAIR
-    if not dress.jacket:
-        kept &= of != (LAPEL if dress.neck != "collar" else 255)
+    if not clothing.jacket:
+        kept &= of != (LAPEL if clothing.neck != "collar" else 255)
         kept &= ~((of == OTHER) & (middle[:, 1] > 0.9))  # button and belt
-        if dress.neck != "collar":  # without the stand of the jacket's collar
+        if clothing.neck != "collar":  # without the stand of the jacket's collar
             line = 1.487 - 0.42 * middle[:, 2] - middle[:, 1] + 1.2 * middle[:, 0] ** 2
             kept &= ~((of == TOP) & (line < 0.004) & (np.abs(middle[:, 0]) < 0.13))
-    if dress.sleeve < 0.97:
+    if clothing.sleeve < 0.97:
         kept &= of != CUFF
     return kept
 
 
-def make_figure(look: Look, level: int = 1) -> Figure:
-    """The body of a look.
+def make_figure(appearance: Appearance, level: int = 1) -> Figure:
+    """The body of an appearance.
 
     Args:
-        look: sizes, hair and clothes.
+        appearance: proportions, hair and clothes.
         level: detail of the default person, 0 full or 1 lighter.
     """
     default = load_body(level)
     region = regions(level)
     vertices = default.vertices.astype(np.float64)
-    traits = np.array(look.build.traits)
+    traits = np.array(appearance.build.traits)
     names = default.morphs.names
     for amount, name in zip(traits, ARKIT_NAMES, strict=True):
         if amount:
@@ -244,23 +244,23 @@ def make_figure(look: Look, level: int = 1) -> Figure:
             vertices[default.morphs.indices[k]] += amount * default.morphs.deltas[k]
     hair = (region == HAIR)[:, None]
     about = np.array([0.0, 1.66, 0.03])
-    vertices = np.where(hair, about + (vertices - about) * look.hair.volume, vertices)
-    vertices = _clothed(vertices, region, look)
-    kept = _faces_kept(default, region, look)
-    added = extras(look)
+    vertices = np.where(hair, about + (vertices - about) * appearance.hair.volume, vertices)
+    vertices = _clothed(vertices, region, appearance)
+    kept = _faces_kept(default, region, appearance)
+    added = accessories(appearance)
     rest = default.vertices
     body = replace(default, vertices=vertices.astype(np.float32), triangles=default.triangles[kept])
     of_vertex = region
-    for extra in added:
-        body, rest = _joined(body, rest, extra)
-        of_vertex = np.concatenate([of_vertex, np.full(len(extra.vertices), extra.region, np.uint8)])
-    faced = _face(body.vertices.astype(np.float64), look.build)
+    for accessory in added:
+        body, rest = _joined(body, rest, accessory)
+        of_vertex = np.concatenate([of_vertex, np.full(len(accessory.vertices), accessory.region, np.uint8)])
+    faced = _face(body.vertices.astype(np.float64), appearance.build)
     body = replace(body, vertices=faced.astype(np.float32))
-    placed, joints = _resized(body, look.build)
-    hem = hem_of(look.dress.sleeve)
+    placed, joints = _resized(body, appearance.build)
+    hem = hem_of(appearance.clothing.sleeve)
     bare = (of_vertex == TOP) & (np.abs(rest[:, 0]) > hem) & (rest[:, 1] > 1.3)
     wrist = (of_vertex == SKIN) & (np.abs(np.abs(rest[:, 0]) - 0.655) < 0.03)  # no cuff darkens it
-    wrist &= look.dress.sleeve < 0.97
+    wrist &= appearance.clothing.sleeve < 0.97
     placed = placed.astype(np.float32)
     body = replace(
         body,
@@ -269,26 +269,28 @@ def make_figure(look: Look, level: int = 1) -> Figure:
         softness=np.where(bare, 1.0, body.softness).astype(np.float32),
         shine=np.where(bare, 0.2, body.shine).astype(np.float32),
         occlusion=np.where(bare | wrist, np.maximum(body.occlusion, 0.8), body.occlusion).astype(np.float32),
-        morphs=Morphs(names, default.morphs.indices, tuple(delta * look.build.head for delta in default.morphs.deltas)),
+        morphs=Morphs(
+            names, default.morphs.indices, tuple(delta * appearance.build.head for delta in default.morphs.deltas)
+        ),
         joint_positions=joints.astype(np.float32),
     )
     return Figure(body, len(default), rest, of_vertex[body.triangles[:, 0]], _triangle_parts(body))
 
 
-def _joined(body: Body, rest: np.ndarray, extra: Extra) -> tuple[Body, np.ndarray]:
+def _joined(body: Body, rest: np.ndarray, accessory: Accessory) -> tuple[Body, np.ndarray]:
     """A body with one more piece, and the places of all vertices on the default person."""
-    count, start = len(extra.vertices), len(body)
-    pieces = np.asarray(extra.vertices, np.float32)
+    count, start = len(accessory.vertices), len(body)
+    pieces = np.asarray(accessory.vertices, np.float32)
     joined = replace(
         body,
         vertices=np.concatenate([body.vertices, pieces]),
-        triangles=np.concatenate([body.triangles, (extra.triangles + start).astype(np.int32)]),
+        triangles=np.concatenate([body.triangles, (accessory.triangles + start).astype(np.int32)]),
         normals=np.concatenate([body.normals, np.zeros_like(pieces)]),
-        joints=np.concatenate([body.joints, extra.joints.astype(np.uint8)]),
-        weights=np.concatenate([body.weights, extra.weights.astype(np.float32)]),
+        joints=np.concatenate([body.joints, accessory.joints.astype(np.uint8)]),
+        weights=np.concatenate([body.weights, accessory.weights.astype(np.float32)]),
         colours=np.concatenate([body.colours, np.full((count, 3), 0.3, np.float32)]),
-        occlusion=np.concatenate([body.occlusion, extra.occlusion.astype(np.float32)]),
-        shine=np.concatenate([body.shine, np.full(count, extra.shine, np.float32)]),
+        occlusion=np.concatenate([body.occlusion, accessory.occlusion.astype(np.float32)]),
+        shine=np.concatenate([body.shine, np.full(count, accessory.shine, np.float32)]),
         softness=np.concatenate([body.softness, np.zeros(count, np.float32)]),
     )
     return joined, np.concatenate([rest, pieces])

@@ -1,7 +1,7 @@
-"""What drawn people do: motion from a dataset, with faces and fingers by lot, and frames that tell much.
+"""Poses of synthetic people: motion from a dataset, with random faces and fingers.
 
-The corpora at hand have no faces and no fingers; a network that is to move them has to see them move in all
-ways, not only in likely ones. All rules are decisions of ours.
+The corpora at hand have neither faces nor fingers; a network that is to move them has to see them move in all
+ways, not only in likely ones. All rules and ranges are decisions of ours [D].
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ...motion.procedural.posture import stand
 from ...motion.skeleton import FINGERS, canonical_skeleton
 
 KINDS = ("motion", "pair")
-# Shapes that move together, how strongly at most, and how often they are at work.
+# Face shapes that move together, their largest weight, and how often they are active.
 _MOVES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("mouthSmile",), 0.9, 0.35),
     (("mouthFrown",), 0.5, 0.15),
@@ -51,10 +51,10 @@ _MOVES: tuple[tuple[tuple[str, ...], float, float], ...] = (
 _GAZE = 0.55  # of a full turn of the eyes
 
 
-def _line(rng: np.random.Generator, frames: int, seconds: float, at_work: float) -> np.ndarray:
+def _line(rng: np.random.Generator, frames: int, seconds: float, active: float) -> np.ndarray:
     """[frames] 0 to 1: cosine steps between levels that are 0 for most of the time."""
     count = int(frames / FPS / seconds) + 3
-    levels = rng.uniform(0.1, 1.0, count) * (rng.random(count) < at_work)
+    levels = rng.uniform(0.1, 1.0, count) * (rng.random(count) < active)
     place = np.arange(frames) / FPS / seconds + rng.random()
     low = place.astype(int)
     share = (1 - np.cos(np.pi * (place - low))) / 2
@@ -62,7 +62,7 @@ def _line(rng: np.random.Generator, frames: int, seconds: float, at_work: float)
 
 
 def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
-    """A face that talks, smiles, frowns, looks about and blinks, smoothly.
+    """A random face that talks, smiles, frowns, looks about and blinks, smoothly.
 
     Returns:
         [frames, 52] float32 ARKit weights, 0 to 1, for 30 frames a second.
@@ -78,9 +78,9 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
     moved = np.minimum(1, 2 * _line(rng, frames, 1.2, 0.7))  # else a mouth at rest
     talking = moved * _line(rng, frames, 1.6, 0.8)
     put("jawOpen", talking * _line(rng, frames, 0.11, 0.75) * rng.uniform(0.5, 1.0))
-    for names, most, at_work in _MOVES:
+    for names, most, active in _MOVES:
         quick = names[0].startswith(("mouthFunnel", "mouthPucker", "mouthStretch", "mouthPress", "mouthRoll"))
-        line = most * _line(rng, frames, 0.16 if quick else 0.7, at_work)
+        line = most * _line(rng, frames, 0.16 if quick else 0.7, active)
         if names[0].startswith(("mouth", "jaw")):
             line = line * moved
         for name in names:
@@ -107,7 +107,7 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def random_fingers(rng: np.random.Generator, motion: Motion, *, seconds: float = 0.7) -> Motion:
-    """The motion with other fingers: open, relaxed, pointing, closed, each hand and finger for itself.
+    """The motion with random fingers: open, relaxed, pointing, closed, each hand and finger by itself.
 
     Args:
         motion: canonical.
@@ -141,15 +141,15 @@ def random_fingers(rng: np.random.Generator, motion: Motion, *, seconds: float =
 
 
 def actors_of(dataset: GestureDataset, split: str, actors: Sequence[str] | None = None) -> dict[str, list[Sample]]:
-    """Recorded clips of a split by whose motion they are.
+    """Recorded samples of a split by actor.
 
     Raises:
-        UserError: there are none, or an actor is asked for that the split does not have.
+        UserError: there are none, or an actor is requested that the split does not have.
     """
     dataset.need_bodies("drawing people")
     result: dict[str, list[Sample]] = {}
-    for item in dataset.select(split=split, kind=KINDS):
-        result.setdefault(item.speaker, []).append(item)
+    for sample in dataset.select(split=split, kind=KINDS):
+        result.setdefault(sample.speaker, []).append(sample)
     if not result:
         raise UserError(f"{dataset.folder} has no recorded motion in split {split!r}; prepare one that has")
     for name in actors or ():
@@ -158,17 +158,17 @@ def actors_of(dataset: GestureDataset, split: str, actors: Sequence[str] | None 
     return {name: result[name] for name in sorted(result) if not actors or name in actors}
 
 
-def recorded(dataset: GestureDataset, item: Sample) -> Motion:
-    """A clip of a dataset, standing."""
-    return stand(Codec().decode(dataset.motion(item)))
+def recorded(dataset: GestureDataset, sample: Sample) -> Motion:
+    """The motion of a sample, standing."""
+    return stand(Codec().decode(dataset.motion(sample)))
 
 
-def moments(rng: np.random.Generator, dataset: GestureDataset, items: Sequence[Sample], count: int) -> Motion:
-    """``count`` single frames from several clips of one actor, each with a face and fingers of its own."""
+def sampled_poses(rng: np.random.Generator, dataset: GestureDataset, samples: Sequence[Sample], count: int) -> Motion:
+    """``count`` single frames from several samples of one actor, each with its own face and fingers."""
     clips = max(1, count // 12)
     pieces = []
     for k in range(clips):
-        clip = recorded(dataset, items[int(rng.integers(len(items)))])
+        clip = recorded(dataset, samples[int(rng.integers(len(samples)))])
         wanted = count // clips + (k < count % clips)
         at = np.sort(rng.integers(0, clip.frames, wanted))
         pieces.append(
@@ -182,27 +182,27 @@ def moments(rng: np.random.Generator, dataset: GestureDataset, items: Sequence[S
     return motion.mirror() if rng.random() < 0.5 else motion
 
 
-def stretch(rng: np.random.Generator, dataset: GestureDataset, items: Sequence[Sample], frames: int) -> Motion:
-    """Consecutive frames of one clip that is long enough, with a face that moves, and mostly fingers.
+def sampled_clip(rng: np.random.Generator, dataset: GestureDataset, samples: Sequence[Sample], frames: int) -> Motion:
+    """Consecutive frames of one sample that is long enough, with a random face and, half of the time, fingers.
 
     Raises:
-        UserError: no clip is as long.
+        UserError: no sample is as long.
     """
-    long = [item for item in items if item.frames >= frames]
+    long = [sample for sample in samples if sample.frames >= frames]
     if not long:
         raise UserError(
-            f"no clip has {frames} frames, the longest has {max(item.frames for item in items)}; ask for fewer"
+            f"no sample has {frames} frames, the longest has {max(sample.frames for sample in samples)}; ask for fewer"
         )
-    item = long[int(rng.integers(len(long)))]
-    start = int(rng.integers(0, item.frames - frames + 1))
-    motion = recorded(dataset, item)[start : start + frames].with_face(random_face(rng, frames))
+    sample = long[int(rng.integers(len(long)))]
+    start = int(rng.integers(0, sample.frames - frames + 1))
+    motion = recorded(dataset, sample)[start : start + frames].with_face(random_face(rng, frames))
     if rng.random() < 0.5:
         motion = random_fingers(rng, motion)
     return motion.mirror() if rng.random() < 0.5 else motion
 
 
 def far_apart(features: np.ndarray, count: int, first: int) -> np.ndarray:
-    """Indices [count] of rows [N, D] that lie far from one another, by farthest-point sampling, in order."""
+    """Indices [count], in order, of rows [N, D] that are far apart (farthest-point sampling from ``first``)."""
     chosen = [first]
     distance = ((features - features[first]) ** 2).sum(1)
     while len(chosen) < min(count, len(features)):

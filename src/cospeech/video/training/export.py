@@ -1,4 +1,4 @@
-"""Finished runs of portrait video -> model folders that need no torch."""
+"""Export of finished training runs of portrait video as model folders that need no torch."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from torch import Tensor, nn
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...methods.model_folder import ModelFolder
+from ...motion.points import POINTS
 from ...training.onnx_export import export_graph, round_weights
-from .perceptual_network import Looks
+from ..evaluation import METHOD as ENCODER_METHOD
+from ..warping.refine import METHOD as PORTRAIT_METHOD
+from ..warping.resampling import SIDE
+from .perceptual_network import PerceptualEncoder
 from .portrait_network import HEAT, PARTS, PortraitConfig, PortraitGenerator
-from .refiner import load_looks, load_video_run
-
-SIDE = 2 * HEAT
+from .refiner import load_perceptual_encoder, load_video_run
 
 
 class _Activations(nn.Module):
-    """All levels of the encoder of pictures, and how sure it is of background and parts."""
+    """Activations of all levels of the perceptual encoder, the graph that is exported."""
 
-    def __init__(self, looks: Looks) -> None:
+    def __init__(self, encoder: PerceptualEncoder) -> None:
         super().__init__()
-        self.looks = looks
+        self.encoder = encoder
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        levels: list[Tensor] = self.looks(picture)
+        levels: list[Tensor] = self.encoder(picture)
         return tuple(levels)
 
 
@@ -38,15 +40,15 @@ def export_portrait(
     run: str | Path,
     out: str | Path,
     *,
-    name: str = "portrait",
+    name: str = PORTRAIT_METHOD,
     credits: Sequence[str] = (),
     results: Mapping[str, Any] | None = None,
     trained_on: Sequence[str] = (),
 ) -> Path:
-    """Write the model folder of a run of ``fit_video``; its weights lie beside the graphs, to go on from.
+    """Write the model folder of a run of ``fit_video``, with its weights beside the graphs for further training.
 
     Raises:
-        UserError: the folder is no such run, or one that refines nothing.
+        UserError: the folder holds no such run, or one without refinement.
     """
     from safetensors.torch import save_file
 
@@ -60,7 +62,7 @@ def export_portrait(
     features = generator.encoder(source, masks)
     names = ["f128", "f64", "f32"]
     export_graph(generator.encoder, (source, masks), ["source", "masks"], names, {}, out / "encoder.onnx")
-    rest = (source, masks, torch.zeros(1, HEAT, HEAT, 2), torch.rand(1, 116, 2))
+    rest = (source, masks, torch.zeros(1, HEAT, HEAT, 2), torch.rand(1, len(POINTS), 2))
     export_graph(
         generator.refiner,
         (*features, *rest),
@@ -72,39 +74,39 @@ def export_portrait(
     weights = {key: _smallest(value) for key, value in generator.state_dict().items()}
     with atomic_path(out / "weights.safetensors") as path:
         save_file(weights, path)
-    return _described(out, "portrait", name, described["config"], credits, results, trained_on)
+    return _described(out, PORTRAIT_METHOD, name, described["config"], credits, results, trained_on)
 
 
 def _smallest(values: Tensor) -> Tensor:
-    """In half precision where that loses nothing: what the graphs have, to the bit."""
+    """In half precision if that is exact, as the graphs store them."""
     half = values.half()
     return (half if torch.equal(half.float(), values) else values).contiguous()
 
 
-def export_looks(
+def export_perceptual_encoder(
     run: str | Path,
     out: str | Path,
     *,
-    name: str = "looks",
+    name: str = ENCODER_METHOD,
     credits: Sequence[str] = (),
     results: Mapping[str, Any] | None = None,
     trained_on: Sequence[str] = (),
 ) -> Path:
-    """Write the model folder of a run of ``fit_looks``. Raises UserError if it is none."""
-    looks = load_looks(run)
+    """Write the model folder of a run of ``fit_perceptual_encoder``. Raises UserError if it is none."""
+    encoder = load_perceptual_encoder(run)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    round_weights(looks, "float16")
-    levels = [f"level{k}" for k in range(len(looks.config.channels))]
+    round_weights(encoder, "float16")
+    levels = [f"level{k}" for k in range(len(encoder.config.channels))]
     export_graph(
-        _Activations(looks),
+        _Activations(encoder),
         (torch.zeros(2, 3, SIDE, SIDE),),
         ["picture"],
         levels,
         {"picture": {0: "pictures"}},
-        out / "looks.onnx",
+        out / f"{ENCODER_METHOD}.onnx",
     )
-    return _described(out, "looks", name, asdict(looks.config), credits, results, trained_on)
+    return _described(out, ENCODER_METHOD, name, asdict(encoder.config), credits, results, trained_on)
 
 
 def _described(

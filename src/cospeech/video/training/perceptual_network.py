@@ -1,8 +1,8 @@
-"""An own encoder of pictures of people, where no VGG is at hand: for perceptual losses and distances.
+"""Perceptual encoder of pictures of people, in place of VGG, for perceptual losses and distances.
 
-It learns to tell the parts of a person and the edges between their points, at five scales; so its layers see
-fingers, faces, sleeves and outlines. A decision of ours. Distances by it are named after it and compare with
-each other alone, not with LPIPS in papers.
+It learns to segment the parts of a person and the edges between their keypoints, at five scales, so its layers
+respond to fingers, faces, sleeves and outlines. Decision of ours [D]. Distances by it carry its id and compare with
+each other only, not with LPIPS in papers.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .portrait_network import GROUPS, PARTS, EdgeMaps
+from .portrait_network import GROUPS, PARTS, SLOPE, EdgeMaps
 
 
 @dataclass(frozen=True)
-class LooksConfig:
-    """Channels at 128, 64, 32, 16 and 8 for a picture of 256."""
+class PerceptualEncoderConfig:
+    """Channels of the levels: 128, 64, 32, 16 and 8 pixels wide for a picture of 256."""
 
     channels: tuple[int, ...] = (16, 32, 48, 64, 96)
 
 
-class Looks(nn.Module):
-    """Encoder, and a decoder that only its training needs."""
+class PerceptualEncoder(nn.Module):
+    """Encoder, with a decoder that only its training needs."""
 
-    def __init__(self, config: LooksConfig) -> None:
+    def __init__(self, config: PerceptualEncoderConfig) -> None:
         super().__init__()
         self.config = config
         widths = (3, *config.channels)
         self.levels = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(a, b, 3, stride=2, padding=1),
-                nn.LeakyReLU(0.1),
+                nn.LeakyReLU(SLOPE),
                 nn.Conv2d(b, b, 3, padding=1),
-                nn.LeakyReLU(0.1),
+                nn.LeakyReLU(SLOPE),
             )
             for a, b in pairwise(widths)
         )
@@ -55,26 +55,26 @@ class Looks(nn.Module):
             result.append(picture)
         return result
 
-    def told(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+    def segment(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of background and parts [B, 8, S/2, S/2], and of edges [B, 3, S/2, S/2]."""
-        *finer, value = self(picture)
-        for rise, level in zip(self.rise, finer[::-1], strict=True):
+        *levels, value = self(picture)
+        for rise, level in zip(self.rise, levels[::-1], strict=True):
             value = functional.interpolate(value, scale_factor=2.0, mode="bilinear", align_corners=False)
-            value = functional.leaky_relu(rise(torch.cat([value, level], 1)), 0.1)
+            value = functional.leaky_relu(rise(torch.cat([value, level], 1)), SLOPE)
         parts, edges = self.tell(value).split([PARTS + 1, len(GROUPS)], 1)
         return parts, edges
 
 
-def looks_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+def perceptual_encoder_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
     """Cross-entropy of parts and edges of pictures [B, 3, S, S] with masks [B, 7, S/2, S/2] and points."""
-    model: Looks = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network  # type: ignore[assignment]
-    parts, edges = model.told(batch["source"])
+    model: PerceptualEncoder = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network  # type: ignore[assignment]
+    parts, edges = model.segment(batch["source"])
     masks = batch["masks"].float()
     back = (1 - masks.sum(1, keepdim=True)).clamp_min(0)
-    wanted = torch.cat([back, masks], 1)
-    wanted = wanted / wanted.sum(1, keepdim=True).clamp_min(1e-3)
+    shares = torch.cat([back, masks], 1)
+    shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-3)
     terms = {
-        "parts": functional.cross_entropy(parts.float(), wanted),
+        "parts": functional.cross_entropy(parts.float(), shares),
         "edges": functional.binary_cross_entropy_with_logits(edges.float(), model.edges(batch["from"]).detach()),
     }
     return terms["parts"] + terms["edges"], terms

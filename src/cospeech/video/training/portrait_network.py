@@ -1,9 +1,9 @@
 """Structure-aware refinement of a warped portrait (Contextual Gesture, section 3.3, appendix D).
 
-Feature maps of the source are warped by the flow of the layers, gated by four occlusion masks, and at 32, 64
-and 128 SPADE blocks (Park et al., CVPR 2019) that see heatmaps of the edges between points predict residuals
-to them; a U-Net renders the picture. Ours [D]: what is rendered is a residual to the warped picture, with a
-gate that is shut far from the person, so that a background that nothing touches stays as it is to the bit.
+Feature maps of the source, 32, 64 and 128 pixels wide, are warped by the flow of the layers and gated by occlusion
+masks; SPADE blocks (Park et al., CVPR 2019) conditioned on heatmaps of the edges between keypoints predict residuals
+to them; a U-Net renders the picture. Ours [D]: the U-Net renders a residual to the warped picture, with a gate that
+is closed far from the person, so that an untouched background stays equal to the bit.
 """
 
 from __future__ import annotations
@@ -14,20 +14,26 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ...motion.points import POINTS, parents
+from ...motion.points import BODY_SLICE, HAND_SLICES, POINTS, parents
+from ..warping.limb_geometry import PARTS as PART_NAMES
+from ..warping.resampling import MAP_SIDE
 
-PARTS = 7
+PARTS = len(PART_NAMES)  # 7
 REFINERS = ("none", "unet", "skeleton", "edges")  # the paper's ablation of refinement
 GROUPS = ("arms", "hands", "face")  # edges with a thickness of their own
-HEAT = 128  # side of the heatmaps that the coarser ones are made from
+HEAT = MAP_SIDE  # side of the heatmaps, of which the coarser ones are means
+SLOPE = 0.1  # of leaky rectifiers below 0
+PIXELS = 4  # of a block of 2 x 2 that the last level paints at a time
+NORM_FLOOR = 1e-4  # added to mean squares of features
+SIGMAS = (0.06, 0.015, 0.012)  # at first, of each of GROUPS, where the picture is 2 wide
 
 
 @dataclass(frozen=True)
 class PortraitConfig:
     """Sizes of the refining network."""
 
-    channels: tuple[int, int, int] = (24, 48, 64)  # at 128, 64, 32
-    render: int = 32  # of the U-Net's last blocks
+    channels: tuple[int, int, int] = (24, 48, 64)  # of maps 128, 64 and 32 pixels wide
+    render: int = 32  # channels of the U-Net's last blocks
     refine: str = "edges"
     reach: int = 9  # pixels round the person (of 256) that may change; over the next 5 less and less
 
@@ -37,11 +43,11 @@ class PortraitConfig:
 
 
 def edge_list() -> list[tuple[int, int, int]]:
-    """(point, point, group) of every edge; only those of joints, as in the paper, not all pairs."""
+    """(keypoint, keypoint, group) of every edge; edges between joints only, as in the paper, not all pairs."""
     result = []
     for point, parent in enumerate(parents(POINTS)):
         if parent >= 0:
-            result.append((point, parent, 0 if point < 6 else 1 if point < 48 else 2))
+            result.append((point, parent, 0 if point < HAND_SLICES[0].start else 1 if point < BODY_SLICE.stop else 2))
     return result
 
 
@@ -53,7 +59,7 @@ class EdgeMaps(nn.Module):
 
     def __init__(self, *, learned: bool = True) -> None:
         super().__init__()
-        self.sigma = nn.Parameter(torch.tensor([0.06, 0.015, 0.012]).log(), requires_grad=learned)
+        self.sigma = nn.Parameter(torch.tensor(SIGMAS).log(), requires_grad=learned)
         for group in range(len(GROUPS)):
             edges = torch.tensor([(a, b) for a, b, own in edge_list() if own == group])
             self.register_buffer(f"edges{group}", edges, persistent=False)
@@ -88,9 +94,9 @@ class EdgeMaps(nn.Module):
 
 
 class Spade(nn.Module):
-    """Features brought to one size at every place, with scale and shift that heatmaps tell.
+    """Features normalised at every pixel, with scale and shift predicted from heatmaps.
 
-    Not over the whole picture, as the paper's, so that a window of it is painted as the picture is [D].
+    Not over the whole picture, as in the paper, so that a window of it is rendered like the whole [D].
     """
 
     def __init__(self, channels: int, heat: int, hidden: int = 32) -> None:
@@ -101,11 +107,11 @@ class Spade(nn.Module):
     def forward(self, features: Tensor, heat: Tensor) -> Tensor:
         scale, shift = self.scale(functional.relu(self.see(heat))).chunk(2, 1)
         size = features.float().square().mean(1, keepdim=True)
-        return features * torch.rsqrt(size + 1e-4) * (1 + scale) + shift
+        return features * torch.rsqrt(size + NORM_FLOOR) * (1 + scale) + shift
 
 
 class Fusion(nn.Module):
-    """Residual to warped features from what comes from below, led by heatmaps (or by nothing)."""
+    """Residual to warped features from the next coarser level, conditioned on heatmaps (or on nothing)."""
 
     def __init__(self, channels: int, below: int, heat: int) -> None:
         super().__init__()
@@ -117,30 +123,30 @@ class Fusion(nn.Module):
         hidden = self.join(torch.cat([warped, below], 1))
         if self.spade is not None and heat is not None:
             hidden = self.spade(hidden, heat)
-        return warped + self.out(functional.leaky_relu(hidden, 0.1))
+        return warped + self.out(functional.leaky_relu(hidden, SLOPE))
 
 
 def _down(inner: int, outer: int) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(inner, outer, 3, stride=2, padding=1),
-        nn.LeakyReLU(0.1),
+        nn.LeakyReLU(SLOPE),
         nn.Conv2d(outer, outer, 3, padding=1),
-        nn.LeakyReLU(0.1),
+        nn.LeakyReLU(SLOPE),
     )
 
 
 class PortraitEncoder(nn.Module):
-    """Feature maps of the source at 128, 64 and 32: computed once for a film."""
+    """Feature maps of the source, 128, 64 and 32 pixels wide: computed once for a video."""
 
     def __init__(self, config: PortraitConfig) -> None:
         super().__init__()
         c = config.channels
         self.d128 = nn.Sequential(
             nn.PixelUnshuffle(2),
-            nn.Conv2d(12, c[0], 3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.Conv2d(3 * PIXELS, c[0], 3, padding=1),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(c[0], c[0], 3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(SLOPE),
         )
         self.d64, self.d32 = _down(c[0] + PARTS, c[1]), _down(c[1], c[2])
 
@@ -161,7 +167,7 @@ class PortraitRefiner(nn.Module):
         heat = len(GROUPS) if config.refine in ("skeleton", "edges") else 0
         self.edges = EdgeMaps(learned=config.refine == "edges") if heat else None
         known = 3 + PARTS + heat  # warped picture, parts, heatmaps
-        self.look128 = nn.Sequential(nn.Conv2d(known, c1, 3, padding=1), nn.LeakyReLU(0.1))
+        self.look128 = nn.Sequential(nn.Conv2d(known, c1, 3, padding=1), nn.LeakyReLU(SLOPE))
         self.look64, self.look32 = _down(c1, c2), _down(c2, c3)
         self.occlusion = nn.ModuleList([nn.Conv2d(c, 1, 3, padding=1) for c in (c3, c2, c1)])
         self.fuse32, self.fuse64, self.fuse128 = (
@@ -170,13 +176,13 @@ class PortraitRefiner(nn.Module):
         self.shrink32, self.shrink64 = nn.Conv2d(c3, c3, 1), nn.Conv2d(c2, c2, 1)
         # The last level works at half the side, on 2 x 2 pixels at a time: a third of the time.
         self.render = nn.Sequential(
-            nn.Conv2d(c1 + 12, config.render, 3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.Conv2d(c1 + 3 * PIXELS, config.render, 3, padding=1),
+            nn.LeakyReLU(SLOPE),
             nn.Conv2d(config.render, config.render, 3, padding=1),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(SLOPE),
         )
         # Of 2 x 2 pixels: residual, and the fourth occlusion mask, its gate.
-        self.paint = nn.Conv2d(config.render, 16, 3, padding=1)
+        self.paint = nn.Conv2d(config.render, 4 * PIXELS, 3, padding=1)
         nn.init.zeros_(self.paint.weight)
         assert self.paint.bias is not None
         nn.init.zeros_(self.paint.bias)
@@ -192,15 +198,16 @@ class PortraitRefiner(nn.Module):
         points: Tensor,
         window: Tensor | None = None,
     ) -> Tensor:
-        """The picture [B, 3, 256, 256] in -1 .. 1, or a window of it, which training makes do with.
+        """The picture [B, 3, 256, 256] in -1 .. 1, or a window of it, which suffices for training.
 
         Args:
             f128, f64, f32: features of the source.
             warped: [B, 3, 256, 256] in -1 .. 1.
             seen: [B, 7, 128, 128] in 0 .. 1, parts of the warped picture.
             flow: [B, 128, 128, 2] in -1 .. 1, where in the source each pixel came from.
-            points: [B, 116, 2] in -1 .. 1, of the wanted picture.
-            window: [B, h, w, 2] its places at half the side; ``warped``, ``seen`` and ``flow`` are of it.
+            points: [B, 116, 2] in -1 .. 1, keypoints of the target.
+            window: [B, h, w, 2] in -1 .. 1, positions of its pixels at half the side; ``warped``, ``seen`` and
+                ``flow`` cover the window only.
         """
         half = functional.avg_pool2d(warped, 2)
         h128 = self._heat(points, window)
@@ -229,7 +236,7 @@ class PortraitRefiner(nn.Module):
         return (maps > 0.5).to(maps.dtype) if self.config.refine == "skeleton" else maps
 
     def _near(self, seen: Tensor) -> Tensor:
-        """1 on the person and round it, falling to 0 in 5 pixels from ``reach`` on; [B, 1, 256, 256]."""
+        """[B, 1, 256, 256]: 1 on and round the person, falling to 0 within 5 pixels from ``reach`` on."""
         side = self.config.reach // 2 * 2 + 1
         person = seen.sum(1, keepdim=True).clamp(0, 1)
         grown = functional.max_pool2d(person, side, 1, side // 2)
@@ -259,7 +266,7 @@ class PortraitGenerator(nn.Module):
         points: Tensor,
         window: Tensor | None = None,
     ) -> Tensor:
-        """See ``PortraitRefiner``; without refinement what was warped."""
+        """As ``PortraitRefiner``; without refinement the warped picture."""
         if self.config.refine == "none":
             return warped
         picture: Tensor = self.refiner(*self.encoder(source, masks), warped, seen, flow, points, window)

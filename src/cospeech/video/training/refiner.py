@@ -1,4 +1,4 @@
-"""Training the refinement of warped portraits, and the encoder that judges it."""
+"""Training of the refinement of warped portraits, and of the perceptual encoder for its loss."""
 
 from __future__ import annotations
 
@@ -14,36 +14,45 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import UserError
-from ...motion.points import POINTS
+from ...motion.points import BODY_POINTS, FACE_MIRROR, FACE_SLICE, HAND_SLICES
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from .perceptual_network import Looks, LooksConfig, looks_loss
+from .perceptual_network import PerceptualEncoder, PerceptualEncoderConfig, perceptual_encoder_loss
 from .portrait_network import PortraitConfig, PortraitGenerator
 from .portrait_pairs import Pairs
 
-METHOD, LOOKS = "video generator", "picture encoder"
-WINDOW = 128  # pixels
-_MIRROR = [
-    POINTS.index(f"{'right' if name.startswith('left') else 'left'}_{name.partition('_')[2]}") for name in POINTS[:48]
+METHOD, ENCODER = "video generator", "picture encoder"
+WINDOW = 128  # pixels of the windows that are learned from [D]
+PATCH = 64  # pixels of the discriminator's patches, and of the map of weights
+BOX_MARGIN = 0.04  # round hands and face, where the picture is 2 wide
+NEAR_POINTS, WINDOW_GRID = 0.8, 8  # share of windows at a keypoint; pixels that windows are aligned to
+WINDOW_SPREAD = 5  # parts of a window's side that the deviation of its middle is one of
+LIGHT, TINT = 0.12, 0.06  # deviations of the log gamma of all channels, and of each
+QUALITY_BATCH = 8
+CRITIC_SLOPE = 0.2  # of leaky rectifiers below 0
+_OTHER_SIDE = {"left": "right", "right": "left"}
+_BODY_MIRROR = [
+    BODY_POINTS.index(f"{_OTHER_SIDE[side]}_{rest}") for side, _, rest in (name.partition("_") for name in BODY_POINTS)
 ]
+_MIRROR = [*_BODY_MIRROR, *(FACE_SLICE.start + k for k in FACE_MIRROR)]  # the keypoint that each becomes in a mirror
 _SWAP = [0, 2, 1, 4, 3, 6, 5]  # parts, left for right
 Perceptual = Callable[[Tensor], list[Tensor]]  # pictures [B, 3, S, S] in -1 .. 1 -> activations
 
 
 @dataclass(frozen=True)
 class VideoLoss:
-    """Weights of the loss (equation 8, and the crops and terms that are ours)."""
+    """Weights of the loss (equation 8; crops and the weight of hands and face are ours [D])."""
 
     pixel: float = 20.0
     perceptual: float = 0.5
-    adversarial: float = 0.0  # what is learned without a critic is sharp already: sources are warped
+    adversarial: float = 0.0  # without a critic results are sharp already, as sources are warped
     body: float = 2.0  # how much more a pixel of a hand or face counts
 
 
 class PairBatches:
-    """Random pairs as tensors; half of them mirrored, in lights of many colours.
+    """Random pairs as tensors; half of them mirrored, with random colours of light.
 
-    With ``window``, only so many pixels of the target, mostly round a hand, an elbow, a shoulder or the face:
-    a quarter of the work, where the work is [D].
+    With ``window``, only so many pixels of the target, mostly round a hand, an elbow, a shoulder or the face: a
+    quarter of the computation, where it matters [D].
     """
 
     def __init__(
@@ -65,7 +74,7 @@ class PairBatches:
 
 
 def tensors(pair: Any) -> Batch:
-    """A stacked ``Pair`` as what the networks take."""
+    """A stacked ``Pair`` as tensors in the ranges that the networks take."""
 
     def picture(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -84,10 +93,8 @@ def tensors(pair: Any) -> Batch:
 
 
 def mirrored(batch: Batch) -> Batch:
-    """Everything left for right."""
-    from ...motion.points import _FACE_MIRROR
-
-    order = torch.tensor([*_MIRROR, *(48 + k for k in _FACE_MIRROR)])
+    """A batch with left and right exchanged."""
+    order = torch.tensor(_MIRROR)
     result = {name: value.flip(-1) for name, value in batch.items() if name in ("source", "warped", "target")}
     for name in ("masks", "seen"):
         result[name] = batch[name][:, _SWAP].flip(-1)
@@ -98,9 +105,9 @@ def mirrored(batch: Batch) -> Batch:
 
 
 def lit(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Pictures in another light: each channel of a pair brighter or darker, alike in its three pictures."""
+    """Pictures in another light: each channel brighter or darker, equally in the three pictures of a pair."""
     count = len(batch["points"])
-    gain = rng.normal(0, 0.12, (count, 1, 1, 1)) + rng.normal(0, 0.06, (count, 3, 1, 1))
+    gain = rng.normal(0, LIGHT, (count, 1, 1, 1)) + rng.normal(0, TINT, (count, 3, 1, 1))
     power = torch.from_numpy(np.exp(gain)).float()
     result = dict(batch)
     for name in ("source", "warped", "target"):
@@ -109,16 +116,20 @@ def lit(batch: Batch, rng: np.random.Generator) -> Batch:
 
 
 def windowed(batch: Batch, side: int, rng: np.random.Generator) -> Batch:
-    """What is made and wanted, cut to windows of ``side`` pixels; the source stays whole."""
+    """Inputs and targets cropped to windows of ``side`` pixels; the source stays whole."""
     whole = batch["warped"].shape[-1]
     result: Batch = {name: [] for name in ("warped", "target", "seen", "flow", "window")}  # type: ignore[misc]
     half = (torch.arange(whole // 2) + 0.5) / (whole / 4) - 1
     y, x = torch.meshgrid(half, half, indexing="ij")
     places = torch.stack([x, y], -1)
     for row, points in enumerate(batch["points"]):
-        middle = points[rng.integers(len(points))] if rng.random() < 0.8 else torch.zeros(2)
-        middle = (middle.numpy() + 1) / 2 * whole + rng.normal(0, side / 5, 2)
-        left, top = (int(v) for v in np.clip(np.round((middle - side / 2) / 8), 0, (whole - side) // 8) * 8)
+        middle = points[rng.integers(len(points))] if rng.random() < NEAR_POINTS else torch.zeros(2)
+        middle = (middle.numpy() + 1) / 2 * whole + rng.normal(0, side / WINDOW_SPREAD, 2)
+        left, top = (
+            int(v)
+            for v in np.clip(np.round((middle - side / 2) / WINDOW_GRID), 0, (whole - side) // WINDOW_GRID)
+            * WINDOW_GRID
+        )
         rows, columns = slice(top, top + side), slice(left, left + side)
         small = slice(top // 2, (top + side) // 2), slice(left // 2, (left + side) // 2)
         for name in ("warped", "target"):
@@ -130,14 +141,17 @@ def windowed(batch: Batch, side: int, rng: np.random.Generator) -> Batch:
 
 
 class PatchCritic(nn.Module):
-    """Tells real from made patches of 64 x 64 round hands and face, seeing the edges too (equation 8)."""
+    """Discriminator of 64 x 64 patches round hands and face, with their edges (equation 8)."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 6
         for channels in (width, 2 * width, 4 * width):
-            layers += [nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)), nn.LeakyReLU(0.2)]
+            layers += [
+                nn.utils.parametrizations.spectral_norm(nn.Conv2d(before, channels, 4, 2, 1)),
+                nn.LeakyReLU(CRITIC_SLOPE),
+            ]
             before = channels
         self.body = nn.Sequential(*layers, nn.Conv2d(before, 1, 3, padding=1))
 
@@ -147,7 +161,7 @@ class PatchCritic(nn.Module):
 
 
 class TrainedVideo(nn.Module):
-    """The generator with what only its training needs."""
+    """The generator with its discriminator, as trained."""
 
     def __init__(self, config: PortraitConfig, weights: VideoLoss) -> None:
         super().__init__()
@@ -167,22 +181,22 @@ def weight_map(points: Tensor, more: float, window: Tensor | None = None) -> Ten
     Of a window [B, h, w, 2] of places, [B, 1, h, w].
     """
     if window is None:
-        at = (torch.arange(64, device=points.device) + 0.5) / 32 - 1
+        at = (torch.arange(PATCH, device=points.device) + 0.5) / (PATCH / 2) - 1
         window = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
     result = torch.zeros(len(points), 1, *window.shape[1:3], device=points.device)
-    for span in (slice(6, 27), slice(27, 48), slice(48, 116)):
-        low, high = points[:, span].amin(1) - 0.04, points[:, span].amax(1) + 0.04
+    for span in (*HAND_SLICES, FACE_SLICE):
+        low, high = points[:, span].amin(1) - BOX_MARGIN, points[:, span].amax(1) + BOX_MARGIN
         inside = (window > low[:, None, None]) & (window < high[:, None, None])
         result = torch.maximum(result, inside.all(-1)[:, None].float())
     return 1 + more * result
 
 
-def patches(values: Tensor, points: Tensor, side: int = 64) -> Tensor:
+def patches(values: Tensor, points: Tensor, side: int = PATCH) -> Tensor:
     """Crops [3 B, C, side, side] of pictures round both hands and the face."""
     size = values.shape[-1]
     result = []
     for row, own in enumerate(points):
-        for span in (slice(6, 27), slice(27, 48), slice(48, 116)):
+        for span in (*HAND_SLICES, FACE_SLICE):
             middle = ((own[span].mean(0) + 1) / 2 * size).round().long() - side // 2
             x, y = (int(v.clamp(0, size - side)) for v in middle)
             result.append(values[row, :, y : y + side, x : x + side])
@@ -192,19 +206,19 @@ def patches(values: Tensor, points: Tensor, side: int = 64) -> Tensor:
 def video_loss(
     network: nn.Module, batch: Batch, perceptual: Perceptual | None, weights: VideoLoss
 ) -> tuple[Tensor, dict[str, Tensor]]:
-    """Pixels, activations, and the critic's view (equation 8)."""
-    made = network(batch).float()
+    """Loss of pixels and activations, and adversarial loss (equation 8): its value and its terms."""
+    refined = network(batch).float()
     target = batch["target"]
     window = batch.get("window")
     focus = functional.interpolate(
-        weight_map(batch["points"], weights.body, window), size=made.shape[-1], mode="nearest"
+        weight_map(batch["points"], weights.body, window), size=refined.shape[-1], mode="nearest"
     )
-    terms = {"pixel": ((made - target).abs() * focus).sum() / (3 * focus.sum())}
+    terms = {"pixel": ((refined - target).abs() * focus).sum() / (3 * focus.sum())}
     value = weights.pixel * terms["pixel"]
     if perceptual is not None and weights.perceptual:
-        near = functional.interpolate(focus, size=made.shape[-1] // 4, mode="nearest")
-        total = made.new_zeros(())
-        for a, b in zip(perceptual(made), perceptual(target), strict=True):
+        near = functional.interpolate(focus, size=refined.shape[-1] // 4, mode="nearest")
+        total = refined.new_zeros(())
+        for a, b in zip(perceptual(refined), perceptual(target), strict=True):
             share = functional.interpolate(near, size=a.shape[-1], mode="area")
             total = (
                 total + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum() / share.sum()
@@ -216,13 +230,13 @@ def video_loss(
     if weights.adversarial and inner.generator.refiner.edges is not None:
         with torch.no_grad():
             heat = inner.generator.refiner.edges(batch["points"], window)
-            heat = functional.interpolate(heat, size=made.shape[-1])
-        seen_made, seen_real = torch.cat([made, heat], 1), torch.cat([target, heat], 1)
+            heat = functional.interpolate(heat, size=refined.shape[-1])
+        seen_refined, seen_real = torch.cat([refined, heat], 1), torch.cat([target, heat], 1)
         if window is None:
-            seen_made, seen_real = (patches(seen, batch["points"]) for seen in (seen_made, seen_real))
+            seen_refined, seen_real = (patches(seen, batch["points"]) for seen in (seen_refined, seen_real))
         fixed = {name: p.detach() for name, p in inner.critic.named_parameters()}
-        terms["adversarial"] = -torch.func.functional_call(inner.critic, fixed, (seen_made,)).float().mean()
-        real, fake = inner.critic(seen_real).float(), inner.critic(seen_made.detach()).float()
+        terms["adversarial"] = -torch.func.functional_call(inner.critic, fixed, (seen_refined,)).float().mean()
+        real, fake = inner.critic(seen_real).float(), inner.critic(seen_refined.detach()).float()
         terms["critic"] = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
         value = value + weights.adversarial * terms["adversarial"] + terms["critic"]
     return value, terms
@@ -247,16 +261,16 @@ def fit_video(
     """Train the refinement; continues a run found in ``folder``.
 
     Args:
-        perceptual: activations of a frozen network, such as VGG or ``Looks``; without it that term is 0.
+        perceptual: activations of a frozen network, such as VGG or ``PerceptualEncoder``; no such term without it.
         held_out: pairs to validate on.
-        start: weights to begin with, for the looks of one person.
+        start: network whose weights training starts from, to adapt to one person.
         window: pixels of the windows that are learned from; None for whole pictures.
     Raises:
-        UserError: a config that refines nothing, or a run of other sizes in ``folder``.
+        UserError: a config without refinement, or a run of other sizes in ``folder``.
     """
     config, weights, training = config or PortraitConfig(), weights or VideoLoss(), training or TrainConfig()
     if config.refine == "none":
-        raise UserError("refine 'none' leaves pictures as they are warped; there is nothing to train")
+        raise UserError("refine 'none' returns pictures as they are warped; there is nothing to train")
     torch.manual_seed(training.seed)
     model = TrainedVideo(config, weights)
     if isinstance(perceptual, nn.Module):  # where ``fit`` trains
@@ -287,15 +301,15 @@ def fit_video(
 
 @torch.no_grad()
 def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[str, float]:
-    """PSNR in dB of the made and of the warped pictures, whole and on hands and faces."""
+    """Mean PSNR in dB of refined (``made``) and of warped pictures, whole and on hands and faces (``near``)."""
     sums: dict[str, list[float]] = {}
     device = next(generator.parameters()).device
     chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
-    for begin in range(0, len(chosen), 8):
-        batch = {n: v.to(device) for n, v in tensors(pairs.batch(chosen[begin : begin + 8])).items()}
-        made = generator(*(batch[n] for n in ("source", "masks", "warped", "seen", "flow", "points")))
-        focus = functional.interpolate(weight_map(batch["points"], 1.0), size=made.shape[-1]) - 1
-        for name, picture in (("made", made.float()), ("warped", batch["warped"])):
+    for first in range(0, len(chosen), QUALITY_BATCH):
+        batch = {n: v.to(device) for n, v in tensors(pairs.batch(chosen[first : first + QUALITY_BATCH])).items()}
+        refined = generator(*(batch[n] for n in ("source", "masks", "warped", "seen", "flow", "points")))
+        focus = functional.interpolate(weight_map(batch["points"], 1.0), size=refined.shape[-1]) - 1
+        for name, picture in (("made", refined.float()), ("warped", batch["warped"])):
             error = ((picture - batch["target"]) / 2) ** 2
             near = (error * focus).sum((1, 2, 3)) / (3 * focus.sum((1, 2, 3)).clamp_min(1))
             for part, value in (("psnr", error.mean((1, 2, 3))), ("near", near)):
@@ -304,23 +318,37 @@ def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[
     return {name: float(np.mean(values)) for name, values in sums.items()}
 
 
-def fit_looks(
-    pairs: Pairs, folder: str | Path, *, config: LooksConfig | None = None, training: TrainConfig | None = None
-) -> Looks:
-    """Train the own encoder of pictures on the sources of pairs; continues a run found in ``folder``."""
-    config, training = config or LooksConfig(), training or TrainConfig()
+def fit_perceptual_encoder(
+    pairs: Pairs,
+    folder: str | Path,
+    *,
+    config: PerceptualEncoderConfig | None = None,
+    training: TrainConfig | None = None,
+) -> PerceptualEncoder:
+    """Train the perceptual encoder on the sources of pairs; continues a run found in ``folder``."""
+    config, training = config or PerceptualEncoderConfig(), training or TrainConfig()
     torch.manual_seed(training.seed)
-    model = Looks(config)
+    model = PerceptualEncoder(config)
     batches = PairBatches(pairs, batch_size=training.batch_size, seed=training.seed)
-    fit(model, looks_loss, batches, folder, training, describe={"method": LOOKS, "config": asdict(config)})
+    fit(
+        model,
+        perceptual_encoder_loss,
+        batches,
+        folder,
+        training,
+        describe={"method": ENCODER, "config": asdict(config)},
+    )
     return model
 
 
-def load_looks(folder: str | Path) -> Looks:
+def load_perceptual_encoder(folder: str | Path) -> PerceptualEncoder:
     """The frozen encoder of a run folder. Raises UserError if it is none."""
-    made = {LOOKS: lambda sizes: Looks(LooksConfig(**{**sizes, "channels": tuple(sizes["channels"])}))}
-    network, _ = saved_run(folder, made)
-    assert isinstance(network, Looks)
+
+    def make(sizes: dict[str, Any]) -> nn.Module:
+        return PerceptualEncoder(PerceptualEncoderConfig(**{**sizes, "channels": tuple(sizes["channels"])}))
+
+    network, _ = saved_run(folder, {ENCODER: make})
+    assert isinstance(network, PerceptualEncoder)
     return network.requires_grad_(False)
 
 

@@ -1,4 +1,4 @@
-"""Training portrait video from films of one person, portraits and drawn people."""
+"""Training of portrait video on films of one person, portraits and synthetic people."""
 
 from __future__ import annotations
 
@@ -15,21 +15,23 @@ from ...core.files import check_folder
 from ...core.progress import note, stage
 from ...methods.model_folder import evaluator_folder
 from ...training.loop import TrainConfig
-from ..detection.keypoints import check_person, complete, find_points
+from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
 from ..detection.person_mask import person_mask
 from ..detection.picture import is_picture
 from ..films.portrait import open_portrait
-from ..synthetic.corpus import People
+from ..synthetic.corpus import SyntheticPeople
+from ..warping.resampling import SIDE
 from .export import export_portrait, generator_of
-from .perceptual_network import LooksConfig
+from .perceptual_network import PerceptualEncoderConfig
 from .portrait_network import PortraitConfig
 from .portrait_pairs import SHARD, Pair, Pairs, person_pairs, portrait_pairs, write_settings, write_shard
-from .refiner import VideoLoss, fit_looks, fit_video, load_looks
+from .refiner import VideoLoss, fit_perceptual_encoder, fit_video, load_perceptual_encoder
 
-SIDE = 256
-APART = 0.4  # seconds between frames of a film that are looked at
+APART = 0.4  # seconds between the frames of a film that are used
 MOST = 400  # of them
-GROUP = 12  # frames that pairs are made between
+GROUP = 12  # frames among which pairs are formed
+PAIRS_OF_FILM = 800
+ENCODER_RUN = "looks"  # name of its run's folder on disk
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class VideoPreset:
 
     config: PortraitConfig
     training: TrainConfig
-    looks: LooksConfig
-    looks_training: TrainConfig
-    poses: int = 32  # random ones of each portrait
-    pairs: int = 6  # of each drawn person
+    perceptual: PerceptualEncoderConfig
+    perceptual_training: TrainConfig
+    poses: int = 32  # random poses of each portrait
+    pairs: int = 6  # of each synthetic person
 
 
 _TRAINING = TrainConfig(
@@ -54,25 +56,25 @@ _TRAINING = TrainConfig(
     validate_every=250,
     save_every=250,
 )
-_LOOKS = TrainConfig(
+_PERCEPTUAL = TrainConfig(
     steps=400, batch_size=16, learning_rate=2e-3, warmup=20, bf16=True, validate_every=10**9, save_every=100
 )
 PRESETS = {
     "tiny": VideoPreset(
         PortraitConfig(channels=(8, 8, 8), render=8),
         TrainConfig(steps=2, batch_size=2, warmup=1, log_every=1, validate_every=2, save_every=2),
-        LooksConfig(channels=(4, 4, 8, 8, 8)),
+        PerceptualEncoderConfig(channels=(4, 4, 8, 8, 8)),
         TrainConfig(steps=2, batch_size=2, warmup=1, save_every=2),
         poses=2,
         pairs=2,
     ),
-    "default": VideoPreset(PortraitConfig(), _TRAINING, LooksConfig(), _LOOKS),
+    "default": VideoPreset(PortraitConfig(), _TRAINING, PerceptualEncoderConfig(), _PERCEPTUAL),
     # For a GPU.
     "large": VideoPreset(
         PortraitConfig(channels=(64, 128, 192), render=64),
         replace(_TRAINING, steps=60_000, batch_size=32, learning_rate=3e-4, warmup=500),
-        LooksConfig(channels=(32, 64, 96, 128, 192)),
-        replace(_LOOKS, steps=10_000, batch_size=64),
+        PerceptualEncoderConfig(channels=(32, 64, 96, 128, 192)),
+        replace(_PERCEPTUAL, steps=10_000, batch_size=64),
         poses=200,
         pairs=12,
     ),
@@ -93,63 +95,63 @@ def train_video(
 ) -> Path:
     """Train the network that refines portraits, and write its model folder OUT/model.
 
-    Pairs are made first, in OUT/pairs; what is there already is not made again, and a run is continued.
+    Training pairs are created first, in OUT/pairs; existing ones are kept, and a run is continued.
 
     Args:
         out: run folder.
-        video: films of the person whose looks are to be learned; every frame shows them.
-        portraits: pictures, or folders of them; they are moved by their layers.
-        people: folders of drawn people (``video.synthetic.corpus.build_people``).
+        video: films of the person whose appearance is to be learned, visible in every frame.
+        portraits: pictures, or folders of them; they are warped by their layers.
+        people: folders of synthetic people (``video.synthetic.corpus.build_synthetic_people``).
         preset: tiny, default or large.
-        steps: instead of the preset's.
-        start: weights to begin with: the shipped model, a model folder, or "none" for new ones.
+        steps: of training, instead of the preset's.
+        start: initial weights: the shipped model, a model folder, or "none" for random ones.
         seed: of weights, poses and batches.
-        name: the model's name; that of the folder unless given.
+        name: the model's name; the folder's name by default.
     Raises:
-        UserError: nothing to learn from, an unknown preset, or a film or picture that shows no one person.
+        UserError: nothing to learn from, an unknown preset, or a film or picture that does not show one person.
     """
     if preset not in PRESETS:
         raise UserError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     if not (video or portraits or people):
-        raise UserError("nothing to learn from is named; give films, portraits or folders of drawn people")
+        raise UserError("nothing to learn from; give films, portraits or folders of synthetic people")
     chosen, out = PRESETS[preset], Path(out)
     check_folder(out / "pairs.json" if out.is_dir() else out)
-    begin = None if str(start) == "none" else generator_of(evaluator_folder(start, "portrait"))
+    initial = None if str(start) == "none" else generator_of(evaluator_folder(start, "portrait"))
     sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = []
     for path in video:
         sources.append((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)))
     for path in pictures_of(portraits):
-        sources.append((f"portrait-{path.stem}", partial(_of_portrait, path, chosen.poses, seed)))
+        sources.append((f"portrait-{path.stem}", partial(pairs_of_portrait, path, chosen.poses, seed)))
     for path in people:
         sources.append((f"people-{Path(path).name}", partial(people_pairs, path, chosen.pairs, seed=seed)))
-    made: list[Path] = []
+    folders: list[Path] = []
     seen: Counter[str] = Counter()
     for label, make in sources:
         seen[label] += 1  # files of other folders may have the same name
-        made.append(_collect(out / "pairs" / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
-    pairs = Pairs(*made)
+        folders.append(_collect(out / "pairs" / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
+    pairs = Pairs(*folders)
     training = replace(chosen.training, seed=seed, steps=steps or chosen.training.steps)
-    stage("learning to see people")
-    looks_training = replace(chosen.looks_training, seed=seed)
-    if _steps_done(out / "looks") < looks_training.steps:
-        fit_looks(pairs, out / "looks", config=chosen.looks, training=looks_training)
-    stage("learning to paint people")
-    config = begin.config if begin is not None else chosen.config
+    stage("training the perceptual encoder")
+    perceptual_training = replace(chosen.perceptual_training, seed=seed)
+    if _steps_done(out / ENCODER_RUN) < perceptual_training.steps:
+        fit_perceptual_encoder(pairs, out / ENCODER_RUN, config=chosen.perceptual, training=perceptual_training)
+    stage("training the refinement")
+    config = initial.config if initial is not None else chosen.config
     fit_video(
         pairs,
         out / "generator",
         config=config,
         weights=VideoLoss(),
         training=training,
-        perceptual=load_looks(out / "looks"),
-        start=begin,
+        perceptual=load_perceptual_encoder(out / ENCODER_RUN),
+        start=initial,
     )
     names = [Path(path).name for path in (*video, *portraits, *people)]
     return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=names)
 
 
 def _steps_done(run: Path) -> int:
-    """How far a run has been saved; 0 if there is none."""
+    """Steps of a run that are saved; 0 if there is none."""
     from safetensors import safe_open
 
     if not (run / "model.safetensors").is_file():
@@ -159,7 +161,7 @@ def _steps_done(run: Path) -> int:
 
 
 def pictures_of(places: Sequence[str | Path]) -> list[Path]:
-    """Pictures, and those in folders. Raises UserError for a folder without any."""
+    """Paths of pictures, and of those in folders. Raises UserError for a folder without any."""
     result: list[Path] = []
     for place in map(Path, places):
         found = [place]
@@ -172,13 +174,13 @@ def pictures_of(places: Sequence[str | Path]) -> list[Path]:
 
 
 def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
-    """Shards of all pairs that are made, unless they are there."""
+    """Write shards of all pairs from ``make``, unless the folder is complete."""
     if (folder / "pairs.json").is_file():
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("shard-*.safetensors"):  # of a run that was stopped
         left.unlink()
-    stage(f"making pairs of {folder.name}")
+    stage(f"creating pairs of {folder.name}")
     buffer: list[Pair] = []
     count = shard = 0
     for pair in make():
@@ -190,26 +192,27 @@ def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
     if buffer:
         write_shard(folder, shard, buffer)
     if not count:
-        note(f"{folder.name} gives no pairs: face and hands show too different sides in its pictures")
+        note(f"{folder.name} gives no pairs: its pictures show face and hands from too different sides")
     write_settings(folder, {"pairs": count})
     return folder
 
 
-def _of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
+def pairs_of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
+    """Pairs of a picture of one person, in ``poses`` random poses."""
     portrait = open_portrait(path, size=2 * SIDE)
     picture, points, person = square(portrait.picture, portrait.points, portrait.person)
     return portrait_pairs(picture, points, person, poses, seed)
 
 
 def square(picture: np.ndarray, points: np.ndarray, person: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A picture [H, W, 3] at the top left of a square of its longer side, its border going on."""
+    """A picture [H, W, 3] at the top left of a square of its longer side, its border repeated."""
     side = max(picture.shape[:2])
     wide = ((0, side - picture.shape[0]), (0, side - picture.shape[1]))
     return np.pad(picture, (*wide, (0, 0)), mode="edge"), points, np.pad(person, wide, mode="edge")
 
 
-def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator[Pair]:
-    """Pairs of frames of a film of one person before a still camera.
+def film_pairs(path: str | Path, *, seed: int = 0, count: int = PAIRS_OF_FILM) -> Iterator[Pair]:
+    """Pairs of frames of a film of one person from a still camera.
 
     Raises:
         UserError: no film, or nobody in it.
@@ -217,14 +220,14 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator
     path = Path(path)
     if is_picture(path):
         raise UserError(f"{path.name} is a picture; give it as a portrait, or a film")
-    seen = find_points(path)
+    seen = find_keypoints(path)
     for line in check_person(seen, path.name):
         note(line)
-    whole = complete(seen.points, seen.confidence, seen.size)
+    whole = complete_keypoints(seen.points, seen.confidence, seen.size)
     step = max(1, round(APART * (seen.fps or 30.0)), -(-seen.frames // MOST))
     chosen = range(0, seen.frames, step)
     pictures, places, masks = [], [], []
-    for frame, picture in _frames(path, chosen):
+    for frame, picture in upright_frames(path, chosen):
         small, points = _resized(picture, whole[frame])
         padded = square(small, points, person_mask(small, points))
         pictures.append(padded[0])
@@ -240,7 +243,8 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = 800) -> Iterator
             yield from person_pairs(shown, points, persons, each, seed + number)
 
 
-def _frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
+def upright_frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
+    """Numbers and pictures [H, W, 3] uint8 of chosen frames of a film, upright."""
     import av
 
     with av.open(str(path)) as container:
@@ -250,7 +254,7 @@ def _frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
 
 
 def upright(picture: np.ndarray, rotation: float) -> np.ndarray:
-    """A frame [H, W, 3] as it is meant to be seen; a film says how many degrees to the left it is turned."""
+    """A frame [H, W, 3] rotated upright; ``rotation`` is the film's tag, degrees counterclockwise."""
     return np.ascontiguousarray(np.rot90(picture, round(rotation / 90) % 4))
 
 
@@ -265,8 +269,8 @@ def _resized(picture: np.ndarray, points: np.ndarray) -> tuple[np.ndarray, np.nd
 
 
 def people_pairs(folder: str | Path, count: int, *, seed: int = 0) -> Iterator[Pair]:
-    """Pairs of all drawn people of a corpus, ``count`` of each at most."""
-    corpus = People(folder)
+    """Pairs of all synthetic people of a corpus, at most ``count`` of each."""
+    corpus = SyntheticPeople(folder)
     for person in corpus.people:
         film = corpus.film(person)
         masks = film.mask.astype(np.float64) / 255

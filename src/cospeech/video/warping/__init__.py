@@ -1,0 +1,1 @@
+"""Pixels of a portrait that follow its keypoints: layers, splines, inpainting; it knows no motion and no files."""

@@ -1,4 +1,4 @@
-"""Layers of a portrait moved to other points: one smooth map a part, laid over one another."""
+"""Layers of a portrait warped to other keypoints: one smooth map for each part, composed back to front."""
 
 from __future__ import annotations
 
@@ -6,20 +6,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...motion.points import SHOULDERS
-from .layers import PARTS, SIDES, Layers, bones, hand, unit
+from ...motion.points import FACE_SLICE, SHOULDERS
+from .layers import Layers
+from .limb_geometry import PARTS, SIDES, TINY, body_scale, bones, face_oval, hand
 from .mouth_and_lids import eyes_open, paint_face, similarity
 from .splines import Spline, fit_spline
 
-_END = 0.12  # shoulder widths: radius of a part of an arm that is seen from its end
-_FORESHORTENED = 0.15  # shoulder widths: parts of arms shorter than that are seen from their end
+# All of these are decisions of ours, set by eye [D].
+END_RADIUS = 0.12  # shoulder widths: radius of a part of an arm that is seen from its end
+FORESHORTENED = 0.15  # shoulder widths: parts of arms shorter than that are seen from their end
 SHORTEST = 0.3  # of a bone's length in the portrait: nothing is squeezed further
-_LEAST = 0.6  # of the ratio of their sizes, by which shapes of a hand are laid on one another
+LEAST_SCALE = 0.6  # of the ratio of their sizes, by which shapes of a hand are laid on one another
+# Points of the trunk: shoulder widths below the shoulders and to the side, and share of the shoulders' move.
+TRUNK_ANCHORS = (((0.0, 0.05), 0.9), ((-0.45, 0.7), 0.5), ((0.45, 0.7), 0.5), ((-0.45, 1.5), 0.15), ((0.45, 1.5), 0.15))
+# Points of the head round the face, in half widths and half heights of the face from its middle.
+HEAD_ANCHORS = np.array([[-1.5, -1.0], [0.0, -2.2], [1.5, -1.0], [-1.5, -2.0], [1.5, -2.0]])
+BODY_RIDGE, HAND_RIDGE = 1e-5, 0.05  # of the splines, where half the picture, or a hand's radius, is 1
+FINGER_MOVE = 0.33  # hand radiuses that the points of a hand move at most against the hand as a whole
+RING_RADIUS = 1.7  # hand radiuses from the middle of a hand to where nothing is bent
+LATTICE, FACE_LATTICE = 4, 2  # pixels between places at which splines are computed, and in the face
+FACE_MARGIN = 3  # pixels round the face that are computed on the finer lattice
+SEARCH_STEP = 8  # pixels between places at which a part is searched for
+SEEN_MASK = 0.004  # of a part, below which it is not drawn (1/255)
+FADE_OUT = 2.0  # pixels over which an arm ends beyond the portrait's border
 
 
 @dataclass(frozen=True, eq=False)
 class Bone:
-    """A backward map: along a bone it stretches, across it and beyond its ends it keeps the size. Pixels."""
+    """A backward map in pixels: it stretches along a bone and keeps the size across it and beyond its ends."""
 
     driven: np.ndarray  # [2, 2]
     source: np.ndarray  # [2, 2]
@@ -28,14 +42,14 @@ class Bone:
         """Driven pixels [..., 2] -> source pixels."""
         ways = [bone[1] - bone[0] for bone in (self.driven, self.source)]
         new, old = (float(np.linalg.norm(way)) for way in ways)
-        # What has no length has no direction either, and is not turned.
-        axes = [way / length for way, length in zip(ways, (new, old), strict=True) if length > 1e-6]
+        # A bone without length has no direction and is not rotated.
+        axes = [way / length for way, length in zip(ways, (new, old), strict=True) if length > TINY]
         first, last = (axes[0], axes[-1]) if axes else (np.array([1.0, 0.0]),) * 2
         turn = np.outer(last, first) + np.outer(_aside(last), _aside(first))
         end = max(new, SHORTEST * old)  # place of the source's end along the driven bone
         offset = places - self.driven[0]
-        # Only between the ends: a cap stretched as a bone that points to the viewer is would be a spike.
-        more = (old / max(end, 1e-6) - 1.0) * np.clip(offset @ first, 0.0, end)
+        # Only between the ends: stretching the cap of a bone that points to the viewer would make a spike.
+        more = (old / max(end, TINY) - 1.0) * np.clip(offset @ first, 0.0, end)
         result: np.ndarray = offset @ turn.T
         result += self.source[0]
         result += more[..., None] * last
@@ -49,11 +63,11 @@ def _aside(way: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Plate:
-    """A similarity, and a thin-plate spline for what it leaves over. Pixels."""
+    """A backward map in pixels: a similarity, and a thin-plate spline for its residual."""
 
     matrix: np.ndarray  # [2, 2], of driven pixels
     offset: np.ndarray  # [2]
-    spline: Spline  # driven places in the unit below -> what is left over, likewise
+    spline: Spline  # driven places in units of ``size`` -> residual, likewise
     middle: np.ndarray  # [2] driven pixels
     size: float  # pixels that count as 1
 
@@ -63,44 +77,40 @@ class Plate:
         return places @ self.matrix.T + self.offset + rest * self.size
 
 
-def anchors(points: np.ndarray, source: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """[9, 2]: places of body and hair that no point tells of, as they move with those that do.
+def anchors(points: np.ndarray, source: np.ndarray) -> np.ndarray:
+    """[10, 2] pixels: places of body and hair without a keypoint, moved with the keypoints near them.
 
     The trunk follows the shoulders, less and less downwards; crown and sides of the head are turned and
     moved as the face is.
+
+    Args:
+        points: [116, 2] where the keypoints move to.
+        source: [116, 2] keypoints of the portrait.
     """
-    scale = unit(source)
+    scale = body_scale(source)
     old, new = (p[list(SHOULDERS)].mean(0) for p in (source, points))
     move = new - old
-    trunk = []
-    for down, share in ((0.05, 0.9), (0.7, 0.5), (1.5, 0.15)):
-        for side in (-0.5, 0.5):
-            if down > 0.1:
-                trunk.append(old + [side * 0.9 * scale, down * scale] + share * move)
-            elif side < 0:
-                trunk.append(old + [0.0, down * scale] + share * move)
-    matrix, offset = similarity(source[48:], points[48:])
-    face = source[48:]
-    low, high = face.min(0), face.max(0)
-    middle, half = (low + high) / 2, (high - low) / 2
-    head = middle + half * np.array([[-1.5, -1.0], [0.0, -2.2], [1.5, -1.0], [-1.5, -2.0], [1.5, -2.0]])
+    trunk = [old + [across * scale, down * scale] + share * move for (across, down), share in TRUNK_ANCHORS]
+    matrix, offset = similarity(source[FACE_SLICE], points[FACE_SLICE])
+    middle, half = face_oval(source)
+    head = middle + half * HEAD_ANCHORS
     return np.concatenate([np.array(trunk), head @ matrix.T + offset])
 
 
 def _backward(driven: np.ndarray, source: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """``similarity`` whose size stays within reason where shapes differ or are points.
+    """``similarity`` with a limited scale, for shapes that differ or are nearly points.
 
     The nearest map of unlike shapes, as of a palm and its mirror image, makes nearly a point of the source,
     which as a backward map fills the picture with one colour.
     """
     matrix, _ = similarity(driven, source)
     spread = [float(np.linalg.norm(points - points.mean(0))) for points in (driven, source)]
-    ratio = np.clip(spread[1] / max(spread[0], 1e-6), SHORTEST, 1 / SHORTEST)
+    ratio = np.clip(spread[1] / max(spread[0], TINY), SHORTEST, 1 / SHORTEST)
     size = float(np.hypot(*matrix[0]))
-    if size < 1e-6:
+    if size < TINY:
         matrix = ratio * np.eye(2)
     else:
-        matrix = matrix * (np.clip(size, _LEAST * ratio, ratio) / size)
+        matrix = matrix * (np.clip(size, LEAST_SCALE * ratio, ratio) / size)
     return matrix, source.mean(0) - matrix @ driven.mean(0)
 
 
@@ -108,9 +118,9 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
     """The backward map of every part, in the order of PARTS, for points [116, 2] pixels."""
     result: dict[str, Plate | Bone] = {}
     awake = eyes_open(source, driven)
-    new, old = (np.concatenate([p[list(SHOULDERS)], p[48:], anchors(p, source, size)]) for p in (awake, source))
-    result["body"] = plate(new, old, max(size) / 2, 1e-5)
-    scale = unit(source)
+    new, old = (np.concatenate([p[list(SHOULDERS)], p[FACE_SLICE], anchors(p, source)]) for p in (awake, source))
+    result["body"] = plate(new, old, max(size) / 2, BODY_RIDGE)
+    scale = body_scale(source)
     for side in SIDES:
         after, before = bones(driven, side), bones(source, side)
         for part in ("upper", "lower"):
@@ -120,20 +130,23 @@ def maps(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> list[
 
 
 def _limb(driven: np.ndarray, source: np.ndarray, scale: float) -> Bone:
-    """The map of a part of an arm. One that points to the viewer in the portrait shows its end, which is
-    stretched as a whole: by its few pixels of length it would be drawn out without end."""
+    """The map of a part of an arm.
+
+    A bone that points to the viewer in the portrait shows its end, which is stretched as a whole: its few pixels
+    of length alone would be stretched without limit.
+    """
     length = float(np.linalg.norm(source[1] - source[0])) / scale
-    beyond = _END * scale * float(np.clip(2.0 - length / _FORESHORTENED, 0, 1))
+    beyond = END_RADIUS * scale * float(np.clip(2.0 - length / FORESHORTENED, 0, 1))
     ends = []
     for bone in (driven, source):
         way = bone[1] - bone[0]
-        step = way / max(float(np.linalg.norm(way)), 1e-6) * beyond
+        step = way / max(float(np.linalg.norm(way)), TINY) * beyond
         ends.append(np.stack([bone[0] - step, bone[1] + step]))
     return Bone(*ends)
 
 
 def plate(driven: np.ndarray, source: np.ndarray, unit: float, ridge: float) -> Plate:
-    """The map that takes points [N, 2] pixels to others; ``unit`` pixels count as 1 for the ridge."""
+    """The map that takes driven points [N, 2] pixels to source points; ``unit`` pixels count as 1 for the ridge."""
     matrix, offset = _backward(driven, source)
     middle = driven.mean(0)
     left = source - (driven @ matrix.T + offset)
@@ -144,33 +157,38 @@ RING = np.stack([np.cos(np.arange(12) * np.pi / 6), np.sin(np.arange(12) * np.pi
 
 
 def _hand_plate(driven: np.ndarray, source: np.ndarray) -> Plate:
-    """A hand is turned and moved as a whole, its fingers bend a little; far from it nothing is bent.
+    """The map of a hand: rotated and moved as a whole, fingers bent a little, far from it nothing bent.
 
-    One picture of a hand shows one side of it, so a map that reached any other shape would tear it (a
-    decision of ours): fingers move by at most a third of the hand's radius.
+    One picture of a hand shows one side of it, so a map to any other shape would tear it: fingers move by at
+    most a third of the hand's radius [D].
     """
     matrix, offset = _backward(driven, source)
     middle = driven.mean(0)
     radius = max(float(np.linalg.norm(driven - middle, axis=1).max()), 1.0)
     left = (source - (driven @ matrix.T + offset)) / radius
     size = np.linalg.norm(left, axis=1, keepdims=True)
-    left *= np.minimum(1.0, 0.33 / np.maximum(size, 1e-6))
-    control = np.concatenate([(driven - middle) / radius, 1.7 * RING])
+    left *= np.minimum(1.0, FINGER_MOVE / np.maximum(size, TINY))
+    control = np.concatenate([(driven - middle) / radius, RING_RADIUS * RING])
     rest = np.concatenate([left, np.zeros_like(RING)])
-    return Plate(matrix, offset, fit_spline(control, rest, ridge=0.05), middle, radius)
+    return Plate(matrix, offset, fit_spline(control, rest, ridge=HAND_RIDGE), middle, radius)
 
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
-    """A portrait whose points are at other places."""
+    """A portrait warped to other keypoints."""
 
     picture: np.ndarray  # [H, W, 3] float32 in 0 .. 1
-    seen: np.ndarray  # [7, H, W] float32: share of each part of PARTS in each pixel; the rest is background
+    seen: np.ndarray  # [7, H, W] float32: visible share of each of PARTS in each pixel; the rest is background
     source: np.ndarray  # [H, W, 2] float32 pixels of the portrait that each pixel came from
 
 
 def draw(layers: Layers, driven: np.ndarray) -> Drawn:
-    """The portrait with its points [116, 2] pixels at other places (``layers`` is from ``cut``)."""
+    """Warp a portrait.
+
+    Args:
+        layers: from ``layers.cut``.
+        driven: [116, 2] pixels, where its keypoints move to.
+    """
     width, height = layers.size
     grid = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     picture, source = layers.background.copy(), grid.copy()
@@ -183,9 +201,9 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
         stacked = np.concatenate([layers.colours[k], layers.masks[k][..., None]], -1)
         got = sample(stacked, came).reshape(*grid[window].shape[:2], 4)
         share = got[..., 3:]
-        if k:  # an arm ends where the portrait cut it off; the body goes on below
+        if k:  # an arm ends at the portrait's border; the body continues below it
             beyond = np.maximum(np.maximum(-came, came - [width, height]).max(-1), 0).reshape(share.shape)
-            share = share * np.clip(1 - beyond.astype(np.float32) / 2, 0, 1)
+            share = share * np.clip(1 - beyond.astype(np.float32) / FADE_OUT, 0, 1)
         if k == 0:
             paint_face(got[..., :3], layers, driven, window)
         picture[window] = got[..., :3] * share + picture[window] * (1 - share)
@@ -195,21 +213,23 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     return Drawn(picture, seen, source)
 
 
-def places_from(move: Plate | Bone, window: tuple[slice, slice], fine: tuple[slice, slice] | None = None) -> np.ndarray:
+def places_from(
+    move: Plate | Bone, window: tuple[slice, slice], detail: tuple[slice, slice] | None = None
+) -> np.ndarray:
     """Source pixels [h, w, 2] float32 of a window of the driven picture.
 
-    Splines are computed on every 4th pixel and in between bilinearly; within ``fine`` on every 2nd.
+    Splines are computed on every 4th pixel and interpolated bilinearly; within ``detail`` on every 2nd.
     """
     rows, columns = window
     if isinstance(move, Bone):
         grid = np.stack(np.meshgrid(_centres(columns), _centres(rows)), -1)
         return move(grid).astype(np.float32)
-    result = _coarse(move, window, 4)
-    if fine is not None:
-        top, low = max(rows.start, fine[0].start), min(rows.stop, fine[0].stop)
-        left, right = max(columns.start, fine[1].start), min(columns.stop, fine[1].stop)
+    result = _coarse(move, window, LATTICE)
+    if detail is not None:
+        top, low = max(rows.start, detail[0].start), min(rows.stop, detail[0].stop)
+        left, right = max(columns.start, detail[1].start), min(columns.stop, detail[1].stop)
         if low > top and right > left:
-            part = _coarse(move, (slice(top, low), slice(left, right)), 2)
+            part = _coarse(move, (slice(top, low), slice(left, right)), FACE_LATTICE)
             result[top - rows.start : low - rows.start, left - columns.start : right - columns.start] = part
     return result
 
@@ -235,19 +255,21 @@ def _coarse(move: Plate, window: tuple[slice, slice], step: int) -> np.ndarray:
 
 def _face(points: np.ndarray) -> tuple[slice, slice]:
     """Rows and columns round the face of [116, 2]."""
-    low, high = np.floor(points[48:].min(0)).astype(int) - 3, np.ceil(points[48:].max(0)).astype(int) + 3
+    face = points[FACE_SLICE]
+    low = np.floor(face.min(0)).astype(int) - FACE_MARGIN
+    high = np.ceil(face.max(0)).astype(int) + FACE_MARGIN
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
 
 
 def _window(
     mask: np.ndarray, move: Plate | Bone, size: tuple[int, int], grid: np.ndarray, *, goes_on: bool
 ) -> tuple[slice, slice] | None:
-    """The rectangle of the driven picture outside of which a part is not; looked for on every 8th pixel.
+    """The rectangle of the driven picture that holds a part, None if it is not visible; found on every 8th pixel.
 
     Args:
-        goes_on: the part is thought to go on where the portrait cut it off (``sample``).
+        goes_on: the part continues beyond the portrait's border (``sample``).
     """
-    step = 8
+    step = SEARCH_STEP
     coarse = grid[step // 2 :: step, step // 2 :: step]
     came = move(coarse.reshape(-1, 2))
     if goes_on:
@@ -258,7 +280,7 @@ def _window(
     y = np.clip(came[:, 1].astype(int) + step, 0, spread.shape[0] - 1)
     for dx in (-step + 1, 0, step - 1):
         for dy in (-step + 1, 0, step - 1):
-            hit |= spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > 0.004
+            hit |= spread[np.clip(y + dy, 0, spread.shape[0] - 1), np.clip(x + dx, 0, spread.shape[1] - 1)] > SEEN_MASK
     found = hit.reshape(coarse.shape[:2])
     if not found.any():
         return None
@@ -273,7 +295,7 @@ def sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Bilinear values of [H, W, C] at pixels [M, 2]; beyond the border the mask is 0 and colours go on."""
     height, width = picture.shape[:2]
     x, y = places[:, 0] - 0.5, places[:, 1] - 0.5
-    # The portrait is cut off at its own border, so what lies below it is thought to go on.
+    # The portrait ends at its border, and what lies below it is assumed to continue.
     x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
     i, j = x.astype(int), y.astype(int)
     u, v = (x - i)[:, None].astype(np.float32), (y - j)[:, None].astype(np.float32)

@@ -1,4 +1,4 @@
-"""Soft masks and filling, in NumPy: what cutting a portrait into layers needs.
+"""Soft masks and filling, in NumPy, for cutting a portrait into layers.
 
 Guided filtering after He, Sun and Tang (TPAMI 2013); filling by pull and push over a pyramid after
 Gortler et al. (SIGGRAPH 1996).
@@ -7,6 +7,9 @@ Gortler et al. (SIGGRAPH 1996).
 from __future__ import annotations
 
 import numpy as np
+
+LEAST_KNOWN = 8  # pixels of a row from which the rest of it is filled
+TRUST_GAIN = 4.0  # of a pixel's weight from one level of the pyramid to the next, saturating at 1
 
 
 def box(values: np.ndarray, radius: int) -> np.ndarray:
@@ -22,7 +25,14 @@ def box(values: np.ndarray, radius: int) -> np.ndarray:
 
 
 def snapped(mask: np.ndarray, picture: np.ndarray, radius: int, smooth: float = 1e-3) -> np.ndarray:
-    """A mask [H, W] in 0 .. 1 whose border follows the edges of a picture [H, W, 3] in 0 .. 1."""
+    """A mask whose border follows the edges of a picture (guided filter).
+
+    Args:
+        mask: [H, W] in 0 .. 1.
+        picture: [H, W, 3] in 0 .. 1.
+        radius: pixels.
+        smooth: variance of colours below which edges are not followed.
+    """
     guide = picture.astype(np.float64)
     mean, target = box(guide, radius), box(mask.astype(np.float64), radius)
     cross = box(guide * mask[..., None], radius) - mean * target[..., None]
@@ -35,7 +45,7 @@ def snapped(mask: np.ndarray, picture: np.ndarray, radius: int, smooth: float = 
 
 
 def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Unknown places from what is round them: smooth, exact where fully known.
+    """Fill unknown pixels smoothly from their surroundings; fully known pixels stay exact.
 
     Args:
         picture: [H, W, C] float.
@@ -46,7 +56,7 @@ def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def rows_filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Unknown places of every row from the known ones to its left and right: boards and tables go on.
+    """Fill unknown pixels of every row from the known ones to the left and right, so that boards and tables go on.
 
     Args:
         picture: [H, W, C] float.
@@ -55,7 +65,7 @@ def rows_filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
     result = filled(picture, known.astype(float))
     places = np.arange(picture.shape[1])
     for y, row in enumerate(known):
-        if not row.all() and row.sum() >= 8:
+        if not row.all() and row.sum() >= LEAST_KNOWN:
             at = places[row]
             for channel in range(picture.shape[2]):
                 result[y, ~row, channel] = np.interp(places[~row], at, picture[y, row, channel])
@@ -63,7 +73,7 @@ def rows_filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
 
 
 def _filled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Pull: halve until a place is left; push: fill what is unknown from the coarser picture."""
+    """Pull: halve until a place is left; push: fill unknown pixels from the coarser picture."""
     mean = weighted / np.maximum(weight, 1e-6)
     height, width = weight.shape[:2]
     if max(height, width) <= 1 or weight.min() >= 1.0:
@@ -71,7 +81,7 @@ def _filled(weighted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     above = _halved(weighted), _halved(weight)
     scale = np.maximum(above[1], 1e-6)
     # Trust saturates, so that a hole is filled by what is near and not by what is large.
-    trust = np.minimum(above[1] * 4.0, 1.0)
+    trust = np.minimum(above[1] * TRUST_GAIN, 1.0)
     coarse = _filled(above[0] / scale * trust, trust)
     back = _doubled(coarse, height, width)
     return mean * weight + back * (1.0 - weight)

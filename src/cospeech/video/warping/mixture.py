@@ -1,23 +1,28 @@
-"""The paper's way to warp a portrait, for comparison: many splines mixed softly over the whole picture.
+"""The paper's warp of a portrait, for comparison: many splines mixed softly over the whole picture.
 
 Contextual Gesture, section 3.3 and appendix J: 116 points in 29 groups of four, a thin-plate spline for each,
 and the identity for the background; a network weighs them at every pixel. Here the weights are fixed: a
 soft-max of squared distances of the pixel to the groups' nearest points. Spread and background are those of
 twelve tried that came nearest to held-out pictures. So it stands for the design, not for what a trained
-network would make of it. Films are drawn by ``puppet``.
+network would make of it. Videos are drawn by ``layer_warp``.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...motion.points import BODY_SLICE, FACE_POINTS, FINGERS, HAND_SLICES, SHOULDERS
 from .layer_warp import sample
-from .refine import enlarged
+from .resampling import enlarge
 from .splines import fit_spline
 
 SPREAD = 0.03  # of the weights, where the picture is 2 wide
 BACKGROUND = 3.0  # spreads from the nearest point where the background weighs as much as a group
-_STEP = 2  # places are computed on every second pixel
+_STEP = 2  # pixels between the places at which maps are computed
+GROUP = 4  # points of a group
+FACE_GROUPS = len(FACE_POINTS) // GROUP
+BANDS = 4  # of the body, for centroids
+LEAST_AREA = 1e-3  # share of the picture from which a part counts as seen
 
 
 def groups() -> np.ndarray:
@@ -26,10 +31,12 @@ def groups() -> np.ndarray:
     Shoulder, elbow, wrist and palm are one; the others take four fingers at four joints each, so that no
     group lies on a line.
     """
-    rows = [[48 + k + 17 * j for j in range(4)] for k in range(17)]
-    for arm, hand in ((0, 6), (3, 27)):
+    face, fingers = BODY_SLICE.stop, len(FINGERS)
+    rows = [[face + k + FACE_GROUPS * j for j in range(GROUP)] for k in range(FACE_GROUPS)]
+    for arm, span in zip(SHOULDERS, HAND_SLICES, strict=True):
+        hand = span.start
         rows.append([arm, arm + 1, arm + 2, hand])
-        rows += [[hand + 1 + 4 * ((first + k) % 5) + k for k in range(4)] for first in range(5)]
+        rows += [[hand + 1 + 4 * ((first + k) % fingers) + k for k in range(GROUP)] for first in range(fingers)]
     return np.array(rows)
 
 
@@ -45,7 +52,7 @@ def mixture_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]
     old, new = (points[chosen] / half - 1 for points in (source, driven))  # [29, 4, 2]
     places = _grid(size) / half - 1
     flat = places.reshape(-1, 2)
-    # Moves and not places: across a line of points, where nothing is told, the smallest answer is none.
+    # Moves and not places: across a line of points, where they say nothing, the smallest move is none.
     maps = flat + fit_spline(new, old - new)(np.broadcast_to(flat, (len(chosen), *flat.shape)))
     squared = ((flat[None, :, None] - new[:, None]) ** 2).sum(-1).min(-1)  # [29, M]
     logits = -0.5 * np.concatenate([squared / SPREAD**2, np.full((1, len(flat)), BACKGROUND**2)])
@@ -76,10 +83,10 @@ def warped(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
 def centroids(parts: np.ndarray) -> np.ndarray:
     """[10, 2] pixels: the middles of arms and hands, and of four bands of the body, each a quarter of it.
 
-    They tell where things are and nothing of joints, as points do that a network found without being told.
+    They say where parts are and nothing of joints, like keypoints that a network learned without labels.
 
     Args:
-        parts: [7, H, W] in 0 .. 1, what is seen of each of ``layers.PARTS``.
+        parts: [7, H, W] in 0 .. 1, what is visible of each of ``limb_geometry.PARTS``.
 
     Returns:
         NaN for a part that is not seen.
@@ -88,11 +95,11 @@ def centroids(parts: np.ndarray) -> np.ndarray:
     y, x = np.mgrid[0:height, 0:width] + 0.5
     share = np.cumsum(parts[0].sum(1))
     share /= max(float(share[-1]), 1e-9)
-    bands = [parts[0] * ((share > k / 4) & (share <= (k + 1) / 4))[:, None] for k in range(4)]
-    result = np.full((10, 2), np.nan)
+    bands = [parts[0] * ((share > k / BANDS) & (share <= (k + 1) / BANDS))[:, None] for k in range(BANDS)]
+    result = np.full((len(parts) - 1 + BANDS, 2), np.nan)
     for k, mask in enumerate([*parts[1:], *bands]):
         total = float(mask.sum())
-        if total > 1e-3 * height * width:
+        if total > LEAST_AREA * height * width:
             result[k] = (mask * x).sum() / total, (mask * y).sum() / total
     return result
 
@@ -110,7 +117,7 @@ def _whole(places: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     width, height = size
     side = max(moves.shape[:2])
     padded = np.pad(moves, ((0, side - moves.shape[0]), (0, side - moves.shape[1]), (0, 0)), mode="edge")
-    spread = enlarged(padded.astype(np.float32), _STEP * side)[:height, :width]
+    spread = enlarge(padded.astype(np.float32), _STEP * side)[:height, :width]
     x, y = np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5)
     result: np.ndarray = (spread + np.stack([x, y], -1)).astype(np.float32)
     return result

@@ -1,22 +1,39 @@
-"""What warping cannot show of a face: the inside of a mouth that opens, lids over eyes that close.
+"""Mouth and lids, which warping cannot show: the inside of a mouth that opens, lids over eyes that close.
 
-Rules of ours: the mouth is dark with teeth above, lids have the colour of the skin round the eye and end in a
-line of lashes. Both are painted onto the warped body.
+Decision of ours [D]: the mouth is dark with teeth above, lids have the colour of the skin round the eye and end in
+a line of lashes. Both are painted onto the warped body.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from ...motion.points import BODY_SLICE, BROWS, EYES, FACE_SLICE, INNER_LIPS
 from .layers import Layers
+from .limb_geometry import TINY
 
-MOUTH = range(60, 68)  # inner lips among the 68 points of the face
-EYES = (range(36, 42), range(42, 48))  # corner, two of the upper lid, corner, two of the lower lid
-CLOSED = 0.12  # an eye is less open than in the portrait by this share before its lid is painted
+# All of these are decisions of ours, set by eye [D]. Colours are sRGB in 0 .. 1.
+CLOSED, CLOSED_RANGE = 0.12, 0.2  # an eye is less open than in the portrait by this share before its lid is painted
+EYE_MARGIN = 0.3  # of an eye's width: what is looked at round it
+EYE_GROWTH = np.array([0.12, 0.3])  # of an eye's opening across and up, to the border of what a lid covers
+LASH_THICKNESS, LASH_LEAST = 0.05, 0.7  # of an eye's width, and pixels at least
+LASH_START, LASH_MOST = 1.2, 0.75  # thicknesses from the lid's end, and opacity
+LASH_HALF_WIDTH, LASH_END = 0.52, 0.1  # of an eye's width: where lashes end, and how softly
+LASH_COLOUR = np.array([0.12, 0.08, 0.07])
+BROW_SHARE = 0.3  # of the way from the upper lid to the brow: where the lid's colour is taken
+CHEEK_SHARE = 1.2  # eye openings below the lower lid: where the other colour is taken
+MOUTH_OPEN, MOUTH_RANGE = 0.02, 0.06  # lips open further than in the portrait, in widths of the mouth
+MOUTH_MARGIN = 2  # pixels
+TEETH_LOW, TEETH_FADE = 0.42, 0.12  # depth of the teeth below the upper lip, share of the opening
+TEETH_SIDE, TEETH_SIDE_FADE = 0.85, 0.3  # half widths of the mouth
+TEETH_OPEN, TEETH_RANGE = 0.08, 0.1  # widths of the mouth that it opens before teeth are seen
+MOUTH_COLOUR, TEETH_COLOUR = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])
+# Within the eight inner lip points: corners, three above and the three opposite below.
+CORNERS, UPPER_LIP, LOWER_LIP = [0, 4], [1, 2, 3], [7, 6, 5]
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Turn, scale and move (matrix [2, 2], offset [2]) that take points [N, 2] nearest to others."""
+    """The similarity (matrix [2, 2], offset [2]) that takes points [N, 2] nearest to others (least squares)."""
     a, b = source - source.mean(0), target - target.mean(0)
     power = max(float((a * a).sum()), 1e-9)
     real, imaginary = (a * b).sum() / power, (a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]).sum() / power
@@ -41,11 +58,11 @@ def paint_face(colours: np.ndarray, layers: Layers, driven: np.ndarray, window: 
 
 
 def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
-    """Driven points [116, 2] whose eyes are at least as open as the portrait's: warping cannot close them."""
+    """Driven keypoints [116, 2] with eyes at least as open as the portrait's, as warping cannot close them."""
     result = driven.copy()
-    matrix, offset = similarity(source[48:], driven[48:])
+    matrix, offset = similarity(source[FACE_SLICE], driven[FACE_SLICE])
     for eye in EYES:
-        points = [48 + k for k in eye]
+        points = [BODY_SLICE.stop + k for k in eye]
         if _gap(driven[points]) < _gap(source[points]) * np.sqrt(abs(np.linalg.det(matrix))):
             middle = driven[[points[0], points[3]]].mean(0)
             own = source[points] @ matrix.T + offset
@@ -54,7 +71,7 @@ def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
 
 
 def _gap(eye: np.ndarray) -> float:
-    """How far an eye of [6, 2] is open, pixels."""
+    """Opening of an eye [6, 2], pixels."""
     return float(np.linalg.norm(eye[[1, 2]] - eye[[5, 4]], axis=1).mean())
 
 
@@ -62,45 +79,46 @@ def _lids(flat: np.ndarray, layers: Layers, driven: np.ndarray, places: np.ndarr
     """Skin over the part of each eye that the driven lid covers, with lashes at its end."""
     awake = eyes_open(layers.points, driven)
     for eye in EYES:
-        points = [48 + k for k in eye]
+        points = [BODY_SLICE.stop + k for k in eye]
         wide, own = awake[points], driven[points]
         gap = _gap(wide)
-        shut = 1 - _gap(own) / max(gap, 1e-6)
+        shut = 1 - _gap(own) / max(gap, TINY)
         if shut <= CLOSED or gap < 1:
             continue
         size = float(np.linalg.norm(wide[3] - wide[0]))
-        low, high = wide.min(0) - 0.3 * size, wide.max(0) + 0.3 * size
+        low, high = wide.min(0) - EYE_MARGIN * size, wide.max(0) + EYE_MARGIN * size
         near = np.flatnonzero(((places > low) & (places < high)).all(1))
         if not len(near):
             continue
         here = places[near]
         x = here[:, 0]
-        grown = wide + (wide - wide.mean(0)) * [0.12, 0.3]
+        grown = wide + (wide - wide.mean(0)) * EYE_GROWTH
         lid = np.interp(x, *_sorted(own[[0, 1, 2, 3]]))  # where the upper lid ends now
-        inside = _inside(here, grown) * np.clip(lid - here[:, 1] + 0.5, 0, 1) * min(1.0, (shut - CLOSED) / 0.2)
-        shown = min(1.0, (shut - CLOSED) / 0.2)
+        shown = min(1.0, (shut - CLOSED) / CLOSED_RANGE)
+        inside = _inside(here, grown) * np.clip(lid - here[:, 1] + 0.5, 0, 1) * shown
         skin = _skin(layers, eye)
         shade = np.clip((here[:, 1] - grown[:, 1].min()) / np.ptp(grown[:, 1]), 0, 1)[:, None]
         colour = skin[0] * (1 - shade) + skin[1] * shade
         flat[near] = flat[near] * (1 - inside[:, None]) + colour * inside[:, None]
-        thick = max(0.7, 0.05 * size)
-        across = np.clip((0.52 * size - np.abs(x - wide[[0, 3], 0].mean())) / (0.1 * size), 0, 1)
-        lash = np.clip(1.2 - np.abs(here[:, 1] - lid) / thick, 0, 0.75) * across
+        thick = max(LASH_LEAST, LASH_THICKNESS * size)
+        off = np.abs(x - wide[[0, 3], 0].mean())
+        across = np.clip((LASH_HALF_WIDTH * size - off) / (LASH_END * size), 0, 1)
+        lash = np.clip(LASH_START - np.abs(here[:, 1] - lid) / thick, 0, LASH_MOST) * across
         lash = lash * shown
-        flat[near] = flat[near] * (1 - lash[:, None]) + np.array([0.12, 0.08, 0.07]) * lash[:, None]
+        flat[near] = flat[near] * (1 - lash[:, None]) + LASH_COLOUR * lash[:, None]
 
 
 def _skin(layers: Layers, eye: range) -> np.ndarray:
     """[2, 3] colours of the portrait's skin: above the eye, below the brow, and below the eye."""
-    face = layers.points[48:]
+    face = layers.points[FACE_SLICE]
     points = face[list(eye)]
-    brow = face[17:22] if eye.start == 36 else face[22:27]
+    brow = face[BROWS[EYES.index(eye)]]
     height, width = layers.person.shape
     result = []
     top = points[[1, 2]].mean(0)
-    above = top + 0.3 * (brow.mean(0) - top)
+    above = top + BROW_SHARE * (brow.mean(0) - top)
     low = points[[4, 5]].mean(0)
-    below = low + 1.2 * (low - top)
+    below = low + CHEEK_SHARE * (low - top)
     for place in (above, below):
         x, y = int(np.clip(place[0], 1, width - 2)), int(np.clip(place[1], 1, height - 2))
         result.append(layers.colours[0, y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)))
@@ -109,26 +127,25 @@ def _skin(layers: Layers, eye: range) -> np.ndarray:
 
 def _mouth(flat: np.ndarray, driven: np.ndarray, layers: Layers, places: np.ndarray) -> None:
     """Inside of the mouth, as far as the lips open further than in the portrait: dark, with teeth above."""
-    inner, before = driven[48:][list(MOUTH)], layers.points[48:][list(MOUTH)]
-    gap = np.linalg.norm(inner[[1, 2, 3]] - inner[[7, 6, 5]], axis=1).mean()
-    own = np.linalg.norm(before[[1, 2, 3]] - before[[7, 6, 5]], axis=1).mean()
+    inner, before = driven[FACE_SLICE][list(INNER_LIPS)], layers.points[FACE_SLICE][list(INNER_LIPS)]
+    gap = np.linalg.norm(inner[UPPER_LIP] - inner[LOWER_LIP], axis=1).mean()
+    own = np.linalg.norm(before[UPPER_LIP] - before[LOWER_LIP], axis=1).mean()
     wide = float(np.linalg.norm(inner[4] - inner[0]))
-    opened = (gap - own) / max(wide, 1e-6)
-    if opened <= 0.02:
+    opened = (gap - own) / max(wide, TINY)
+    if opened <= MOUTH_OPEN:
         return
-    low, high = inner.min(0) - 2, inner.max(0) + 2
+    low, high = inner.min(0) - MOUTH_MARGIN, inner.max(0) + MOUTH_MARGIN
     near = np.flatnonzero(((places > low) & (places < high)).all(1))
     if not len(near):
         return
-    share = _inside(places[near], inner) * min(1.0, (opened - 0.02) / 0.06)
+    share = _inside(places[near], inner) * min(1.0, (opened - MOUTH_OPEN) / MOUTH_RANGE)
     upper = np.interp(places[near, 0], *_sorted(inner[[0, 1, 2, 3, 4]]))
     lower = np.interp(places[near, 0], *_sorted(inner[[0, 7, 6, 5, 4]]))
-    depth = (places[near, 1] - upper) / np.maximum(lower - upper, 1e-6)
-    across = np.abs(places[near, 0] - inner[[0, 4], 0].mean()) / max(wide / 2, 1e-6)
-    teeth = np.clip((0.42 - depth) / 0.12, 0, 1) * np.clip((0.85 - across) / 0.3, 0, 1)
-    teeth *= np.clip((opened - 0.08) / 0.1, 0, 1)
-    dark, bone = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])
-    inside = dark + (bone - dark) * teeth[:, None]
+    depth = (places[near, 1] - upper) / np.maximum(lower - upper, TINY)
+    across = np.abs(places[near, 0] - inner[CORNERS, 0].mean()) / max(wide / 2, TINY)
+    teeth = np.clip((TEETH_LOW - depth) / TEETH_FADE, 0, 1) * np.clip((TEETH_SIDE - across) / TEETH_SIDE_FADE, 0, 1)
+    teeth *= np.clip((opened - TEETH_OPEN) / TEETH_RANGE, 0, 1)
+    inside = MOUTH_COLOUR + (TEETH_COLOUR - MOUTH_COLOUR) * teeth[:, None]
     flat[near] = flat[near] * (1 - share[:, None]) + inside * share[:, None]
 
 

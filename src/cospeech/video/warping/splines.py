@@ -2,8 +2,8 @@
 
 Contextual Gesture, appendix J, equations 11 to 15 (after Zhao & Zhang, CVPR 2022): of all maps with
 T(P^D_i) = P^S_i the one with the least bending, T(p) = A [p; 1] + sum_i w_i U(||P^D_i - p||),
-U(r) = r^2 log r^2. It is a backward map: it tells for a place of the driven picture where to look in the
-source. A ridge of 0.01 on K, as public code has it, keeps near points from folding the plate.
+U(r) = r^2 log r^2. It is a backward map: from a place in the driven picture to the place in the source
+that it comes from. A ridge of 0.01 on K, as public code has it, keeps near points from folding the plate.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ def basis(places: np.ndarray, control: np.ndarray) -> np.ndarray:
 
 
 def fit_spline(driven: np.ndarray, source: np.ndarray, *, ridge: float = RIDGE) -> Spline:
-    """The map with T(driven) = source, nearly so for a ridge above 0.
+    """Fit the map with T(driven) = source, approximately for a ridge above 0.
 
     Args:
-        driven, source: [..., N, 2] in the picture's -1 .. 1, N from 3 on; float64 is advised.
+        driven, source: [..., N, 2] in the picture's -1 .. 1, N from 3 on; float64 is recommended.
         ridge: added to the diagonal of K (equation 15).
     Raises:
         ValueError: shapes differ, or fewer than three points.

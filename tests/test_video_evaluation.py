@@ -1,4 +1,4 @@
-"""Judges of made pictures of people: crops lie on the parts, distances see what changed and only there."""
+"""Evaluation of generated pictures: crops lie on the parts, distances see changes where they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ import pytest
 
 from cospeech.core.errors import UserError
 from cospeech.metrics import FVD, LPIPS, PSNR, video_reference
-from cospeech.video.evaluation import LooksExtractor, LooksFilm, PictureScores, boxes, crops, score
+from cospeech.video.evaluation import (
+    PerceptualFeatureExtractor,
+    PictureScores,
+    VideoFeatureExtractor,
+    boxes,
+    crops,
+    score,
+)
 from cospeech.video.warping.mixture import centroids, groups, mixture_places, spline_places, warped
 from video_data import person
 
@@ -29,9 +36,9 @@ def smooth(seed: int, frames: int) -> np.ndarray:
 def model(tmp_path_factory):
     """A tiny encoder, trained for two steps and exported."""
     pytest.importorskip("torch")
-    from cospeech.video.training.export import export_looks
+    from cospeech.video.training.export import export_perceptual_encoder
     from cospeech.video.training.portrait_pairs import Pair, Pairs, write_shard
-    from cospeech.video.training.refiner import fit_looks
+    from cospeech.video.training.refiner import fit_perceptual_encoder
     from cospeech.video.training.train import PRESETS
 
     folder = tmp_path_factory.mktemp("looks")
@@ -43,13 +50,13 @@ def model(tmp_path_factory):
     pairs = [Pair(one, masks, one, masks, flow, one, points) for one in pictures]
     write_shard(folder, 0, pairs)
     tiny = PRESETS["tiny"]
-    fit_looks(Pairs(folder), folder / "run", config=tiny.looks, training=tiny.looks_training)
-    return export_looks(folder / "run", folder / "model")
+    fit_perceptual_encoder(Pairs(folder), folder / "run", config=tiny.perceptual, training=tiny.perceptual_training)
+    return export_perceptual_encoder(folder / "run", folder / "model")
 
 
 @pytest.fixture(scope="module")
-def looks(model):
-    return LooksExtractor(model)
+def encoder(model):
+    return PerceptualFeatureExtractor(model)
 
 
 def test_crops_lie_on_the_parts():
@@ -84,19 +91,19 @@ def test_a_part_out_of_the_picture_is_left_out():
     assert (boxes(edge, "face", (SIDE, SIDE))[0] == 0).all()
 
 
-def test_wrong_points_are_told():
+def test_wrong_keypoints_are_refused():
     frames = smooth(0, 2)
-    with pytest.raises(UserError, match=r"points must be \[frames, 116, 2\] pixels; got \[116, 2\]"):
+    with pytest.raises(UserError, match=r"keypoints must be \[frames, 116, 2\] pixels; got \[116, 2\]"):
         boxes(POINTS, "face", (SIDE, SIDE))
     with pytest.raises(UserError, match="unknown part 'foot'; known: left_hand, right_hand, face"):
         crops(frames, np.stack([POINTS, POINTS]), "foot")
-    with pytest.raises(UserError, match="2 frames and 1 sets of points; give one set a frame"):
+    with pytest.raises(UserError, match="2 frames and 1 sets of keypoints; give one set for each frame"):
         crops(frames, POINTS[None], "face")
 
 
-def test_distances_see_what_changed_and_where(looks):
+def test_distances_see_what_changed_and_where(encoder):
     real, points = smooth(1, 2), np.stack([POINTS, POINTS])
-    same = score(real, real, points, clip="a", looks=looks)
+    same = score(real, real, points, clip="a", encoder=encoder)
     for found in same.values():
         assert (found.values["psnr"] == 100).all()
         np.testing.assert_allclose(found.values["ssim"], 1, atol=1e-9)
@@ -104,7 +111,7 @@ def test_distances_see_what_changed_and_where(looks):
     made = real.copy()
     x, y = boxes(points, "left_hand", (SIDE, SIDE))[0][0]
     made[0, y : y + 40, x : x + 40] = 255 - made[0, y : y + 40, x : x + 40]
-    found = score(made, real, points, clip="a", looks=looks)
+    found = score(made, real, points, clip="a", encoder=encoder)
     assert found["face"].values["psnr"].min() == 100
     hands = found["hands"]  # left of both pictures, then right
     assert list(hands.frames) == [0, 1, 0, 1]
@@ -114,17 +121,17 @@ def test_distances_see_what_changed_and_where(looks):
     assert hands.values["lpips"][1] == 0
 
 
-def test_distance_of_the_whole_is_lpips(looks):
+def test_distance_of_the_whole_is_lpips(encoder):
     real, made = smooth(1, 3), smooth(2, 3)
-    metric = LPIPS(looks)
+    metric = LPIPS(encoder)
     metric.update(made, real, clip="a")
-    found = score(made, real, np.stack([POINTS] * 3), clip="a", looks=looks)["picture"].values["lpips"]
+    found = score(made, real, np.stack([POINTS] * 3), clip="a", encoder=encoder)["picture"].values["lpips"]
     assert found.mean() == pytest.approx(metric.compute().value, rel=1e-5)
-    known = score(made, real, np.stack([POINTS] * 3), clip="a", looks=looks, known=looks(real / 255.0))["picture"]
+    known = score(made, real, np.stack([POINTS] * 3), clip="a", encoder=encoder, known=encoder(real / 255.0))["picture"]
     np.testing.assert_allclose(known.values["lpips"], found)
 
 
-def test_scores_are_means_over_what_is_asked():
+def test_scores_are_means_over_the_requested_frames():
     real, points = smooth(1, 4), np.stack([POINTS] * 4)
     made = np.clip(real.astype(int) + np.array([1, 2, 4, 8])[:, None, None, None], 0, 255).astype(np.uint8)
     found = score(made, real, points, clip="a")
@@ -142,14 +149,14 @@ def test_scores_are_means_over_what_is_asked():
     assert none.compute() == {}
 
 
-def test_the_encoder_is_named_by_what_it_is(model, looks, tmp_path):
-    assert looks.id.startswith("cospeech-looks-")
-    assert LooksExtractor(model).id == looks.id
-    layers = looks(np.zeros((3, 100, 140, 1)))
+def test_the_encoder_is_named_by_what_it_is(model, encoder, tmp_path):
+    assert encoder.id.startswith("cospeech-looks-")
+    assert PerceptualFeatureExtractor(model).id == encoder.id
+    layers = encoder(np.zeros((3, 100, 140, 1)))
     assert [layer.shape for layer in layers] == [
-        (3, SIDE >> k, SIDE >> k, channels) for k, channels in enumerate(looks.channels, 1)
+        (3, SIDE >> k, SIDE >> k, channels) for k, channels in enumerate(encoder.channels, 1)
     ]
-    assert [weight.sum() for weight in looks.weights] == pytest.approx([1] * len(layers))
+    assert [weight.sum() for weight in encoder.weights] == pytest.approx([1] * len(layers))
     other = tmp_path / "other"
     shutil.copytree(model, other)
     config = json.loads((other / "config.json").read_text())
@@ -159,26 +166,26 @@ def test_the_encoder_is_named_by_what_it_is(model, looks, tmp_path):
     ):
         (other / "config.json").write_text(json.dumps({**config, **change}))
         with pytest.raises(UserError, match=told):
-            LooksExtractor(other)
+            PerceptualFeatureExtractor(other)
 
 
-def test_films_are_told_by_what_they_show_and_how_it_moves(looks):
-    film = LooksFilm(looks)
-    assert film.id == f"{looks.id}-film16"
+def test_features_of_videos_describe_content_and_motion(encoder):
+    film = VideoFeatureExtractor(encoder)
+    assert film.id == f"{encoder.id}-film16"
     moving = smooth(3, 20)
     rows = film(moving / 255.0)
     assert rows.shape == (5, film.dim)
     assert film(moving[:15] / 255.0).shape == (0, film.dim)
     still = film(np.repeat(moving[:1], 16, 0) / 255.0)[0]
-    first = looks.channels[-2]
-    moves = np.r_[first : 2 * first, film.dim - looks.channels[-1] : film.dim]
+    first = encoder.channels[-2]
+    moves = np.r_[first : 2 * first, film.dim - encoder.channels[-1] : film.dim]
     assert (still[moves] == 0).all()
     assert (rows[:, moves].mean(0) > 0).all()
-    np.testing.assert_allclose(still[:first], looks(moving[:1] / 255.0)[-2].mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(still[:first], encoder(moving[:1] / 255.0)[-2].mean((0, 1, 2)), rtol=1e-4)
 
 
-def test_the_distance_of_films_sees_shuffled_frames(looks):
-    film = LooksFilm(looks)
+def test_the_distance_of_films_sees_shuffled_frames(encoder):
+    film = VideoFeatureExtractor(encoder)
     real = [(str(k), smooth(k, 30)) for k in range(3)]
     reference = video_reference(real, film)
     values = []

@@ -1,4 +1,4 @@
-"""The parts of editing films: planes that keep their bits, points that are handed over, what is behind."""
+"""Parts of editing films: planes that keep their bits, keypoints of the transition, the background."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ import numpy as np
 
 from cospeech.video.films.background import open_backdrop
 from cospeech.video.films.footage import mixed, open_footage, planes_of, rgb_of
-from cospeech.video.films.span_frames import changing, covering
-from cospeech.video.films.transition import at_times, drawn_parts, handed_over, named_parts, turned_between, with_hands
-from cospeech.video.warping.layers import PARTS
+from cospeech.video.films.span_frames import crossfade, span_opacity
+from cospeech.video.films.transition import (
+    edited_layers,
+    edited_parts,
+    interpolate_frames,
+    transition_points,
+    turned_between,
+    with_hands,
+)
+from cospeech.video.warping.limb_geometry import PARTS
 from video_data import drawn, swinging
 
 SIDE = 160
@@ -49,10 +56,10 @@ def test_turned_films_and_other_colours(tmp_path):
 def test_points_between_frames():
     time = np.arange(20.0)
     curve = np.sin(time / 4)[:, None]
-    np.testing.assert_array_equal(at_times(curve, time), curve)
+    np.testing.assert_array_equal(interpolate_frames(curve, time), curve)
     at = np.arange(1.0, 17.0, 1.2)
-    np.testing.assert_allclose(at_times(curve, at)[:, 0], np.sin(at / 4), atol=5e-4)
-    np.testing.assert_array_equal(at_times(curve, np.array([-3.0, 40.0])), curve[[0, -1]])
+    np.testing.assert_allclose(interpolate_frames(curve, at)[:, 0], np.sin(at / 4), atol=5e-4)
+    np.testing.assert_array_equal(interpolate_frames(curve, np.array([-3.0, 40.0])), curve[[0, -1]])
 
 
 def test_hands_turn_and_do_not_shrink():
@@ -60,45 +67,45 @@ def test_hands_turn_and_do_not_shrink():
     hand = rng.normal(size=21) + 1j * rng.normal(size=21)
     old = np.repeat(hand[None], 11, 0)
     new = old * np.exp(2.5j)
-    between = turned_between(old, new, np.linspace(0, 1, 11))
-    np.testing.assert_allclose(abs(between), abs(old), atol=1e-9)
-    np.testing.assert_allclose(between[0], old[0], atol=1e-9)
-    np.testing.assert_allclose(between[-1], new[-1], atol=1e-9)
+    blend_gestures = turned_between(old, new, np.linspace(0, 1, 11))
+    np.testing.assert_allclose(abs(blend_gestures), abs(old), atol=1e-9)
+    np.testing.assert_allclose(blend_gestures[0], old[0], atol=1e-9)
+    np.testing.assert_allclose(blend_gestures[-1], new[-1], atol=1e-9)
 
 
-def test_only_named_parts_leave_the_film():
+def test_only_edited_parts_leave_the_film():
     own = swinging(30, SIDE)
     made = own + [9.0, -5.0]
     made[:, [1, 2, 4, 5]] += [4.0, 4.0]
     weights = np.r_[0.0, np.ones(28), 0.0]
     for joints, free in ((("left-arm",), [1, 2, *range(6, 27)]), (("head",), [*range(48, 116)])):
-        got = handed_over(own, made, weights, named_parts(joints, spoken=False), fps=30)
+        got = transition_points(own, made, weights, edited_parts(joints, new_speech=False), fps=30)
         kept = [k for k in range(116) if k not in free]
         np.testing.assert_array_equal(got[:, kept], own[:, kept])
         np.testing.assert_array_equal(got[[0, -1]], own[[0, -1]])
-    arm = handed_over(own, made, weights, named_parts(("arms",), spoken=False), fps=30)
+    arm = transition_points(own, made, weights, edited_parts(("arms",), new_speech=False), fps=30)
     np.testing.assert_allclose(arm[1:-1, 1] - own[1:-1, 1], np.tile([4.0, 4.0], (28, 1)), atol=0.2)
-    body = handed_over(own, made, weights, named_parts(("torso",), spoken=False), fps=30)
+    body = transition_points(own, made, weights, edited_parts(("torso",), new_speech=False), fps=30)
     np.testing.assert_allclose(body[1:-1, [0, 3]] - own[1:-1, [0, 3]], np.tile([9.0, -5.0], (28, 2, 1)))
 
 
-def test_what_is_made_anew():
-    assert named_parts((), spoken=False) == {"left-arm", "right-arm"}
-    assert named_parts((), spoken=True) == {"left-arm", "right-arm", "head", "torso"}
-    assert named_parts(("hands",), spoken=True) == {"left-hand", "right-hand", "head"}
-    names = [PARTS[k] for k in drawn_parts(frozenset({"left-arm"}))]
+def test_parts_that_are_replaced():
+    assert edited_parts((), new_speech=False) == {"left-arm", "right-arm"}
+    assert edited_parts((), new_speech=True) == {"left-arm", "right-arm", "head", "torso"}
+    assert edited_parts(("hands",), new_speech=True) == {"left-hand", "right-hand", "head"}
+    names = [PARTS[k] for k in edited_layers(frozenset({"left-arm"}))]
     assert names == ["left_upper", "left_lower", "left_hand"]
-    assert len(drawn_parts(frozenset({"head"}))) == len(PARTS)
+    assert len(edited_layers(frozenset({"head"}))) == len(PARTS)
 
 
 def test_one_picture_gives_way_to_the_other_once():
     points = swinging(40, SIDE)
-    share = changing(points, 30.0)
+    share = crossfade(points, 30.0)
     assert share[0] == 0
     assert share[-1] == 1
     assert (np.diff(share) >= 0).all()
     assert ((share > 0) & (share < 1)).sum() <= 7
-    cover = covering(40, 30.0, starts=True, ends=False)
+    cover = span_opacity(40, 30.0, starts=True, ends=False)
     assert 0 < cover[0] < cover[1] <= 1
     assert cover[-1] == 1
 

@@ -1,8 +1,8 @@
-"""Films of drawn people with everything known of them: points, mask and parts of the body at every pixel.
+"""Rendering of synthetic people with exact keypoints, mask and body parts at every pixel.
 
-They are what the network of portrait video learns from where no filmed people may be used. The default
-person is drawn with other sizes, clothes, light and surroundings (``look``, ``figure``, ``dress``,
-``backdrop``); the points are the body's own, so they are exact also where nothing is seen of them.
+The network of portrait video learns from them where no videos of people may be used. The default person is drawn
+with other proportions, clothes, light and surroundings (``appearance``, ``figure``, ``clothing``, ``backdrop``);
+keypoints come from the body, so they are exact also where it is hidden.
 """
 
 from __future__ import annotations
@@ -22,12 +22,10 @@ from ...motion.motion import Motion
 from ...motion.points import POINTS
 from ...motion.skeleton import CANONICAL_NAMES
 from ..driving.landmarks import joint_places, landmarks_3d, project
-from .appearance import Lamps, Look, View, random_look
+from .appearance import Appearance, Lamps, View
 from .backdrop import backdrop
-from .dress import albedo, vertex_colours
+from .clothing import albedo, vertex_colours
 from .figure import Figure, make_figure
-
-__all__ = ["Look", "PersonFilm", "frame_person", "light_of", "random_look", "render_person"]
 
 SAMPLES = 2  # per pixel and axis
 CHUNK = 16  # frames posed at once
@@ -37,7 +35,7 @@ SIZES = (64, 1024)
 
 @dataclass(frozen=True, eq=False)
 class PersonFilm:
-    """Pictures of one person."""
+    """Pictures of one person, with their annotations."""
 
     frames: np.ndarray  # [T, H, W, 3] uint8 sRGB
     points: np.ndarray  # [T, 116, 2] float32 pixels, x right, y down, order of motion.points.POINTS
@@ -47,7 +45,7 @@ class PersonFilm:
 
 
 def light_of(lamps: Lamps) -> Light:
-    """The studio's light with other strengths and another place of the key light."""
+    """The studio's light with other strengths and another position of the key light."""
     side, rise = np.radians(lamps.side), np.radians(lamps.rise)
     key = np.array([np.sin(side) * np.cos(rise), np.sin(rise), np.cos(side) * np.cos(rise)])
     fill = STUDIO.fill * (np.array([-1.0, 1, 1]) if lamps.side > 0 else np.ones(3))
@@ -65,12 +63,12 @@ def light_of(lamps: Lamps) -> Light:
 
 
 def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
-    """A still camera that has head to hips in a square picture, as a portrait does.
+    """A still camera that frames the person from head to hips in a square picture.
 
     Args:
-        figure: whose sizes count.
-        motion: the person's middle, and where the chest faces, are the median over it.
-        view: where in the picture and how large; made smaller where the head would be cut.
+        figure: its proportions set the scale.
+        motion: position and direction of the chest are medians over it.
+        view: position and size in the picture; reduced if the head would be cut off.
     """
     body = figure.body
     rotations, translation, _ = canonical_motion(body, motion, slice(None))
@@ -93,14 +91,14 @@ def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
 
 
 def _head_size(figure: Figure) -> float:
-    """Height of the head against the default person's."""
+    """Height of the head relative to the default person's."""
     own, rest = figure.body.vertices[: figure.own, 1], figure.rest[: figure.own, 1]
     inside = rest > 1.6
     return float(np.ptp(own[inside]) / np.ptp(rest[inside]))
 
 
 def render_person(
-    look: Look,
+    appearance: Appearance,
     motion: Motion,
     *,
     size: int = 256,
@@ -109,16 +107,16 @@ def render_person(
     pictures: tuple[np.ndarray, ...] = (),
     camera: Camera | None = None,
 ) -> PersonFilm:
-    """Draw a person moving.
+    """Draw a person in motion.
 
     Args:
-        look: who, and how they are seen.
-        motion: on the canonical joints; its face, if there is one, moves.
-        size: pixels, wide and high, 64 to 1024.
-        frames: indices of the frames to draw, all if None; the camera is framed on the whole motion.
+        appearance: person, light, background and camera.
+        motion: on the canonical joints, with or without a face.
+        size: pixels, width and height, 64 to 1024.
+        frames: indices of the frames to draw, all if None; the camera frames the whole motion.
         level: detail of the body, 1 suits 256 pixels.
         pictures: backgrounds of the user's own, see ``backdrop``.
-        camera: instead of the look's.
+        camera: instead of the appearance's.
 
     Raises:
         UserError: a wrong size, no frames, or a motion on another skeleton.
@@ -127,10 +125,10 @@ def render_person(
         raise UserError(f"pictures of people are {SIZES[0]} to {SIZES[1]} pixels wide; got {size}")
     if not motion.frames or (frames is not None and not len(frames)):
         raise UserError("the motion has no frames; nothing can be drawn")
-    figure = make_figure(look, level)
-    camera = camera or frame_person(figure, motion, look.view)
+    figure = make_figure(appearance, level)
+    camera = camera or frame_person(figure, motion, appearance.view)
     chosen = motion if frames is None else _picked(motion, np.asarray(frames))
-    painter = _Painter(figure, look, camera, size, backdrop(look.backdrop, size, pictures))
+    painter = _Painter(figure, appearance, camera, size, backdrop(appearance.backdrop, size, pictures))
     count = chosen.frames
     film = PersonFilm(
         np.empty((count, size, size, 3), np.uint8),
@@ -165,11 +163,11 @@ def _picked(motion: Motion, frames: np.ndarray) -> Motion:
 class _Painter:
     """Draws one figure, frame by frame."""
 
-    def __init__(self, figure: Figure, look: Look, camera: Camera, size: int, behind: np.ndarray) -> None:
-        self.figure, self.look, self.camera, self.size = figure, look, camera, size
-        self.light = light_of(look.lamps)
+    def __init__(self, figure: Figure, appearance: Appearance, camera: Camera, size: int, behind: np.ndarray) -> None:
+        self.figure, self.appearance, self.camera, self.size = figure, appearance, camera, size
+        self.light = light_of(appearance.lamps)
         self.behind = behind
-        self.fixed = np.concatenate([vertex_colours(figure, look), figure.rest], 1)
+        self.fixed = np.concatenate([vertex_colours(figure, appearance), figure.rest], 1)
         self.faces = np.ascontiguousarray(figure.body.triangles[:, ::-1])
 
     def draw(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -184,7 +182,7 @@ class _Painter:
         hit = np.flatnonzero(ids >= 0)
         faces = ids[hit]
         shown = _across(screen, self.faces, values, faces, hit, fine)
-        made_of = albedo(figure.region[faces], shown[:, 11:14], shown[:, 6:11], self.look)
+        made_of = albedo(figure.region[faces], shown[:, 11:14], shown[:, 6:11], self.appearance)
         colour = tone(shown[:, :3] * made_of + shown[:, 3:6])
         layer = np.zeros((fine * fine, 4), np.float32)
         layer[hit, :3] = colour * np.float32(255)
@@ -198,11 +196,11 @@ class _Painter:
         return self._graded(picture), np.round(cover * 255).astype(np.uint8), parts
 
     def _graded(self, picture: np.ndarray) -> np.ndarray:
-        bright, contrast, saturation = self.look.grade
+        bright, contrast, saturation = self.appearance.grade
         grey = picture.mean(-1, keepdims=True)
         picture = grey + (picture - grey) * saturation
         picture = (picture - 127) * contrast + 127 * bright
-        warm = self.look.warmth * np.array([0.06, 0.0, -0.08], np.float32)
+        warm = self.appearance.warmth * np.array([0.06, 0.0, -0.08], np.float32)
         return np.clip(picture * (1 + warm) + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Pairs from films, and what a training run makes of the sources that it is given."""
+"""Pairs from films, and the training material of a run."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from cospeech.avatar.film import write_video
 from cospeech.core.errors import UserError
-from cospeech.video.detection.keypoints import Seen
+from cospeech.video.detection.keypoints import DetectedKeypoints
 from portrait_data import FACE, HANDS, SKIN, draw_figure, figure_points, grid, like, moved_arm
 
 torch = pytest.importorskip("torch")
@@ -42,8 +42,8 @@ def test_a_film_gives_pairs_of_its_frames(tmp_path, monkeypatch):
     points = np.stack([moved_arm(figure_points("up"), "left", (x, y)) for x, y in ((0, 0), (-6, 9), (4, 26))])
     frames = [draw_figure(one * 2, 512, 384)[0] for one in points]
     path = write_film(tmp_path / "ann.mp4", frames)
-    seen = Seen(points * 2, np.ones(points.shape[:2]), 2.0, (512, 384))
-    monkeypatch.setattr(train, "find_points", lambda path: seen)
+    seen = DetectedKeypoints(points * 2, np.ones(points.shape[:2]), 2.0, (512, 384))
+    monkeypatch.setattr(train, "find_keypoints", lambda path: seen)
     made = list(train.film_pairs(path, seed=1, count=2))
     assert len(made) == 2
     small = [draw_figure(one, 256, 192)[0].astype(float) for one in points]
@@ -63,20 +63,20 @@ def test_a_film_gives_pairs_of_its_frames(tmp_path, monkeypatch):
 
 def test_frames_are_far_enough_apart(tmp_path, monkeypatch):
     """Every twelfth of a film at 30 a second."""
-    asked = []
+    requested = []
     points = np.stack([figure_points()] * 40)
-    seen = Seen(points, np.ones(points.shape[:2]), 30.0, (256, 256))
-    monkeypatch.setattr(train, "find_points", lambda path: seen)
-    monkeypatch.setattr(train, "_frames", lambda path, chosen: asked.extend(chosen) or iter(()))
+    seen = DetectedKeypoints(points, np.ones(points.shape[:2]), 30.0, (256, 256))
+    monkeypatch.setattr(train, "find_keypoints", lambda path: seen)
+    monkeypatch.setattr(train, "upright_frames", lambda path, chosen: requested.extend(chosen) or iter(()))
     path = write_film(tmp_path / "ann.mp4", [np.zeros((64, 64, 3), np.uint8)] * 2)
     assert not list(train.film_pairs(path))
-    assert asked == [0, 12, 24, 36]
+    assert requested == [0, 12, 24, 36]
 
 
 def test_a_film_that_is_turned_by_a_tag_is_seen_upright(tmp_path):
     picture, _ = draw_figure(figure_points())
     path = turned_by_a_tag(write_film(tmp_path / "upright.mp4", [np.rot90(picture)] * 2))
-    frames = [frame for _, frame in train._frames(path, range(2))]
+    frames = [frame for _, frame in train.upright_frames(path, range(2))]
     assert len(frames) == 2
     for frame in frames:
         assert like(frame, FACE)[30:90, 110:146].mean() > 0.9
@@ -91,7 +91,7 @@ def stubs(monkeypatch):
     """Training without training: what would have been learned from, by folder, and what was called."""
     calls: list[str] = []
 
-    def fit_looks(read, folder, *, config, training):
+    def fit_perceptual_encoder(read, folder, *, config, training):
         calls.append("looks")
         from safetensors.numpy import save_file
 
@@ -108,10 +108,10 @@ def stubs(monkeypatch):
     def fit_video(read, folder, **options):
         calls.append(f"learned from {len(read)}")
 
-    monkeypatch.setattr(train, "fit_looks", fit_looks)
-    monkeypatch.setattr(train, "load_looks", lambda folder: None)
+    monkeypatch.setattr(train, "fit_perceptual_encoder", fit_perceptual_encoder)
+    monkeypatch.setattr(train, "load_perceptual_encoder", lambda folder: None)
     monkeypatch.setattr(train, "fit_video", fit_video)
-    monkeypatch.setattr(train, "_of_portrait", make)
+    monkeypatch.setattr(train, "pairs_of_portrait", make)
     monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: out)
     return calls
 

@@ -1,4 +1,4 @@
-"""A corpus of drawn people: splits apart, the same from the same seed, whole after an interruption."""
+"""A corpus of synthetic people: separate splits, reproducible from its seed, intact after an interruption."""
 
 import json
 
@@ -10,7 +10,7 @@ from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset, SampleData, write_manifest, write_shard
 from cospeech.motion.codec import Codec
 from cospeech.video.synthetic import corpus
-from cospeech.video.synthetic.corpus import People, build_people
+from cospeech.video.synthetic.corpus import SyntheticPeople, build_synthetic_people
 
 CAST = {"train": ("Anna", "Bert"), "val": ("Cleo",)}
 
@@ -32,11 +32,11 @@ def dataset(tmp_path_factory):
 def build(dataset, out, count=3, **options):
     """A small corpus."""
     wanted = {"frames_each": 2, "size": 64, "shard": 2, "quiet": True} | options
-    return build_people(dataset, out, count=count, **wanted)
+    return build_synthetic_people(dataset, out, count=count, **wanted)
 
 
 def test_what_is_written(dataset, tmp_path):
-    people = People(build(dataset, tmp_path / "p"))
+    people = SyntheticPeople(build(dataset, tmp_path / "p"))
     assert len(people) == 3
     assert [person.number for person in people.people] == [0, 1, 2]
     assert [(person.shard, person.start) for person in people.people] == [(0, 0), (0, 2), (1, 0)]
@@ -51,7 +51,7 @@ def test_what_is_written(dataset, tmp_path):
 
 
 def test_splits_share_neither_people_nor_actors(dataset, tmp_path):
-    first, other = (People(build(dataset, tmp_path / split, split=split)) for split in ("train", "val"))
+    first, other = (SyntheticPeople(build(dataset, tmp_path / split, split=split)) for split in ("train", "val"))
     assert {person.actor for person in other.people} == {"Cleo"}
     assert not {person.actor for person in first.people} & {person.actor for person in other.people}
     for one in first:
@@ -61,37 +61,37 @@ def test_splits_share_neither_people_nor_actors(dataset, tmp_path):
 
 def test_goes_on_where_it_stopped(dataset, tmp_path, monkeypatch):
     whole = build(dataset, tmp_path / "whole")
-    real, calls = corpus._draw, []
+    real, calls = corpus.render_person, []
 
-    def stops(*args):
+    def stops(*args, **options):
         calls.append(1)
         if len(calls) == 3:
             raise KeyboardInterrupt
-        return real(*args)
+        return real(*args, **options)
 
-    monkeypatch.setattr(corpus, "_draw", stops)
+    monkeypatch.setattr(corpus, "render_person", stops)
     with pytest.raises(KeyboardInterrupt):
         build(dataset, tmp_path / "cut")
-    assert len(People(tmp_path / "cut")) == 2  # can be read already
+    assert len(SyntheticPeople(tmp_path / "cut")) == 2  # can be read already
     assert not list((tmp_path / "cut").glob(".*"))
     calls.clear()
-    monkeypatch.setattr(corpus, "_draw", lambda *args: (calls.append(1), real(*args))[1])
+    monkeypatch.setattr(corpus, "render_person", lambda *args, **options: (calls.append(1), real(*args, **options))[1])
     build(dataset, tmp_path / "cut")
     assert len(calls) == 1
-    for one, two in zip(People(whole), People(tmp_path / "cut"), strict=True):
+    for one, two in zip(SyntheticPeople(whole), SyntheticPeople(tmp_path / "cut"), strict=True):
         np.testing.assert_array_equal(one.frames, two.frames)
 
 
 def test_more_people_later(dataset, tmp_path):
     build(dataset, tmp_path / "p", count=2)
-    before = People(tmp_path / "p").film(People(tmp_path / "p").people[1])
-    people = People(build(dataset, tmp_path / "p", count=4))
+    before = SyntheticPeople(tmp_path / "p").film(SyntheticPeople(tmp_path / "p").people[1])
+    people = SyntheticPeople(build(dataset, tmp_path / "p", count=4))
     assert len(people) == 4
     np.testing.assert_array_equal(before.frames, people.film(people.people[1]).frames)
 
 
 def test_film_is_consecutive(dataset, tmp_path):
-    people = People(build(dataset, tmp_path / "p", count=1, frames_each=10, film=True, actors=["Bert"]))
+    people = SyntheticPeople(build(dataset, tmp_path / "p", count=1, frames_each=10, film=True, actors=["Bert"]))
     film = people.film(people.people[0])
     assert people.people[0].actor == "Bert"
     steps = np.linalg.norm(np.diff(film.points[:, :6], axis=0), axis=-1)
@@ -101,7 +101,7 @@ def test_film_is_consecutive(dataset, tmp_path):
 
 def test_refusals(dataset, tmp_path):
     build(dataset, tmp_path / "p", count=1)
-    with pytest.raises(UserError, match="its seed is 0, wanted is 1"):
+    with pytest.raises(UserError, match="its seed is 0, requested is 1"):
         build(dataset, tmp_path / "p", count=1, seed=1)
     with pytest.raises(UserError, match="there are Anna, Bert"):
         build(dataset, tmp_path / "q", actors=["Cleo"])
@@ -112,7 +112,7 @@ def test_refusals(dataset, tmp_path):
     with pytest.raises(UserError, match="1 or more"):
         build(dataset, tmp_path / "q", count=0)
     with pytest.raises(UserError, match="no manifest"):
-        People(tmp_path)
+        SyntheticPeople(tmp_path)
     (tmp_path / "p" / "manifest.json").write_text(json.dumps({"format": 9}))
     with pytest.raises(UserError, match="format 9"):
-        People(tmp_path / "p")
+        SyntheticPeople(tmp_path / "p")

@@ -1,4 +1,4 @@
-"""A portrait follows its points: what moves, what stays, and nothing breaks where points are odd."""
+"""A portrait follows its keypoints: what moves, what stays, and that odd keypoints break nothing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import warnings
 import numpy as np
 import pytest
 
-from cospeech.video.warping import layer_warp as puppet
-from cospeech.video.warping.layer_warp import Bone, draw, maps, places_from, sample, similarity
+from cospeech.video.warping.layer_warp import Bone, draw, maps, places_from, sample
 from cospeech.video.warping.layers import cut
+from cospeech.video.warping.limb_geometry import PARTS
 from cospeech.video.warping.matte import box
+from cospeech.video.warping.mouth_and_lids import similarity
 from portrait_data import (
     HANDS,
     SHIRT,
@@ -176,7 +177,7 @@ def test_the_lattice_is_as_the_map_itself(pose):
         fine = (slice(20, 110), slice(90, 170)) if k == 0 else None
         found = places_from(move, window, fine)
         shown = np.abs(whole - 128).max(-1) < 160  # of places that lie in the portrait
-        assert np.abs(found - whole)[shown].max() < 0.5, puppet.PARTS[k]
+        assert np.abs(found - whole)[shown].max() < 0.5, PARTS[k]
 
 
 def test_a_bone_stretches_along_itself_alone():
@@ -231,4 +232,4 @@ def test_a_body_that_is_lifted_goes_on_below_the_picture():
 
 def test_parts_have_a_map_each():
     assert len(maps(STILL.points, STILL.points, STILL.size)) == len(STILL.layers.masks) == 7
-    assert puppet.PARTS[0] == "body"
+    assert PARTS[0] == "body"

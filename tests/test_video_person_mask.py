@@ -1,11 +1,11 @@
-"""Where a person is, from points and colours alone."""
+"""The mask of a person from keypoints and colours."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from cospeech.video.detection.person_mask import BINS, _codes, _smooth, person_mask
+from cospeech.video.detection.person_mask import BINS, colour_codes, colour_density, person_mask
 from cospeech.video.films.portrait import check_size, portrait_of
 from portrait_data import POSES, draw_figure, figure_points
 
@@ -57,11 +57,11 @@ def test_a_colour_spreads_to_its_neighbours_alone():
     for colour in ((3, 7, 15), (15, 0, 0), (8, 15, 15), (8, 8, 8)):
         counts = np.zeros((BINS, BINS, BINS))
         counts[colour] = 1
-        spread = _smooth(counts.ravel()) > 1e-4
+        spread = colour_density(counts.ravel()) > 1e-4
         apart = np.abs(np.argwhere(spread) - colour).max(1)
         assert apart.max() == 1
         assert len(apart) == np.prod([2 if value in (0, 15) else 3 for value in colour])
-    assert _codes(np.array([[[3.5, 7.5, 15.5]]]) / BINS)[0, 0] == (3 * BINS + 7) * BINS + 15
+    assert colour_codes(np.array([[[3.5, 7.5, 15.5]]]) / BINS)[0, 0] == (3 * BINS + 7) * BINS + 15
 
 
 def test_a_portrait_of_another_size():

@@ -1,4 +1,4 @@
-"""Drawn people: the points lie on them, parts are where the points say, and a look gives one picture."""
+"""Synthetic people: keypoints and parts lie where they should, and an appearance gives one picture."""
 
 from dataclasses import replace
 
@@ -15,10 +15,10 @@ from cospeech.motion.motion import Motion
 from cospeech.motion.points import POINTS
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
-from cospeech.video.synthetic.appearance import STYLES, Dress, Hair, Look, View
+from cospeech.video.synthetic.appearance import STYLES, Appearance, Clothing, Hair, View, random_appearance
 from cospeech.video.synthetic.figure import HAIR, make_figure, regions
-from cospeech.video.synthetic.people import light_of, random_look, render_person
 from cospeech.video.synthetic.poses import far_apart, random_face, random_fingers
+from cospeech.video.synthetic.rendering import light_of, render_person
 
 
 def arms_down(frames=2, face=None):
@@ -38,13 +38,13 @@ def at(film, name, frame=0):
 
 
 @pytest.fixture(scope="module")
-def looks():
-    return [random_look(np.random.default_rng([9, k])) for k in range(8)]
+def appearances():
+    return [random_appearance(np.random.default_rng([9, k])) for k in range(8)]
 
 
 @pytest.fixture(scope="module")
-def films(looks):
-    return [render_person(look, arms_down(1), size=128) for look in looks]
+def films(appearances):
+    return [render_person(appearance, arms_down(1), size=128) for appearance in appearances]
 
 
 def test_film_is_as_described(films):
@@ -99,7 +99,7 @@ def test_framed_as_a_portrait(films):
 def test_mouth_opens_in_the_picture():
     face = np.zeros((2, 52))
     face[1, ARKIT_NAMES.index("jawOpen")] = 0.8
-    film = render_person(Look(), arms_down(2, face), size=256)
+    film = render_person(Appearance(), arms_down(2, face), size=256)
     gap = [np.linalg.norm(np.subtract(*film.points[k][[48 + 62, 48 + 66]])) for k in (0, 1)]
     assert gap[0] < 1.5
     assert gap[1] > 3.0
@@ -107,16 +107,16 @@ def test_mouth_opens_in_the_picture():
     assert film.frames[1, y, x].mean() < 0.8 * film.frames[0, y, x].mean()  # the mouth's inside is dark
 
 
-def test_same_look_same_picture():
+def test_the_same_appearance_gives_the_same_picture():
     first, again, other = (
-        render_person(random_look(np.random.default_rng(seed)), arms_down(1), size=96) for seed in (4, 4, 5)
+        render_person(random_appearance(np.random.default_rng(seed)), arms_down(1), size=96) for seed in (4, 4, 5)
     )
     np.testing.assert_array_equal(first.frames, again.frames)
     np.testing.assert_array_equal(first.points, again.points)
     assert np.abs(first.frames.astype(int) - other.frames).mean() > 20
 
 
-def test_looks_differ(films):
+def test_appearances_differ(films):
     tones = np.array([film.frames[0][film.parts[0] == 5].mean(0) for film in films])
     tops = np.array([film.frames[0][film.parts[0] == 1].mean(0) for film in films])
     for values in (tones, tops):
@@ -125,20 +125,20 @@ def test_looks_differ(films):
 
 def test_chosen_frames_are_those_of_the_whole():
     motion = arms_down(3, np.linspace(0, 1, 3 * 52).reshape(3, 52))
-    whole = render_person(Look(), motion, size=96)
-    part = render_person(Look(), motion, size=96, frames=np.array([2]))
+    whole = render_person(Appearance(), motion, size=96)
+    part = render_person(Appearance(), motion, size=96, frames=np.array([2]))
     np.testing.assert_array_equal(whole.frames[2], part.frames[0])
 
 
-def test_default_look_is_the_default_person():
-    figure = make_figure(Look())
+def test_the_default_appearance_is_the_default_person():
+    figure = make_figure(Appearance())
     np.testing.assert_allclose(figure.body.vertices, load_body(1).vertices, atol=1e-6)
     np.testing.assert_allclose(figure.body.joint_positions, load_body(1).joint_positions, atol=1e-6)
 
 
 @pytest.mark.parametrize("style", STYLES)
 def test_hair(style):
-    figure = make_figure(replace(Look(), hair=Hair(style=style)))
+    figure = make_figure(replace(Appearance(), hair=Hair(style=style)))
     assert ((figure.region == HAIR).sum() == 0) == (style == "bald")
     body = figure.body
     for values in (body.colours, body.normals, body.softness, body.joints, body.weights, figure.rest):
@@ -152,8 +152,8 @@ def test_sleeve_bares_the_arm():
     view = View(shoulders=0.34)
     arms = []
     for sleeve in (1.0, 0.3):
-        dress = replace(Dress(jacket=False, sleeve=sleeve), top=replace(Dress().top, colour=(0.1, 0.2, 0.9)))
-        film = render_person(Look(skin=skin, dress=dress, view=view), arms_down(1), size=128)
+        clothing = replace(Clothing(jacket=False, sleeve=sleeve), top=replace(Clothing().top, colour=(0.1, 0.2, 0.9)))
+        film = render_person(Appearance(skin=skin, clothing=clothing, view=view), arms_down(1), size=128)
         arms.append(film.frames[0][film.parts[0] == 4].astype(float).mean(0))
     assert arms[0][2] > arms[0][0] + 30
     assert arms[1][0] > arms[1][2] + 30
@@ -186,7 +186,7 @@ def test_light_from_a_side_lights_that_side():
     body = load_body(1)
     points = pose_vertices(body, arms_down(1))[0]
     camera = Camera((0, 1.4, 0), 3, 0.93)
-    light = light_of(replace(Look().lamps, side=70.0, rim=0.0))
+    light = light_of(replace(Appearance().lamps, side=70.0, rim=0.0))
     lit = light_vertices(body, points, body.normals, camera, light).mean(1)
     usual = light_vertices(body, points, body.normals, camera, STUDIO).mean(1)
     face = (body.softness > 0.5) & (body.vertices[:, 1] > 1.5) & (np.abs(body.vertices[:, 0]) > 0.04)
@@ -196,7 +196,7 @@ def test_light_from_a_side_lights_that_side():
     assert usual[left].mean() < usual[right].mean()
 
 
-def test_faces_and_fingers_by_lot():
+def test_random_faces_and_fingers():
     rng = np.random.default_rng(0)
     face = random_face(rng, 900)
     assert face.min() >= 0
@@ -220,6 +220,6 @@ def test_far_apart():
 
 def test_refusals():
     with pytest.raises(UserError, match="64 to 1024"):
-        render_person(Look(), arms_down(1), size=16)
+        render_person(Appearance(), arms_down(1), size=16)
     with pytest.raises(UserError, match="no frames"):
-        render_person(Look(), arms_down(1), frames=np.array([], int))
+        render_person(Appearance(), arms_down(1), frames=np.array([], int))

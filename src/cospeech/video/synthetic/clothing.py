@@ -1,7 +1,7 @@
-"""Colours of a figure: what each vertex is made of, and textures worked out for every sample of a picture.
+"""Colours of a figure: skin, hair and cloth of each vertex, and textures computed for every sample of a picture.
 
-Textures are functions of the place on the default person in T-pose, so they stay on the cloth as it moves
-and are as sharp as the picture. A decision of ours.
+Textures are functions of the position on the default person in T-pose, so they stay on the cloth as it moves and
+are as sharp as the picture. Decision of ours [D], as are patterns and their sizes (metres).
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...avatar.light import srgb_to_linear
-from .appearance import Cloth, Colour, Look
+from .appearance import Appearance, Cloth, Colour
 from .figure import BROW, CUFF, EYE, FRAME, HAIR, INNER, LAPEL, OTHER, SKIN, TOP, TROUSERS, Figure, hem_of, step
 
 # Of scripts/build_avatar_head.py and build_avatar_hair.py.
@@ -20,7 +20,7 @@ _IRIS = np.array([86, 116, 112]) / 255
 _LIP_RED = 0.235  # red - green of a lip on the default person
 
 
-def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
+def vertex_colours(figure: Figure, appearance: Appearance) -> np.ndarray:
     """[V, 5] float32: sRGB of skin, hair and eyes, 1 where lips are, and smooth noise of unit size."""
     base = figure.body.colours.astype(np.float64)
     region = np.full(len(base), OTHER)
@@ -32,7 +32,7 @@ def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
     red = base[:, 0] - base[:, 1]
     lip = mouth * np.clip((red - 0.2) / (_LIP_RED + 0.04 - 0.2), 0, 1)
     inside = skin & (base[:, 1] < 0.3)
-    tone, lips = np.array(look.skin), np.array(look.lips)
+    tone, lips = np.array(appearance.skin), np.array(appearance.lips)
     dark = np.clip(1 - tone.mean() / 0.5, 0, 1)
     relief = 1 + (base / _SKIN - 1) * (1 - 0.4 * dark)
     shaded = tone * relief
@@ -40,14 +40,14 @@ def vertex_colours(figure: Figure, look: Look) -> np.ndarray:
     result[skin & ~inside] = shaded[skin & ~inside]
     hair = region == HAIR
     own = np.arange(len(base)) < figure.own
-    result[hair] = np.array(look.hair.colour)
+    result[hair] = np.array(appearance.hair.colour)
     result[hair & own] *= (base / _HAIR)[hair & own]
     brow = region == BROW
     share = np.clip((base[:, :1] - _BROW[0]) / (_SKIN[0] - _BROW[0]), 0, 1)
-    result[brow] = (np.array(look.hair.brows) * (1 - share) + tone * share)[brow]
+    result[brow] = (np.array(appearance.hair.brows) * (1 - share) + tone * share)[brow]
     iris = (region == EYE) & (figure.body.shine > 0.95) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
-    result[iris] *= np.array(look.iris) / _IRIS
-    noise = waves(v, look.dress.top.seed + 1, 0.045)
+    result[iris] *= np.array(appearance.iris) / _IRIS
+    noise = waves(v, appearance.clothing.top.seed + 1, 0.045)
     return np.concatenate([np.clip(result, 0, 1), lip[:, None], noise[:, None]], 1).astype(np.float32)
 
 
@@ -74,7 +74,7 @@ def _woven(places: np.ndarray, cloth: Cloth, noise: np.ndarray) -> np.ndarray:
 
 
 def _drawn(places: np.ndarray, cloth: Cloth) -> np.ndarray:
-    """[N] 0 to 1: how much of the second colour there is in the pattern."""
+    """[N] 0 to 1: share of the second colour in the pattern."""
     x, y, z = places.T
     sleeve = np.abs(x) > 0.205
     around = np.where(sleeve, np.arctan2(y - 1.40, z - 0.02) * 0.05, x)
@@ -111,7 +111,7 @@ def _panel(places: np.ndarray, cloth: Cloth) -> np.ndarray:
 
 
 def open_neck(places: np.ndarray, neck: str) -> np.ndarray:
-    """[N] bool: what a deeper neckline leaves bare of the top."""
+    """[N] bool: what a deeper neckline uncovers."""
     x, y, z = places.T
     if neck == "scoop":
         edge = 1.425 + 3.2 * x * x
@@ -122,8 +122,8 @@ def open_neck(places: np.ndarray, neck: str) -> np.ndarray:
     return (y > edge) & (z > 0.03) & (np.abs(x) < 0.12)
 
 
-def _beard(places: np.ndarray, look: Look) -> np.ndarray:
-    """[N] 0 to 1: how much of the skin the beard covers."""
+def _beard(places: np.ndarray, appearance: Appearance) -> np.ndarray:
+    """[N] 0 to 1: share of the skin that the beard covers."""
     x, y, z = places.T
     reach = np.abs(x)
     line = 1.570 + 0.062 * (reach / 0.072) ** 2
@@ -131,46 +131,46 @@ def _beard(places: np.ndarray, look: Look) -> np.ndarray:
     lip = step(0.031 - reach, -0.003, 0.004) * step(y, 1.571, 1.574) * step(1.587 - y, -0.003, 0.003)
     lip = lip * step(z, 0.12, 0.13)
     chin = step(0.030 - reach, -0.004, 0.004) * cheek
-    style = look.hair.beard_style
+    style = appearance.hair.beard_style
     amount = np.maximum(cheek, lip) if style == 0 else np.maximum(chin, lip) if style == 1 else lip
-    return amount * look.hair.beard * np.clip(0.85 + 0.2 * waves(places, 5, 0.006), 0, 1)
+    return amount * appearance.hair.beard * np.clip(0.85 + 0.2 * waves(places, 5, 0.006), 0, 1)
 
 
-def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look) -> np.ndarray:
-    """What samples of a figure are made of.
+def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, appearance: Appearance) -> np.ndarray:
+    """Albedo of samples of a figure.
 
     Args:
         region: [N] of the samples' triangles.
         places: [N, 3] on the default person, metres.
         base: [N, 5] from ``vertex_colours``, interpolated.
-        look: colours and clothes.
+        appearance: colours and clothes.
 
     Returns:
         [N, 3] float32 linear.
     """
-    dress = look.dress
+    clothing = appearance.clothing
     region = region.copy()
     result = base[:, :3].copy()
     reach = np.abs(places[:, 0])
-    arm = (region == TOP) & (reach > hem_of(dress.sleeve)) & (places[:, 1] > 1.3)
-    if not dress.jacket:
+    arm = (region == TOP) & (reach > hem_of(clothing.sleeve)) & (places[:, 1] > 1.3)
+    if not clothing.jacket:
         region[region == INNER] = TOP
         waist = (region == TROUSERS) & (places[:, 1] > 0.87) & (reach < 0.3)
-        region[waist] = TOP  # what the open front shows
-        arm |= (region == TOP) & open_neck(places, dress.neck)
+        region[waist] = TOP  # visible below the jacket's open front
+        arm |= (region == TOP) & open_neck(places, clothing.neck)
     else:
-        deep = "crew" if dress.neck == "collar" else dress.neck
+        deep = "crew" if clothing.neck == "collar" else clothing.neck
         arm |= (region == INNER) & open_neck(places, deep)
-    tone = np.array(look.skin, np.float32)
+    tone = np.array(appearance.skin, np.float32)
     result[arm] = tone
     region[arm] = SKIN
-    lapel = np.float32(1.0 if not dress.jacket else dress.lapel)
+    lapel = np.float32(1.0 if not clothing.jacket else clothing.lapel)
     for number, cloth, bright in (
-        (TOP, dress.top, 1.0),
-        (LAPEL, dress.top, lapel),
-        (INNER, dress.inner, 1.0),
-        (CUFF, dress.inner if dress.jacket else dress.top, 1.0),
-        (TROUSERS, dress.trousers, 1.0),
+        (TOP, clothing.top, 1.0),
+        (LAPEL, clothing.top, lapel),
+        (INNER, clothing.inner, 1.0),
+        (CUFF, clothing.inner if clothing.jacket else clothing.top, 1.0),
+        (TROUSERS, clothing.trousers, 1.0),
     ):
         at = np.flatnonzero(region == number)
         if len(at):
@@ -178,14 +178,14 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
     at = np.flatnonzero(region == SKIN)
     here = places[at]
     mottled = 1 + base[at, 4:] * np.array([0.012, 0.02, 0.02], np.float32)
-    if look.freckles:
+    if appearance.freckles:
         spots = step(waves(here, 12, 0.0035), 0.9, 1.4) * (here[:, 2] > 0.05)
-        mottled = mottled * (1 - look.freckles * 0.5 * spots[:, None] * np.array([0.4, 0.8, 1.0], np.float32))
+        mottled = mottled * (1 - appearance.freckles * 0.5 * spots[:, None] * np.array([0.4, 0.8, 1.0], np.float32))
     result[at] *= mottled
-    if look.hair.beard:
+    if appearance.hair.beard:
         near = np.flatnonzero((here[:, 1] > 1.50) & (reach[at] < 0.085))
-        cover = _beard(here[near], look) * (1 - base[at[near], 3]) * (base[at[near], 1] > 0.1)
-        shade = np.array(look.hair.colour, np.float32) * 0.9 + 0.1 * tone
+        cover = _beard(here[near], appearance) * (1 - base[at[near], 3]) * (base[at[near], 1] > 0.1)
+        shade = np.array(appearance.hair.colour, np.float32) * 0.9 + 0.1 * tone
         result[at[near]] += (0.85 * cover[:, None]).astype(np.float32) * (shade - result[at[near]])
     at = np.flatnonzero(region == HAIR)
     if len(at):
@@ -193,12 +193,12 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, look: Look)
         turn = np.arctan2(here[:, 0], here[:, 2] - 0.03)
         lines = np.sin(turn * 47 + 5 * base[at, 4]) + np.sin(turn * 83 + 40 * here[:, 1])
         result[at] *= (1 + 0.10 * lines)[:, None]
-    result[region == FRAME] = _frame_colour(look)
+    result[region == FRAME] = _frame_colour(appearance)
     return _linear(result)
 
 
-def _frame_colour(look: Look) -> Colour:
-    light = look.dress.top.seed % 3
+def _frame_colour(appearance: Appearance) -> Colour:
+    light = appearance.clothing.top.seed % 3
     return ((0.05, 0.05, 0.06), (0.30, 0.20, 0.12), (0.55, 0.50, 0.42))[light]
 
 
