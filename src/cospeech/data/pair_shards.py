@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +43,13 @@ class PairReport:
     frames: list[int] = field(default_factory=list)  # of each pair
     distances: list[float] = field(default_factory=list)  # seconds from a stroke to the nearest accent, mean
     shuffled: list[float] = field(default_factory=list)  # the same by chance
+
+    def add(self, name: str, described: Sequence[dict[str, Any]]) -> None:
+        """Count the pairs of a shard."""
+        self.names.append(name)
+        self.frames += [pair["frames"] for pair in described]
+        self.distances += [pair["info"]["distance"] for pair in described]
+        self.shuffled += [pair["info"]["shuffled"] for pair in described]
 
 
 def job_shards(jobs: Sequence[Job]) -> list[list[Job]]:
@@ -128,32 +136,27 @@ def make_pairs(
         folder: of the dataset; shards that are there are used again.
         key: hash of what the pairs are made of.
     """
-    report, widths = PairReport(), {"acoustics": ACOUSTICS, **encoders.widths}
+    report = PairReport()
     for split in SPLITS:
         own = [gesture for gesture in gestures if gesture.split == split]
-        spoken = [voice for voice in voices if voice.split == split]
-        if not own or not spoken:
+        jobs = [(number, voice) for number in range(rounds) for voice in voices if voice.split == split]
+        if not own or not jobs:
             continue
         maker: PairMaker | None = None
         waiting: list[Path] = []  # shards that are there, whose pairs count in the balance
-        jobs = [(number, voice) for number in range(rounds) for voice in spoken]
         for index, shard in enumerate(track(job_shards(jobs), f"pairs {split}", quiet=quiet)):
             text = json.dumps([key, split, index, [(number, voice.id) for number, voice in shard]])
             name = f"shard-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
             described = folder / f"{name}.json"
-            if not (described.is_file() and described.with_suffix(".safetensors").is_file()):
+            if described.is_file() and described.with_suffix(".safetensors").is_file():
+                waiting.append(described)
+            else:
                 maker = maker or PairMaker(split, own, encoders, seed=seed)
                 _count(maker, waiting)
                 waiting = []
                 pairs = [maker.pair(voice, number) for number, voice in shard]
-                write_shard(folder, name, pairs, LAYOUT.dim, widths=widths)
-            else:
-                waiting.append(described)
-            report.names.append(name)
-            for pair in json.loads(described.read_text()):
-                report.frames.append(pair["frames"])
-                report.distances.append(pair["info"]["distance"])
-                report.shuffled.append(pair["info"]["shuffled"])
+                write_shard(folder, name, pairs, LAYOUT.dim, widths={"acoustics": ACOUSTICS, **encoders.widths})
+            report.add(name, json.loads(described.read_text()))
     return report
 
 

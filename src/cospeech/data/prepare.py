@@ -13,7 +13,7 @@ import json
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -37,7 +37,7 @@ from .encoder_features import EncoderFeatures, opened
 from .encoding import representation_name, representation_of
 from .pair_shards import PairReport, make_pairs
 from .point_clips import PointClip
-from .reading import MATERIAL, Group, Reading, clips_of, gestures_of, read_group, voices_of, write_group, write_stream
+from .reading import MATERIAL, Group, Reading, clips_of, material_of, read_group, write_group, write_stream
 from .recordings import LazyReader, Recording, groups
 
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
@@ -163,38 +163,53 @@ def prepare(
         **({"encoders": describe(encoders)} if encoders else {}),
         **({"space": representation} if representation != "body" else {}),
     }
-    done = _check_plan(out, plan, [Path(folder) for _, folder in corpora])
-    if done is not None:
-        return _told(done, quiet)
-    settings = [READING, representation, limit, plan.get("encoders")]
-    found = [
-        _listed(read, name, Path(folder), settings, limit=limit, quiet=quiet)
-        for read, (name, folder) in zip(readers, corpora, strict=True)
-    ]
-    key = _hash([plan, [corpus.keys for corpus in found]])
+    report = _check_plan(out, plan, [Path(folder) for _, folder in corpora])
+    if report is None:
+        found = [
+            _listed(read, name, Path(folder), plan, quiet=quiet)
+            for read, (name, folder) in zip(readers, corpora, strict=True)
+        ]
+        features = EncoderFeatures(encoders, out / "heard")
+        report = _brought_up_to_date(out, plan, found, features, workers=workers, quiet=quiet)
+    if not quiet:
+        for line in report.lines():
+            note(line)
+    return report
+
+
+def _brought_up_to_date(
+    out: Path,
+    plan: dict[str, Any],
+    corpora: Sequence[_Corpus],
+    encoders: EncoderFeatures,
+    *,
+    workers: int | None,
+    quiet: bool,
+) -> Report:
+    """The report of the dataset in ``out``, which is made or changed where it is not what the corpora say."""
+    key = _hash([plan, [corpus.keys for corpus in corpora]])
     done = _finished(out, key)
     if done is not None:
-        return _told(done, quiet)
+        return done
     created = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     with atomic_path(out / "plan.json") as path:
         path.write_text(json.dumps(plan))
-    features = EncoderFeatures(encoders, out / "heard")
     try:
-        names = _read_all(found, Reading(out, representation), features, workers=workers, quiet=quiet)
-        report = _assemble(out, representation, names, features, key, rounds=rounds, seed=seed, quiet=quiet)
+        reading = Reading(out, plan.get("space", "body"))
+        names: list[str] = []
+        for corpus in corpora:
+            if corpus.stream is None:
+                _read_groups(corpus, reading, encoders, workers=workers, quiet=quiet)
+                names += corpus.keys
+            else:
+                names += _read_stream(*corpus.stream, reading, encoders)
+        report = _assemble(reading, names, encoders, plan, key, quiet=quiet)
     except UserError:
         if created and not (out / "manifest.json").exists():
             shutil.rmtree(out)
         raise
-    features.close()
-    return _told(report, quiet)
-
-
-def _told(report: Report, quiet: bool) -> Report:
-    if not quiet:
-        for line in report.lines():
-            note(line)
+    encoders.close()
     return report
 
 
@@ -228,8 +243,10 @@ def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:_KEY]
 
 
-def _listed(read: Reader, name: str, folder: Path, settings: list[Any], *, limit: int | None, quiet: bool) -> _Corpus:
+def _listed(read: Reader, name: str, folder: Path, plan: dict[str, Any], *, quiet: bool) -> _Corpus:
     """The groups of a corpus, each with the name that its shard has or will have."""
+    limit = plan["limit"]
+    settings = [READING, plan.get("space", "body"), limit, plan.get("encoders")]
     if isinstance(read, LazyReader):
         listed = list(read.recordings(folder, limit=limit, quiet=quiet))
         parts = []
@@ -243,27 +260,19 @@ def _listed(read: Reader, name: str, folder: Path, settings: list[Any], *, limit
     return _Corpus(name, folder, stream=stream)
 
 
-def _read_all(
-    corpora: Sequence[_Corpus], reading: Reading, encoders: EncoderFeatures, *, workers: int | None, quiet: bool
-) -> list[str]:
-    """Read what has not been read; returns the names of all groups in order."""
-    names: list[str] = []
-    for corpus in corpora:
-        if corpus.stream is not None:
-            names += _read_stream(*corpus.stream, reading, encoders)
-            continue
-        names += corpus.keys
-        tasks = [(reading, name, group) for name, group in corpus.groups if not reading.is_done(name)]
-        size = sum(one.bytes for _, _, group in tasks for one in group if isinstance(one, Recording))
-        count = processors() if workers is None else workers
-        if encoders.encoders or count == 1 or len(tasks) < 2 or (workers is None and size < SMALL):
-            for _, name, group in track(tasks, "reading", quiet=quiet):
-                write_group(reading, name, clips_of(group), encoders)
-        else:
-            done = map_together(read_group, tasks, count)
-            for _ in track(done, "reading", total=len(tasks), quiet=quiet):
-                pass
-    return names
+def _read_groups(
+    corpus: _Corpus, reading: Reading, encoders: EncoderFeatures, *, workers: int | None, quiet: bool
+) -> None:
+    """Read the groups of a corpus that have not been read."""
+    tasks = [(reading, name, group) for name, group in corpus.groups if not reading.is_done(name)]
+    size = sum(one.bytes for _, _, group in tasks for one in group if isinstance(one, Recording))
+    count = processors() if workers is None else workers
+    if encoders.encoders or count == 1 or len(tasks) < 2 or (workers is None and size < SMALL):
+        for _, name, group in track(tasks, "reading", quiet=quiet):
+            write_group(reading, name, clips_of(group), encoders)
+    else:
+        for _ in track(map_together(read_group, tasks, count), "reading", total=len(tasks), quiet=quiet):
+            pass
 
 
 def _read_stream(
@@ -282,45 +291,31 @@ def _read_stream(
 
 
 def _assemble(
-    out: Path,
-    representation: str,
-    names: list[str],
-    encoders: EncoderFeatures,
-    key: str,
-    *,
-    rounds: int,
-    seed: int,
-    quiet: bool,
+    reading: Reading, names: Sequence[str], encoders: EncoderFeatures, plan: dict[str, Any], key: str, *, quiet: bool
 ) -> Report:
     """Pairs, manifest and report of a dataset whose recordings have been read; removes what it does not need."""
-    found = [Group.of(out, name) for name in names]
-    _check_usable(found, encoders, quiet)
-    shards = [name for name, group in zip(names, found, strict=True) if group.samples]
-    number = {name: index for index, name in enumerate(shards)}
-    recorded = [
-        ({**sample, "shard": number[name]}, seconds)
-        for name, group in zip(names, found, strict=True)
-        for sample, seconds in zip(group.samples, group.seconds, strict=True)
-    ]
-    moving = [entry for entry in recorded if entry[0]["kind"] == "motion"]
-    paired = [entry for entry in recorded if entry[0]["kind"] != "motion"]
-    gestures = [gesture for name, group in zip(names, found, strict=True) for gesture in gestures_of(out, name, group)]
-    voices = [voice for name, group in zip(names, found, strict=True) for voice in voices_of(out, name, group)]
+    out = reading.folder
+    found = {name: Group.of(out, name) for name in names}
+    groups_read = list(found.values())
+    _check_usable(groups_read, encoders, quiet)
+    gestures, voices = material_of(out, found)
     synthetic = bool(gestures and voices)
     pairs = PairReport()
     if synthetic:
-        own = _hash([key, names])
+        rounds, seed, own = plan["rounds"], plan["seed"], _hash([key, names])
         pairs = make_pairs(out, gestures, voices, encoders, key=own, rounds=rounds, seed=seed, quiet=quiet)
+    shards = [*(name for name, group in found.items() if group.samples), *pairs.names]
+    moving, paired = _samples(found, shards, recorded="motion"), _samples(found, shards, recorded="pair")
     samples = [sample for sample, _ in [*moving, *paired]]
-    for index, name in enumerate(pairs.names, start=len(shards)):
+    for index, name in enumerate(shards[len(shards) - len(pairs.names) :], start=len(shards) - len(pairs.names)):
         samples += [{**pair, "shard": index} for pair in json.loads((out / f"{name}.json").read_text())]
-    faces = [face for group in found for face in group.faces]
-    header = _header(representation_of(representation, faces, quiet=quiet), encoders, synthetic=synthetic)
-    write_manifest(out, header, [*shards, *pairs.names], samples)
+    faces = [face for group in groups_read for face in group.faces]
+    header = _header(representation_of(reading.representation, faces, quiet=quiet), encoders, synthetic=synthetic)
+    write_manifest(out, header, shards, samples)
     report = Report(
-        clips=len(recorded),
+        clips=len(moving) + len(paired),
         seconds=sum(seconds for _, seconds in [*moving, *paired]),
-        dropped=[Dropped(*one) for group in found for one in group.dropped],
+        dropped=[Dropped(*one) for group in groups_read for one in group.dropped],
         pairs=len(paired) + len(pairs.frames),
         pair_seconds=sum(seconds for _, seconds in paired) + sum(pairs.frames) / FPS,
     )
@@ -330,6 +325,17 @@ def _assemble(
     _write_report(out, report, key)
     _clean(out, {*names, *pairs.names})
     return report
+
+
+def _samples(found: Mapping[str, Group], shards: Sequence[str], *, recorded: str) -> list[tuple[dict[str, Any], float]]:
+    """Descriptions of the samples of a kind, with the index of their shard, and their seconds."""
+    number = {name: index for index, name in enumerate(shards)}
+    return [
+        ({**sample, "shard": number[name]}, seconds)
+        for name, group in found.items()
+        for sample, seconds in zip(group.samples, group.seconds, strict=True)
+        if sample["kind"] == recorded
+    ]
 
 
 def _check_usable(found: Sequence[Group], encoders: EncoderFeatures, quiet: bool) -> None:

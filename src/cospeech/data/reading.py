@@ -9,7 +9,7 @@ one, the group has been read.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -215,25 +215,6 @@ class Voice:
         return Speech(self.samples[:], self.sample_rate, self.words, self.speaker)
 
 
-def voices_of(folder: Path, name: str, group: Group) -> list[Voice]:
-    """Speech without motion of a group."""
-    if not group.voices:
-        return []
-    arrays = open_frames(folder / MATERIAL / f"{name}.safetensors")
-    return [
-        Voice(
-            voice["id"],
-            voice["speaker"],
-            voice["split"],
-            voice["frames"],
-            voice["sample_rate"],
-            tuple(Word(*word) for word in voice["words"]),
-            arrays[f"samples/{number}"],
-        )
-        for number, voice in enumerate(group.voices)
-    ]
-
-
 @dataclass(frozen=True)
 class GestureMaterial:
     """Motion without speech, read when it is needed."""
@@ -245,28 +226,35 @@ class GestureMaterial:
     tally: Tally
 
 
-def gestures_of(folder: Path, name: str, group: Group) -> list[GestureMaterial]:
-    """Motion without speech of a group."""
-    if not group.candidates:
-        return []
-    arrays = open_frames(folder / MATERIAL / f"{name}.safetensors")
-    return [
-        GestureMaterial(
-            one["speaker"],
-            one["split"],
-            one["emotion"],
-            Candidate(
-                one["id"],
-                arrays[f"motion/{number}"],
-                _wrists(arrays[f"wrists/{number}"], len(arrays[f"speed/{number}"])),
-                arrays[f"speed/{number}"],
-                np.array(one["stroke_times"], dtype=np.float64),
-                np.array(one["stroke_strengths"], dtype=np.float64),
-            ),
-            Tally(**one["tally"]),
-        )
-        for number, one in enumerate(group.candidates)
-    ]
+def material_of(folder: Path, groups: Mapping[str, Group]) -> tuple[list[GestureMaterial], list[Voice]]:
+    """Motion without speech and speech without motion of groups by name, in order."""
+    gestures: list[GestureMaterial] = []
+    voices: list[Voice] = []
+    for name, group in groups.items():
+        if group.candidates or group.voices:
+            arrays = open_frames(folder / MATERIAL / f"{name}.safetensors")
+            gestures += [_gesture(one, number, arrays) for number, one in enumerate(group.candidates)]
+            voices += [_voice(one, arrays[f"samples/{number}"]) for number, one in enumerate(group.voices)]
+    return gestures, voices
+
+
+def _voice(described: dict[str, Any], samples: Frames) -> Voice:
+    words = tuple(Word(*word) for word in described["words"])
+    return Voice(**{**described, "words": words, "samples": samples})
+
+
+def _gesture(described: dict[str, Any], number: int, arrays: Mapping[str, Frames]) -> GestureMaterial:
+    speed = arrays[f"speed/{number}"]
+    candidate = Candidate(
+        described["id"],
+        arrays[f"motion/{number}"],
+        _wrists(arrays[f"wrists/{number}"], len(speed)),
+        speed,
+        np.array(described["stroke_times"], dtype=np.float64),
+        np.array(described["stroke_strengths"], dtype=np.float64),
+    )
+    tally = Tally(**described["tally"])
+    return GestureMaterial(described["speaker"], described["split"], described["emotion"], candidate, tally)
 
 
 def _wrists(stored: Frames, frames: int) -> Frames:

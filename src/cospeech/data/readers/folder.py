@@ -9,7 +9,7 @@ a row leaves empty is as without it.
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,11 +59,11 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     beside = of_one_name(files)
     for one in named(folder, motions, limit=limit, suffix=".bvh", what="folder", quiet=quiet):
         name, speaker, own = one.name, one.speaker, beside[one.path.with_suffix("")]
-        sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
+        sound = first_of(own, SUFFIXES)
         if sound is None:
             yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
             continue
-        text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own), None)
+        text = first_of(own, TRANSCRIPTS)
         load = partial(
             paired,
             name,
@@ -116,6 +116,11 @@ def of_one_name(files: list[Path]) -> dict[Path, dict[str, Path]]:
     for path in files:
         beside.setdefault(path.with_suffix(""), {})[path.suffix.lower()] = path
     return beside
+
+
+def first_of(own: dict[str, Path], suffixes: Iterable[str]) -> Path | None:
+    """The file of the first suffix that there is."""
+    return next((own[suffix] for suffix in suffixes if suffix in own), None)
 
 
 def read_labels(folder: Path, motions: list[Path], *, suffix: str = ".bvh") -> dict[str, Label]:

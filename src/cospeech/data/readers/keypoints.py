@@ -18,7 +18,7 @@ from ..point_clips import PointClip
 from ..recordings import LazyReader, Recording
 from . import reads_points
 from .detections import load_detections
-from .folder import TRANSCRIPTS, named, of_one_name
+from .folder import TRANSCRIPTS, first_of, named, of_one_name
 from .paired_files import recording, unlike
 from .voices import SUFFIXES
 
@@ -64,11 +64,11 @@ def _load(
 def _clip(
     path: Path, name: str, own: dict[str, Path], speaker: str, split: str, emotion: str | None, quiet: bool
 ) -> PointClip | Dropped:
-    sound = next((own[suffix] for suffix in SUFFIXES if suffix in own), None)
+    sound = first_of(own, SUFFIXES)
     if sound is None:
         return Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
     points, confidence, fps = load_detections(path)
-    text = next((own[suffix] for suffix in TRANSCRIPTS if suffix in own and suffix != ".json"), None)
+    text = first_of(own, (suffix for suffix in TRANSCRIPTS if suffix != ".json"))
     speech = recording(sound, text=text, speaker=speaker, emotion=emotion, quiet=quiet)
     if fps is None:
         fps = min(RATES, key=lambda rate: abs(len(points) / rate - speech.seconds))
