@@ -208,7 +208,7 @@ def main() -> None:
     result: dict[str, Any] = {"split": args.split, "made_pairs": dataset.synthetic_pairs}
     if "retrieval" in args.only:
         result["retrieval"] = retrieval(dataset, args.run, args.split)
-    model = load(args.model, base=args.base, base_model=args.base_model)
+    model = load(args.model, library=args.base, library_model=args.base_model)
     assert isinstance(model, ExGesModel)
     items = speeches(dataset, args.split, args.clips)
     if "control" in args.only:

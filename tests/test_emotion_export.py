@@ -169,7 +169,7 @@ def test_a_borrowed_tokenizer_gives_the_same_motion(neighbours):
     assert not (neighbours / "guest" / "decoder.onnx").exists()
     speech = Speech(voice(4.0, seed=2)[0])
     pose = own.generate(speech, seed=5, face=False)[:60]
-    motion = np.tile(own._rest(own.speakers[0]), (40, 1))
+    motion = np.tile(own.rest(own.speakers[0]), (40, 1))
     np.testing.assert_allclose(guest.networks.encode(motion), own.networks.encode(motion), atol=1e-3)
     strange = load(neighbours / "own").networks
     strange._tokenizer = guest.networks._tokenizer

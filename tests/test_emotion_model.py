@@ -236,7 +236,7 @@ def test_long_voices_are_heard_in_parts(model):
 def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeypatch):
     """What the model has not learned nobody wished for: it counts as neutral."""
     heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.4, "anger": 0.2, "fear": 0.3, "shame": 0.1}
-    monkeypatch.setattr(type(model), "hear", lambda self, speech: heard)
+    monkeypatch.setattr(type(model), "detect_emotion", lambda self, speech: heard)
     made = cospeech.generate(speech, emotion="auto", model=model, seed=1)
     wanted = cospeech.generate(speech, emotion={"joy": 0.4, "anger": 0.2, "neutral": 0.4}, model=model, seed=1)
     assert made.rotations.tobytes() == wanted.rotations.tobytes()
