@@ -312,18 +312,29 @@ def _assemble(
     faces = [face for group in groups_read for face in group.faces]
     header = _header(representation_of(reading.representation, faces, quiet=quiet), encoders, synthetic=synthetic)
     write_manifest(out, header, shards, samples)
+    report = _report(moving, paired, pairs, groups_read)
+    _write_report(out, report, key)
+    _clean(out, {*names, *pairs.names})
+    return report
+
+
+def _report(
+    moving: Sequence[tuple[dict[str, Any], float]],
+    paired: Sequence[tuple[dict[str, Any], float]],
+    pairs: PairReport,
+    found: Sequence[Group],
+) -> Report:
+    """What was read and paired."""
     report = Report(
         clips=len(moving) + len(paired),
         seconds=sum(seconds for _, seconds in [*moving, *paired]),
-        dropped=[Dropped(*one) for group in groups_read for one in group.dropped],
+        dropped=[Dropped(*one) for group in found for one in group.dropped],
         pairs=len(paired) + len(pairs.frames),
         pair_seconds=sum(seconds for _, seconds in paired) + sum(pairs.frames) / FPS,
     )
     if pairs.frames:
         report.stroke_to_accent = float(np.nanmean(pairs.distances))
         report.stroke_to_accent_shuffled = float(np.nanmean(pairs.shuffled))
-    _write_report(out, report, key)
-    _clean(out, {*names, *pairs.names})
     return report
 
 

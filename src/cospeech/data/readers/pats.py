@@ -94,12 +94,11 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         elif not path.is_file():
             yield Dropped(identity, "no h5 file of that interval")
         else:
-            files = (path, sound) if sound.is_file() else (path,)
+            files = tuple(filter(Path.is_file, (path, sound)))
             load = partial(_clip, path, sound, identity, speaker, _SPLITS[split], quiet=quiet)
             yield Recording(identity, files, load)
-    absent = sorted(speaker for speaker, here in there.items() if not here)
-    if absent and not quiet:
-        note(f"pats: no folder of {', '.join(absent)}")
+    if not quiet and not all(there.values()):
+        note(f"pats: no folder of {', '.join(sorted(name for name, here in there.items() if not here))}")
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:
