@@ -20,22 +20,16 @@ Measured by ``evaluate`` on people and voices whom no training saw; all pairs ar
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cospeech.core.files import atomic_path
-from cospeech.core.progress import note, track
+from common import Rows, System, finished, mark, measure
 from cospeech.data.dataset import GestureDataset
-from cospeech.evaluation.clips import EvaluationClip, Recordings
-from cospeech.evaluation.material import choose, real_motion, real_rows, speech_of
-from cospeech.evaluation.measures import Measures
-from cospeech.evaluation.report import Kind, Row
-from cospeech.evaluation.requested_speakers import requested_speakers
 from cospeech.evaluation.systems import ModelSystem
 from cospeech.loading import load
 from cospeech.methods.alignment.network import AlignConfig
@@ -48,7 +42,6 @@ from cospeech.methods.contextual.train import fit_generator
 from cospeech.methods.model_folder import evaluator_folder
 from cospeech.methods.tokenizer.stages import TOKENIZER
 from cospeech.methods.tokenizer.train import fit_tokenizer, load_tokenizer_run
-from cospeech.motion.motion import Motion
 
 SMALL = GeneratorConfig(width=160, depth=4, residual_depth=2, hidden=640, decoded=4)
 TRAINING = replace(
@@ -59,7 +52,6 @@ TRAINING = replace(
     validate_every=300,
     save_every=200,
 )
-Part = tuple[EvaluationClip, Motion]
 METRICS = ("fgd", "liveliness", "diversity", "smoothness", "beats")
 
 
@@ -89,12 +81,6 @@ VARIANTS = {
     "plain-voices": Variant(vary=False),
 }
 STEPS = (5, 10, 15, 20)
-
-
-def finished(run: Path, steps: int) -> bool:
-    """Has a run been trained to its end?"""
-    log = run / "log.jsonl"
-    return log.is_file() and any(json.loads(line)["step"] >= steps for line in log.read_text().splitlines())
 
 
 def train(dataset: GestureDataset, runs: Path, name: str) -> Path:
@@ -133,14 +119,6 @@ def train(dataset: GestureDataset, runs: Path, name: str) -> Path:
     return out
 
 
-def mark(folder: Path) -> str:
-    """Eight hex digits that change when a model does."""
-    digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.*")):
-        digest.update(path.name.encode() + path.read_bytes())
-    return digest.hexdigest()[:8]
-
-
 def systems(names: list[str]) -> Iterator[tuple[str, str, int | None]]:
     """Rows that are wanted: name, variant, steps of sampling (None: as exported)."""
     for name in names:
@@ -158,65 +136,11 @@ def opened(folder: Path, name: str, steps: int | None) -> ModelSystem:
     return ModelSystem(model, name=name)
 
 
-class Rows:
-    """Rows in a folder, a file each, with what they were measured with."""
-
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
-        self.folder, self.settings = folder, settings
-
-    def path(self, name: str) -> Path:
-        """Of a row."""
-        return self.folder / ("".join(c if c.isalnum() else "-" for c in name) + ".json")
-
-    def known(self, name: str, model: str | None) -> dict[str, Any] | None:
-        """The figures of a row, if they were measured with this model and these settings."""
-        if not self.path(name).is_file():
-            return None
-        text = json.loads(self.path(name).read_text())
-        return text["figures"] if (text["model"], text["settings"]) == (model, self.settings) else None
-
-    def keep(self, row: Row, model: str | None) -> None:
-        """Write a row."""
-        figures = {value.name: {"value": value.value, "interval": value.interval} for value in row.values}
-        text = {"row": row.name, "model": model, "settings": self.settings, "figures": figures}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with atomic_path(self.path(row.name)) as path:
-            path.write_text(json.dumps(text))
-        note(f"measured {row.name}")
-
-
-def measure(dataset: GestureDataset, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
-    """Figures of all rows; those that are not known yet are trained and measured, one after another."""
-    split, clips = rows.settings["split"], rows.settings["clips"]
-    material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
-    speech = speech_of(material, body)
-    requested = requested_speakers(dataset, split, [], speech, 0)  # those of training, whom every variant knows
-    real = real_motion(material, body, requested=requested)
-
-    def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
-        measures = Measures(real, METRICS)
-        for clip, motion in track(parts, name, total=count):
-            measures.update(clip, motion)
-        rows.keep(measures.row(name, kind), model)
-
-    found: dict[str, Any] = {}
-    for real_row in real_rows(material, requested, speech, body, clips=clips, seed=0):
-        if rows.known(real_row.name, None) is None:
-            row(real_row.name, "real", None, real_row.clips, real_row.count)
-        found[real_row.name] = rows.known(real_row.name, None)
+def variants(dataset: GestureDataset, runs: Path, names: list[str]) -> Iterator[System]:
+    """The systems of rows, each trained when its turn comes."""
     for name, variant, steps in systems(names):
         folder = train(dataset, runs, variant)
-        model = mark(folder)
-        if rows.known(name, model) is None:
-            system = opened(folder, name, steps)
-            row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
-        found[name] = rows.known(name, model)
-    return {
-        "made_pairs": material.synthetic_pairs,
-        "clips": len(speech),
-        "requested_speakers": list(requested.names),
-        "rows": found,
-    }
+        yield name, folder, partial(opened, folder, name, steps)
 
 
 def main() -> None:
@@ -243,7 +167,7 @@ def main() -> None:
         "extractor": mark(evaluator_folder("extractor", "extractor").folder),
     }
     rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
-    text = measure(dataset, options.runs, options.only, rows)
+    text = measure(dataset, rows, METRICS, variants(dataset, options.runs, options.only))
     sys.stdout.write(json.dumps({**settings, **text}) + "\n")
 
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from common import speeches
 from cospeech.core.emotions import EMOTIONS
 from cospeech.data.dataset import GestureDataset, Sample, held_out
 from cospeech.data.prosody import synthetic_voice, with_rate
@@ -34,16 +35,6 @@ from cospeech.motion.motion import Motion
 
 RARE = ("disgust", "shame", "amusement")
 SECONDS = 8  # of a made motion
-
-
-def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
-    """One item a recording, of at least eight seconds, evenly over all."""
-    seen: dict[str, Sample] = {}
-    for item in dataset.select(split=split, kind=("pair", "synthetic_pair")):
-        if item.frames >= 30 * SECONDS:
-            seen.setdefault(item.id.rsplit("#", 1)[0], item)
-    items = [seen[name] for name in sorted(seen)]
-    return items[:: max(1, len(items) // count)][:count]
 
 
 def made(
@@ -75,7 +66,7 @@ def accuracy(dataset: GestureDataset, model: Any, split: str, count: int) -> dic
             known.update(body.motion(item), item.emotion, clip=item.id)
         elif item.split == split:
             strange.update(body.motion(item), item.emotion, clip=item.id)
-    spoken = speeches(dataset, split, count)
+    spoken = speeches(dataset, split, count, seconds=SECONDS)
     for number, (item, emotion) in enumerate(itertools.product(spoken, EMOTIONS)):
         for speaker in model.speakers:
             motion = made(model, dataset, item, emotion, speaker, number)
@@ -90,7 +81,7 @@ def accuracy(dataset: GestureDataset, model: Any, split: str, count: int) -> dic
 
 def heard(dataset: GestureDataset, model: EmotionModel, split: str) -> dict[str, Any]:
     counts, calm = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int), np.zeros(len(EMOTIONS), dtype=int)
-    for number, item in enumerate(speeches(dataset, split, 40)):
+    for number, item in enumerate(speeches(dataset, split, 40, seconds=SECONDS)):
         sound = dataset.acoustics(item)
         calm[EMOTIONS.index(strongest(model.moods(sound)))] += 1
         for row, emotion in enumerate(EMOTIONS):
@@ -127,7 +118,7 @@ def variety(
             real.setdefault((item.speaker, item.emotion), []).append(rows[len(rows) // 2])
     found = [spread(np.stack(rows)) for rows in real.values() if len(rows) >= 4]
     result: dict[str, Any] = {"takes": takes, "real": float(np.mean(found)), "made": {}}
-    spoken = speeches(dataset, split, count)
+    spoken = speeches(dataset, split, count, seconds=SECONDS)
     for level in levels:
         more = {"variety": level} if hasattr(model, "hear") else {}
         judge, gaps = EmotionAccuracy(classifier), []

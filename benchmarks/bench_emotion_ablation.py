@@ -23,22 +23,16 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench_ablation import Part, Rows, finished, mark
-from cospeech.core.progress import track
+from common import Rows, System, finished, mark, measure
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.windows import PAIRS
-from cospeech.evaluation.clips import Recordings
-from cospeech.evaluation.material import choose, real_motion, real_rows, speech_of
-from cospeech.evaluation.measures import Measures
-from cospeech.evaluation.report import Kind
-from cospeech.evaluation.requested_speakers import requested_speakers
 from cospeech.evaluation.systems import ModelSystem
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights, style_weights
@@ -47,7 +41,7 @@ from cospeech.methods.emotion.mining import Mining
 from cospeech.methods.emotion.model import EmotionModel
 from cospeech.methods.emotion.network import EmotionConfig
 from cospeech.methods.emotion.prior import PriorConfig
-from cospeech.methods.emotion.sampling import Wishes, sample_latents
+from cospeech.methods.emotion.sampling import EmotionCondition, sample_latents
 from cospeech.methods.emotion.stages import GENERATOR
 from cospeech.methods.emotion.stages import MINING as MINING_STAGE
 from cospeech.methods.emotion.stages import PRIOR as PRIOR_STAGE
@@ -185,8 +179,8 @@ def hand_over(dataset: GestureDataset, model: EmotionModel, split: str, count: i
         given = np.pad(latents, ((max(0, net.given - len(latents)), 0), (0, 0)), mode="edge")[-net.given :]
         speaker = model.speakers[number % len(model.speakers)]
         emotion = np.repeat(emotion_weights(item.emotion)[None], net.window, 0)
-        wishes = Wishes(emotion, style_weights(speaker, model.speakers), np.array([0, 1], np.float32))
-        made = sample_latents(net, features, wishes, given, np.random.default_rng(number), model.sampling)
+        condition = EmotionCondition(emotion, style_weights(speaker, model.speakers), np.array([0, 1], np.float32))
+        made = sample_latents(net, features, condition, given, np.random.default_rng(number), model.sampling)
         both = net.decode(np.concatenate([latents[-8:], made[:8]]))
         kept = min(8, len(latents)) * net.downsample
         for name, motion, seam in (("made", both, kept), ("recorded", coded, at)):
@@ -199,40 +193,11 @@ def hand_over(dataset: GestureDataset, model: EmotionModel, split: str, count: i
     return {name: float(np.mean(values)) for name, values in found.items()}
 
 
-def measure(dataset: GestureDataset, tokens: Path, runs: Path, names: list[str], rows: Rows) -> dict[str, Any]:
-    """Figures of all rows; those that are not known yet are trained and measured, one after another."""
-    split, clips = rows.settings["split"], rows.settings["clips"]
-    material, body = choose(dataset, split, clips=clips, seed=0), Recordings(dataset)
-    speech = speech_of(material, body)
-    requested = requested_speakers(dataset, split, [], speech, 0)
-    real = real_motion(material, body, requested=requested)
-
-    def row(name: str, kind: Kind, model: str | None, parts: Iterable[Part], count: int) -> None:
-        measures = Measures(real, METRICS)
-        for clip, motion in track(parts, name, total=count):
-            measures.update(clip, motion)
-        rows.keep(measures.row(name, kind), model)
-
-    found: dict[str, Any] = {}
-    for real_row in real_rows(material, requested, speech, body, clips=clips, seed=0):
-        if rows.known(real_row.name, None) is None:
-            row(real_row.name, "real", None, real_row.clips, real_row.count)
-        found[real_row.name] = rows.known(real_row.name, None)
+def variants(dataset: GestureDataset, tokens: Path, runs: Path, names: list[str]) -> Iterator[System]:
+    """The systems of rows, each trained when its turn comes."""
     for name in names:
         folder = train(dataset, tokens, runs, name)
-        model = mark(folder)
-        opened = load(folder)
-        assert isinstance(opened, EmotionModel)
-        if rows.known(name, model) is None:
-            system = ModelSystem(opened, name=name)
-            row(name, "model", model, ((clip, system.motion(clip)) for clip in speech), len(speech))
-        found[name] = {**(rows.known(name, model) or {}), "hand_over": hand_over(dataset, opened, split)}
-    return {
-        "made_pairs": material.synthetic_pairs,
-        "clips": len(speech),
-        "requested_speakers": list(requested.names),
-        "rows": found,
-    }
+        yield name, folder, lambda folder=folder, name=name: ModelSystem(load(folder), name=name)
 
 
 def main() -> None:
@@ -255,7 +220,11 @@ def main() -> None:
         "classifier": mark(evaluator_folder("emotion-classifier", "emotion-classifier").folder),
     }
     rows = Rows(options.runs / "rows" / f"{options.split}-{options.clips}", settings)
-    text = measure(dataset, options.tokenizer, options.runs, options.only, rows)
+    text = measure(dataset, rows, METRICS, variants(dataset, options.tokenizer, options.runs, options.only))
+    for name in options.only:
+        model = load(train(dataset, options.tokenizer, options.runs, name))
+        assert isinstance(model, EmotionModel)
+        text["rows"][name] = {**text["rows"][name], "hand_over": hand_over(dataset, model, options.split)}
     sys.stdout.write(json.dumps({**settings, **text}) + "\n")
 
 

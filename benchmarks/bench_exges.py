@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from common import speeches
 from cospeech.core.rotation import geodesic, matrix_from_6d
 from cospeech.data.dataset import GestureDataset, Sample
 from cospeech.loading import load
@@ -37,16 +38,6 @@ from cospeech.motion.procedural.posture import stand
 from cospeech.sampling.edit import joint_indices
 
 SECONDS = 10
-
-
-def speeches(dataset: GestureDataset, split: str, count: int) -> list[Sample]:
-    """One synthetic pair a recording, of at least ten seconds if there are enough."""
-    seen: dict[str, Sample] = {}
-    for item in dataset.select(split=split, kind=("pair", "synthetic_pair")):
-        if item.frames >= 30 * SECONDS:
-            seen.setdefault(item.id.rsplit("#", 1)[0], item)
-    items = [seen[name] for name in sorted(seen)]
-    return items[:: max(1, len(items) // count)][:count]
 
 
 def jerk(motion: Motion) -> float:
@@ -210,7 +201,7 @@ def main() -> None:
         result["retrieval"] = retrieval(dataset, args.run, args.split)
     model = load(args.model, library=args.base, library_model=args.base_model)
     assert isinstance(model, ExGesModel)
-    items = speeches(dataset, args.split, args.clips)
+    items = speeches(dataset, args.split, args.clips, seconds=SECONDS)
     if "control" in args.only:
         result["control"] = control(model, dataset, items[:20])
         if args.plot:

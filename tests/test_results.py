@@ -79,3 +79,12 @@ def test_an_unknown_benchmark_lists_the_known_ones():
 def test_every_expected_benchmark_is_there():
     for name in json.loads((RUN.parent / "expected.json").read_text()):
         assert (RUN.parent / f"bench_{name}.py").is_file()
+
+
+def test_every_benchmark_imports_what_is_there():
+    """A renamed function is noticed here, and not when somebody measures again."""
+    pytest.importorskip("torch")
+    names = sorted(path.stem for path in RUN.parent.glob("*.py"))
+    code = f"import sys; sys.path.insert(0, {str(RUN.parent)!r}); import {', '.join(names)}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
