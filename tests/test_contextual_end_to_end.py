@@ -148,7 +148,7 @@ def test_what_the_model_does_not_know(model, speech):
         ({"intensity": 3.0}, "intensity must be from 0.25 to 2.5; got 3"),
         ({"intensity": 0.0}, "intensity must be from 0.25 to 2.5; got 0"),
         ({"intensity": float("nan")}, "intensity must be from 0.25 to 2.5; got nan"),
-        ({"seed": -1}, "the seed must be a whole number from 0 on; got -1"),
+        ({"seed": -1}, "seed must be a whole number from 0 on; got -1"),
         ({"emotion": {"joy": -1.0}}, "weight of emotion 'joy' must not be negative"),
         ({"emotion": {"joy": 0.0}}, "all zero"),
         ({"emotion": {}}, "all zero"),
