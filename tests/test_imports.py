@@ -13,9 +13,6 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import check_structure  # noqa: E402
 from check_structure import imports, part, sources  # noqa: E402
 
-# Upward imports, each with its reason. The second name is the module that is imported.
-EXCEPTIONS: dict[tuple[str, str], str] = {}
-
 # What runs when somebody generates, edits, converts or renders. Importing torch takes seconds.
 LIGHT = (
     "__init__",
@@ -59,18 +56,20 @@ def test_every_module_stands_in_a_layer():
 
 
 def test_imports_point_downward():
-    excused = [f"{module}:" for module, _ in EXCEPTIONS]
-    wrong = [place for place in check_structure.upward_imports() if not place.startswith(tuple(excused))]
-    assert not wrong, "\n".join(wrong)
+    assert check_structure.upward_imports() == []
 
 
-def test_exceptions_are_still_needed():
-    for module, target in EXCEPTIONS:
-        assert any(
-            found.module == module and (found.target == target or found.target.startswith(f"{target}."))
-            for found in imports()
-            if found.inside
-        ), f"{module} no longer imports {target}; delete the exception"
+def test_no_file_imports_itself_in_a_circle():
+    """Neither when it is imported, nor within functions, nor for type checkers."""
+    assert check_structure.import_circles() == []
+
+
+def test_the_package_has_few_parts():
+    figure = check_structure.FIGURES["top-level"]()
+    assert figure.holds, figure.places
+
+
+def test_lazy_imports_of_torch_are_still_needed():
     assert {(found.module, found.target) for found in imports() if found.lazy} >= set(ON_REQUEST)
 
 
