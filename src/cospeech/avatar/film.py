@@ -42,7 +42,7 @@ def render_video(
     """Draw a motion to an mp4 file (H.264, AAC), exactly as long as the motion.
 
     Args:
-        motion: on the canonical joints.
+        motion: on the canonical joints or any rig that is known.
         path: the file, *.mp4; it appears whole or not at all.
         speech: its sound goes along, from the first frame on; cut or filled with silence to the
             motion's length.
@@ -67,6 +67,7 @@ def render_video(
         raise UserError(f"a video is written as .mp4, .m4v or .mov; got {path.name}")
     if fps is not None and not 1 <= fps <= 240:
         raise UserError(f"frames a second must be 1 to 240; got {fps}")
+    motion = on_canonical(motion)
     if fps is not None:
         motion = motion.resample(fps)
     frames = render_frames(
@@ -225,21 +226,4 @@ def contact_sheet(
     return path
 
 
-def save_film(
-    motion: Motion,
-    path: str | Path,
-    *,
-    speech: Speech | None = None,
-    size: int | tuple[int, int] = 512,
-    fps: float | None = None,
-    view: str = "gesture",
-    quality: int = 20,
-    quiet: bool = False,
-) -> Path:
-    """``render_video`` of a motion on any rig that is known."""
-    return render_video(
-        on_canonical(motion), path, speech=speech, size=size, fps=fps, view=view, quality=quality, quiet=quiet
-    )
-
-
-FORMAT = Format(".mp4", "a video of the avatar, H.264 and AAC", write=save_film, content="picture")
+FORMAT = Format(".mp4", "a video of the avatar, H.264 and AAC", write=render_video, content="picture")

@@ -73,3 +73,22 @@ def rate_fraction(fps: float) -> Fraction:
         if abs(fps - base * 1000 / 1001) < 5e-3:
             return Fraction(base * 1000, 1001)
     return Fraction(fps).limit_denominator(1000)
+
+
+class FrameSeries:
+    """What has frames at a constant rate: needs ``__len__`` (frames) and ``fps`` (frames a second)."""
+
+    fps: float
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    @property
+    def frames(self) -> int:
+        """Number of frames."""
+        return len(self)
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds: frames / fps."""
+        return len(self) / self.fps

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.timing import FrameSeries
 
 if TYPE_CHECKING:
     from ..speech.speech import Speech, Word
 
 
 @dataclass(frozen=True, eq=False)
-class PointClip:
+class PointClip(FrameSeries):
     """One recording of a person's points in the picture, at the frame rate of its corpus.
 
     Raises:
@@ -51,12 +52,5 @@ class PointClip:
                 raise UserError(f"confidence must be {list(points.shape[:2])}; got {list(confidence.shape)}")
             object.__setattr__(self, "confidence", confidence)
 
-    @property
-    def frames(self) -> int:
-        """T."""
+    def __len__(self) -> int:
         return len(self.points)
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.frames / self.fps

@@ -66,15 +66,9 @@ class SRGR(MeanMetric):
 
     def __init__(self, delta: float = 0.1, *, compat: bool = False, bootstrap: Bootstrap = DEFAULT) -> None:
         self.delta, self.compat = delta, compat
-        label = Label(
-            f"srgr_delta{delta:g}" + ("_compat" if compat else ""),
-            "1",
-            "frames",
-            f"share of joints within {delta:g} of the truth (L2), weighted by semantic score"
-            + (" / 0.165, over frames, as in public code" if compat else ""),
-            "higher",
-        )
-        super().__init__(label, bootstrap)
+        within = f"share of joints within {delta:g} of the truth (L2), weighted by semantic score"
+        label = Label(f"srgr_delta{delta:g}", "1", "frames", within, "higher")
+        super().__init__(label.as_in_public_code(compat, " / 0.165, over frames, as in public code"), bootstrap)
 
     def update(self, made: Body, real: Body, semantic: Any, *, clip: str) -> None:
         """Take a clip of both sides and its semantic scores [T], 0 or more.
@@ -117,14 +111,9 @@ class LVD(MeanMetric):
 
     def __init__(self, *, compat: bool = False, bootstrap: Bootstrap = DEFAULT) -> None:
         self.compat = compat
-        label = Label(
-            "lvd" + ("_compat" if compat else ""),
-            "unit/frame",
-            "frames",
-            "mean over changes and coordinates of |change made - change real|"
-            + (", divided by T instead of T - 1" if compat else ""),
-        )
-        super().__init__(label, bootstrap)
+        mean = "mean over changes and coordinates of |change made - change real|"
+        label = Label("lvd", "unit/frame", "frames", mean)
+        super().__init__(label.as_in_public_code(compat, ", divided by T instead of T - 1"), bootstrap)
 
     def update(self, made: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides: [T, ...] of one shape; one of a single frame is left out."""

@@ -138,6 +138,12 @@ class Label:
     better: Better = "lower"
     extractor: str | None = None
 
+    def as_in_public_code(self, compat: bool, difference: str) -> Label:
+        """The same, or for ``compat`` the label of public code's variant, with what that does otherwise."""
+        if not compat:
+            return self
+        return replace(self, name=f"{self.name}_compat", convention=self.convention + difference)
+
     def value(
         self,
         value: float,

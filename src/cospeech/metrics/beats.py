@@ -124,16 +124,13 @@ class BeatConstancy(MeanMetric):
             )
         self.threshold, self.sigma, self.order, self.skip = threshold, sigma, order, skip
         self.joints, self.fps, self.compat = list(joints), fps, compat
-        label = Label(
-            f"bc_threshold{threshold:g}_sigma{sigma:g}" + ("_compat" if compat else ""),
-            "1",
-            "frames",
+        convention = (
             f"{len(joints)} joints, minima of order {order} above {threshold:g} of the mean speed, sigma "
             f"{sigma:g} s, {skip} frames skipped at each end, {fps:g} frames a second; papers say higher"
-            + ("; threshold tested on uncropped speeds, as in public code" if compat else ""),
-            "real",
         )
-        super().__init__(label, bootstrap)
+        label = Label(f"bc_threshold{threshold:g}_sigma{sigma:g}", "1", "frames", convention, "real")
+        difference = "; threshold tested on uncropped speeds, as in public code"
+        super().__init__(label.as_in_public_code(compat, difference), bootstrap)
 
     def update(self, motion: Motion, onset_times: np.ndarray, *, clip: str) -> None:
         """Take a clip and the onsets of its voice, [K] seconds.
@@ -221,15 +218,9 @@ class EmotionGestureBeats(MeanMetric):
         bootstrap: Bootstrap = DEFAULT,
     ) -> None:
         self.fps, self.sigma, self.order, self.joint, self.compat = fps, sigma, order, joint, compat
-        label = Label(
-            f"bc_emotiongesture_sigma{sigma:g}" + ("_compat" if compat else ""),
-            "1",
-            "clips",
-            f"{joint}, 6D rotation, minima of order {order}, sigma {sigma:g} s, {fps:g} frames a second"
-            + ("; onset times x 16000/22050, as in public code" if compat else ""),
-            "real",
-        )
-        super().__init__(label, bootstrap)
+        convention = f"{joint}, 6D rotation, minima of order {order}, sigma {sigma:g} s, {fps:g} frames a second"
+        label = Label(f"bc_emotiongesture_sigma{sigma:g}", "1", "clips", convention, "real")
+        super().__init__(label.as_in_public_code(compat, "; onset times x 16000/22050, as in public code"), bootstrap)
 
     def update(self, motion: Motion, onset_times: np.ndarray, *, clip: str) -> None:
         """Take a clip and the (right) onsets of its voice, [K] seconds."""

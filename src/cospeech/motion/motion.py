@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
-from ..core.timing import FPS, seconds_to_frame
+from ..core.timing import FPS, FrameSeries, seconds_to_frame
 from . import formats
 from .face_shapes import FACE_SHAPES, mirror_face
 from .kinematics import joint_positions, mirror_rotations
@@ -23,7 +23,7 @@ _FRAME_HEIGHT = 480  # pixels of the player in a notebook
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Motion(FrameSeries):
     """A body in motion. Right-handed, y up, metres, facing +z; rotations are local to the parent."""
 
     skeleton: Skeleton
@@ -56,16 +56,6 @@ class Motion:
 
     def __len__(self) -> int:
         return len(self.rotations)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-        return len(self.rotations)
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds: frames / fps."""
-        return self.frames / self.fps
 
     @cached_property
     def positions(self) -> np.ndarray:

@@ -25,6 +25,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.timing import FrameSeries
 from ..motion import Motion
 from . import Format
 
@@ -34,7 +35,7 @@ SUFFIX = ".json"
 
 
 @dataclass(frozen=True, eq=False)
-class Keypoints:
+class Keypoints(FrameSeries):
     """Points of a body over time."""
 
     names: tuple[str, ...]
@@ -46,16 +47,6 @@ class Keypoints:
 
     def __len__(self) -> int:
         return len(self.points)
-
-    @property
-    def frames(self) -> int:
-        """Number of frames."""
-        return len(self.points)
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds: frames / fps."""
-        return self.frames / self.fps
 
     def save(self, path: str | Path) -> Path:
         """Write a .json file; it appears whole or not at all.
