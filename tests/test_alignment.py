@@ -20,12 +20,12 @@ from cospeech.speech.layout import FEATURE_DIM, LAYOUT
 
 torch = pytest.importorskip("torch")
 
+from cospeech.methods.alignment.export import export_alignment  # noqa: E402
 from cospeech.methods.alignment.network import AlignConfig, Alignment, alignment_loss, info_nce  # noqa: E402
 from cospeech.methods.alignment.segments import EQUAL, frames_of, other_order, segments  # noqa: E402
 from cospeech.methods.alignment.train import (  # noqa: E402
     AlignmentWindows,
     alignment_quality,
-    export_alignment,
     fit_alignment,
     load_alignment_run,
     recording_of,

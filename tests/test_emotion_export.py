@@ -19,10 +19,12 @@ from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
 
-from cospeech.methods.emotion.export import _export_tokenizer, export_emotion  # noqa: E402
+from cospeech.methods.emotion.export import export_emotion  # noqa: E402
 from cospeech.methods.emotion.train_generator import load_generator_run  # noqa: E402
 from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
 from cospeech.methods.emotion.train_prior import load_prior_run  # noqa: E402
+from cospeech.methods.model_writer import write_graphs  # noqa: E402
+from cospeech.methods.tokenizer.export import tokenizer_graphs  # noqa: E402
 from cospeech.methods.tokenizer.network import Tokenizer  # noqa: E402
 from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
 from cospeech.methods.training_runs import export  # noqa: E402
@@ -152,11 +154,11 @@ def neighbours(emotion_run, emotion_model, dataset, tmp_path_factory) -> Path:
     theirs.scale *= torch.linspace(0.5, 3.0, 16)
     (place / "theirs").mkdir()
     shutil.copy(emotion_model / "config.json", place / "theirs")
-    _export_tokenizer(tokenizer, theirs, place / "theirs")
+    write_graphs(place / "theirs", tokenizer_graphs(tokenizer, theirs))
     runs = [emotion_run / stage for stage in ("tokenizer", "mining", "emotion", "prior")]
     with pytest.MonkeyPatch.context() as patch:  # all other graphs are those of the model, which take long
         patch.setattr(
-            "cospeech.methods.emotion.export.export_graph",
+            "cospeech.methods.model_writer.export_graph",
             lambda *given, **_: shutil.copy(emotion_model / given[-1].name, given[-1]),
         )
         export_emotion(*runs, dataset, place / "guest", name="moody", beside=("theirs", theirs))

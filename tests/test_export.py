@@ -19,7 +19,7 @@ from corpus_data import voice
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load, read_config
-from cospeech.methods.contextual.export import TorchNetworks, _write_rest, export_contextual, round_for_export
+from cospeech.methods.contextual.export import TorchNetworks, export_contextual, rest_tokens, round_for_export
 from cospeech.methods.contextual.graphs import OnnxNetworks
 from cospeech.methods.contextual.network import Generator, GeneratorConfig
 from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
@@ -221,7 +221,7 @@ def test_the_config_says_what_is_in_the_folder(tiny_model):
     assert {path.name for path in tiny_model.iterdir()} >= {f"{name}.onnx" for name in GRAPHS}
 
 
-def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_dataset, tmp_path):
+def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_dataset):
     rest = ModelFolder(tiny_model, {}).arrays("rest")
     assert set(rest) == {"AnBh", "HeGa"}
     for tokens in rest.values():
@@ -235,7 +235,7 @@ def test_the_rest_poses_are_still_and_low(exported, tiny_model, mini_dataset, tm
             return torch.zeros(1, 6, 2).long()
 
     dataset = GestureDataset(mini_dataset)
-    _write_rest(Watching(), dataset, ["HeGa"], tmp_path)
+    rest_tokens(Watching(), dataset, ["HeGa"])
     (pose,) = shown
     assert np.ptp(pose, axis=0).max() < 1e-6  # one pose, held
     heights = [

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.emotions import EMOTIONS
 from ..data.dataset import GestureDataset, Sample
 from ..data.windows import PAIRS, select_samples
 from ..speech.encoders.settings import WORDS
 from ..speech.layout import LAYOUT, SILENCE
-from ..training.loop import Batch, Place
+from ..training.loop import Batch, LossFunction, Place, Validation
 
 _LEAST_SPEED = 1e-3  # metres a second; a speaker may never move
 
@@ -89,20 +89,24 @@ def latent_statistics(latents: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(z.mean(0)), torch.from_numpy(z.std(0).clip(1e-4))
 
 
-def mean_terms(
-    terms: Callable[[Batch], Mapping[str, Tensor]],
-    windows: Callable[[int, Place], Batch],
-    device: torch.device,
-    *,
-    batches: int = 4,
-) -> dict[str, float]:
-    """Means of the terms of the first batches, to validate a network."""
-    sums: dict[str, float] = {}
-    for step in range(batches):
-        batch = {name: value.to(device) for name, value in windows(step, Place()).items()}
-        for name, value in terms(batch).items():
-            sums[name] = sums.get(name, 0.0) + float(value) / batches
-    return sums
+def validation(
+    loss: LossFunction, windows: Callable[[int, Place], Batch] | None, *, batches: int = 4
+) -> Validation | None:
+    """Means of the loss and its terms over the first batches of held-out windows; None where there are none."""
+    if windows is None:
+        return None
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        torch.manual_seed(0)  # the same masks and noise every time
+        device = next(network.parameters()).device
+        sums: dict[str, float] = {}
+        for step in range(batches):
+            value, terms = loss(network, {name: v.to(device) for name, v in windows(step, Place()).items()})
+            for name, term in {"loss": value, **terms}.items():
+                sums[name] = sums.get(name, 0.0) + float(term) / batches
+        return sums
+
+    return validate
 
 
 def vary_voice(features: np.ndarray, rng: np.random.Generator) -> np.ndarray:

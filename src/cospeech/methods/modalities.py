@@ -10,8 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..core.errors import UserError
 from ..core.rotation import axis_angle_to_matrix, geodesic, matrix_from_6d, matrix_to_6d
 from ..core.timing import FPS
+from ..data.dataset import GestureDataset
+from ..data.windows import RECORDED
 from ..motion.codec import Codec
 from ..motion.expressions import ExpressionCodec
 from ..motion.phases import hand_speed, wrists_in_chest
@@ -195,3 +198,25 @@ def restlessness(codec: ModalityCodec, coded: np.ndarray, *, length: int, stride
 def _rates(values: np.ndarray) -> np.ndarray:
     """[T] length of the change of [T, C] a second."""
     return np.linalg.norm(np.diff(values, axis=0, prepend=values[:1]), axis=-1) * FPS
+
+
+def rest_poses(dataset: GestureDataset, styles: list[str], *, modality: str = "body") -> dict[str, np.ndarray]:
+    """Coded pose [C] of every style's rest: the calmest one (``restlessness``).
+
+    Raises:
+        UserError: the dataset has no motion of a style.
+    """
+    codec, rest, length, stride = dataset.representation.modality(modality), {}, 20, 10
+    for style in styles:
+        best: tuple[float, np.ndarray] | None = None
+        for sample in dataset.select(kind=RECORDED):
+            if sample.speaker != style or sample.frames < FPS:
+                continue
+            coded = dataset.motion(sample, part=modality)
+            scores = restlessness(codec, coded, length=length, stride=stride)
+            if best is None or scores.min() < best[0]:
+                best = (float(scores.min()), coded[stride * int(scores.argmin()) + length // 2])
+        if best is None:
+            raise UserError(f"the dataset has no motion of {style!r}, so its rest pose cannot be taken")
+        rest[style] = np.ascontiguousarray(best[1], dtype=np.float32)
+    return rest

@@ -102,27 +102,36 @@ def settings(
         targets = list(chosen)
         if first in by_name and len(path) > 1:
             targets, path = [first], path[1:]
-        places = {name: _field(result[name], path) for name in targets}
-        having = {name: place for name, place in places.items() if place is not None}
-        able = {name: place for name, place in having.items() if not _derived(by_name[name], place)}
-        if having and not able:
-            raise UserError(
-                f"{override.name!r} in {override.source} follows from the dataset or from earlier stages in "
-                f"{', '.join(having)}; leave it out"
-            )
-        if not able:
-            names = sorted({field for name in targets for field in _settable(by_name[name], result[name])})
-            raise UserError(
-                f"unknown setting {override.name!r} in {override.source}; known in {', '.join(targets)}: "
-                f"{', '.join(names)}; lr and batch are short for learning_rate and batch_size"
-            )
-        for name, place in able.items():
+        for name, place in _places(override, path, [by_name[name] for name in targets], result).items():
             result[name] = _replaced(result[name], place, override)
     return result
 
 
-def _derived(stage: Stage[Any], place: tuple[str, ...]) -> bool:
-    return place[0] == "config" and place[1] in stage.derived
+def _places(
+    override: Override, path: tuple[str, ...], targets: Sequence[Stage[Any]], own: Mapping[str, Settings]
+) -> dict[str, tuple[str, ...]]:
+    """Full path of the field in each of the stages that it can be set in. Raises UserError if there is none."""
+    places = {stage.name: _field(own[stage.name], path) for stage in targets}
+    having = {name: place for name, place in places.items() if place is not None}
+    able = {stage.name: having[stage.name] for stage in targets if not _derived(stage, having.get(stage.name))}
+    if able:
+        return able
+    if having:
+        raise UserError(
+            f"{override.name!r} in {override.source} follows from the dataset or from earlier stages in "
+            f"{', '.join(having)}; leave it out"
+        )
+    known = sorted({field for stage in targets for field in _settable(stage, own[stage.name])})
+    raise UserError(
+        f"unknown setting {override.name!r} in {override.source}; known in "
+        f"{', '.join(stage.name for stage in targets)}: {', '.join(known)}; "
+        "lr and batch are short for learning_rate and batch_size"
+    )
+
+
+def _derived(stage: Stage[Any], place: tuple[str, ...] | None) -> bool:
+    """Whether a stage has no such field, or one that is not the user's to set."""
+    return place is None or (place[0] == "config" and place[1] in stage.derived)
 
 
 def _field(own: Settings, path: tuple[str, ...]) -> tuple[str, ...] | None:

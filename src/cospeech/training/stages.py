@@ -42,6 +42,11 @@ class StageRun(Generic[Dataset]):
     splits: tuple[str, ...] = ("train",)
     modality: str = "body"
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments that every function that fits a network takes."""
+        return {"config": self.config, "training": self.training, "splits": self.splits}
+
 
 @dataclass(frozen=True)
 class Stage(Generic[Dataset]):

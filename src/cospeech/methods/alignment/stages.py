@@ -9,14 +9,13 @@ from ...training.loop import TrainConfig
 from ...training.presets import TINY
 from ...training.stages import Settings
 from ..training import Export, GestureStage, GestureStageRun, Training
+from .export import export_alignment
 from .network import AlignConfig, Alignment
-from .train import export_alignment, fit_alignment
+from .train import fit_alignment
 
 
 def _fit_stage(run: GestureStageRun) -> Alignment:
-    return fit_alignment(
-        run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits, modality=run.modality
-    )
+    return fit_alignment(run.dataset, run.folder, **run.options, modality=run.modality)
 
 
 def _export(export: Export) -> Path:

@@ -1,12 +1,11 @@
-"""Training the chronological speech-gesture alignment on a dataset, and its export.
+"""Training the chronological speech-gesture alignment on a dataset.
 
 Contextual Gesture, section 3.1 and appendix F (retrieval). See ``methods/alignment/network.py``.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +15,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...core.timing import FPS
 from ...data.dataset import GestureDataset, Sample
 from ...data.windows import PAIRS
-from ...motion.codec import Codec
 from ...speech.layout import LAYOUT
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ...training.onnx_export import export_graph, round_weights
 from ..batches import input_sizes
 from ..training import description
 from .network import AlignConfig, Alignment, alignment_loss, cosines
@@ -229,21 +225,14 @@ def fit_alignment(
         batches = [validation["true"](step, Place()) for step in range(8)]
         return alignment_quality(network, batches, [validation["cut"](step, Place()) for step in range(8)])
 
-    fit(
-        model,
-        alignment_loss,
-        windows,
-        folder,
-        training,
-        validate=validate if validation else None,
-        best=BestFigure("speech_r@1", larger=True),
-        describe={
-            **description(METHOD, dataset, config, splits, modality=modality),
-            "cut": cut,
-            "made_pairs": dataset.synthetic_pairs,
-            "encoders": dataset.header.get("encoders", {}),
-        },
-    )
+    described = {
+        **description(METHOD, dataset, config, splits, modality=modality),
+        "cut": cut,
+        "made_pairs": dataset.synthetic_pairs,
+        "encoders": dataset.header.get("encoders", {}),
+    }
+    check, best = validate if validation else None, BestFigure("speech_r@1", larger=True)
+    fit(model, alignment_loss, windows, folder, training, validate=check, best=best, describe=described)
     return model
 
 
@@ -306,64 +295,3 @@ def load_alignment_run(folder: str | Path, *, checkpoint: str = "last") -> tuple
     network, described = saved_run(folder, networks, checkpoint=checkpoint)
     assert isinstance(network, Alignment)
     return network, described
-
-
-def export_sides(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig, out: Path) -> None:
-    """Write speech.onnx and gesture.onnx, each with the outputs frames and embedding, weights as int8.
-
-    Args:
-        speech: takes features [B, T, F], and words [B, T, W] if ``sizes`` has any.
-        gesture: takes coded motion [B, T, C].
-    """
-    heard = {"features": sizes.features} | ({"words": sizes.words} if sizes.words else {})
-    for name, graph, inputs in (("speech", speech, heard), ("gesture", gesture, {"motion": sizes.channels})):
-        example = [torch.zeros(1, 8 * sizes.downsample, columns) for columns in inputs.values()]
-        dynamic = {label: {1: "frames"} for label in inputs}
-        export_graph(
-            graph, example, list(inputs), ["frames", "embedding"], dynamic, out / f"{name}.onnx", weight_format="int8"
-        )
-
-
-def export_alignment(
-    run: str | Path,
-    out: str | Path,
-    *,
-    name: str | None = None,
-    credits: list[str] | None = None,
-    results: dict[str, Any] | None = None,
-    checkpoint: str = "last",
-) -> Path:
-    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
-
-    Raises:
-        UserError: the folder is no such run, or nothing has been saved yet.
-    """
-    from ... import __version__
-
-    network, described = load_alignment_run(run, checkpoint=checkpoint)
-    config, out = network.config, Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    round_weights(network, "int8")
-    export_sides(network.speech, network.gesture, config, out)
-    written: dict[str, Any] = {"codec": {"body": list(Codec().body), "hands": list(Codec().hands)}}
-    if described.get("part", "body") != "body" or config.channels != Codec().channels:
-        written = {"space": described["space"]}
-    text = {
-        "format": 1,
-        "method": METHOD,
-        "name": name or out.name,
-        "package_version": __version__,
-        "config": asdict(config),
-        "part": described.get("part", "body"),
-        **written,
-        "fps": 30,
-        "trained_on": described["splits"],
-        "made_pairs": described["made_pairs"],
-        "store": described["store"],
-        "encoders": described.get("encoders", {}),
-        "credits": credits or [],
-        "results": results or {},
-    }
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...data.dataset import GestureDataset
-from ...motion.codec import Codec
 from ...motion.representation import representation
-from ...nn.quantizer import Codebook
 from ...sampling.beam import encode_residual
-from ...training.onnx_export import export_graph, round_weights
-from ..modalities import restlessness
+from ...training.onnx_export import round_weights
+from ..alignment.export import speech_graph
+from ..conditioning import Condition
+from ..modalities import rest_poses
+from ..model_writer import GraphSpec, codec_keys, write_arrays, write_config, write_graphs
+from ..tokenizer.export import codebooks, round_tokenizer, tokenizer_graphs
 from ..tokenizer.network import Tokenizer
 from ..tokenizer.train import load_tokenizer_run
 from .network import Generator
-from .sampling import Condition
 from .train import load_generator_run
 
 WEIGHTS = ("int8", "float16", "float32")
@@ -66,7 +65,7 @@ class TorchNetworks:
 
     @property
     def books(self) -> np.ndarray:
-        return _codebooks(self.tokenizer)
+        return codebooks(self.tokenizer)
 
     @torch.no_grad()
     def decode(self, latent: np.ndarray) -> np.ndarray:
@@ -89,24 +88,6 @@ def _kind(generator: Generator) -> str:
 def _tensors(speech: np.ndarray, condition: Condition) -> tuple[Tensor, ...]:
     values = (speech, condition.emotion, condition.style, condition.intensity)
     return tuple(torch.from_numpy(np.ascontiguousarray(value)).float() for value in values)
-
-
-class _Encoder(nn.Module):
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__()
-        self.tokenizer = tokenizer
-
-    def forward(self, motion: Tensor) -> Tensor:
-        return self.tokenizer.encode_latent(motion)
-
-
-class _Decoder(nn.Module):
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        super().__init__()
-        self.tokenizer = tokenizer
-
-    def forward(self, latent: Tensor) -> Tensor:
-        return self.tokenizer.smoothed(self.tokenizer.decode_latent(latent))
 
 
 def export_contextual(
@@ -136,8 +117,6 @@ def export_contextual(
         UserError: ``weights`` is none of these, a run is not finished or of another part or space than the
             dataset's, or the dataset lacks a style's motion.
     """
-    from ... import __version__
-
     if weights not in WEIGHTS:
         raise UserError(f"weights are kept as {', '.join(WEIGHTS)}; got {weights!r}")
     out = Path(out)
@@ -149,7 +128,7 @@ def export_contextual(
         own, other, learned = _part(*face, dataset, "face", weights, checkpoint)
         if learned["styles"] != styles:
             raise UserError("body and face were trained on other speakers; train both on the same splits")
-        more["face"] = {"config": _write_part(own, other, dataset, styles, out / "face", weights, part="face")}
+        more["face"] = {"config": _write_part(own, other, dataset, styles, out / "face", weights, modality="face")}
     if dataset.representation.name != "body":
         parts = dataset.representation.names if face is not None else ("body",)
         name_of = "body" if dataset.representation.name == "smplx" and face is None else dataset.representation.name
@@ -157,27 +136,22 @@ def export_contextual(
     if dataset.representation.name == "points":
         more["places"] = {style: _place(dataset, style) for style in styles}
     else:
-        more["codec"] = {"body": list(Codec().body), "hands": list(Codec().hands)}
-    text = {
-        "format": 1,
-        "method": "contextual",
-        "name": name,
-        "package_version": __version__,
-        "config": sizes,
-        "styles": styles,
-        "default_speaker": default_speaker or styles[0],
+        more |= codec_keys()
+    return write_config(
+        out,
+        "contextual",
+        sizes,
+        name=name,
+        styles=styles,
+        default_speaker=default_speaker or styles[0],
         **more,
-        "fps": 30,
-        "trained_on": described["splits"],
-        "made_pairs": dataset.synthetic_pairs,
-        "encoders": described.get("encoders", {}),
-        "credits": credits or [],
-        "sampling": {"window": generator.config.window, **(sampling or {})},
-        "results": results or {},
-    }
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out
+        trained_on=described["splits"],
+        made_pairs=dataset.synthetic_pairs,
+        encoders=described.get("encoders", {}),
+        sampling={"window": generator.config.window, **(sampling or {})},
+        credits=credits,
+        results=results,
+    )
 
 
 def _part(
@@ -215,84 +189,14 @@ def _write_part(
     out: Path,
     weights: str,
     *,
-    part: str = "body",
+    modality: str = "body",
 ) -> dict[str, Any]:
-    """Write graphs, code books and rest poses of a part; returns what config.json says of its sizes."""
-    out.mkdir(parents=True, exist_ok=True)
-    config, width = generator.config, generator.config.width
-    frames, tokens = 8 * config.downsample, 8
-    codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
-    speech = torch.zeros(2, tokens, width)
-    condition = (torch.zeros(2, config.emotions), torch.zeros(2, config.styles), torch.zeros(2, 2))
-    one = tuple(value[:1] for value in condition)
-    sequence = {0: "batch", 1: "tokens"}
-    pair = {name: {0: "batch"} for name in ("emotion", "style", "intensity")}
-    heard = {"features": config.features} | ({"words": config.words} if config.words else {})
-    export_graph(
-        generator.speech,
-        [torch.zeros(1, frames, columns) for columns in heard.values()],
-        list(heard),
-        ["speech"],
-        {label: {1: "frames"} for label in heard},
-        out / "speech.onnx",
-        weight_format=weights,
-    )
-    conditions = ["speech", "emotion", "style", "intensity"]
-    if generator.masked is not None:
-        export_graph(
-            generator.masked,
-            (torch.zeros(2, tokens, dtype=torch.long), speech, *condition),
-            ["codes", *conditions],
-            ["logits"],
-            {"codes": sequence, "speech": sequence, **pair},
-            out / "masked.onnx",
-            weight_format=weights,
-        )
-    inside = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
-    if generator.residual is not None:
-        del inside["known"], inside["given"]
-        export_graph(
-            generator.residual,
-            (codes, torch.ones(1, dtype=torch.long), speech[:1], *one),
-            ["codes", "layer", *conditions],
-            ["logits"],
-            inside,
-            out / "residual.onnx",
-            weight_format=weights,
-        )
-    elif generator.latent is not None:
-        known = torch.zeros(1, tokens, tokenizer.config.latent)
-        export_graph(
-            generator.latent,
-            (codes[..., 0], known, torch.zeros(1, tokens), speech[:1], *one),
-            ["codes", "known", "given", *conditions],
-            ["latent"],
-            inside,
-            out / "residual.onnx",
-            weight_format=weights,
-        )
-    latent = torch.zeros(1, tokens, tokenizer.config.latent)
-    export_graph(
-        _Decoder(tokenizer),
-        (latent,),
-        ["latent"],
-        ["motion"],
-        {"latent": {1: "tokens"}},
-        out / "decoder.onnx",
-        weight_format=weights,
-    )
-    motion = torch.zeros(1, frames, tokenizer.config.channels)
-    export_graph(
-        _Encoder(tokenizer),
-        (motion,),
-        ["motion"],
-        ["latent"],
-        {"motion": {1: "frames"}},
-        out / "encoder.onnx",
-        weight_format=weights,
-    )
-    _write_codebooks(tokenizer, out, np.float32 if weights == "float32" else np.float16)
-    _write_rest(tokenizer, dataset, styles, out, part=part)
+    """Write graphs, codebooks and rest poses of a modality; returns what config.json says of its sizes."""
+    config = generator.config
+    write_graphs(out, _graphs(generator, tokenizer), weight_format=weights)
+    kept = np.float32 if weights == "float32" else np.float16
+    write_arrays(out, "codebooks", {"vectors": codebooks(tokenizer).astype(kept)})
+    write_arrays(out, "rest", rest_tokens(tokenizer, dataset, styles, modality=modality))
     return {
         **{key: getattr(config, key) for key in ("codes", "layers", "downsample", "features", "words")},
         "width": config.width,
@@ -301,17 +205,40 @@ def _write_part(
     }
 
 
-def _write_codebooks(tokenizer: Tokenizer, out: Path, kept: type[np.floating[Any]]) -> None:
-    """codebooks.safetensors: ``vectors`` [K, S, D], read by encoder and decoder alike."""
-    from safetensors.numpy import save_file
-
-    with atomic_path(out / "codebooks.safetensors") as path:
-        save_file({"vectors": _codebooks(tokenizer).astype(kept)}, path)
-
-
-def _codebooks(tokenizer: Tokenizer) -> np.ndarray:
-    """[K, S, D] float32."""
-    return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[union-attr, operator]
+def _graphs(generator: Generator, tokenizer: Tokenizer) -> dict[str, GraphSpec]:
+    """All graphs by name. The masked generator runs with and without condition, so in batches of two."""
+    config, tokens = generator.config, 8
+    conditions = {
+        "speech": torch.zeros(2, tokens, config.width),
+        "emotion": torch.zeros(2, config.emotions),
+        "style": torch.zeros(2, config.styles),
+        "intensity": torch.zeros(2, 2),
+    }
+    single = {name: value[:1] for name, value in conditions.items()}
+    graphs = {"speech": speech_graph(generator.speech, config.features, config.words, config.downsample)}
+    if generator.masked is not None:
+        sequence = {0: "batch", 1: "tokens"}
+        graphs["masked"] = GraphSpec(
+            generator.masked,
+            {"codes": torch.zeros(2, tokens, dtype=torch.long), **conditions},
+            ["logits"],
+            {"codes": sequence, **{name: {0: "batch"} for name in conditions}, "speech": sequence},
+        )
+    if generator.residual is not None:
+        codes = torch.zeros(1, tokens, config.layers, dtype=torch.long)
+        inputs = {"codes": codes, "layer": torch.ones(1, dtype=torch.long), **single}
+        dynamic = {name: {1: "tokens"} for name in ("codes", "speech")}
+        graphs["residual"] = GraphSpec(generator.residual, inputs, ["logits"], dynamic)
+    elif generator.latent is not None:
+        inputs = {
+            "codes": torch.zeros(1, tokens, dtype=torch.long),
+            "known": torch.zeros(1, tokens, tokenizer.config.latent),
+            "given": torch.zeros(1, tokens),
+            **single,
+        }
+        dynamic = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
+        graphs["residual"] = GraphSpec(generator.latent, inputs, ["latent"], dynamic)
+    return graphs | tokenizer_graphs(tokenizer)
 
 
 def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = "int8") -> None:
@@ -319,50 +246,18 @@ def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = 
     if weights == "float32":
         return
     round_weights(generator, weights)
-    round_weights(tokenizer.encoder, weights)
-    round_weights(tokenizer.decoder, weights)
-    round_weights(tokenizer.synthesis, "float16")
-    with torch.no_grad():
-        tokenizer.analysis.copy_(tokenizer.analysis.half().float())
-        for book in tokenizer.quantizer.books:
-            assert isinstance(book, Codebook)
-            book.vectors.copy_(book.vectors.half().float())
+    round_tokenizer(tokenizer, weights)
 
 
-def _write_rest(
-    tokenizer: Tokenizer, dataset: GestureDataset, styles: list[str], out: Path, *, part: str = "body"
-) -> None:
-    """Every style's rest pose as tokens."""
-    from safetensors.numpy import save_file
-
+def rest_tokens(
+    tokenizer: Tokenizer, dataset: GestureDataset, styles: list[str], *, modality: str = "body"
+) -> dict[str, np.ndarray]:
+    """Every style's rest pose as tokens [4, K]."""
     rest = {}
-    for style, pose in rest_poses(dataset, styles, part=part).items():
+    for style, pose in rest_poses(dataset, styles, modality=modality).items():
         still = np.repeat(pose[None], 24, 0)
         with torch.no_grad():
             codes = tokenizer.encode(torch.from_numpy(still[None]))[0].numpy()
         middle = len(codes) // 2
         rest[style] = codes[middle - 2 : middle + 2].astype(np.int64)
-    with atomic_path(out / "rest.safetensors") as path:
-        save_file(rest, path)
-
-
-def rest_poses(dataset: GestureDataset, styles: list[str], *, part: str = "body") -> dict[str, np.ndarray]:
-    """Coded pose [C] of every style's rest: the calmest one (``parts.restlessness``) of a part.
-
-    Raises:
-        UserError: the dataset has no motion of a style.
-    """
-    codec, rest, length, stride = dataset.representation.modality(part), {}, 20, 10
-    for style in styles:
-        best: tuple[float, np.ndarray] | None = None
-        for item in dataset.select(kind=("motion", "pair")):
-            if item.speaker != style or item.frames < 30:
-                continue
-            coded = dataset.motion(item, part=part)
-            scores = restlessness(codec, coded, length=length, stride=stride)
-            if best is None or scores.min() < best[0]:
-                best = (float(scores.min()), coded[stride * int(scores.argmin()) + length // 2])
-        if best is None:
-            raise UserError(f"the dataset has no motion of {style!r}, so its rest pose cannot be taken")
-        rest[style] = np.ascontiguousarray(best[1], dtype=np.float32)
     return rest

@@ -22,10 +22,8 @@ def _fit_stage(run: GestureStageRun) -> Generator:
         run.dataset,
         load_tokenizer_run(run.runs / "tokenizer")[0],
         run.folder,
-        config=run.config,
         alignment=load_alignment_run(run.runs / "alignment")[0] if run.config.aligned else None,
-        training=run.training,
-        splits=run.splits,
+        **run.options,
         modality=run.modality,
     )
 

@@ -21,10 +21,10 @@ from ..batches import (
     conditions,
     input_sizes,
     mean_speeds,
-    mean_terms,
     pairs_of,
     speakers_of,
     split_words,
+    validation,
     vary_voice,
 )
 from ..tokenizer.encoding import encode_codes
@@ -146,31 +146,14 @@ def fit_generator(
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         return generator_loss(network, batch, tokenizer=tokenizer.to(batch["codes"].device))
 
-    def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None
-        torch.manual_seed(0)
-
-        def terms(batch: Batch) -> dict[str, Tensor]:
-            value, named = loss(network, batch)
-            return {"loss": value, **named}
-
-        return mean_terms(terms, held_out, tokenizer.mean.device)
-
-    fit(
-        model,
-        loss,
-        windows,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure("loss"),
-        describe={
-            **description(METHOD, dataset, config, splits, modality=modality),
-            "styles": list(styles),
-            "vary": vary,
-            "encoders": dataset.header.get("encoders", {}),
-        },
-    )
+    described = {
+        **description(METHOD, dataset, config, splits, modality=modality),
+        "styles": list(styles),
+        "vary": vary,
+        "encoders": dataset.header.get("encoders", {}),
+    }
+    validate, best = validation(loss, held_out), BestFigure("loss")
+    fit(model, loss, windows, folder, training, validate=validate, best=best, describe=described)
     return model
 
 

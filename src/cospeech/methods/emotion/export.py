@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,15 +10,14 @@ from torch import Tensor, nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...data.dataset import GestureDataset
 from ...data.windows import PAIRS
-from ...motion.codec import Codec
 from ...nn.latents import ScaledLatents
 from ...speech.acoustics import DIM
-from ...training.onnx_export import export_graph, round_weights
-from ..contextual.export import rest_poses
-from ..exges.export import LatentDecoder, LatentEncoder
+from ...training.onnx_export import round_weights
+from ..modalities import rest_poses
+from ..model_writer import GraphSpec, codec_keys, write_arrays, write_config, write_graphs
+from ..tokenizer.export import round_tokenizer, tokenizer_graphs
 from ..tokenizer.network import Tokenizer
 from ..tokenizer.train import load_tokenizer_run
 from .mining import Mining
@@ -49,7 +46,7 @@ class _Moods(nn.Module):
         return self.mining.emotions(acoustics)[1]
 
 
-class _Made(nn.Module):
+class _WithVae(nn.Module):
     """The generator, fed with latents of the VAE as they were diffused."""
 
     mean: Tensor
@@ -68,8 +65,8 @@ class _Made(nn.Module):
         return y
 
 
-class _Still(nn.Module):
-    """A generator without a VAE: the wanted emotion's mean feature stands for the voice's own."""
+class _WithoutVae(nn.Module):
+    """A generator without a VAE: the mean feature of the requested emotion replaces the one of the voice."""
 
     table: Tensor
 
@@ -110,44 +107,76 @@ def export_emotion(
     Raises:
         UserError: a folder is no such run, or they do not belong together.
     """
-    from safetensors.numpy import save_file
-
-    from ... import __version__
-
     tokenizer, _ = load_tokenizer_run(tokenizer_run)
     mining, _ = load_mining_run(mining_run)
     generator, described = load_generator_run(generator_run, checkpoint="last" if prior_run else checkpoint)
-    config, out = generator.config, Path(out)
+    config, out, styles = generator.config, Path(out), described["styles"]
     if (tokenizer.config.latent, tokenizer.config.downsample) != (config.latent, config.downsample):
-        raise UserError(f"{generator_run} was trained on another tokenizer than {tokenizer_run}; give that one")
+        raise UserError(f"{generator_run} was trained on another tokenizer than {tokenizer_run}; name that one")
     if mining.config.embedding != config.embedding:
-        raise UserError(f"{generator_run} was trained on another mining than {mining_run}; give that one")
-    out.mkdir(parents=True, exist_ok=True)
+        raise UserError(f"{generator_run} was trained on another mining than {mining_run}; name that one")
     prior = None if prior_run is None else load_prior_run(prior_run, checkpoint=checkpoint)[0]
     if config.vae and prior is None:
         raise UserError(f"{generator_run} has a VAE; train its prior, or name the run of one")
-    for part in (mining, generator, prior, tokenizer.encoder, tokenizer.decoder):
+    graphs = _rounded_graphs(tokenizer, mining, generator, prior, dataset)
+    if beside is None:
+        graphs |= tokenizer_graphs(tokenizer, generator)
+    write_graphs(out, graphs)
+    if beside is not None:
+        theirs, factor = beside[1], beside[1].scale / generator.scale
+        offset = (theirs.mean - generator.mean) / generator.scale
+        write_arrays(out, "latents", {"factor": factor.numpy(), "offset": offset.numpy()})
+    write_arrays(out, "rest", rest_poses(dataset, styles))
+    sizes = {key: getattr(config, key) for key in ("latent", "downsample", "given", "window", "chunk")}
+    return write_config(
+        out,
+        "emotion",
+        {**sizes, "size": config.size if config.vae else 0, "features": int(dataset.header["feature_dim"])},
+        name=name,
+        styles=styles,
+        default_speaker=default_speaker or styles[0],
+        emotions=described["emotions"],
+        **({"latents_of": beside[0]} if beside else {}),
+        **codec_keys(),
+        trained_on=described["splits"],
+        made_pairs=dataset.synthetic_pairs,
+        made_voices=dataset.synthetic_pairs,
+        sampling=sampling or {},
+        calibration=calibration or {},
+        credits=credits,
+        results=results,
+    )
+
+
+def _rounded_graphs(
+    tokenizer: Tokenizer, mining: Mining, generator: Generator, prior: Prior | None, dataset: GestureDataset
+) -> dict[str, GraphSpec]:
+    """The method's own graphs; all weights are rounded in place as they will be stored."""
+    for part in (mining, generator, prior):
         if part is not None:
             round_weights(part, "int8")
-    round_weights(tokenizer.synthesis, "float16")
-    with torch.no_grad():
-        tokenizer.analysis.copy_(tokenizer.analysis.half().float())
-    step, steps = config.downsample, config.given + config.window
+    round_tokenizer(tokenizer)
     features = int(dataset.header["feature_dim"])
-    frames: dict[str, dict[int, str]] = {"features": {1: "frames"}, "acoustics": {1: "frames"}}
-    for graph, network, columns, label in (
-        ("beats", _Beats(mining), features, "features"),
-        ("moods", _Moods(mining), DIM, "acoustics"),
-    ):
-        export_graph(
-            network,
-            (torch.zeros(1, 16 * step, columns),),
-            [label],
-            [graph],
-            {label: frames[label]},
-            out / f"{graph}.onnx",
-            weight_format="int8",
+    return _mining_graphs(mining, features) | _generator_graphs(generator, prior, mining, dataset)
+
+
+def _mining_graphs(mining: Mining, features: int) -> dict[str, GraphSpec]:
+    """The graphs ``beats`` and ``moods``: what the voice says about rhythm and emotion."""
+    frames = 16 * mining.config.downsample
+    return {
+        name: GraphSpec(network, {label: torch.zeros(1, frames, columns)}, [name], {label: {1: "frames"}})
+        for name, network, label, columns in (
+            ("beats", _Beats(mining), "features", features),
+            ("moods", _Moods(mining), "acoustics", DIM),
         )
+    }
+
+
+def _generator_graphs(
+    generator: Generator, prior: Prior | None, mining: Mining, dataset: GestureDataset
+) -> dict[str, GraphSpec]:
+    """The graph ``generator``, and ``prior`` where there is a VAE, for one sample each."""
+    config, steps = generator.config, generator.config.given + generator.config.window
     inputs = {
         "given": torch.zeros(1, config.given, config.latent),
         "beat": torch.zeros(1, steps, config.embedding),
@@ -156,82 +185,15 @@ def export_emotion(
         "style": torch.zeros(1, config.styles),
         "intensity": torch.zeros(1, 2),
     }
-    if config.vae:
-        assert prior is not None
-        made: nn.Module = _Made(generator, prior)
-        export_graph(
-            made, list(inputs.values()), list(inputs), ["latent"], {}, out / "generator.onnx", weight_format="int8"
-        )
-        _export_prior(prior, inputs, out)
-    else:
-        made = _Still(generator, mean_moods(mining, dataset))
-        own = {label: value for label, value in inputs.items() if label != "mood"}
-        export_graph(made, list(own.values()), list(own), ["latent"], {}, out / "generator.onnx", weight_format="int8")
-    if beside is not None:
-        theirs, factor = beside[1], beside[1].scale / generator.scale
-        offset = (theirs.mean - generator.mean) / generator.scale
-        with atomic_path(out / "latents.safetensors") as path:
-            save_file({"factor": factor.numpy(), "offset": offset.numpy()}, path)
-    else:
-        _export_tokenizer(tokenizer, generator, out)
-    styles = described["styles"]
-    with atomic_path(out / "rest.safetensors") as path:
-        save_file(rest_poses(dataset, styles), path)
-    sizes = {key: asdict(config)[key] for key in ("latent", "downsample", "given", "window", "chunk")}
-    synthetic_pairs = dataset.synthetic_pairs
-    text = {
-        "format": 1,
-        "method": "emotion",
-        "name": name,
-        "package_version": __version__,
-        "config": {**sizes, "size": config.size if config.vae else 0, "features": features},
-        "styles": styles,
-        "default_speaker": default_speaker or styles[0],
-        "emotions": described["emotions"],
-        **({"latents_of": beside[0]} if beside else {}),
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
-        "fps": 30,
-        "trained_on": described["splits"],
-        "made_pairs": synthetic_pairs,
-        "made_voices": synthetic_pairs,
-        "credits": credits or [],
-        "sampling": sampling or {},
-        "calibration": calibration or {},
-        "results": results or {},
-    }
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out
-
-
-def _export_prior(prior: Prior, inputs: dict[str, Tensor], out: Path) -> None:
-    """The prior, for one sample."""
     rest = {label: value for label, value in inputs.items() if label != "mood"}
-    own = {"z": inputs["mood"], "alpha": torch.full((1,), 0.6), "sigma": torch.full((1,), 0.8), **rest}
-    export_graph(prior, list(own.values()), list(own), ["clean"], {}, out / "prior.onnx", weight_format="int8")
-
-
-def _export_tokenizer(tokenizer: Tokenizer, generator: Generator, out: Path) -> None:
-    """The graphs to the generator's latents and back."""
-    config, step = generator.config, generator.config.downsample
-    export_graph(
-        LatentEncoder(tokenizer, generator),
-        (torch.zeros(1, 16 * step, config.channels),),
-        ["motion"],
-        ["latent"],
-        {"motion": {1: "frames"}},
-        out / "encoder.onnx",
-        weight_format="int8",
-    )
-    export_graph(
-        LatentDecoder(tokenizer, generator),
-        (torch.zeros(1, 16, config.latent),),
-        ["latent"],
-        ["motion"],
-        {"latent": {1: "steps"}},
-        out / "decoder.onnx",
-        weight_format="int8",
-    )
+    if not config.vae:
+        return {"generator": GraphSpec(_WithoutVae(generator, mean_moods(mining, dataset)), rest, ["latent"])}
+    assert prior is not None
+    noisy = {"z": inputs["mood"].clone(), "alpha": torch.full((1,), 0.6), "sigma": torch.full((1,), 0.8)}
+    return {
+        "generator": GraphSpec(_WithVae(generator, prior), inputs, ["latent"]),
+        "prior": GraphSpec(prior, {**noisy, **rest}, ["clean"]),
+    }
 
 
 @torch.no_grad()

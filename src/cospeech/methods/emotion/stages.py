@@ -22,7 +22,7 @@ from .train_prior import fit_prior
 
 
 def _fit_mining(run: GestureStageRun) -> Mining:
-    return fit_mining(run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits)
+    return fit_mining(run.dataset, run.folder, **run.options)
 
 
 _MINING = TrainConfig(
@@ -58,9 +58,7 @@ def _fit_generator(run: GestureStageRun) -> Generator:
         load_tokenizer_run(run.runs / "tokenizer")[0],
         load_mining_run(run.runs / "mining")[0],
         run.folder,
-        config=run.config,
-        training=run.training,
-        splits=run.splits,
+        **run.options,
     )
 
 
@@ -102,9 +100,7 @@ def _fit_prior(run: GestureStageRun) -> Prior | None:
         generator,
         tuple(described["styles"]),
         run.folder,
-        config=run.config,
-        training=run.training,
-        splits=run.splits,
+        **run.options,
     )
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
@@ -20,7 +19,7 @@ from ...data.windows import PAIRS, WindowSampler
 from ...motion.codec import Codec
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ..batches import can_validate, conditions, latent_statistics, mean_speeds, mean_terms, pairs_of
+from ..batches import can_validate, conditions, latent_statistics, mean_speeds, pairs_of, validation
 from ..tokenizer.encoding import encode_latents
 from ..tokenizer.network import Tokenizer
 from ..training import description
@@ -188,25 +187,14 @@ def fit_generator(
     torch.manual_seed(training.seed)
     model = TrainedEmotion(config, latents=latent_statistics(windows.latents), synthesis=tokenizer.synthesis)
 
-    def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None
-        return mean_terms(network, held_out, model.generator.mean.device)
-
-    fit(
-        model,
-        emotion_loss,
-        windows,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure("regression"),
-        describe={
-            **description(METHOD, dataset, config, splits),
-            "styles": list(styles),
-            "jitter": jitter,
-            "emotions": [e for e in EMOTIONS if any(sample.emotion == e for sample in windows.samples)],
-        },
-    )
+    described = {
+        **description(METHOD, dataset, config, splits),
+        "styles": list(styles),
+        "jitter": jitter,
+        "emotions": [e for e in EMOTIONS if any(sample.emotion == e for sample in windows.samples)],
+    }
+    validate, best = validation(emotion_loss, held_out), BestFigure("regression")
+    fit(model, emotion_loss, windows, folder, training, validate=validate, best=best, describe=described)
     return model.generator
 
 

@@ -18,7 +18,7 @@ from ...data.prosody import other_voice, synthetic_voice, with_rate
 from ...data.windows import WindowSampler
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ..batches import can_validate, mean_terms, pairs_of, vary_voice
+from ..batches import can_validate, pairs_of, validation, vary_voice
 from ..training import description
 from .mining import GRAMS, Mining, MiningConfig, TrainedMining, mining_loss, word_steps
 
@@ -151,27 +151,10 @@ def fit_mining(
     model = TrainedMining(config)
     held_out = build(splits=("val",), batch_size=64, seed=1) if can_validate(dataset, splits) else None
 
-    def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None
-        return mining_quality(network, held_out)
-
-    fit(
-        model,
-        mining_loss,
-        windows,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure("emotion"),
-        describe={**description(METHOD, dataset, config, splits), "shift": shift, "words": words},
-    )
+    described = {**description(METHOD, dataset, config, splits), "shift": shift, "words": words}
+    validate, best = validation(mining_loss, held_out, batches=8), BestFigure("emotion")
+    fit(model, mining_loss, windows, folder, training, validate=validate, best=best, describe=described)
     return model.mining
-
-
-@torch.no_grad()
-def mining_quality(network: nn.Module, windows: VoiceWindows, batches: int = 8) -> dict[str, float]:
-    """Mean terms of some batches."""
-    return mean_terms(network, windows, next(network.parameters()).device, batches=batches)
 
 
 def load_mining_run(folder: str | Path) -> tuple[Mining, dict[str, Any]]:

@@ -14,7 +14,7 @@ from ...data.dataset import GestureDataset
 from ...sampling.diffusion import alpha_sigma
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ..batches import can_validate, mean_terms
+from ..batches import can_validate, validation
 from ..tokenizer.network import Tokenizer
 from ..training import description
 from .mining import Mining
@@ -93,26 +93,10 @@ def fit_prior(
     def loss(network: nn.Module, batch: Batch) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
         return prior_loss(network, {**batch, "z": model.prior.scaled(batch["z"])})
 
-    def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None
-
-        def terms(batch: Batch) -> dict[str, torch.Tensor]:
-            value, named = loss(network, batch)
-            return {"loss": value, **named}
-
-        return mean_terms(terms, held_out, model.prior.mean.device)
-
     sizes = {"prior": asdict(config), "sizes": asdict(generator.config)}
-    fit(
-        model,
-        loss,
-        drawn,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure("loss"),
-        describe={**description(METHOD, dataset, config, splits), "config": sizes},
-    )
+    described = {**description(METHOD, dataset, config, splits), "config": sizes}
+    validate, best = validation(loss, held_out), BestFigure("loss")
+    fit(model, loss, drawn, folder, training, validate=validate, best=best, describe=described)
     return model.prior
 
 

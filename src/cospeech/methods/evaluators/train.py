@@ -6,7 +6,6 @@ split only, so that real motion of other actors is as new to them as generated m
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,15 @@ from torch import Tensor, nn
 
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...data.dataset import GestureDataset, Sample, held_out
 from ...motion.codec import Codec
 from ...motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ...training.onnx_export import export_graph, round_weights
+from ...training.onnx_export import round_weights
 from ...training.presets import TINY
 from ...training.stages import Settings
+from ..model_writer import GraphSpec, write_config, write_graphs
 from ..tokenizer.train import resample
 from ..training import Export, GestureStage, GestureStageRun, Training
 from .network import EmotionNet, EmotionNetConfig, ExtractorConfig, MotionAutoencoders, angle
@@ -292,7 +291,6 @@ def export_evaluator(
     """
     network, described = load_evaluator_run(run, checkpoint=checkpoint)
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     round_weights(network, "float16")
     method, config = described["method"], network.config
     if isinstance(network, MotionAutoencoders):
@@ -304,29 +302,28 @@ def export_evaluator(
     else:
         size = network.config.window
         frames = [("emotion", network, {0: "windows"})]
-    for label, graph, dynamic in frames:
-        batch = 1 if label == "frame" else 2
-        example = torch.zeros(batch, size, config.channels)
-        export_graph(graph, (example,), ["motion"], ["features"], {"motion": dynamic}, out / f"{label}.onnx")
-    from ... import __version__
-
-    text = {
-        "format": 1,
-        "method": method,
-        "name": name or out.name,
-        "package_version": __version__,
-        "config": asdict(config),
-        "channels": {"joints": ["spine3", *JOINTS], "points": list(POINTS)},
-        "fps": 30,
-        "emotions": list(EMOTIONS),
-        "trained_on": described["splits"],
-        "store": described["store"],
-        "credits": credits or [],
-        "results": results or {},
+    graphs = {
+        label: GraphSpec(
+            graph,
+            {"motion": torch.zeros(1 if label == "frame" else 2, size, config.channels)},
+            ["features"],
+            {"motion": dynamic},
+        )
+        for label, graph, dynamic in frames
     }
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out
+    write_graphs(out, graphs, weight_format="float16")
+    return write_config(
+        out,
+        method,
+        asdict(config),
+        name=name or out.name,
+        channels={"joints": ["spine3", *JOINTS], "points": list(POINTS)},
+        emotions=list(EMOTIONS),
+        trained_on=described["splits"],
+        store=described["store"],
+        credits=credits,
+        results=results,
+    )
 
 
 def load_evaluator_run(
@@ -346,11 +343,11 @@ def load_evaluator_run(
 
 
 def _fit_extractor(run: GestureStageRun) -> MotionAutoencoders:
-    return fit_extractor(run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits)
+    return fit_extractor(run.dataset, run.folder, **run.options)
 
 
 def _fit_classifier(run: GestureStageRun) -> EmotionNet:
-    return fit_classifier(run.dataset, run.folder, config=run.config, training=run.training, splits=run.splits)
+    return fit_classifier(run.dataset, run.folder, **run.options)
 
 
 def _export(export: Export) -> Path:

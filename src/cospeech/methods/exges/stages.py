@@ -14,20 +14,16 @@ from ..tokenizer.stages import TOKENIZER
 from ..tokenizer.train import load_tokenizer_run
 from ..training import Export, GestureStage, GestureStageRun, Training
 from .export import export_exges
+from .export_retrieval import export_retrieval
 from .network import Denoiser, DenoiserConfig
 from .retrieval_network import Retrieval, RetrievalConfig
 from .train import fit_denoiser
-from .train_retrieval import export_retrieval, fit_retrieval
+from .train_retrieval import fit_retrieval
 
 
 def _fit_retrieval(run: GestureStageRun) -> Retrieval:
     return fit_retrieval(
-        run.dataset,
-        run.folder,
-        alignment=load_alignment_run(run.runs / "alignment")[0],
-        config=run.config,
-        training=run.training,
-        splits=run.splits,
+        run.dataset, run.folder, alignment=load_alignment_run(run.runs / "alignment")[0], **run.options
     )
 
 
@@ -55,10 +51,8 @@ def _fit_denoiser(run: GestureStageRun) -> Denoiser:
         run.dataset,
         load_tokenizer_run(run.runs / "tokenizer")[0],
         run.folder,
-        config=run.config,
         alignment=load_alignment_run(run.runs / "alignment")[0] if run.config.aligned else None,
-        training=run.training,
-        splits=run.splits,
+        **run.options,
     )
 
 

@@ -24,10 +24,10 @@ from ..batches import (
     input_sizes,
     latent_statistics,
     mean_speeds,
-    mean_terms,
     pairs_of,
     speakers_of,
     split_words,
+    validation,
     vary_voice,
 )
 from ..tokenizer.encoding import encode_latents
@@ -172,30 +172,14 @@ def fit_denoiser(
         batch = {**batch, "x": model.scaled(batch["latent"]), "pose": batch["pose"] + batch["blur"] * model.pose_std}
         return denoiser_loss(network, batch)
 
-    def validate(network: nn.Module) -> dict[str, float]:
-        assert held_out is not None
-
-        def terms(batch: Batch) -> dict[str, Tensor]:
-            value, named = loss(network, batch)
-            return {"loss": value, **named}
-
-        return mean_terms(terms, held_out, model.mean.device)
-
-    fit(
-        TrainedDenoiser(model),
-        loss,
-        windows,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure("loss"),
-        describe={
-            **description(METHOD, dataset, config, splits),
-            "styles": list(styles),
-            "vary": vary,
-            "encoders": dataset.header.get("encoders", {}),
-        },
-    )
+    described = {
+        **description(METHOD, dataset, config, splits),
+        "styles": list(styles),
+        "vary": vary,
+        "encoders": dataset.header.get("encoders", {}),
+    }
+    validate, best = validation(loss, held_out), BestFigure("loss")
+    fit(TrainedDenoiser(model), loss, windows, folder, training, validate=validate, best=best, describe=described)
     return model
 
 

@@ -1,25 +1,22 @@
-"""Training the embedding for retrieval on a dataset, its figures, and its export."""
+"""Training the embedding for retrieval on a dataset, and its figures."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...data.dataset import GestureDataset, Sample
-from ...motion.codec import Codec
 from ...training.checkpoints import BestFigure
 from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
-from ...training.onnx_export import round_weights
 from ..alignment.network import AlignConfig, Alignment
-from ..alignment.train import RANKS, AlignmentWindows, export_sides, recording_of, sources_of
+from ..alignment.train import RANKS, AlignmentWindows, recording_of, sources_of
 from ..batches import input_sizes
 from ..training import description
 from .retrieval_network import Encoders, Retrieval, RetrievalConfig, fine_similarity, retrieval_loss
@@ -113,21 +110,14 @@ def fit_retrieval(
         assert validation is not None
         return retrieval_quality(network.encoders, [validation(step, Place()) for step in range(12)])
 
-    fit(
-        model,
-        retrieval_loss,
-        windows,
-        folder,
-        training,
-        validate=validate if validation else None,
-        best=BestFigure("both_speech_r@1", larger=True),
-        describe={
-            **description(METHOD, dataset, config, splits),
-            "origins": windows.origins,
-            "made_pairs": dataset.synthetic_pairs,
-            "encoders": dataset.header.get("encoders", {}),
-        },
-    )
+    described = {
+        **description(METHOD, dataset, config, splits),
+        "origins": windows.origins,
+        "made_pairs": dataset.synthetic_pairs,
+        "encoders": dataset.header.get("encoders", {}),
+    }
+    check, best = validate if validation else None, BestFigure("both_speech_r@1", larger=True)
+    fit(model, retrieval_loss, windows, folder, training, validate=check, best=best, describe=described)
     return model
 
 
@@ -166,67 +156,3 @@ def load_retrieval_run(folder: str | Path, *, checkpoint: str = "last") -> tuple
     network, described = saved_run(folder, {METHOD: built}, checkpoint=checkpoint)
     assert isinstance(network, Retrieval)
     return network, described
-
-
-class _Speech(nn.Module):
-    """The speech side as a graph: keys of frames, and of the segment."""
-
-    def __init__(self, encoders: Encoders) -> None:
-        super().__init__()
-        self.encoders = encoders
-
-    def forward(self, features: Tensor, words: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        return self.encoders.of_speech(features, words)
-
-
-class _Gesture(nn.Module):
-    """The gesture side as a graph: keys of frames, and of the segment."""
-
-    def __init__(self, encoders: Encoders) -> None:
-        super().__init__()
-        self.encoders = encoders
-
-    def forward(self, motion: Tensor) -> tuple[Tensor, Tensor]:
-        return self.encoders.of_gesture(motion)
-
-
-def export_retrieval(
-    run: str | Path,
-    out: str | Path,
-    *,
-    name: str | None = None,
-    credits: list[str] | None = None,
-    results: dict[str, Any] | None = None,
-    checkpoint: str = "last",
-) -> Path:
-    """Write the model folder of a run (speech.onnx, gesture.onnx), weights as int8.
-
-    Raises:
-        UserError: the folder is no such run, or nothing has been saved yet.
-    """
-    from ... import __version__
-
-    network, described = load_retrieval_run(run, checkpoint=checkpoint)
-    encoders, sizes, out = network.encoders, network.config.encoders, Path(out)
-    out.mkdir(parents=True, exist_ok=True)
-    round_weights(encoders, "int8")
-    export_sides(_Speech(encoders), _Gesture(encoders), sizes, out)
-    text = {
-        "format": 1,
-        "method": METHOD,
-        "name": name or out.name,
-        "package_version": __version__,
-        "config": {**asdict(sizes), "fine": network.config.fine},
-        "part": "body",
-        "codec": {"body": list(Codec().body), "hands": list(Codec().hands)},
-        "fps": 30,
-        "trained_on": described["splits"],
-        "made_pairs": described["made_pairs"],
-        "store": described["store"],
-        "encoders": described.get("encoders", {}),
-        "credits": credits or [],
-        "results": results or {},
-    }
-    with atomic_path(out / "config.json") as path:
-        path.write_text(json.dumps(text, indent=1))
-    return out

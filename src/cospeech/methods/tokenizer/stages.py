@@ -13,15 +13,7 @@ from .train import fit_tokenizer
 
 def _fit_stage(run: GestureStageRun) -> Tokenizer:
     teacher = load_alignment_run(run.runs / "alignment")[0].gesture if run.config.distill else None
-    return fit_tokenizer(
-        run.dataset,
-        run.folder,
-        config=run.config,
-        training=run.training,
-        splits=run.splits,
-        teacher=teacher,
-        modality=run.modality,
-    )
+    return fit_tokenizer(run.dataset, run.folder, **run.options, teacher=teacher, modality=run.modality)
 
 
 # The paper gives latent, blocks, layers and codes (appendices D and E) [P]. Ours are width, steps, batch and

@@ -160,16 +160,9 @@ def fit_tokenizer(
         assert isinstance(network, Tokenizer)
         return tokenizer_quality(network, held_out, codec)
 
-    fit(
-        model,
-        loss,
-        windows,
-        folder,
-        training,
-        validate=validate if held_out else None,
-        best=BestFigure(reconstruction_figure(codec)),
-        describe=description(METHOD, dataset, config, splits, modality=modality),
-    )
+    described = description(METHOD, dataset, config, splits, modality=modality)
+    check, best = validate if held_out else None, BestFigure(reconstruction_figure(codec))
+    fit(model, loss, windows, folder, training, validate=check, best=best, describe=described)
     return model
 
 
