@@ -288,7 +288,7 @@ def test_a_run_is_continued(toy, tmp_path):
     again = fit_alignment(toy, tmp_path / "b", config=TINY, training=flat)
     for (name, a), b in zip(whole.state_dict().items(), again.state_dict().values(), strict=True):
         torch.testing.assert_close(a, b, msg=name)
-    with pytest.raises(UserError, match="other sizes"):
+    with pytest.raises(UserError, match=r"other settings \(config\.width: 48 in the folder, 16 now\)"):
         fit_alignment(toy, tmp_path / "b", config=replace(TINY, width=16), training=flat)
 
 

@@ -123,7 +123,7 @@ def batch(size: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     return {
         "latent": dice(size, steps, 5, seed=seed),
         "pose": dice(size, 16, 6, seed=seed + 1),
-        "mood": dice(size, steps, 12, seed=seed + 2),
+        "voice": dice(size, steps, 12, seed=seed + 2),
         "beat": dice(size, steps, 12, seed=seed + 3),
         "valid": torch.ones(size, steps, dtype=torch.bool),
         "emotion": torch.eye(10)[which % 10],
@@ -256,7 +256,7 @@ def test_the_divergence_is_that_of_the_posterior_and_teaches_it():
     given = batch()
     x = net.generator.scaled(given["latent"])[:, SMALL.given :]
     emotion = given["emotion"][:, None].expand(-1, SMALL.window, -1)
-    mean, log = net.generator.vae.posterior(x, given["mood"][:, SMALL.given :], emotion)
+    mean, log = net.generator.vae.posterior(x, given["voice"][:, SMALL.given :], emotion)
     kl = terms_of(net, given)["kl"]
     torch.testing.assert_close(kl, divergence(mean, log).mean())
     net.zero_grad()
@@ -276,7 +276,7 @@ def test_the_decoder_is_told_what_the_posterior_saw():
     net.generator.vae.decode = lambda z, kinds: told.append(z) or decode(z, kinds)
     net.eval()
     terms_of(net, given)
-    mean, log = net.generator.vae.posterior(x, given["mood"][:, SMALL.given :], emotion)
+    mean, log = net.generator.vae.posterior(x, given["voice"][:, SMALL.given :], emotion)
     torch.testing.assert_close(told.pop(), mean)
     net.train()
     terms_of(net, given)

@@ -99,7 +99,7 @@ def test_less_may_be_made_than_is_given(new):
 
 def vae() -> EmotionVae:
     torch.manual_seed(0)
-    return EmotionVae(latent=5, heard=12, emotions=10, width=16, heads=2, size=4, chunk=4, dropout=0.0).eval()
+    return EmotionVae(latent=5, voice=12, emotions=10, width=16, heads=2, size=4, chunk=4, dropout=0.0).eval()
 
 
 def test_divergence_is_that_of_torch():
@@ -135,7 +135,7 @@ def test_features_of_a_latent_are_of_its_chunk_and_the_mood():
 @pytest.mark.parametrize("chunk", [2, 4, 10])
 def test_a_latent_for_every_chunk(chunk):
     torch.manual_seed(0)
-    net = EmotionVae(latent=5, heard=12, emotions=10, width=16, heads=2, size=4, chunk=chunk, dropout=0.0)
+    net = EmotionVae(latent=5, voice=12, emotions=10, width=16, heads=2, size=4, chunk=chunk, dropout=0.0)
     for count in (1, 3):
         steps = count * chunk
         mean, _ = net.posterior(dice(2, steps, 5), dice(2, steps, 12), torch.rand(2, steps, 10))
@@ -167,9 +167,9 @@ def inputs(net: Generator, size: int = 2) -> dict[str, torch.Tensor]:
     steps = c.given + c.window
     mood = dice(size, c.window // c.chunk, c.size) if c.vae else dice(size, steps, c.embedding)
     return {
-        "given": dice(size, c.given, c.latent),
+        "prompt": dice(size, c.given, c.latent),
         "beat": dice(size, steps, c.embedding, seed=1),
-        "mood": mood,
+        "voice": mood,
         "emotion": torch.rand(size, steps, 10),
         "style": torch.rand(size, c.styles),
         "intensity": torch.rand(size, 2),
@@ -177,7 +177,7 @@ def inputs(net: Generator, size: int = 2) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("with_vae", [True, False])
-@pytest.mark.parametrize("name", ["given", "beat", "mood", "emotion", "style", "intensity"])
+@pytest.mark.parametrize("name", ["prompt", "beat", "voice", "emotion", "style", "intensity"])
 def test_the_generator_listens_to_everything(name, with_vae):
     net = made(vae=with_vae)
     given = inputs(net)
@@ -214,15 +214,15 @@ def test_what_is_drawn_reaches_the_output_past_the_layers(with_vae):
     for part in (net.head.weight, net.head.bias):
         torch.nn.init.zeros_(part)
     given = inputs(net)
-    whole, (sketch, _) = net(**given), net.prompter(given["given"])
+    whole, (sketch, _) = net(**given), net.prompter(given["prompt"])
     if with_vae:
-        features = net.vae.decode(given["mood"], given["emotion"][:, 3:])
+        features = net.vae.decode(given["voice"], given["emotion"][:, 3:])
     else:
-        features = net.heard(given["mood"])[:, 3:]
+        features = net.heard(given["voice"])[:, 3:]
     torch.testing.assert_close(whole, sketch + net.straight(features))
-    moved = given["mood"].clone()
+    moved = given["voice"].clone()
     moved[:, -1] += 1.0
-    away = (net(**{**given, "mood": moved}) - whole).abs().amax((0, 2))
+    away = (net(**{**given, "voice": moved}) - whole).abs().amax((0, 2))
     assert away[-1] > 1e-3
     assert not away[:2].any()
 

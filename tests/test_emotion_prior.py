@@ -48,7 +48,7 @@ def batch(size: int = 6, seed: int = 0) -> Batch:
         "noise": dice(size, 2, 4, seed=seed + 1),
         "alpha": alpha,
         "sigma": sigma,
-        "given": dice(size, 3, 5, seed=seed + 2),
+        "prompt": dice(size, 3, 5, seed=seed + 2),
         "beat": dice(size, 11, 12, seed=seed + 3),
         "emotion": torch.eye(10)[which % 10],
         "style": torch.eye(2)[which % 2],
@@ -64,7 +64,7 @@ def inputs(size: int = 2) -> dict[str, torch.Tensor]:
         "x": dice(size, 2, 4),
         "alpha": torch.full((size,), 0.6),
         "sigma": torch.full((size,), 0.8),
-        "given": dice(size, 3, 5, seed=1),
+        "prompt": dice(size, 3, 5, seed=1),
         "beat": dice(size, 11, 12, seed=2),
         "emotion": torch.rand(size, 11, 10),
         "style": torch.rand(size, 2),
@@ -164,8 +164,8 @@ def test_wishes_are_dropped_one_by_one_in_training_alone():
         torch.testing.assert_close(taught[k][kept], whole[kept])
     both = taught[5].flatten(1).any(1) & taught[6].any(1)
     assert float(both.float().mean()) == pytest.approx(0.25, abs=0.1)  # each by dice of its own
-    torch.testing.assert_close(looked[3], given["given"])
-    assert float((taught[3] - given["given"]).std()) == pytest.approx(0.1, rel=0.1)
+    torch.testing.assert_close(looked[3], given["prompt"])
+    assert float((taught[3] - given["prompt"]).std()) == pytest.approx(0.1, rel=0.1)
 
 
 # ------------------------------------------------------------------------ sampling

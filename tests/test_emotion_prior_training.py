@@ -69,11 +69,11 @@ def test_windows_of_draws_are_those_of_the_posterior_and_of_the_step_alone(parts
     x, size = net.scaled(plain["latent"]), net.config.given
     emotion = plain["emotion"][:, None].expand(-1, net.config.window, -1)
     with torch.no_grad():
-        mean, log = net.vae.posterior(x[:, size:], plain["mood"][:, size:], emotion)
+        mean, log = net.vae.posterior(x[:, size:], plain["voice"][:, size:], emotion)
     away = (made["z"] - mean) / log.exp()
     assert float(away.mean()) == pytest.approx(0.0, abs=0.15)
     assert float(away.std()) == pytest.approx(1.0, abs=0.1)
-    torch.testing.assert_close(made["given"], x[:, :size])
+    torch.testing.assert_close(made["prompt"], x[:, :size])
     for name in ("beat", "emotion", "style", "intensity"):
         torch.testing.assert_close(made[name], plain[name])
     torch.testing.assert_close(made["alpha"].square() + made["sigma"].square(), torch.ones(16))

@@ -141,7 +141,7 @@ def test_prompted_windows(windows):
     batch = windows(5, Place())
     assert batch["latent"].shape == (40, 34, 16)
     assert batch["pose"].shape == (40, 96, 267)
-    assert batch["beat"].shape == batch["mood"].shape == (40, 34, 16)
+    assert batch["beat"].shape == batch["voice"].shape == (40, 34, 16)
     assert (batch["emotion"].sum(1) == 1).all()
     assert (batch["style"].sum(1) == 1).all()
     assert float(batch["warm"]) == pytest.approx(0.6)
@@ -165,8 +165,8 @@ def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
                     found.append((number, start, places))
         ((number, start, places),) = found
         begun += start < 0
-        mood, beat = windows.heard[number]
-        np.testing.assert_array_equal(batch["mood"][row], mood[places].astype(np.float32))
+        mood, beat = windows.voices[number]
+        np.testing.assert_array_equal(batch["voice"][row], mood[places].astype(np.float32))
         np.testing.assert_array_equal(batch["beat"][row], beat[places].astype(np.float32))
         length = len(windows.latents[number])
         np.testing.assert_array_equal(batch["valid"][row], start + np.arange(len(latent)) < length)

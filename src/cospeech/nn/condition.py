@@ -1,4 +1,4 @@
-"""The global condition of every generator - emotion, whose manner, how lively - and the time of diffusion."""
+"""The global condition of every generator - emotion, style, liveliness - and the time of diffusion."""
 
 from __future__ import annotations
 

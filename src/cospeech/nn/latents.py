@@ -1,4 +1,4 @@
-"""The motion tokenizer's continuous latents, scaled as generators make them."""
+"""The motion tokenizer's continuous latents, scaled as networks generate them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class ScaledLatents(nn.Module):
     """A network that makes latents; ``mean`` and ``scale`` [D] lead there and back.
 
     ``scale`` is deviation ** power [D]: at 0 small directions drown, at 1 all directions count alike, though
-    most of them are a millimetre. It is set so that what is made has variance one over all directions.
+    most of them are a millimetre. It is set so that scaled latents have variance one over all directions.
     """
 
     mean: Tensor
@@ -26,7 +26,7 @@ class ScaledLatents(nn.Module):
         self.register_buffer("scale", scale.float())
 
     def scaled(self, latent: Tensor) -> Tensor:
-        """The tokenizer's latents [..., D] as they are made."""
+        """The tokenizer's latents [..., D] as networks generate them."""
         return (latent - self.mean) / self.scale
 
     def unscaled(self, x: Tensor) -> Tensor:

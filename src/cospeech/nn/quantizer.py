@@ -99,20 +99,20 @@ class ResidualQuantizer(nn.Module):
         used = self._layers_used(z.device)
         total = torch.zeros_like(residual)
         codes, losses, perplexities = [], [], []
-        for number, book in enumerate(self.books):
-            assert isinstance(book, Codebook)
+        for number, codebook in enumerate(self.books):
+            assert isinstance(codebook, Codebook)
             if number >= used:
                 codes.append(torch.full((len(residual),), -1, device=z.device))
                 continue
             detached = residual.detach()
-            if self.training and not book.ready:
-                book.start(detached)
-            chosen = book.nearest(detached)
-            vectors = book.vectors[chosen]
+            if self.training and not codebook.ready:
+                codebook.start(detached)
+            chosen = codebook.nearest(detached)
+            vectors = codebook.vectors[chosen]
             losses.append((residual - vectors).square().mean())
             if self.training:
-                book.update(detached, chosen)
-            share = torch.bincount(chosen, minlength=len(book.vectors)).float() / len(chosen)
+                codebook.update(detached, chosen)
+            share = torch.bincount(chosen, minlength=len(codebook.vectors)).float() / len(chosen)
             perplexities.append((-(share * (share + 1e-9).log()).sum()).exp())
             total = total + vectors
             residual = residual - vectors
@@ -134,19 +134,19 @@ class ResidualQuantizer(nn.Module):
         if torch.rand(()) < self.dropout:
             used = int(torch.randint(1, used + 1, ()))
         if dist.is_available() and dist.is_initialized():
-            told = torch.tensor(used, device=device)
-            dist.broadcast(told, 0)
-            used = int(told)
+            shared = torch.tensor(used, device=device)
+            dist.broadcast(shared, 0)
+            used = int(shared)
         return used
 
     def encode(self, z: Tensor) -> Tensor:
         """[B, T, D] -> codes [B, T, K]."""
         residual = z.reshape(-1, z.shape[-1])
         codes = []
-        for book in self.books:
-            assert isinstance(book, Codebook)
-            chosen = book.nearest(residual)
-            residual = residual - book.vectors[chosen]
+        for codebook in self.books:
+            assert isinstance(codebook, Codebook)
+            chosen = codebook.nearest(residual)
+            residual = residual - codebook.vectors[chosen]
             codes.append(chosen)
         return torch.stack(codes, -1).reshape(*z.shape[:-1], -1)
 

@@ -41,7 +41,7 @@ class SelfAttention(nn.Module):
 class CrossAttention(nn.Module):
     """Multi-head attention from [B, N, D] to a second sequence [B, M, D] on the same clock.
 
-    Positions are relative, so a step can look at the speech of its own moment, or a little before it.
+    Positions are relative, so a step can attend to the speech of its own time, or a little before it.
     """
 
     def __init__(self, width: int, heads: int) -> None:

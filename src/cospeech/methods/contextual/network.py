@@ -1,7 +1,7 @@
 """The masked generator of the first token layer and the residual generator of the others.
 
 Contextual Gesture, section 3.2 (sizes in the paper: 384/1024, 8 and 6 layers), after MoMask. The speech
-encoder is that of the alignment (``align.py``) and begins with its weights; blocks look at it by
+encoder is that of the alignment (``alignment.network``) and starts from its weights; blocks attend to it by
 cross-attention.
 """
 
@@ -32,7 +32,7 @@ class GeneratorConfig:
     latent: int = 128  # D' of the tokenizer
     downsample: int = 4  # frames a token
     window: int = 56  # tokens that are seen at once, 7.5 s; the paper has 80 frames of 3.2 s
-    styles: int = 5  # speakers whose manner is learned
+    styles: int = 5  # speakers whose style is learned
     emotions: int = 10
     width: int = 256
     heads: int = 4
@@ -44,7 +44,7 @@ class GeneratorConfig:
     speech_heads: int = 4
     speech_hidden: int = 1024  # [P]
     fusion: str = "cross"  # [P]; or "concat" or "both" (see ``nn.transformer``)
-    aligned: bool = True  # the speech encoder begins with the weights of the alignment [P]
+    aligned: bool = True  # the speech encoder starts from the weights of the alignment [P]
     # What the residual generator gives. "codes": layer after layer, by cross-entropy [P]. "latent": the
     # sum of all further layers at once, by regression; one pass, and no layer that is unsure makes the
     # hands tremble [D]. "none": nothing.
@@ -54,8 +54,8 @@ class GeneratorConfig:
     drop_speech: float = 0.1  # chance that a sample trains without speech, for guidance
     drop_condition: float = 0.1  # chance without emotion, style or intensity, each by itself
     mask_low: float = 0.5  # [P] mask ratio U(0.5, 1)
-    prefix: float = 0.6  # chance that the window's beginning is given
-    suffix: float = 0.15  # chance that its end is given
+    prefix: float = 0.6  # chance that the start of the window is known
+    suffix: float = 0.15  # chance that its end is known
     label_smoothing: float = 0.0
     wrong: float = 0.1  # share of first-layer codes that the residual generator is shown wrong [D]
     # Weights of the losses through the tokenizer's decoder, in its normalised channels [D]; the paper
@@ -67,7 +67,7 @@ class GeneratorConfig:
 
 
 class MaskedGenerator(nn.Module):
-    """Logits of the first-layer codes of a window, some of them given and some masked."""
+    """Logits of the first-layer codes of a window, some of them known and some masked."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class MaskedGenerator(nn.Module):
 
 
 class ResidualGenerator(nn.Module):
-    """Logits of layer v given the layers before it."""
+    """Logits of layer v conditioned on the layers before it."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
@@ -112,7 +112,7 @@ class ResidualGenerator(nn.Module):
     def forward(
         self, codes: Tensor, layer: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
     ) -> Tensor:
-        """codes [B, N, K], layer [B] the one asked for (those from it on are not read) -> [B, N, S]."""
+        """codes [B, N, K], layer [B] the one to be predicted (it and later ones are not read) -> [B, N, S]."""
         numbers = torch.arange(codes.shape[-1], device=codes.device)
         known = (numbers < layer[:, None])[:, None, :, None].to(speech.dtype)
         x = (self.tokens(codes + numbers * self.codes) * known).sum(-2) + self.layer(layer)[:, None]
@@ -126,7 +126,7 @@ class ResidualGenerator(nn.Module):
 class LatentGenerator(nn.Module):
     """The sum of all layers after the first, as one vector a token: a residual generator by regression. [D]
 
-    It is told the first layer, and for tokens that are given in full their own sum.
+    Its inputs are the first layer and, for tokens that are known in full, their own sum.
     """
 
     def __init__(self, config: GeneratorConfig) -> None:
@@ -149,20 +149,20 @@ class LatentGenerator(nn.Module):
         self,
         codes: Tensor,
         known: Tensor,
-        given: Tensor,
+        fixed: Tensor,
         speech: Tensor,
         emotion: Tensor,
         style: Tensor,
         intensity: Tensor,
     ) -> Tensor:
-        """codes [B, N] of the first layer, known [B, N, D'] sums where given [B, N] is 1 -> [B, N, D']."""
-        given = given[..., None].to(known.dtype)
-        x = self.tokens(codes) + self.known(torch.cat([known * given, given], -1))
+        """codes [B, N] of the first layer, known [B, N, D'] sums where fixed [B, N] is 1 -> [B, N, D']."""
+        fixed = fixed[..., None].to(known.dtype)
+        x = self.tokens(codes) + self.known(torch.cat([known * fixed, fixed], -1))
         condition = self.condition(emotion, style, intensity)
         for block in self.blocks:
             x = block(x, speech, condition)
         y: Tensor = self.head(self.norm(x))
-        return y * (1 - given) + known * given
+        return y * (1 - fixed) + known * fixed
 
 
 class Generator(nn.Module):
@@ -210,18 +210,18 @@ class Generator(nn.Module):
         condition = (speech, emotion, style, intensity)
         terms: dict[str, Tensor] = {}
         parts: dict[str, Tensor] = {}
-        first, asked = mask_tokens(codes[..., 0], batch["valid"], c)
-        parts["asked"] = asked
+        first, predicted = mask_tokens(codes[..., 0], batch["valid"], c)
+        parts["predicted"] = predicted
         if self.masked is not None:
             logits = self.masked(first, *condition).float()
-            target = codes[..., 0].masked_fill(~asked, -100)
+            target = codes[..., 0].masked_fill(~predicted, -100)
             terms["masked"] = F.cross_entropy(logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing)
             with torch.no_grad():
-                right = (logits.argmax(-1) == codes[..., 0]) & asked
-                terms["accuracy"] = right.sum() / asked.sum().clamp_min(1)
+                right = (logits.argmax(-1) == codes[..., 0]) & predicted
+                terms["accuracy"] = right.sum() / predicted.sum().clamp_min(1)
             parts["logits"] = logits
         if self.residual is not None:
-            # Early layers shape the motion, late ones polish it: square the dice towards the early.
+            # Early layers shape the motion, late ones refine it: squaring favours the early ones.
             layer = 1 + ((c.layers - 1) * torch.rand(size, device=device).square()).long()
             logits = self.residual(codes, layer, *condition).float()
             target = codes.gather(-1, layer[:, None, None].expand(-1, codes.shape[1], 1))[..., 0]
@@ -229,20 +229,20 @@ class Generator(nn.Module):
             terms["residual"] = F.cross_entropy(logits.flatten(0, 1), target.flatten())
         if self.latent is not None:
             rest = batch["rest"]
-            given = _ends(codes[..., 0], batch["valid"], c)
+            fixed = _ends(codes[..., 0], batch["valid"], c)
             if c.quantised:
-                dice = torch.rand(codes.shape[:2], device=device)
-                wrong = (dice < c.wrong) & ~given if self.training else torch.zeros_like(given)
+                draw = torch.rand(codes.shape[:2], device=device)
+                wrong = (draw < c.wrong) & ~fixed if self.training else torch.zeros_like(fixed)
                 shown = torch.where(wrong, torch.randint(c.codes, codes.shape[:2], device=device), codes[..., 0])
             else:
                 shown = torch.full_like(codes[..., 0], c.codes)
-            made = self.latent(shown, rest, given, *condition).float()
-            there = (batch["valid"] & ~given)[..., None]
+            generated = self.latent(shown, rest, fixed, *condition).float()
+            there = (batch["valid"] & ~fixed)[..., None]
             scale = rest.square().mean().clamp_min(1e-6)
-            terms["residual"] = ((made - rest).square() * there).sum() / (
+            terms["residual"] = ((generated - rest).square() * there).sum() / (
                 there.sum().clamp_min(1) * rest.shape[-1] * scale
             )
-            parts["rest"] = made
+            parts["rest"] = generated
         return terms, parts
 
 
@@ -262,12 +262,12 @@ def _blocks(config: GeneratorConfig, depth: int) -> nn.ModuleList:
 
 
 def mask_tokens(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> tuple[Tensor, Tensor]:
-    """Choose what is asked for and hide it.
+    """Choose the tokens that are to be predicted, and hide them.
 
     Args:
         codes: [B, N]; valid: [B, N] bool, false where a window is padded.
     Returns:
-        codes with hidden ones (80 % mask, 10 % random, 10 % as they are), and where they are asked for.
+        codes with hidden ones (80 % mask, 10 % random, 10 % as they are), and where they are to be predicted.
     """
     size, length = codes.shape
     device = codes.device
@@ -275,27 +275,27 @@ def mask_tokens(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> tuple[
     ratio = config.mask_low + (1 - config.mask_low) * torch.rand(size, 1, device=device)
     score = torch.rand(size, length, device=device).masked_fill(~open_, 2.0)
     count = (ratio * open_.sum(-1, keepdim=True)).ceil()
-    asked = open_ & (score.argsort(-1).argsort(-1) < count)
-    dice = torch.rand(size, length, device=device)
+    predicted = open_ & (score.argsort(-1).argsort(-1) < count)
+    draw = torch.rand(size, length, device=device)
     hidden = torch.where(
-        dice < 0.8,
+        draw < 0.8,
         torch.full_like(codes, config.codes),
-        torch.where(dice < 0.9, torch.randint(config.codes, codes.shape, device=device), codes),
+        torch.where(draw < 0.9, torch.randint(config.codes, codes.shape, device=device), codes),
     )
-    return torch.where(asked, hidden, codes), asked
+    return torch.where(predicted, hidden, codes), predicted
 
 
 def _ends(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> Tensor:
-    """Where [B, N] beginnings and ends of windows are given, by chance."""
+    """Where [B, N], by chance, starts and ends of windows are known."""
     size, length = codes.shape
     device = codes.device
     place = torch.arange(length, device=device)[None]
     count = torch.randint(1, max(2, length // 3), (size, 1), device=device)
     use = torch.rand(size, 1, device=device) < config.prefix
-    begun = use & (place < count)
+    start = use & (place < count)
     count = torch.randint(1, max(2, length // 8), (size, 1), device=device)
     use = torch.rand(size, 1, device=device) < config.suffix
-    return valid & (begun | (use & (place >= length - count)))
+    return valid & (start | (use & (place >= length - count)))
 
 
 def generator_loss(
@@ -316,28 +316,28 @@ def generator_loss(
     network = model.module if isinstance(model, nn.parallel.DistributedDataParallel) else model
     assert isinstance(network, Generator)
     c = network.config
-    books = None
+    codebook = None
     if tokenizer is not None:
         codes = batch["codes"]
         first = tokenizer.quantizer.decode(codes[..., :1]) if c.quantised else 0.0
         whole = tokenizer.quantizer.decode(codes)
         batch = {**batch, "rest": whole - first}
-        books = tokenizer.quantizer.books[0].vectors if c.quantised else None
+        codebook = tokenizer.quantizer.books[0].vectors if c.quantised else None
     terms, parts = model(batch)
     loss = terms.get("masked", torch.zeros(())) + terms.get("residual", torch.zeros(()))
     if tokenizer is None or not c.decoded:
         return loss, terms
     some = slice(0, c.decoded)
-    made = parts["rest"][some] if "rest" in parts else batch["rest"][some]
+    generated = parts["rest"][some] if "rest" in parts else batch["rest"][some]
     if c.quantised:
-        assert isinstance(books, Tensor)
-        soft = parts["logits"][some].softmax(-1) @ books
-        made = made + torch.where(parts["asked"][some, :, None], soft, first[some])  # type: ignore[index, operator]
+        assert isinstance(codebook, Tensor)
+        soft = parts["logits"][some].softmax(-1) @ codebook
+        generated = generated + torch.where(parts["predicted"][some, :, None], soft, first[some])  # type: ignore[index, operator]
     weight = batch["valid"][some].repeat_interleave(c.downsample, 1)[..., None].float()
-    with torch.autocast(made.device.type, enabled=False):
+    with torch.autocast(generated.device.type, enabled=False):
         with torch.no_grad():
             x = (tokenizer.decode_latent(whole[some]) - tokenizer.mean) / tokenizer.std
-        y = (tokenizer.decode_latent(made.float()) - tokenizer.mean) / tokenizer.std
+        y = (tokenizer.decode_latent(generated.float()) - tokenizer.mean) / tokenizer.std
         for n, name in enumerate(("reconstruction", "velocity", "acceleration")):
             w = weight[:, n:]
             gap = (y.diff(n=n, dim=1) - x.diff(n=n, dim=1)).abs() * w

@@ -13,7 +13,7 @@ from .vae import divergence
 SMOOTHED = 8  # samples of a batch whose poses are compared: decoding costs as much as the generator [D]
 
 
-def motion_smooth(made: Tensor, real: Tensor, *, temperature: float = 10.0, squared: bool = False) -> Tensor:
+def motion_smooth(generated: Tensor, real: Tensor, *, temperature: float = 10.0, squared: bool = False) -> Tensor:
     """The motion-smooth loss (EmotionGesture, section 3.4): KL of softened motion offsets.
 
     With m_t = g_t+1 - g_t: mean over t of KL(softmax(m_t / G) || softmax(m^_t / G)) over the dimensions.
@@ -23,12 +23,12 @@ def motion_smooth(made: Tensor, real: Tensor, *, temperature: float = 10.0, squa
     jitter is in degrees or pixels, the softmax bounds it.
 
     Args:
-        made, real: poses [B, T, C].
+        generated, real: poses [B, T, C].
         temperature: G.
         squared: times G^2, so that the temperature does not change the loss's weight. [D]
     """
     p = torch.log_softmax(real.diff(dim=1) / temperature, -1)
-    q = torch.log_softmax(made.diff(dim=1) / temperature, -1)
+    q = torch.log_softmax(generated.diff(dim=1) / temperature, -1)
     loss = (p.exp() * (p - q)).sum(-1).mean()
     return loss * temperature**2 if squared else loss
 
@@ -64,51 +64,55 @@ class TrainedEmotion(nn.Module):
         c, net = self.config, self.generator
         x, size = net.scaled(batch["latent"]), len(batch["latent"])
         target = x[:, c.given :]
-        given = x[:, : c.given] + c.prompt_noise * torch.randn_like(x[:, : c.given]) * self.training
-        wishes = [batch["emotion"], batch["style"], batch["intensity"]]
+        prompt = x[:, : c.given] + c.prompt_noise * torch.randn_like(x[:, : c.given]) * self.training
+        conditions = [batch["emotion"], batch["style"], batch["intensity"]]
         if self.training:
-            wishes = [v * (torch.rand(size, 1, device=x.device) >= c.drop_condition) for v in wishes]
-        emotion = wishes[0][:, None].expand(-1, x.shape[1], -1)
-        arguments = (emotion, wishes[1], wishes[2])
+            conditions = [v * (torch.rand(size, 1, device=x.device) >= c.drop_condition) for v in conditions]
+        emotion = conditions[0][:, None].expand(-1, x.shape[1], -1)
+        arguments = (emotion, conditions[1], conditions[2])
         terms: dict[str, Tensor] = {}
-        mood = batch["mood"]
+        latents = batch["voice"]
         if c.vae:
-            heard, kinds = batch["mood"][:, c.given :], emotion[:, c.given :]
-            mean, log = net.vae.posterior(target, heard, kinds)
-            mood = mean + log.exp() * torch.randn_like(mean) * (1.0 if self.training else 0.0)
+            voice, weights = batch["voice"][:, c.given :], emotion[:, c.given :]
+            mean, log = net.vae.posterior(target, voice, weights)
+            latents = mean + log.exp() * torch.randn_like(mean) * (1.0 if self.training else 0.0)
             terms["kl"] = divergence(mean.float(), log.float()).mean()
-        made = net(given, batch["beat"], mood, *arguments).float()
+        generated = net(prompt, batch["beat"], latents, *arguments).float()
         there = batch["valid"][:, c.given :, None].float()
-        terms |= self._told(made, target, given, there, batch["pose"])
+        terms |= self._regression_terms(generated, target, prompt, there, batch["pose"])
         if c.discriminator:
-            terms |= self._judged(made, given, target, batch)
-            if made.requires_grad:
-                told = terms["regression"] + terms["velocity"]
-                terms["adversarial"] = terms["adversarial"] * _balance(told, terms["adversarial"], made)
+            terms |= self._adversarial_terms(generated, prompt, target, batch)
+            if generated.requires_grad:
+                regression = terms["regression"] + terms["velocity"]
+                terms["adversarial"] = terms["adversarial"] * _balance(regression, terms["adversarial"], generated)
         return terms
 
-    def _told(self, made: Tensor, target: Tensor, given: Tensor, there: Tensor, pose: Tensor) -> dict[str, Tensor]:
-        c, total = self.config, there.sum().clamp_min(1) * made.shape[-1]
-        with torch.autocast(made.device.type, enabled=False):
-            last = given[:, -1:].float()
+    def _regression_terms(
+        self, generated: Tensor, target: Tensor, prompt: Tensor, there: Tensor, pose: Tensor
+    ) -> dict[str, Tensor]:
+        c, total = self.config, there.sum().clamp_min(1) * generated.shape[-1]
+        with torch.autocast(generated.device.type, enabled=False):
+            last = prompt[:, -1:].float()
             u = torch.cat([last, target], 1).diff(dim=1)
-            v = torch.cat([last, made], 1).diff(dim=1)
+            v = torch.cat([last, generated], 1).diff(dim=1)
             terms = {
-                "regression": (F.smooth_l1_loss(made, target, reduction="none", beta=0.5) * there).sum() / total,
+                "regression": (F.smooth_l1_loss(generated, target, reduction="none", beta=0.5) * there).sum() / total,
                 "velocity": (F.smooth_l1_loss(v, u, reduction="none", beta=0.2) * there).sum() / total,
             }
             if c.smooth and self.linear:
                 terms["smooth"] = motion_smooth(
-                    self.poses(made[:SMOOTHED]), pose[:SMOOTHED], temperature=c.temperature, squared=c.squared
+                    self.poses(generated[:SMOOTHED]), pose[:SMOOTHED], temperature=c.temperature, squared=c.squared
                 )
         return terms
 
-    def _judged(self, made: Tensor, given: Tensor, target: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Hinge losses of both sides [D]; the step from the prompt to the first new pose is seen too."""
+    def _adversarial_terms(
+        self, generated: Tensor, prompt: Tensor, target: Tensor, batch: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Hinge losses of both sides [D]; the step from the prompt to the first new pose counts as well."""
         condition = torch.cat([batch["emotion"], batch["style"]], -1)
-        last = given[:, -1:]
+        last = prompt[:, -1:]
         real = torch.cat([last, target], 1).diff(dim=1)
-        fake = torch.cat([last, made], 1).diff(dim=1)
+        fake = torch.cat([last, generated], 1).diff(dim=1)
         constants = {name: p.detach() for name, p in self.discriminator.named_parameters()}
         convinced = functional_call(self.discriminator, constants, (fake, condition)).float()
         right = self.discriminator(real, condition).float()
@@ -121,7 +125,7 @@ def emotion_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, di
 
     Args:
         model: a TrainedEmotion or its distributed wrapper.
-        batch: latent [B, L + N, D] of the tokenizer, pose [B, 4 N, C] in deviations, beat and mood
+        batch: latent [B, L + N, D] of the tokenizer, pose [B, 4 N, C] in deviations, beat and voice
             [B, L + N, E], emotion [B, 10], style [B, S], intensity [B, 2], valid [B, L + N] bool, warm [] the
             share of the weights of KL and discriminator that counts by now.
     """
@@ -139,11 +143,11 @@ def emotion_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, di
     return loss, terms
 
 
-def _balance(told: Tensor, judged: Tensor, made: Tensor) -> Tensor:
-    """How much weaker the slope of one loss is than that of the other, where both reach what was made.
+def _balance(regression: Tensor, adversarial: Tensor, generated: Tensor) -> Tensor:
+    """How much weaker the slope of one loss is than that of the other, at what was generated.
 
     Esser et al. 2021 (VQGAN), equation 7: then a weight of 1 lets both pull alike, whatever the
-    discriminator's mood.
+    discriminator's scale.
     """
-    one, other = (torch.autograd.grad(v, made, retain_graph=True)[0].norm() for v in (told, judged))
+    one, other = (torch.autograd.grad(v, generated, retain_graph=True)[0].norm() for v in (regression, adversarial))
     return (one / (other + 1e-8)).detach().clamp(max=1e3)

@@ -1,8 +1,8 @@
 """The generator of EmotionGesture: emotion, beat and prompt in, motion out; with its discriminator.
 
 A three-layer encoder over the fused audio, a three-layer decoder over the pose prompts [R]. Ours are these
-[D]: what is made is the motion tokenizer's continuous latent, four frames a step, as in the other methods;
-the condition (emotion, manner, liveliness) enters every layer, step by step, so that a mood can change on
+[D]: the output is the motion tokenizer's continuous latent, four frames a step, as in the other methods;
+the condition (emotion, style, liveliness) enters every layer, step by step, so that an emotion can change on
 the way; the prompter's sketch is added to what the decoder makes.
 """
 
@@ -29,7 +29,7 @@ class EmotionConfig:
     latent: int = 128  # D of the tokenizer
     downsample: int = 4  # frames a step
     given: int = 10  # L: steps of the prompt [P], in the method's own rate
-    window: int = 48  # steps that are made at once, a multiple of chunk
+    window: int = 48  # steps that are generated at once, a multiple of chunk
     embedding: int = 128  # E of the mining
     styles: int = 5
     emotions: int = 10
@@ -58,7 +58,7 @@ class EmotionConfig:
 
 
 class Generator(ScaledLatents):
-    """Latents of the next ``window`` steps, from the given ones, the audio, and the VAE's draws."""
+    """Latents of the next ``window`` steps, from those of the prompt, the audio, and the VAE's draws."""
 
     def __init__(self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None) -> None:
         """latents: mean and deviation [D] of the tokenizer's latents.
@@ -76,7 +76,7 @@ class Generator(ScaledLatents):
         if config.vae:
             self.vae = EmotionVae(
                 latent=d,
-                heard=config.embedding,
+                voice=config.embedding,
                 emotions=config.emotions,
                 width=w,
                 heads=config.heads,
@@ -96,42 +96,42 @@ class Generator(ScaledLatents):
         )
         self.norm = nn.LayerNorm(w)
         self.head = nn.Linear(w, d)
-        self.straight = nn.Linear(w, d)  # what was drawn is heard at once, and by the layers later
+        self.straight = nn.Linear(w, d)  # a draw takes effect here at once, and in the layers later
 
     def forward(
-        self, given: Tensor, beat: Tensor, mood: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
+        self, prompt: Tensor, beat: Tensor, voice: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor
     ) -> Tensor:
         """Scaled latents [B, N, D].
 
         Args:
             given: [B, L, D] scaled latents of the prompt.
             beat: [B, L + N, E].
-            mood: [B, K, Z] the VAE's latents; without one the audio's emotion features [B, L + N, E].
+            voice: [B, K, Z] the VAE's latents; without one the audio's emotion features [B, L + N, E].
             emotion: [B, L + N, 10] weights.
             style, intensity: [B, S] and [B, 2], see ``nn.condition.Conditioner``.
         """
         condition = self.condition(emotion, style[:, None], intensity[:, None])
         if self.config.vae:
-            features = self.vae.decode(mood, emotion[:, self.config.given :])
+            features = self.vae.decode(voice, emotion[:, self.config.given :])
             before = features.new_zeros(len(features), self.config.given, features.shape[-1])
             features = torch.cat([before, features], 1)
         else:
-            features = self.heard(mood)
+            features = self.heard(voice)
         memory = self.fuse(torch.cat([features, self.rhythm(beat)], -1)) + condition
         for layer in self.encoder:
             memory = layer(memory)
-        sketch, y = self.prompter(given)
+        sketch, y = self.prompter(prompt)
         for block in self.decoder:
             y = block(y, memory, condition)
-        made: Tensor = sketch + self.head(self.norm(y[:, self.config.given :]))
-        return made + self.straight(features[:, self.config.given :])
+        generated: Tensor = sketch + self.head(self.norm(y[:, self.config.given :]))
+        return generated + self.straight(features[:, self.config.given :])
 
 
 class Discriminator(nn.Module):
     """Is this how people move? Of differences from step to step [B, N, D], one logit [B].
 
-    A two-layer transformer encoder, 64 numbers a step, and an MLP [R]; it knows the emotion and the manner
-    that were asked for (Miyato and Koyama 2018) [D].
+    A two-layer transformer encoder, 64 numbers a step, and an MLP [R]; it knows the requested emotion and
+    style (Miyato and Koyama 2018) [D].
     """
 
     def __init__(self, latent: int, conditions: int, width: int = 64) -> None:

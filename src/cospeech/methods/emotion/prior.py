@@ -1,8 +1,8 @@
-"""What the dice of the VAE are thrown with: latents of a window, drawn by diffusion.
+"""The prior of the VAE: latents of a window, drawn by diffusion.
 
 A decision of ours [D], after latent diffusion (Rombach et al. 2022; Chen et al. 2023 for motion). The
-latents of a window are one short sequence; a small transformer denoises it, given the mood, the manner, the
-rhythm of the voice and the poses before. A learned Gaussian prior that drew one latent after the other
+latents of a window are one short sequence; a small transformer denoises it, conditioned on the emotion, the style,
+the rhythm of the voice and the poses before. A learned Gaussian prior that drew one latent after the other
 drifted (docs/experiments.md).
 """
 
@@ -28,7 +28,7 @@ class PriorConfig:
     hidden: int = 768
     depth: int = 4
     dropout: float = 0.1
-    drop_condition: float = 0.1  # each of mood, manner and liveliness, for guidance
+    drop_condition: float = 0.1  # each of emotion, style and liveliness, for guidance
     prompt_noise: float = 0.1  # of a scaled latent's deviation
 
 
@@ -67,7 +67,7 @@ class Prior(nn.Module):
         x: Tensor,
         alpha: Tensor,
         sigma: Tensor,
-        given: Tensor,
+        prompt: Tensor,
         beat: Tensor,
         emotion: Tensor,
         style: Tensor,
@@ -78,20 +78,20 @@ class Prior(nn.Module):
         Args:
             x: scaled latents with noise.
             alpha, sigma: [B] of the noise (``sampling.diffusion.alpha_sigma``).
-            given: [B, L, D] scaled motion latents of the prompt.
+            prompt: [B, L, D] scaled motion latents of the prompt.
             beat, emotion: [B, L + N, E] of the mining, [B, L + N, 10] weights.
             style, intensity: see ``nn.condition.Conditioner``.
         """
-        start = given.shape[1]
+        start = prompt.shape[1]
         speech = _by_chunk(self.rhythm(beat), start, self.chunk)
         weights = _by_chunk(emotion, start, self.chunk)
         angle = waves(torch.atan2(sigma, alpha), self.config.width)
         condition = self.condition(weights, style[:, None], intensity[:, None]) + self.time(angle)[:, None]
-        y = torch.cat([self.pose(given), self.draw(x)], 1)
+        y = torch.cat([self.pose(prompt), self.draw(x)], 1)
         for block in self.blocks:
             y = block(y, speech, condition)
-        made: Tensor = self.head(self.norm(y[:, start:]))
-        return alpha[:, None, None] * x + sigma[:, None, None] * made
+        generated: Tensor = self.head(self.norm(y[:, start:]))
+        return alpha[:, None, None] * x + sigma[:, None, None] * generated
 
 
 def _by_chunk(x: Tensor, start: int, chunk: int) -> Tensor:
@@ -110,16 +110,16 @@ class TrainedPrior(nn.Module):
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """x_0 [B, K, Z] of a batch, see ``prior_loss``; conditions are dropped by chance in training."""
         net, x, size = self.prior, batch["z"], len(batch["z"])
-        wishes = [batch["emotion"], batch["style"], batch["intensity"]]
-        given = batch["given"]
+        conditions = [batch["emotion"], batch["style"], batch["intensity"]]
+        prompt = batch["prompt"]
         if self.training:
             kept = net.config.drop_condition
-            wishes = [v * (torch.rand(size, 1, device=x.device) >= kept) for v in wishes]
-            given = given + net.config.prompt_noise * torch.randn_like(given)
+            conditions = [v * (torch.rand(size, 1, device=x.device) >= kept) for v in conditions]
+            prompt = prompt + net.config.prompt_noise * torch.randn_like(prompt)
         alpha, sigma = batch["alpha"], batch["sigma"]
         noisy = alpha[:, None, None] * x + sigma[:, None, None] * batch["noise"]
-        emotion = wishes[0][:, None].expand(-1, batch["beat"].shape[1], -1)
-        y: Tensor = net(noisy, alpha, sigma, given, batch["beat"], emotion, wishes[1], wishes[2])
+        emotion = conditions[0][:, None].expand(-1, batch["beat"].shape[1], -1)
+        y: Tensor = net(noisy, alpha, sigma, prompt, batch["beat"], emotion, conditions[1], conditions[2])
         return y
 
 
@@ -128,7 +128,7 @@ def prior_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict
 
     Args:
         model: a TrainedPrior or its distributed wrapper.
-        batch: z [B, K, Z] scaled latents, noise likewise, alpha and sigma [B], given [B, L, D], beat
+        batch: z [B, K, Z] scaled latents, noise likewise, alpha and sigma [B], prompt [B, L, D], beat
             [B, L + N, E], emotion [B, 10], style, intensity.
     """
     gap = model(batch).float() - batch["z"]

@@ -1,4 +1,4 @@
-"""The spatial-temporal prompter: from the poses that are given to a sketch of those to come.
+"""The spatial-temporal prompter: from known poses to a sketch of those to come.
 
 EmotionGesture, section 3.3. Everything is per sample: the official code multiplies the temporal scores
 over the batch, so that samples leak into each other, which is not copied.
@@ -11,33 +11,33 @@ from torch import Tensor, nn
 
 
 class Prompter(nn.Module):
-    """Given poses P [B, L, C] -> prompted poses F'' [B, N, C] and the decoder's queries [B, L + N, W]."""
+    """Known poses P [B, L, C] -> prompted poses F'' [B, N, C] and the decoder's queries [B, L + N, W]."""
 
     def __init__(
-        self, given: int, new: int, channels: int, width: int, *, spatial: bool = True, temporal: bool = True
+        self, prompt: int, new: int, channels: int, width: int, *, spatial: bool = True, temporal: bool = True
     ) -> None:
         """Make a prompter.
 
         Args:
-            given, new: L and N, steps.
-            spatial: interpolate between the given poses and those to come over the first L steps.
-            temporal: strengthen them by what the given poses did before. With both off nothing is prompted
+            prompt, new: L and N, steps.
+            spatial: interpolate between the known poses and those to come over the first L steps.
+            temporal: strengthen them by how the known poses moved. With both off nothing is prompted
                 and zeros stand for what is to come, as earlier methods pad.
         """
         super().__init__()
-        self.given, self.new = given, new
+        self.given, self.new = prompt, new
         self.spatial, self.temporal = spatial, temporal
         if spatial or temporal:  # along time: frames are the channels of the convolutions [R]
             self.future = nn.Sequential(
-                nn.Conv1d(given, new, 3, padding=1), nn.GELU(), nn.Conv1d(new, new, 3, padding=1)
+                nn.Conv1d(prompt, new, 3, padding=1), nn.GELU(), nn.Conv1d(new, new, 3, padding=1)
             )
         if spatial:
-            self.ensemble = _mlp(given * channels, width, channels)  # m
+            self.ensemble = _mlp(prompt * channels, width, channels)  # m
         if temporal:
-            self.history = _mlp(given * channels, width, channels)  # u
-            self.motion = _mlp(given * channels, width, given)  # v
+            self.history = _mlp(prompt * channels, width, channels)  # u
+            self.motion = _mlp(prompt * channels, width, prompt)  # v
         self.out = _mlp(channels, width, width)
-        self.place = nn.Parameter(torch.randn(given + new, width) * 0.02)
+        self.place = nn.Parameter(torch.randn(prompt + new, width) * 0.02)
 
     def forward(self, poses: Tensor) -> tuple[Tensor, Tensor]:
         size, channels = len(poses), poses.shape[-1]

@@ -80,8 +80,8 @@ class PromptedWindows:
         size, steps = len(chosen), c.given + c.window
         latent = np.zeros((size, steps, c.latent), dtype=np.float32)
         pose = np.zeros((size, c.window * c.downsample, c.channels), dtype=np.float32)
-        mood = np.zeros((size, steps, c.embedding), dtype=np.float32)
-        beat, valid = mood.copy(), np.zeros((size, steps), dtype=bool)
+        voice = np.zeros((size, steps, c.embedding), dtype=np.float32)
+        beat, valid = voice.copy(), np.zeros((size, steps), dtype=bool)
         for row, (index, sample) in enumerate(chosen):
             length = len(self.latents[index])
             start = int(rng.integers(-c.given, max(1 - c.given, length - steps + 1)))
@@ -89,12 +89,12 @@ class PromptedWindows:
             valid[row] = places < length
             within = places.clip(0, length - 1)
             latent[row] = self.latents[index][within]
-            mood[row], beat[row] = self.voices[index][0][within], self.voices[index][1][within]
+            voice[row], beat[row] = self.voices[index][0][within], self.voices[index][1][within]
             if self.poses:
                 first = (start + c.given) * c.downsample
                 frames = np.arange(first, first + len(pose[row])).clip(0, length * c.downsample - 1)
                 pose[row] = (self._motion(sample)[frames] - self.mean) / self.std
-        arrays = {"latent": latent, "pose": pose, "mood": mood, "beat": beat, "valid": valid}
+        arrays = {"latent": latent, "pose": pose, "voice": voice, "beat": beat, "valid": valid}
         arrays |= conditions([sample for _, sample in chosen], self.styles, self.speeds)
         batch = {name: torch.from_numpy(value) for name, value in arrays.items()}
         return {**batch, "warm": torch.tensor(min(1.0, (step + 1) / self.grow))}
@@ -130,8 +130,8 @@ def mined_features(mining: Mining, dataset: GestureDataset, sample: Sample) -> t
     features, sound = dataset.features(sample, 0, frames), dataset.acoustics(sample, 0, frames)
     if sample.kind == SYNTHETIC_PAIR and sample.emotion in EMOTIONS:
         sound, _ = synthetic_voice(sound, sample.emotion, np.random.default_rng(zlib.crc32(sample.id.encode())))
-    mood, beat, _ = mining(torch.from_numpy(features)[None], torch.from_numpy(sound)[None])
-    return mood[0].numpy().astype(np.float16), beat[0].numpy().astype(np.float16)
+    voice, beat, _ = mining(torch.from_numpy(features)[None], torch.from_numpy(sound)[None])
+    return voice[0].numpy().astype(np.float16), beat[0].numpy().astype(np.float16)
 
 
 def fit_generator(

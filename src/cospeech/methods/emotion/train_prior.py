@@ -39,10 +39,10 @@ class LatentSamples:
         c, net = self.generator.config, self.generator
         batch = self.windows(step, place)
         x = net.scaled(batch["latent"])
-        mood = batch["mood"][:, c.given :]
+        voice = batch["voice"][:, c.given :]
         emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
-            mean, log = net.vae.posterior(x[:, c.given :], mood, emotion)
+            mean, log = net.vae.posterior(x[:, c.given :], voice, emotion)
         mean, log, size = mean.float(), log.float(), len(x)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(hash((self.seed, step, place.rank)) % 2**31)
@@ -51,7 +51,7 @@ class LatentSamples:
             noise = torch.randn_like(z)
         alpha, sigma = (torch.from_numpy(v).float() for v in alpha_sigma(time.numpy()))
         kept = {name: batch[name] for name in ("beat", "emotion", "style", "intensity")}
-        return {"z": z, "noise": noise, "alpha": alpha, "sigma": sigma, "given": x[:, : c.given], **kept}
+        return {"z": z, "noise": noise, "alpha": alpha, "sigma": sigma, "prompt": x[:, : c.given], **kept}
 
 
 def fit_prior(
