@@ -260,9 +260,9 @@ def test_films_that_are_refused(film, tmp_path):
 def test_edit_tells_films_from_motion(film, tmp_path):
     assert is_film("talk.MOV")
     assert not is_film("talk.bvh")
-    with pytest.raises(UserError, match="name the film with out"):
+    with pytest.raises(UserError, match="name the video with out"):
         api.edit(film)
-    with pytest.raises(UserError, match="are for films"):
+    with pytest.raises(UserError, match="are for videos"):
         api.edit("talk.bvh", speech="talk.wav", out="new.mp4")
     with pytest.raises(UserError, match="--speech"):
         api.edit("talk.bvh")

@@ -70,7 +70,7 @@ def test_transparency_shows_the_backdrop_and_a_note_says_so(tmp_path, capfd):
     clear[:100, 100:, 3] = 128
     Image.fromarray(clear).save(tmp_path / "a.png")
     picture = load_picture(tmp_path / "a.png")
-    assert "a.png is transparent in parts" in capfd.readouterr().err
+    assert "a.png is partly transparent" in capfd.readouterr().err
     assert tuple(picture[150, 20]) == BACKDROP
     assert tuple(picture[150, 180]) == (250, 10, 20)
     np.testing.assert_allclose(picture[50, 180], (np.array(BACKDROP) + (250, 10, 20)) / 2, atol=1)
@@ -128,7 +128,7 @@ def test_of_pictures_that_move_it_is_the_first(tmp_path, capfd):
     frames = [Image.new("RGB", (200, 200), colour) for colour in ((255, 0, 0), (0, 0, 255))]
     frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:], lossless=True)
     assert tuple(load_picture(tmp_path / "a.webp")[9, 9]) == (255, 0, 0)
-    assert capfd.readouterr().err == "a.webp moves; its first frame is used\n"
+    assert capfd.readouterr().err == "a.webp is animated; its first frame is used\n"
 
 
 def png_of(width: int, height: int) -> bytes:

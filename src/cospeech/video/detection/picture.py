@@ -29,7 +29,7 @@ def load_picture(path: str | Path, *, most: int = 2048, quiet: bool = False) -> 
     """Read a picture upright, in sRGB.
 
     It is rotated according to EXIF, converted from its colour profile to sRGB, and reduced if it is larger than
-    ``most``. Transparent pixels show ``BACKDROP``, with a note (a person needs a backbacking, and black or white
+    ``most``. Transparent pixels show ``BACKDROP``, with a note (a person needs a background, and black or white
     would show at the hair [D]). Of animated pictures the first frame is read.
 
     Args:
@@ -201,7 +201,7 @@ def _over_backdrop(image: Image, path: Path | None) -> Image:
     if min(image.getchannel("A").tobytes()) == 255:
         return image.convert("RGB")
     if path is not None:
-        note(f"{path.name} is partly transparent; a plain grey backbacking is laid under it")
+        note(f"{path.name} is partly transparent; a plain grey background is laid under it")
     backing = images.new("RGBA", image.size, (*BACKDROP, 255))
     backing.alpha_composite(image)
     return backing.convert("RGB")
