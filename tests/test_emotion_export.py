@@ -14,7 +14,7 @@ from cospeech.core.errors import UserError
 from cospeech.core.rotation import geodesic
 from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
-from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
+from cospeech.methods.emotion.sampling import EmotionCondition, EmotionSampling, sample_latents
 from cospeech.speech.speech import Speech
 
 torch = pytest.importorskip("torch")
@@ -96,7 +96,7 @@ def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, dat
     rng = np.random.default_rng(steps)
     features = rng.normal(size=(4 * steps, 48)).astype(np.float32)
     emotion = rng.dirichlet(np.ones(10), steps).astype(np.float32)
-    wishes = Wishes(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
+    wishes = EmotionCondition(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
     motion = np.tile(dataset.motion(dataset.select(kind="motion")[0]), (3, 1))[: 4 * steps]
     sound = rng.normal(size=(4 * steps, 42)).astype(np.float32)
     given = rng.normal(size=(10, 16)).astype(np.float32)

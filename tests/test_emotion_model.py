@@ -17,7 +17,7 @@ from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
 from cospeech.methods.emotion.emotion_track import FADE, EmotionKeyframe
-from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
+from cospeech.methods.emotion.sampling import EmotionCondition, EmotionSampling, sample_latents
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion, load_motion
 from cospeech.motion.procedural.posture import stand
@@ -54,9 +54,9 @@ def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.rad2deg(geodesic(a, b))
 
 
-def wishes(steps: int, emotion: str = "joy") -> Wishes:
+def wishes(steps: int, emotion: str = "joy") -> EmotionCondition:
     weights = np.repeat(emotion_weights(emotion)[None], steps, 0)
-    return Wishes(weights, np.array([1, 0], np.float32), np.array([0.0, 1.0], np.float32))
+    return EmotionCondition(weights, np.array([1, 0], np.float32), np.array([0.0, 1.0], np.float32))
 
 
 # ------------------------------------------------------------------------ takes

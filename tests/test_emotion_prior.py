@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, draw, sample_latents
+from cospeech.methods.emotion.sampling import EmotionCondition, EmotionSampling, draw, sample_latents
 from cospeech.sampling.diffusion import WILDEST, DiffusionSampling, alpha_sigma
 
 torch = pytest.importorskip("torch")
@@ -262,7 +262,7 @@ def test_variety_is_that_of_the_noise():
 
 def test_each_window_has_a_draw_of_its_own_under_its_own_speech_and_mood():
     networks, course = Fake(), np.eye(10, dtype=np.float32)[[0] * 8 + [3] * 8 + [5] * 4]
-    wishes = Wishes(course, np.array([1, 0], np.float32), np.array([0, 1], np.float32))
+    wishes = EmotionCondition(course, np.array([1, 0], np.float32), np.array([0, 1], np.float32))
     settings = EmotionSampling(diffusion=DiffusionSampling(steps=2))
     features = np.zeros((40, 48), np.float32)
     done = sample_latents(networks, features, wishes, PROMPT[0], np.random.default_rng(0), settings)

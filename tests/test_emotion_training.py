@@ -19,7 +19,7 @@ from cospeech.data.dataset import GestureDataset
 from cospeech.data.encoding import encoded
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
-from cospeech.methods.emotion.sampling import EmotionSampling, Wishes, sample_latents
+from cospeech.methods.emotion.sampling import EmotionCondition, EmotionSampling, sample_latents
 from cospeech.motion.representation import representation
 from cospeech.speech.acoustics import acoustics
 from cospeech.speech.speech import Speech
@@ -243,7 +243,7 @@ def test_frame_by_frame_and_without_a_vae(mini_dataset, tmp_path):
         sample_latents(
             model.networks,
             steps,
-            Wishes(np.repeat(emotion_weights(name)[None], 60, 0), style, np.array([0, 1], np.float32)),
+            EmotionCondition(np.repeat(emotion_weights(name)[None], 60, 0), style, np.array([0, 1], np.float32)),
             given,
             np.random.default_rng(0),
             EmotionSampling(),
