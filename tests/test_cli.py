@@ -35,7 +35,7 @@ MIRROR = {
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
-    "prepare": ("cospeech.data.prepare", {}, set(), {"quiet", "workers"}),
+    "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
     "train": ("cospeech.methods.training_runs", {}, set(), set()),
     "export": ("cospeech.methods.training_runs", {}, set(), set()),
     "evaluate": ("cospeech.api", {}, set(), set()),

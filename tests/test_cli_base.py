@@ -190,13 +190,13 @@ def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("base", "expected one of {build, info, add, check, merge}; see cospeech base --help"),
-        ("base bild x", "unrecognized options: bild, x; known: build, info, add, check, merge; see cospeech"),
-        ("library build", "missing from cospeech library build: STORE; see cospeech library build --help"),
-        ("base add one", "missing from cospeech library add: STORE; see cospeech library add --help"),
-        ("base info one two", "unrecognized options: two; see cospeech library info --help"),
-        ("base build one -o", "missing value for argument '-o/--out'"),
-        ("base build one -o two --splt val", "unrecognized options: --splt, val; perhaps --split; see"),
+        ("library", "expected one of {build, info, add, check, merge}; see cospeech library --help"),
+        ("library bild x", "unrecognized options: bild, x; known: build, info, add, check, merge; see cospeech"),
+        ("library build", "missing from cospeech library build: DATASET; see cospeech library build --help"),
+        ("library add one", "missing from cospeech library add: DATASET; see cospeech library add --help"),
+        ("library info one two", "unrecognized options: two; see cospeech library info --help"),
+        ("library build one -o", "missing value for argument '-o/--out'"),
+        ("library build one -o two --splt val", "unrecognized options: --splt, val; perhaps --split; see"),
         ("search", "missing from cospeech search: SPEECH|MOTION; see cospeech search --help"),
         ("search a.wav --library b -k five", "error parsing -k"),
     ],
@@ -209,19 +209,19 @@ def test_words_of_a_group():
     from cospeech.cli import COMMANDS
 
     assert "library build" in COMMANDS
-    with pytest.raises(UserError, match="unrecognized options: base build"):
+    with pytest.raises(UserError, match="unrecognized options: library build"):
         parsed(["library build"], COMMANDS)
 
 
 def test_help_of_a_group(capsys):
-    for words in (["base", "--help"], *(["base", name, "--help"] for name in ("build", "add", "merge"))):
+    for words in (["library", "--help"], *(["library", name, "--help"] for name in ("build", "add", "merge"))):
         with pytest.raises(SystemExit) as end:
             main(words)
         assert end.value.code == 0
         assert f"usage: cospeech {' '.join(words[:-1])} " in capsys.readouterr().out
     with pytest.raises(SystemExit):
         main(["--help"])
-    assert "base      Gesture libraries" in capsys.readouterr().out
+    assert "library   Gesture libraries" in capsys.readouterr().out
 
 
 def test_a_search_needs_neither_torch_nor_faiss(place, made, model):

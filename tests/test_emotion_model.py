@@ -17,6 +17,7 @@ from cospeech.data.dataset import GestureDataset
 from cospeech.loading import load
 from cospeech.methods.conditioning import emotion_weights
 from cospeech.methods.emotion.emotion_track import FADE, EmotionKeyframe
+from cospeech.methods.emotion.options import EmotionOptions
 from cospeech.methods.emotion.sampling import EmotionCondition, EmotionSampling, sample_latents
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion, load_motion
@@ -281,10 +282,10 @@ def test_the_prompt_is_the_clip(model, clip):
     """Decoded again, the prompt is what was given, as well as the tokenizer can say it."""
     coded = Codec().encode(clip[:60])
     whole = model.networks.encode(coded)
-    prompt = model._prompt(clip[:60], model.speakers[0])
+    prompt = model._prompt(EmotionOptions(start_pose=clip[:60], speaker=model.speakers[0]))
     assert prompt.shape == (10, model.networks.latent)
     np.testing.assert_allclose(prompt[4:-2], whole[9:-2], atol=0.15 * whole.std())
-    held = model._prompt(clip[59:60], model.speakers[0])
+    held = model._prompt(EmotionOptions(start_pose=clip[59:60], speaker=model.speakers[0]))
     np.testing.assert_allclose(held[:-2], np.repeat(held[4:5], 8, 0), atol=1e-3)
 
 

@@ -117,7 +117,7 @@ def test_a_model_of_a_corpus_without_emotions_says_so(emotion_model, tmp_path, s
         ({"speaker": "Nobody"}, "unknown speaker 'Nobody'; this model knows AnBh, HeGa"),
         ({"intensity": 9.0}, "0.25 to 2.5"),
         ({"seed": -1}, "whole number"),
-        ({"faithfulness": 0.5}, "no faithfulness and no constraint"),
+        ({"faithfulness": 0.5}, "takes no option 'faithfulness'"),
         ({"start_pose": "none.bvh"}, "none.bvh"),
     ],
 )

@@ -265,20 +265,24 @@ def test_rounding_once_is_rounding_for_good():
 def test_weights_that_were_not_rounded_are_refused(tmp_path):
     """Otherwise the graph would quietly be another network than the one that was measured."""
     network = nn.Linear(80, 96)
-    for dataset in ("int8", "float16"):
+    for weight_format in ("int8", "float16"):
         with pytest.raises(ValueError, match="was not rounded for storage; call round_weights first"):
-            export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {}, tmp_path / "a.onnx", dataset=dataset)
+            export_graph(
+                network, (torch.zeros(2, 80),), ["x"], ["y"], {}, tmp_path / "a.onnx", weight_format=weight_format
+            )
     assert not list(tmp_path.iterdir())
 
 
 def test_storage_saves_space_and_computes_the_same(tmp_path):
     torch.manual_seed(0)
     sizes, x = [], np.random.default_rng(0).normal(size=(5, 80)).astype(np.float32)
-    for dataset in ("float32", "float16", "int8"):
+    for weight_format in ("float32", "float16", "int8"):
         network = nn.Sequential(nn.Linear(80, 96), nn.GELU(), nn.Linear(96, 50))
-        round_weights(network, dataset)
-        path = tmp_path / f"{dataset}.onnx"
-        export_graph(network, (torch.zeros(2, 80),), ["x"], ["y"], {"x": {0: "batch"}}, path, dataset=dataset)
+        round_weights(network, weight_format)
+        path = tmp_path / f"{weight_format}.onnx"
+        export_graph(
+            network, (torch.zeros(2, 80),), ["x"], ["y"], {"x": {0: "batch"}}, path, weight_format=weight_format
+        )
         with torch.no_grad():
             np.testing.assert_allclose(Graph(path)(x), network(torch.from_numpy(x)).numpy(), atol=1e-5)
         sizes.append(path.stat().st_size)

@@ -52,9 +52,9 @@ def test_searches_go_on_while_another_process_adds(base, more_stores, tmp_path):
     code = (
         "import sys\n"
         "from library_data import FakeEmbedder\n"
-        "from cospeech.gesture_library.build import add_to_base\n"
+        "from cospeech.gesture_library.build import add_to_library\n"
         "sys.stdin.readline()\n"
-        "for store in sys.argv[2:]: add_to_base(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
+        "for store in sys.argv[2:]: add_to_library(sys.argv[1], store, model=FakeEmbedder(), quiet=True)\n"
     )
     old = open_library(place)
     query = old.keys("gesture").values[3]

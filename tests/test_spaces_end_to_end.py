@@ -17,6 +17,7 @@ from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.data.prepare import prepare
 from cospeech.loading import load
+from cospeech.methods import model_writer
 from cospeech.methods.alignment.network import Alignment
 from cospeech.methods.alignment.stages import ALIGNMENT
 from cospeech.methods.contextual import export as exporting
@@ -68,7 +69,7 @@ def faces(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("smplx")
     prepare([("beat2", write_beat2(folder / "beat2"))], folder / "store", representation="smplx", quiet=True)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exporting, "export_graph", lambda *_, **__: None)
+        patch.setattr(model_writer, "export_graph", lambda *_, **__: None)
         made(folder / "store", folder)
     return folder
 
@@ -84,7 +85,7 @@ def with_torch(folder: Path) -> ContextualModel:
         return TorchNetworks(tokenizer, generator)
 
     model.networks = networks(folder / "run")
-    model.face = (model.face[0], networks(folder / "run" / "face"))
+    model.face_networks = (model.face_networks[0], networks(folder / "run" / "face"))
     return model
 
 
@@ -158,7 +159,7 @@ def test_points_at_the_command_line(films, speech, tmp_path, monkeypatch, capsys
     with pytest.raises(SystemExit) as caught:
         cli.main(["generate", "talk.wav", "--model", model, "-o", "talk.bvh"])
     assert caught.value.code == 2
-    assert "cannot write talk.bvh: this model makes points in a picture" in capsys.readouterr().err
+    assert "cannot write talk.bvh: this model generates keypoints in a picture" in capsys.readouterr().err
     assert not (tmp_path / "talk.bvh").exists()
 
 
@@ -248,6 +249,6 @@ def test_the_papers_sizes(name, films, faces):
         align = replace(ALIGNMENT.presets["paper"].config, channels=part.channels, seen=part.seen)
         assert (align.width, align.hidden, align.depth, align.downsample) == (384, 1024, 2, 1)
         assert Alignment(align).gesture.frames(window).shape == (1, 80, 384)
-    generator = Generator(replace(generator, codes=1024, layers=6, latent=128, downsample=1))
-    assert (len(generator.masked.blocks), len(generator.residual.blocks)) == (8, 6)
+    network = Generator(replace(generator, codes=1024, layers=6, latent=128, downsample=1))
+    assert (len(network.masked.blocks), len(network.residual.blocks)) == (8, 6)
     assert (generator.width, generator.hidden, generator.speech_depth) == (384, 1024, 2)

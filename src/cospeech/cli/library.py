@@ -136,7 +136,7 @@ def _table(result: SearchResult, name: str, width: int) -> list[str]:
                     f"{entry.start:.2f}-{entry.end:.2f}",
                     entry.speaker,
                     entry.emotion or "-",
-                    entry.kind.replace("_", " "),
+                    entry.kind.replace("made_", "synthetic_").replace("_", " "),
                     entry.recording,
                     entry.text or "-",
                 )

@@ -66,7 +66,7 @@ def parsed(
         return parsed(words[1:], own, f"{program} {group}")
     if len(words) > 1 and " ".join(words[:2]) in commands and words[0] in commands:  # "train video" beside "train"
         return parsed(words[1:], {words[1]: commands[" ".join(words[:2])]}, f"{program} {words[0]}")
-    if words and words[0] in commands:  # only the command that is named is built
+    if words and words[0] in commands and " " not in words[0]:  # only the command that is named is built
         commands = {words[0]: complete(commands[words[0]], words[1:])}
     else:
         commands = _listed(commands)

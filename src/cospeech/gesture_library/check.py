@@ -76,7 +76,7 @@ class LibraryCheck:
         """The problems in one line, with what to do."""
         return (
             f"{self.folder} is damaged in {len(self.problems)} places and {self.segments - self.usable:,} "
-            f"of {self.segments:,} segments are lost; build it again, or keep the rest with `cospeech base "
+            f"of {self.segments:,} segments are lost; build it again, or keep the rest with `cospeech library "
             f"merge {self.folder} -o NEW`"
         )
 
