@@ -70,7 +70,7 @@ class TorchNetworks:
     def beats(self, features):
         return self._called(self.mining.beats, features[None])[0].numpy()
 
-    def moods(self, sound):
+    def emotion_logits(self, sound):
         return self._called(self.mining.emotions, sound[None])[1][0].numpy()
 
     def denoise(self, *inputs):
