@@ -37,7 +37,7 @@ from .encoder_features import EncoderFeatures, opened
 from .encoding import representation_name, representation_of
 from .pair_shards import PairReport, make_pairs
 from .point_clips import PointClip
-from .reading import MATERIAL, Group, Reading, clips_of, material_of, read_group, write_group, write_stream
+from .reading import MATERIAL, Group, Reading, clips_of, material_of, read_group, write_group
 from .recordings import LazyReader, Recording, groups
 
 Reader = Callable[..., Iterator[GestureClip | PointClip | Dropped]]
@@ -199,11 +199,8 @@ def _brought_up_to_date(
         reading = Reading(out, plan.get("space", "body"))
         names: list[str] = []
         for corpus in corpora:
-            if corpus.stream is None:
-                _read_groups(corpus, reading, encoders, workers=workers, quiet=quiet)
-                names += corpus.keys
-            else:
-                names += _read_stream(*corpus.stream, reading, encoders)
+            _read_corpus(corpus, reading, encoders, workers=workers, quiet=quiet)
+            names += [part for name in corpus.keys for part in reading.parts(name) or ()]
         report = _assemble(reading, names, encoders, plan, key, quiet=quiet)
     except UserError:
         if created and not (out / "manifest.json").exists():
@@ -260,11 +257,16 @@ def _listed(read: Reader, name: str, folder: Path, plan: dict[str, Any], *, quie
     return _Corpus(name, folder, stream=stream)
 
 
-def _read_groups(
+def _read_corpus(
     corpus: _Corpus, reading: Reading, encoders: EncoderFeatures, *, workers: int | None, quiet: bool
 ) -> None:
-    """Read the groups of a corpus that have not been read."""
-    tasks = [(reading, name, group) for name, group in corpus.groups if not reading.is_done(name)]
+    """Read what has not been read of a corpus."""
+    if corpus.stream is not None:
+        name, read = corpus.stream
+        if reading.parts(name) is None:
+            write_group(reading, name, read(), encoders)
+        return
+    tasks = [(reading, name, group) for name, group in corpus.groups if reading.parts(name) is None]
     size = sum(one.bytes for _, _, group in tasks for one in group if isinstance(one, Recording))
     count = processors() if workers is None else workers
     if encoders.encoders or count == 1 or len(tasks) < 2 or (workers is None and size < SMALL):
@@ -273,21 +275,6 @@ def _read_groups(
     else:
         for _ in track(map_together(read_group, tasks, count), "reading", total=len(tasks), quiet=quiet):
             pass
-
-
-def _read_stream(
-    name: str, read: Callable[[], Iterator[Any]], reading: Reading, encoders: EncoderFeatures
-) -> list[str]:
-    """The same of a reader that yields clips in order; what it was reading when interrupted is read again."""
-    end = reading.folder / f"{name}.json"
-    if end.is_file():
-        names: list[str] = json.loads(end.read_text())
-        if all(reading.is_done(part) for part in names):
-            return names
-    names = write_stream(reading, name, read(), encoders)
-    with atomic_path(end) as path:
-        path.write_text(json.dumps(names))
-    return names
 
 
 def _assemble(
@@ -400,9 +387,9 @@ def _finished(out: Path, key: str) -> Report | None:
 def _clean(out: Path, names: set[str]) -> None:
     """Remove what pairs were made of, and the shards of recordings that are no longer there."""
     shutil.rmtree(out / MATERIAL, ignore_errors=True)
-    streams = {name.rpartition("-")[0] for name in names}
+    groups_read = {name.rpartition("-")[0] for name in names}
     for path in out.glob("shard-*"):
-        if path.stem not in names | streams:
+        if path.stem not in names | groups_read:
             path.unlink()
 
 

@@ -1,16 +1,17 @@
 """Recordings -> shards of a dataset, one group of recordings at a time, in whichever process.
 
-Beside a shard stands ``NAME.json``: its samples, what was left out and why, and what the making of synthetic pairs
-needs to know of motion without speech and of speech without motion. The arrays that pairs are made of are kept in
-a folder of their own, in float32, until the dataset is finished. The description is written last: where there is
-one, the group has been read.
+A group is one shard, or several if its recordings are long (``SHARD_FRAMES``). Beside a shard stands ``SHARD.json``:
+its samples, what was left out and why, and what the making of synthetic pairs needs to know of motion without speech
+and of speech without motion. The arrays that pairs are made of are kept in a folder of their own, in float32, until
+the dataset is finished. ``GROUP.json``, which names the shards of a group, is written last: where there is one, the
+group has been read.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from .synthetic_pairs import Candidate, candidate
 
 MATERIAL = "material"  # folder beside the shards: what synthetic pairs are made of
 _SIDES = (1, 0, 2)  # [T, 2, 3] <-> [2, T, 3]
-SHARD_FRAMES = 40_000  # a shard of a reader that cannot list its recordings, and of synthetic pairs: 22 minutes
+SHARD_FRAMES = 20_000  # after which a shard is written: 11 minutes
 
 
 @dataclass
@@ -63,19 +64,29 @@ class Reading:
     folder: Path
     representation: str
 
-    def is_done(self, name: str, *, material: bool = True) -> bool:
-        """Whether a group has been read; ``material``: and what pairs are made of is there as well."""
-        if not (self.folder / f"{name}.json").is_file():
+    def parts(self, name: str) -> list[str] | None:
+        """Names of the shards of a group; None if it has not been read, or something of it is not there."""
+        end = self.folder / f"{name}.json"
+        names: list[str] = json.loads(end.read_text())["parts"] if end.is_file() else []
+        return names if names and all(self._is_whole(part) for part in names) else None
+
+    def _is_whole(self, part: str, *, material: bool = True) -> bool:
+        """Whether a shard is there; ``material``: and what pairs are made of."""
+        if not (self.folder / f"{part}.json").is_file():
             return False
-        group = Group.of(self.folder, name)
-        wanted = [self.folder / f"{name}.safetensors"] if group.samples else []
+        group = Group.of(self.folder, part)
+        wanted = [self.folder / f"{part}.safetensors"] if group.samples else []
         if material and (group.candidates or group.voices):
-            wanted.append(self.folder / MATERIAL / f"{name}.safetensors")
+            wanted.append(self.folder / MATERIAL / f"{part}.safetensors")
         return all(path.is_file() for path in wanted)
+
+    def has_shard(self, part: str) -> bool:
+        """Whether a shard has been written, with or without what pairs are made of."""
+        return self._is_whole(part, material=False)
 
 
 def read_group(task: tuple[Reading, str, list[Recording | Dropped]]) -> None:
-    """Read a group of recordings and write its shard (one argument, for ``parallel.map_together``)."""
+    """Read a group of recordings and write its shards (one argument, for ``parallel.map_together``)."""
     reading, name, recordings = task
     write_group(reading, name, clips_of(recordings))
 
@@ -89,18 +100,13 @@ def clips_of(recordings: Iterable[Recording | Dropped]) -> Iterator[Clip]:
             yield from found.clips()
 
 
-def write_group(reading: Reading, name: str, clips: Iterable[Clip], encoders: EncoderFeatures | None = None) -> None:
-    """Write the shard of clips, what pairs are made of, and the description, in this order."""
-    writer = _GroupWriter(reading, encoders)
-    for clip in clips:
-        writer.add(clip)
-    writer.write(name)
-
-
-def write_stream(
+def write_group(
     reading: Reading, name: str, clips: Iterable[Clip], encoders: EncoderFeatures | None = None
 ) -> list[str]:
-    """Write the shards of a reader that yields clips in order and cannot list them; returns their names."""
+    """Write clips as shards of ``SHARD_FRAMES`` or a little more, so that memory does not depend on how many they are.
+
+    Returns: names of the shards.
+    """
     writer, names = _GroupWriter(reading, encoders), list[str]()
     for clip in clips:
         writer.add(clip)
@@ -110,6 +116,8 @@ def write_stream(
             writer = _GroupWriter(reading, encoders)
     names.append(f"{name}-{len(names):04d}")
     writer.write(names[-1])
+    with atomic_path(reading.folder / f"{name}.json") as path:
+        path.write_text(json.dumps({"parts": names}))
     return names
 
 
@@ -118,8 +126,9 @@ class _GroupWriter:
 
     def __init__(self, reading: Reading, encoders: EncoderFeatures | None) -> None:
         self.reading, self.encoders = reading, encoders
-        self.group, self.frames = Group(), 0
-        self._samples: list[SampleData] = []
+        self.group, self.frames = Group(), 0  # frames of motion, and of speech without motion
+        self._stored = 0  # frames of motion
+        self._arrays: list[dict[str, np.ndarray]] = []  # of each sample, as they are stored
         self._material: dict[str, np.ndarray] = {}
 
     def add(self, read: Clip) -> None:
@@ -135,8 +144,13 @@ class _GroupWriter:
             return
         face = isinstance(clip, NormalizedClip) and clip.face is not None
         parts = ("body",) if isinstance(clip, NormalizedClip) and not face else None
-        sample = encoded(clip, representation(self.reading.representation, parts), self.encoders)
-        self._samples.append(sample)
+        space = representation(self.reading.representation, parts)
+        sample = encoded(clip, space, self.encoders)
+        widths = {"acoustics": ACOUSTICS, **({} if self.encoders is None else self.encoders.widths)}
+        value_range = None if space.name == "body" else space.value_range
+        self._arrays.append(shard_arrays([sample], LAYOUT.dim, widths=widths, value_range=value_range))
+        self.group.samples += [{**one, "start": self._stored} for one in described([sample])]
+        self._stored += len(sample.motion)
         self.group.seconds.append(seconds_of(clip))
         self.group.faces.append(face)
         self.frames += len(sample.motion)
@@ -179,23 +193,24 @@ class _GroupWriter:
     def write(self, name: str) -> None:
         from safetensors.numpy import save_file
 
-        folder, samples = self.reading.folder, self._samples
-        if samples and not self.reading.is_done(name, material=False):
-            space = representation(self.reading.representation)
-            if self.reading.representation == "points" and not all(self.group.faces):
-                space = representation("points", ("body",))  # its columns come before those of the face
-                samples = [replace(sample, motion=sample.motion[:, : space.channels]) for sample in samples]
-            widths = {"acoustics": ACOUSTICS, **({} if self.encoders is None else self.encoders.widths)}
-            value_range = None if self.reading.representation == "body" else space.value_range
+        folder = self.reading.folder
+        if self._arrays and not self.reading.has_shard(name):
             with atomic_path(folder / f"{name}.safetensors") as path:
-                save_file(shard_arrays(samples, LAYOUT.dim, widths=widths, value_range=value_range), path)
+                save_file(self._joined(), path)
         if self._material:
             (folder / MATERIAL).mkdir(exist_ok=True)
             with atomic_path(folder / MATERIAL / f"{name}.safetensors") as path:
                 save_file(self._material, path)
-        self.group.samples = described(samples)
         with atomic_path(folder / f"{name}.json") as path:
             path.write_text(json.dumps(vars(self.group)))
+
+    def _joined(self) -> dict[str, np.ndarray]:
+        """All samples end to end; what was joined is let go."""
+        if self.reading.representation == "points" and not all(self.group.faces):
+            body = representation("points", ("body",)).channels  # its columns come before those of the face
+            for arrays in self._arrays:
+                arrays["motion"] = arrays["motion"][:, :body]
+        return {name: np.concatenate([own.pop(name) for own in self._arrays]) for name in list(self._arrays[0])}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial, update_wrapper
@@ -14,7 +14,7 @@ from .point_clips import PointClip
 
 Clip = GestureClip | PointClip | Dropped
 GROUP_BYTES = 48_000_000  # of source files that make a shard, about: 3 to 30 minutes of recordings
-_HASHES = 2**32
+_HASHES = 2**64
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,8 @@ def groups(recordings: Sequence[Recording | Dropped]) -> list[list[Recording | D
     for found in recordings:
         result[-1].append(found)
         size = 0 if isinstance(found, Dropped) else found.bytes
-        if zlib.crc32(found.id.encode()) / _HASHES < size / GROUP_BYTES:
+        chance = int.from_bytes(hashlib.sha256(found.id.encode()).digest()[:8]) / _HASHES
+        if chance < size / GROUP_BYTES:
             result.append([])
     return [group for group in result if group]
 
