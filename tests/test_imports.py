@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[1]
 
 sys.path.insert(0, str(ROOT / "scripts"))
@@ -64,9 +66,11 @@ def test_no_file_imports_itself_in_a_circle():
     assert check_structure.import_circles() == []
 
 
-def test_the_package_has_few_parts():
-    figure = check_structure.FIGURES["top-level"]()
-    assert figure.holds, figure.places
+@pytest.mark.parametrize("name", ["top-level", "longest", "complexity", "repeated"])
+def test_the_structure_stays_simple(name):
+    """Few parts, functions that fit a screen, few places that repeat one another."""
+    figure = check_structure.FIGURES[name]()
+    assert figure.holds, f"{figure.name}: {figure.value}, at most {figure.limit}: {figure.places[:10]}"
 
 
 def test_lazy_imports_of_torch_are_still_needed():

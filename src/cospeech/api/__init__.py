@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
-from ..core.arguments import file_path, several
+from ..core.arguments import file_path, several, with_arguments_of
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
 from ..loading import load
@@ -143,7 +143,7 @@ def evaluate(
     Args:
         systems: one or several: shipped models by name, model folders, loaded models, or folders of motion
             files named after the clips; with several, every pair is compared on the same clips.
-        data: store made by ``prepare``.
+        data: folder of a dataset made by ``prepare``.
         out: folder for report.html, report.json and clips.csv; nothing is written without it.
         metrics: one or several groups of figures, of ``evaluation.groups.METRICS``; all of them if none. Of fgd,
             names in _requested are distances to the speakers that a model imitates, where it does not know those
@@ -190,40 +190,25 @@ def _page(motion: Motion, path: Path, title: str) -> Path:
     return write_html(motion, path, phases=phases(motion), title=title, level=1)
 
 
-def compare(
-    systems: ModelLike | Sequence[ModelLike],
-    data: str | Path,
-    *,
-    out: str | Path | None = None,
-    metrics: str | Sequence[str] | None = (),
-    split: str = "test",
-    clips: int = 120,
-    extractor: str | Path = "extractor",
-    classifier: str | Path = "emotion-classifier",
-    seed: int = 0,
-) -> Report:
-    """``evaluate`` for two systems or more; ``Report.differences`` has the paired intervals.
+class EvaluateKeywords(TypedDict, total=False):
+    """Keyword arguments of ``evaluate``."""
 
-    Args:
-        systems: two or more, see ``evaluate``.
+    out: str | Path | None
+    metrics: str | Sequence[str] | None
+    split: str
+    clips: int
+    extractor: str | Path
+    classifier: str | Path
+    seed: int
 
-    Raises:
-        UserError: fewer than two systems, and what ``evaluate`` raises.
-    """
+
+@with_arguments_of(evaluate)
+def compare(systems: ModelLike | Sequence[ModelLike], data: str | Path, **options: Unpack[EvaluateKeywords]) -> Report:
+    """``evaluate`` for two systems or more (fewer are refused); ``Report.differences`` has the paired intervals."""
     systems = several(systems)
     if len(systems) < 2:
         raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
-    return evaluate(
-        systems,
-        data,
-        out=out,
-        metrics=metrics,
-        split=split,
-        clips=clips,
-        extractor=extractor,
-        classifier=classifier,
-        seed=seed,
-    )
+    return evaluate(systems, data, **options)
 
 
 @with_declared("load", "generate")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 from ..core.arguments import file_path, several
 from ..core.errors import UserError
+from ..methods.base import GestureModel
 from ..methods.conditioning import AUTO
 from ..methods.options import EditKeywords, with_declared
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..sampling.edit import Span, listed_spans
 from ..speech.loading import SpeechLike, load_speech
+from ..speech.speech import Speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
@@ -61,30 +63,47 @@ def edit(
     """
     if not isinstance(motion, Motion):
         file_path(motion, "a motion file, a video or a loaded Motion")
-    video = None if isinstance(motion, Motion) or not is_film(motion) else Path(motion)
-    if video is None and (out is not None or points is not None):
-        raise UserError("out and points are for videos; leave them out, or give a video to edit")
-    if video is None and speech is None:
+    what: dict[str, Any] = {"span": listed_spans(span), "joints": several(joints)}
+    if isinstance(motion, Motion) or not is_film(motion):
+        if out is not None or points is not None:
+            raise UserError("out and points are for videos; leave them out, or give a video to edit")
+        return _edit_motion(motion, speech, model, options, what)
+    if out is None:
+        raise UserError(f"the edit of {motion} has to be written; name the video with out, as in out.mp4")
+    from ..video.films.edit_film import edit_film
+
+    heard = None if speech is None else load_speech(speech)
+    loaded, checked = _opened(model, options, heard or Path(motion))
+    return edit_film(
+        Path(motion), out, speech=heard, model=loaded, points=points, refine=refine, mark=mark, **checked, **what
+    )
+
+
+def _edit_motion(
+    motion: str | Path | Motion,
+    speech: SpeechLike | None,
+    model: ModelLike,
+    options: Mapping[str, object],
+    what: dict[str, Any],
+) -> Motion:
+    """``edit`` of a motion."""
+    if speech is None:
         raise UserError("no speech is given; give the sound that goes with the motion with --speech")
-    if video is not None and out is None:
-        raise UserError(f"the edit of {video} has to be written; name the video with out, as in out.mp4")
+    heard = load_speech(speech)
+    loaded, checked = _opened(model, options, heard)
+    edited = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
+    return loaded.edit(edited, heard, **checked, **what)
+
+
+def _opened(
+    model: ModelLike, options: Mapping[str, object], voice: Speech | Path
+) -> tuple[GestureModel, dict[str, Any]]:
+    """The model, and its options with the emotion that the voice (a speech or a video) has, if "auto" is asked."""
     loaded, _ = open_model(model, {})
     checked = checked_options(loaded, "edit", options)
-    loaded_motion = None
-    if video is None:
-        loaded_motion = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    if speech is not None:
-        speech = load_speech(speech)
     if checked["emotion"] == AUTO:
-        checked = with_detected_emotion(checked, speech or load_speech(video or ""), loaded)
-    checked.update(span=listed_spans(span), joints=several(joints))
-    if video is not None and out is not None:
-        from ..video.films.edit_film import edit_film
-
-        return edit_film(video, out, speech=speech, model=loaded, points=points, refine=refine, mark=mark, **checked)
-    assert loaded_motion is not None
-    assert speech is not None
-    return loaded.edit(loaded_motion, speech, **checked)
+        checked = with_detected_emotion(checked, voice if isinstance(voice, Speech) else load_speech(voice), loaded)
+    return loaded, checked
 
 
 def is_film(source: object) -> bool:

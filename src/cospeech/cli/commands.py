@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
 
+from ..core.arguments import with_arguments_of
 from ..core.errors import UserError
 from ..core.progress import note
 from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
@@ -38,7 +39,7 @@ def evaluate(
     Args:
         systems: a shipped model, a model folder, or a folder of motion files (.bvh .npz ...) named
             after the clips, from any program; with several, they are compared on the same clips.
-        data: store made by prepare.
+        data: folder of a dataset made by prepare.
         out: folder for report.html, report.json and clips.csv.
         metrics: groups of figures: fgd, two_sample, liveliness, diversity, beats, smoothness, plausibility,
             emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
@@ -70,47 +71,12 @@ def evaluate(
     note(f"wrote {out} in {time.monotonic() - began:.0f} s; next: open {out / 'report.html'} in a browser")
 
 
-def compare(
-    systems: Positional[Systems],
-    /,
-    *,
-    data: DatasetFolder,
-    out: OutFolder,
-    metrics: Metrics = (),
-    split: str = "test",
-    clips: Count = 120,
-    extractor: Annotated[str, arg(metavar="NAME|FOLDER")] = "extractor",
-    classifier: Annotated[str, arg(metavar="NAME|FOLDER")] = "emotion-classifier",
-    seed: Count = 0,
-) -> None:
-    """Measure several systems on the same clips, with the intervals of their differences.
-
-    Args:
-        systems: two or more: shipped models, model folders, folders of motion files named after clips.
-        data: store made by prepare.
-        out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures: fgd, two_sample, liveliness, diversity, beats, smoothness, plausibility,
-            emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
-            are distances to the speakers that a model imitates, where it does not know those of the split.
-        split: of the dataset: test, val or train.
-        clips: speeches at most.
-        extractor: features for distances, a shipped model or a folder.
-        classifier: of emotions, a shipped model or a folder.
-        seed: of the choice of clips and of generation.
-    """
+@with_arguments_of(evaluate)
+def compare(systems: Positional[Systems], /, **options: Any) -> None:
+    """Measure several systems on the same clips, with the intervals of their differences."""
     if len(systems) < 2:
         raise UserError(f"two systems or more are compared; got {len(systems)}, use evaluate for one")
-    evaluate(
-        systems,
-        data=data,
-        out=out,
-        metrics=metrics,
-        split=split,
-        clips=clips,
-        extractor=extractor,
-        classifier=classifier,
-        seed=seed,
-    )
+    evaluate(systems, **options)
 
 
 COMMANDS: dict[str, Any] = {

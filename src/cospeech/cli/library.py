@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import Positional, arg
@@ -83,14 +84,10 @@ def search(
         model: what makes the keys: a shipped model or a model folder; what the library was built with.
     """
     began = time.monotonic()
-    from .. import api
     from ..gesture_library.search import search as find
 
     for target in out:
-        if target.suffix.lower() == ".json":
-            check_folder(target)
-        else:
-            api.check_target(target)
+        _check_output(target)
         not_over(target, query, transcript, library, model)
     result = find(
         query,
@@ -113,13 +110,30 @@ def search(
     width = shutil.get_terminal_size((120, 40)).columns
     sys.stdout.write("\n".join(_table(result, query.name, width)) + "\n")
     for target in out:
-        if target.suffix.lower() == ".json":
-            with atomic_path(target) as path:
-                path.write_text(json.dumps(result.as_dict(), indent=1), encoding="utf-8")
-        else:
-            api.write(result.motion(result.best), target)
+        _write_result(result, target)
     if out:
         done(out, began, f"best {result.best.score:.3f}, {result.best.sample.id}")
+
+
+def _check_output(target: Path) -> None:
+    """Raises UserError if what was found cannot be written there."""
+    from .. import api
+
+    if target.suffix.lower() == ".json":
+        check_folder(target)
+    else:
+        api.check_target(target)
+
+
+def _write_result(result: SearchResult, target: Path) -> None:
+    """All hits as .json, or the motion of the best one in any other format."""
+    from .. import api
+
+    if target.suffix.lower() == ".json":
+        with atomic_path(target) as path:
+            path.write_text(json.dumps(result.as_dict(), indent=1), encoding="utf-8")
+    else:
+        api.write(result.motion(result.best), target)
 
 
 def _table(result: SearchResult, name: str, width: int) -> list[str]:

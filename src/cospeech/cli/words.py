@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from functools import partial, wraps
 from itertools import pairwise
 from typing import Any, get_origin, get_type_hints
@@ -70,6 +70,11 @@ def parsed(
         commands = {words[0]: complete(commands[words[0]], words[1:])}
     else:
         commands = _listed(commands)
+    return _chosen(words, commands, program)
+
+
+def _chosen(words: list[str], commands: Mapping[str, Callable[..., None]], program: str) -> Callable[[], None]:
+    """The command among those that tyro parses, with its arguments."""
     chosen: list[Callable[[], None]] = []
 
     def choosing(command: Callable[..., None]) -> Callable[..., None]:
@@ -146,9 +151,19 @@ def spread_outputs(words: list[str], commands: Mapping[str, Callable[..., None]]
     command = commands.get(words[0]) if words else None
     if command is None or not _takes_several_outputs(command):
         return words
-    flags = _flags(command)
-    result, outputs, given, last = words[:1], 0, False, ""
-    for word, following in pairwise([*words[1:], "-"]):
+    return [*words[:1], *_spread(words[1:], _flags(command))]
+
+
+def _spread(words: list[str], flags: Container[str]) -> list[str]:
+    """``spread_outputs`` of the words after the command.
+
+    Args:
+        flags: options that take no value.
+    """
+    result: list[str] = []
+    outputs, positional = 0, False
+    last = ""  # the option whose value comes next, "-o" as long as outputs follow
+    for word, following in pairwise([*words, "-"]):
         if word in ("-o", "--out"):
             last, outputs = "-o", 0
             if following.startswith("-"):
@@ -160,10 +175,9 @@ def spread_outputs(words: list[str], commands: Mapping[str, Callable[..., None]]
             result += ["--out", word]
             outputs += 1
         else:
-            given = given or not last
-            last = ""
+            positional, last = positional or not last, ""
             result.append(word)
-    if not given and last == "-o" and outputs > 1:
+    if not positional and last == "-o" and outputs > 1:
         del result[-2]
     return result
 

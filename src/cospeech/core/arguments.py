@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from .errors import UserError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def with_arguments_of(original: Callable[..., Any]) -> Callable[[F], F]:
+    """Decorator: a function that hands its arguments on shows those of ``original``, with their description.
+
+    Its docstring keeps its first paragraph and gets the rest of the original's.
+    """
+
+    def decorate(function: F) -> F:
+        signature = inspect.signature(original)
+        function.__signature__ = signature  # type: ignore[attr-defined]
+        function.__annotations__ = dict(original.__annotations__)
+        _, _, described = inspect.getdoc(original).partition("\n\n")  # type: ignore[union-attr]
+        function.__doc__ = f"{inspect.getdoc(function)}\n\n{described}"
+        return function
+
+    return decorate
 
 
 def several(value: Any) -> tuple[Any, ...]:

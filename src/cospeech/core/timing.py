@@ -6,6 +6,7 @@ integers, so nothing drifts however long the recording is.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from fractions import Fraction
 
 import numpy as np
@@ -75,13 +76,10 @@ def rate_fraction(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1000)
 
 
-class FrameSeries:
+class FrameSeries(Sized):
     """What has frames at a constant rate: needs ``__len__`` (frames) and ``fps`` (frames a second)."""
 
     fps: float
-
-    def __len__(self) -> int:
-        raise NotImplementedError
 
     @property
     def frames(self) -> int:

@@ -13,7 +13,7 @@ import json
 import shutil
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -267,14 +267,19 @@ def _read_corpus(
             write_group(reading, name, read(), encoders)
         return
     tasks = [(reading, name, group) for name, group in corpus.groups if reading.parts(name) is None]
-    size = sum(one.bytes for _, _, group in tasks for one in group if isinstance(one, Recording))
     count = processors() if workers is None else workers
-    if encoders.encoders or count == 1 or len(tasks) < 2 or (workers is None and size < SMALL):
+    small = workers is None and sum(_bytes(group) for _, _, group in tasks) < SMALL
+    if encoders.encoders or count == 1 or len(tasks) < 2 or small:
         for _, name, group in track(tasks, "reading", quiet=quiet):
             write_group(reading, name, clips_of(group), encoders)
     else:
         for _ in track(map_together(read_group, tasks, count), "reading", total=len(tasks), quiet=quiet):
             pass
+
+
+def _bytes(group: Iterable[Recording | Dropped]) -> int:
+    """Size of the files of a group's recordings."""
+    return sum(one.bytes for one in group if isinstance(one, Recording))
 
 
 def _assemble(

@@ -19,7 +19,6 @@ from ..motion.procedural.fingers import add_fingers
 from ..motion.retarget import on_canonical
 from ..motion.skeleton import LEFT_HAND, RIGHT_HAND
 from ..sampling.edit import Span, listed_spans, time_spans
-from ..speech.features import speech_features
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
 from .embedder import Embedder
@@ -66,7 +65,7 @@ def questions(query: Speech | Motion, span: Span | Sequence[Span] | None, embedd
     """
     spans = listed_spans(span)
     if isinstance(query, Speech):
-        features = speech_features(query.resampled().samples)
+        features = query.features
         pieces = (
             segments(loudness(features), speech_breaks(features, query.words))
             if not spans

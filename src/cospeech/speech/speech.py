@@ -7,6 +7,7 @@ import html
 import io
 import wave
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -85,6 +86,15 @@ class Speech:
     def text(self) -> str:
         """The words, one space between."""
         return " ".join(word.text for word in self.words)
+
+    @cached_property
+    def features(self) -> np.ndarray:
+        """[frames, 48] float32, read-only, columns as in ``features.LAYOUT``; computed once, at 16 kHz."""
+        from .features import speech_features
+
+        features = speech_features(self.resampled().samples)
+        features.flags.writeable = False
+        return features
 
     def _repr_html_(self) -> str:
         """The speech as a notebook shows it: a table of what is known of it, and a player if it is short."""

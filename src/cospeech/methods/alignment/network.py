@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -37,6 +38,42 @@ class AlignConfig:
     temperature: float = 0.7  # [P] tau
     chronological: bool = True  # shuffled speech as negatives [P]
     chronological_weight: float = 1.0  # a shuffled negative counts for so many others; the paper has 1
+
+
+class SpeechSizes(Protocol):
+    """What the config of a generator says of its speech encoder."""
+
+    @property
+    def features(self) -> int: ...
+    @property
+    def words(self) -> int: ...
+    @property
+    def speech_width(self) -> int: ...
+    @property
+    def speech_hidden(self) -> int: ...
+    @property
+    def speech_heads(self) -> int: ...
+    @property
+    def speech_depth(self) -> int: ...
+    @property
+    def downsample(self) -> int: ...
+    @property
+    def dropout(self) -> float: ...
+
+
+def speech_sizes(config: SpeechSizes) -> AlignConfig:
+    """Sizes of a generator's ``SpeechEncoder``, which has no embedding of its own."""
+    return AlignConfig(
+        features=config.features,
+        words=config.words,
+        width=config.speech_width,
+        hidden=config.speech_hidden,
+        heads=config.speech_heads,
+        depth=config.speech_depth,
+        embedding=0,
+        downsample=config.downsample,
+        dropout=config.dropout,
+    )
 
 
 class ContentEncoder(nn.Module):

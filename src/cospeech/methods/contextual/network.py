@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ...nn.condition import Conditioner
 from ...nn.transformer import ConditionedBlock
-from ..alignment.network import AlignConfig, SpeechEncoder
+from ..alignment.network import SpeechEncoder, speech_sizes
 from ..tokenizer.network import Tokenizer
 
 RESIDUALS = ("latent", "codes", "none")
@@ -176,18 +176,7 @@ class Generator(nn.Module):
         if not config.quantised and config.residual != "latent":
             raise ValueError("without a quantiser all is regressed, so the residual must be 'latent'")
         self.config = config
-        sizes = AlignConfig(
-            features=config.features,
-            words=config.words,
-            width=config.speech_width,
-            hidden=config.speech_hidden,
-            heads=config.speech_heads,
-            depth=config.speech_depth,
-            embedding=0,
-            downsample=config.downsample,
-            dropout=config.dropout,
-        )
-        self.speech = SpeechEncoder(sizes, config.width)
+        self.speech = SpeechEncoder(speech_sizes(config), config.width)
         self.masked = MaskedGenerator(config) if config.quantised else None
         kind = config.residual if config.layers > 1 or not config.quantised else "none"
         self.residual = ResidualGenerator(config) if kind == "codes" else None

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...nn.condition import Conditioner, waves
 from ...nn.latents import ScaledLatents
 from ...nn.transformer import ConditionedBlock
-from ..alignment.network import AlignConfig, SpeechEncoder
+from ..alignment.network import SpeechEncoder, speech_sizes
 from .masks import MaskConfig
 
 
@@ -87,18 +87,7 @@ class Denoiser(ScaledLatents):
         self.register_buffer("pose_mean", pose_mean.float())
         self.register_buffer("pose_std", pose_std.float())
         self.register_buffer("owner", torch.zeros(c, dtype=torch.long) if owner is None else owner)
-        sizes = AlignConfig(
-            features=config.features,
-            words=config.words,
-            width=config.speech_width,
-            hidden=config.speech_hidden,
-            heads=config.speech_heads,
-            depth=config.speech_depth,
-            embedding=0,
-            downsample=config.downsample,
-            dropout=config.dropout,
-        )
-        self.speech = SpeechEncoder(sizes, w)
+        self.speech = SpeechEncoder(speech_sizes(config), w)
         self.input = nn.Linear(d, w)
         self.constraint = nn.Linear(config.downsample * (c + config.joints), w)
         self.time = nn.Sequential(nn.Linear(w, w), nn.SiLU(), nn.Linear(w, w))

@@ -12,8 +12,8 @@ import numpy as np
 
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
-from ...core.timing import FPS, SAMPLE_RATE
-from ...speech.features import LAYOUT, accents, phrase_ends, speech_features
+from ...core.timing import FPS
+from ...speech.features import LAYOUT, accents, phrase_ends
 from ...speech.spectrum import BAND_HERTZ
 from ...speech.speech import Speech
 from ...speech.visemes import VISEMES, visemes
@@ -60,7 +60,7 @@ def face_from_speech(
     if not 0.0 <= intensity <= 2.0:
         raise UserError(f"intensity is {intensity}; give a number from 0 to 2")
     emotion = canonical_emotion(emotion or speech.emotion or "neutral")
-    features = speech_features(speech.resampled(sample_rate=SAMPLE_RATE).samples)
+    features = speech.features
     frames = speech.frames
     features = features[:frames]
     if len(features) < frames:  # resampling may round a frame away

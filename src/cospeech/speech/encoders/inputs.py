@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
-from ..features import FEATURE_DIM, speech_features
+from ..features import FEATURE_DIM
 from ..speech import Speech
 from .settings import KINDS, SPEECH, WORDS, Encoder, EncoderSettings, input_slices, read_encoders
 
@@ -114,7 +114,7 @@ class SpeechInputs:
                 width than the one the model learned with.
         """
         frames = speech.frames if frames is None else frames
-        features = speech_features(speech.resampled().samples)[:frames]
+        features = speech.features[:frames]
         features = np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
         columns = [features]
         for kind in self.settings:

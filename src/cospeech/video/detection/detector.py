@@ -82,21 +82,26 @@ def _read(path: Path) -> dict[str, np.ndarray] | None:
             found = {name: file[name] for name in (*_ARRAYS, "mask") if name in file}
     except Exception:  # zipfile, zlib and NumPy raise half a dozen types for a damaged file
         return None
-    if any(name not in found for name in _ARRAYS):
-        return None
-    points, confidence, people = found["points"], found["confidence"], found["people"]
+    complete = all(name in found for name in _ARRAYS)
+    return found if complete and _has_shapes(found) else None
+
+
+def _has_shapes(found: dict[str, np.ndarray]) -> bool:
+    """Whether the arrays of a result fit one another, and points and confidence are finite."""
+    points, confidence = found["points"], found["confidence"]
     frames = len(points) if points.ndim else 0
-    fits = (
-        frames > 0
-        and points.shape == (frames, len(POINTS), 2)
-        and confidence.shape == points.shape[:2]
-        and people.shape == (frames,)
-        and found["size"].shape == (2,)
-        and found["fps"].shape == ()
-        and ("mask" not in found or found["mask"].shape == tuple(found["size"][::-1]))
-        and bool(np.isfinite(points).all() and np.isfinite(confidence).all())
-    )
-    return found if fits else None
+    shapes = {
+        "points": (frames, len(POINTS), 2),
+        "confidence": (frames, len(POINTS)),
+        "people": (frames,),
+        "size": (2,),
+        "fps": (),
+    }
+    if frames == 0 or any(found[name].shape != shape for name, shape in shapes.items()):
+        return False
+    if "mask" in found and found["mask"].shape != tuple(found["size"][::-1]):
+        return False
+    return bool(np.isfinite(points).all() and np.isfinite(confidence).all())
 
 
 def _store(result: Path, place: Path) -> None:

@@ -116,6 +116,16 @@ def check_person(seen: DetectedKeypoints, what: str) -> tuple[str, ...]:
         raise UserError(f"the shoulders are not in {what}; give a picture that goes from head to waist")
     if (found[:, FACE_SLICE].sum(1) >= ENOUGH_OF_FACE).mean() < _MOSTLY:
         raise UserError(f"the face is not visible in {what}; give a picture in which it looks at the camera")
+    return _notes_on_hands(seen, found, what)
+
+
+def _notes_on_hands(seen: DetectedKeypoints, found: np.ndarray, what: str) -> tuple[str, ...]:
+    """A line for each hand and arm that is not detected, or not always.
+
+    Args:
+        found: [T, N] bool, the keypoints that are detected.
+        what: the file's name.
+    """
     notes = []
     for side, part in HAND_POINTS.items():
         _, elbow, wrist = ARM[side]

@@ -117,19 +117,12 @@ def train_video(
     chosen, out = PRESETS[preset], Path(out)
     check_folder(out / "pairs.json" if out.is_dir() else out)
     initial = None if str(start) == "none" else generator_of(evaluator_folder(start, "portrait"))
-    sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = []
-    for path in video:
-        sources.append((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)))
-    for path in pictures_of(portraits):
-        sources.append((f"portrait-{path.stem}", partial(pairs_of_portrait, path, chosen.poses, seed)))
-    for path in people:
-        sources.append((f"people-{Path(path).name}", partial(people_pairs, path, chosen.pairs, seed=seed)))
-    folders: list[Path] = []
-    seen: Counter[str] = Counter()
-    for label, make in sources:
-        seen[label] += 1  # files of other folders may have the same name
-        folders.append(_collect(out / "pairs" / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
-    pairs = Pairs(*folders)
+    sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = [
+        *((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)) for path in video),
+        *((f"portrait-{p.stem}", partial(pairs_of_portrait, p, chosen.poses, seed)) for p in pictures_of(portraits)),
+        *((f"people-{Path(path).name}", partial(people_pairs, path, chosen.pairs, seed=seed)) for path in people),
+    ]
+    pairs = Pairs(*_collected(out / "pairs", sources))
     training = replace(chosen.training, seed=seed, steps=steps or chosen.training.steps)
     stage("training the perceptual encoder")
     perceptual_training = replace(chosen.perceptual_training, seed=seed)
@@ -148,6 +141,16 @@ def train_video(
     )
     names = [Path(path).name for path in (*video, *portraits, *people)]
     return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=names)
+
+
+def _collected(out: Path, sources: Sequence[tuple[str, Callable[[], Iterator[Pair]]]]) -> list[Path]:
+    """A folder of pairs for every source, each labelled; existing ones are kept."""
+    folders: list[Path] = []
+    seen: Counter[str] = Counter()
+    for label, make in sources:
+        seen[label] += 1  # files of other folders may have the same name
+        folders.append(_collect(out / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
+    return folders
 
 
 def _steps_done(run: Path) -> int:
