@@ -24,8 +24,8 @@ def with_arguments_of(original: Callable[..., Any]) -> Callable[[F], F]:
         signature = inspect.signature(original)
         function.__signature__ = signature  # type: ignore[attr-defined]
         function.__annotations__ = dict(original.__annotations__)
-        _, _, described = inspect.getdoc(original).partition("\n\n")  # type: ignore[union-attr]
-        function.__doc__ = f"{inspect.getdoc(function)}\n\n{described}"
+        _, _, described = (original.__doc__ or "").partition("\n\n")
+        function.__doc__ = f"{(function.__doc__ or '').rstrip()}\n\n{described}"
         return function
 
     return decorate
