@@ -28,7 +28,7 @@ def open_model(model: ModelLike, keywords: Mapping[str, Any]) -> tuple[GestureMo
     if isinstance(model, str | Path):
         names = load_option_names(model)
         own = {name: value for name, value in keywords.items() if name in names}
-        return load(model, **own), {name: value for name, value in keywords.items() if name not in names}  # type: ignore[arg-type]
+        return load(model, **own), {name: value for name, value in keywords.items() if name not in names}
     if not isinstance(model, GestureModel):
         raise UserError(
             f"model must be the name of a shipped model, a model folder or a loaded model; got {type(model).__name__}"

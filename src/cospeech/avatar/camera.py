@@ -37,7 +37,8 @@ class Camera:
     @property
     def position(self) -> np.ndarray:
         """[3] metres."""
-        return np.asarray(self.target) + self.distance * self.axes[2]
+        position: np.ndarray = np.asarray(self.target) + self.distance * self.axes[2]
+        return position
 
     def project(self, points: np.ndarray, width: int, height: int) -> np.ndarray:
         """World [..., 3] -> screen x, y in pixels and distance along the line of sight in metres."""

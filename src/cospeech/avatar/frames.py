@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.parallel import draw_together, processors
 from ..motion.motion import Motion
-from .body import load_body
+from .body import Body, load_body
 from .camera import Camera, frame_motion
 from .pose import pose_vertices
 from .scene import Studio, draw
@@ -19,6 +19,8 @@ BACKENDS = ("auto", "software", "gl")
 ALONE = 24  # motions of fewer frames are drawn here, without other processes
 CHUNK = 16  # frames posed at once
 CLOSE = 800  # pixels a metre from which on the full body is drawn
+
+Painter = Callable[[Studio, Body, np.ndarray], np.ndarray]  # as ``scene.draw``
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
     return int(pair[0]), int(pair[1])
 
 
-def _draw(job: _Job, frames: range, painter=draw) -> Iterator[np.ndarray]:  # type: ignore[no-untyped-def]
+def _draw(job: _Job, frames: range, painter: Painter = draw) -> Iterator[np.ndarray]:
     body = load_body(job.level)
     studio = Studio(job.camera, *job.size)
     for start in range(frames.start, frames.stop, CHUNK * frames.step):

@@ -42,7 +42,8 @@ def srgb_to_linear(colour: np.ndarray) -> np.ndarray:
 def linear_to_srgb(colour: np.ndarray) -> np.ndarray:
     """[...] linear, clipped to 0 to 1 -> [...] sRGB."""
     table = _encode_table()
-    return table[np.clip(colour * 4095, 0, 4095).astype(np.int32)]
+    encoded: np.ndarray = table[np.clip(colour * 4095, 0, 4095).astype(np.int32)]
+    return encoded
 
 
 @lru_cache(maxsize=1)
@@ -142,12 +143,14 @@ def _shoulder(x: np.ndarray) -> np.ndarray:
     """Leave dark and middle tones, roll highlights off towards 1."""
     knee = np.float32(0.62)
     over = np.maximum(x - knee, 0)
-    return np.minimum(x, knee) + (1 - knee) * over / (over + (1 - knee))
+    rolled: np.ndarray = np.minimum(x, knee) + (1 - knee) * over / (over + (1 - knee))
+    return rolled
 
 
 def _direction(local: np.ndarray, axes: np.ndarray) -> np.ndarray:
     direction = local @ axes
-    return (direction / np.linalg.norm(direction)).astype(np.float32)
+    unit: np.ndarray = (direction / np.linalg.norm(direction)).astype(np.float32)
+    return unit
 
 
 def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, light: np.ndarray) -> np.ndarray:

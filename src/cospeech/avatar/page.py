@@ -100,7 +100,7 @@ def save_page(
 # ---------------------------------------------------------------------------- the page
 
 
-def _sources(motion: Motion) -> list[dict]:
+def _sources(motion: Motion) -> list[dict[str, Any]]:
     """Where the gestures of a motion come from, if it tells (``extra["explain"]``), for the strip."""
     result = []
     for used in motion.extra.get("explain", {}).get("used", []):
@@ -114,7 +114,7 @@ def _sources(motion: Motion) -> list[dict]:
     return sorted(result, key=lambda source: source["start"])
 
 
-def _page(motion: Motion, speech: Speech | None, phases: list[dict], title: str, body: Body) -> str:
+def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], title: str, body: Body) -> str:
     from .. import __name__ as package
 
     moving = moving_shapes(motion)
@@ -242,7 +242,7 @@ def _poster(motion: Motion) -> str:
 # ---------------------------------------------------------------------------- what is played
 
 
-def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict]:
+def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict[str, Any]]:
     rows = []
     for phase in phases:
         if isinstance(phase, tuple):
@@ -257,7 +257,7 @@ def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict]:
     return [dict(zip(names, (*row[:4], round(min(row[4] / top, 1.0), 3)), strict=True)) for row in sorted(rows)]
 
 
-def _stool(motion: Motion, body: Body) -> dict | None:
+def _stool(motion: Motion, body: Body) -> dict[str, float] | None:
     """Where a stool belongs under a seated speaker, and how high, metres; None if they stand."""
     height = float(np.median(motion.translation[:, 1]))
     if not 0.25 * motion.skeleton.offsets[0, 1] < height < 0.72 * motion.skeleton.offsets[0, 1]:

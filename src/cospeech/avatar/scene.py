@@ -42,7 +42,8 @@ class Studio:
         picture = picture + near * 0.55 * (FLOOR - picture)
         corner = 1 - 0.10 * np.clip(x[None, :] ** 2 + (2 * y[:, None] - 1) ** 2 - 0.6, 0, None)
         noise = np.random.default_rng(0).uniform(-0.5, 0.5, picture.shape)  # no banding in 8 bits
-        return np.clip(np.round(picture * corner[..., None] * 255 + noise), 0, 255).astype(np.uint8)
+        result: np.ndarray = np.clip(np.round(picture * corner[..., None] * 255 + noise), 0, 255).astype(np.uint8)
+        return result
 
     @cached_property
     def _rays(self) -> np.ndarray:
@@ -51,7 +52,8 @@ class Studio:
         x = (np.arange(self.width) + 0.5 - self.width / 2) * scale
         y = (self.height / 2 - np.arange(self.height) - 0.5) * scale
         local = np.stack(np.broadcast_arrays(x[None, :], y[:, None], -1.0), -1)
-        return local @ camera.axes
+        rays: np.ndarray = local @ camera.axes
+        return rays
 
     @cached_property
     def _floor_points(self) -> np.ndarray:
@@ -104,7 +106,8 @@ class Studio:
         flat = left.ravel()
         low = flat[at] * (1 - f[:, 0]) + flat[at + 1] * f[:, 0]
         high = flat[at + FLOOR_SIZE] * (1 - f[:, 0]) + flat[at + FLOOR_SIZE + 1] * f[:, 0]
-        return low * (1 - f[:, 1]) + high * f[:, 1]
+        shadow: np.ndarray = low * (1 - f[:, 1]) + high * f[:, 1]
+        return shadow
 
     def background(self, points: np.ndarray) -> np.ndarray:
         """[H, W, 3] uint8, the caller's own: the backdrop with the body's shadow on the floor."""
@@ -120,7 +123,8 @@ def _blur(grid: np.ndarray, radius: int) -> np.ndarray:
     """Box blur along the first axis."""
     padded = np.concatenate([np.zeros_like(grid[: radius + 1]), grid, np.zeros_like(grid[:radius])])
     total = np.cumsum(padded, axis=0)
-    return (total[2 * radius + 1 :] - total[: -2 * radius - 1]) / (2 * radius + 1)
+    blurred: np.ndarray = (total[2 * radius + 1 :] - total[: -2 * radius - 1]) / (2 * radius + 1)
+    return blurred
 
 
 def draw(studio: Studio, body: Body, points: np.ndarray) -> np.ndarray:

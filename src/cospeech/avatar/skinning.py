@@ -106,4 +106,5 @@ def joint_transforms(rotations: np.ndarray, translation: np.ndarray, rest: np.nd
 
 def blend_matrices(dense: np.ndarray, transforms: np.ndarray) -> np.ndarray:
     """Weighted transforms of every vertex: [V, K] and [K, 3, 4] -> [V, 3, 4] float32."""
-    return (dense @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
+    blended: np.ndarray = (dense @ transforms.reshape(len(transforms), 12)).reshape(-1, 3, 4)
+    return blended

@@ -11,44 +11,44 @@ torch is never imported here: a tensor brings its own functions along.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
-Array = Any  # numpy.ndarray or torch.Tensor
+from .arrays import Array
 
 _EPS = 1e-8
 
 
-def _xp(x: Array) -> Any:
+def _xp(x: Any) -> Any:
     """The array module of x."""
     return np if isinstance(x, np.ndarray | np.generic) else sys.modules["torch"]
 
 
-def _float(x: Array) -> Array:
+def _float(x: Any) -> Any:
     if isinstance(x, np.ndarray | np.generic | list | tuple | float | int):
         x = np.asarray(x)
         return x if x.dtype.kind == "f" else x.astype(np.float64)
     return x
 
 
-def _norm(x: Array) -> Array:
+def _norm(x: Any) -> Any:
     return _xp(x).sqrt((x * x).sum(-1)[..., None])
 
 
-def _stack(parts: list[Array]) -> Array:
+def _stack(parts: list[Any]) -> Any:
     return _xp(parts[0]).stack(parts, -1)
 
 
-def _where(condition: Array, a: Array, b: Array) -> Array:
+def _where(condition: Any, a: Any, b: Any) -> Any:
     return _xp(condition).where(condition, a, b)
 
 
-def _clip(x: Array, low: float, high: float) -> Array:
+def _clip(x: Any, low: float, high: float) -> Any:
     return np.clip(x, low, high) if _xp(x) is np else x.clamp(low, high)
 
 
-def _cross(a: Array, b: Array) -> Array:
+def _cross(a: Any, b: Any) -> Any:
     return _stack(
         [
             a[..., 1] * b[..., 2] - a[..., 2] * b[..., 1],
@@ -60,7 +60,8 @@ def _cross(a: Array, b: Array) -> Array:
 
 def matrix_to_6d(matrix: Array) -> Array:
     """[..., 3, 3] -> [..., 6]: the first two columns, one after the other (Zhou et al. 2019)."""
-    return _xp(matrix).concatenate([matrix[..., :, 0], matrix[..., :, 1]], -1)
+    columns: Array = _xp(matrix).concatenate([matrix[..., :, 0], matrix[..., :, 1]], -1)
+    return columns
 
 
 def matrix_from_6d(sixd: Array) -> Array:
@@ -71,7 +72,8 @@ def matrix_from_6d(sixd: Array) -> Array:
     y = b / (_norm(b) + _EPS)
     y = y - (x * y).sum(-1)[..., None] * x  # once more: what is left of nearly parallel vectors is rounding
     y = y / (_norm(y) + _EPS)
-    return _stack([x, y, _cross(x, y)])
+    matrix: Array = _stack([x, y, _cross(x, y)])
+    return matrix
 
 
 def quaternion_to_matrix(q: Array) -> Array:
@@ -90,8 +92,9 @@ def quaternion_to_matrix(q: Array) -> Array:
         2 * (y * z + w * x),
         1 - 2 * (x * x + y * y),
     ]
-    flat = _stack(rows)
-    return flat.reshape((*flat.shape[:-1], 3, 3))
+    flat: Any = _stack(rows)
+    result: Array = flat.reshape((*flat.shape[:-1], 3, 3))
+    return result
 
 
 def matrix_to_quaternion(matrix: Array) -> Array:
@@ -117,7 +120,8 @@ def matrix_to_quaternion(matrix: Array) -> Array:
         index = best[..., None, None].expand(*best.shape, 4, 1)
         q = candidates.gather(-1, index)[..., 0]
     q = q / _norm(q)
-    return _where(q[..., :1] < 0, -q, q)
+    unique: Array = _where(q[..., :1] < 0, -q, q)
+    return unique
 
 
 def axis_angle_to_quaternion(vector: Array) -> Array:
@@ -128,7 +132,8 @@ def axis_angle_to_quaternion(vector: Array) -> Array:
     half = angle / 2
     # sin(a/2)/a, with its Taylor series near zero
     scale = _where(angle > 1e-4, xp.sin(half) / (angle + (angle == 0)), 0.5 - angle * angle / 48)
-    return xp.concatenate([xp.cos(half), v * scale], -1)
+    q: Array = xp.concatenate([xp.cos(half), v * scale], -1)
+    return q
 
 
 def quaternion_to_axis_angle(q: Array) -> Array:
@@ -139,9 +144,11 @@ def quaternion_to_axis_angle(q: Array) -> Array:
     q = _where(q[..., :1] < 0, -q, q)
     v = q[..., 1:]
     sine = _norm(v)
-    angle = 2 * (np.arctan2(sine, q[..., :1]) if xp is np else xp.atan2(sine, q[..., :1]))
+    arctan2 = xp.arctan2 if xp is np else xp.atan2
+    angle: Array = 2 * arctan2(sine, q[..., :1])
     scale = _where(sine > 1e-6, angle / (sine + (sine == 0)), 2.0 + sine * sine / 3)
-    return v * scale
+    vector: Array = v * scale
+    return vector
 
 
 def axis_angle_to_matrix(vector: Array) -> Array:
@@ -154,7 +161,11 @@ def matrix_to_axis_angle(matrix: Array) -> Array:
     return quaternion_to_axis_angle(matrix_to_quaternion(matrix))
 
 
-def axis_rotation(axis: str, angle: Array) -> Array:
+@overload
+def axis_rotation(axis: str, angle: float) -> np.ndarray: ...
+@overload
+def axis_rotation(axis: str, angle: Array) -> Array: ...
+def axis_rotation(axis: str, angle: Any) -> Any:
     """Rotation about "X", "Y" or "Z" by ``angle`` [...] radians -> [..., 3, 3]."""
     a = _float(angle)
     xp = _xp(a)
@@ -172,13 +183,13 @@ def axis_rotation(axis: str, angle: Array) -> Array:
 def euler_to_matrix(angles: Array, order: str) -> Array:
     """[..., n] radians and n axis letters -> [..., 3, 3]; ``order="YXZ"`` is Ry(a) Rx(b) Rz(c)."""
     a = _float(angles)
-    result = axis_rotation(order[0], a[..., 0])
+    matrix: Array = axis_rotation(order[0], a[..., 0])
     for i, axis in enumerate(order[1:], start=1):
-        result = result @ axis_rotation(axis, a[..., i])
-    return result
+        matrix = matrix @ axis_rotation(axis, a[..., i])
+    return matrix
 
 
-def matrix_to_euler(matrix: Array, order: str) -> Array:
+def matrix_to_euler(matrix: np.ndarray, order: str) -> np.ndarray:
     """[..., 3, 3] -> [..., 3] radians for one of the six orders of three different axes.
 
     At the gimbal lock (middle angle +-90 degrees) the last angle is set to zero.
@@ -198,7 +209,10 @@ def matrix_to_euler(matrix: Array, order: str) -> Array:
 
 def transpose(matrix: Array) -> Array:
     """The inverse rotation, [..., 3, 3]."""
-    return np.swapaxes(matrix, -1, -2) if _xp(matrix) is np else matrix.transpose(-1, -2)
+    xp = _xp(matrix)
+    swap = xp.swapaxes if xp is np else xp.transpose
+    turned: Array = swap(matrix, -1, -2)
+    return turned
 
 
 def geodesic(a: Array, b: Array) -> Array:
@@ -210,10 +224,11 @@ def geodesic(a: Array, b: Array) -> Array:
     d = a - b
     xp = _xp(d)
     chord = xp.sqrt((d * d).sum(-1).sum(-1)) / (2 * 2**0.5)
-    return 2 * (np.arcsin if xp is np else xp.asin)(_clip(chord, 0.0, 1.0))
+    angle: Array = 2 * (np.arcsin if xp is np else xp.asin)(_clip(chord, 0.0, 1.0))
+    return angle
 
 
-def slerp(a: Array, b: Array, t: Array) -> Array:
+def slerp(a: np.ndarray, b: np.ndarray, t: np.ndarray | float) -> np.ndarray:
     """Spherical interpolation of quaternions [..., 4] by t [...] in [0, 1], along the short way."""
     a, b = _float(a), _float(b)
     dot = (a * b).sum(-1)[..., None]
@@ -227,10 +242,11 @@ def slerp(a: Array, b: Array, t: Array) -> Array:
     wa = np.where(near, 1 - t, np.sin((1 - t) * angle) / safe)
     wb = np.where(near, t, np.sin(t * angle) / safe)
     q = wa * a + wb * b
-    return q / _norm(q)
+    unit: np.ndarray = q / _norm(q)
+    return unit
 
 
-def align_vectors(source: Array, target: Array) -> Array:
+def align_vectors(source: np.ndarray, target: np.ndarray) -> np.ndarray:
     """The smallest rotation that turns direction ``source`` [..., 3] to ``target`` [..., 3]."""
     s, t = _float(source), _float(target)
     s, t = np.broadcast_arrays(s, t)

@@ -280,7 +280,8 @@ class GestureDataset:
         self.representation.modality(part)
         columns = self.representation.slices[part]
         packed = self._cut("motion", sample, start, end)[:, columns]
-        return packed.astype(np.float32) / _SCALE * self.representation.value_range[columns]
+        motion: np.ndarray = packed.astype(np.float32) / _SCALE * self.representation.value_range[columns]
+        return motion
 
     def need_bodies(self, what: str) -> None:
         """Raises UserError if the dataset holds points in a picture, which ``what`` cannot use."""

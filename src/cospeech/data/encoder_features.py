@@ -120,4 +120,5 @@ def padded(speech: Speech) -> Speech:
 
 
 def _half(values: np.ndarray) -> np.ndarray:
-    return np.clip(values, -_HALF, _HALF).astype(np.float16)
+    half: np.ndarray = np.clip(values, -_HALF, _HALF).astype(np.float16)
+    return half

@@ -108,7 +108,8 @@ def mirrored(item: Candidate, codec: Codec) -> Candidate:
 
 def _swapped(wrists: np.ndarray) -> np.ndarray:
     """Both wrists [T, 2, 3] in a mirror."""
-    return wrists[:, ::-1] * np.array([-1.0, 1.0, 1.0])
+    swapped: np.ndarray = wrists[:, ::-1] * np.array([-1.0, 1.0, 1.0])
+    return swapped
 
 
 def _of_frames(frames: np.ndarray | Frames, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | Frames:

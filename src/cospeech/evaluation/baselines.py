@@ -46,7 +46,10 @@ class BaselineMaterial:
 
     def mean_pose(self) -> np.ndarray:
         """[C] the mean encoded pose."""
-        return np.mean([self.dataset.motion(sample).mean(0) for sample in self.recorded[:MOST_OF_MEAN]], axis=0)
+        mean: np.ndarray = np.mean(
+            [self.dataset.motion(sample).mean(0) for sample in self.recorded[:MOST_OF_MEAN]], axis=0
+        )
+        return mean
 
     def body(self, encoded: np.ndarray) -> Motion:
         """Encoded motion [T, C] on a standing person, rotations made orthonormal."""

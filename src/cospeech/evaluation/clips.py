@@ -17,7 +17,7 @@ from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.procedural.posture import stand
 from ..speech.encoders.settings import EncoderSettings
-from ..speech.transcript import Word
+from ..speech.speech import Word
 
 # Settings of encoders by kind -> speech features and the encoders' columns, [T, F].
 ReadInputs = Callable[[Mapping[str, EncoderSettings]], np.ndarray]

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.deprecation import renamed_keywords
 from ..core.timing import FPS
@@ -92,7 +93,7 @@ def library_info(library: str | Path) -> LibraryInfo:
     """
     opened = GestureLibrary(library)
 
-    def all_of(query: str) -> list[tuple]:  # type: ignore[type-arg]
+    def all_of(query: str) -> list[tuple[Any, ...]]:
         return opened.catalogue.execute(query).fetchall()
 
     def by(column: str) -> dict[str, int]:

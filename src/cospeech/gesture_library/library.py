@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -137,7 +138,7 @@ class GestureLibrary:
         if self._last is not None and self._last[0] == filters:
             return self._last[1].copy()
         columns = self._columns
-        allowed = self._recordings(filters)[columns["recording"]]
+        allowed: np.ndarray = self._recordings(filters)[columns["recording"]]
         for name, least in (
             ("speed", filters.min_speed),
             ("peak", filters.min_peak),
@@ -363,7 +364,7 @@ def _phrase(words: str) -> str:
     return phrase
 
 
-def _sample(found: tuple) -> LibrarySample:  # type: ignore[type-arg]
+def _sample(found: tuple[Any, ...]) -> LibrarySample:
     row, name, kind, split, speaker, emotion, start, end, words, spoken, *figures = found
     said = None if words is None else tuple(Word(*word) for word in json.loads(words))
     return LibrarySample(

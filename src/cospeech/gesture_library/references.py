@@ -150,7 +150,8 @@ class LibraryReferences:
         heard = voiced.argsort().argsort() / len(slots)
         order = (HEARD * heard + (1 - HEARD) * rng.random(len(slots))).argsort().argsort()
         speed, allowed = self.base.speeds, self.base.allowed(filters)
-        return np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
+        quantiles: np.ndarray = np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
+        return quantiles
 
     def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
         if rule == "random":

@@ -44,7 +44,7 @@ def split_words(batch: Batch, sizes: tuple[int, int]) -> Batch:
     """A batch whose features [B, T, F + W] are split into ``features`` and ``words``, if there are any."""
     if not sizes[1]:
         return batch
-    features, words = batch["features"].split(sizes, -1)
+    features, words = batch["features"].split(sizes, -1)  # type: ignore[no-untyped-call]
     return {**batch, "features": features, "words": words}
 
 

@@ -47,7 +47,8 @@ def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
     if not weights.any():
         raise UserError("the weights of the emotions are all zero; give at least one above zero")
     weights[0] += max(0.0, 1.0 - float(weights.sum()))
-    return weights / weights.sum()
+    shares: np.ndarray = weights / weights.sum()
+    return shares
 
 
 def parse_emotion(text: str) -> dict[str, float]:

@@ -116,7 +116,8 @@ def heading(pelvis: np.ndarray) -> np.ndarray:
 
 
 def _aside(pelvis: np.ndarray) -> np.ndarray:
-    return np.arctan2(pelvis[..., 0, 2], pelvis[..., 2, 2])
+    angle: np.ndarray = np.arctan2(pelvis[..., 0, 2], pelvis[..., 2, 2])
+    return angle
 
 
 def facing_front(pose: Motion) -> Motion:

@@ -197,7 +197,8 @@ def restlessness(codec: ModalityCodec, coded: np.ndarray, *, length: int, stride
 
 def _rates(values: np.ndarray) -> np.ndarray:
     """[T] length of the change of [T, C] a second."""
-    return np.linalg.norm(np.diff(values, axis=0, prepend=values[:1]), axis=-1) * FPS
+    rates: np.ndarray = np.linalg.norm(np.diff(values, axis=0, prepend=values[:1]), axis=-1) * FPS
+    return rates
 
 
 def rest_poses(dataset: GestureDataset, styles: list[str], *, modality: str = "body") -> dict[str, np.ndarray]:

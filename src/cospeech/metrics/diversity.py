@@ -174,7 +174,8 @@ class FeatureDiversity:
 def _distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """[N, M] L2 distances between rows [N, D] and [M, D]."""
     square = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2 * a @ b.T
-    return np.sqrt(np.maximum(square, 0.0))
+    distances: np.ndarray = np.sqrt(np.maximum(square, 0.0))
+    return distances
 
 
 class Multimodality(MeanMetric):

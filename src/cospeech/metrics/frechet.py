@@ -114,7 +114,8 @@ def factor(covariance: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh((covariance + covariance.T) / 2)
     if values[0] < -1e-6 * max(values[-1], 1e-6):  # of rows all alike nothing but rounding is left
         raise UserError("a covariance must have no negative eigenvalues; compute the statistics again")
-    return vectors * np.sqrt(np.maximum(values, 0.0))
+    root: np.ndarray = vectors * np.sqrt(np.maximum(values, 0.0))
+    return root
 
 
 def frechet_distance(
@@ -324,7 +325,8 @@ class KernelDistance:
             with np.errstate(divide="ignore", invalid="ignore"):
                 pairs = weights.sum(axis=0) ** 2 - (weights**2).sum(axis=0)
                 within: np.ndarray = (weights * (own @ weights)).sum(axis=0) / pairs
-                return within + self.within - 2 * (across @ weights) / weights.sum(axis=0)
+                result: np.ndarray = within + self.within - 2 * (across @ weights) / weights.sum(axis=0)
+                return result
 
         draws = np.stack([self.bootstrap.weights(clip) for clip in self.clips])
         return self.label.value(

@@ -61,7 +61,8 @@ def in_chest(motion: Motion, joints: tuple[str, ...]) -> np.ndarray:
     )
     chest = skeleton.index("spine3")
     offset = position[:, skeleton.indices(list(joints))] - position[:, chest : chest + 1]
-    return np.einsum("tji,tkj->tki", world[:, chest], offset)
+    local: np.ndarray = np.einsum("tji,tkj->tki", world[:, chest], offset)
+    return local
 
 
 def pair_of_points(made: Body, real: Body, *, clip: str, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -46,7 +46,8 @@ class Codec:
     @property
     def channels(self) -> int:
         """C."""
-        return self.slices["root"].stop
+        channels: int = self.slices["root"].stop
+        return channels
 
     @property
     def modality(self) -> str:
@@ -56,7 +57,8 @@ class Codec:
     @property
     def seen(self) -> int:
         """Body and hands; where the root is says nothing of a gesture."""
-        return self.slices["hands"].stop
+        seen: int = self.slices["hands"].stop
+        return seen
 
     @property
     def value_range(self) -> dict[str, float]:
@@ -123,4 +125,5 @@ class Codec:
     def mirror(self, channels: np.ndarray) -> np.ndarray:
         """Left-right mirror image of encoded motion [..., C]."""
         order, sign = self.mirror_map
-        return channels[..., order] * sign
+        mirrored: np.ndarray = channels[..., order] * sign
+        return mirrored

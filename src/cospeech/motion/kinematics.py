@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from ..core.arrays import Array
 from ..core.rotation import transpose
 from .skeleton import Skeleton
-
-Array = Any  # numpy.ndarray or torch.Tensor
 
 
 def global_rotations(rotations: Array, parents: tuple[int, ...]) -> Array:
@@ -18,13 +17,14 @@ def global_rotations(rotations: Array, parents: tuple[int, ...]) -> Array:
     for joint, parent in enumerate(parents):
         local = rotations[..., joint, :, :]
         result.append(local if parent < 0 else result[parent] @ local)
-    return _stack(result, -3)
+    world: Array = _stack(result, -3)
+    return world
 
 
 def local_rotations(world: np.ndarray, parents: tuple[int, ...]) -> np.ndarray:
     """World [..., J, 3, 3] -> local [..., J, 3, 3] rotations."""
     up = np.array([max(parent, 0) for parent in parents])
-    local = transpose(world[..., up, :, :]) @ world
+    local: np.ndarray = transpose(world[..., up, :, :]) @ world
     root = np.array([parent < 0 for parent in parents])
     local[..., root, :, :] = world[..., root, :, :]
     return local
@@ -54,28 +54,31 @@ def forward(rotations: Array, translation: Array, parents: tuple[int, ...], offs
 
 def joint_positions(rotations: Array, translation: Array, skeleton: Skeleton) -> Array:
     """World positions [..., J, 3] in metres of a motion on a skeleton."""
-    offsets: Array = skeleton.offsets
+    offsets: Any = skeleton.offsets
     if not isinstance(rotations, np.ndarray):
         offsets = rotations.new_tensor(skeleton.offsets)
     elif rotations.dtype == np.float32:
         offsets = skeleton.offsets.astype(np.float32)
-    return forward(rotations, translation, skeleton.parents, offsets)[1]
+    positions: Array = forward(rotations, translation, skeleton.parents, offsets)[1]
+    return positions
 
 
 def speed(positions: np.ndarray, fps: float) -> np.ndarray:
     """Speed [T, ...] in metres a second of points [T, ..., 3]: central differences, one-sided at the ends."""
     if len(positions) < 2:
         return np.zeros(positions.shape[:-1])
-    return np.linalg.norm(np.gradient(positions, axis=0), axis=-1) * fps
+    result: np.ndarray = np.linalg.norm(np.gradient(positions, axis=0), axis=-1) * fps
+    return result
 
 
 def mirror_rotations(rotations: np.ndarray, mirror: tuple[int, ...]) -> np.ndarray:
     """Mirror a motion left-right (x -> -x). rotations [..., J, 3, 3], mirror: partner of every joint."""
     flip = np.diag([-1.0, 1.0, 1.0]).astype(rotations.dtype)
-    return flip @ rotations[..., list(mirror), :, :] @ flip
+    mirrored: np.ndarray = flip @ rotations[..., list(mirror), :, :] @ flip
+    return mirrored
 
 
-def _stack(parts: list[Array], axis: int) -> Array:
+def _stack(parts: list[Any], axis: int) -> Any:
     if isinstance(parts[0], np.ndarray):
         return np.stack(parts, axis)
     import sys

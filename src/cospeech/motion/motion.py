@@ -79,7 +79,8 @@ class Motion(FrameSeries):
 
     @property
     def _per_frame(self) -> dict[str, np.ndarray]:
-        return self.extra.get("per_frame", {})
+        arrays: dict[str, np.ndarray] = self.extra.get("per_frame", {})
+        return arrays
 
     def cut(self, start: float, end: float) -> Motion:
         """The frames from ``start`` to ``end`` seconds."""
@@ -176,7 +177,8 @@ def _with_per_frame(extra: dict[str, Any], values: dict[str, np.ndarray]) -> dic
 def _blend(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
     """Linear blend of [T, ...] arrays by t [T]; the type stays."""
     t = t.reshape(-1, *([1] * (a.ndim - 1)))
-    return (a * (1 - t) + b * t).astype(a.dtype)
+    blended: np.ndarray = (a * (1 - t) + b * t).astype(a.dtype)
+    return blended
 
 
 def load_motion(path: str | Path, **options: Any) -> Motion:

@@ -47,7 +47,8 @@ def wrists_in_chest(motion: Motion) -> np.ndarray:
     chest = skeleton.index("spine3")
     world = global_rotations(motion.rotations[:, : chest + 1], skeleton.parents[: chest + 1])[:, chest]
     wrists = motion.positions[:, skeleton.indices(["left_wrist", "right_wrist"])]
-    return np.einsum("tji,tkj->tki", world, wrists - motion.positions[:, chest : chest + 1])
+    local: np.ndarray = np.einsum("tji,tkj->tki", world, wrists - motion.positions[:, chest : chest + 1])
+    return local
 
 
 def hand_speed(motion: Motion, *, smooth: int = 5) -> np.ndarray:

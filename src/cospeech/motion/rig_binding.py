@@ -159,13 +159,15 @@ def _corrections(skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing:
         return goal[joints[name][0]] if name in joints else None
 
     def own(name: str) -> np.ndarray:
-        return rest[canonical.index(name)]
+        position: np.ndarray = rest[canonical.index(name)]
+        return position
 
     def bone(name: str, child: str, carried: np.ndarray) -> np.ndarray:
         start, end = place(name), place(child)
         if start is None or end is None or np.linalg.norm(end - start) < 1e-5:
             return carried
-        return align_vectors(carried @ (own(child) - own(name)), end - start) @ carried
+        turned: np.ndarray = align_vectors(carried @ (own(child) - own(name)), end - start) @ carried
+        return turned
 
     for index, name in enumerate(CANONICAL_NAMES):
         parent = canonical.parents[index]
@@ -225,4 +227,5 @@ def _hand_by_tip(
     # The hand's own bend in the canonical rest pose is anatomy: only a different pose is corrected.
     if direction @ tips[0] > np.cos(SAME_REST) * np.linalg.norm(direction) * np.linalg.norm(tips[0]):
         return carried
-    return align_vectors(direction, tips[0]) @ carried
+    turned: np.ndarray = align_vectors(direction, tips[0]) @ carried
+    return turned

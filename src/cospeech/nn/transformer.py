@@ -104,7 +104,8 @@ class ConditionedBlock(nn.Module):
         x = x + g1 * self.dropout(self.attention(self.norm1(x) * (1 + s1) + t1))
         if self.cross is not None and self.norm_cross is not None:
             x = x + self.dropout(self.cross(self.norm_cross(x), speech))
-        return x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))
+        result: Tensor = x + g2 * self.dropout(self.mlp(self.norm2(x) * (1 + s2) + t2))
+        return result
 
 
 class Block(nn.Module):

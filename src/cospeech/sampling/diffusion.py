@@ -111,7 +111,8 @@ def _second_order(clean: np.ndarray, before: np.ndarray, alpha: np.ndarray, sigm
     level = np.log(alpha) - np.log(sigma)  # half the log signal-to-noise ratio
     ratio = (level[1] - level[0]) / (level[2] - level[1])
     weight = 1 / (2 * ratio)
-    return ((1 + weight) * clean - weight * before).astype(np.float32)
+    result: np.ndarray = ((1 + weight) * clean - weight * before).astype(np.float32)
+    return result
 
 
 def _ancestral(
@@ -122,4 +123,5 @@ def _ancestral(
     own = here[1] ** 2 - ratio**2 * there[1] ** 2  # variance that x_t has over x_s
     mean = (ratio * there[1] ** 2 * x + there[0] * own * clean) / here[1] ** 2
     deviation = there[1] * np.sqrt(max(own, 0.0)) / here[1]
-    return (mean + deviation * rng.standard_normal(x.shape)).astype(np.float32)
+    drawn: np.ndarray = (mean + deviation * rng.standard_normal(x.shape)).astype(np.float32)
+    return drawn

@@ -145,7 +145,8 @@ def span_weights(spans: Sequence[tuple[int, int]], frames: int, fps: float) -> n
 
 def ease(t: np.ndarray) -> np.ndarray:
     """0 to 1 for t from 0 to 1, level at both ends, so that speed has no jump either."""
-    return t * t * (3 - 2 * t)
+    eased: np.ndarray = t * t * (3 - 2 * t)
+    return eased
 
 
 def blend(old: np.ndarray, new: np.ndarray, weights: np.ndarray, joints: Sequence[int]) -> np.ndarray:

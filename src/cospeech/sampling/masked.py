@@ -86,4 +86,5 @@ def draw(
 def softmax(x: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis."""
     e = np.exp(x - x.max(-1, keepdims=True))
-    return e / e.sum(-1, keepdims=True)
+    probability: np.ndarray = e / e.sum(-1, keepdims=True)
+    return probability

@@ -107,4 +107,5 @@ def sample_frames(motion: np.ndarray, place: np.ndarray) -> np.ndarray:
     p0, p1 = motion[np.maximum(low - 1, 0)], motion[low]
     p2, p3 = motion[np.minimum(low + 1, last)], motion[np.minimum(low + 2, last)]
     curve = p1 + 0.5 * t * (p2 - p0 + t * (2 * p0 - 5 * p1 + 4 * p2 - p3 + t * (3 * (p1 - p2) + p3 - p0)))
-    return curve.astype(np.float32)
+    rows: np.ndarray = curve.astype(np.float32)
+    return rows

@@ -26,7 +26,8 @@ class FeatureLayout:
     @property
     def dim(self) -> int:
         """Number of columns."""
-        return max(part.stop for part in self.slices.values())
+        width: int = max(part.stop for part in self.slices.values())
+        return width
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -107,7 +107,8 @@ class Normaliser:
         padded = np.concatenate([np.full(_FLOOR_FRAMES - 1, np.inf), line])
         floors = sliding_window_view(padded, _FLOOR_FRAMES).min(axis=1)[len(self.recent) :]
         self.recent = line[-(_FLOOR_FRAMES - 1) :]
-        return floors.tolist()
+        levels: list[float] = floors.tolist()
+        return levels
 
     def _gate(self, energy: float, strength: float, floor: float) -> tuple[bool, float]:
         """Whether a frame holds speech, and the threshold in dBFS."""

@@ -66,7 +66,8 @@ def _filters() -> np.ndarray:
 
 def band_levels(power: np.ndarray) -> np.ndarray:
     """Levels [T, 41] in dBFS: mel bands, then energy; never below BOTTOM."""
-    return 10.0 * np.log10(power @ _filters() + 10.0 ** (BOTTOM / 10.0))
+    levels: np.ndarray = 10.0 * np.log10(power @ _filters() + 10.0 ** (BOTTOM / 10.0))
+    return levels
 
 
 _LAGS_FFT = FFT // 2  # the autocorrelation is taken at 8 kHz: nothing above 2.2 kHz enters it

@@ -169,7 +169,8 @@ def _tiers(text: str, path: Path) -> dict[str, list[tuple[float, float, str]]]:
         if at >= len(tokens):
             raise ValueError
         at += 1
-        return tokens[at - 1]
+        token: str = tokens[at - 1]
+        return token
 
     def string() -> str:
         token = take()

@@ -54,17 +54,15 @@ class TensorBoardLogger:
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        self.writer = SummaryWriter(  # type: ignore[no-untyped-call]
-            log_dir=str(folder / "tensorboard"), purge_step=step + 1
-        )
+        self.writer = SummaryWriter(log_dir=str(folder / "tensorboard"), purge_step=step + 1)
 
     def log(self, step: int, figures: Mapping[str, float]) -> None:
         for name, value in figures.items():
             tag = f"validation/{name.removeprefix('val_')}" if name.startswith("val_") else f"training/{name}"
-            self.writer.add_scalar(tag, value, step)  # type: ignore[no-untyped-call]
+            self.writer.add_scalar(tag, value, step)
 
     def close(self) -> None:
-        self.writer.close()  # type: ignore[no-untyped-call]
+        self.writer.close()
 
 
 def open_loggers(folder: Path, step: int) -> list[Logger]:

@@ -11,12 +11,16 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..core.files import atomic_path
+
+if TYPE_CHECKING:
+    import onnx
 
 OPSET = 18
 _LARGE = 4096  # numbers from which a weight is stored small
@@ -70,7 +74,7 @@ def export_graph(
         onnx.save(model, os.fspath(temporary))
 
 
-def _shrink(model, weight_format: str) -> None:  # type: ignore[no-untyped-def]
+def _shrink(model: onnx.ModelProto, weight_format: str) -> None:
     """Replace large float32 weights by stored ones and a cast."""
     from onnx import TensorProto, helper, numpy_helper
 
@@ -109,7 +113,7 @@ def _scale(values: np.ndarray) -> np.ndarray | None:
     """
     for axis in range(values.ndim):
         others = tuple(a for a in range(values.ndim) if a != axis)
-        scale = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
+        scale: np.ndarray = np.maximum(np.abs(values).max(axis=others, keepdims=True), 1e-12) / 127
         whole = values / scale
         if np.abs(whole - np.round(whole)).max() < 2e-3:
             return scale

@@ -11,7 +11,7 @@ import base64
 import io
 import zlib
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,7 +39,7 @@ class Packer:
 
     def __init__(self) -> None:
         self._blocks: list[bytes] = []
-        self._arrays: dict[str, dict] = {}
+        self._arrays: dict[str, dict[str, int | bool]] = {}
 
     def add(self, name: str, values: np.ndarray, *, width: int, order: int, signed: bool) -> None:
         """Append whole numbers [channels, count] of ``width`` bytes, differenced ``order`` times.
@@ -68,7 +68,7 @@ class Packer:
         }
         self._blocks.append(b"".join(planes))
 
-    def layout(self) -> dict:
+    def layout(self) -> dict[str, Any]:
         """Where each array lies, for the page."""
         return {"size": sum(map(len, self._blocks)), "arrays": self._arrays}
 
@@ -84,7 +84,7 @@ def moving_shapes(motion: Motion) -> list[int]:
     return np.flatnonzero(motion.face.max(axis=0) > 0.5 / 255).tolist()
 
 
-def pack_motion(motion: Motion, body: Body, moving: list[int], packer: Packer) -> dict:
+def pack_motion(motion: Motion, body: Body, moving: list[int], packer: Packer) -> dict[str, Any]:
     rotations, translation, face = canonical_motion(body, motion, slice(None))
     vectors = matrix_to_axis_angle(rotations.astype(np.float64)).reshape(motion.frames, -1)
     packer.add("rotations", np.round(vectors / ROTATION_STEP).T, width=2, order=2, signed=True)
@@ -137,7 +137,7 @@ def _encode_aac(samples: np.ndarray, rate: int) -> bytes:
     return file.getvalue()
 
 
-def pack_body(body: Body, moving: list[int], packer: Packer) -> dict:
+def pack_body(body: Body, moving: list[int], packer: Packer) -> dict[str, Any]:
     """Vertices that a used face shape moves come first, so that the page rewrites one stretch of them."""
     count = len(body.vertices)
     stored = [body.morphs.names.index(ARKIT_NAMES[shape]) for shape in moving]

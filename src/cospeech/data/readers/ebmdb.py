@@ -129,7 +129,8 @@ def _upright(motions: list[Motion]) -> np.ndarray:
     q = matrix_to_quaternion(all_frames)
     mean = quaternion_to_matrix(np.linalg.eigh(q.T @ q)[1][:, -1])
     # A standing person leans forward a few degrees when speaking to somebody.
-    return axis_rotation("X", np.deg2rad(3.0)) @ transpose(mean)
+    turn: np.ndarray = axis_rotation("X", np.deg2rad(3.0)) @ transpose(mean)
+    return turn
 
 
 def implausible(motion: Motion) -> str | None:

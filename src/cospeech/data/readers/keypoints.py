@@ -18,9 +18,9 @@ from ..point_clips import PointClip
 from ..recordings import LazyReader, Recording
 from . import reads_points
 from .detections import load_detections
-from .folder import TRANSCRIPTS, first_of, named, of_one_name
+from .folder import first_of, named, of_one_name
 from .paired_files import recording, unlike
-from .voices import SUFFIXES
+from .voices import SUFFIXES, TRANSCRIPTS
 
 RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)
 SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told

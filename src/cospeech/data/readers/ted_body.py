@@ -82,7 +82,8 @@ def body_of(points: np.ndarray, fps: float) -> Motion:
     rest = dict(zip(CANONICAL_NAMES, canonical_skeleton().rest_positions, strict=True))
 
     def swing(name: str, child: str, carried: np.ndarray) -> np.ndarray:
-        return align_vectors(carried @ (rest[child] - rest[name]), place[child] - place[name]) @ carried
+        turned: np.ndarray = align_vectors(carried @ (rest[child] - rest[name]), place[child] - place[name]) @ carried
+        return turned
 
     world["head"] = _head(place, layout, world["spine3"])
     world["neck"] = _between(world["spine3"], world["head"])
@@ -110,7 +111,8 @@ def _chest(place: dict[str, np.ndarray], layout: Layout) -> np.ndarray:
     """[T, 3, 3]: the shoulders' line to the left, the spine up."""
     left = place["left_shoulder"] - place["right_shoulder"]
     frame = _frame(left, place["neck"] - place["spine"])
-    return frame @ axis_rotation("X", np.deg2rad(-layout.lean))
+    upright: np.ndarray = frame @ axis_rotation("X", np.deg2rad(-layout.lean))
+    return upright
 
 
 def _head(place: dict[str, np.ndarray], layout: Layout, chest: np.ndarray) -> np.ndarray:
@@ -119,8 +121,10 @@ def _head(place: dict[str, np.ndarray], layout: Layout, chest: np.ndarray) -> np
     if "left_ear" in place:
         ahead = place["nose"] - (place["left_ear"] + place["right_ear"]) / 2
         left = place["left_ear"] - place["right_ear"]
-        return _frame(left, np.cross(ahead, left)) @ transpose(nod)
-    return align_vectors(chest @ nod[:, 1], place["top"] - place["neck"]) @ chest
+        turned: np.ndarray = _frame(left, np.cross(ahead, left)) @ transpose(nod)
+        return turned
+    tilted: np.ndarray = align_vectors(chest @ nod[:, 1], place["top"] - place["neck"]) @ chest
+    return tilted
 
 
 def _hand(side: str, place: dict[str, np.ndarray]) -> np.ndarray:

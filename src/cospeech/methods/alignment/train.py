@@ -121,7 +121,8 @@ class AlignmentWindows:
         batch = {name: torch.from_numpy(np.stack(value)) for name, value in arrays.items()}
         if self.words:
             for name, own in (("features", "words"), ("shuffled", "shuffled_words")):
-                batch[name], batch[own] = batch[name].split((self.features, self.words), -1)
+                sizes = (self.features, self.words)
+                batch[name], batch[own] = batch[name].split(sizes, -1)  # type: ignore[no-untyped-call]
         return {**batch, "same": torch.tensor([[bool(a & b) for b in sources] for a in sources])}
 
     def _drawn(self, size: int, rng: np.random.Generator) -> tuple[list[tuple[Sample, int]], list[frozenset[str]]]:

@@ -42,18 +42,18 @@ class TorchNetworks:
         sizes = self.generator.config
         heard = torch.from_numpy(features[None]).float()
         words = heard[..., sizes.features :] if sizes.words else None
-        return self.generator.speech(heard[..., : sizes.features], words)[0].numpy()  # type: ignore[no-any-return]
+        return self.generator.speech(heard[..., : sizes.features], words)[0].numpy()
 
     @torch.no_grad()
     def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
         assert self.generator.masked is not None
-        return self.generator.masked(torch.from_numpy(codes), *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+        return self.generator.masked(torch.from_numpy(codes), *_tensors(speech, condition)).numpy()
 
     @torch.no_grad()
     def residual(self, codes: np.ndarray, layer: int, speech: np.ndarray, condition: Condition) -> np.ndarray:
         assert self.generator.residual is not None
         number = torch.full((len(codes),), layer)
-        return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+        return self.generator.residual(torch.from_numpy(codes), number, *_tensors(speech, condition)).numpy()
 
     @torch.no_grad()
     def rest(
@@ -61,7 +61,7 @@ class TorchNetworks:
     ) -> np.ndarray:
         assert self.generator.latent is not None
         inputs = (torch.from_numpy(codes), torch.from_numpy(known), torch.from_numpy(given))
-        return self.generator.latent(*inputs, *_tensors(speech, condition)).numpy()  # type: ignore[no-any-return]
+        return self.generator.latent(*inputs, *_tensors(speech, condition)).numpy()
 
     @property
     def books(self) -> np.ndarray:
@@ -70,7 +70,7 @@ class TorchNetworks:
     @torch.no_grad()
     def decode(self, latent: np.ndarray) -> np.ndarray:
         smoothed = self.tokenizer.smoothed(self.tokenizer.decode_latent(torch.from_numpy(latent[None])))
-        return smoothed[0].numpy()  # type: ignore[no-any-return]
+        return smoothed[0].numpy()
 
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:

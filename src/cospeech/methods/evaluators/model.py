@@ -18,7 +18,7 @@ from ...core.errors import UserError
 from ...metrics.inputs import check_canonical, check_rate
 from ...motion.motion import Motion
 from ...motion.upper_body import upper_body
-from ..model_folder import ModelFolder, evaluator_folder
+from ..model_folder import Graph, ModelFolder, evaluator_folder
 
 
 def all_joints(motion: Motion) -> np.ndarray:
@@ -54,7 +54,7 @@ class TrainedExtractor:
         self.id = f"{folder.config['name']}-{rows}-{fingerprint(folder, rows)}"
 
     @cached_property
-    def _graph(self):  # type: ignore[no-untyped-def]
+    def _graph(self) -> Graph:
         return self._folder.graph(self.rows)
 
     def features(self, motion: Motion, *, clip: str = "") -> np.ndarray:
@@ -83,7 +83,7 @@ class TrainedClassifier:
         self.id = f"{folder.config['name']}-{fingerprint(folder, 'emotion')}"
 
     @cached_property
-    def _graph(self):  # type: ignore[no-untyped-def]
+    def _graph(self) -> Graph:
         return self._folder.graph("emotion")
 
     def __call__(self, motion: Motion) -> np.ndarray:

@@ -35,7 +35,7 @@ class TorchNetworks:
         sizes = self.denoiser.config
         heard = torch.from_numpy(features[None]).float()
         words = heard[..., sizes.features :] if sizes.words else None
-        return self.denoiser.speech(heard[..., : sizes.features], words)[0].numpy()  # type: ignore[no-any-return]
+        return self.denoiser.speech(heard[..., : sizes.features], words)[0].numpy()
 
     @torch.no_grad()
     def denoise(
@@ -52,17 +52,17 @@ class TorchNetworks:
         size = len(x)
         wishes = (np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity))
         inputs = (x, alpha, sigma, pose, mask, speech, *wishes)
-        return self.denoiser(*(torch.from_numpy(np.ascontiguousarray(v)).float() for v in inputs)).numpy()  # type: ignore[no-any-return]
+        return self.denoiser(*(torch.from_numpy(np.ascontiguousarray(v)).float() for v in inputs)).numpy()
 
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Coded motion -> scaled latents."""
-        return LatentEncoder(self.tokenizer, self.denoiser)(torch.from_numpy(motion[None]).float())[0].numpy()  # type: ignore[no-any-return]
+        return LatentEncoder(self.tokenizer, self.denoiser)(torch.from_numpy(motion[None]).float())[0].numpy()
 
     @torch.no_grad()
     def decode(self, latent: np.ndarray) -> np.ndarray:
         """Scaled latents -> coded motion."""
-        return LatentDecoder(self.tokenizer, self.denoiser)(torch.from_numpy(latent[None]).float())[0].numpy()  # type: ignore[no-any-return]
+        return LatentDecoder(self.tokenizer, self.denoiser)(torch.from_numpy(latent[None]).float())[0].numpy()
 
 
 def export_exges(

@@ -69,4 +69,4 @@ def round_tokenizer(tokenizer: Tokenizer, weight_format: str = "int8") -> None:
 
 def codebooks(tokenizer: Tokenizer) -> np.ndarray:
     """[K, S, D] float32."""
-    return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[union-attr, operator]
+    return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[operator]

@@ -431,7 +431,8 @@ def continuous_euler(rotations: np.ndarray, order: str) -> np.ndarray:
     other = np.stack([angles[..., 0] + np.pi, np.pi - angles[..., 1], angles[..., 2] + np.pi], -1)
 
     def distance(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-        return np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(-1)
+        total: np.ndarray = np.abs((a - b + np.pi) % (2 * np.pi) - np.pi).sum(-1)
+        return total
 
     # Changing the triple costs the same from either one, so the choices follow by counting changes.
     changes = distance(other[1:], angles[:-1]) < distance(angles[1:], angles[:-1]) - 1e-9

@@ -52,10 +52,12 @@ class Track:
             out, into = self.values[low, 2] * step, self.values[low + 1, 0] * step
             h00, h10 = 2 * t**3 - 3 * t**2 + 1, t**3 - 2 * t**2 + t
             h01, h11 = -2 * t**3 + 3 * t**2, t**3 - t**2
-            return h00 * values[low] + h10 * out + h01 * values[low + 1] + h11 * into
+            cubic: np.ndarray = h00 * values[low] + h10 * out + h01 * values[low + 1] + h11 * into
+            return cubic
         if rotation:
             return slerp(values[low], values[low + 1], t)
-        return values[low] * (1 - t[:, None]) + values[low + 1] * t[:, None]
+        linear: np.ndarray = values[low] * (1 - t[:, None]) + values[low + 1] * t[:, None]
+        return linear
 
 
 @dataclass(frozen=True)

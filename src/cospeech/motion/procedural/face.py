@@ -101,7 +101,8 @@ def mouth_from_features(features: np.ndarray, *, lips: np.ndarray | None = None)
 
     def band(low: float, high: float) -> np.ndarray:
         inside = (low <= BAND_HERTZ) & (high > BAND_HERTZ)
-        return mel[:, inside].mean(axis=1)
+        level: np.ndarray = mel[:, inside].mean(axis=1)
+        return level
 
     voice = _smooth(speech * voicing)
     loud = np.clip((energy + 1.3) / 2.6, 0.0, 1.0)

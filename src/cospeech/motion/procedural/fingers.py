@@ -83,7 +83,8 @@ def finger_rotation(side: str, finger: str, index: int, curl: np.ndarray, spread
     turn = np.deg2rad(curl)[:, None] * axis
     if not spread.any():
         return axis_angle_to_matrix(turn)
-    return axis_angle_to_matrix(np.deg2rad(spread)[:, None] * normal) @ axis_angle_to_matrix(turn)
+    turned: np.ndarray = axis_angle_to_matrix(np.deg2rad(spread)[:, None] * normal) @ axis_angle_to_matrix(turn)
+    return turned
 
 
 def _flexion_speed(wrist: np.ndarray, side: str, fps: float) -> np.ndarray:
@@ -115,4 +116,5 @@ def _drift(rng: np.random.Generator, frames: int, fps: float, *, period: float) 
     place = np.arange(frames) / fps / period + rng.random()
     low = place.astype(int)
     t = (1 - np.cos(np.pi * (place - low))) / 2
-    return knots[low] * (1 - t) + knots[low + 1] * t
+    values: np.ndarray = knots[low] * (1 - t) + knots[low + 1] * t
+    return values

@@ -79,4 +79,5 @@ def _wander(rng: np.random.Generator, frames: int, fps: float, *, period: float,
     low = place.astype(int)
     t = np.clip((place - low) / max(1e-6, 1 - hold), 0, 1)
     t = t**3 * (10 - 15 * t + 6 * t**2)
-    return knots[low] * (1 - t) + knots[low + 1] * t
+    values: np.ndarray = knots[low] * (1 - t) + knots[low + 1] * t
+    return values

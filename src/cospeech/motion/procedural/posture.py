@@ -15,7 +15,7 @@ import numpy as np
 from ...core.rotation import align_vectors, geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ..kinematics import forward, global_rotations
 from ..motion import Motion
-from ..skeleton import canonical_skeleton
+from ..skeleton import Skeleton, canonical_skeleton
 
 # Share of the chest's turn that each joint has made when coming from below.
 _SHARE = {"pelvis": 0.12, "spine1": 0.38, "spine2": 0.68}
@@ -107,7 +107,7 @@ def _rebuild(motion: Motion, *, seated: bool) -> Motion:
     return replace(motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32))
 
 
-def _balance(rotations: np.ndarray, skeleton) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _balance(rotations: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     """[T, 3] metres: the pelvis gives way against the chest's lean, within 4 cm, and sinks a little."""
     _, positions = forward(rotations, np.zeros((len(rotations), 3)), skeleton.parents, skeleton.offsets)
     chest = positions[:, skeleton.index("neck")] - (
@@ -171,4 +171,5 @@ def _smooth(values: np.ndarray, width: int) -> np.ndarray:
 def _smooth_quaternions(quaternion: np.ndarray, width: int) -> np.ndarray:
     """Moving mean of nearby orientations, normalised; q is w >= 0 and far from half turns here."""
     mean = _smooth(quaternion, width)
-    return mean / np.linalg.norm(mean, axis=-1, keepdims=True)
+    unit: np.ndarray = mean / np.linalg.norm(mean, axis=-1, keepdims=True)
+    return unit

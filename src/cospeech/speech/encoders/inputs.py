@@ -101,7 +101,8 @@ class SpeechInputs:
     @property
     def width(self) -> int:
         """F, number of columns."""
-        return max(part.stop for part in self.slices.values())
+        width: int = max(part.stop for part in self.slices.values())
+        return width
 
     def __call__(self, speech: Speech, frames: int | None = None) -> np.ndarray:
         """[frames, F] float32 of a speech; all its frames unless told.

@@ -126,7 +126,8 @@ class SpeechEncoder:
         scale, shift = (value.float().to(conv.weight.device)[:, None] for value in (scale, shift))
 
         def whole(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-            return (inputs[0].float() * scale + shift).to(output.dtype)
+            normalised: Tensor = (inputs[0].float() * scale + shift).to(output.dtype)
+            return normalised
 
         return norm.register_forward_hook(whole)
 

@@ -109,14 +109,14 @@ TAKEN = 0.15  # shoulder widths within which a hand is the other one
 EVERY = 10  # frames between reports of progress
 
 
-def main(arguments):
+def main(arguments: list[str]) -> None:
     """Run as the module says; exit status 1 with the reason in the last line of standard error."""
     kind, source, target = arguments
     found = _picture(np.load(source)) if kind == "picture" else _film(source)
-    np.savez_compressed(target, **found)
+    np.savez_compressed(target, **found)  # type: ignore[arg-type]
 
 
-def _picture(picture):
+def _picture(picture: np.ndarray) -> dict[str, np.ndarray | float]:
     from mediapipe import solutions
 
     height, width = picture.shape[:2]
@@ -142,14 +142,14 @@ def _picture(picture):
     }
 
 
-def _film(source):
+def _film(source: str) -> dict[str, np.ndarray | float]:
     import cv2
     from mediapipe import solutions
 
     film = cv2.VideoCapture(source)
     total, fps = int(film.get(cv2.CAP_PROP_FRAME_COUNT)), float(film.get(cv2.CAP_PROP_FPS))
     found, people, size = [], [], (0, 0)
-    wrists: tuple[list, list] = ([], [])  # of the pose
+    wrists: tuple[list[np.ndarray | tuple[float, float]], ...] = ([], [])  # of the pose
     with (
         solutions.holistic.Holistic(model_complexity=1, refine_face_landmarks=True) as holistic,
         solutions.face_detection.FaceDetection(model_selection=1, min_detection_confidence=SURE_FACE) as faces,
@@ -178,7 +178,7 @@ def _film(source):
     return {"points": points, "confidence": confidence, "people": np.array(people), "fps": fps, "size": np.array(size)}
 
 
-def steady_wrists(points, confidence, first, wrist, poses):
+def steady_wrists(points: np.ndarray, confidence: np.ndarray, first: int, wrist: int, poses: np.ndarray) -> None:
     """Where a hand is lost, the pose's wrist with the offset that the hand had before and after: no jumps."""
     seen = confidence[:, first] > 0
     there = confidence[:, wrist] > 0
@@ -189,7 +189,7 @@ def steady_wrists(points, confidence, first, wrist, poses):
         points[there, wrist] = (poses + moved)[there]
 
 
-def keypoints_of(result, width, height):
+def keypoints_of(result, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Keypoints [116, 2] in pixels and confidence [116] of a result of Holistic; 0 for what it did not detect."""
     points, confidence = np.zeros((POINTS, 2), np.float32), np.zeros(POINTS, np.float32)
     if result.pose_landmarks is None:
@@ -208,7 +208,9 @@ def keypoints_of(result, width, height):
     return points, confidence
 
 
-def _search_hand(hands, picture, points, confidence, first, wrist):
+def _search_hand(
+    hands, picture: np.ndarray, points: np.ndarray, confidence: np.ndarray, first: int, wrist: int
+) -> None:
     """Search for a hand around its wrist, in a part of the picture enlarged to ``ENLARGED`` pixels."""
     import cv2
 
@@ -235,20 +237,20 @@ def _search_hand(hands, picture, points, confidence, first, wrist):
         _put(best, points, confidence, first)
 
 
-def _put(hand, points, confidence, first):
+def _put(hand: np.ndarray, points: np.ndarray, confidence: np.ndarray, first: int) -> None:
     """Store a detected hand, from keypoint ``first`` on, and its root as wrist."""
     points[first : first + HAND_SIZE], confidence[first : first + HAND_SIZE] = hand, 1.0
     wrist = 2 if first == HANDS[0][0] else 5
     points[wrist], confidence[wrist] = hand[0], 1.0
 
 
-def count_people(result):
+def count_people(result) -> int:
     """Number of faces at least ``LARGE`` times as wide as the widest."""
     widths = [face.location_data.relative_bounding_box.width for face in result.detections or ()]
     return sum(width >= LARGE * max(widths) for width in widths)
 
 
-def _pixels(landmarks, width, height):
+def _pixels(landmarks, width: int, height: int) -> np.ndarray:
     """[N, 2] pixels."""
     return np.array([[one.x * width, one.y * height] for one in landmarks.landmark], np.float32)
 

@@ -84,7 +84,7 @@ def smooth(values: np.ndarray, seconds: float) -> np.ndarray:
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (seconds * FPS)) ** 2)
     kernel /= kernel.sum()
     padded = np.concatenate([values[:1].repeat(reach, 0), values, values[-1:].repeat(reach, 0)])
-    return sum(weight * padded[k : k + len(values)] for k, weight in enumerate(kernel))  # type: ignore
+    return sum(weight * padded[k : k + len(values)] for k, weight in enumerate(kernel))
 
 
 def _complex(vectors: np.ndarray) -> np.ndarray:

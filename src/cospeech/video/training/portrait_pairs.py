@@ -256,7 +256,10 @@ class Pairs:
         self._at = []
         for path in paths:
             shard = safe_open(path, "np")
-            columns = {field.name: shard.get_slice(field.name) for field in fields(Pair)}
+            columns = {
+                field.name: shard.get_slice(field.name)  # type: ignore[no-untyped-call]
+                for field in fields(Pair)
+            }
             count = columns["points"].get_shape()[0]
             self._at += [(columns, k) for k in range(count)]
 
