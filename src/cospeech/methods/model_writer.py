@@ -27,12 +27,14 @@ class GraphSpec:
         inputs: examples by name, in the order of ``forward``, each a tensor of its own.
         outputs: names.
         dynamic: input name -> {axis: name of the dimension}.
+        least: name of a dimension -> its smallest size, where that is more than 1.
     """
 
     network: nn.Module
     inputs: Mapping[str, Tensor]
     outputs: Sequence[str]
     dynamic: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    least: Mapping[str, int] = field(default_factory=dict)
 
 
 def write_graphs(out: Path, graphs: Mapping[str, GraphSpec], *, weight_format: str = "int8") -> None:
@@ -46,6 +48,7 @@ def write_graphs(out: Path, graphs: Mapping[str, GraphSpec], *, weight_format: s
             graph.outputs,
             {label: dict(axes) for label, axes in graph.dynamic.items()},
             out / f"{name}.onnx",
+            least=graph.least,
             weight_format=weight_format,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ def export_graph(
     dynamic: dict[str, dict[int, str]],
     path: str | Path,
     *,
+    least: Mapping[str, int] | None = None,
     weight_format: str = "float16",
 ) -> None:
     """Write one network as ONNX.
@@ -42,13 +43,20 @@ def export_graph(
         network: in eval mode; its weights should have been through ``round_weights(weight_format=...)``.
         example: inputs to trace with; names, outputs: of the graph's inputs and outputs.
         dynamic: input name -> {axis: name of the dimension}.
+        least: name of a dimension -> its smallest size, where the network needs more than 1; torch finds that out
+            by itself, but then traces a second time.
         weight_format: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
     """
     import onnx
 
     network.eval()
+    smallest = least or {}
     shapes = tuple(
-        {axis: torch.export.Dim(label, min=1, max=4096) for axis, label in dynamic.get(name, {}).items()} or None
+        {
+            axis: torch.export.Dim(label, min=smallest.get(label, 1), max=4096)
+            for axis, label in dynamic.get(name, {}).items()
+        }
+        or None
         for name in names
     )
     with warnings.catch_warnings():

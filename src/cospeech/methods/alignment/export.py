@@ -27,7 +27,7 @@ def speech_inputs(features: int, words: int, downsample: int) -> dict[str, torch
 def speech_graph(encoder: SpeechEncoder, features: int, words: int, downsample: int) -> GraphSpec:
     """The speech encoder of a generator as a graph."""
     inputs = speech_inputs(features, words, downsample)
-    return GraphSpec(encoder, inputs, ["speech"], {name: {1: "frames"} for name in inputs})
+    return GraphSpec(encoder, inputs, ["speech"], {name: {1: "frames"} for name in inputs}, {"frames": downsample})
 
 
 def side_graphs(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig) -> dict[str, GraphSpec]:
@@ -40,7 +40,13 @@ def side_graphs(speech: nn.Module, gesture: nn.Module, sizes: AlignConfig) -> di
     spoken = speech_inputs(sizes.features, sizes.words, sizes.downsample)
     moved = {"motion": torch.zeros(1, _STEPS * sizes.downsample, sizes.channels)}
     return {
-        name: GraphSpec(side, inputs, ["frames", "embedding"], {label: {1: "frames"} for label in inputs})
+        name: GraphSpec(
+            side,
+            inputs,
+            ["frames", "embedding"],
+            {label: {1: "frames"} for label in inputs},
+            {"frames": sizes.downsample},
+        )
         for name, side, inputs in (("speech", speech, spoken), ("gesture", gesture, moved))
     }
 

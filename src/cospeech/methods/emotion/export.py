@@ -164,7 +164,13 @@ def _mining_graphs(mining: Mining, features: int) -> dict[str, GraphSpec]:
     """The graphs ``beats`` and ``moods``: what the voice says about rhythm and emotion."""
     frames = 16 * mining.config.downsample
     return {
-        name: GraphSpec(network, {label: torch.zeros(1, frames, columns)}, [name], {label: {1: "frames"}})
+        name: GraphSpec(
+            network,
+            {label: torch.zeros(1, frames, columns)},
+            [name],
+            {label: {1: "frames"}},
+            {"frames": mining.config.downsample},
+        )
         for name, network, label, columns in (
             ("beats", _Beats(mining), "features", features),
             ("moods", _Moods(mining), "acoustics", DIM),

@@ -47,7 +47,11 @@ def tokenizer_graphs(tokenizer: Tokenizer, network: ScaledLatents | None = None)
     latent = torch.zeros(1, _STEPS, config.latent)
     return {
         "encoder": GraphSpec(
-            LatentEncoder(tokenizer, network), {"motion": motion}, ["latent"], {"motion": {1: "frames"}}
+            LatentEncoder(tokenizer, network),
+            {"motion": motion},
+            ["latent"],
+            {"motion": {1: "frames"}},
+            {"frames": config.downsample},
         ),
         "decoder": GraphSpec(
             LatentDecoder(tokenizer, network), {"latent": latent}, ["motion"], {"latent": {1: "steps"}}
