@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,8 @@ from cospeech.core.timing import frame_to_sample
 from cospeech.loading import load, read_config, shipped
 from cospeech.methods.contextual.model import ContextualModel
 from cospeech.methods.contextual.sampling import Condition, ContextualSampling, sample_tokens
+from cospeech.methods.contextual.stages import GENERATOR
+from cospeech.methods.tokenizer.stages import TOKENIZER
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.sampling.masked import MaskedSampling
@@ -316,15 +318,29 @@ def test_the_config_of_a_model_is_read_as_it_is(tiny_model):
 
 
 def test_the_papers_preset_trains_and_runs(mini_dataset, tmp_path):
-    """Two steps of every stage in the paper's sizes: frame by frame, residual codes, windows of 80."""
-    short = {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1}
-    run = cospeech.train(mini_dataset, tmp_path / "run", preset="paper", config={"training": short})
-    tokenizer, generator = (
-        json.loads((run / stage / "config.json").read_text())["config"] for stage in ("tokenizer", "generator")
-    )
+    """Two steps of every stage as in the paper, frame by frame, residual codes, windows of 80; narrow and shallow."""
+    tokenizer, generator = (asdict(stage.presets["paper"].config) for stage in (TOKENIZER, GENERATOR))
     assert (tokenizer["layers"], tokenizer["codes"], tokenizer["latent"]) == (6, 1024, 128)
     assert (generator["width"], generator["hidden"]) == (384, 1024)
     assert (generator["depth"], generator["residual_depth"]) == (8, 6)
+    narrow = {"width": 24, "heads": 2, "hidden": 32}
+    changes = {
+        "training": {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1},
+        "alignment": {**narrow, "depth": 1},
+        "tokenizer": {"width": 24, "latent": 16, "blocks": 1, "codes": 32},
+        "generator": {
+            **narrow,
+            "depth": 1,
+            "residual_depth": 1,
+            "speech_depth": 1,
+            **{f"speech_{name}": value for name, value in narrow.items()},
+        },
+    }
+    run = cospeech.train(mini_dataset, tmp_path / "run", preset="paper", config=changes)
+    for stage, preset in ((TOKENIZER, tokenizer), (GENERATOR, generator)):
+        trained = json.loads((run / stage.name / "config.json").read_text())["config"]
+        kept = preset.keys() - changes[stage.name].keys() - set(stage.derived)
+        assert {key: trained[key] for key in kept} == {key: preset[key] for key in kept}
     out = cospeech.export(run, tmp_path / "paper", dataset=mini_dataset)
     model = load(out)
     assert (model.networks.downsample, model.networks.kind) == (1, "codes")

@@ -46,7 +46,11 @@ torch.set_num_threads(1)
 pytestmark = pytest.mark.slow
 
 SHORT = TrainConfig(steps=2, batch_size=4, warmup=1, log_every=1, validate_every=2, save_every=2)
-QUICK = {"training": {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1}, "generator": {"residual": "none"}}
+QUICK = {
+    "training": {"steps": 2, "batch": 4, "warmup": 1, "log_every": 1},
+    "alignment": {"depth": 1},
+    "generator": {"residual": "none", "depth": 1, "speech_depth": 1},
+}
 
 
 def made(dataset: Path, folder: Path) -> Path:
