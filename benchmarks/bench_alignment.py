@@ -26,7 +26,7 @@ from cospeech.data.dataset import GestureDataset
 from cospeech.methods.alignment.train import WINDOW, AlignmentWindows, alignment_quality, load_alignment_run, voice_of
 from cospeech.methods.batches import input_sizes
 from cospeech.metrics.retrieval import retrieval_scores
-from cospeech.training.loop import Place
+from cospeech.training.loop import ProcessInfo
 
 
 @torch.no_grad()
@@ -36,8 +36,8 @@ def measured(run: str, dataset: GestureDataset, split: str, rounds: int) -> dict
     sides: dict[str, list[np.ndarray]] = {"speech": [], "motion": []}
     for item in items:
         start = (item.frames - WINDOW) // 2
-        heard = torch.from_numpy(dataset.inputs(item, start, start + WINDOW))
-        features, words = heard.split(input_sizes(dataset), -1)
+        columns = torch.from_numpy(dataset.inputs(item, start, start + WINDOW))
+        features, words = columns.split(input_sizes(dataset), -1)
         motion = torch.from_numpy(dataset.motion(item, start, start + WINDOW))
         sides["speech"].append(network.speech(features[None], words[None])[1][0].numpy())
         sides["motion"].append(network.gesture(motion[None])[1][0].numpy())
@@ -58,8 +58,8 @@ def measured(run: str, dataset: GestureDataset, split: str, rounds: int) -> dict
     cut = AlignmentWindows(dataset, splits=(split,), batch_size=32, seed=2, cut=1.0)
     figures = alignment_quality(
         network,
-        [plain(step, Place()) for step in range(2 * rounds)],
-        [cut(step, Place()) for step in range(2 * rounds)],
+        [plain(step, ProcessInfo()) for step in range(2 * rounds)],
+        [cut(step, ProcessInfo()) for step in range(2 * rounds)],
     )
     order = {name: round(figure, 2) for name, figure in figures.items() if "order" in name}
     return {

@@ -47,10 +47,10 @@ def made(
     return motion
 
 
-def table(judge: EmotionAccuracy) -> dict[str, Any]:
+def table(scores: EmotionAccuracy) -> dict[str, Any]:
     """Figures and confusion matrix, rows: asked for or acted, columns: read."""
-    values = {value.name: {"value": value.value, "interval": value.interval} for value in judge.compute()}
-    counts = judge.confusion
+    values = {value.name: {"value": value.value, "interval": value.interval} for value in scores.compute()}
+    counts = scores.confusion
     rare = [EMOTIONS.index(name) for name in RARE]
     share = counts[rare, rare].sum() / max(1, counts[rare].sum())
     return {"figures": values, "rare": 100 * float(share), "confusion": counts.tolist()}
@@ -79,7 +79,7 @@ def accuracy(dataset: GestureDataset, model: Any, split: str, count: int) -> dic
     }
 
 
-def heard(dataset: GestureDataset, model: EmotionModel, split: str) -> dict[str, Any]:
+def detected(dataset: GestureDataset, model: EmotionModel, split: str) -> dict[str, Any]:
     counts, calm = np.zeros((len(EMOTIONS), len(EMOTIONS)), dtype=int), np.zeros(len(EMOTIONS), dtype=int)
     for number, item in enumerate(speeches(dataset, split, 40, seconds=SECONDS)):
         sound = dataset.acoustics(item)
@@ -96,9 +96,9 @@ def heard(dataset: GestureDataset, model: EmotionModel, split: str) -> dict[str,
     }
 
 
-def strongest(heard: dict[str, float]) -> str:
+def strongest(detected: dict[str, float]) -> str:
     """The likeliest emotion."""
-    return max(heard, key=lambda name: heard[name])
+    return max(detected, key=lambda name: detected[name])
 
 
 def spread(takes: np.ndarray) -> float:
@@ -121,20 +121,20 @@ def variety(
     spoken = speeches(dataset, split, count, seconds=SECONDS)
     for level in levels:
         more = {"variety": level} if hasattr(model, "hear") else {}
-        judge, gaps = EmotionAccuracy(classifier), []
+        scores, gaps = EmotionAccuracy(classifier), []
         for number, item in enumerate(spoken):
             emotion = EMOTIONS[number % len(EMOTIONS)]
             speaker = model.speakers[number % len(model.speakers)]
             rows = []
             for take in range(takes):
                 motion = made(model, dataset, item, emotion, speaker, 100 * number + take, **more)
-                judge.update(motion, emotion, clip=f"{item.id} {take}")
+                scores.update(motion, emotion, clip=f"{item.id} {take}")
                 rows.append(window.features(motion, clip=item.id))
             size = min(len(row) for row in rows)
             gaps += [spread(np.stack([row[k] for row in rows])) for k in range(size)]
         result["made"][f"variety {level:g}"] = {
             "distance": float(np.mean(gaps)),
-            "emotion_accuracy": judge.compute()[0].value,
+            "emotion_accuracy": scores.compute()[0].value,
         }
         if not more:
             break
@@ -157,7 +157,7 @@ def main() -> None:
     if "accuracy" in options.part:
         text["accuracy"] = accuracy(dataset, model, options.split, options.speeches)
     if "heard" in options.part and isinstance(model, EmotionModel):
-        text["heard"] = heard(dataset, model, options.split)
+        text["heard"] = detected(dataset, model, options.split)
     if "variety" in options.part:
         text["variety"] = variety(dataset, model, options.split, 2 * options.speeches, options.takes, options.levels)
     sys.stdout.write(json.dumps(text) + "\n")

@@ -102,12 +102,12 @@ _encoded: dict[tuple[str, float], PromptedWindows] = {}
 
 
 def encoded(
-    dataset: GestureDataset, tokenizer: Tokenizer, mining: Mining, heard: str, jitter: float
+    dataset: GestureDataset, tokenizer: Tokenizer, mining: Mining, mining_run: str, jitter: float
 ) -> PromptedWindows:
     """Training windows, encoded once for all rows that share them."""
-    if (heard, jitter) not in _encoded:
+    if (mining_run, jitter) not in _encoded:
         styles = tuple(sorted({item.speaker for item in dataset.select(split="train", kind=PAIRS)}))
-        _encoded[heard, jitter] = PromptedWindows(
+        _encoded[mining_run, jitter] = PromptedWindows(
             dataset,
             tokenizer,
             mining,
@@ -117,7 +117,7 @@ def encoded(
             jitter=jitter,
             grow=TRAINING.steps // 10,
         )
-    return _encoded[heard, jitter]
+    return _encoded[mining_run, jitter]
 
 
 def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
@@ -125,13 +125,13 @@ def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
     variant, out = VARIANTS[name], runs / f"{name}-model"
     if (out / "config.json").is_file():
         return out
-    heard = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
-    if not finished(heard, MINING.steps):
-        fit_mining(dataset, heard, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
-    tokenizer, mining = load_tokenizer_run(tokens)[0].eval(), load_mining_run(heard)[0].eval()
+    mining_run = runs / f"mining-{'none' if variant.shift is None else variant.shift}"
+    if not finished(mining_run, MINING.steps):
+        fit_mining(dataset, mining_run, training=MINING, shift=variant.shift or 0.0, words=variant.shift is not None)
+    tokenizer, mining = load_tokenizer_run(tokens)[0].eval(), load_mining_run(mining_run)[0].eval()
     for network in (tokenizer, mining):
         network.requires_grad_(False)
-    windows = encoded(dataset, tokenizer, mining, heard.name, variant.jitter)
+    windows = encoded(dataset, tokenizer, mining, mining_run.name, variant.jitter)
     if not finished(runs / name, TRAINING.steps):
         windows.sampler.batch_size, windows.poses = TRAINING.batch_size, True
         fit_generator(
@@ -161,7 +161,7 @@ def train(dataset: GestureDataset, tokens: Path, runs: Path, name: str) -> Path:
                 training=PRIOR,
                 windows=windows,
             )
-    return export_emotion(tokens, heard, runs / name, prior, dataset, out, name=name, sampling={"rhythm": False})
+    return export_emotion(tokens, mining_run, runs / name, prior, dataset, out, name=name, sampling={"rhythm": False})
 
 
 def hand_over(dataset: GestureDataset, model: EmotionModel, split: str, count: int = 60) -> dict[str, float]:

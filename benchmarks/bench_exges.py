@@ -48,7 +48,7 @@ def jerk(motion: Motion) -> float:
 
 def retrieval(dataset: GestureDataset, runs: list[str], split: str) -> dict[str, Any]:
     from cospeech.methods.exges.train_retrieval import SegmentWindows, load_retrieval_run, retrieval_quality
-    from cospeech.training.loop import Place
+    from cospeech.training.loop import ProcessInfo
 
     result = {}
     for run in runs:
@@ -56,7 +56,7 @@ def retrieval(dataset: GestureDataset, runs: list[str], split: str) -> dict[str,
         rows = {}
         for size in (32, 256):
             windows = SegmentWindows(dataset, splits=(split,), batch_size=size, seed=1, length=64)
-            batches = [windows(step, Place()) for step in range(640 // size)]
+            batches = [windows(step, ProcessInfo()) for step in range(640 // size)]
             own = retrieval_quality(network.encoders, batches)
             rows[f"of {len(batches[0]['motion'])}"] = {k: round(v, 1) for k, v in own.items()}
         result[run.rstrip("/").rsplit("/", 1)[-1]] = {"distill": described["config"]["distill"], **rows}
@@ -71,10 +71,12 @@ def control(model: ExGesModel, dataset: GestureDataset, items: list[Sample]) -> 
     dial: dict[float, list[float]] = {f: [] for f in (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)}
     for k, item in enumerate(items):
         features = dataset.features(item)[: 30 * SECONDS]
-        wishes: dict[str, Any] = {"emotion": item.emotion, "seed": k}
+        conditions: dict[str, Any] = {"emotion": item.emotion, "seed": k}
         wanted = stand(codec.decode(dataset.motion(clips[(7 * k) % len(clips)])[:60]))
-        plain = model.from_features(features, **wishes)
-        held = model.from_features(features, constraint=[MotionConstraint(wanted, 4.0, 6.0, ("left-arm",))], **wishes)
+        plain = model.from_features(features, **conditions)
+        held = model.from_features(
+            features, constraint=[MotionConstraint(wanted, 4.0, 6.0, ("left-arm",))], **conditions
+        )
         part = slice(120, 180)
         errors.append(float(np.rad2deg(geodesic(held.rotations[part][:, joints], wanted.rotations[:, joints])).max()))
         speeds.append([float(hand_speed(m)[part, 1].mean()) for m in (plain, held)])
@@ -87,7 +89,7 @@ def control(model: ExGesModel, dataset: GestureDataset, items: list[Sample]) -> 
         change = np.rad2deg(geodesic(held.rotations[1:, joints], held.rotations[:-1, joints])).max(1)
         edges.append(float(change[[118, 119, 179, 180]].max() / np.percentile(change, 95)))
         for f in dial:
-            dial[f].append(_away(model, features, f, wishes))
+            dial[f].append(_away(model, features, f, conditions))
     return {
         "clips": len(items),
         "pinned_error_degrees_max": max(errors),
@@ -98,13 +100,19 @@ def control(model: ExGesModel, dataset: GestureDataset, items: list[Sample]) -> 
     }
 
 
-def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, wishes: dict[str, Any]) -> float:
+def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, conditions: dict[str, Any]) -> float:
     """Mean angle of body joints to the retrieved poses, degrees, where there are any."""
     quiet = model.with_sampling(rhythm=False, faithfulness=faithfulness)
     assert model.library is not None
     speaker = model.config.get("default_speaker", model.speakers[0])
     references = model.library.references(
-        features, (), speaker=speaker, emotion=wishes["emotion"], liveliness=1.0, seed=wishes["seed"], rule="best"
+        features,
+        (),
+        speaker=speaker,
+        emotion=conditions["emotion"],
+        liveliness=1.0,
+        seed=conditions["seed"],
+        rule="best",
     )
     whole = Constraint.none(-(-len(features) // 4) * 4)
     propose(whole, references, faithfulness=1.0, step=4, rng=np.random.default_rng(0))
@@ -117,7 +125,7 @@ def _away(model: ExGesModel, features: np.ndarray, faithfulness: float, wishes: 
         return captured["coded"]
 
     networks.decode = keep  # type: ignore[method-assign]
-    quiet.from_features(features, **wishes)
+    quiet.from_features(features, **conditions)
     networks.decode = decode  # type: ignore[method-assign]
     body = 6 * len(Codec().body)
     rows = whole.mask.any(1)[: len(captured["coded"])]

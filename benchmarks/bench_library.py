@@ -111,12 +111,12 @@ def asking(base: GestureLibrary, filters: Callable[[], Filters]) -> Callable[[np
     return lambda question: base.nearest(question, role="gesture", k=10, filters=filters())
 
 
-def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object]:
+def measured(size: int, kind: str, queries: int, folder: Path) -> dict[str, object]:
     """All figures of one size."""
     keys = made_up(size, kind)
     written = write_base(folder, keys)
     rng = np.random.default_rng(3)
-    questions = keys[rng.integers(0, size, asked)] + 0.05 * rng.standard_normal((asked, E), dtype=np.float32)
+    questions = keys[rng.integers(0, size, queries)] + 0.05 * rng.standard_normal((queries, E), dtype=np.float32)
     questions = (questions / np.linalg.norm(questions, axis=1, keepdims=True)).astype(np.float32)
     before = memory()
     began = time.perf_counter()
@@ -126,7 +126,7 @@ def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object
     began = time.perf_counter()
     loaded = base.keys("gesture")
     read = time.perf_counter() - began
-    names = [f"recording-{n:07d}" for n in rng.integers(0, max(1, size // PER_RECORDING), asked)]
+    names = [f"recording-{n:07d}" for n in rng.integers(0, max(1, size // PER_RECORDING), queries)]
     every = iter(names * 3)
     result: dict[str, object] = {
         "benchmark": "base",
@@ -159,8 +159,8 @@ def measured(size: int, kind: str, asked: int, folder: Path) -> dict[str, object
         result["faiss"] = {
             "index_s": round(made, 1),
             **latency(lambda q: fast.nearest(q, k=10), questions),
-            "recall@10": round(found / asked, 4),
-            "recall@1": round(best / asked, 4),
+            "recall@10": round(found / queries, 4),
+            "recall@1": round(best / queries, 4),
         }
     result["peak_memory_mb"] = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     return result

@@ -51,11 +51,11 @@ def main() -> None:
         speech = cospeech.load_speech(path)
         points = portrait_keypoints(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
         opened = np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1)
-        heard = loudness(speech)[: len(opened)]
+        loud = loudness(speech)[: len(opened)]
 
-        def r(lag: int, opened: np.ndarray = opened, heard: np.ndarray = heard) -> float:
-            ends = len(heard) - abs(lag)
-            lips, voice = (opened[lag:], heard[:ends]) if lag >= 0 else (opened[:ends], heard[-lag:])
+        def r(lag: int, opened: np.ndarray = opened, loud: np.ndarray = loud) -> float:
+            ends = len(loud) - abs(lag)
+            lips, voice = (opened[lag:], loud[:ends]) if lag >= 0 else (opened[:ends], loud[-lag:])
             return float(np.corrcoef(lips, voice)[0, 1])
 
         found = {lag: r(lag) for lag in range(-FURTHEST, FURTHEST + 1)}

@@ -62,8 +62,8 @@ def main() -> None:
     body = Recordings(dataset)
     reference = real_motion(material, body)
     speech = speech_of(material, body)
-    heard = not material.synthetic_pairs
-    real = [body.clip(item, k, speech=heard) for k, item in enumerate(material.measured)]
+    recorded = not material.synthetic_pairs
+    real = [body.clip(item, k, speech=recorded) for k, item in enumerate(material.measured)]
     if material.synthetic_pairs:  # what ties motion to voice is shown on synthetic pairs
         voiced = [(clip, body.motion(item)) for clip, item in zip(speech, material.speech, strict=True)]
     else:
@@ -117,9 +117,9 @@ def main() -> None:
                 "benchmark": "metrics",
                 "model": options.model,
                 "split": options.split,
-                "made_pairs": not heard,
+                "made_pairs": not recorded,
                 "reference": FLOOR,
-                "voiced": SYNTHETIC if not heard else FLOOR,
+                "voiced": SYNTHETIC if not recorded else FLOOR,
                 "noise_degrees": NOISE,
                 "metrics": table,
             },

@@ -57,10 +57,10 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
     joints = canonical_skeleton().indices(list(Codec().body))
     ranges = JointRanges.of([c.motion for c in real_clips if c.split == "train"], joints)
     rng = np.random.default_rng(0)
-    heard = []
+    prepared = []
     for speech in speeches:
         features = speech_features(speech.samples)
-        heard.append((speech, accents(features)[0] - LEAD, phrases(features)))
+        prepared.append((speech, accents(features)[0] - LEAD, phrases(features)))
     styles: dict[str, Any] = {}
     distances, nulls, outside = [], [], []
     per_emotion: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -73,7 +73,7 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
                 continue
             made = []
             for _ in range(voices):
-                speech, times, spans = heard[turn % len(heard)]
+                speech, times, spans = prepared[turn % len(prepared)]
                 motion = model.generate(speech, emotion=emotion, speaker=style, seed=turn, face=False)
                 turn += 1
                 made.append(motion)

@@ -79,13 +79,13 @@ def main() -> None:
     extractor = load_extractors("extractor")["window"]
     recorded = dataset.select(split="train", kind=("motion", "pair"))
     real = Reference.of(((item.id, extractor.features(body.motion(item))) for item in recorded), extractor=extractor.id)
-    heard, frames = [], 0
+    inputs, frames = [], 0
     for item in dataset.select(split=options.split, kind=("pair", "synthetic_pair")):
         if frames >= options.minutes * 1800:
             break
-        heard.append(dataset.inputs(item, encoders=model.inputs.settings))
+        inputs.append(dataset.inputs(item, encoders=model.inputs.settings))
         frames += item.frames
-    features = np.concatenate(heard)[: int(options.minutes * 1800)]
+    features = np.concatenate(inputs)[: int(options.minutes * 1800)]
     near, inside = [], []
     rows: dict[str, list[np.ndarray]] = {"seam": [], "inside": []}
     for number, speaker in enumerate(model.speakers):

@@ -228,23 +228,23 @@ def systems(models: Mapping[str, Exported | Trained], keypoints: bool) -> dict[s
     return result
 
 
-def measured(scenes: Any, asked: Mapping[str, Callable], looks: PerceptualFeatureExtractor) -> dict[str, Any]:
+def measured(scenes: Any, painters: Mapping[str, Callable], perceptual: PerceptualFeatureExtractor) -> dict[str, Any]:
     """All figures of all systems on one set."""
-    every = {name: PictureScores(looks) for name in asked}
-    near = {name: PictureScores(looks) for name in asked}
-    film = VideoFeatureExtractor(looks)
-    made: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in asked}
+    every = {name: PictureScores(perceptual) for name in painters}
+    near = {name: PictureScores(perceptual) for name in painters}
+    film = VideoFeatureExtractor(perceptual)
+    made: dict[str, list[tuple[str, np.ndarray]]] = {name: [] for name in painters}
     real: list[tuple[str, np.ndarray]] = []
     people, counts = set(), np.zeros(2, int)
     for scene in scenes:
         target, points = scene.pair.target, pixels(scene.pair)
         same = np.array([alike(*both) for both in points])
-        known = looks(target / 255.0)
+        known = perceptual(target / 255.0)
         if scenes.film:
             real.append((scene.clip, target))
-        for name, paint in asked.items():
+        for name, paint in painters.items():
             pictures = paint(scene)
-            found = score(pictures, target, points[:, 1], clip=scene.clip, encoder=looks, known=known)
+            found = score(pictures, target, points[:, 1], clip=scene.clip, encoder=perceptual, known=known)
             every[name].add(found, clip=scene.clip)
             near[name].add(found, clip=scene.clip, only=same)
             if scenes.film:
@@ -256,7 +256,7 @@ def measured(scenes: Any, asked: Mapping[str, Callable], looks: PerceptualFeatur
     if scenes.film:
         try:
             reference = video_reference(real, film)
-            for name in asked:
+            for name in painters:
                 distance = FVD(reference, film)
                 for clip, pictures in made[name]:
                     distance.update(pictures, clip=clip)
@@ -273,14 +273,14 @@ def beside_warping(values: Mapping[str, Mapping[str, Mapping[str, Value]]]) -> d
     base = values["warping"]
     return {
         name: {
-            region: {key: told(value, base[region].get(key)) for key, value in found.items()}
+            region: {key: with_base(value, base[region].get(key)) for key, value in found.items()}
             for region, found in own.items()
         }
         for name, own in values.items()
     }
 
 
-def told(value: Value, base: Value | None) -> dict[str, Any]:
+def with_base(value: Value, base: Value | None) -> dict[str, Any]:
     """A value for JSON."""
     entry = {
         "value": float(f"{value.value:.5g}"),
@@ -335,20 +335,20 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.pairs or options.films):
         parser.error("give --pairs or --films")
-    looks = PerceptualFeatureExtractor(options.looks)
+    perceptual = PerceptualFeatureExtractor(options.looks)
     models = {name: opened(place) for name, place in options.model}
-    asked = systems(models, not options.no_keypoints)
+    painters = systems(models, not options.no_keypoints)
     sets = {f"pairs {name}": PairScenes(Path(place), options.most) for name, place in options.pairs}
     sets |= {f"films {name}": FilmScenes(Path(place), options.films_most) for name, place in options.films}  # type: ignore[misc]
     result: dict[str, Any] = {}
     for name, scenes in sets.items():
-        result[name] = measured(scenes, asked, looks)
+        result[name] = measured(scenes, painters, perceptual)
         sys.stderr.write(table(name, result[name]))
     head = {
         "benchmark": "video",
         "side": SIDE,
-        "lpips": looks.id,
-        "fvd": VideoFeatureExtractor(looks).id,
+        "lpips": perceptual.id,
+        "fvd": VideoFeatureExtractor(perceptual).id,
         "models": {name: model.config for name, model in models.items()},
         "sets": result,
     }

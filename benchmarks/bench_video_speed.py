@@ -159,8 +159,8 @@ def checked(film: Path, samples: np.ndarray) -> dict[str, Any]:
         times = [float(frame.pts * stream.time_base) for frame in container.decode(video=0)]
         size = [stream.width, stream.height]
     wanted = frames_in(len(samples), sample_rate=RATE)
-    heard = decode(film, sample_rate=RATE)
-    lag, likeness = offset(samples, heard)
+    extracted = decode(film, sample_rate=RATE)
+    lag, likeness = offset(samples, extracted)
     step = "one sample" if abs(lag) <= 1 else "one AAC frame" if abs(lag) <= AAC_FRAME else "NEITHER"
     return {
         "frames": len(times),
@@ -168,7 +168,7 @@ def checked(film: Path, samples: np.ndarray) -> dict[str, Any]:
         "same": len(times) == wanted,
         "size": size,
         "greatest_error_of_frame_times_s": float(np.abs(np.array(times) - np.arange(len(times)) / FPS).max()),
-        "sound_samples": len(heard),
+        "sound_samples": len(extracted),
         "speech_samples": len(samples),
         "sound_lag_samples": lag,
         "sound_lag_ms": round(1000 * lag / RATE, 4),
@@ -177,13 +177,13 @@ def checked(film: Path, samples: np.ndarray) -> dict[str, Any]:
     }
 
 
-def offset(speech: np.ndarray, heard: np.ndarray) -> tuple[int, float]:
+def offset(speech: np.ndarray, extracted: np.ndarray) -> tuple[int, float]:
     """By how many samples the sound is late, and the correlation there (an FFT of both, a second at most)."""
-    size = 1 << (len(speech) + len(heard)).bit_length()
-    product = np.fft.irfft(np.fft.rfft(heard, size) * np.conj(np.fft.rfft(speech, size)), size)
+    size = 1 << (len(speech) + len(extracted)).bit_length()
+    product = np.fft.irfft(np.fft.rfft(extracted, size) * np.conj(np.fft.rfft(speech, size)), size)
     lags = np.concatenate([np.arange(RATE), np.arange(-RATE, 0)])
     best = int(np.argmax(product[lags]))
-    power = float(np.linalg.norm(speech) * np.linalg.norm(heard))
+    power = float(np.linalg.norm(speech) * np.linalg.norm(extracted))
     return int(lags[best]), float(product[lags][best]) / max(power, 1e-9)
 
 

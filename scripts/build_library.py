@@ -60,7 +60,7 @@ def takes(dataset: GestureDataset, models: list[GestureModel], seconds: float, s
     found: dict[str, Sample] = {}
     for item in dataset.select(split="train", kind=("pair", "synthetic_pair")):
         found.setdefault(item.id.rsplit("#", 1)[0], item)
-    wishes = [(s, e) for e in EMOTIONS for s in models[0].speakers]
+    conditions = [(s, e) for e in EMOTIONS for s in models[0].speakers]
     result: list[Take] = []
     order = rng.permutation(sorted(found))
     total = 0.0
@@ -68,8 +68,8 @@ def takes(dataset: GestureDataset, models: list[GestureModel], seconds: float, s
         features = dataset.features(found[name])
         if LAYOUT.get(features, "speech").mean() < SPOKEN or not 5 <= len(features) / 30 <= 25:
             continue
-        speaker, emotion = wishes[k % len(wishes)]
-        number = k // len(wishes) % len(models)
+        speaker, emotion = conditions[k % len(conditions)]
+        number = k // len(conditions) % len(models)
         motion = models[number].from_features(
             features, speaker=speaker, emotion=emotion, seed=k, intensity=LEVELS[k % len(LEVELS)]
         )

@@ -21,10 +21,10 @@ class LoudnessEncoder:
 
     def __init__(self, weights: str = "0000aaaa") -> None:
         self.settings = EncoderSettings("loudness", width=2, weights=weights)
-        self.heard = 0
+        self.calls = 0
 
     def states(self, speech: Speech) -> np.ndarray:
-        self.heard += 1
+        self.calls += 1
         count = STEPS.count(len(speech.samples))
         at = np.arange(count)[:, None] * STEPS.hop + np.arange(STEPS.span)
         loud = np.log(np.square(speech.samples[at]).mean(1) + 1e-6)

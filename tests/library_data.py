@@ -92,12 +92,12 @@ def many_kinds() -> list[SampleData]:
 
 
 @pytest.fixture(scope="session")
-def base_store(tmp_path_factory) -> Path:
+def library_dataset(tmp_path_factory) -> Path:
     return write_store(tmp_path_factory.mktemp("base") / "store", many_kinds())
 
 
 @pytest.fixture(scope="session")
-def more_stores(tmp_path_factory) -> list[Path]:
+def more_datasets(tmp_path_factory) -> list[Path]:
     """Five more, of two recordings each."""
     folder = tmp_path_factory.mktemp("more")
     return [
@@ -113,12 +113,12 @@ def more_stores(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def base(base_store, tmp_path_factory) -> Path:
+def built_library(library_dataset, tmp_path_factory) -> Path:
     """A base of the dataset's training part. Tests that change it copy it first."""
     from cospeech.gesture_library.build import build_library
 
     out = tmp_path_factory.mktemp("built") / "base"
-    build_library(base_store, out, model=FakeEmbedder(), quiet=True)
+    build_library(library_dataset, out, model=FakeEmbedder(), quiet=True)
     return out
 
 

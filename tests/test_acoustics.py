@@ -44,9 +44,9 @@ def test_pitch_counts_octaves_over_100_hertz(hertz):
 def test_ten_times_the_sound_is_one_unit_in_every_band():
     """Twenty decibels; nothing is relative to the running voice."""
     quiet, loud = (acoustics(buzz(150.0, size=size))[INNER] for size in (0.02, 0.2))
-    heard = quiet[:, MEL] > -4.0  # well above the floor
-    assert heard.mean() > 0.3
-    np.testing.assert_allclose((loud[:, MEL] - quiet[:, MEL])[heard], 1.0, atol=0.01)
+    audible = quiet[:, MEL] > -4.0  # well above the floor
+    assert audible.mean() > 0.3
+    np.testing.assert_allclose((loud[:, MEL] - quiet[:, MEL])[audible], 1.0, atol=0.01)
     np.testing.assert_allclose(loud[:, MEL.stop :], quiet[:, MEL.stop :], atol=1e-3)
 
 

@@ -32,7 +32,7 @@ from cospeech.methods.alignment.train import (  # noqa: E402
     voice_of,
 )
 from cospeech.methods.training_runs import export, train  # noqa: E402
-from cospeech.training.loop import Place, TrainConfig  # noqa: E402
+from cospeech.training.loop import ProcessInfo, TrainConfig  # noqa: E402
 from cospeech.training.onnx_export import round_weights  # noqa: E402
 
 TINY = AlignConfig(width=48, hidden=64, heads=2, embedding=16, dropout=0.0, temperature=0.1)
@@ -178,12 +178,12 @@ def test_another_order_has_the_same_segments():
 
 def test_batches(toy):
     windows = AlignmentWindows(toy, batch_size=16, window=120, seed=3)
-    a, b = windows(5, Place()), windows(5, Place())
+    a, b = windows(5, ProcessInfo()), windows(5, ProcessInfo())
     assert a["features"].shape == (16, 120, FEATURE_DIM)
     assert a["motion"].shape == (16, 120, Codec().channels)
     assert all(torch.equal(a[name], b[name]) for name in a)
-    assert not torch.equal(a["features"], windows(6, Place())["features"])
-    assert not torch.equal(a["features"], windows(5, Place(1, 2))["features"][:8])
+    assert not torch.equal(a["features"], windows(6, ProcessInfo())["features"])
+    assert not torch.equal(a["features"], windows(5, ProcessInfo(1, 2))["features"][:8])
     for row, wrong in zip(a["features"], a["shuffled"], strict=True):
         assert not torch.equal(row, wrong)
         first = np.lexsort(row.numpy().T)
@@ -203,7 +203,7 @@ def test_what_is_cut_still_belongs_together(toy):
         energy = speech[..., LAYOUT["energy"]][..., 0].numpy()
         return [np.corrcoef(a, b)[0, 1] for a, b in zip(rise, energy, strict=True)]
 
-    batch = AlignmentWindows(toy, batch_size=8, cut=1.0)(0, Place())
+    batch = AlignmentWindows(toy, batch_size=8, cut=1.0)(0, ProcessInfo())
     assert min(matched(batch["motion"], batch["features"])) > 0.9
     assert np.mean(matched(batch["motion"], batch["shuffled"])) < 0.6
 
@@ -212,7 +212,9 @@ def test_alignment_is_learned(toy, toy_run):
     network, described = load_alignment_run(toy_run)
     windows = AlignmentWindows(toy, splits=("val",), batch_size=16, seed=9)
     cuts = AlignmentWindows(toy, splits=("val",), batch_size=16, seed=9, cut=1.0)
-    figures = alignment_quality(network, [windows(k, Place()) for k in range(8)], [cuts(k, Place()) for k in range(8)])
+    figures = alignment_quality(
+        network, [windows(k, ProcessInfo()) for k in range(8)], [cuts(k, ProcessInfo()) for k in range(8)]
+    )
     assert figures["chance_r@1"] == pytest.approx(100 / 16)
     for side in ("speech", "gesture"):
         assert figures[f"{side}_r@1"] > 25
@@ -227,13 +229,13 @@ def test_alignment_is_learned(toy, toy_run):
 
 def test_without_chronological_negatives(toy):
     windows = AlignmentWindows(toy, batch_size=8)
-    loss, terms = alignment_loss(Alignment(replace(TINY, chronological=False)), windows(0, Place()))
+    loss, terms = alignment_loss(Alignment(replace(TINY, chronological=False)), windows(0, ProcessInfo()))
     assert "order" not in terms
     assert float(loss.detach()) > 0.0
     plain, chronological = Alignment(replace(TINY, chronological=False)), Alignment(TINY)
     chronological.load_state_dict(plain.state_dict())
     with torch.no_grad():
-        more, less = (alignment_loss(model, windows(0, Place()))[0] for model in (chronological, plain))
+        more, less = (alignment_loss(model, windows(0, ProcessInfo()))[0] for model in (chronological, plain))
     assert more > less  # one more in the denominator
 
 

@@ -129,8 +129,8 @@ def test_sound_is_in_step(tmp_path):
         waving(30), tmp_path / "a.mp4", speech=Speech(samples=samples), size=32, backend="software", workers=1
     )
     with av.open(str(path)) as file:
-        heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
-    assert abs(np.argmax(np.abs(heard) > 0.3) - 8000) < 100
+        decoded = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert abs(np.argmax(np.abs(decoded) > 0.3) - 8000) < 100
 
 
 def test_video_at_another_frame_rate(tmp_path):

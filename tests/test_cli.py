@@ -143,11 +143,11 @@ def flags_before_the_input() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("command", "flag"), flags_before_the_input())
 def test_a_flag_before_the_input_takes_no_value(command, flag):
     for words in ([flag, "in.file"], ["in.file", flag]):
-        asked = parsed([command, *words, "-o", "a.html", "b.glb"], cli.COMMANDS)
-        assert asked.args == (Path("in.file"),)
-        assert asked.keywords["out"] == (Path("a.html"), Path("b.glb"))
+        call = parsed([command, *words, "-o", "a.html", "b.glb"], cli.COMMANDS)
+        assert call.args == (Path("in.file"),)
+        assert call.keywords["out"] == (Path("a.html"), Path("b.glb"))
         name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")
-        assert asked.keywords[name] is not flag.startswith("--no-")
+        assert call.keywords[name] is not flag.startswith("--no-")
 
 
 def test_there_are_flags_to_try():
@@ -291,15 +291,15 @@ def test_every_wish_is_heard(place, works):
     speech = write_wav(place / "talk.wav", tone(1.0))
     model = cospeech.load(SHIPPED)
     plain = api.generate(speech, model=model)
-    wishes: list[dict[str, object]] = [
+    conditions: list[dict[str, object]] = [
         {"emotion": "happiness"},
         {"intensity": 1.6},
         {"speaker": model.speakers[-1]},
         {"seated": True},
         {"seed": 9},
     ]
-    for wish in wishes:
-        other = api.generate(speech, model=model, **wish)
-        assert not np.array_equal(other.rotations, plain.rotations), wish
+    for condition in conditions:
+        other = api.generate(speech, model=model, **condition)
+        assert not np.array_equal(other.rotations, plain.rotations), condition
     words = f"--emotion joy --intensity 1.5 --speaker {model.speakers[0]} --seated --seed 2 -o out.bvh"
     works("generate", speech, *words.split())

@@ -20,9 +20,9 @@ from cospeech.gesture_library.catalogue import FILE
 from cospeech.gesture_library.library import open_library
 from cospeech.gesture_library.search import search
 from cospeech.motion.motion import load_motion
-from library_data import base_store, many_kinds, more_stores, write_model, write_store
+from library_data import library_dataset, many_kinds, more_datasets, write_model, write_store
 
-__all__ = ["base_store", "fails", "more_stores", "place"]  # fixtures
+__all__ = ["fails", "library_dataset", "more_datasets", "place"]  # fixtures
 
 
 @pytest.fixture(scope="module")
@@ -31,9 +31,9 @@ def model(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def made(base_store, model, tmp_path_factory) -> Path:
+def made(library_dataset, model, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("made") / "gestures"
-    main(["library", "build", str(base_store), "-o", str(out), "--model", str(model)])
+    main(["library", "build", str(library_dataset), "-o", str(out), "--model", str(model)])
     return out
 
 
@@ -53,8 +53,8 @@ def talk(path: Path, seconds: float = 6.0) -> Path:
     return write_wav(path, voice(seconds, seed=3, pause=(2.6, 3.4))[0][:, None])
 
 
-def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, model):
-    out, err = says("library", "build", base_store, "-o", "gestures", "--model", model)
+def test_from_a_store_to_a_motion_file(place, says, library_dataset, more_datasets, model):
+    out, err = says("library", "build", library_dataset, "-o", "gestures", "--model", model)
     assert out == ""
     assert err.splitlines()[0] == "3 synthetic pairs: their speech and motion were never recorded together"
     assert err.splitlines()[1].startswith("wrote gestures: 22 segments (")
@@ -65,7 +65,7 @@ def test_from_a_store_to_a_motion_file(place, says, base_store, more_stores, mod
     assert "recordings  recorded together 2, motion only 3, synthetic pairs 3" in out
     out, err = says("library", "check", "gestures")
     assert (out, err) == ("22 of 22 segments of gestures are whole\n", "")
-    out, err = says("library", "add", "gestures", more_stores[0], "--model", model)
+    out, err = says("library", "add", "gestures", more_datasets[0], "--model", model)
     assert (out, err) == ("", "added to gestures: 4 segments (0.00 h) of 2 recordings\n")
     talk(place / "talk.wav")
     out, err = says(
@@ -133,7 +133,7 @@ def test_options_reach_the_search(place, says, made, model):
     assert python == hits("-k", "2", "--speaker", "ben")
 
 
-def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
+def test_one_line_for_what_goes_wrong(place, fails, made, model, library_dataset):
     speech, motion = talk(place / "talk.wav", 1.5), motion_file(place / "a.bvh", 40)
     (place / "empty").mkdir()
     (place / "notes").mkdir()
@@ -144,28 +144,28 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, base_store):
         assert nothing in fails("library", "info", name)
         assert nothing in fails("library", "check", name)
         assert nothing in fails("search", speech, "--library", name, "--model", model)
-        assert nothing in fails("library", "add", name, base_store, "--model", model)
+        assert nothing in fails("library", "add", name, library_dataset, "--model", model)
         assert nothing in fails("library", "merge", made, name, "-o", "new")
     changed = "was made with the embedding mixer ("
     assert changed in fails("search", motion, "--library", made, "--model", other)
     assert "or build it again with `cospeech library build DATASET -o" in fails(
-        "library", "add", made, base_store, "--model", other
+        "library", "add", made, library_dataset, "--model", other
     )
     assert "empty is no dataset" in fails("library", "build", "empty", "-o", "new", "--model", model)
-    assert "no model 'nothing'" in fails("library", "build", base_store, "-o", "new", "--model", "nothing")
+    assert "no model 'nothing'" in fails("library", "build", library_dataset, "-o", "new", "--model", "nothing")
     assert "notes is no gesture library and holds something else" in fails(
-        "library", "build", base_store, "-o", "notes", "--model", model
+        "library", "build", library_dataset, "-o", "notes", "--model", model
     )
     assert "has no motion or pair or made_pair or generated in val" in fails(
-        "library", "build", base_store, "-o", "new", "--model", model, "--split", "val"
+        "library", "build", library_dataset, "-o", "new", "--model", model, "--split", "val"
     )
-    asked = ("search", speech, "--library", made, "--model", model)
-    assert "unknown speaker 'zoe'; the base has anna, ben, carla" in fails(*asked, "--speaker", "zoe")
-    assert "k must be 1 or more; got 0" in fails(*asked, "-k", "0")
-    assert "folder no/where does not exist" in fails(*asked, "-o", "no/where/hits.json")
-    assert "unknown suffix '.txt'" in fails(*asked, "-o", "hits.txt")
-    assert "it is what is read" in fails("search", motion, *asked[2:], "-o", "a.bvh")
-    assert "by is speech or motion; got 'sound'" in fails(*asked, "--by", "sound")
+    command = ("search", speech, "--library", made, "--model", model)
+    assert "unknown speaker 'zoe'; the base has anna, ben, carla" in fails(*command, "--speaker", "zoe")
+    assert "k must be 1 or more; got 0" in fails(*command, "-k", "0")
+    assert "folder no/where does not exist" in fails(*command, "-o", "no/where/hits.json")
+    assert "unknown suffix '.txt'" in fails(*command, "-o", "hits.txt")
+    assert "it is what is read" in fails("search", motion, *command[2:], "-o", "a.bvh")
+    assert "by is speech or motion; got 'sound'" in fails(*command, "--by", "sound")
 
 
 def test_damage_is_told_and_the_rest_is_found(place, says, made, model, capfd):

@@ -158,18 +158,18 @@ def test_mixtures_tracks_and_variety_mean_what_they_do_in_python(place, works, t
 @slow
 def test_auto_says_what_is_heard(place, talk, emotion_model, capfd):
     model = cospeech.load(emotion_model)
-    heard = model.detect_emotion(cospeech.load_speech(talk))
-    best = max(heard, key=lambda name: heard[name])
+    detected = model.detect_emotion(cospeech.load_speech(talk))
+    best = max(detected, key=lambda name: detected[name])
     capfd.readouterr()
     main(["generate", str(talk), "--emotion", "auto", "--model", str(emotion_model), "-o", "out.npz"])
     out, err = capfd.readouterr()
     assert out == ""
     said, wrote = err.splitlines()
-    assert said.startswith(f"the voice sounds like {best} {100 * heard[best]:.0f} %")
+    assert said.startswith(f"the voice sounds like {best} {100 * detected[best]:.0f} %")
     assert said.endswith("(a guess; name an emotion with --emotion to overrule it)")
     assert wrote.startswith("wrote out.npz ")
-    wish = detected_mixture(heard, known=model.emotions)
-    mirror = cospeech.generate(talk, model=model, emotion=wish).save(place / "mirror.npz")
+    mixture = detected_mixture(detected, known=model.emotions)
+    mirror = cospeech.generate(talk, model=model, emotion=mixture).save(place / "mirror.npz")
     assert same(place / "out.npz", mirror)
     main(
         [

@@ -75,10 +75,10 @@ def test_rounding_is_as_fine_as_the_docs_say(folder, entries):
 def test_any_frames_of_an_item(folder, entries):
     dataset = GestureDataset(folder)
     for item in dataset:
-        whole, heard = dataset.motion(item), dataset.features(item)
+        whole, inputs = dataset.motion(item), dataset.features(item)
         for start, end in ((0, 0), (0, 7), (13, 29), (item.frames - 1, item.frames)):
             np.testing.assert_array_equal(dataset.motion(item, start, end), whole[start:end])
-            np.testing.assert_array_equal(dataset.features(item, start, end), heard[start:end])
+            np.testing.assert_array_equal(dataset.features(item, start, end), inputs[start:end])
         for start, end in ((-1, 5), (5, 4), (0, item.frames + 1)):
             with pytest.raises(UserError, match=f"outside of sample '{item.id}'"):
                 dataset.motion(item, start, end)

@@ -56,12 +56,12 @@ def same(a: Motion, b: Motion) -> bool:
 def test_motion_is_exactly_as_long_as_the_speech(model, samples):
     """Odd lengths, single frames, a token more or less, and more than one window."""
     long = np.tile(voice(7.0, seed=1)[0], 4)
-    heard = Speech(long[:samples])
-    motion = model.generate(heard)
-    assert motion.frames == heard.frames
+    spoken = Speech(long[:samples])
+    motion = model.generate(spoken)
+    assert motion.frames == spoken.frames
     assert motion.fps == 30
     assert motion.skeleton == canonical_skeleton()
-    assert motion.face.shape == (heard.frames, 52)
+    assert motion.face.shape == (spoken.frames, 52)
     r = motion.rotations.astype(np.float64)
     np.testing.assert_allclose(r @ r.swapaxes(-1, -2), np.broadcast_to(np.eye(3), r.shape), atol=1e-5)
 
@@ -113,15 +113,15 @@ def test_another_process_gives_the_same_bytes(model, speech, tiny_model, tmp_pat
 
 def test_every_wish_changes_the_motion(model, speech):
     plain = model.generate(speech)
-    wishes = ({"seated": True}, {"emotion": "anger"}, {"speaker": "HeGa"}, {"intensity": 2.0}, {"face": False})
-    for wish in wishes:
-        motion = model.generate(speech, **wish)
+    conditions = ({"seated": True}, {"emotion": "anger"}, {"speaker": "HeGa"}, {"intensity": 2.0}, {"face": False})
+    for options in conditions:
+        motion = model.generate(speech, **options)
         assert motion.frames == plain.frames
-        if wish == {"face": False}:
+        if options == {"face": False}:
             assert motion.face is None
             np.testing.assert_array_equal(motion.rotations, plain.rotations)
         else:
-            assert np.abs(motion.rotations - plain.rotations).max() > 0.02, wish
+            assert np.abs(motion.rotations - plain.rotations).max() > 0.02, options
 
 
 def test_seated_is_the_same_gesture_on_a_chair(model, speech):
@@ -134,9 +134,9 @@ def test_seated_is_the_same_gesture_on_a_chair(model, speech):
 def test_defaults_and_what_the_speech_says(model, speech):
     plain = model.generate(speech)
     assert same(plain, model.generate(speech, emotion="neutral", speaker="AnBh", intensity=1.0, seed=0))
-    told = replace(speech, emotion="joy", speaker="HeGa")
-    assert same(model.generate(told), model.generate(speech, emotion="joy", speaker="HeGa"))
-    assert same(model.generate(told, emotion="Happy"), model.generate(told, emotion={"joy": 2.0}))
+    labelled = replace(speech, emotion="joy", speaker="HeGa")
+    assert same(model.generate(labelled), model.generate(speech, emotion="joy", speaker="HeGa"))
+    assert same(model.generate(labelled, emotion="Happy"), model.generate(labelled, emotion={"joy": 2.0}))
     stranger = replace(speech, speaker="somebody")  # a name that means nothing to the model is no error
     assert same(plain, model.generate(stranger))
     mixed = model.generate(speech, emotion={"joy": 1, "anger": 1})
@@ -144,7 +144,7 @@ def test_defaults_and_what_the_speech_says(model, speech):
 
 
 def test_what_the_model_does_not_know(model, speech):
-    for wish, message in (
+    for options, message in (
         ({"emotion": "bored"}, f"unknown emotion 'bored'; known: {', '.join(EMOTIONS)}"),
         ({"speaker": "scott"}, "unknown speaker 'scott'; this model knows AnBh, HeGa"),
         ({"intensity": 3.0}, "intensity must be from 0.25 to 2.5; got 3"),
@@ -156,7 +156,7 @@ def test_what_the_model_does_not_know(model, speech):
         ({"emotion": {}}, "all zero"),
     ):
         with pytest.raises(UserError) as caught:
-            model.generate(speech, **wish)
+            model.generate(speech, **options)
         assert message in str(caught.value)
         assert "\n" not in str(caught.value)
 
@@ -213,7 +213,7 @@ class TestBrokenFolders:
     def folder(self, tiny_model, tmp_path) -> Path:
         return Path(shutil.copytree(tiny_model, tmp_path / "broken"))
 
-    def told(self, folder: Path, speech: Speech) -> str:
+    def refusal(self, folder: Path, speech: Speech) -> str:
         with pytest.raises(UserError) as caught:
             load(folder).generate(speech)
         assert "\n" not in str(caught.value)
@@ -231,7 +231,7 @@ class TestBrokenFolders:
         path.unlink()
         if how != "missing":
             path.write_bytes({"cut": whole[: len(whole) // 2], "empty": b"", "text": b"no graph " * 9}[how])
-        message = self.told(folder, speech)
+        message = self.refusal(folder, speech)
         assert name in message
         assert "export the model again" in message
         assert ("lacks" if how == "missing" else "damaged") in message
@@ -257,7 +257,7 @@ class TestBrokenFolders:
     def test_a_config_that_says_other_things(self, folder, speech, change, message):
         config = json.loads((folder / "config.json").read_text())
         (folder / "config.json").write_text(json.dumps({**config, **change}))
-        assert message in self.told(folder, speech)
+        assert message in self.refusal(folder, speech)
 
     @pytest.mark.parametrize(
         ("text", "message"),
@@ -273,10 +273,10 @@ class TestBrokenFolders:
     )
     def test_a_config_that_is_none(self, folder, speech, text, message):
         (folder / "config.json").write_bytes(text.encode("latin-1"))
-        assert message in self.told(folder, speech)
+        assert message in self.refusal(folder, speech)
 
     def test_no_folder_at_all(self, tmp_path, speech):
-        assert "has no config.json" in self.told(tmp_path, speech)
+        assert "has no config.json" in self.refusal(tmp_path, speech)
         with pytest.raises(UserError, match="no model 'nobody': give a model folder or a shipped one"):
             load("nobody")
         with pytest.raises(UserError, match="no model"):

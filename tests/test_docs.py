@@ -107,10 +107,10 @@ def test_command_lines_parse(monkeypatch, capsys, tmp_path):
 def test_the_table_of_options_is_complete():
     text = README.read_text(encoding="utf-8")
     section = text.split("## Options")[1].split("\n## ")[0]
-    told = set(re.findall(r"^\| `(-[-\w]+)", section, re.MULTILINE))
+    documented = set(re.findall(r"^\| `(-[-\w]+)", section, re.MULTILINE))
     parameters = inspect.signature(completed(cli.COMMANDS["generate"], plugins=False)).parameters
     options = {f"--{name.replace('_', '-')}" for name, p in parameters.items() if p.kind is p.KEYWORD_ONLY}
-    assert told == options - {"--out"} | {"-o"}
+    assert documented == options - {"--out"} | {"-o"}
     for name, default in re.findall(r"^\| `--([\w-]+)[^|]*\| ([\w.]+) \|", section, re.MULTILINE):
         given = parameters[name.replace("-", "_")].default
         assert str(given) == default or not given, f"--{name} is {given} by default, the table says {default}"

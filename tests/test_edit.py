@@ -283,15 +283,15 @@ def test_the_commands(place, works, fails, tiny_model):
 @pytest.fixture(scope="module")
 def lively():
     """The shipped model, a speech and lively gestures for it."""
-    model, heard = load(SHIPPED), cospeech.load_speech(HELLO)
-    return model, heard, model.generate(heard, seed=1, emotion="anger", intensity=1.5)
+    model, hello = load(SHIPPED), cospeech.load_speech(HELLO)
+    return model, hello, model.generate(hello, seed=1, emotion="anger", intensity=1.5)
 
 
 @needs_model
 def test_the_content_is_new_and_follows_seed_and_wishes(lively):
-    model, heard, motion = lively
-    takes = [model.edit(motion, heard, span=["7:10"], emotion="anger", seed=seed).rotations[225:285] for seed in (2, 3)]
-    takes.append(model.edit(motion, heard, span=["7:10"], emotion="sadness", seed=2).rotations[225:285])
+    model, hello, motion = lively
+    takes = [model.edit(motion, hello, span=["7:10"], emotion="anger", seed=seed).rotations[225:285] for seed in (2, 3)]
+    takes.append(model.edit(motion, hello, span=["7:10"], emotion="sadness", seed=2).rotations[225:285])
     arms = SKELETON.indices(["left_shoulder", "right_shoulder", "left_elbow", "right_elbow"])
     for take in takes:
         assert degrees(take, motion.rotations[225:285])[:, arms].max() > 15
@@ -303,21 +303,21 @@ def test_the_content_is_new_and_follows_seed_and_wishes(lively):
 @pytest.mark.parametrize("joints", [(), ("left-arm",), ("torso",)])
 def test_nothing_jumps_where_old_meets_new(lively, joints):
     """Hands and head speed up no more at the joins than they do anywhere in the motion."""
-    model, heard, motion = lively
+    model, hello, motion = lively
     usual = acceleration(motion).max()
     for span in ((2.0, 4.5), (5.0, 5.3), (6.0, 7.0)):
         first, end = round(30 * span[0]), round(30 * span[1])
-        edited = model.edit(motion, heard, span=[span], joints=joints, seed=4)
+        edited = model.edit(motion, hello, span=[span], joints=joints, seed=4)
         assert_kept(motion, edited, [(first, end)], joint_indices(joints))
         assert acceleration(edited)[first - 3 : end + 1].max() < 1.25 * usual
 
 
 @needs_model
 def test_poses_are_left_and_reached_without_a_jump(lively):
-    model, heard, motion = lively
+    model, hello, motion = lively
     usual = acceleration(motion).max()
     for frame in (100, 200):
-        made = model.generate(heard, start_pose=motion[frame:], end_pose=motion[: frame + 30])
+        made = model.generate(hello, start_pose=motion[frame:], end_pose=motion[: frame + 30])
         assert degrees(made.rotations[0], motion.rotations[frame])[Codec().joints].max() < 0.01
         assert degrees(made.rotations[-1], motion.rotations[frame + 29])[Codec().joints].max() < 0.01
         assert acceleration(made).max() < 1.25 * usual

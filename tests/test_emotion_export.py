@@ -76,9 +76,9 @@ class TorchNetworks:
     def denoise(self, *inputs):
         return self._called(self.diffused, *inputs).numpy()
 
-    def make(self, given, beat, mood, *wishes):
+    def make(self, given, beat, mood, *condition):
         own = mood * self.diffused.std.numpy() + self.diffused.mean.numpy()
-        return self._called(self.generator, given, beat, own, *wishes).numpy()
+        return self._called(self.generator, given, beat, own, *condition).numpy()
 
     def encode(self, motion):
         latent = self._called(self.tokenizer.encode_latent, motion[None])
@@ -96,7 +96,7 @@ def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, dat
     rng = np.random.default_rng(steps)
     features = rng.normal(size=(4 * steps, 48)).astype(np.float32)
     emotion = rng.dirichlet(np.ones(10), steps).astype(np.float32)
-    wishes = EmotionCondition(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
+    condition = EmotionCondition(emotion, np.array([0.3, 0.7], np.float32), np.array([0.2, 1.0], np.float32))
     motion = np.tile(dataset.motion(dataset.select(kind="motion")[0]), (3, 1))[: 4 * steps]
     sound = rng.normal(size=(4 * steps, 42)).astype(np.float32)
     given = rng.normal(size=(10, 16)).astype(np.float32)
@@ -106,7 +106,7 @@ def test_the_exported_model_says_what_torch_says(emotion_run, emotion_model, dat
             networks.emotion_logits(sound),
             networks.encode(motion),
             latent := sample_latents(
-                networks, features, wishes, given, np.random.default_rng(0), EmotionSampling(guidance=1.5)
+                networks, features, condition, given, np.random.default_rng(0), EmotionSampling(guidance=1.5)
             ),
             networks.decode(latent),
         )
@@ -127,14 +127,14 @@ def test_each_graph_says_what_torch_says(emotion_run, emotion_model):
 
     weights = rng.dirichlet(np.ones(10), (2, 34)).astype(np.float32)
     known = (noise(2, 10, 16), noise(2, 34, 16))
-    wishes = (weights, np.array([[0.3, 0.7], [0, 0]], np.float32), noise(2, 2))
+    condition = (weights, np.array([[0.3, 0.7], [0, 0]], np.float32), noise(2, 2))
     level = np.array([[0.6, 0.999], [0.8, 0.0447]], np.float32)
     z = noise(2, 6, 8)
-    one, other = (net.denoise(z, *level, *known, *wishes) for net in (original, exported))
+    one, other = (net.denoise(z, *level, *known, *condition) for net in (original, exported))
     assert one.shape == (2, 6, 8)
     assert np.abs(one - level[0, :, None, None] * z).max() > 0.1  # more than the input scaled down
     np.testing.assert_allclose(other, one, atol=2e-4)
-    one, other = (net.make(*(v[:1] for v in (*known, z, *wishes))) for net in (original, exported))
+    one, other = (net.make(*(v[:1] for v in (*known, z, *condition))) for net in (original, exported))
     assert one.shape == (1, 24, 16)
     np.testing.assert_allclose(other, one, atol=2e-4 * max(1.0, float(one.std())))
 

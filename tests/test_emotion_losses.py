@@ -13,12 +13,12 @@ import torch.nn.functional as F  # noqa: E402
 
 from cospeech.methods.emotion.losses import SMOOTHED, TrainedEmotion, emotion_loss, motion_smooth  # noqa: E402
 from cospeech.methods.emotion.mining import GRAMS, MiningConfig, TrainedMining, mining_loss  # noqa: E402
-from cospeech.methods.emotion.network import EmotionConfig  # noqa: E402
+from cospeech.methods.emotion.network import Discriminator, EmotionConfig  # noqa: E402
 from cospeech.methods.emotion.vae import divergence  # noqa: E402
 from cospeech.methods.tokenizer.network import Tokenizer, TokenizerConfig  # noqa: E402
 from cospeech.motion.codec import Codec  # noqa: E402
 from cospeech.speech.acoustics import DIM  # noqa: E402
-from cospeech.training.loop import Place, TrainConfig, fit  # noqa: E402
+from cospeech.training.loop import ProcessInfo, TrainConfig, fit  # noqa: E402
 
 SMALL = EmotionConfig(
     channels=6,
@@ -40,7 +40,7 @@ SMALL = EmotionConfig(
 )
 
 
-def dice(*shape: int, seed: int = 0) -> torch.Tensor:
+def seeded_randn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -48,22 +48,22 @@ def dice(*shape: int, seed: int = 0) -> torch.Tensor:
 
 
 def test_equal_motion_costs_nothing_wherever_it_is():
-    real = dice(2, 9, 6).double()
+    real = seeded_randn(2, 9, 6).double()
     assert abs(float(motion_smooth(real, real))) < 1e-12
     assert abs(float(motion_smooth(real + 3.0, real))) < 1e-12  # offsets are compared, not places
 
 
 @pytest.mark.parametrize("temperature", [0.5, 10.0])
 def test_other_motion_costs_something(temperature):
-    real = dice(2, 9, 6).double()
-    made = dice(2, 9, 6, seed=1).double()
+    real = seeded_randn(2, 9, 6).double()
+    made = seeded_randn(2, 9, 6, seed=1).double()
     assert float(motion_smooth(made, real, temperature=temperature)) > 1e-4
     assert float(motion_smooth(real.flip(1), real, temperature=temperature)) > 1e-4
 
 
 def test_the_loss_is_that_of_the_paper():
     """The mean over time of KL(softmax(m / G) || softmax(m^ / G)), with loops."""
-    real, made = dice(2, 5, 4).double(), dice(2, 5, 4, seed=1).double()
+    real, made = seeded_randn(2, 5, 4).double(), seeded_randn(2, 5, 4, seed=1).double()
     total = 0.0
     for row in range(2):
         for t in range(4):
@@ -76,7 +76,7 @@ def test_the_loss_is_that_of_the_paper():
 @pytest.mark.parametrize("temperature", [10.0, 100.0])
 def test_small_offsets_are_compared_as_velocities(temperature):
     """Half the variance over dimensions of what the offsets differ by, over G squared."""
-    real, made = 0.01 * dice(2, 9, 6).double(), 0.01 * dice(2, 9, 6, seed=1).double()
+    real, made = 0.01 * seeded_randn(2, 9, 6).double(), 0.01 * seeded_randn(2, 9, 6, seed=1).double()
     away = real.diff(dim=1) - made.diff(dim=1)
     limit = away.var(-1, correction=0).mean() / 2 / temperature**2
     loss = motion_smooth(made, real, temperature=temperature)
@@ -84,7 +84,7 @@ def test_small_offsets_are_compared_as_velocities(temperature):
 
 
 def test_squared_takes_the_temperature_out_of_the_weight():
-    real, made = 0.1 * dice(2, 9, 6).double(), 0.1 * dice(2, 9, 6, seed=1).double()
+    real, made = 0.1 * seeded_randn(2, 9, 6).double(), 0.1 * seeded_randn(2, 9, 6, seed=1).double()
     plain = motion_smooth(made, real, temperature=10.0)
     squared = motion_smooth(made, real, temperature=10.0, squared=True)
     assert float(squared) == pytest.approx(100 * float(plain))
@@ -94,7 +94,7 @@ def test_squared_takes_the_temperature_out_of_the_weight():
 
 def test_jitter_beyond_the_temperature_is_bounded():
     """Twice the jitter costs four times as much while it is small, and never more than twice after."""
-    real, jitter = torch.zeros(1, 40, 6).double(), dice(1, 40, 6).double()
+    real, jitter = torch.zeros(1, 40, 6).double(), seeded_randn(1, 40, 6).double()
 
     def growth(size: float) -> float:
         one, two = (float(motion_smooth(real, k * size * jitter)) for k in (1, 2))
@@ -121,14 +121,14 @@ def batch(size: int = 8, seed: int = 0) -> dict[str, torch.Tensor]:
     steps = SMALL.given + SMALL.window
     which = torch.arange(size)
     return {
-        "latent": dice(size, steps, 5, seed=seed),
-        "pose": dice(size, 16, 6, seed=seed + 1),
-        "voice": dice(size, steps, 12, seed=seed + 2),
-        "beat": dice(size, steps, 12, seed=seed + 3),
+        "latent": seeded_randn(size, steps, 5, seed=seed),
+        "pose": seeded_randn(size, 16, 6, seed=seed + 1),
+        "voice": seeded_randn(size, steps, 12, seed=seed + 2),
+        "beat": seeded_randn(size, steps, 12, seed=seed + 3),
         "valid": torch.ones(size, steps, dtype=torch.bool),
         "emotion": torch.eye(10)[which % 10],
         "style": torch.eye(2)[which % 2],
-        "intensity": dice(size, 2, seed=seed + 4),
+        "intensity": seeded_randn(size, 2, seed=seed + 4),
         "warm": torch.tensor(1.0),
     }
 
@@ -211,9 +211,9 @@ def test_the_adversarial_slope_is_as_steep_as_that_of_regression_and_velocity():
     net.generator.forward = lambda *given: caught.append(forward(*given)) or caught[-1]
     terms = terms_of(net, batch())
     made = caught[0]
-    told = torch.autograd.grad(terms["regression"] + terms["velocity"], made, retain_graph=True)[0]
+    regressed = torch.autograd.grad(terms["regression"] + terms["velocity"], made, retain_graph=True)[0]
     judged = torch.autograd.grad(terms["adversarial"], made)[0]
-    torch.testing.assert_close(judged.norm(), told.norm(), rtol=1e-3, atol=0)
+    torch.testing.assert_close(judged.norm(), regressed.norm(), rtol=1e-3, atol=0)
 
 
 def test_the_discriminator_is_taught_by_hinges():
@@ -235,11 +235,24 @@ def test_the_discriminator_is_taught_by_hinges():
 
 def test_the_discriminator_knows_what_was_asked_for():
     net = trained().eval()
-    change, condition = dice(2, 8, 5), torch.cat([torch.eye(10)[[5, 5]], torch.eye(2)], -1)
+    change, condition = seeded_randn(2, 8, 5), torch.cat([torch.eye(10)[[5, 5]], torch.eye(2)], -1)
     seen = net.discriminator(change, condition)
     assert seen.shape == (2,)
     assert not torch.allclose(net.discriminator(change, condition.roll(1, 1)), seen)
     assert not torch.allclose(net.discriminator(change.flip(1), condition), seen)
+
+
+def test_weights_with_the_old_names_of_submodules_are_read():
+    saved, fresh = Discriminator(5, 12).eval(), Discriminator(5, 12).eval()
+    renamed = {"classifier.": "judge.", "condition_projection.": "asked."}
+    old = {}
+    for name, value in saved.state_dict().items():
+        start = next((new for new in renamed if name.startswith(new)), "")
+        old[renamed.get(start, "") + name.removeprefix(start)] = value
+    assert set(old) != set(saved.state_dict())
+    fresh.load_state_dict(old)
+    change, condition = seeded_randn(2, 8, 5), torch.eye(12)[:2]
+    torch.testing.assert_close(fresh(change, condition), saved(change, condition), atol=0, rtol=0)
 
 
 def test_looking_needs_no_slopes():
@@ -271,26 +284,26 @@ def test_the_decoder_is_told_what_the_posterior_saw():
     net, given = trained(), batch()
     x = net.generator.scaled(given["latent"])[:, SMALL.given :]
     emotion = given["emotion"][:, None].expand(-1, SMALL.window, -1)
-    told: list[torch.Tensor] = []
+    decoded: list[torch.Tensor] = []
     decode = net.generator.vae.decode
-    net.generator.vae.decode = lambda z, kinds: told.append(z) or decode(z, kinds)
+    net.generator.vae.decode = lambda z, kinds: decoded.append(z) or decode(z, kinds)
     net.eval()
     terms_of(net, given)
     mean, log = net.generator.vae.posterior(x, given["voice"][:, SMALL.given :], emotion)
-    torch.testing.assert_close(told.pop(), mean)
+    torch.testing.assert_close(decoded.pop(), mean)
     net.train()
     terms_of(net, given)
-    away = ((told.pop() - mean) / log.exp()).detach()
+    away = ((decoded.pop() - mean) / log.exp()).detach()
     assert float(away.mean()) == pytest.approx(0.0, abs=0.4)
     assert float(away.std()) == pytest.approx(1.0, abs=0.3)
 
 
 def test_poses_are_compared_in_the_first_samples_of_a_batch():
     net, given, other = trained(), batch(12), batch(12)
-    other["pose"][SMOOTHED:] += dice(12 - SMOOTHED, 16, 6, seed=9)
+    other["pose"][SMOOTHED:] += seeded_randn(12 - SMOOTHED, 16, 6, seed=9)
     first = terms_of(net, given)["smooth"]
     torch.testing.assert_close(terms_of(net, other)["smooth"], first)
-    other["pose"][SMOOTHED - 1] += dice(16, 6, seed=9)
+    other["pose"][SMOOTHED - 1] += seeded_randn(16, 6, seed=9)
     assert not torch.allclose(terms_of(net, other)["smooth"], first)
 
 
@@ -327,7 +340,7 @@ def test_poses_are_those_of_the_tokenizers_linear_decoder():
     step = tokenizer.config.downsample
     config = replace(SMALL, channels=codec.channels, downsample=step)
     net = TrainedEmotion(config, latents=(torch.ones(5), 2 * torch.ones(5)), synthesis=tokenizer.synthesis)
-    z = dice(2, 8, 5)
+    z = seeded_randn(2, 8, 5)
     expected = (tokenizer.decode_latent(z) - tokenizer.mean) / tokenizer.std
     torch.testing.assert_close(net.poses(net.generator.scaled(z)), expected, atol=1e-4, rtol=1e-4)
 
@@ -348,17 +361,17 @@ HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=16, embedding=
 CONFIG = TrainConfig(steps=8, batch_size=8, learning_rate=1e-2, warmup=2, log_every=4, save_every=4)
 
 
-def generator_batch(step: int, place: Place) -> dict[str, torch.Tensor]:
+def generator_batch(step: int, process: ProcessInfo) -> dict[str, torch.Tensor]:
     return {**batch(seed=10 * step), "warm": torch.tensor(min(1.0, (step + 1) / 4))}
 
 
-def mining_batch(step: int, place: Place) -> dict[str, torch.Tensor]:
+def mining_batch(step: int, process: ProcessInfo) -> dict[str, torch.Tensor]:
     return {
-        "features": dice(4, 16, 48, seed=step),
-        "acoustics": dice(4, 16, DIM, seed=step + 1),
+        "features": seeded_randn(4, 16, 48, seed=step),
+        "acoustics": seeded_randn(4, 16, DIM, seed=step + 1),
         "emotion": torch.arange(4),
         "grams": torch.full((4, 4, GRAMS), step + 1),
-        "place": dice(4, 4, 2, seed=step),
+        "place": seeded_randn(4, 4, 2, seed=step),
         "spoken": torch.ones(4, 4, dtype=torch.bool),
     }
 
@@ -379,10 +392,10 @@ def fresh_mining() -> torch.nn.Module:
 def test_a_resumed_training_is_an_uninterrupted_one_to_the_bit(fresh, loss, batches, tmp_path: Path):
     """Draws, dropout and the power iterations of the discriminator go on where they were."""
 
-    def cut(step: int, place: Place) -> dict[str, torch.Tensor]:
+    def cut(step: int, process: ProcessInfo) -> dict[str, torch.Tensor]:
         if step >= 6:
             raise Cut
-        return batches(step, place)
+        return batches(step, process)
 
     straight = fit(fresh(), loss, batches, tmp_path / "straight", CONFIG).state_dict()
     with pytest.raises(Cut):

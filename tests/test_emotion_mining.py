@@ -25,7 +25,7 @@ from cospeech.speech.acoustics import DIM  # noqa: E402
 HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=16, embedding=12, dropout=0.0)
 
 
-def dice(*shape: int, seed: int = 0) -> torch.Tensor:
+def seeded_randn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -34,7 +34,7 @@ def dice(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @pytest.mark.parametrize("similarity", ["cosine", "inverse_l2"])
 def test_a_perfect_match_is_found_and_costs_nothing(similarity):
-    text = dice(2, 9, 12)
+    text = seeded_randn(2, 9, 12)
     spoken = torch.ones(2, 9, dtype=torch.bool)
     terms = beat_contrast(text, text.clone(), spoken, similarity=similarity, temperature=0.05)
     assert float(terms["found"]) == 1.0
@@ -45,7 +45,7 @@ def test_a_perfect_match_is_found_and_costs_nothing(similarity):
 
 
 def test_cosine_knows_no_length_and_the_inverse_distance_does():
-    text, spoken = dice(1, 8, 12), torch.ones(1, 8, dtype=torch.bool)
+    text, spoken = seeded_randn(1, 8, 12), torch.ones(1, 8, dtype=torch.bool)
     longer = 40 * text
     assert float(beat_contrast(text, longer, spoken)["found"]) == 1.0
     near = beat_contrast(text, longer, spoken, similarity="inverse_l2")
@@ -53,7 +53,7 @@ def test_cosine_knows_no_length_and_the_inverse_distance_does():
 
 
 def test_the_contrast_is_by_hand():
-    text, beat = dice(1, 3, 4), dice(1, 3, 4, seed=1)
+    text, beat = seeded_randn(1, 3, 4), seeded_randn(1, 3, 4, seed=1)
     near = torch.cosine_similarity(text[0, :, None], beat[0, None], dim=-1) / 0.2
     expected = -near.log_softmax(-1).diagonal().mean()
     terms = beat_contrast(text, beat, torch.ones(1, 3, dtype=torch.bool), temperature=0.2)
@@ -65,7 +65,7 @@ def test_the_contrast_is_by_hand():
 
 
 def test_steps_outside_words_are_not_asked_and_do_not_answer():
-    text, beat = dice(2, 8, 12), dice(2, 8, 12, seed=1)
+    text, beat = seeded_randn(2, 8, 12), seeded_randn(2, 8, 12, seed=1)
     spoken = torch.zeros(2, 8, dtype=torch.bool)
     spoken[:, 2:6] = True
     before = beat_contrast(text, beat, spoken)
@@ -82,8 +82,8 @@ def test_steps_outside_words_are_not_asked_and_do_not_answer():
 
 
 def test_no_words_at_all_cost_nothing():
-    beat = dice(1, 6, 12).requires_grad_()
-    terms = beat_contrast(dice(1, 6, 12, seed=1), beat, torch.zeros(1, 6, dtype=torch.bool))
+    beat = seeded_randn(1, 6, 12).requires_grad_()
+    terms = beat_contrast(seeded_randn(1, 6, 12, seed=1), beat, torch.zeros(1, 6, dtype=torch.bool))
     assert float(terms["beat"].detach()) == 0.0
     terms["beat"].backward()
     assert not beat.grad.any()
@@ -138,7 +138,7 @@ def test_steps_of_the_mining(downsample):
     torch.manual_seed(0)
     net = Mining(replace(HEARING, downsample=downsample)).eval()
     for frames in (downsample, 8, 24):
-        emotion, beat, logits = net(dice(2, frames, 48), dice(2, frames, DIM))
+        emotion, beat, logits = net(seeded_randn(2, frames, 48), seeded_randn(2, frames, DIM))
         assert emotion.shape == beat.shape == (2, frames // downsample, 12)
         assert logits.shape == (2, 10)
 
@@ -153,7 +153,7 @@ def test_what_cannot_be_mined_is_told():
 def test_rhythm_hears_no_absolute_level_and_mood_hears_nothing_else():
     torch.manual_seed(0)
     net = Mining(HEARING).eval()
-    features, sound = dice(1, 16, 48), dice(1, 16, DIM, seed=1)
+    features, sound = seeded_randn(1, 16, 48), seeded_randn(1, 16, DIM, seed=1)
     mood, beat, logits = net(features, sound)
     louder = net(features, sound + 1.0)
     torch.testing.assert_close(louder[1], beat)
@@ -162,14 +162,14 @@ def test_rhythm_hears_no_absolute_level_and_mood_hears_nothing_else():
     other = net(features + 1.0, sound)
     torch.testing.assert_close(other[0], mood)
     assert not torch.allclose(other[1], beat)
-    wider = torch.cat([features, dice(1, 16, 7, seed=2)], -1)  # columns of an encoder behind them
+    wider = torch.cat([features, seeded_randn(1, 16, 7, seed=2)], -1)  # columns of an encoder behind them
     torch.testing.assert_close(net.beats(wider), beat)
 
 
 @pytest.mark.parametrize("column", [0, 39, 40, 41])
 def test_mood_hears_every_kind_of_column(column):
     torch.manual_seed(0)
-    net, sound = Mining(HEARING).eval(), dice(1, 16, DIM)
+    net, sound = Mining(HEARING).eval(), seeded_randn(1, 16, DIM)
     moved = sound.clone()
     moved[..., column] += 1.0
     assert not torch.allclose(net.emotions(moved)[1], net.emotions(sound)[1])
@@ -177,7 +177,7 @@ def test_mood_hears_every_kind_of_column(column):
 
 def test_voices_of_a_batch_do_not_hear_each_other():
     torch.manual_seed(0)
-    net, features, sound = Mining(HEARING).eval(), dice(3, 16, 48), dice(3, 16, DIM)
+    net, features, sound = Mining(HEARING).eval(), seeded_randn(3, 16, 48), seeded_randn(3, 16, DIM)
     alone = net(features[1:2], sound[1:2])
     for whole, own in zip(net(features, sound), alone, strict=True):
         torch.testing.assert_close(whole[1:2], own)
@@ -187,8 +187,8 @@ def test_unknown_emotions_are_not_taught():
     torch.manual_seed(0)
     net = TrainedMining(HEARING).eval()
     batch = {
-        "features": dice(4, 16, 48),
-        "acoustics": dice(4, 16, DIM),
+        "features": seeded_randn(4, 16, 48),
+        "acoustics": seeded_randn(4, 16, DIM),
         "emotion": torch.tensor([3, -1, -1, 7]),
         "grams": torch.zeros(4, 4, GRAMS, dtype=torch.long),
         "place": torch.zeros(4, 4, 2),

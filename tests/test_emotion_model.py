@@ -55,7 +55,7 @@ def degrees(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.rad2deg(geodesic(a, b))
 
 
-def wishes(steps: int, emotion: str = "joy") -> EmotionCondition:
+def condition(steps: int, emotion: str = "joy") -> EmotionCondition:
     weights = np.repeat(emotion_weights(emotion)[None], steps, 0)
     return EmotionCondition(weights, np.array([1, 0], np.float32), np.array([0.0, 1.0], np.float32))
 
@@ -75,9 +75,9 @@ def test_motion_is_as_long_as_the_speech_and_the_seed_decides(model, speech):
 
 @pytest.mark.parametrize("seconds", [0.03, 0.2, 1.0, 7.43, 16.0])
 def test_any_length(model, seconds):
-    heard = Speech(np.tile(voice(8.0, seed=2)[0], 2)[: int(seconds * 16000)])
-    motion = model.generate(heard, face=False)
-    assert motion.frames == heard.frames
+    spoken = Speech(np.tile(voice(8.0, seed=2)[0], 2)[: int(seconds * 16000)])
+    motion = model.generate(spoken, face=False)
+    assert motion.frames == spoken.frames
     assert motion.face is None
     r = motion.rotations.astype(np.float64)
     np.testing.assert_allclose(r @ r.swapaxes(-1, -2), np.broadcast_to(np.eye(3), r.shape), atol=1e-4)
@@ -96,7 +96,7 @@ def test_takes_differ_more_with_more_variety(model):
     def apart(variety: float) -> float:
         settings = EmotionSampling(variety=variety)
         takes = [
-            sample_latents(model.networks, features, wishes(100), given, np.random.default_rng(k), settings)
+            sample_latents(model.networks, features, condition(100), given, np.random.default_rng(k), settings)
             for k in range(5)
         ]
         assert takes[0].shape == (100, model.networks.latent)
@@ -120,7 +120,7 @@ def test_every_window_goes_on_from_the_one_before(model, monkeypatch):
     monkeypatch.setattr(type(model.networks), "make", watched)
     features = np.zeros((4 * 60, 48), dtype=np.float32)
     given = np.random.default_rng(1).normal(size=(10, model.networks.latent)).astype(np.float32)
-    done = sample_latents(model.networks, features, wishes(60), given, np.random.default_rng(0), EmotionSampling())
+    done = sample_latents(model.networks, features, condition(60), given, np.random.default_rng(0), EmotionSampling())
     assert len(prompts) == 3  # of 24 steps each
     np.testing.assert_array_equal(prompts[0][0], given)
     for prompt, before in zip(prompts[1:], results[:-1], strict=True):
@@ -213,13 +213,13 @@ def test_the_face_of_a_mixture_is_as_mixed_as_it(model, speech):
 
 
 def test_hearing(model, speech):
-    heard = model.detect_emotion(speech)
-    assert tuple(heard) == EMOTIONS
-    assert sum(heard.values()) == pytest.approx(1.0)
-    assert min(heard.values()) > 0
-    assert detect_emotion(speech, model=model) == heard
+    detected = model.detect_emotion(speech)
+    assert tuple(detected) == EMOTIONS
+    assert sum(detected.values()) == pytest.approx(1.0)
+    assert min(detected.values()) > 0
+    assert detect_emotion(speech, model=model) == detected
     other = model.detect_emotion(Speech(np.float32(0.05) * speech.samples))
-    assert max(abs(other[name] - heard[name]) for name in EMOTIONS) > 0.005  # loudness is heard
+    assert max(abs(other[name] - detected[name]) for name in EMOTIONS) > 0.005  # loudness is heard
 
 
 def test_long_voices_are_heard_in_parts(model):
@@ -236,8 +236,8 @@ def test_long_voices_are_heard_in_parts(model):
 
 def test_auto_is_the_mixture_that_is_heard(emotion_model, model, speech, monkeypatch):
     """What the model has not learned nobody wished for: it counts as neutral."""
-    heard = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.4, "anger": 0.2, "fear": 0.3, "shame": 0.1}
-    monkeypatch.setattr(type(model), "detect_emotion", lambda self, speech: heard)
+    detected = dict.fromkeys(EMOTIONS, 0.0) | {"joy": 0.4, "anger": 0.2, "fear": 0.3, "shame": 0.1}
+    monkeypatch.setattr(type(model), "detect_emotion", lambda self, speech: detected)
     made = cospeech.generate(speech, emotion="auto", model=model, seed=1)
     wanted = cospeech.generate(speech, emotion={"joy": 0.4, "anger": 0.2, "neutral": 0.4}, model=model, seed=1)
     assert made.rotations.tobytes() == wanted.rotations.tobytes()

@@ -31,7 +31,7 @@ SMALL = EmotionConfig(
 )
 
 
-def dice(*shape: int, seed: int = 0) -> torch.Tensor:
+def seeded_randn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -60,7 +60,7 @@ def by_hand(net: Prompter, poses: torch.Tensor, spatial: bool, temporal: bool) -
 def test_the_prompter_is_that_of_the_paper_sample_by_sample(spatial, temporal):
     torch.manual_seed(0)
     net = Prompter(3, 8, 5, 16, spatial=spatial, temporal=temporal)
-    poses = dice(4, 3, 5)
+    poses = seeded_randn(4, 3, 5)
     made, queries = net(poses)
     assert queries.shape == (4, 11, 16)
     for row in range(4):
@@ -68,16 +68,16 @@ def test_the_prompter_is_that_of_the_paper_sample_by_sample(spatial, temporal):
     moved = poses.clone()
     moved[2] += 1.0
     others = [0, 1, 3]
-    again, asked = net(moved)
+    again, queries_again = net(moved)
     torch.testing.assert_close(again[others], made[others])
-    torch.testing.assert_close(asked[others], queries[others])
+    torch.testing.assert_close(queries_again[others], queries[others])
     assert not torch.allclose(again[2], made[2])
 
 
 def test_without_both_halves_zeros_stand_for_what_is_to_come():
     torch.manual_seed(0)
     net = Prompter(3, 8, 5, 16, spatial=False, temporal=False)
-    made, queries = net(dice(2, 3, 5))
+    made, queries = net(seeded_randn(2, 3, 5))
     assert made.shape == (2, 8, 5)
     assert not made.any()
     assert not torch.allclose(queries[0, :3], queries[1, :3])  # the given poses are there all the same
@@ -88,7 +88,7 @@ def test_without_both_halves_zeros_stand_for_what_is_to_come():
 @pytest.mark.parametrize("new", [2, 3, 9])
 def test_less_may_be_made_than_is_given(new):
     torch.manual_seed(0)
-    made, queries = Prompter(3, new, 5, 16)(dice(2, 3, 5))
+    made, queries = Prompter(3, new, 5, 16)(seeded_randn(2, 3, 5))
     assert made.shape == (2, new, 5)
     assert queries.shape == (2, 3 + new, 16)
     assert made.isfinite().all()
@@ -103,7 +103,7 @@ def vae() -> EmotionVae:
 
 
 def test_divergence_is_that_of_torch():
-    mean, log = dice(3, 6, 4), dice(3, 6, 4, seed=1)
+    mean, log = seeded_randn(3, 6, 4), seeded_randn(3, 6, 4, seed=1)
     normal, standard = torch.distributions.Normal, torch.distributions.Normal(0.0, 1.0)
     own = torch.distributions.kl_divergence(normal(mean, log.exp()), standard).sum(-1)
     torch.testing.assert_close(divergence(mean, log), own)
@@ -111,16 +111,20 @@ def test_divergence_is_that_of_torch():
 
 
 def test_the_posterior_sees_motion_voice_and_mood():
-    net, motion, heard = vae(), dice(2, 8, 5), dice(2, 8, 12, seed=1)
+    net, motion, voice_features = vae(), seeded_randn(2, 8, 5), seeded_randn(2, 8, 12, seed=1)
     emotion = torch.eye(10)[[1, 5]][:, None].expand(-1, 8, -1)
-    mean, log = net.posterior(motion, heard, emotion)
+    mean, log = net.posterior(motion, voice_features, emotion)
     assert mean.shape == log.shape == (2, 2, 4)
-    for other in ((motion + 1, heard, emotion), (motion, heard + 1, emotion), (motion, heard, emotion.flip(0))):
+    for other in (
+        (motion + 1, voice_features, emotion),
+        (motion, voice_features + 1, emotion),
+        (motion, voice_features, emotion.flip(0)),
+    ):
         assert not torch.allclose(net.posterior(*other)[0], mean)
 
 
 def test_features_of_a_latent_are_of_its_chunk_and_the_mood():
-    net, z = vae(), dice(1, 4, 4)
+    net, z = vae(), seeded_randn(1, 4, 4)
     emotion = torch.eye(10)[[3]][:, None].expand(-1, 16, -1)
     made = net.decode(z, emotion)
     assert made.shape == (1, 16, 16)
@@ -138,7 +142,7 @@ def test_a_latent_for_every_chunk(chunk):
     net = EmotionVae(latent=5, voice=12, emotions=10, width=16, heads=2, size=4, chunk=chunk, dropout=0.0)
     for count in (1, 3):
         steps = count * chunk
-        mean, _ = net.posterior(dice(2, steps, 5), dice(2, steps, 12), torch.rand(2, steps, 10))
+        mean, _ = net.posterior(seeded_randn(2, steps, 5), seeded_randn(2, steps, 12), torch.rand(2, steps, 10))
         assert mean.shape == (2, count, 4)
         assert net.decode(mean, torch.rand(2, steps, 10)).shape == (2, steps, 16)
 
@@ -165,10 +169,10 @@ def made(**changes) -> Generator:
 def inputs(net: Generator, size: int = 2) -> dict[str, torch.Tensor]:
     c = net.config
     steps = c.given + c.window
-    mood = dice(size, c.window // c.chunk, c.size) if c.vae else dice(size, steps, c.embedding)
+    mood = seeded_randn(size, c.window // c.chunk, c.size) if c.vae else seeded_randn(size, steps, c.embedding)
     return {
-        "prompt": dice(size, c.given, c.latent),
-        "beat": dice(size, steps, c.embedding, seed=1),
+        "prompt": seeded_randn(size, c.given, c.latent),
+        "beat": seeded_randn(size, steps, c.embedding, seed=1),
         "voice": mood,
         "emotion": torch.rand(size, steps, 10),
         "style": torch.rand(size, c.styles),
@@ -202,9 +206,17 @@ def test_a_mood_that_changes_late_moves_what_is_late_most():
 
 def test_scaling_goes_there_and_back():
     net = made()
-    z = torch.arange(5.0) + dice(4000, 5) * torch.linspace(0.5, 3, 5)
+    z = torch.arange(5.0) + seeded_randn(4000, 5) * torch.linspace(0.5, 3, 5)
     torch.testing.assert_close(net.unscaled(net.scaled(z)), z)
     assert abs(float(net.scaled(z).square().mean()) - 1) < 0.1
+
+
+def test_weights_with_the_old_name_of_the_voice_projection_are_read():
+    net, fresh = made(vae=False), made(vae=False)
+    torch.nn.init.normal_(net.voice_projection.weight)
+    old = {name.replace("voice_projection.", "heard."): value for name, value in net.state_dict().items()}
+    fresh.load_state_dict(old)
+    assert torch.equal(fresh.voice_projection.weight, net.voice_projection.weight)
 
 
 @pytest.mark.parametrize("with_vae", [True, False])
@@ -218,7 +230,7 @@ def test_what_is_drawn_reaches_the_output_past_the_layers(with_vae):
     if with_vae:
         features = net.vae.decode(given["voice"], given["emotion"][:, 3:])
     else:
-        features = net.heard(given["voice"])[:, 3:]
+        features = net.voice_projection(given["voice"])[:, 3:]
     torch.testing.assert_close(whole, sketch + net.straight(features))
     moved = given["voice"].clone()
     moved[:, -1] += 1.0
@@ -232,7 +244,7 @@ def test_a_condition_step_by_step_is_the_global_one_where_it_is_constant(fusion)
     torch.manual_seed(0)
     block = ConditionedBlock(16, 2, hidden=32, fusion=fusion).eval()
     torch.nn.init.normal_(block.modulation.weight, std=0.2)
-    x, speech, condition = dice(2, 7, 16), dice(2, 7, 16, seed=1), dice(2, 16, seed=2)
+    x, speech, condition = seeded_randn(2, 7, 16), seeded_randn(2, 7, 16, seed=1), seeded_randn(2, 16, seed=2)
     whole = block(x, speech, condition)
     course = condition[:, None].expand(-1, 7, -1)
     torch.testing.assert_close(block(x, speech, course), whole)

@@ -22,7 +22,7 @@ SIZES = EmotionConfig(channels=6, latent=5, downsample=2, given=3, window=8, emb
 SMALL = PriorConfig(width=16, heads=2, hidden=32, depth=1, dropout=0.0, drop_condition=0.0, prompt_noise=0.0)
 
 
-def dice(*shape: int, seed: int = 0) -> torch.Tensor:
+def seeded_randn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
@@ -44,15 +44,15 @@ def batch(size: int = 6, seed: int = 0) -> Batch:
     alpha, sigma = (torch.from_numpy(v).float() for v in alpha_sigma(np.linspace(0.1, 0.9, size)))
     which = torch.arange(size)
     return {
-        "z": dice(size, 2, 4, seed=seed),
-        "noise": dice(size, 2, 4, seed=seed + 1),
+        "z": seeded_randn(size, 2, 4, seed=seed),
+        "noise": seeded_randn(size, 2, 4, seed=seed + 1),
         "alpha": alpha,
         "sigma": sigma,
-        "prompt": dice(size, 3, 5, seed=seed + 2),
-        "beat": dice(size, 11, 12, seed=seed + 3),
+        "prompt": seeded_randn(size, 3, 5, seed=seed + 2),
+        "beat": seeded_randn(size, 11, 12, seed=seed + 3),
         "emotion": torch.eye(10)[which % 10],
         "style": torch.eye(2)[which % 2],
-        "intensity": dice(size, 2, seed=seed + 4),
+        "intensity": seeded_randn(size, 2, seed=seed + 4),
     }
 
 
@@ -61,11 +61,11 @@ def batch(size: int = 6, seed: int = 0) -> Batch:
 
 def inputs(size: int = 2) -> dict[str, torch.Tensor]:
     return {
-        "x": dice(size, 2, 4),
+        "x": seeded_randn(size, 2, 4),
         "alpha": torch.full((size,), 0.6),
         "sigma": torch.full((size,), 0.8),
-        "prompt": dice(size, 3, 5, seed=1),
-        "beat": dice(size, 11, 12, seed=2),
+        "prompt": seeded_randn(size, 3, 5, seed=1),
+        "beat": seeded_randn(size, 11, 12, seed=2),
         "emotion": torch.rand(size, 11, 10),
         "style": torch.rand(size, 2),
         "intensity": torch.rand(size, 2),
@@ -117,7 +117,7 @@ def test_speech_and_mood_are_heard_chunk_by_chunk():
 
 def test_latents_are_diffused_at_the_same_size():
     net = fresh()
-    z = torch.arange(4.0) + torch.linspace(0.5, 2, 4) * dice(4000, 4)
+    z = torch.arange(4.0) + torch.linspace(0.5, 2, 4) * seeded_randn(4000, 4)
     x = net.scaled(z)
     torch.testing.assert_close(x * net.std + net.mean, z)
     np.testing.assert_allclose(x.mean(0), 0.0, atol=0.06)
@@ -151,11 +151,11 @@ def test_a_batch_without_noisy_samples_has_terms_all_the_same():
 
 def test_wishes_are_dropped_one_by_one_in_training_alone():
     model, given = TrainedPrior(fresh(drop_condition=0.5, prompt_noise=0.1)), batch(400)
-    asked: list[tuple[torch.Tensor, ...]] = []
-    model.prior.forward = lambda *all_: asked.append(all_) or all_[0]
+    calls: list[tuple[torch.Tensor, ...]] = []
+    model.prior.forward = lambda *all_: calls.append(all_) or all_[0]
     model.train()(given)
     model.eval()(given)
-    taught, looked = asked
+    taught, looked = calls
     for k, name in ((5, "emotion"), (6, "style"), (7, "intensity")):
         whole = given[name][:, None].expand(-1, 11, -1) if name == "emotion" else given[name]
         torch.testing.assert_close(looked[k], whole)
@@ -177,13 +177,13 @@ class Fake:
     downsample, given, window, chunk, size, latent = 2, 3, 8, 4, 4, 5
 
     def __init__(self) -> None:
-        self.asked: list[tuple[np.ndarray, ...]] = []
+        self.calls: list[tuple[np.ndarray, ...]] = []
 
     def beats(self, features: np.ndarray) -> np.ndarray:
         return np.zeros((len(features) // 2, 12), np.float32)
 
     def denoise(self, z, alpha, sigma, given, beat, emotion, style, intensity):
-        self.asked.append((z, alpha, sigma, given, beat, emotion, style, intensity))
+        self.calls.append((z, alpha, sigma, given, beat, emotion, style, intensity))
         felt = emotion.mean(1)[:, None, :4] + style.sum(-1)[:, None, None] + intensity.sum(-1)[:, None, None]
         made: np.ndarray = (alpha[:, None, None] * z + sigma[:, None, None] * np.tanh(z + felt)).astype("f4")
         return made
@@ -193,7 +193,7 @@ class Fake:
         return made
 
 
-PROMPT, BEAT = dice(1, 3, 5).numpy(), dice(1, 11, 12, seed=1).numpy()
+PROMPT, BEAT = seeded_randn(1, 3, 5).numpy(), seeded_randn(1, 11, 12, seed=1).numpy()
 WISHED = (
     np.repeat(np.eye(10, dtype=np.float32)[None, 2:3], 11, 1),
     np.array([[0.0, 1.0]], np.float32),
@@ -209,20 +209,20 @@ def test_without_guidance_each_step_asks_once_with_all_wishes():
     networks = Fake()
     made = drawn(networks, diffusion=DiffusionSampling(steps=4))
     assert made.shape == (1, 2, 4)
-    assert len(networks.asked) == 4
-    for z, alpha, sigma, given, beat, *own in networks.asked:
+    assert len(networks.calls) == 4
+    for z, alpha, sigma, given, beat, *own in networks.calls:
         assert z.shape == (1, 2, 4)
         assert float(alpha[0]) ** 2 + float(sigma[0]) ** 2 == pytest.approx(1.0)
         for value, expected in zip((given, beat, *own), (PROMPT, BEAT, *WISHED), strict=True):
             np.testing.assert_array_equal(value, expected)
-    assert (np.diff([float(asked[2][0]) for asked in networks.asked]) < 0).all()  # less noise every time
+    assert (np.diff([float(calls[2][0]) for calls in networks.calls]) < 0).all()  # less noise every time
 
 
 @pytest.mark.parametrize("guidance", [0.0, 0.5, 2.0, 3.5])
 def test_guidance_asks_without_wishes_too_and_goes_on_from_there(guidance):
     networks, one = Fake(), DiffusionSampling(steps=1)
     guided = drawn(networks, diffusion=one, guidance=guidance)
-    ((z, alpha, sigma, given, beat, *own),) = networks.asked
+    ((z, alpha, sigma, given, beat, *own),) = networks.calls
     np.testing.assert_array_equal(z[0], z[1])
     for value, expected in zip((given, beat), (PROMPT, BEAT), strict=True):  # they are no wishes
         np.testing.assert_array_equal(value, np.repeat(expected, 2, 0))
@@ -239,7 +239,7 @@ def test_without_variety_every_seed_draws_the_same():
     still, same = (drawn(networks, seed, variety=0.0) for seed in (1, 2))
     np.testing.assert_array_equal(still, same)
     assert np.abs(still).max() > 0.1  # a draw all the same
-    assert not networks.asked[0][0].any()
+    assert not networks.calls[0][0].any()
     assert np.abs(drawn(networks, 1) - drawn(networks, 2)).max() > 0.1
 
 
@@ -252,12 +252,12 @@ def test_variety_is_that_of_the_noise():
         {"variety": 2.0},
         {"variety": 2.0, "diffusion": DiffusionSampling(temperature=1.5)},
     ):
-        networks.asked.clear()
+        networks.calls.clear()
         drawn(networks, 3, **settings)
         temperature = settings.get("diffusion", DiffusionSampling()).temperature
         factor = min(WILDEST, settings.get("variety", 1.0) * temperature)
         noise = np.random.default_rng(3).standard_normal((2, 4))
-        np.testing.assert_allclose(networks.asked[0][0][0], factor * noise, atol=1e-6)
+        np.testing.assert_allclose(networks.calls[0][0][0], factor * noise, atol=1e-6)
 
 
 def test_each_window_has_a_draw_of_its_own_under_its_own_speech_and_mood():
@@ -267,12 +267,12 @@ def test_each_window_has_a_draw_of_its_own_under_its_own_speech_and_mood():
     features = np.zeros((40, 48), np.float32)
     done = sample_latents(networks, features, wishes, PROMPT[0], np.random.default_rng(0), settings)
     assert done.shape == (20, 5)
-    assert len(networks.asked) == 6  # three windows of two steps
+    assert len(networks.calls) == 6  # three windows of two steps
     for k, prompt in enumerate((PROMPT[0], done[5:8], done[13:16])):
-        z, _, _, given, _, emotion, *_ = networks.asked[2 * k]
+        z, _, _, given, _, emotion, *_ = networks.calls[2 * k]
         np.testing.assert_array_equal(given[0], prompt)
         np.testing.assert_array_equal(emotion[0, 3:].argmax(1), [[0, 3, 5][k]] * 8)
-        assert not any(np.array_equal(z, networks.asked[2 * j][0]) for j in range(k))
+        assert not any(np.array_equal(z, networks.calls[2 * j][0]) for j in range(k))
 
 
 class Learned(Fake):

@@ -16,7 +16,7 @@ from cospeech.methods.emotion.train_generator import PromptedWindows, load_gener
 from cospeech.methods.emotion.train_mining import load_mining_run  # noqa: E402
 from cospeech.methods.emotion.train_prior import LatentSamples, fit_prior, load_prior_run  # noqa: E402
 from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
-from cospeech.training.loop import Batch, Place, TrainConfig  # noqa: E402
+from cospeech.training.loop import Batch, ProcessInfo, TrainConfig  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
 
@@ -60,12 +60,12 @@ def parts(mini_dataset, emotion_run) -> Parts:
 def test_windows_of_draws_are_those_of_the_posterior_and_of_the_step_alone(parts):
     draws = LatentSamples(parts.windows, parts.generator.eval(), seed=3)
     before = torch.random.get_rng_state()
-    made, again, other = draws(5, Place()), draws(5, Place()), draws(6, Place())
+    made, again, other = draws(5, ProcessInfo()), draws(5, ProcessInfo()), draws(6, ProcessInfo())
     assert torch.equal(torch.random.get_rng_state(), before)  # dropout goes on with dice of its own
     for name, value in made.items():
         torch.testing.assert_close(again[name], value)
     assert not torch.equal(other["noise"], made["noise"])
-    net, plain = parts.generator, parts.windows(5, Place())
+    net, plain = parts.generator, parts.windows(5, ProcessInfo())
     x, size = net.scaled(plain["latent"]), net.config.given
     emotion = plain["emotion"][:, None].expand(-1, net.config.window, -1)
     with torch.no_grad():
@@ -87,10 +87,10 @@ def test_a_resumed_training_of_a_prior_is_an_uninterrupted_one_to_the_bit(parts,
 
         config = parts.windows.config
 
-        def __call__(self, step: int, place: Place) -> Batch:
+        def __call__(self, step: int, process: ProcessInfo) -> Batch:
             if 6 <= step < 100:
                 raise Cut
-            return parts.windows(step, place)
+            return parts.windows(step, process)
 
     straight = parts.fit(tmp_path / "straight").state_dict()
     with pytest.raises(Cut):
@@ -113,6 +113,6 @@ def test_training_a_prior_leaves_the_generator_alone_and_scales_its_latents(part
     for name, value in parts.generator.state_dict().items():
         assert torch.equal(value, before[name]), name
     draws = LatentSamples(parts.windows, parts.generator)
-    x = prior.scaled(torch.cat([draws(k, Place())["z"] for k in range(20)])).flatten(0, 1)
+    x = prior.scaled(torch.cat([draws(k, ProcessInfo())["z"] for k in range(20)])).flatten(0, 1)
     np.testing.assert_allclose(x.mean(0), 0.0, atol=0.2)
     np.testing.assert_allclose(x.std(0), 1.0, atol=0.2)

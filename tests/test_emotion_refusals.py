@@ -66,7 +66,7 @@ def test_emotions_that_it_has_not_seen_are_told(emotion_model, model, speech, op
             cospeech.edit(motion, speech=speech, span=["1:2"], model=model, **options)
 
 
-def asked_of(model, monkeypatch, **options) -> np.ndarray:
+def weights_of(model, monkeypatch, **options) -> np.ndarray:
     """The weights of emotions [10] that the generator is asked with."""
     seen = []
     make = type(model.networks).make
@@ -77,7 +77,7 @@ def asked_of(model, monkeypatch, **options) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("known", "wish", "asked"),
+    ("known", "requested", "expected"),
     [
         (["neutral", "joy"], None, {"neutral": 1.0}),
         (["neutral", "joy"], {"joy": 0.6}, {"neutral": 0.4, "joy": 0.6}),
@@ -87,11 +87,11 @@ def asked_of(model, monkeypatch, **options) -> np.ndarray:
         ([], None, {}),
     ],
 )
-def test_zeros_stand_for_neutral_where_nobody_was(emotion_model, tmp_path, monkeypatch, known, wish, asked):
+def test_zeros_stand_for_neutral_where_nobody_was(emotion_model, tmp_path, monkeypatch, known, requested, expected):
     own = load(changed(emotion_model, tmp_path / "mine", emotions=known))
-    weights = asked_of(own, monkeypatch, emotion=wish)
+    weights = weights_of(own, monkeypatch, emotion=requested)
     found = {name: float(w) for name, w in zip(EMOTIONS, weights, strict=True) if w}
-    assert found == pytest.approx(asked)
+    assert found == pytest.approx(expected)
 
 
 def test_a_model_of_a_corpus_without_emotions_says_so(emotion_model, tmp_path, speech):

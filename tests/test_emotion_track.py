@@ -261,11 +261,11 @@ def test_a_wish_is_checked_before_any_work():
 
 def test_what_was_heard_becomes_a_mixture():
     """What is unlikely is taken for neutral, not for a trace of nine moods."""
-    heard = {"neutral": 0.1, "joy": 0.5, "surprise": 0.25, "fear": 0.1, "anger": 0.05}
-    mixture = detected_mixture(heard)
+    detected = {"neutral": 0.1, "joy": 0.5, "surprise": 0.25, "fear": 0.1, "anger": 0.05}
+    mixture = detected_mixture(detected)
     assert mixture == pytest.approx({"joy": 0.5, "surprise": 0.25, "neutral": 0.25})
     assert detected_mixture({"neutral": 0.3, "joy": 0.7}) == pytest.approx({"neutral": 0.3, "joy": 0.7})
-    assert detected_mixture(heard, known=("neutral", "joy")) == pytest.approx({"joy": 0.5, "neutral": 0.5})
+    assert detected_mixture(detected, known=("neutral", "joy")) == pytest.approx({"joy": 0.5, "neutral": 0.5})
     even = dict.fromkeys(EMOTIONS, 0.1)
     assert detected_mixture(even) == pytest.approx({"neutral": 1.0})
     assert set(detected_mixture(even, least=0.05)) == set(EMOTIONS)
@@ -273,5 +273,5 @@ def test_what_was_heard_becomes_a_mixture():
 
 
 def test_what_was_heard_is_told_largest_first():
-    heard = {"neutral": 0.154, "anger": 0.03, "joy": 0.616, "surprise": 0.2}
-    assert described_weights(heard) == "joy 62 %, surprise 20 %, neutral 15 %"
+    detected = {"neutral": 0.154, "anger": 0.03, "joy": 0.616, "surprise": 0.2}
+    assert described_weights(detected) == "joy 62 %, surprise 20 %, neutral 15 %"

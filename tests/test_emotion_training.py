@@ -30,7 +30,7 @@ from cospeech.methods.emotion.mining import MiningConfig  # noqa: E402
 from cospeech.methods.emotion.train_generator import PromptedWindows, chances, load_generator_run, mined_features  # noqa: E402
 from cospeech.methods.emotion.train_mining import VoiceWindows, load_mining_run  # noqa: E402
 from cospeech.methods.tokenizer.train import load_tokenizer_run  # noqa: E402
-from cospeech.training.loop import Place  # noqa: E402
+from cospeech.training.loop import ProcessInfo  # noqa: E402
 
 pytestmark = pytest.mark.slow  # a tiny model is trained
 HEARING = MiningConfig(filters=(8, 8, 8), blocks=(1, 1, 1), width=32, embedding=16)
@@ -65,8 +65,8 @@ def test_the_store_keeps_how_voices_sound(dataset):
         voiced = kept[:, 41] > 0.6
         assert 0.2 < voiced.mean() < 0.9
         assert 0.2 < np.median(kept[voiced, 40]) < 1.2  # syllables of 140 to 190 Hz
-        level, heard = kept[:, :40].mean(1)[10:-10], features[:, :40].mean(1)
-        fits = [np.corrcoef(level, heard[10 + lag : len(heard) - 10 + lag])[0, 1] for lag in range(-5, 6)]
+        level, detected = kept[:, :40].mean(1)[10:-10], features[:, :40].mean(1)
+        fits = [np.corrcoef(level, detected[10 + lag : len(detected) - 10 + lag])[0, 1] for lag in range(-5, 6)]
         assert int(np.argmax(fits)) == 5  # at no lag
         assert fits[5] > 0.8
     assert not dataset.acoustics(dataset.select(kind="motion")[0]).any()
@@ -99,20 +99,20 @@ def test_older_stores_are_told(mini_dataset, tmp_path):
 
 def test_windows_of_voices_depend_on_the_step_alone(dataset):
     windows = VoiceWindows(dataset, HEARING, frames=60, batch_size=12, vary=True)
-    first, again, other = windows(3, Place()), windows(3, Place()), windows(4, Place())
+    first, again, other = windows(3, ProcessInfo()), windows(3, ProcessInfo()), windows(4, ProcessInfo())
     assert first["features"].shape == (12, 60, 48)
     assert first["acoustics"].shape == (12, 60, 42)
     for name, value in first.items():
         torch.testing.assert_close(again[name], value)
     assert not torch.equal(other["acoustics"], first["acoustics"])
-    assert windows(3, Place(1, 2))["features"].shape == (6, 60, 48)
+    assert windows(3, ProcessInfo(1, 2))["features"].shape == (6, 60, 48)
 
 
 def test_each_voice_of_synthetic_pairs_is_heard_in_every_emotion(dataset):
     windows = VoiceWindows(dataset, HEARING, frames=60, batch_size=300)
     names = [item.id.split("#")[0] for item in windows.samples]
     assert len(set(names)) == len(names) == 4  # two rounds of four voices
-    batch = windows(0, Place())
+    batch = windows(0, ProcessInfo())
     assert set(batch["emotion"].tolist()) == set(range(len(EMOTIONS)))
     loud = batch["acoustics"][..., :40].amax(1).mean(-1)
     kinds = batch["emotion"]
@@ -138,22 +138,22 @@ def windows(dataset, emotion_run) -> PromptedWindows:
 
 
 def test_prompted_windows(windows):
-    batch = windows(5, Place())
+    batch = windows(5, ProcessInfo())
     assert batch["latent"].shape == (40, 34, 16)
     assert batch["pose"].shape == (40, 96, 267)
     assert batch["beat"].shape == batch["voice"].shape == (40, 34, 16)
     assert (batch["emotion"].sum(1) == 1).all()
     assert (batch["style"].sum(1) == 1).all()
     assert float(batch["warm"]) == pytest.approx(0.6)
-    assert float(windows(99, Place())["warm"]) == 1.0
+    assert float(windows(99, ProcessInfo())["warm"]) == 1.0
     for name, value in batch.items():
         assert value.isfinite().all(), name
-        torch.testing.assert_close(windows(5, Place())[name], value)
+        torch.testing.assert_close(windows(5, ProcessInfo())[name], value)
 
 
 def test_latents_poses_and_sounds_of_a_window_are_of_one_moment(windows):
     """Every window is found again in its recording: all of it at the same place."""
-    batch, config = windows(2, Place()), windows.config
+    batch, config = windows(2, ProcessInfo()), windows.config
     begun = 0
     for row in range(12):
         latent = batch["latent"][row].numpy()
@@ -195,7 +195,7 @@ def test_jitter_is_added_to_all_that_is_learned_from(windows, dataset, emotion_r
     shaken = PromptedWindows(
         dataset, tokenizer, mining, windows.styles, windows.config, batch_size=40, jitter=0.2, grow=10
     )
-    calm, batch = windows(5, Place()), shaken(5, Place())
+    calm, batch = windows(5, ProcessInfo()), shaken(5, ProcessInfo())
     away = (batch["pose"] - calm["pose"]).numpy() * windows.std
     assert float(np.rad2deg(away[..., :-3].std())) == pytest.approx(0.2, rel=0.02)
     assert not away[..., -3:].any()  # where the pelvis is does not jitter

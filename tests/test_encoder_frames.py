@@ -133,9 +133,9 @@ def test_what_is_written_comes_back():
 )
 def test_what_is_written_wrongly_is_told(change):
     own = asdict(EncoderSettings("roberta-base", width=768, weights="0123abcd"))
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         read_encoders({"words": {**own, **change}}, "config.json")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     for wrong in ([], {"sound": own}, {"words": 3}, {"words": {"name": "x"}}):
         with pytest.raises(UserError, match=r"^config.json: encoders"):
             read_encoders(wrong, "config.json")

@@ -325,9 +325,9 @@ def test_folders_that_cannot_be_used(wavlm, tmp_path):
         if file:
             folder = shutil.copytree(wavlm, tmp_path / str(number))
             damage(folder, file, text)
-        with pytest.raises(UserError, match="is no folder of a pretrained network") as told:
+        with pytest.raises(UserError, match="is no folder of a pretrained network") as caught:
             open_encoder("speech_encoding", folder)
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 def test_weights_that_are_missing(wavlm, tmp_path):
@@ -348,9 +348,9 @@ def test_no_network_is_one_line_that_says_what_to_do(monkeypatch):
 
     monkeypatch.setattr(hub.socket, "create_connection", refuse)
     monkeypatch.setattr(hub.urllib.request, "getproxies", dict)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as caught:
         open_encoder("speech_encoding", "cospeech-tests/no-such-network")
-    assert str(told.value) == (
+    assert str(caught.value) == (
         "cospeech-tests/no-such-network is no folder and not in the cache of Hugging Face, which is out of "
         "reach; check the name, or run `hf download cospeech-tests/no-such-network --local-dir FOLDER` where "
         "there is a network and give that folder"

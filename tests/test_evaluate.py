@@ -76,13 +76,13 @@ class Fake:
             for item in dataset.items
             if item.kind != "motion"
         }
-        self.late, self.asked = late, []
+        self.late, self.requested = late, []
 
     def generate(self, speech, **options):
         raise AssertionError("a dataset has no sound")
 
     def from_features(self, features, *, seed=0, **options):
-        self.asked.append(options["speaker"])
+        self.requested.append(options["speaker"])
         motion = self.known[features.tobytes()]
         return motion.warp(np.maximum(np.arange(len(motion)) - self.late, 0) / motion.fps)
 
@@ -140,7 +140,7 @@ def test_two_names_of_one_system_have_no_difference(pairs):
 def test_styles_take_turns_where_the_speaker_is_not_known(pairs):
     fake = Fake(pairs)
     evaluate([ModelSystem(fake)], pairs, metrics=("smoothness",), baselines=False, quiet=True)
-    assert set(fake.asked) == {"Ada", "Eve"}
+    assert set(fake.requested) == {"Ada", "Eve"}
 
 
 def test_made_pairs_are_called_so(apart):

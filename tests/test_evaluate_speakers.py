@@ -97,10 +97,10 @@ class Mimic:
         self.speakers = speakers
         kinds = {kind: BOTH[kind] for kind in encoders}
         self.config = {"encoders": describe(kinds)} if kinds else {}
-        self.heard = []
+        self.received = []
 
     def from_features(self, features, *, speaker, seed=0, **options):
-        self.heard.append(features)
+        self.received.append(features)
         coded = moving(speaker, seed=1000 + seed)
         return Codec().decode(coded[np.minimum(np.arange(len(features)), len(coded) - 1)])
 
@@ -217,10 +217,10 @@ def test_a_model_gets_the_columns_that_it_learned_with(apart, kinds):
     mimic = Mimic("Ada", encoders=kinds)
     evaluate([ModelSystem(mimic)], apart, metrics=("smoothness",), baselines=False, quiet=True)
     items = choose(apart, "test", clips=120, seed=0).speech
-    assert len(mimic.heard) == len(items) == 12
-    for heard, item in zip(mimic.heard, items, strict=True):
+    assert len(mimic.received) == len(items) == 12
+    for received, item in zip(mimic.received, items, strict=True):
         parts = [apart.features(item), *(apart.extra(kind, item) for kind in kinds)]
-        np.testing.assert_array_equal(heard, np.concatenate(parts, axis=1))
+        np.testing.assert_array_equal(received, np.concatenate(parts, axis=1))
 
 
 def test_baselines_and_figures_read_the_features_alone(apart):
@@ -240,7 +240,7 @@ def test_what_a_store_lacks_is_told_before_any_work(apart):
 
     with pytest.raises(UserError, match=r"prepared with length, layer last, weights 0000bbbb; wanted"):
         evaluate([ModelSystem(mimic)], apart, metrics=("fgd",), extractor={"frame": Untouched("frame", 2)}, quiet=True)
-    assert not mimic.heard
+    assert not mimic.received
     clip = EvaluationClip("x", "Ada", None, np.zeros((9, LAYOUT.dim)), None, 0)
     with pytest.raises(UserError, match="clip 'x' has speech features alone, wanted are columns of words"):
         clip.inputs({"words": EncoderSettings("length", width=2)})

@@ -36,7 +36,7 @@ CLIPS = 12  # of the test split; the first half of them is the row of recorded m
 # differences, magnify it to 0.00024 of themselves. The original files have the dataset's own rounding.
 NEAR = 1e-3  # relative
 SMALL = 1e-5  # absolute, for figures that are 0
-PLACE, TURN = 2e-6, 2e-4  # metres, degrees: mpjpe and mpjre, whose truth is 0
+POSITION, TURN = 2e-6, 2e-4  # metres, degrees: mpjpe and mpjre, whose truth is 0
 EXACT = 1e-9  # relative, of the original files: sums in double precision
 
 
@@ -88,7 +88,7 @@ def check(real: Row, theirs: Row, *, near: float = NEAR) -> None:
     assert wanted.keys() <= found.keys()
     for name, value in wanted.items():
         assert found[name] == pytest.approx(value, rel=near, abs=min(near, SMALL), nan_ok=True), name
-    assert found["mpjpe"] < PLACE
+    assert found["mpjpe"] < POSITION
     assert found["mpjre"] < TURN
     assert found["pcm_delta0.1"] == 1.0
     assert (theirs.clips, theirs.left_out) == (real.clips, real.left_out)

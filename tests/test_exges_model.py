@@ -77,7 +77,7 @@ def pinned_clip(dataset, frames: int) -> Motion:
 @slow
 def test_it_brings_its_library_along(model, folder):
     assert model.library is not None
-    assert model.library.base.has_frame_keys
+    assert model.library.library.has_frame_keys
     assert load(folder, library=folder / "base").library.name == "base"
 
 
@@ -93,22 +93,22 @@ def test_motion_is_as_long_as_the_speech_and_the_seed_decides(model, speech):
 @slow
 @pytest.mark.parametrize("seconds", [0.03, 0.2, 1.0, 7.43, 16.0])
 def test_any_length(model, seconds):
-    heard = Speech(np.tile(voice(8.0, seed=2)[0], 2)[: int(seconds * 16000)])
-    motion = model.generate(heard, face=False)
-    assert motion.frames == heard.frames
+    recording = Speech(np.tile(voice(8.0, seed=2)[0], 2)[: int(seconds * 16000)])
+    motion = model.generate(recording, face=False)
+    assert motion.frames == recording.frames
     r = motion.rotations.astype(np.float64)
     np.testing.assert_allclose(r @ r.swapaxes(-1, -2), np.broadcast_to(np.eye(3), r.shape), atol=1e-4)
 
 
 @slow
 def test_it_explains_itself(model, speech):
-    told = model.generate(speech, face=False).extra["explain"]
-    json.dumps(told)
-    assert told["base"] == "base"
-    assert told["used"]
-    known = {entry.id for entry in model.library.base.samples()}
+    explanation = model.generate(speech, face=False).extra["explain"]
+    json.dumps(explanation)
+    assert explanation["base"] == "base"
+    assert explanation["used"]
+    known = {entry.id for entry in model.library.library.samples()}
     end = 0.0
-    for used in told["used"]:
+    for used in explanation["used"]:
         assert used["segment"] in known
         assert end <= used["start"] <= used["used_from"] < used["used_to"] <= used["end"] + 1e-6
         assert 0.8 <= used["speed"] <= 1.25
@@ -286,7 +286,7 @@ def test_words_prefer_segments_said_with_like_words(folder, model):
     from cospeech.gesture_library.library import Hit
 
     library = model.library
-    entry = library.base.samples([0])[0]
+    entry = library.library.samples([0])[0]
     fields = {**vars(entry), "words": (Word("never", 0.0, 0.3),)}
     said = type(entry)(**fields)
     plain = library._gain(Hit(1, 0.5, entry), ["no"], (0, 60), 0.2, {})
@@ -302,8 +302,8 @@ def test_the_command_writes_the_explanation(folder, tmp_path, speech):
     write_wav(tmp_path / "talk.wav", speech.samples, sample_rate=speech.sample_rate)
     out = tmp_path / "talk.npz"
     cli.main(["generate", str(tmp_path / "talk.wav"), "-o", str(out), "--method", str(folder), "--explain"])
-    told = json.loads((tmp_path / "talk.explain.json").read_text())
-    assert told["used"]
+    explanation = json.loads((tmp_path / "talk.explain.json").read_text())
+    assert explanation["used"]
     assert out.is_file()
 
 
@@ -325,9 +325,9 @@ def test_the_shipped_one_gestures_from_its_own_base(shipped_model):
     from cospeech.motion.phases import hand_speed
 
     hello = Path(__file__).parents[1] / "examples" / "hello.wav"
-    heard = cospeech.load_speech(hello)
+    recording = cospeech.load_speech(hello)
     for speaker in shipped_model.speakers:
-        motion = shipped_model.generate(heard, speaker=speaker, emotion="joy", face=False)
+        motion = shipped_model.generate(recording, speaker=speaker, emotion="joy", face=False)
         used = motion.extra["explain"]["used"]
         assert len(used) >= 4
         assert {one["kind"] for one in used} == {"generated"}

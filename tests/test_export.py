@@ -89,7 +89,7 @@ def test_what_the_first_layer_leaves_over(exported, original, length):
     assert exported.kind == original.kind == "latent"
     codes, _, speech, condition = inputs(length, exported)
     rng = np.random.default_rng(length)
-    known = rng.normal(size=(1, length, exported.books.shape[-1])).astype(np.float32)
+    known = rng.normal(size=(1, length, exported.codebooks.shape[-1])).astype(np.float32)
     given = (rng.random((1, length)) < 0.5).astype(np.float32)
     made = exported.rest(codes[..., 0], known, given, speech, condition)
     close(made, original.rest(codes[..., 0], known, given, speech, condition))
@@ -117,7 +117,7 @@ def test_residual_of_every_layer(tiny_run, mini_dataset, tmp_path):
         same = load_generator_run(run)[0]
         round_for_export(tokenizer, same, weights)
         torches = TorchNetworks(tokenizer, same)
-        np.testing.assert_array_equal(networks.books, torches.books)
+        np.testing.assert_array_equal(networks.codebooks, torches.codebooks)
         assert networks.kind == torches.kind == kind
         if kind == "none":
             assert not (out / "residual.onnx").exists()
@@ -153,7 +153,7 @@ def test_encoder(exported, original, mini_dataset, length):
 
 
 def test_codebooks(exported, original):
-    np.testing.assert_array_equal(exported.books, original.books)
+    np.testing.assert_array_equal(exported.codebooks, original.codebooks)
     codes = np.random.default_rng(0).integers(0, exported.codes, (9, exported.layers))
     with torch.no_grad():
         summed = original.tokenizer.quantizer.decode(torch.from_numpy(codes)[None])[0].numpy()

@@ -47,13 +47,13 @@ def model() -> Generator:
 
 
 def batch(size: int = 3, length: int = 16, *, seed: int = 0) -> dict[str, torch.Tensor]:
-    dice = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     return {
-        "codes": torch.randint(20, (size, length, 3), generator=dice),
-        "features": torch.randn(size, length * 4, 12, generator=dice),
-        "emotion": torch.eye(10)[torch.randint(10, (size,), generator=dice)],
-        "style": torch.eye(2)[torch.randint(2, (size,), generator=dice)],
-        "intensity": torch.randn(size, 2, generator=dice),
+        "codes": torch.randint(20, (size, length, 3), generator=generator),
+        "features": torch.randn(size, length * 4, 12, generator=generator),
+        "emotion": torch.eye(10)[torch.randint(10, (size,), generator=generator)],
+        "style": torch.eye(2)[torch.randint(2, (size,), generator=generator)],
+        "intensity": torch.randn(size, 2, generator=generator),
         "valid": torch.ones(size, length, dtype=torch.bool),
     }
 
@@ -66,11 +66,11 @@ def test_of_what_is_asked_eight_in_ten_are_masked_one_is_wrong_one_is_right():
     """As in BERT and MoMask."""
     torch.manual_seed(0)
     codes = torch.randint(20, (600, 56))
-    hidden, asked = mask_tokens(codes, torch.ones(600, 56, dtype=torch.bool), CONFIG)
-    assert torch.equal(hidden[~asked], codes[~asked])
-    shown = hidden[asked]
+    hidden, predicted = mask_tokens(codes, torch.ones(600, 56, dtype=torch.bool), CONFIG)
+    assert torch.equal(hidden[~predicted], codes[~predicted])
+    shown = hidden[predicted]
     masked = (shown == CONFIG.codes).float().mean()
-    same = (shown == codes[asked]).float().mean()
+    same = (shown == codes[predicted]).float().mean()
     assert masked == pytest.approx(0.8, abs=0.01)
     assert same == pytest.approx(0.1 + 0.1 / 20, abs=0.01)  # a random code is now and then the right one
     assert (shown <= CONFIG.codes).all()
@@ -80,12 +80,12 @@ def test_of_what_is_asked_eight_in_ten_are_masked_one_is_wrong_one_is_right():
 def test_the_ratio_is_drawn_between_its_bounds():
     torch.manual_seed(0)
     config = replace(CONFIG, prefix=0.0, suffix=0.0)
-    _, asked = mask_tokens(torch.zeros(2000, 56, dtype=torch.long), torch.ones(2000, 56, dtype=torch.bool), config)
-    share = asked.float().mean(-1)
+    _, predicted = mask_tokens(torch.zeros(2000, 56, dtype=torch.long), torch.ones(2000, 56, dtype=torch.bool), config)
+    share = predicted.float().mean(-1)
     assert 0.5 <= share.min() < 0.55
     assert 0.95 < share.max() <= 1.0
     assert share.mean() == pytest.approx(0.75, abs=0.02)
-    places = asked.float().mean(0)  # every place is as likely as any other
+    places = predicted.float().mean(0)  # every place is as likely as any other
     assert places.min() > 0.7
     assert places.max() < 0.8
 
@@ -94,33 +94,33 @@ def test_a_given_beginning_and_end_are_never_asked_for():
     torch.manual_seed(0)
     config = replace(WHOLE, prefix=0.6, suffix=0.15)
     codes = torch.randint(20, (4000, 56))
-    hidden, asked = mask_tokens(codes, torch.ones(4000, 56, dtype=torch.bool), config)
-    begun, ended = ~asked[:, 0], ~asked[:, -1]
+    hidden, predicted = mask_tokens(codes, torch.ones(4000, 56, dtype=torch.bool), config)
+    begun, ended = ~predicted[:, 0], ~predicted[:, -1]
     assert begun.float().mean() == pytest.approx(0.6, abs=0.03)
     assert ended.float().mean() == pytest.approx(0.15, abs=0.03)
     for row in range(200):
-        open_ = asked[row].nonzero()[:, 0]
+        open_ = predicted[row].nonzero()[:, 0]
         assert torch.equal(open_, torch.arange(open_[0], open_[-1] + 1))  # one stretch
         assert open_[0] < 56 // 3
         assert 56 - 1 - open_[-1] < 56 // 8
-    assert torch.equal(hidden[~asked], codes[~asked])
+    assert torch.equal(hidden[~predicted], codes[~predicted])
 
 
 def test_padding_is_never_asked_for():
     torch.manual_seed(0)
     valid = torch.arange(40)[None] < torch.randint(2, 41, (500, 1))
-    _, asked = mask_tokens(torch.zeros(500, 40, dtype=torch.long), valid, WHOLE)
-    assert torch.equal(asked, valid)
-    _, asked = mask_tokens(torch.zeros(500, 40, dtype=torch.long), valid, CONFIG)
-    assert not (asked & ~valid).any()
+    _, predicted = mask_tokens(torch.zeros(500, 40, dtype=torch.long), valid, WHOLE)
+    assert torch.equal(predicted, valid)
+    _, predicted = mask_tokens(torch.zeros(500, 40, dtype=torch.long), valid, CONFIG)
+    assert not (predicted & ~valid).any()
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 7])
 def test_short_windows_can_be_masked(length):
     for _ in range(20):
-        hidden, asked = mask_tokens(torch.zeros(8, length, dtype=torch.long), torch.ones(8, length).bool(), WHOLE)
+        hidden, predicted = mask_tokens(torch.zeros(8, length, dtype=torch.long), torch.ones(8, length).bool(), WHOLE)
         assert hidden.shape == (8, length)
-        assert asked.all()
+        assert predicted.all()
 
 
 def test_shapes(model):
@@ -134,9 +134,9 @@ def test_shapes(model):
     codes = Generator(CODES).residual(data["codes"], layer, speech, *conditions(data))
     assert codes.shape == (3, 16, 20)
     words = Generator(replace(CONFIG, words=5)).speech
-    heard = words(data["features"], torch.ones(3, 64, 5))
-    assert heard.shape == (3, 16, 16)
-    assert (heard - words(data["features"])).abs().max() > 1e-3
+    encoded = words(data["features"], torch.ones(3, 64, 5))
+    assert encoded.shape == (3, 16, 16)
+    assert (encoded - words(data["features"])).abs().max() > 1e-3
 
 
 @pytest.mark.parametrize("wrong", [{"residual": "some"}, {"fusion": "none"}, {"quantised": False, "residual": "codes"}])
@@ -251,11 +251,11 @@ class Linear(torch.nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        dice = torch.Generator().manual_seed(0)
+        generator = torch.Generator().manual_seed(0)
         self.quantizer = ResidualQuantizer(3, 20, 6)
-        for book in self.quantizer.books:
-            book.vectors.copy_(torch.randn(20, 6, generator=dice))
-        self.weight = torch.randn(6, 8, generator=dice)
+        for codebook in self.quantizer.codebooks:
+            codebook.vectors.copy_(torch.randn(20, 6, generator=generator))
+        self.weight = torch.randn(6, 8, generator=generator)
         self.mean, self.std = torch.zeros(2), torch.ones(2)
 
     def decode_latent(self, latent: torch.Tensor) -> torch.Tensor:

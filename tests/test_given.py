@@ -58,7 +58,7 @@ def test_speech_as_samples_and_their_rate(model, tmp_path):
     expected = load_speech(file).samples
     motion = motion_file(tmp_path / "m.npz", frames=60)
     pair = (SAMPLES, 16_000)
-    for heard in (
+    for loaded in (
         load_speech(pair),
         load_speech(SAMPLES, rate=16_000),
         load_speech(Speech(SAMPLES)),
@@ -66,7 +66,7 @@ def test_speech_as_samples_and_their_rate(model, tmp_path):
         cospeech.generate(pair, model=model)[0],
         cospeech.edit(motion, speech=pair, model=model)[0],
     ):
-        assert np.array_equal(heard.samples, expected)
+        assert np.array_equal(loaded.samples, expected)
     assert load_speech((SAMPLES.tolist(), 8_000)).seconds == pytest.approx(4.0)
 
 
@@ -91,9 +91,9 @@ def test_samples_that_cannot_be_used(model, tmp_path):
             lambda speech=speech: cospeech.edit(motion, speech=speech, model=model),
         ]
         for call in calls[: 4 if speech is None else 5]:
-            with pytest.raises(UserError, match=re.escape(message)) as told:
+            with pytest.raises(UserError, match=re.escape(message)) as caught:
                 call()
-            assert "\n" not in str(told.value)
+            assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="leave it out"):
         load_speech(Speech(SAMPLES), rate=16_000)
 
@@ -102,8 +102,8 @@ def test_one_span_or_several(model, tmp_path):
     motion = motion_file(tmp_path / "m.npz", frames=60)
     for span in ((0.5, 1.5), [0.5, 1.5], "0.5:1.5", [(0.5, 1.5)], ["0.5:1.5"], np.array([0.5, 1.5])):
         assert time_spans(span, 2.0) == [(0.5, 1.5)]
-        wishes = cospeech.edit(motion, speech=(SAMPLES, 16_000), span=span, model=model)[1]
-        assert time_spans(wishes["span"], 2.0) == [(0.5, 1.5)]
+        passed = cospeech.edit(motion, speech=(SAMPLES, 16_000), span=span, model=model)[1]
+        assert time_spans(passed["span"], 2.0) == [(0.5, 1.5)]
     assert time_spans([(0, 0.5), (1, 2)], 2.0) == [(0.0, 0.5), (1.0, 2.0)]
     for span in (5, [5], "abc", (1, 2, 3), ((1,),), ("1", "2")):
         with pytest.raises(UserError, match="a span is START:END"):
@@ -152,6 +152,6 @@ def test_values_of_a_wrong_kind_are_told_in_one_line(model, tmp_path):
         lambda: cospeech.add_to_library(5, tmp_path),
         lambda: cospeech.convert(motion, tmp_path / "gone" / "x.glb"),
     ):
-        with pytest.raises(UserError) as told:
+        with pytest.raises(UserError) as caught:
             call()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)

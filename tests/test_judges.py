@@ -34,7 +34,7 @@ from cospeech.methods.evaluators.train import (  # noqa: E402  # noqa: E402
     load_evaluator_run,
 )
 from cospeech.methods.training_runs import export, train  # noqa: E402
-from cospeech.training.loop import Place  # noqa: E402
+from cospeech.training.loop import ProcessInfo  # noqa: E402
 from cospeech.training.onnx_export import export_graph  # noqa: E402
 
 
@@ -76,10 +76,10 @@ def test_windows_are_of_the_split_and_the_same_again(dataset):
     windows = UpperBodies(dataset, splits=("train",), window=64, batch_size=6)
     assert {item.split for item in windows.items} == {"train"}
     assert {item.kind for item in windows.items} == {"motion"}  # never synthetic pairs
-    a, b = windows(3, Place())["x"], windows(3, Place())["x"]
+    a, b = windows(3, ProcessInfo())["x"], windows(3, ProcessInfo())["x"]
     assert a.shape == (6, 64, CHANNELS)
     assert torch.equal(a, b)
-    assert not torch.equal(a, windows(4, Place())["x"])
+    assert not torch.equal(a, windows(4, ProcessInfo())["x"])
 
 
 def test_the_classifier_never_learns_from_kept_out_clips(dataset):
@@ -87,7 +87,7 @@ def test_the_classifier_never_learns_from_kept_out_clips(dataset):
     assert windows.items
     assert not any(held_out(item) for item in windows.items)
     assert any(held_out(item) for item in dataset.select(kind="motion"))
-    labels = {EMOTIONS[int(k)] for step in range(20) for k in windows(step, Place())["label"]}
+    labels = {EMOTIONS[int(k)] for step in range(20) for k in windows(step, ProcessInfo())["label"]}
     assert labels == {item.emotion for item in windows.items}
 
 

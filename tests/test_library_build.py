@@ -21,9 +21,18 @@ from cospeech.gesture_library.merge import merge_libraries
 from cospeech.gesture_library.sample import LibrarySample
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import hand_speed
-from library_data import WORDS, FakeEmbedder, OtherEmbedder, base, base_store, item, more_stores, write_store
+from library_data import (
+    WORDS,
+    FakeEmbedder,
+    OtherEmbedder,
+    built_library,
+    item,
+    library_dataset,
+    more_datasets,
+    write_store,
+)
 
-__all__ = ["base", "base_store", "more_stores"]  # fixtures
+__all__ = ["built_library", "library_dataset", "more_datasets"]  # fixtures
 
 FAKE = FakeEmbedder()
 
@@ -53,8 +62,8 @@ def copied(folder, to) -> str:
     return to
 
 
-def test_entries_are_what_the_store_holds(base, base_store):
-    opened, dataset = open_library(base), GestureDataset(base_store)
+def test_entries_are_what_the_store_holds(built_library, library_dataset):
+    opened, dataset = open_library(built_library), GestureDataset(library_dataset)
     items = {one.id: one for one in dataset}
     entries = opened.samples()
     assert len(opened) == len(entries) > 15
@@ -75,8 +84,8 @@ def test_entries_are_what_the_store_holds(base, base_store):
             assert entry.expressiveness.peak == pytest.approx(speeds.max())
 
 
-def test_motion_comes_back_bit_for_bit(base, base_store):
-    opened, dataset = open_library(base), GestureDataset(base_store)
+def test_motion_comes_back_bit_for_bit(built_library, library_dataset):
+    opened, dataset = open_library(built_library), GestureDataset(library_dataset)
     items = {one.id: one for one in dataset}
     for entry in opened.samples():
         wanted = dataset.motion(items[entry.recording], entry.first, entry.last)
@@ -89,8 +98,8 @@ def test_motion_comes_back_bit_for_bit(base, base_store):
     assert np.ptp(feet, axis=0).max() < 0.005  # metres: legs are set under it
 
 
-def test_keys_are_the_embedders(base, base_store):
-    opened, dataset = open_library(base), GestureDataset(base_store)
+def test_keys_are_the_embedders(built_library, library_dataset):
+    opened, dataset = open_library(built_library), GestureDataset(library_dataset)
     items = {one.id: one for one in dataset}
     gesture, speech = opened.keys("gesture"), opened.keys("speech")
     assert gesture.present.all()
@@ -100,12 +109,12 @@ def test_keys_are_the_embedders(base, base_store):
         np.testing.assert_array_equal(gesture.values[entry.row], FAKE.gesture(coded))
         assert speech.present[entry.row] == entry.spoken
         if entry.spoken:
-            heard = FAKE.speech(dataset.features(one, entry.first, entry.last))
-            np.testing.assert_array_equal(speech.values[entry.row], heard)
+            expected = FAKE.speech(dataset.features(one, entry.first, entry.last))
+            np.testing.assert_array_equal(speech.values[entry.row], expected)
 
 
-def test_words_come_along(base):
-    opened = open_library(base)
+def test_words_come_along(built_library):
+    opened = open_library(built_library)
     parts = of(opened, "talk")
     assert [word.text for entry in parts for word in entry.words] == [text for text, _, _ in WORDS]
     for entry in parts:
@@ -116,17 +125,17 @@ def test_words_come_along(base):
     assert all(entry.words is None and entry.text is None for entry in of(opened, "quiet talk"))
 
 
-def test_the_same_store_gives_the_same_files(base, base_store, tmp_path):
-    build_library(base_store, tmp_path / "again", model=FAKE, quiet=True)
-    names = sorted(path.name for path in base.iterdir())
+def test_the_same_store_gives_the_same_files(built_library, library_dataset, tmp_path):
+    build_library(library_dataset, tmp_path / "again", model=FAKE, quiet=True)
+    names = sorted(path.name for path in built_library.iterdir())
     assert sorted(path.name for path in (tmp_path / "again").iterdir()) == names
     for name in names:
         if name != FILE:
-            assert (tmp_path / "again" / name).read_bytes() == (base / name).read_bytes()
+            assert (tmp_path / "again" / name).read_bytes() == (built_library / name).read_bytes()
 
 
-def test_what_was_done_is_told(base_store, tmp_path, capfd):
-    added = build_library(base_store, tmp_path / "base", model=FAKE)
+def test_what_was_done_is_told(library_dataset, tmp_path, capfd):
+    added = build_library(library_dataset, tmp_path / "base", model=FAKE)
     assert "3 synthetic pairs: their speech and motion were never recorded together" in capfd.readouterr().err
     assert (added.recordings, added.synthetic_pairs, added.short, added.there) == (8, 3, 1, 0)
     assert "8 recordings, 3 of them synthetic pairs; 1 shorter than a second were left out" in str(added)
@@ -141,54 +150,54 @@ def test_what_was_done_is_told(base_store, tmp_path, capfd):
     text = "\n".join(info.lines())
     assert "recorded together 2, motion only 3, synthetic pairs 3" in text
     assert "fake (f00d, 16 numbers)" in text
-    only = build_library(base_store, tmp_path / "motion", model=FAKE, kinds=("motion",), quiet=True)
+    only = build_library(library_dataset, tmp_path / "motion", model=FAKE, kinds=("motion",), quiet=True)
     assert (only.recordings, only.synthetic_pairs) == (3, 0)
     assert "never recorded" not in capfd.readouterr().err
-    both = build_library(base_store, tmp_path / "both", model=FAKE, split=("train", "test"), quiet=True)
+    both = build_library(library_dataset, tmp_path / "both", model=FAKE, split=("train", "test"), quiet=True)
     assert both.recordings == 9
     assert library_info(tmp_path / "both").splits == ("train", "test")
 
 
-def test_shards_fill_up_and_hold_whole_recordings(base_store, tmp_path, monkeypatch, base):
+def test_shards_fill_up_and_hold_whole_recordings(library_dataset, tmp_path, monkeypatch, built_library):
     monkeypatch.setattr(writer, "SHARD_FRAMES", 300)
-    build_library(base_store, tmp_path / "base", model=FAKE, quiet=True)
+    build_library(library_dataset, tmp_path / "base", model=FAKE, quiet=True)
     opened = open_library(tmp_path / "base")
     shards = opened.catalogue.execute("SELECT count(*) FROM shard").fetchone()[0]
     assert shards > 3
     query = "SELECT max(n) FROM (SELECT count(DISTINCT shard) AS n FROM entry GROUP BY recording)"
     assert opened.catalogue.execute(query).fetchone()[0] == 1
-    assert contents(opened) == contents(open_library(base))
+    assert contents(opened) == contents(open_library(built_library))
     assert not check_library(tmp_path / "base").problems
 
 
-def test_adding_is_like_building_of_both(base, base_store, more_stores, tmp_path):
-    grown = copied(base, tmp_path / "grown")
+def test_adding_is_like_building_of_both(built_library, library_dataset, more_datasets, tmp_path):
+    grown = copied(built_library, tmp_path / "grown")
     before = contents(open_library(grown))
-    added = add_to_library(grown, more_stores[0], model=FAKE, quiet=True)
+    added = add_to_library(grown, more_datasets[0], model=FAKE, quiet=True)
     assert added.recordings == 2
     after = contents(open_library(grown))
     assert before < after
     assert len(after) == len(before) + added.segments
-    again = add_to_library(grown, more_stores[0], model=FAKE, quiet=True)
+    again = add_to_library(grown, more_datasets[0], model=FAKE, quiet=True)
     assert (again.recordings, again.there) == (0, 2)
     assert contents(open_library(grown)) == after
-    build_library(more_stores[0], tmp_path / "other", model=FAKE, quiet=True)
-    merged = merge_libraries([base, tmp_path / "other"], tmp_path / "merged", quiet=True)
+    build_library(more_datasets[0], tmp_path / "other", model=FAKE, quiet=True)
+    merged = merge_libraries([built_library, tmp_path / "other"], tmp_path / "merged", quiet=True)
     assert merged.segments == len(after)
     assert contents(open_library(tmp_path / "merged")) == after
     assert not check_library(tmp_path / "merged").problems
 
 
-def test_merging_takes_everything_once(base, more_stores, tmp_path):
-    build_library(more_stores[0], tmp_path / "one", model=FAKE, quiet=True)
-    add_to_library(tmp_path / "one", more_stores[1], model=FAKE, quiet=True)
-    build_library(more_stores[1], tmp_path / "two", model=FAKE, quiet=True)
+def test_merging_takes_everything_once(built_library, more_datasets, tmp_path):
+    build_library(more_datasets[0], tmp_path / "one", model=FAKE, quiet=True)
+    add_to_library(tmp_path / "one", more_datasets[1], model=FAKE, quiet=True)
+    build_library(more_datasets[1], tmp_path / "two", model=FAKE, quiet=True)
     merged = merge_libraries([tmp_path / "one", tmp_path / "two", tmp_path / "one"], tmp_path / "new", quiet=True)
     assert (merged.recordings, merged.there) == (4, 6)
     assert contents(open_library(tmp_path / "new")) == contents(open_library(tmp_path / "one"))
-    merge_libraries([tmp_path / "one", base], tmp_path / "one", quiet=True)  # onto one of them
+    merge_libraries([tmp_path / "one", built_library], tmp_path / "one", quiet=True)  # onto one of them
     both = contents(open_library(tmp_path / "one"))
-    assert both == contents(open_library(tmp_path / "new")) | contents(open_library(base))
+    assert both == contents(open_library(tmp_path / "new")) | contents(open_library(built_library))
     assert len(list((tmp_path / "one").iterdir())) == 1 + 3  # what was replaced is gone
     exact = open_library(tmp_path / "one")
     hit = exact.nearest(exact.keys("gesture").values[5], role="gesture", k=1)[0]
@@ -196,9 +205,9 @@ def test_merging_takes_everything_once(base, more_stores, tmp_path):
     assert (hit.rank, hit.sample.row) == (1, 5)
 
 
-def test_building_over_a_base_replaces_it(base, more_stores, tmp_path):
-    place = copied(base, tmp_path / "base")
-    build_library(more_stores[0], place, model=OtherEmbedder(), quiet=True)  # also by another embedding
+def test_building_over_a_base_replaces_it(built_library, more_datasets, tmp_path):
+    place = copied(built_library, tmp_path / "base")
+    build_library(more_datasets[0], place, model=OtherEmbedder(), quiet=True)  # also by another embedding
     opened = open_library(place)
     assert {entry.recording for entry in opened.samples()} == {"more0", "more0.wav"}
     assert opened.header.embedding.fingerprint == "beef"
@@ -216,19 +225,26 @@ def refused(what: str, call, *args, **options) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_another_embedding_is_refused_with_the_fix(base, base_store, more_stores, tmp_path):
-    before = sorted(path.name for path in base.iterdir())
+def test_another_embedding_is_refused_with_the_fix(built_library, library_dataset, more_datasets, tmp_path):
+    before = sorted(path.name for path in built_library.iterdir())
     theirs = "was made with the embedding fake (f00d, 16 numbers), this is fake (beef, 16 numbers)"
-    refused(theirs, add_to_library, base, more_stores[0], model=OtherEmbedder())
+    refused(theirs, add_to_library, built_library, more_datasets[0], model=OtherEmbedder())
     refused(
-        "again with `cospeech library build DATASET -o", add_to_library, base, more_stores[0], model=OtherEmbedder()
+        "again with `cospeech library build DATASET -o",
+        add_to_library,
+        built_library,
+        more_datasets[0],
+        model=OtherEmbedder(),
     )
-    build_library(more_stores[0], tmp_path / "other", model=OtherEmbedder(), quiet=True)
+    build_library(more_datasets[0], tmp_path / "other", model=OtherEmbedder(), quiet=True)
     refused(
-        "build one of them again with the other's model", merge_libraries, [base, tmp_path / "other"], tmp_path / "both"
+        "build one of them again with the other's model",
+        merge_libraries,
+        [built_library, tmp_path / "other"],
+        tmp_path / "both",
     )
     assert not (tmp_path / "both").exists()
-    assert sorted(path.name for path in base.iterdir()) == before
+    assert sorted(path.name for path in built_library.iterdir()) == before
 
 
 @pytest.mark.parametrize(
@@ -241,8 +257,8 @@ def test_another_embedding_is_refused_with_the_fix(base, base_store, more_stores
         ("hands", None, "catalogue.sqlite is damaged (no 'hands'); remove that file and build the base again"),
     ],
 )
-def test_a_base_of_another_kind_is_refused_with_the_fix(base, tmp_path, name, value, message):
-    place = copied(base, tmp_path / "base")
+def test_a_base_of_another_kind_is_refused_with_the_fix(built_library, tmp_path, name, value, message):
+    place = copied(built_library, tmp_path / "base")
     with sqlite3.connect(place / FILE) as catalogue:
         if value is None:
             catalogue.execute("DELETE FROM base WHERE name = ?", (name,))
@@ -253,14 +269,14 @@ def test_a_base_of_another_kind_is_refused_with_the_fix(base, tmp_path, name, va
     refused(f"cospeech library build DATASET -o {place}", open_library, place)
 
 
-def test_formats_of_the_future_and_what_is_no_base(base, base_store, tmp_path):
-    place = copied(base, tmp_path / "base")
+def test_formats_of_the_future_and_what_is_no_base(built_library, library_dataset, tmp_path):
+    place = copied(built_library, tmp_path / "base")
     with sqlite3.connect(place / FILE) as catalogue:
         catalogue.execute("PRAGMA user_version = 2")
     refused("has gesture library format 2, this version reads 1; update cospeech", open_library, place)
     before = (place / FILE).read_bytes()
-    refused("has gesture library format 2", add_to_library, place, base_store, model=FAKE)
-    refused("has gesture library format 2", build_library, base_store, place, model=FAKE)
+    refused("has gesture library format 2", add_to_library, place, library_dataset, model=FAKE)
+    refused("has gesture library format 2", build_library, library_dataset, place, model=FAKE)
     assert (place / FILE).read_bytes() == before
     with sqlite3.connect(place / FILE) as catalogue:
         catalogue.execute("PRAGMA application_id = 7")
@@ -280,32 +296,32 @@ def test_formats_of_the_future_and_what_is_no_base(base, base_store, tmp_path):
 
 
 @pytest.mark.parametrize("how", ["cut", "noise", "header"])
-def test_a_damaged_catalogue_is_told(base, base_store, tmp_path, how):
-    place = copied(base, tmp_path / "base")
+def test_a_damaged_catalogue_is_told(built_library, library_dataset, tmp_path, how):
+    place = copied(built_library, tmp_path / "base")
     whole = (place / FILE).read_bytes()
     noise, end = np.random.default_rng(0).bytes(6000), len(whole) - 8192
     changed = {"cut": whole[:5000], "noise": whole[:end] + noise + whole[end + 6000 :], "header": noise + whole}
     (place / FILE).write_bytes(changed[how])
     refused("catalogue.sqlite is damaged", check_library, place)
     if how == "header":
-        refused("is damaged", build_library, base_store, place, model=FAKE)
+        refused("is damaged", build_library, library_dataset, place, model=FAKE)
         (place / FILE).unlink()  # as the message says
-        build_library(base_store, place, model=FAKE, quiet=True)
-        assert contents(open_library(place)) == contents(open_library(base))
+        build_library(library_dataset, place, model=FAKE, quiet=True)
+        assert contents(open_library(place)) == contents(open_library(built_library))
 
 
-def test_stores_that_do_not_fit(base, base_store, tmp_path):
+def test_stores_that_do_not_fit(built_library, library_dataset, tmp_path):
     entries = [item("x", "motion", 3.0, seed=1)]
     for name, value in (("codec", {"body": ["head"]}), ("fps", 25), ("feature_dim", 12)):
         dataset = write_store(tmp_path / name, entries, **{name: value})
-        for call, args in ((build_library, (dataset, tmp_path / "new")), (add_to_library, (base, dataset))):
+        for call, args in ((build_library, (dataset, tmp_path / "new")), (add_to_library, (built_library, dataset))):
             refused("of another skeleton or rate, or other speech features", call, *args, model=FAKE)
     nothing = "has no motion or pair or made_pair or generated in val"
-    refused(nothing, build_library, base_store, tmp_path / "new", model=FAKE, split=("val",))
+    refused(nothing, build_library, library_dataset, tmp_path / "new", model=FAKE, split=("val",))
     refused(
         "unknown split 'trian'; known: train, val, test",
         build_library,
-        base_store,
+        library_dataset,
         tmp_path / "new",
         model=FAKE,
         split=("trian",),
@@ -313,8 +329,8 @@ def test_stores_that_do_not_fit(base, base_store, tmp_path):
     refused(
         "unknown kind 'pairs'; known: motion, pair, made_pair",
         add_to_library,
-        base,
-        base_store,
+        built_library,
+        library_dataset,
         model=FAKE,
         kinds=("pairs",),
     )
@@ -323,11 +339,11 @@ def test_stores_that_do_not_fit(base, base_store, tmp_path):
     words = write_store(tmp_path / "words", [item("x", "pair", 3.0, seed=1, info={"words": ["hello"]})])
     refused("the words of 'x' are no list of [text, start, end]", build_library, words, tmp_path / "new", model=FAKE)
     refused("is no dataset", build_library, tmp_path, tmp_path / "new", model=FAKE)
-    refused("no model 'nothing'", build_library, base_store, tmp_path / "new", model="nothing")
+    refused("no model 'nothing'", build_library, library_dataset, tmp_path / "new", model="nothing")
     assert not (tmp_path / "new").exists()
 
 
-def test_places_that_are_something_else(base_store, tmp_path):
+def test_places_that_are_something_else(library_dataset, tmp_path):
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "note.txt").touch()
     (tmp_path / "file").touch()
@@ -335,7 +351,7 @@ def test_places_that_are_something_else(base_store, tmp_path):
         refused(
             f"{name} is no gesture library and holds something else",
             build_library,
-            base_store,
+            library_dataset,
             tmp_path / name,
             model=FAKE,
         )
@@ -343,9 +359,9 @@ def test_places_that_are_something_else(base_store, tmp_path):
     assert [path.name for path in (tmp_path / "notes").iterdir()] == ["note.txt"]
 
 
-def test_two_recordings_of_one_name_are_refused(base, tmp_path):
+def test_two_recordings_of_one_name_are_refused(built_library, tmp_path):
     dataset = write_store(tmp_path / "store", [item("talk", "pair", 5.0, seed=99)])
-    place = copied(base, tmp_path / "base")
+    place = copied(built_library, tmp_path / "base")
     before = contents(open_library(place))
     refused("the base has another recording called 'talk'", add_to_library, place, dataset, model=FAKE)
     assert contents(open_library(place)) == before

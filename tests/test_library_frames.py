@@ -8,9 +8,9 @@ from cospeech.gesture_library.build import build_library
 from cospeech.gesture_library.check import check_library
 from cospeech.gesture_library.library import GestureLibrary, Hit
 from cospeech.gesture_library.merge import merge_libraries
-from library_data import FakeEmbedder, base_store
+from library_data import FakeEmbedder, library_dataset
 
-__all__ = ["base_store"]  # a fixture
+__all__ = ["library_dataset"]  # a fixture
 
 
 class FrameEmbedder(FakeEmbedder):
@@ -30,9 +30,9 @@ class FrameEmbedder(FakeEmbedder):
         return (keys / np.linalg.norm(keys, axis=1, keepdims=True)).astype(np.float32)
 
 
-def test_keys_of_frames_are_stored_merged_and_checked(base_store, tmp_path):
+def test_keys_of_frames_are_stored_merged_and_checked(library_dataset, tmp_path):
     embedder = FrameEmbedder()
-    build_library(base_store, tmp_path / "one", model=embedder, quiet=True)
+    build_library(library_dataset, tmp_path / "one", model=embedder, quiet=True)
     merge_libraries([tmp_path / "one"], tmp_path / "two", quiet=True)
     for folder in ("one", "two"):
         opened = GestureLibrary(tmp_path / folder)
@@ -42,14 +42,14 @@ def test_keys_of_frames_are_stored_merged_and_checked(base_store, tmp_path):
             wanted = embedder.gesture_frames(opened.encoded(entry))
             np.testing.assert_allclose(opened.frame_keys(entry), wanted, atol=1e-3)
     plain = tmp_path / "plain"
-    build_library(base_store, plain, model=FakeEmbedder(), quiet=True)
+    build_library(library_dataset, plain, model=FakeEmbedder(), quiet=True)
     assert not GestureLibrary(plain).has_frame_keys
 
 
-def test_frames_put_hits_in_a_finer_order(base_store, tmp_path):
+def test_frames_put_hits_in_a_finer_order(library_dataset, tmp_path):
     """Of hits with one score, the one whose frames are the question's own comes first."""
     embedder = FrameEmbedder()
-    build_library(base_store, tmp_path / "one", model=embedder, quiet=True)
+    build_library(library_dataset, tmp_path / "one", model=embedder, quiet=True)
     opened = GestureLibrary(tmp_path / "one")
     entries = opened.samples()
     hits = [Hit(n, 0.5, entry) for n, entry in enumerate(entries[:6], start=1)]

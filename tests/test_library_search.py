@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpus_data import gesturing, voice
+from cospeech.core.deprecation import RenamedWarning
 from cospeech.core.errors import UserError
 from cospeech.data.dataset import GestureDataset
 from cospeech.gesture_library import index
@@ -23,9 +24,17 @@ from cospeech.gesture_library.sample import Filters, LibrarySample, plain_text
 from cospeech.gesture_library.search import search
 from cospeech.motion.codec import Codec
 from cospeech.speech.speech import Speech
-from library_data import FakeEmbedder, OtherEmbedder, base, base_store, many_kinds, more_stores, write_store
+from library_data import (
+    FakeEmbedder,
+    OtherEmbedder,
+    built_library,
+    library_dataset,
+    many_kinds,
+    more_datasets,
+    write_store,
+)
 
-__all__ = ["base", "base_store", "more_stores"]  # fixtures
+__all__ = ["built_library", "library_dataset", "more_datasets"]  # fixtures
 
 FAKE = FakeEmbedder()
 
@@ -95,10 +104,10 @@ def test_faiss_finds_nearly_the_same():
         assert np.mean(right) > 9.8
 
 
-def test_without_faiss_it_says_how_to_get_it(base, monkeypatch):
+def test_without_faiss_it_says_how_to_get_it(built_library, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "faiss", None)
     monkeypatch.setattr(index, "FEW", 1)
-    opened = open_library(base)
+    opened = open_library(built_library)
     with pytest.raises(UserError, match=r"pip install 'cospeech\[search\]'"):
         opened.nearest(opened.keys("gesture").values[0], role="gesture", approximate=True)
 
@@ -106,8 +115,8 @@ def test_without_faiss_it_says_how_to_get_it(base, monkeypatch):
 # ---------------------------------------------------------------------------- filters
 
 
-def rows(opened, **wishes) -> list[int]:
-    allowed = opened.allowed(Filters(**wishes))
+def rows(opened, **filters) -> list[int]:
+    allowed = opened.allowed(Filters(**filters))
     return list(range(len(opened))) if allowed is None else np.flatnonzero(allowed).tolist()
 
 
@@ -139,26 +148,26 @@ def _id(value: object) -> str:
     return "" if callable(value) else str(value or "none")
 
 
-@pytest.mark.parametrize(("wishes", "fits"), FILTERS, ids=_id)
-def test_filters_let_through_what_they_say(base, wishes, fits):
-    opened = open_library(base)
+@pytest.mark.parametrize(("filters", "fits"), FILTERS, ids=_id)
+def test_filters_let_through_what_they_say(built_library, filters, fits):
+    opened = open_library(built_library)
     wanted = [entry for entry in opened.samples() if fits(entry)]
-    assert rows(opened, **wishes) == [entry.row for entry in wanted]
-    assert rows(opened, **wishes) == rows(opened, **wishes)
-    hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99, filters=Filters(**wishes))
+    assert rows(opened, **filters) == [entry.row for entry in wanted]
+    assert rows(opened, **filters) == rows(opened, **filters)
+    hits = opened.nearest(opened.keys("gesture").values[0], role="gesture", k=99, filters=Filters(**filters))
     assert {hit.sample.row for hit in hits} == {entry.row for entry in wanted}
     assert [hit.rank for hit in hits] == list(range(1, len(hits) + 1))
 
 
-def test_filters_are_tested_where_they_make_a_difference(base):
-    entries = open_library(base).samples()
-    for wishes, fits in FILTERS[1:]:
-        if wishes.get("emotion") != "sadness" and wishes.get("words") not in ("there hello", "ell"):
-            assert 0 < sum(map(fits, entries)) < len(entries), wishes
+def test_filters_are_tested_where_they_make_a_difference(built_library):
+    entries = open_library(built_library).samples()
+    for filters, fits in FILTERS[1:]:
+        if filters.get("emotion") != "sadness" and filters.get("words") not in ("there hello", "ell"):
+            assert 0 < sum(map(fits, entries)) < len(entries), filters
 
 
-def test_leaving_out_a_recording_leaves_out_what_shares_an_original(base):
-    opened = open_library(base)
+def test_leaving_out_a_recording_leaves_out_what_shares_an_original(built_library):
+    opened = open_library(built_library)
 
     def left_out(*names: str) -> set[str]:
         kept = {entry.recording for entry in opened.samples(rows(opened, exclude=names))}
@@ -187,8 +196,8 @@ def nearest_by_hand(opened, key: np.ndarray, role: str) -> list[int]:
     return one_by_one(keys.values, key, 5, keys.present)
 
 
-def test_a_speech_finds_gestures_and_a_motion_speeches(base):
-    opened = open_library(base)
+def test_a_speech_finds_gestures_and_a_motion_speeches(built_library):
+    opened = open_library(built_library)
     speech = Speech(voice(2.4, seed=70)[0])
     motion = gesturing(2.4, seed=71)
     for query, by, side, role in (
@@ -197,7 +206,7 @@ def test_a_speech_finds_gestures_and_a_motion_speeches(base):
         (motion, None, "speech", "speech"),
         (motion, "motion", "motion", "gesture"),
     ):
-        found = search(query, library=base, by=by, model=FAKE, span=(0.0, 2.4))
+        found = search(query, library=built_library, by=by, model=FAKE, span=(0.0, 2.4))
         assert found.by == side
         (part,) = found.found
         assert (part.start, part.end) == (0.0, pytest.approx(2.4))
@@ -212,8 +221,18 @@ def test_a_speech_finds_gestures_and_a_motion_speeches(base):
         assert np.linalg.norm(best) == pytest.approx(1.0, abs=1e-6)
 
 
-def test_a_segment_finds_itself(base, base_store, tmp_path):
-    opened, dataset = open_library(base), GestureDataset(base_store)
+def test_a_result_has_its_fields_by_their_old_names(built_library):
+    found = search(gesturing(2.4, seed=71), library=built_library, model=FAKE)
+    assert (found.query, found.by) == ("motion", "speech")
+    assert found.library.folder == built_library
+    for old, new in (("base", "library"), ("asked", "query")):
+        with pytest.warns(RenamedWarning, match=rf"SearchResult\.{old} is now called SearchResult\.{new}"):
+            assert getattr(found, old) is getattr(found, new)
+    assert (found.as_dict()["base"], found.as_dict()["asked"]) == (str(built_library), "motion")
+
+
+def test_a_segment_finds_itself(built_library, library_dataset, tmp_path):
+    opened, dataset = open_library(built_library), GestureDataset(library_dataset)
     whole = Codec().decode(dataset.motion(next(one for one in dataset if one.id == "anna/clip2")))
     saved = whole.save(tmp_path / "clip.bvh")
     for entry in (entry for entry in opened.samples() if entry.recording == "anna/clip2"):
@@ -222,7 +241,12 @@ def test_a_segment_finds_itself(base, base_store, tmp_path):
             assert found.best.sample == entry
             assert found.best.score > 0.999
             others = search(
-                query, base=base, by="motion", model=FAKE, span=(entry.start, entry.end), exclude=["anna/clip2"]
+                query,
+                library=built_library,
+                by="motion",
+                model=FAKE,
+                span=(entry.start, entry.end),
+                exclude=["anna/clip2"],
             )
             assert others.best.score < found.best.score
             assert others.best.sample.recording not in ("anna/clip2", "a.wav#0", "b.wav#0")
@@ -235,8 +259,8 @@ def store_rows(dataset: GestureDataset, entry: LibrarySample) -> np.ndarray:
     return Codec().encode(Codec().decode(dataset.motion(item, entry.first, entry.last)))
 
 
-def test_long_questions_are_cut_as_a_base_is(base):
-    opened = open_library(base)
+def test_long_questions_are_cut_as_a_base_is(built_library):
+    opened = open_library(built_library)
     for query in (Speech(voice(9.0, seed=5, pause=(3.0, 3.8))[0]), gesturing(9.0, seed=4)):
         found = search(query, library=opened, model=FAKE, k=2).found
         assert found[0].start == 0
@@ -245,9 +269,9 @@ def test_long_questions_are_cut_as_a_base_is(base):
         assert all(1.0 <= part.end - part.start <= 4.0 and len(part.hits) == 2 for part in found)
 
 
-def test_what_search_refuses(base, tmp_path, more_stores):
+def test_what_search_refuses(built_library, tmp_path, more_datasets):
     motion = gesturing(2.0, seed=1)
-    for wishes, message in (
+    for filters, message in (
         ({"speaker": "zoe"}, "unknown speaker 'zoe'; the base has anna, ben, carla"),
         ({"emotion": "bored"}, "unknown emotion 'bored'; known: neutral"),
         ({"emotion": "sadness", "min_speed": 9.0}, "none of 2"),
@@ -262,13 +286,13 @@ def test_what_search_refuses(base, tmp_path, more_stores):
         ({"model": OtherEmbedder()}, "was made with the embedding fake (f00d, 16 numbers), this is"),
     ):
         with pytest.raises(UserError) as caught:
-            search(motion, **{"library": base, "model": FAKE, **wishes})
-        assert message in str(caught.value), wishes
+            search(motion, **{"library": built_library, "model": FAKE, **filters})
+        assert message in str(caught.value), filters
         assert "\n" not in str(caught.value)
     (tmp_path / "face.csv").touch()
     for name, message in (("face.csv", "holds no motion of a body"), ("none.wav", "no such file")):
         with pytest.raises(UserError, match=message):
-            search(tmp_path / name, library=base, model=FAKE)
+            search(tmp_path / name, library=built_library, model=FAKE)
     silent = [entry for entry in many_kinds() if entry.kind == "motion"]
     build_library(write_store(tmp_path / "store", silent), tmp_path / "silent", model=FAKE, quiet=True)
     with pytest.raises(UserError, match="has no speech that can be compared; ask by motion"):
@@ -280,10 +304,10 @@ def test_what_search_refuses(base, tmp_path, more_stores):
 
 
 @pytest.fixture
-def several(base_store, tmp_path, monkeypatch):
+def several(library_dataset, tmp_path, monkeypatch):
     """A base of several shards, and one recording for each of them."""
     monkeypatch.setattr("cospeech.gesture_library.writer.SHARD_FRAMES", 350)
-    build_library(base_store, tmp_path / "several", model=FAKE, quiet=True)
+    build_library(library_dataset, tmp_path / "several", model=FAKE, quiet=True)
     return tmp_path / "several"
 
 
@@ -323,7 +347,7 @@ def test_damaged_keys_are_told_and_the_rest_stays_usable(several, how, capfd):
 
 
 @pytest.mark.parametrize("how", ["one bit", "cut", "missing"])
-def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path, base_store, capfd):
+def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path, library_dataset, capfd):
     whole = open_library(several)
     motion = {entry.id: whole.encoded(entry) for entry in whole.samples()}
     name, lost = spoil(several, "motion", how)
@@ -343,7 +367,7 @@ def test_damaged_motion_is_told_and_the_rest_stays_usable(several, how, tmp_path
     rest = open_library(tmp_path / "rest")
     assert {entry.id for entry in rest.samples()} == {entry.id for entry in whole.samples() if entry.row not in lost}
     assert not check_library(tmp_path / "rest").problems
-    add_to_library(tmp_path / "rest", base_store, model=FAKE, quiet=True)  # and what was lost is there again
+    add_to_library(tmp_path / "rest", library_dataset, model=FAKE, quiet=True)  # and what was lost is there again
     again = open_library(tmp_path / "rest")
     assert {entry.id: again.encoded(entry).tobytes() for entry in again.samples()} == {
         name: value.tobytes() for name, value in motion.items()

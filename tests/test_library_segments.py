@@ -15,7 +15,7 @@ from cospeech.core.timing import FPS
 from cospeech.gesture_library.expressiveness import Hands
 from cospeech.gesture_library.segments import (
     LONGEST,
-    REACH,
+    MAX_BREAK_SHIFT,
     SHORTEST,
     loudness,
     minima,
@@ -117,7 +117,7 @@ def test_breaks_of_speech_decide_where_the_hands_allow_it():
     found = [(2.2, 2.6), (5.0, 5.4), (7.5, 7.5)]
     cuts = [start / FPS for start, _ in segments(activity, found)[1:]]
     for time in (2.4, 5.2, 7.5):
-        assert min(abs(cut - time) for cut in cuts) <= REACH + 0.02
+        assert min(abs(cut - time) for cut in cuts) <= MAX_BREAK_SHIFT + 0.02
     # Nothing says where to cut: as few cuts as 4 s allow, whatever the many valleys are.
     assert len(segments(activity, [])) == 3
     assert len(segments(activity)) > 3  # no speech: two seconds each, or so

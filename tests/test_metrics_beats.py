@@ -34,13 +34,13 @@ ELBOW = canonical_skeleton().index("left_elbow")
 MEAN = mean_speeds([canonical_motion(300, seed=seed) for seed in range(3)])
 
 
-def slow_score(beats: np.ndarray, heard: np.ndarray, sigma: float) -> float:
+def slow_score(beats: np.ndarray, onsets: np.ndarray, sigma: float) -> float:
     """The score as the public code writes it."""
     total = 0.0
-    for onset in heard:
+    for onset in onsets:
         nearest = min((abs(beat - onset) for beat in beats), default=math.inf)
         total += math.exp(-(nearest**2) / (2 * sigma**2))
-    return total / len(heard)
+    return total / len(onsets)
 
 
 def test_minima_are_those_of_scipy():
@@ -57,13 +57,13 @@ def test_smoothing_is_that_of_scipy():
 
 
 def test_a_score_by_hand():
-    beats, heard = np.array([2.0, 1.0]), np.array([1.0, 1.3, 5.0])
+    beats, onsets = np.array([2.0, 1.0]), np.array([1.0, 1.3, 5.0])
     expected = (1 + math.exp(-0.5) + math.exp(-50)) / 3
-    assert beat_score(beats, heard, 0.3) == pytest.approx(expected)
-    assert beat_score(np.zeros(0), heard, 0.3) == 0
+    assert beat_score(beats, onsets, 0.3) == pytest.approx(expected)
+    assert beat_score(np.zeros(0), onsets, 0.3) == 0
     rng = np.random.default_rng(1)
-    beats, heard = rng.uniform(0, 9, 20), rng.uniform(0, 9, 30)
-    assert beat_score(beats, heard, 0.1) == pytest.approx(slow_score(beats, heard, 0.1))
+    beats, onsets = rng.uniform(0, 9, 20), rng.uniform(0, 9, 30)
+    assert beat_score(beats, onsets, 0.1) == pytest.approx(slow_score(beats, onsets, 0.1))
 
 
 def test_onsets_are_where_syllables_begin():
@@ -77,7 +77,7 @@ def test_onsets_are_where_syllables_begin():
     assert len(onsets(np.zeros(16_000, np.float32))) == 0
 
 
-def public_bc(motion, heard: np.ndarray, threshold: float, skip: int, *, cropped_mask: bool) -> float:
+def public_bc(motion, onsets: np.ndarray, threshold: float, skip: int, *, cropped_mask: bool) -> float:
     """BC in the words of the public code, its mask cropped or not."""
     velocity = speed(motion.positions.astype(np.float64), 30.0) / MEAN
     scores = []
@@ -86,7 +86,7 @@ def public_bc(motion, heard: np.ndarray, threshold: float, skip: int, *, cropped
         mask = np.flatnonzero((inner if cropped_mask else velocity[:, joint]) > threshold)
         minima = scipy.signal.argrelextrema(inner, np.less, order=7)[0]
         beats = np.array([i for i in minima if i in mask]) / 30
-        scores.append(slow_score(beats, heard - skip / 30, 0.3))
+        scores.append(slow_score(beats, onsets - skip / 30, 0.3))
     return float(np.mean(scores))
 
 
@@ -99,9 +99,9 @@ def test_beat_constancy_right_and_as_published(threshold):
     for k, motion in enumerate(motions):
         cut = motion[: 300 - 30 * k]
         inside = np.sort(rng.uniform(2.0, len(cut) / 30 - 2.0, 12))
-        heard = np.concatenate([[0.5], inside, [len(cut) / 30 - 0.1]])  # the outer two are skipped
+        onsets = np.concatenate([[0.5], inside, [len(cut) / 30 - 0.1]])  # the outer two are skipped
         for metric in (right, compat):
-            metric.update(cut, heard, clip=str(k))
+            metric.update(cut, onsets, clip=str(k))
         for flag, scores in expected.items():
             scores.append(public_bc(cut, inside, threshold, 60, cropped_mask=flag))
     frames = [180, 150, 120, 90]
@@ -126,13 +126,13 @@ def waving(first: float, last: float) -> Motion:
 
 def test_the_uncropped_mask_is_what_compat_means():
     """The public code asks two seconds too early whether a joint moves."""
-    heard = np.arange(2.25, 8.0, 0.5)
+    onsets = np.arange(2.25, 8.0, 0.5)
     late, early = waving(2.0, 10.0), waving(0.0, 2.0)
     scores = {}
     for name, motion in (("late", late), ("early", early)):
         for compat in (False, True):
             metric = BeatConstancy(np.full(55, 0.3), joints=(20,), threshold=0.1, sigma=0.05, compat=compat)
-            metric.update(motion, heard, clip="a")
+            metric.update(motion, onsets, clip="a")
             scores[name, compat] = metric.compute().value
     assert scores["late", False] > 0.9
     assert scores["late", True] == pytest.approx(scores["late", False] * 2 / 3, abs=0.05)
@@ -143,8 +143,8 @@ def test_the_uncropped_mask_is_what_compat_means():
 def test_clips_that_cannot_be_measured_are_counted():
     motion = canonical_motion(300)
     metric = BeatConstancy(MEAN)
-    for heard in (np.zeros(0), np.array([0.1, 9.9])):
-        metric.update(motion, heard, clip=f"quiet{len(heard)}")
+    for given in (np.zeros(0), np.array([0.1, 9.9])):
+        metric.update(motion, given, clip=f"quiet{len(given)}")
     metric.update(motion[:120], np.array([2.0]), clip="short")
     with pytest.raises(UserError, match="3 clips were left out"):
         metric.compute()
@@ -192,9 +192,9 @@ def test_bailando_written_out_in_frames():
         place = np.cumsum(scipy.ndimage.gaussian_filter1d(rng.normal(size=(200, 5, 2)), 3, axis=0), axis=0)
         way = np.mean(np.sqrt(np.sum((place[1:] - place[:-1]) ** 2, axis=2)), axis=1)
         beats = scipy.signal.argrelextrema(scipy.ndimage.gaussian_filter(way, 5), np.less)[0]
-        heard = rng.integers(0, 200, 9)
-        expected.append(np.mean([np.exp(-np.min((beats - frame) ** 2) / 2 / 9) for frame in heard]))
-        score.update(place, heard / 30, clip=str(k))
+        onsets = rng.integers(0, 200, 9)
+        expected.append(np.mean([np.exp(-np.min((beats - frame) ** 2) / 2 / 9) for frame in onsets]))
+        score.update(place, onsets / 30, clip=str(k))
     value = score.compute()
     assert value.value == pytest.approx(np.mean(expected))
     assert (value.name, value.counted) == ("bas_sigma0.1", "clips")

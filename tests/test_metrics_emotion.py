@@ -25,19 +25,19 @@ def clip(emotion: str) -> Motion:
     return arms(10 + EMOTIONS.index(emotion), [])
 
 
-def measured(asked: list[tuple[str, str]], reader: Reader | None = None) -> EmotionAccuracy:
+def measured(requested: list[tuple[str, str]], reader: Reader | None = None) -> EmotionAccuracy:
     """Pairs of wanted and shown emotion."""
     metric = EmotionAccuracy(reader or Reader())
-    for k, (wanted, shown) in enumerate(asked):
+    for k, (wanted, shown) in enumerate(requested):
         metric.update(clip(shown), wanted, clip=f"clip{k}")
     return metric
 
 
-ASKED = [("joy", "joy")] * 6 + [("joy", "anger")] * 2 + [("fear", "fear")] + [("fear", "joy")]
+REQUESTED = [("joy", "joy")] * 6 + [("joy", "anger")] * 2 + [("fear", "fear")] + [("fear", "joy")]
 
 
 def test_shares_by_hand():
-    metric = measured(ASKED)
+    metric = measured(REQUESTED)
     found = {value.name: value for value in metric.compute()}
     assert list(found) == [
         "emotion_accuracy",
@@ -62,7 +62,7 @@ def test_shares_by_hand():
 
 def test_real_motion_stands_beside():
     real = measured([("joy", "joy")] * 9 + [("joy", "fear")])
-    values = {value.name: value for value in measured(ASKED).compute(real)}
+    values = {value.name: value for value in measured(REQUESTED).compute(real)}
     assert values["emotion_accuracy"].real == pytest.approx(90)
     assert values["emotion_accuracy_joy"].real == pytest.approx(90)
     assert values["emotion_accuracy_fear"].real is None  # none was acted
@@ -71,7 +71,7 @@ def test_real_motion_stands_beside():
         id = "reader-2"
 
     with pytest.raises(UserError, match="'reader-2' cannot be compared with those of 'reader-1'"):
-        measured(ASKED).compute(measured(ASKED, Other()))
+        measured(REQUESTED).compute(measured(REQUESTED, Other()))
 
 
 def test_aliases_are_known_and_nonsense_is_not():

@@ -139,13 +139,13 @@ def test_fvd_is_frechet_over_a_users_features():
 
 
 def test_a_judge_of_films():
-    class Judge:
+    class Scorer:
         id = "judge-1"
 
         def __call__(self, frames):
             return float(frames.mean())
 
-    metric = VideoScore(Judge(), name="dover")
+    metric = VideoScore(Scorer(), name="dover")
     metric.update(np.full((2, 3, 3), 0.25), clip="a")
     metric.update(np.full((9, 3, 3), 0.75), clip="b")
     assert metric.compute().value == pytest.approx(0.5)

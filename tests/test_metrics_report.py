@@ -47,8 +47,8 @@ def test_real_motion_is_the_mark_and_never_marked():
 def test_without_a_real_row_the_value_beside_counts_or_nothing_does():
     a, b = row("a", speed=0.5), row("b", speed=0.1)
     assert marks(report(a, b), "speed") == {}
-    told = replace(a, values=(replace(a.values[0], real=0.45),))
-    assert marks(report(told, b), "speed") == {"a": "*"}
+    with_real = replace(a, values=(replace(a.values[0], real=0.45),))
+    assert marks(report(with_real, b), "speed") == {"a": "*"}
 
 
 def test_ties_share_the_mark_and_none_is_given_when_all_are_alike():
@@ -66,9 +66,9 @@ def test_a_baseline_that_wins_is_marked_and_told():
 def test_rows_that_the_clips_do_not_tell_from_the_best():
     rows = (row("a", fgd=1.0), row("b", fgd=1.1), row("c", fgd=5.0))
     same = Difference("b", "a", "fgd", 0.1, (-0.2, 0.4), NO_DIFFERENCE)
-    told = Difference("c", "a", "fgd", 4.0, (3.0, 5.0), "a")
+    significant = Difference("c", "a", "fgd", 4.0, (3.0, 5.0), "a")
     other = Difference("c", "a", "speed", 0.0, (-1.0, 1.0), NO_DIFFERENCE)
-    assert marks(report(*rows, differences=(same, told, other)), "fgd") == {"a": "*", "b": "~"}
+    assert marks(report(*rows, differences=(same, significant, other)), "fgd") == {"a": "*", "b": "~"}
     elsewhere = replace(same, extractor="another")
     assert marks(report(*rows, differences=(elsewhere,)), "fgd") == {"a": "*"}
     still = row("still", "baseline", fgd=0.9)
@@ -196,7 +196,7 @@ def damage(folder: Path, change) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda raw: raw.update(format=2), "format 2, this version reads 1"),
         (lambda raw: raw.update(colour=1), "unknown key 'colour' in a Report"),
@@ -215,10 +215,10 @@ def damage(folder: Path, change) -> None:
         (lambda raw: raw.pop("format"), "damaged"),
     ],
 )
-def test_other_files_are_told_in_a_line(full, tmp_path, change, told):
+def test_other_files_are_told_in_a_line(full, tmp_path, change, message):
     write_report(full, tmp_path)
     damage(tmp_path, change)
-    with pytest.raises(UserError, match=re.escape(told)) as caught:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
         read_report(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -104,9 +104,9 @@ def test_logistic_regression_finds_the_best_line():
 
 
 def test_intervals_of_shares():
-    for right, asked in ((0, 12), (5, 10), (40, 40)):
-        expected = scipy.stats.binomtest(right, asked).proportion_ci(method="wilson")
-        np.testing.assert_allclose(wilson(right, asked), [expected.low, expected.high], atol=1e-4)
+    for right, trials in ((0, 12), (5, 10), (40, 40)):
+        expected = scipy.stats.binomtest(right, trials).proportion_ci(method="wilson")
+        np.testing.assert_allclose(wilson(right, trials), [expected.low, expected.high], atol=1e-4)
     share, (low, high) = mean_of_shares(np.array([30.0, 10.0]), np.array([40.0, 40.0]))
     assert share == pytest.approx(0.5)
     reach = 1.96 * np.sqrt(0.75 * 0.25 / 40 * 2) / 2

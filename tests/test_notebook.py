@@ -43,8 +43,8 @@ def test_speech_is_a_table_with_its_sound():
     data = re.search(r'src="data:audio/wav;base64,([^"]+)"', shown)[1]
     with wave.open(io.BytesIO(base64.b64decode(data))) as file:
         assert file.getframerate() == 16000
-        heard = np.frombuffer(file.readframes(-1), "<i2") / 32767
-    np.testing.assert_allclose(heard, samples, atol=1e-4)
+        played = np.frombuffer(file.readframes(-1), "<i2") / 32767
+    np.testing.assert_allclose(played, samples, atol=1e-4)
 
 
 def test_long_speech_carries_no_sound():

@@ -298,11 +298,11 @@ def test_a_folder_of_an_older_version(mini_dataset, mini_corpus, tmp_path):
 
 
 def test_the_report(mini_dataset, mini_corpus, tmp_path, capsys):
-    told = json.loads((mini_dataset / "report.json").read_text())
-    assert told["clips"] == 12
-    assert told["pairs"] == 12
-    assert told["dropped"] == []
-    assert told["stroke_to_accent"] < told["stroke_to_accent_shuffled"]
+    summary = json.loads((mini_dataset / "report.json").read_text())
+    assert summary["clips"] == 12
+    assert summary["pairs"] == 12
+    assert summary["dropped"] == []
+    assert summary["stroke_to_accent"] < summary["stroke_to_accent_shuffled"]
     shutil.copytree(mini_corpus.speech, tmp_path / "speech")
     write_wav(tmp_path / "speech" / "a.wav", voice(1.0, seed=0)[0])
     write_wav(tmp_path / "speech" / "b.wav", voice(1.4, seed=0)[0])
@@ -373,7 +373,7 @@ def test_a_tally_counts_a_clip(mini_dataset):
     dataset = open_dataset(mini_dataset)
     for item in dataset.select(kind="synthetic_pair")[:3]:
         found = Tally.of(Codec().decode(dataset.motion(item)))
-        told = Tally(**item.info["tally"])
-        assert found.seconds == told.seconds == pytest.approx(item.frames / 30)
-        assert found.path == pytest.approx(told.path, rel=0.02)  # the dataset rounds motion
-        assert 0 <= told.still <= told.seconds
+        tally = Tally(**item.info["tally"])
+        assert found.seconds == tally.seconds == pytest.approx(item.frames / 30)
+        assert found.path == pytest.approx(tally.path, rel=0.02)  # the dataset rounds motion
+        assert 0 <= tally.still <= tally.seconds

@@ -70,11 +70,11 @@ def test_recorded_pairs_have_the_columns_of_their_speech(wide, recordings):
         stem = item.id.removesuffix(".bvh")
         text = recordings / f"{stem}.json"
         speech = load_speech(recordings / f"{stem}.wav", transcript=text if text.is_file() else None)
-        heard, read = (dataset.extra(name, item) for name in ("speech_encoding", "words"))
+        encoded, read = (dataset.extra(name, item) for name in ("speech_encoding", "words"))
         wanted = LoudnessEncoder().encode(speech)[: item.frames]
-        np.testing.assert_allclose(heard[: len(wanted)], wanted, rtol=1e-3)
-        assert len(heard) == len(read) == item.frames
-        np.testing.assert_allclose(heard[5:180, 1], np.arange(5, 180) / 30, rtol=1e-3)  # frame i is at i / 30 s
+        np.testing.assert_allclose(encoded[: len(wanted)], wanted, rtol=1e-3)
+        assert len(encoded) == len(read) == item.frames
+        np.testing.assert_allclose(encoded[5:180, 1], np.arange(5, 180) / 30, rtol=1e-3)  # frame i is at i / 30 s
         wanted = np.zeros(item.frames)
         if text.is_file():
             wanted[6:18], wanted[30:45], wanted[60:63] = 5, 7, 1
@@ -142,7 +142,7 @@ def test_a_speech_of_many_pairs_is_heard_once(mini_corpus, tmp_path):
     dataset = open_dataset(tmp_path / "store")
     made = dataset.select(kind="synthetic_pair")
     assert len(made) == 18
-    assert encoder.heard == 6
+    assert encoder.calls == 6
     assert not (tmp_path / "store" / "heard").exists()
     for item in dataset.select(kind="motion"):
         assert not dataset.extra("speech_encoding", item).any()
@@ -174,13 +174,13 @@ def test_what_was_interrupted_goes_on_to_the_same_bytes(mini_corpus, tmp_path, m
     with pytest.raises(KeyboardInterrupt):
         prepare(corpora, tmp_path / "cut", rounds=2, speech_encoder=LoudnessEncoder(), quiet=True)
     monkeypatch.setattr(PairMaker, "pair", real)
-    heard = list((tmp_path / "cut" / "heard").iterdir())
-    assert heard
+    cached = list((tmp_path / "cut" / "heard").iterdir())
+    assert cached
     if not kept:
         shutil.rmtree(tmp_path / "cut" / "heard")
     again = LoudnessEncoder()
     prepare(corpora, tmp_path / "cut", rounds=2, speech_encoder=again, quiet=True)
-    assert again.heard < 6  # finished shards are not heard again
+    assert again.calls < 6  # finished shards are not heard again
     assert contents(tmp_path / "cut") == contents(tmp_path / "whole")
 
 
@@ -189,13 +189,13 @@ def test_recorded_speech_of_finished_shards_is_not_heard_again(recordings, tmp_p
     first, again = LoudnessEncoder(), LoudnessEncoder()
     prepare([("folder", recordings)], tmp_path, speech_encoder=first, quiet=True)
     before = contents(tmp_path)
-    assert first.heard == 6
+    assert first.calls == 6
     dataset = open_dataset(tmp_path)
     assert len({sample.shard for sample in dataset}) == 6
     shard = json.loads((tmp_path / "manifest.json").read_text())["shards"][dataset.items[2].shard]
     (tmp_path / f"{shard}.safetensors").unlink()
     prepare([("folder", recordings)], tmp_path, speech_encoder=again, quiet=True)
-    assert again.heard == 1
+    assert again.calls == 1
     assert contents(tmp_path) == before
 
 
@@ -256,11 +256,11 @@ def test_the_alignment_learns_from_all_columns(wide, tmp_path):
     from cospeech.methods.alignment.network import AlignConfig
     from cospeech.methods.alignment.train import AlignmentWindows, fit_alignment, load_alignment_run
     from cospeech.methods.training_runs import export
-    from cospeech.training.loop import Place, TrainConfig
+    from cospeech.training.loop import ProcessInfo, TrainConfig
 
     dataset = GestureDataset(wide)
     windows = AlignmentWindows(dataset, batch_size=4, seed=1)
-    batch = windows(0, Place())
+    batch = windows(0, ProcessInfo())
     assert {name: value.shape[2:] for name, value in batch.items()} == {
         "features": (50,),
         "motion": (267,),
@@ -335,6 +335,6 @@ def test_the_command_line_from_recordings_to_a_trained_alignment(recordings, tmp
     capsys.readouterr()
     with pytest.raises(SystemExit):
         cli.main(["prepare", f"folder={recordings}", "-o", str(dataset), "--speech-encoder", str(reads)])
-    told = capsys.readouterr().err
-    assert told.count("\n") == 1
-    assert "which hears no samples as they are" in told
+    printed = capsys.readouterr().err
+    assert printed.count("\n") == 1
+    assert "which hears no samples as they are" in printed

@@ -74,8 +74,8 @@ def test_words_of_made_pairs_come_when_they_are_heard(dataset, corpora):
             continue
         speech = load_speech(folder / item.id.rpartition("#")[0])
         alone = LAYOUT.get(speech_features(speech.samples), "onset")
-        heard = LAYOUT.get(dataset.features(item), "onset")
-        lag = int(np.correlate(heard - heard.mean(), alone - alone.mean(), "valid").argmax())
+        onsets = LAYOUT.get(dataset.features(item), "onset")
+        lag = int(np.correlate(onsets - onsets.mean(), alone - alone.mean(), "valid").argmax())
         shifts = [word.start - start for word, (_, start, _) in zip(words, WORDS, strict=True)]
         assert np.ptp(shifts) < 2e-3  # the speech keeps its pace
         assert [word.text for word in words] == [text for text, _, _ in WORDS]

@@ -14,10 +14,10 @@ torch.set_num_threads(1)
 
 def clusters(count: int = 16, dim: int = 8, size: int = 512, *, seed: int = 0) -> torch.Tensor:
     """[1, size, dim]: points around ``count`` centres."""
-    dice = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
     centres = torch.randn(count, dim, generator=torch.Generator().manual_seed(99)) * 3
-    which = torch.randint(count, (size,), generator=dice)
-    return (centres[which] + 0.05 * torch.randn(size, dim, generator=dice))[None]
+    which = torch.randint(count, (size,), generator=generator)
+    return (centres[which] + 0.05 * torch.randn(size, dim, generator=generator))[None]
 
 
 def trained(layers: int = 4, size: int = 32, dim: int = 8, steps: int = 60) -> ResidualQuantizer:
@@ -29,8 +29,8 @@ def trained(layers: int = 4, size: int = 32, dim: int = 8, steps: int = 60) -> R
 
 
 def test_nearest_is_nearest():
-    book, x = Codebook(40, 6), torch.randn(200, 6)
-    assert torch.equal(book.nearest(x), torch.cdist(x, book.vectors).argmin(-1))
+    codebook, x = Codebook(40, 6), torch.randn(200, 6)
+    assert torch.equal(codebook.nearest(x), torch.cdist(x, codebook.vectors).argmin(-1))
 
 
 def test_perplexity_grows_to_the_number_of_clusters():
@@ -47,30 +47,30 @@ def test_perplexity_grows_to_the_number_of_clusters():
 
 def test_dead_codes_are_replaced_by_members_of_the_batch():
     torch.manual_seed(0)
-    book = Codebook(8, 4)
+    codebook = Codebook(8, 4)
     x = torch.randn(64, 4)
-    book.start(x)
+    codebook.start(x)
     with torch.no_grad():
-        book.vectors[3] = book.total[3] = 1e3  # nobody will choose it
-        book.count[3] = 0.1
-    used = book.vectors.clone()
-    book.update(x, book.nearest(x))
-    assert torch.cdist(book.vectors[3:4], x).min() < 1e-6
-    assert book.count[3] == 1.0
-    assert torch.equal(book.total[3], book.vectors[3])
-    moved = (book.vectors - used).norm(dim=-1)
+        codebook.vectors[3] = codebook.total[3] = 1e3  # nobody will choose it
+        codebook.count[3] = 0.1
+    used = codebook.vectors.clone()
+    codebook.update(x, codebook.nearest(x))
+    assert torch.cdist(codebook.vectors[3:4], x).min() < 1e-6
+    assert codebook.count[3] == 1.0
+    assert torch.equal(codebook.total[3], codebook.vectors[3])
+    moved = (codebook.vectors - used).norm(dim=-1)
     assert moved[torch.arange(8) != 3].max() < 2.0
 
 
 def test_vectors_are_running_means_of_their_members():
     torch.manual_seed(0)
-    book = Codebook(2, 3, decay=0.5)
+    codebook = Codebook(2, 3, decay=0.5)
     points = torch.tensor([[1.0, 0, 0], [3.0, 0, 0], [0, 5.0, 0], [0, 7.0, 0]])
-    book.vectors.copy_(points[[0, 2]])
-    book.total.copy_(book.vectors)
+    codebook.vectors.copy_(points[[0, 2]])
+    codebook.total.copy_(codebook.vectors)
     for _ in range(20):
-        book.update(points, torch.tensor([0, 0, 1, 1]))
-    torch.testing.assert_close(book.vectors, torch.tensor([[2.0, 0, 0], [0, 6.0, 0]]), atol=1e-3, rtol=0)
+        codebook.update(points, torch.tensor([0, 0, 1, 1]))
+    torch.testing.assert_close(codebook.vectors, torch.tensor([[2.0, 0, 0], [0, 6.0, 0]]), atol=1e-3, rtol=0)
 
 
 def test_a_checkpoint_holds_the_running_sums():
@@ -161,3 +161,14 @@ def test_half_precision_around_it_does_not_confuse_near_codes(dtype):
         result = quantizer(z)
     assert result.latent.dtype == torch.float32
     assert torch.equal(result.codes, quantizer.encode(z))
+
+
+def test_weights_with_the_old_name_of_the_codebooks_are_read():
+    torch.manual_seed(0)
+    saved, fresh = ResidualQuantizer(3, 8, 4), ResidualQuantizer(3, 8, 4)
+    for codebook in saved.codebooks:
+        codebook.vectors.normal_()
+    old = {name.replace("codebooks.", "books."): value for name, value in saved.state_dict().items()}
+    fresh.load_state_dict(old)
+    for name, value in fresh.state_dict().items():
+        assert torch.equal(value, saved.state_dict()[name])

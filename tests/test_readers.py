@@ -233,8 +233,8 @@ class TestFolder:
             "file,emotion,speaker,split\nanna/one.bvh,Happy,,val\nben/monday/one,,benjamin,\n"
         )
         clips = by_id(folder.read(tmp_path, quiet=True))
-        told = {name: (c.speaker, c.emotion, c.split) for name, c in clips.items()}
-        assert told == {
+        labels = {name: (c.speaker, c.emotion, c.split) for name, c in clips.items()}
+        assert labels == {
             "anna/one.bvh": ("anna", "joy", "val"),
             "anna/two.bvh": ("anna", None, "train"),
             "ben/monday/one.bvh": ("benjamin", None, "train"),

@@ -106,7 +106,7 @@ class TestBeat:
         """readme_beat.md: which texts are for what, by those who spoke for four hours and for one."""
         texts = {"0": range(1, 119), "1": range(13)}
 
-        def told(number: int, which: str) -> set[str]:
+        def recordings_of(number: int, which: str) -> set[str]:
             return {
                 f"{kind}_{text}"
                 for kind, own in texts.items()
@@ -115,11 +115,11 @@ class TestBeat:
             }
 
         first, last = (65, 73, 81, 87, 95, 103, 111), (72, 80, 86, 94, 102, 110, 118)
-        assert told(2, "test") == {f"0_{n}" for n in (*range(1, 9), *first)} | {"1_1"}
-        assert told(2, "val") == {f"0_{n}" for n in (*range(57, 65), *last)} | {"1_12"}
-        assert told(5, "test") == {f"0_{n}" for n in (1, 2, 3, 4, *first)} | {"1_1"}
-        assert told(5, "val") == {f"0_{n}" for n in (5, 6, 7, 8)}
-        assert len(told(2, "train") & {f"0_{n}" for n in range(1, 119)}) == 48 + 6 + 6 + 4 + 6 + 6 + 6 + 6
+        assert recordings_of(2, "test") == {f"0_{n}" for n in (*range(1, 9), *first)} | {"1_1"}
+        assert recordings_of(2, "val") == {f"0_{n}" for n in (*range(57, 65), *last)} | {"1_12"}
+        assert recordings_of(5, "test") == {f"0_{n}" for n in (1, 2, 3, 4, *first)} | {"1_1"}
+        assert recordings_of(5, "val") == {f"0_{n}" for n in (5, 6, 7, 8)}
+        assert len(recordings_of(2, "train") & {f"0_{n}" for n in range(1, 119)}) == 48 + 6 + 6 + 4 + 6 + 6 + 6 + 6
         assert beat.split(10, "0", 95, 96) == "test"  # two texts in one file, one of them held out
         assert beat.split(2, "3", 1, 1) is None
 
@@ -166,10 +166,10 @@ class TestBeat:
         bare = clips["1_wayne_0_11_11"]
         assert (bare.emotion, bare.motion.face, bare.speech.words) == ("neutral", None, ())
         assert "per_frame" not in bare.motion.extra
-        told = capsys.readouterr().err
+        printed = capsys.readouterr().err
         for what in ("face", "words", "semantic labels"):
-            assert f"1_wayne_0_11_11: read without {'its ' if what == 'face' else ''}{what}" in told
-        assert "1_wayne_0_11_11: the emotion file cannot be read" in told
+            assert f"1_wayne_0_11_11: read without {'its ' if what == 'face' else ''}{what}" in printed
+        assert "1_wayne_0_11_11: the emotion file cannot be read" in printed
 
     def test_limit_twice_one_name_and_nothing(self, tmp_path):
         with pytest.raises(UserError, match=r"no beat folder: it holds no \.bvh"):

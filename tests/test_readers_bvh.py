@@ -167,12 +167,12 @@ class TestZeggs:
         dropped = {name: clip for name, clip in clips.items() if isinstance(clip, Dropped)}
         assert list(dropped) == ["002_Sad_0"]
         assert "use the files of the folder clean" in dropped["002_Sad_0"].reason
-        told = {
+        labels = {
             name: (clip.speaker, clip.split, clip.emotion, clip.motion.extra["style"])
             for name, clip in clips.items()
             if name not in dropped
         }
-        assert told == {
+        assert labels == {
             "001_Neutral_0_x_1_0": ("zeggs", "train", "neutral", "Neutral"),
             "001_Neutral_0_mirror_x_1_0": ("zeggs", "train", "neutral", "Neutral"),
             "004_Happy_0_x_1_0": ("zeggs", "val", "joy", "Happy"),
@@ -191,8 +191,8 @@ class TestZeggs:
         self.lay_out(tmp_path / "valid", "010_Angry_1_x_0_9", seconds=1.2)
         self.lay_out(tmp_path / "train", "011_Laughing_0_x_1_0", seconds=1.2)
         clips = by_id(zeggs.read(tmp_path, quiet=True))
-        told = {name: (clip.split, clip.emotion) for name, clip in clips.items()}
-        assert told == {"010_Angry_1_x_0_9": ("val", "anger"), "011_Laughing_0_x_1_0": ("train", "amusement")}
+        labels = {name: (clip.split, clip.emotion) for name, clip in clips.items()}
+        assert labels == {"010_Angry_1_x_0_9": ("val", "anger"), "011_Laughing_0_x_1_0": ("train", "amusement")}
 
     def test_what_is_broken(self, tmp_path):
         with pytest.raises(UserError, match=r"no zeggs folder: it holds no \.bvh"):
@@ -272,10 +272,10 @@ class TestTwh:
         bare = clips["trn_2023_v0_001_main-agent"]
         made_up = add_fingers(bare.motion, seed=seed_of(bare.id)).rotations[:, HANDS]
         np.testing.assert_allclose(bare.motion.rotations[:, HANDS], made_up, atol=1e-5)
-        told = capsys.readouterr().err
-        assert "twh: 1 recordings of interlocutors are left out" in told
-        assert "val_2023_v0_000_main-agent: read without words" in told
-        assert "line 1: expected start, end and text" in told
+        labels = capsys.readouterr().err
+        assert "twh: 1 recordings of interlocutors are left out" in labels
+        assert "val_2023_v0_000_main-agent: read without words" in labels
+        assert "line 1: expected start, end and text" in labels
 
     def test_2022_and_limit(self, tmp_path):
         for number in (0, 1, 2):

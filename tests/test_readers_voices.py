@@ -62,10 +62,10 @@ def talks(folder, rows: list[str], names: str = "abcd") -> None:
 
 
 def test_transcripts_of_the_manifest_give_words_in_english_alone(tmp_path, monkeypatch):
-    asked = []
+    spoken = []
 
     def fake(speech, *, text):
-        asked.append(text)
+        spoken.append(text)
         return tuple(Word(word, k * 0.5, k * 0.5 + 0.4) for k, word in enumerate(text.split()))
 
     monkeypatch.setattr(voices, "align", fake)
@@ -82,7 +82,7 @@ def test_transcripts_of_the_manifest_give_words_in_english_alone(tmp_path, monke
     assert [word.text for word in clips["a.wav"].speech.words] == ["Well,", "good", "morning."]
     assert [clips[name].speech.words for name in ("b.wav", "c.wav", "d.wav")] == [(), (), ()]
     assert [clips[name].speaker for name in ("a.wav", "b.wav", "d.wav")] == ["Ada", "Ben", "d.wav"]
-    assert asked == ["Well, good morning."]
+    assert spoken == ["Well, good morning."]
 
 
 def test_without_a_language_a_transcript_is_english(tmp_path, monkeypatch):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corpus_data import arms
 from cospeech.motion.codec import Codec
 from cospeech.motion.phases import strokes
-from cospeech.sampling.rhythm import LEAD, REACH, STRETCH, sample_frames, smooth_times, warp_times
+from cospeech.sampling.rhythm import LEAD, MAX_STROKE_SHIFT, STRETCH, sample_frames, smooth_times, warp_times
 
 MOMENTS = st.lists(st.floats(0.1, 9.9), max_size=14, unique=True).map(lambda times: np.array(sorted(times)))
 
@@ -26,7 +26,7 @@ def test_time_runs_forward_at_an_allowed_speed(found, accents, frames):
     speed = np.diff(times) * 30
     assert STRETCH[0] - 1e-6 <= speed.min()
     assert speed.max() <= STRETCH[1] + 1e-6
-    assert np.abs(times - np.arange(frames) / 30).max() <= REACH + 0.02
+    assert np.abs(times - np.arange(frames) / 30).max() <= MAX_STROKE_SHIFT + 0.02
 
 
 def test_nothing_to_match_changes_nothing():

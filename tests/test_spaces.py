@@ -21,7 +21,7 @@ from cospeech.data.readers import pats, read_points
 from cospeech.motion.codec import Codec
 from cospeech.motion.expressions import KEY, ExpressionCodec, one_jaw
 from cospeech.motion.formats.keypoints import Keypoints, load_keypoints
-from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, Place, PointCodec, parents
+from cospeech.motion.points import BODY_POINTS, FACE_POINTS, POINTS, PointCodec, ShoulderFrame, parents
 from cospeech.motion.representation import REPRESENTATIONS, read_representation, representation
 from cospeech.speech.audio import write_wav
 from cospeech.speech.speech import Speech
@@ -55,17 +55,17 @@ class TestParts:
 
     @pytest.mark.parametrize("name", REPRESENTATIONS)
     def test_twice_mirrored_is_the_same(self, name):
-        for part in representation(name).modalities:
-            coded = np.random.default_rng(0).normal(size=(7, part.channels)).astype(np.float32)
-            np.testing.assert_array_equal(part.mirror(part.mirror(coded)), coded)
-            assert sum(s.stop - s.start for s in part.slices.values()) == part.channels
+        for modality in representation(name).modalities:
+            coded = np.random.default_rng(0).normal(size=(7, modality.channels)).astype(np.float32)
+            np.testing.assert_array_equal(modality.mirror(modality.mirror(coded)), coded)
+            assert sum(s.stop - s.start for s in modality.slices.values()) == modality.channels
 
     def test_a_mirror_changes_sides(self):
         points = person_points(2.0, seed=3)
         flipped = points * [-1, 1] + [2000, 0]
         for names, codec in ((slice(0, 48), PointCodec("body")), (slice(48, 116), PointCodec("face"))):
-            place, other = Place.of(points[:, :48]), Place.of(flipped[:, :48])
-            mirrored = codec.decode(codec.mirror(codec.encode(place.normalised(points[:, names]))))
+            shoulder_frame, other = ShoulderFrame.of(points[:, :48]), ShoulderFrame.of(flipped[:, :48])
+            mirrored = codec.decode(codec.mirror(codec.encode(shoulder_frame.normalised(points[:, names]))))
             seen = other.normalised(flipped[:, names])
             partner = codec._partner
             np.testing.assert_allclose(mirrored[:, partner], seen, atol=1e-4)
@@ -121,7 +121,7 @@ class TestPlacing:
         assert isinstance(other, NormalizedClip)
         np.testing.assert_allclose(other.body, first.body, atol=2e-3)
         np.testing.assert_allclose(other.face, first.face, atol=2e-3)
-        assert other.place.width == pytest.approx(width, rel=0.05)
+        assert other.shoulder_frame.width == pytest.approx(width, rel=0.05)
         assert other.speed == pytest.approx(first.speed, rel=0.02)
 
     def test_units_and_directions(self):
@@ -132,8 +132,8 @@ class TestPlacing:
         assert points[:, 0, 0].mean() > 0.4  # the left shoulder is at the right of the picture
         assert PointCodec("face").decode(own.face)[..., 1].mean() > 0.2  # y is up
         assert len(own.body) == 60  # 25 frames a second become 30
-        pixels = own.place.pixels(points)
-        np.testing.assert_allclose(own.place.normalised(pixels), points, atol=1e-5)
+        pixels = own.shoulder_frame.pixels(points)
+        np.testing.assert_allclose(own.shoulder_frame.normalised(pixels), points, atol=1e-5)
 
     def test_gaps_are_bridged(self):
         points = person_points(4.0, seed=2)
@@ -280,8 +280,8 @@ class TestStores:
         item = dataset.select(kind="pair")[0]
         (truth,) = [normalized(c) for c in read_points("keypoints", folder, quiet=True) if c.id == item.id]
         np.testing.assert_allclose(dataset.motion(item), truth.body, atol=3e-4)
-        np.testing.assert_allclose(dataset.motion(item, 5, 9, part="face"), truth.face[5:9], atol=3e-4)
-        assert item.info["place"] == [truth.place.x, truth.place.y, truth.place.width]
+        np.testing.assert_allclose(dataset.motion(item, 5, 9, modality="face"), truth.face[5:9], atol=3e-4)
+        assert item.info["place"] == [truth.shoulder_frame.x, truth.shoulder_frame.y, truth.shoulder_frame.width]
         assert dataset.features(item).any()
         for use in ("a gesture library", "evaluating"):
             with pytest.raises(UserError, match=f"points in a picture; {use} needs bodies"):
@@ -297,11 +297,11 @@ class TestStores:
         for a, b in zip(faced, plain, strict=True):
             assert faced.motion(a).tobytes() == plain.motion(b).tobytes()  # the body is the same, to the bit
             truth = np.load(folder / f"{a.id}.npz")["expressions"]
-            face = faced.motion(a, part="face")
+            face = faced.motion(a, modality="face")
             np.testing.assert_allclose(face[:, :100], truth, atol=3e-4)
             assert np.ptp(face[:, 100:], axis=0).max() > 0.05
         with pytest.raises(UserError, match="no modality 'face' in the representation 'body'"):
-            plain.motion(plain.items[0], part="face")
+            plain.motion(plain.items[0], modality="face")
 
     def test_the_real_face(self, tmp_path):
         source = shared_file("beat2/2_scott_0_1_1.npz")
@@ -309,7 +309,7 @@ class TestStores:
         dataset = GestureDataset(tmp_path / "store")
         (item,) = (item for item in dataset.samples if item.id.endswith(source.stem))
         truth = np.load(source)["expressions"][: item.frames]
-        np.testing.assert_allclose(dataset.motion(item, part="face")[:, :100], truth, atol=3e-4)
+        np.testing.assert_allclose(dataset.motion(item, modality="face")[:, :100], truth, atol=3e-4)
 
     def test_what_does_not_go_together(self, tmp_path):
         films, out = write_keypoints(tmp_path / "films", people=1, clips=1, seconds=1.5), tmp_path / "store"

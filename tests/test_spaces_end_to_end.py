@@ -133,18 +133,18 @@ def test_points_are_edited_by_their_tokens(films, speech):
 
 def test_what_points_cannot_do(films, speech):
     model = load(films / "model")
-    for wish in ({"seated": True}, {"start_pose": canonical_motion(1)}):
+    for options in ({"seated": True}, {"start_pose": canonical_motion(1)}):
         with pytest.raises(UserError, match="keypoints in a picture and no body, takes no option"):
-            cospeech.generate(speech, model=model, **wish)
+            cospeech.generate(speech, model=model, **options)
     points = model.generate(speech)
-    for given, wish, message in (
+    for given, options, message in (
         (points, {"joints": ["arms"]}, "keypoints in a picture and no body, edits all joints together"),
         (points, {"span": ["2:9"]}, "not within"),
         (replace(points, points=points.points[:60]), {}, "agree within 0.1 s"),
         (replace(points, fps=25.0), {}, "30 frames a second, got 116 of 2 numbers at 25"),
     ):
         with pytest.raises(UserError, match=message):
-            model.edit(given, speech, **wish)
+            model.edit(given, speech, **options)
     with pytest.raises(UserError, match="unknown speaker 'nobody'; this model knows person0, person1"):
         model.generate(speech, speaker="nobody")
     for method in ("extractor", "emotion-classifier"):
@@ -223,7 +223,7 @@ def test_quality_has_units(films, faces, part):
 
     for folder in (films, faces):
         dataset = GestureDataset(folder / "store")
-        motions = [dataset.motion(item, part=part) for item in dataset.items[:2]]
+        motions = [dataset.motion(item, modality=part) for item in dataset.items[:2]]
         perfect = tokenizer_quality(Off(0.0), motions, dataset.representation.modality(part))
         assert perfect.pop("speed_ratio") == pytest.approx(1, abs=0.01)
         assert perfect.pop("jerk_ratio") == pytest.approx(1, abs=0.05)
@@ -242,7 +242,7 @@ def test_the_papers_sizes(name, films, faces):
         tokenizer = Tokenizer(sizes)
         channels = {"points": {"body": 96, "face": 136}, "smplx": {"body": 267, "face": 106}}[name]
         assert part.channels == channels[part.modality]
-        assert [tuple(book.vectors.shape) for book in tokenizer.quantizer.books] == [(1024, 128)] * 6
+        assert [tuple(codebook.vectors.shape) for codebook in tokenizer.quantizer.codebooks] == [(1024, 128)] * 6
         window = torch.zeros(1, generator.window, part.channels)
         assert window.shape[1] == 80
         assert tokenizer.encode_latent(window).shape == (1, 80, 128)

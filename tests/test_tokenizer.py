@@ -13,7 +13,7 @@ from cospeech.methods.tokenizer.network import Tokenizer, TokenizerConfig, coded
 from cospeech.methods.tokenizer.train import MotionWindows, resample, start_linear, tokenizer_quality
 from cospeech.motion.codec import Codec
 from cospeech.motion.skeleton import CANONICAL_NAMES, canonical_skeleton
-from cospeech.training.loop import Place
+from cospeech.training.loop import ProcessInfo
 from format_data import canonical_motion
 
 torch.set_num_threads(1)
@@ -30,8 +30,8 @@ def shaken(config: TokenizerConfig = CONFIG) -> Tokenizer:
     with torch.no_grad():
         for value in (*model.encoder.parameters(), *model.decoder.parameters()):
             value.add_(0.1 * torch.randn_like(value))
-        for book in model.quantizer.books:
-            book.vectors.normal_()
+        for codebook in model.quantizer.codebooks:
+            codebook.vectors.normal_()
     return model.eval()
 
 
@@ -122,7 +122,7 @@ def test_normalisation_is_inside():
 
 @torch.no_grad()
 def test_the_linear_start_is_much_better_than_the_mean(started, plain_windows):
-    x = plain_windows(12345, Place())["x"]
+    x = plain_windows(12345, ProcessInfo())["x"]
     scale = plain_windows.std
     error = ((started.decode(started.encode(x)) - x) / scale).square().mean()
     mean = ((plain_windows.mean - x) / scale).square().mean()
@@ -142,7 +142,7 @@ def test_the_linear_start_on_smooth_motion_of_any_kind():
     class Sines:
         mean, std = data.mean((0, 1)), torch.full((CODEC.channels,), float(data.std()))
 
-        def __call__(self, step: int, place: Place) -> dict[str, torch.Tensor]:
+        def __call__(self, step: int, process: ProcessInfo) -> dict[str, torch.Tensor]:
             return {"x": data[np.random.default_rng(step + 1000).choice(200, 16)]}
 
     sines = Sines()
@@ -152,7 +152,7 @@ def test_the_linear_start_on_smooth_motion_of_any_kind():
     torch.manual_seed(0)
     start_linear(model, sines, batches=12, smoothness=1.0)
     model.eval()
-    x = sines(7, Place())["x"]
+    x = sines(7, ProcessInfo())["x"]
     assert (model.decode(model.encode(x)) - x).square().mean() < 0.15 * (x - sines.mean).square().mean()
 
 
@@ -248,19 +248,19 @@ def test_a_teacher_adds_its_term():
 
 def test_windows_depend_on_step_process_and_seed_alone(windows, mini_dataset):
     again = MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16)
-    first = windows(3, Place())["x"]
+    first = windows(3, ProcessInfo())["x"]
     assert first.shape == (16, windows.window, CODEC.channels)
-    assert torch.equal(first, again(3, Place())["x"])
-    assert not torch.equal(first, windows(4, Place())["x"])
-    parts = [windows(3, Place(rank, 2))["x"] for rank in range(2)]
+    assert torch.equal(first, again(3, ProcessInfo())["x"])
+    assert not torch.equal(first, windows(4, ProcessInfo())["x"])
+    parts = [windows(3, ProcessInfo(rank, 2))["x"] for rank in range(2)]
     assert [len(part) for part in parts] == [8, 8]
     assert not torch.equal(*parts)
     other = MotionWindows(GestureDataset(mini_dataset), CODEC, batch_size=16, seed=1)
-    assert not torch.equal(first, other(3, Place())["x"])
+    assert not torch.equal(first, other(3, ProcessInfo())["x"])
 
 
 def test_reposed_windows_are_still_motion(windows):
-    x = windows(1, Place())["x"]
+    x = windows(1, ProcessInfo())["x"]
     sixd = x[..., : CODEC.slices["hands"].stop].reshape(16, windows.window, -1, 6)
     body = sixd[:, :, : len(CODEC.body)]
     torch.testing.assert_close(body[..., :3].norm(dim=-1), torch.ones(body.shape[:-1]), atol=1e-3, rtol=0)

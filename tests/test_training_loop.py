@@ -23,7 +23,7 @@ from cospeech.nn.quantizer import ResidualQuantizer
 from cospeech.training.checkpoints import BestFigure, saved_run
 from cospeech.training.curves import read_log, write_curves
 from cospeech.training.lock import lock_run
-from cospeech.training.loop import Place, TrainConfig, fit, schedule
+from cospeech.training.loop import ProcessInfo, TrainConfig, fit, schedule
 
 torch.set_num_threads(1)
 
@@ -51,9 +51,9 @@ def loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str
     return error + 0.1 * commitment, {"error": error, "commitment": commitment}
 
 
-def batches(step: int, place: Place) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(1000 * step + place.rank)
-    return {"x": torch.randn(8 // place.world, 4, generator=generator)}
+def batches(step: int, process: ProcessInfo) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(1000 * step + process.rank)
+    return {"x": torch.randn(8 // process.world_size, 4, generator=generator)}
 
 
 def fresh() -> Small:
@@ -66,10 +66,10 @@ class Cut(Exception):
 
 
 def cut_at(last: int):
-    def some(step: int, place: Place) -> dict[str, Tensor]:
+    def some(step: int, process: ProcessInfo) -> dict[str, Tensor]:
         if step >= last:
             raise Cut
-        return batches(step, place)
+        return batches(step, process)
 
     return some
 
@@ -112,7 +112,7 @@ def test_the_log_of_a_resumed_run_tells_each_step_once(tmp_path):
 
 
 def test_a_finished_run_is_loaded_and_not_trained(straight):
-    def never(step: int, place: Place) -> dict[str, Tensor]:
+    def never(step: int, process: ProcessInfo) -> dict[str, Tensor]:
         raise AssertionError("no step was left")
 
     assert same(fit(Small(), loss, never, straight[1], CONFIG), straight[0])
@@ -408,10 +408,10 @@ def straight_loss(network: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor,
     return (network(batch["x"]) - batch["x"][:, :2] * 3 - 1).square().mean(), {}
 
 
-def shares(step: int, place: Place) -> dict[str, Tensor]:
+def shares(step: int, process: ProcessInfo) -> dict[str, Tensor]:
     """The same eight samples a step, dealt out to the processes."""
     x = torch.randn(8, 4, generator=torch.Generator().manual_seed(step))
-    return {"x": x[place.rank :: place.world]}
+    return {"x": x[process.rank :: process.world_size]}
 
 
 @pytest.mark.slow

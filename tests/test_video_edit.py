@@ -173,9 +173,9 @@ def test_another_speech_is_heard_and_followed_by_the_face(film, tmp_path):
     speech = Speech(tone(2.05)[::-1, 0].copy())
     model = Waving()
     out = edited(film, tmp_path / "new.mp4", speech=speech, model=model, speaker="Ada", seed=7)
-    heard, conditioning = model.requested
+    requested_speech, conditioning = model.requested
     assert conditioning == {"speaker": "Ada", "seed": 7}
-    assert heard.frames == FRAMES  # the span and two seconds round it
+    assert requested_speech.frames == FRAMES  # the span and two seconds round it
     with av.open(str(out)) as container:
         assert len(container.streams.audio) == 1
     assert len(decode(out)) / 16_000 == pytest.approx(2.0, abs=0.07)

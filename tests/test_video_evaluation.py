@@ -160,12 +160,12 @@ def test_the_encoder_is_named_by_what_it_is(model, encoder, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(model, other)
     config = json.loads((other / "config.json").read_text())
-    for change, told in (
+    for change, message in (
         ({"method": "portrait"}, "is a model of 'portrait'; a model of 'looks' is needed"),
         ({"config": {}}, "must list two or more config.channels; got None, export the model again"),
     ):
         (other / "config.json").write_text(json.dumps({**config, **change}))
-        with pytest.raises(UserError, match=told):
+        with pytest.raises(UserError, match=message):
             PerceptualFeatureExtractor(other)
 
 

@@ -109,12 +109,12 @@ def test_batches_depend_on_step_and_process_alone(tmp_path):
     pairs.write_shard(tmp_path, 0, [a_pair((k, -2.0 * k)) for k in range(1, 5)])
     read = pairs.Pairs(tmp_path)
     batches = training.PairBatches(read, batch_size=4, seed=3)
-    place = training.Place(1, 2)
-    one, same, other = (batches(step, place) for step in (5, 5, 6))
+    process = training.ProcessInfo(1, 2)
+    one, same, other = (batches(step, process) for step in (5, 5, 6))
     assert len(one["source"]) == 2  # half of four, as there are two processes
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["points"], other["points"])
-    assert not torch.equal(one["points"], batches(5, training.Place(0, 2))["points"])
+    assert not torch.equal(one["points"], batches(5, training.ProcessInfo(0, 2))["points"])
 
 
 # ---------------------------------------------------------------------------- poses

@@ -22,8 +22,8 @@ SHA = hashlib.sha256(b"a portrait").hexdigest()
 
 
 def record(**changes: object) -> Record:
-    told: dict[str, object] = {"method": "portrait", "inputs": {"picture": SHA}, "model": "portrait"}
-    return Record(**{**told, **changes})  # type: ignore[arg-type]
+    fields: dict[str, object] = {"method": "portrait", "inputs": {"picture": SHA}, "model": "portrait"}
+    return Record(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +47,14 @@ def videos(tmp_path_factory) -> dict[str, Path]:
 
 def test_a_record_survives_json():
     made = record()
-    told = json.loads(made.to_json())
+    fields = json.loads(made.to_json())
     assert Record.from_json(made.to_json()) == made
-    assert told["synthetic"] is True
-    assert told["generator"] == "cospeech"
-    assert told["version"] == cospeech.__version__
-    assert told["created"].endswith("+00:00")
-    assert told["inputs"] == {"picture": SHA}
-    assert told["id"] == made.id
+    assert fields["synthetic"] is True
+    assert fields["generator"] == "cospeech"
+    assert fields["version"] == cospeech.__version__
+    assert fields["created"].endswith("+00:00")
+    assert fields["inputs"] == {"picture": SHA}
+    assert fields["id"] == made.id
 
 
 def test_ids_follow_from_what_is_said():
@@ -75,10 +75,10 @@ def test_what_is_no_record(text):
     ("name", "value"), [("model", "other"), ("inputs", {}), ("synthetic", False), ("surplus", 1), ("id", 5000)]
 )
 def test_a_changed_record_is_none(name, value):
-    told = json.loads(record().to_json())
-    told[name] = value
+    fields = json.loads(record().to_json())
+    fields[name] = value
     with pytest.raises(UserError):
-        Record.from_json(json.dumps(told))
+        Record.from_json(json.dumps(fields))
 
 
 def test_inputs_are_hashes():

@@ -16,7 +16,7 @@ from cospeech.video.warping.resampling import enlarge, network_flow, to_square
 from portrait_data import drawn_portrait, figure_points, grid, moved_arm
 
 torch = pytest.importorskip("torch")
-nets, judge = (
+nets, perceptual = (
     import_module("cospeech.video.training.portrait_network"),
     import_module("cospeech.video.training.perceptual_network"),
 )
@@ -206,7 +206,7 @@ def test_the_perceptual_encoder_learns_parts_and_edges():
     portrait = drawn_portrait("up")
     source, masks, *_ = network_inputs(portrait, portrait.points)
     points = torch.tensor(portrait.points / 128 - 1, dtype=torch.float32)[None]
-    network = judge.PerceptualEncoder(judge.PerceptualEncoderConfig(channels=(4, 4, 8, 8, 8)))
+    network = perceptual.PerceptualEncoder(perceptual.PerceptualEncoderConfig(channels=(4, 4, 8, 8, 8)))
     batch = {"source": source, "masks": masks, "from": points}
     levels = network(source)
     assert [tuple(level.shape[1:]) for level in levels] == [
@@ -222,7 +222,7 @@ def test_the_perceptual_encoder_learns_parts_and_edges():
     optimizer = torch.optim.Adam(network.parameters(), 2e-2)
     first = None
     for _ in range(12):
-        value, terms = judge.perceptual_encoder_loss(network, batch)
+        value, terms = perceptual.perceptual_encoder_loss(network, batch)
         assert set(terms) == {"parts", "edges"}
         first = first if first is not None else float(value.detach())
         optimizer.zero_grad()

@@ -159,14 +159,14 @@ def test_a_model_folder_is_a_beginning(run, model, pictures, tmp_path, known, mo
     out = tmp_path / "next"
     for name in ("pairs", "looks"):
         shutil.copytree(run / name, out / name)
-    told = {}
-    monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: told.update(options))
+    passed = {}
+    monkeypatch.setattr(train, "export_portrait", lambda run, out, **options: passed.update(options))
     train.train_video(out, portraits=[pictures / "up.png"], preset="tiny", start=model, name="ann")
     begin = export.generator_of(evaluator_folder(model, "portrait"))
     end, _ = generator.load_video_run(out / "generator")
     change = [(value - end.state_dict()[name]).abs().max() for name, value in begin.state_dict().items()]
     assert 0 < max(change) < 0.01
-    assert told == {"name": "ann", "trained_on": ["up.png"]}
+    assert passed == {"name": "ann", "trained_on": ["up.png"]}
 
 
 def test_quality_tells_what_is_better(run):

@@ -60,11 +60,15 @@ def test_windows_are_frames_of_their_samples(folder):
 def test_a_batch_depends_on_seed_step_and_process_alone(folder):
     first, again = sampler(folder), sampler(folder)
     again(7)
-    for name, values in first(4, rank=1, world=2).items():
-        np.testing.assert_array_equal(values, again(4, rank=1, world=2)[name])
+    for name, values in first(4, rank=1, world_size=2).items():
+        np.testing.assert_array_equal(values, again(4, rank=1, world_size=2)[name])
         assert len(values) == 4
-    others = [again(5, rank=1, world=2), again(4, rank=0, world=2), sampler(folder, seed=4)(4, rank=1, world=2)]
-    assert all((other["motion"] != first(4, rank=1, world=2)["motion"]).any() for other in others)
+    others = [
+        again(5, rank=1, world_size=2),
+        again(4, rank=0, world_size=2),
+        sampler(folder, seed=4)(4, rank=1, world_size=2),
+    ]
+    assert all((other["motion"] != first(4, rank=1, world_size=2)["motion"]).any() for other in others)
 
 
 def test_weights_and_augmentation(folder):

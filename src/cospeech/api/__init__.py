@@ -51,8 +51,8 @@ def generate(
     """
     loaded, keywords = open_model(model, options)
     checked = checked_options(loaded, "generate", keywords)
-    heard = load_speech(speech, transcript=transcript)
-    return loaded.generate(heard, **with_detected_emotion(checked, heard, loaded))
+    recording = load_speech(speech, transcript=transcript)
+    return loaded.generate(recording, **with_detected_emotion(checked, recording, loaded))
 
 
 def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -> Path:
@@ -250,15 +250,15 @@ def animate(
 
     check_film(out)
     open_refiner(refine)  # a wrong name is reported before anything is generated
-    heard = load_speech(speech, transcript=transcript)
+    recording = load_speech(speech, transcript=transcript)
     if not isinstance(portrait, Portrait):
         portrait = open_portrait(portrait, points=points, size=size)
-    made_by = "motion"
+    method = "motion"
     if motion is None:
-        made_by = Path(model).name if isinstance(model, str | Path) else model.name
-        motion = generate(heard, model=model, **options)
+        method = Path(model).name if isinstance(model, str | Path) else model.name
+        motion = generate(recording, model=model, **options)
     elif not isinstance(motion, Motion | Keypoints):
         motion = open_driver(motion)
     return animate_portrait(
-        portrait, motion, out, speech=heard, strength=strength, refine=refine, mark=mark, model=made_by
+        portrait, motion, out, speech=recording, strength=strength, refine=refine, mark=mark, model=method
     )

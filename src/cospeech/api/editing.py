@@ -72,10 +72,10 @@ def edit(
         raise UserError(f"the edit of {motion} has to be written; name the video with out, as in out.mp4")
     from ..video.films.edit_film import edit_film
 
-    heard = None if speech is None else load_speech(speech)
-    loaded, checked = _opened(model, options, heard or Path(motion))
+    recording = None if speech is None else load_speech(speech)
+    loaded, checked = _opened(model, options, recording or Path(motion))
     return edit_film(
-        Path(motion), out, speech=heard, model=loaded, points=points, refine=refine, mark=mark, **checked, **what
+        Path(motion), out, speech=recording, model=loaded, points=points, refine=refine, mark=mark, **checked, **what
     )
 
 
@@ -89,10 +89,10 @@ def _edit_motion(
     """``edit`` of a motion."""
     if speech is None:
         raise UserError("no speech is given; give the sound that goes with the motion with --speech")
-    heard = load_speech(speech)
-    loaded, checked = _opened(model, options, heard)
+    recording = load_speech(speech)
+    loaded, checked = _opened(model, options, recording)
     edited = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    return loaded.edit(edited, heard, **checked, **what)
+    return loaded.edit(edited, recording, **checked, **what)
 
 
 def _opened(

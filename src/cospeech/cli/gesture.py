@@ -66,16 +66,16 @@ def generate(
         for target in numbered(targets, variants):
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
-    heard = load_speech(speech, transcript=transcript)
-    checked = _with_detected_emotion(checked, heard, loaded)
+    recording = load_speech(speech, transcript=transcript)
+    checked = _with_detected_emotion(checked, recording, loaded)
     first = checked["seed"]
     written: list[Path] = []
     for take in range(variants):
         stage("generating" if variants == 1 else f"generating, take {take + 1} of {variants}")
-        motion = api.generate(heard, model=loaded, **{**checked, "seed": first + take})
+        motion = api.generate(recording, model=loaded, **{**checked, "seed": first + take})
         for target in numbered(targets, variants, take):
             stage(f"writing {target.name}")
-            api.write(motion, target, speech=heard)
+            api.write(motion, target, speech=recording)
             written.append(target)
         if explain:
             (target,) = numbered((explanation,), variants, take)
@@ -129,14 +129,14 @@ def edit(
     loaded, source = load(model), motion if video else load_motion(motion)
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
-    heard = None
+    recording = None
     if speech is not None or (video and checked["emotion"] == api.AUTO):
-        heard = load_speech(speech or motion)
-        checked = _with_detected_emotion(checked, heard, loaded)
+        recording = load_speech(speech or motion)
+        checked = _with_detected_emotion(checked, recording, loaded)
     stage("generating")
     edited = api.edit(
         source,
-        speech=None if speech is None else heard,
+        speech=None if speech is None else recording,
         out=out[0] if video else None,
         span=span,
         joints=joints,
@@ -151,7 +151,7 @@ def edit(
         return
     for target in out:
         stage(f"writing {target.name}")
-        api.write(edited, target, speech=heard)
+        api.write(edited, target, speech=recording)
     done(out, began, f"{edited.seconds:.1f} s of motion")
 
 

@@ -119,10 +119,10 @@ def animate(
     if out is None and same_file(target, speech):
         target = Path(f"{speech.stem}-animated.mp4")
     not_over(target, portrait, speech, motion, points, transcript, model, refine, *files_in(options))
-    heard = load_speech(speech, transcript=transcript)
+    recording = load_speech(speech, transcript=transcript)
     api.animate(
         portrait,
-        heard,
+        recording,
         target,
         motion=motion,
         points=points,
@@ -133,7 +133,7 @@ def animate(
         mark=mark,
         **options,
     )
-    done((target,), began, f"{heard.seconds:.1f} s of film")
+    done((target,), began, f"{recording.seconds:.1f} s of film")
 
 
 def train_video(

@@ -53,10 +53,10 @@ class Balance:
     """
 
     def __init__(self, real: Tally) -> None:
-        self.real, self.made = real, Tally()
+        self.real, self.synthetic = real, Tally()
 
     def choose(self, drawn: Sequence[Tally]) -> int:
         """Index of the drawn pair to keep; it is added to the sum."""
-        best = min(range(len(drawn)), key=lambda k: (self.made + drawn[k]).distance(self.real))
-        self.made = self.made + drawn[best]
+        best = min(range(len(drawn)), key=lambda k: (self.synthetic + drawn[k]).distance(self.real))
+        self.synthetic = self.synthetic + drawn[best]
         return best

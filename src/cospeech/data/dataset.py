@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 
 from ..core.arguments import file_path
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.files import atomic_path
 from ..motion.representation import Representation, read_representation
@@ -269,16 +270,17 @@ class GestureDataset:
             if (splits is None or sample.split in splits) and (kinds is None or sample.kind in kinds)
         ]
 
-    def motion(self, sample: Sample, start: int = 0, end: int | None = None, *, part: str = "body") -> np.ndarray:
+    @renamed_keywords({"part": "modality"})
+    def motion(self, sample: Sample, start: int = 0, end: int | None = None, *, modality: str = "body") -> np.ndarray:
         """Encoded motion [T, C] float32 of a sample or of its frames start to end, one modality of the representation.
 
         Raises:
             UserError: there is no such modality, or there are no such frames.
         """
-        if len(self.representation.modalities) == 1 and self.representation.name == "body" and part == "body":
+        if len(self.representation.modalities) == 1 and self.representation.name == "body" and modality == "body":
             return self._cut("motion", sample, start, end).astype(np.float32) / _SCALE
-        self.representation.modality(part)
-        columns = self.representation.slices[part]
+        self.representation.modality(modality)
+        columns = self.representation.slices[modality]
         packed = self._cut("motion", sample, start, end)[:, columns]
         motion: np.ndarray = packed.astype(np.float32) / _SCALE * self.representation.value_range[columns]
         return motion

@@ -93,7 +93,7 @@ def encoded(
     info: dict[str, Any]
     if isinstance(clip, NormalizedClip):
         parts = [clip.body, *([clip.face] if clip.face is not None and "face" in representation.names else [])]
-        info = {"speed": clip.speed, "place": [clip.place.x, clip.place.y, clip.place.width]}
+        info = {"speed": clip.speed, "place": [clip.shoulder_frame.x, clip.shoulder_frame.y, clip.shoulder_frame.width]}
     else:
         assert clip.motion is not None
         parts = [Codec().encode(clip.motion)]

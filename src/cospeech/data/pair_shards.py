@@ -165,4 +165,4 @@ def _count(maker: PairMaker, described: Sequence[Path]) -> None:
     for path in described:
         for pair in json.loads(path.read_text()):
             balance = maker.balances[pair["speaker"], pair["emotion"]]
-            balance.made = balance.made + Tally(**pair["info"]["tally"])
+            balance.synthetic = balance.synthetic + Tally(**pair["info"]["tally"])

@@ -14,7 +14,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.timing import FPS
-from ..motion.points import BODY_POINTS, FACE_POINTS, FINGERS, HANDS, WRISTS, Place, PointCodec
+from ..motion.points import BODY_POINTS, FACE_POINTS, FINGERS, HANDS, WRISTS, PointCodec, ShoulderFrame
 from ..speech.speech import Speech
 from .clips import Dropped
 from .point_clips import PointClip
@@ -56,7 +56,7 @@ class NormalizedClip:
     speech: Speech
     body: np.ndarray  # [T, 96] float32, encoded
     face: np.ndarray | None  # [T, 136], None where the corpus has no face
-    place: Place  # where the person was in the picture
+    shoulder_frame: ShoulderFrame  # where the person was in the picture
 
     @property
     def seconds(self) -> float:
@@ -71,7 +71,7 @@ class NormalizedClip:
 
 
 def normalized(clip: PointClip) -> NormalizedClip | Dropped:
-    """A clip relative to the person (``motion.points.Place``), or why that cannot be."""
+    """A clip relative to the person (``motion.points.ShoulderFrame``), or why that cannot be."""
     if clip.speech is None:
         return Dropped(clip.id, "no sound that goes with the points")
     own = {_ALIASES.get(name, name): index for index, name in enumerate(clip.names)}
@@ -92,15 +92,15 @@ def normalized(clip: PointClip) -> NormalizedClip | Dropped:
         return Dropped(clip.id, reason)
     try:
         pixels = _filled(points, seen, clip.fps, frames)
-        place = Place.of(pixels[:, : len(BODY_POINTS)])
+        shoulder_frame = ShoulderFrame.of(pixels[:, : len(BODY_POINTS)])
     except UserError as error:
         return Dropped(clip.id, str(error))
-    near = place.normalised(pixels)
+    near = shoulder_frame.normalised(pixels)
     face = None
     if len(names) > len(BODY_POINTS):
         face = PointCodec("face").encode(near[:, len(BODY_POINTS) :])
     body = PointCodec("body").encode(near[:, : len(BODY_POINTS)])
-    return NormalizedClip(clip.id, clip.speaker, clip.split, clip.emotion, clip.speech, body, face, place)
+    return NormalizedClip(clip.id, clip.speaker, clip.split, clip.emotion, clip.speech, body, face, shoulder_frame)
 
 
 def _unseen(seen: np.ndarray, names: tuple[str, ...]) -> str | None:

@@ -355,11 +355,11 @@ def _check_usable(found: Sequence[Group], encoders: EncoderFeatures, quiet: bool
             note(f"{worded} of {spoken} recordings have words")
 
 
-def _header(space: Representation, encoders: EncoderFeatures, *, synthetic: bool) -> dict[str, Any]:
+def _header(target: Representation, encoders: EncoderFeatures, *, synthetic: bool) -> dict[str, Any]:
     codec = Codec()
     return {
-        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if space.name != "points" else {}),
-        **({"space": space.describe()} if space.name != "body" else {}),
+        **({"codec": {"body": list(codec.body), "hands": list(codec.hands)}} if target.name != "points" else {}),
+        **({"space": target.describe()} if target.name != "body" else {}),
         "feature_dim": LAYOUT.dim,
         "acoustics": ACOUSTICS,
         "synthetic_pairs": synthetic,

@@ -144,10 +144,10 @@ class _GroupWriter:
             return
         face = isinstance(clip, NormalizedClip) and clip.face is not None
         parts = ("body",) if isinstance(clip, NormalizedClip) and not face else None
-        space = representation(self.reading.representation, parts)
-        sample = encoded(clip, space, self.encoders)
+        target = representation(self.reading.representation, parts)
+        sample = encoded(clip, target, self.encoders)
         widths = {"acoustics": ACOUSTICS, **({} if self.encoders is None else self.encoders.widths)}
-        value_range = None if space.name == "body" else space.value_range
+        value_range = None if target.name == "body" else target.value_range
         self._arrays.append(shard_arrays([sample], LAYOUT.dim, widths=widths, value_range=value_range))
         self.group.samples += [{**one, "start": self._stored} for one in described([sample])]
         self._stored += len(sample.motion)

@@ -3,13 +3,13 @@
 A stage that trains on plain windows calls the sampler::
 
     sampler = WindowSampler(dataset, kinds=PAIRS, window=144, batch_size=64, seed=training.seed)
-    batch = sampler(step, rank=place.rank, world=place.world)   # batch["motion"] [B, 144, C], ...
+    batch = sampler(step, rank=process.rank, world_size=process.world_size)   # batch["motion"] [B, 144, C], ...
 
 A stage that places windows by a rule of its own (another rate, tokens instead of frames, mirrored) takes the
 choices and draws the rest from the same generator::
 
-    rng = sampler.rng(step, rank=place.rank)
-    for row, (index, sample) in enumerate(sampler.choose(rng, world=place.world)):
+    rng = sampler.rng(step, rank=process.rank)
+    for row, (index, sample) in enumerate(sampler.choose(rng, world_size=process.world_size)):
         start, count = place_window(rng, len(codes[index]), window)
         x[row, :count] = dataset.motion(sample, start, start + count)
 
@@ -27,6 +27,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.files import atomic_path
 from .dataset import SYNTHETIC_PAIR, GestureDataset, Sample
@@ -70,6 +71,7 @@ class WindowSampler:
     Nothing of the corpus is held: ``__call__`` reads the frames of its windows from the memory-mapped dataset.
     """
 
+    @renamed_keywords({"part": "modality"})
     def __init__(
         self,
         dataset: GestureDataset,
@@ -80,7 +82,7 @@ class WindowSampler:
         seed: int = 0,
         stream: int = 0,
         weights: Iterable[float] | None = None,
-        part: str = "body",
+        modality: str = "body",
         augment: Augment | None = None,
     ) -> None:
         """Prepare to draw.
@@ -91,11 +93,11 @@ class WindowSampler:
             window: frames of the windows that ``__call__`` reads.
             seed, stream: the generator of a step is seeded by (seed, step + stream, rank).
             weights: [S] chance of each sample up to a factor; its number of frames if None.
-            part: modality whose motion ``__call__`` reads: body or face.
+            modality: whose motion ``__call__`` reads: body or face.
             augment: (arrays, sample, rng) -> arrays of the same shapes; called for every window in turn.
         """
         self.dataset, self.samples, self.batch_size, self.window = dataset, list(samples), batch_size, window
-        self.seed, self.stream, self.part, self.augment = seed, stream, part, augment
+        self.seed, self.stream, self.modality, self.augment = seed, stream, modality, augment
         own = [sample.frames for sample in self.samples] if weights is None else list(weights)
         chance = np.array(own, dtype=np.float64)
         self._chance = chance / chance.sum()
@@ -104,13 +106,15 @@ class WindowSampler:
         """The generator of a process' batch at a step."""
         return np.random.default_rng([self.seed, step + self.stream, rank])
 
-    def choose(self, rng: np.random.Generator, *, world: int = 1) -> list[tuple[int, Sample]]:
+    @renamed_keywords({"world": "world_size"})
+    def choose(self, rng: np.random.Generator, *, world_size: int = 1) -> list[tuple[int, Sample]]:
         """This process' share of a batch: (index among ``samples``, sample) of each window."""
-        size = self.batch_size // world
+        size = self.batch_size // world_size
         chosen = rng.choice(len(self.samples), size=size, p=self._chance)
         return [(int(index), self.samples[index]) for index in chosen]
 
-    def __call__(self, step: int, *, rank: int = 0, world: int = 1) -> Arrays:
+    @renamed_keywords({"world": "world_size"})
+    def __call__(self, step: int, *, rank: int = 0, world_size: int = 1) -> Arrays:
         """The batch of a step.
 
         Returns:
@@ -119,10 +123,10 @@ class WindowSampler:
         """
         rng = self.rng(step, rank=rank)
         rows: list[Arrays] = []
-        for index, sample in self.choose(rng, world=world):
+        for index, sample in self.choose(rng, world_size=world_size):
             start, count = place_window(rng, sample.frames, self.window)
             arrays = {
-                "motion": self.dataset.motion(sample, start, start + count, part=self.part),
+                "motion": self.dataset.motion(sample, start, start + count, modality=self.modality),
                 "speech": self.dataset.inputs(sample, start, start + count),
             }
             if self.augment is not None:

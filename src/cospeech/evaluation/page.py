@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..core.errors import UserError
-from .plots import Curve, bars, confusion, escaped, heat, heat_ceiling, looks, spread, swatch
+from .plots import Curve, bars, confusion, escaped, heat, heat_ceiling, spread, styles_of, swatch
 from .style import SCRIPT, STYLE
 from .table import BASELINE_WINS, LEGEND, SYNTHETIC_PAIRS, details, duration, facts, numbers
 
@@ -101,7 +101,7 @@ def _figures(report: Report) -> str:
     if not report.columns:
         return "<p>Nothing was measured.</p>"
     how = f'<p class="how">{"; ".join(map(escaped, LEGEND))}. A click on a head sorts.</p>\n'
-    columns, look = report.columns, looks(report)
+    columns, look = report.columns, styles_of(report)
     tables = []
     for start in range(0, len(columns), ACROSS):
         some = columns[start : start + ACROSS]
@@ -136,16 +136,16 @@ def _cell(report: Report, row: Row, column: Column) -> str:
         return '<td class="none">-</td>'
     text, span = numbers(value.value, value.interval)
     mark = report.marks(column).get(row.name, "")
-    told = [f"{value.count} {value.counted} of {value.clips} clips"]
-    told += [f"{value.left_out} clips left out"] if value.left_out else []
-    told += [f"chance {value.chance:.4g}"] if value.chance is not None else []
-    told += [f"real {value.real:.4g}"] if value.real is not None else []
+    notes = [f"{value.count} {value.counted} of {value.clips} clips"]
+    notes += [f"{value.left_out} clips left out"] if value.left_out else []
+    notes += [f"chance {value.chance:.4g}"] if value.chance is not None else []
+    notes += [f"real {value.real:.4g}"] if value.real is not None else []
     sort = "" if math.isnan(value.value) else f' data-value="{float(value.value)!r}"'
     look = {"*": "best", "+": "best made", "+~": "best made", "~": "even"}.get(mark, "")
     said = {"*": "best", "+": "best but for baselines", "+~": "best but for baselines, not told from best"}
     said["~"] = "not told from best"
     return (
-        f'<td class="{look}"{sort} title="{escaped("; ".join(told))}"><b>{text}</b>'
+        f'<td class="{look}"{sort} title="{escaped("; ".join(notes))}"><b>{text}</b>'
         f'<i aria-hidden="true">{mark}</i> <span class="unseen">{said.get(mark, "")}</span>'
         f"<small>{span}</small></td>"
     )
@@ -159,11 +159,11 @@ def _meaning(report: Report) -> str:
             if report.baseline_wins(column)
             else ""
         )
-        told = [escaped(phrase) for phrase in details(column)]
+        notes = [escaped(phrase) for phrase in details(column)]
         rows.append(
             f'<tr><th scope="row">{_name(column.title)}</th>'
             f'<td class="tight">{escaped(column.unit) or "-"}</td><td class="tight">{column.direction}</td>'
-            f"<td>{'; '.join(told)}{warning}</td></tr>"
+            f"<td>{'; '.join(notes)}{warning}</td></tr>"
         )
     head = "".join(f'<th scope="col">{name}</th>' for name in ("figure", "unit", "direction", "how"))
     return _table("How each figure is taken", head, rows, "words") if rows else ""
@@ -192,12 +192,12 @@ def _differences(report: Report) -> str:
         found = [column for column in columns if column.holds(own)]
         name = found[0].title if len(found) == 1 else own.metric
         text, span = numbers(own.difference, own.interval)
-        told = own.better in (own.a, own.b)
+        significant = own.better in (own.a, own.b)
         apart = own.interval[0] > 0 or own.interval[1] < 0  # both, it may be, as far from real motion
         verdict = "apart, but neither is better" if apart else "no difference"
-        verdict = f"{escaped(own.better)} is better" if told else verdict
+        verdict = f"{escaped(own.better)} is better" if significant else verdict
         return (
-            f'<tr class="{"told" if told else "untold"}"><th scope="row">{_name(name)}</th>'
+            f'<tr class="{"told" if significant else "untold"}"><th scope="row">{_name(name)}</th>'
             f"<td>{escaped(own.a)}</td><td>{escaped(own.b)}</td><td><b>{text}</b> <small>{span}</small></td>"
             f"<td>{escaped(found[0].unit if found else '')}</td><td>{verdict}</td></tr>"
         )
@@ -217,7 +217,7 @@ def _legend(rows: Sequence[Row], look: dict[str, str]) -> str:
 
 
 def _speeds(report: Report) -> str:
-    rows, look = [row for row in report.ordered if "hand_speed" in row.histograms], looks(report)
+    rows, look = [row for row in report.ordered if "hand_speed" in row.histograms], styles_of(report)
     if not rows:
         return ""
     curves = [Curve(row.name, look[row.name], row.histograms["hand_speed"]) for row in rows]
@@ -230,7 +230,7 @@ def _speeds(report: Report) -> str:
 
 
 def _beats(report: Report) -> str:
-    look, drawn = looks(report), []
+    look, drawn = styles_of(report), []
     for number, row in enumerate(report.ordered):
         curves = [
             Curve(name, colour, row.histograms[key])
@@ -264,7 +264,7 @@ def _emotions(report: Report) -> str:
 
 def _emotion_table(report: Report, rows: Sequence[Row], emotions: Sequence[str], figure: str, unit: str | None) -> str:
     """One figure by row and emotion, shaded over the range of all rows but the baselines."""
-    look = looks(report)
+    look = styles_of(report)
     cells = {row.name: [float(row.emotions.get(e, {}).get(figure, math.nan)) for e in emotions] for row in rows}
     firm = [v for row in rows if row.kind != "baseline" for v in cells[row.name] if math.isfinite(v)]
     low, high = (min(firm), max(firm)) if firm else (0.0, 0.0)

@@ -38,7 +38,7 @@ def escaped(text: object) -> str:
     return html.escape(_UNFIT.sub("\ufffd", str(text)))
 
 
-def looks(report: Report) -> dict[str, str]:
+def styles_of(report: Report) -> dict[str, str]:
     """Row name -> classes of its colour and dashes."""
     counts: dict[str, int] = {}
     found = {}
@@ -134,7 +134,7 @@ class _Axis:
 def bars(report: Report, column: Column, key: str) -> str:
     """One metric: a bar and an interval a row, the interval of real motion as a band, chance dotted."""
     rows = [row for row in report.ordered if row.name in column.values]
-    values, marks, look = column.values, report.marks(column), looks(report)
+    values, marks, look = column.values, report.marks(column), styles_of(report)
     axis, bottom = _bar_axis(report, column, rows), _TOP + _ROW * len(rows)
     body = []
     for tick in ticks(axis.low, axis.high):

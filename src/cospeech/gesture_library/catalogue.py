@@ -204,7 +204,7 @@ def writing(folder: Path, *, create: bool = False) -> Iterator[Writing]:
     Raises:
         UserError: there is no base, it is damaged, another process is writing to it, or the disk is full.
     """
-    made = create and not folder.exists()
+    created = create and not folder.exists()
     if create:
         folder.mkdir(parents=True, exist_ok=True)
     elif not has_catalogue(folder):
@@ -213,7 +213,7 @@ def writing(folder: Path, *, create: bool = False) -> Iterator[Writing]:
         with closing(_locked(folder)) as connection:
             yield from _transaction(folder, connection, create)
     finally:
-        if made and not any(folder.iterdir()):
+        if created and not any(folder.iterdir()):
             folder.rmdir()
     _clean(folder)
 

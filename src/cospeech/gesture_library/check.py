@@ -164,17 +164,17 @@ def _catalogue_problems(catalogue: sqlite3.Connection) -> Iterator[str]:
         yield "it has segments of no recording"
 
 
-def _shard_problems(base: GestureLibrary, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
+def _shard_problems(library: GestureLibrary, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
     for role in {MOTION, KEYS[0]} - {file.role for file in files}:
-        yield f"{base.folder / FILE}: a shard has no file of its {role}"
+        yield f"{library.folder / FILE}: a shard has no file of its {role}"
     for file in files:
-        channels = Codec().channels if file.role == MOTION else base.header.embedding.size
+        channels = Codec().channels if file.role == MOTION else library.header.embedding.size
         try:
-            array = read_array(base.folder, file)
-            if file.role == FRAMES and len(read_frame_keys(base.folder, file)[1]) != rows:
-                yield f"{base.folder / file.name} has keys of another number of segments"
+            array = read_array(library.folder, file)
+            if file.role == FRAMES and len(read_frame_keys(library.folder, file)[1]) != rows:
+                yield f"{library.folder / file.name} has keys of another number of segments"
         except Damaged as error:
             yield str(error)
             continue
         if file.role in (MOTION, *KEYS) and array.shape != (frames if file.role == MOTION else rows, channels):
-            yield f"{base.folder / file.name} has the shape {list(array.shape)}"
+            yield f"{library.folder / file.name} has the shape {list(array.shape)}"

@@ -31,7 +31,7 @@ def nearest(
     Returns:
         rows [k] int64 and scores [k] float64.
     """
-    asked = np.ascontiguousarray(query, dtype=np.float32)
+    vector = np.ascontiguousarray(query, dtype=np.float32)
     slack = np.float32(keys.shape[1] * 2.0**-22)  # four times what a product in float32 can be off
     rows, scores = np.zeros(0, np.int64), np.zeros(0, np.float32)
     floor = np.float32(-2.0)
@@ -40,11 +40,11 @@ def nearest(
         wanted = None if allowed is None else allowed[start : start + BLOCK]
         if wanted is not None and 4 * np.count_nonzero(wanted) < len(block):
             inside = np.flatnonzero(wanted)  # to gather more rows than that costs more than to multiply all
-            values = block[inside] @ asked
+            values = block[inside] @ vector
             better = np.flatnonzero(values >= floor)
             found = inside[better]
         else:
-            values = block @ asked
+            values = block @ vector
             better = found = np.flatnonzero(values >= floor if wanted is None else (values >= floor) & wanted)
         if not len(better):
             continue
@@ -53,7 +53,7 @@ def nearest(
         if len(scores) > k:
             floor = np.partition(scores, -k)[-k] - slack
             rows, scores = rows[scores >= floor], scores[scores >= floor]
-    return best(keys, asked, rows, k=k)
+    return best(keys, vector, rows, k=k)
 
 
 def best(keys: np.ndarray, query: np.ndarray, rows: np.ndarray, *, k: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,12 +87,12 @@ class FaissIndex:
     def nearest(self, query: np.ndarray, *, k: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """As ``nearest`` of this module, nearly."""
         faiss = _faiss()
-        asked = np.ascontiguousarray(query, dtype=np.float32)
+        vector = np.ascontiguousarray(query, dtype=np.float32)
         allowed = self._present if allowed is None else allowed
         bits = np.packbits(allowed, bitorder="little")
         wanted = faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))
-        rows = self._index.search(asked[None], SPARE * k, params=None if allowed.all() else wanted)[1][0]
-        return best(self._keys, asked, rows[rows >= 0], k=k)
+        rows = self._index.search(vector[None], SPARE * k, params=None if allowed.all() else wanted)[1][0]
+        return best(self._keys, vector, rows[rows >= 0], k=k)
 
 
 def _faiss() -> Any:

@@ -30,7 +30,7 @@ from .expressiveness import Expressiveness
 from .sample import Filters, LibrarySample, plain_text
 from .shards import FRAMES, MOTION, Damaged, ShardFile, read_array, read_bytes, read_frame_keys, read_frames, unpacked
 
-FRAME_REACH = 2.0  # steps, as in the contrast of frames
+SYNC_TOLERANCE = 2.0  # steps, as in the contrast of frames
 
 _SAMPLE = (
     "SELECT row, name, kind, split, speaker, emotion, start, end, words, spoken, speed, peak, extent, "
@@ -292,7 +292,7 @@ class GestureLibrary:
                 scores.append(hit.score)
                 continue
             place = (np.arange(len(frames)) + 0.5) * len(own) / len(frames) - 0.5
-            near = np.abs(np.arange(len(own)) - place[:, None]) <= FRAME_REACH
+            near = np.abs(np.arange(len(own)) - place[:, None]) <= SYNC_TOLERANCE
             scores.append(float(np.where(near, frames @ own.T, -1.0).max(1).mean()))
         both = [(hit.score + score) / 2 for hit, score in zip(hits, scores, strict=True)]
         order = np.argsort(both, kind="stable")[::-1]
@@ -351,9 +351,9 @@ def check_header(header: Header, own: Header, folder: Path) -> None:
         )
 
 
-def _shaped(keys: np.ndarray, count: int, base: GestureLibrary, file: ShardFile) -> np.ndarray:
-    if keys.shape != (count, base.header.embedding.size):
-        raise Damaged(f"{base.folder / file.name} has keys of shape {list(keys.shape)}")
+def _shaped(keys: np.ndarray, count: int, library: GestureLibrary, file: ShardFile) -> np.ndarray:
+    if keys.shape != (count, library.header.embedding.size):
+        raise Damaged(f"{library.folder / file.name} has keys of shape {list(keys.shape)}")
     return keys
 
 

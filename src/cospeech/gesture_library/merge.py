@@ -41,10 +41,10 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
         raise UserError("no library is named; name one or more, as in cospeech library merge one two -o both")
     opened, out = [GestureLibrary(folder) for folder in libraries], Path(out)
     header = opened[0].header
-    for base in opened[1:]:
-        if base.header != header:
+    for library in opened[1:]:
+        if library.header != header:
             raise UserError(
-                f"{base.folder} was made with the embedding {base.header.embedding}, {libraries[0]} with "
+                f"{library.folder} was made with the embedding {library.header.embedding}, {libraries[0]} with "
                 f"{header.embedding}; build one of them again with the other's model"
             )
     check_place(out)
@@ -53,8 +53,8 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
     with writing(out, create=True) as change:
         change.start_anew(header)
         shards = Shards(change, header.embedding.size)
-        for base in opened:
-            for recording in _recordings(base, quiet):
+        for library in opened:
+            for recording in _recordings(library, quiet):
                 if recording.name not in known:
                     known[recording.name] = recording.digest
                     shards.add(recording)
@@ -63,7 +63,7 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
                     added.there += 1
                 else:
                     raise UserError(
-                        f"{base.folder} and a base before it have different recordings called "
+                        f"{library.folder} and a base before it have different recordings called "
                         f"{recording.name!r}; prepare one of them under another name"
                     )
         if not added.segments:
@@ -72,32 +72,32 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
     return added
 
 
-def _recordings(base: GestureLibrary, quiet: bool) -> Iterator[Recording]:
+def _recordings(library: GestureLibrary, quiet: bool) -> Iterator[Recording]:
     """All recordings of a base but those of damaged shards."""
-    rows = base.catalogue.execute("SELECT id, first_row, rows FROM shard ORDER BY id").fetchall()
-    for shard, first, count in track(rows, f"{base.folder}", total=len(rows), quiet=quiet):
+    rows = library.catalogue.execute("SELECT id, first_row, rows FROM shard ORDER BY id").fetchall()
+    for shard, first, count in track(rows, f"{library.folder}", total=len(rows), quiet=quiet):
         try:
-            arrays = {file.role: read_array(base.folder, file) for file in base.files if file.shard == shard}
+            arrays = {file.role: read_array(library.folder, file) for file in library.files if file.shard == shard}
         except Damaged as error:
             note(f"{error}; {count} segments are left out")
             continue
-        yield from _of_shard(base, shard, first, count, arrays)
+        yield from _of_shard(library, shard, first, count, arrays)
 
 
 def _of_shard(
-    base: GestureLibrary, shard: int, first: int, count: int, arrays: dict[str, np.ndarray]
+    library: GestureLibrary, shard: int, first: int, count: int, arrays: dict[str, np.ndarray]
 ) -> Iterator[Recording]:
     gesture, speech = (arrays.get(role) for role in KEYS)
     assert gesture is not None
     query = "SELECT first FROM entry WHERE row = ?"
-    for name, group in groupby(base.samples(range(first, first + count)), lambda entry: entry.recording):
+    for name, group in groupby(library.samples(range(first, first + count)), lambda entry: entry.recording):
         entries = list(group)
         one = entries[0]
-        offset = base.catalogue.execute(query, (one.row,)).fetchone()[0] - one.first
-        number, frames, digest = base.catalogue.execute(
+        offset = library.catalogue.execute(query, (one.row,)).fetchone()[0] - one.first
+        number, frames, digest = library.catalogue.execute(
             "SELECT id, frames, digest FROM recording WHERE name = ?", (name,)
         ).fetchone()
-        origins = base.catalogue.execute(_ORIGINS, (number,)).fetchall()
+        origins = library.catalogue.execute(_ORIGINS, (number,)).fetchall()
         yield Recording(
             name,
             one.kind,
@@ -115,7 +115,7 @@ def _of_shard(
                     gesture[entry.row - first],
                     speech[entry.row - first] if entry.spoken and speech is not None else None,
                     entry.expressiveness,
-                    base.frame_keys(entry) if (shard, FRAMES) in base.roles else None,
+                    library.frame_keys(entry) if (shard, FRAMES) in library.roles else None,
                 )
                 for entry in entries
             ),

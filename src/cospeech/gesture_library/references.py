@@ -30,7 +30,7 @@ SPOKEN = 0.15  # share of a slot that must be speech, else it asks for nothing
 WORD = 0.15  # what a word of one class is worth, in cosine
 JOIN = 0.15  # what a jump of one radian in the mean joint costs
 LIVELY = 0.15  # what twice the speed that was asked for costs
-HEARD = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
+VOICE_SHARE = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
 USED = 0.3  # what it costs to come again
 LENGTH = 0.1  # what half or twice the length of the slot costs
 CLOSER = 12  # segments whose motion is looked at
@@ -43,7 +43,7 @@ BODY = Codec().slices["body"]
 class LibraryReferences:
     """References out of a gesture library."""
 
-    def __init__(self, base: GestureLibrary, embedder: Embedder | None = None) -> None:
+    def __init__(self, library: GestureLibrary, embedder: Embedder | None = None) -> None:
         """Open a library.
 
         Args:
@@ -51,16 +51,16 @@ class LibraryReferences:
         Raises:
             UserError: the base was made with another embedder, or with none that is shipped.
         """
-        self.base = base
-        found = embedder or shipped_embedder(base.header.embedding)
+        self.library = library
+        found = embedder or shipped_embedder(library.header.embedding)
         if found is None:
             raise UserError(
-                f"{base.folder} was made with the embedding {base.header.embedding}, which is not shipped; "
+                f"{library.folder} was made with the embedding {library.header.embedding}, which is not shipped; "
                 "name the model it was made with (--library-model)"
             )
-        base.check_embedder(found)
+        library.check_embedder(found)
         self.embedder = found
-        self.name = base.folder.name
+        self.name = library.folder.name
 
     def references(
         self,
@@ -115,7 +115,7 @@ class LibraryReferences:
             try:
                 reference = self._reference(slot, hits[k], said)
             except Damaged as error:
-                self.base.report(error)
+                self.library.report(error)
                 continue
             read += 1
             gain = gains[k]
@@ -128,10 +128,10 @@ class LibraryReferences:
 
     def _filters(self, speaker: str | None, emotion: str | None) -> Filters:
         """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
-        known = speaker if speaker in self.base.speakers else None
-        present = self.base.keys("gesture").present
+        known = speaker if speaker in self.library.speakers else None
+        present = self.library.keys("gesture").present
         for own in (Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)):
-            allowed = self.base.allowed(own)
+            allowed = self.library.allowed(own)
             if allowed is None or (allowed & present).any():
                 return own
         return Filters()
@@ -147,20 +147,20 @@ class LibraryReferences:
         if not slots:
             return np.zeros(0)
         voiced = np.array([loudness(features[a:b]).mean() for a, b in slots])
-        heard = voiced.argsort().argsort() / len(slots)
-        order = (HEARD * heard + (1 - HEARD) * rng.random(len(slots))).argsort().argsort()
-        speed, allowed = self.base.speeds, self.base.allowed(filters)
+        voice_rank = voiced.argsort().argsort() / len(slots)
+        order = (VOICE_SHARE * voice_rank + (1 - VOICE_SHARE) * rng.random(len(slots))).argsort().argsort()
+        speed, allowed = self.library.speeds, self.library.allowed(filters)
         quantiles: np.ndarray = np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
         return quantiles
 
     def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
         if rule == "random":
-            present, allowed = self.base.keys("gesture").present, self.base.allowed(filters)
+            present, allowed = self.library.keys("gesture").present, self.library.allowed(filters)
             rows = np.flatnonzero(present if allowed is None else present & allowed)
-            return [Hit(1, 0.0, self.base.samples([int(rng.choice(rows))])[0])] if len(rows) else []
+            return [Hit(1, 0.0, self.library.samples([int(rng.choice(rows))])[0])] if len(rows) else []
         key = self.embedder.speech(part)
-        hits = self.base.nearest(key, role="gesture", k=NEAREST, filters=filters)
-        return self.base.rerank(hits, self.embedder.speech_frames(part)) if self.base.has_frame_keys else hits
+        hits = self.library.nearest(key, role="gesture", k=NEAREST, filters=filters)
+        return self.library.rerank(hits, self.embedder.speech_frames(part)) if self.library.has_frame_keys else hits
 
     def _gain(self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]) -> float:
         """How good a hit is, but for how it joins."""
@@ -188,4 +188,4 @@ class LibraryReferences:
             meant = sorted(set(ours) & set(theirs))
             if meant:
                 info["meaning"] = {"class": meant[0], "word": ours[meant[0]], "theirs": theirs[meant[0]]}
-        return Reference(slot, self.base.encoded(entry), entry.id, hit.score, info)
+        return Reference(slot, self.library.encoded(entry), entry.id, hit.score, info)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.arguments import several
-from ..core.deprecation import renamed_keywords
+from ..core.deprecation import renamed_keywords, warn_renamed
 from ..core.errors import UserError
 from ..motion.motion import Motion
 from ..sampling.edit import Span
@@ -33,12 +33,24 @@ class Found:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """The answer of ``search``."""
+    """The answer of ``search``. ``as_dict`` keeps the keys "base" and "asked", which hits.json has always had."""
 
-    base: GestureLibrary
-    asked: str  # "speech" or "motion": what the question was
+    library: GestureLibrary
+    query: str  # "speech" or "motion": what the question was
     by: str  # "speech" or "motion": what of the base was compared with it
     found: tuple[Found, ...]  # one for each segment, in order
+
+    @property
+    def base(self) -> GestureLibrary:
+        """Old name of ``library``."""
+        warn_renamed("SearchResult.base", "SearchResult.library")
+        return self.library
+
+    @property
+    def asked(self) -> str:
+        """Old name of ``query``."""
+        warn_renamed("SearchResult.asked", "SearchResult.query")
+        return self.query
 
     @property
     def best(self) -> Hit:
@@ -47,15 +59,15 @@ class SearchResult:
 
     def motion(self, hit: Hit) -> Motion:
         """The motion of a hit: canonical, 30 fps. Raises as ``Base.motion``."""
-        return self.base.motion(hit.sample)
+        return self.library.motion(hit.sample)
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return {
-            "base": str(self.base.folder),
-            "asked": self.asked,
+            "base": str(self.library.folder),
+            "asked": self.query,
             "by": self.by,
-            "embedding": vars(self.base.header.embedding),
+            "embedding": vars(self.library.header.embedding),
             "segments": [
                 {
                     "start": round(part.start, 4),
@@ -116,8 +128,8 @@ def search(
         UserError: anything given that cannot be used, or nothing fits the filters.
     """
     loaded = load_query(query, transcript)
-    asked = "speech" if isinstance(loaded, Speech) else "motion"
-    side = by or ("motion" if asked == "speech" else "speech")
+    modality = "speech" if isinstance(loaded, Speech) else "motion"
+    side = by or ("motion" if modality == "speech" else "speech")
     if side not in ROLES:
         raise UserError(f"by is {' or '.join(ROLES)}; got {by!r}")
     opened = library if isinstance(library, GestureLibrary) else GestureLibrary(library)
@@ -148,4 +160,4 @@ def search(
     for one in questions(loaded, span, embedder):
         hits = opened.nearest(one.key, role=ROLES[side], k=k, filters=filters, approximate=approximate)
         found.append(Found(one.start, one.end, tuple(hits)))
-    return SearchResult(opened, asked, side, tuple(found))
+    return SearchResult(opened, modality, side, tuple(found))

@@ -22,7 +22,7 @@ from ..speech.speech import Word
 
 SHORTEST, LONGEST = 1.0, 4.0  # seconds of a segment
 PAUSE = 0.3  # seconds between two words that make a break
-REACH = 0.3  # seconds by which a break is moved at most
+MAX_BREAK_SHIFT = 0.3  # seconds by which a break is moved at most
 LONG_PAUSE = 1.5  # seconds: a longer pause has two cuts, one at either end
 AROUND = 30  # frames on either side of a minimum in which a faster movement is looked for
 MARGIN = 0.25  # seconds of a long pause that stay with the speech
@@ -145,7 +145,7 @@ def _costs(activity: np.ndarray, breaks: Sequence[Break] | None) -> np.ndarray:
     places = np.flatnonzero(between)
     for time in _break_times(breaks or (), len(activity) / FPS):
         frame = seconds_to_frame(time)
-        near = places[np.abs(places - frame) <= round(REACH * FPS)]
+        near = places[np.abs(places - frame) <= round(MAX_BREAK_SHIFT * FPS)]
         if len(near):
             moved = near[np.abs(near - frame).argmin()]
             cost[moved] = _BREAK + speed[moved]

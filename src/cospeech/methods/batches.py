@@ -13,7 +13,7 @@ from ..data.dataset import GestureDataset, Sample
 from ..data.windows import PAIRS, select_samples
 from ..speech.encoders.settings import WORDS
 from ..speech.layout import LAYOUT, SILENCE
-from ..training.loop import Batch, LossFunction, Place, Validation
+from ..training.loop import Batch, LossFunction, ProcessInfo, Validation
 
 _LEAST_SPEED = 1e-3  # metres a second; a speaker may never move
 
@@ -90,7 +90,7 @@ def latent_statistics(latents: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
 
 
 def validation(
-    loss: LossFunction, windows: Callable[[int, Place], Batch] | None, *, batches: int = 4
+    loss: LossFunction, windows: Callable[[int, ProcessInfo], Batch] | None, *, batches: int = 4
 ) -> Validation | None:
     """Means of the loss and its terms over the first batches of held-out windows; None where there are none."""
     if windows is None:
@@ -101,7 +101,7 @@ def validation(
         device = next(network.parameters()).device
         sums: dict[str, float] = {}
         for step in range(batches):
-            value, terms = loss(network, {name: v.to(device) for name, v in windows(step, Place()).items()})
+            value, terms = loss(network, {name: v.to(device) for name, v in windows(step, ProcessInfo()).items()})
             for name, term in {"loss": value, **terms}.items():
                 sums[name] = sums.get(name, 0.0) + float(term) / batches
         return sums

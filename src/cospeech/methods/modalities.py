@@ -120,13 +120,13 @@ def tokenizer_quality(model: Tokenizer, motions: list[np.ndarray], codec: Modali
 
 
 def _compared(
-    codec: ModalityCodec, real: np.ndarray, made: np.ndarray
+    codec: ModalityCodec, real: np.ndarray, generated: np.ndarray
 ) -> tuple[dict[str, float], tuple[float, float], tuple[float, float]]:
     """Figures of a clip [T, C] and what was made of it; speed and jerk, real and made."""
     if isinstance(codec, Codec):
-        return _bodies(codec, real, made)
+        return _bodies(codec, real, generated)
     if isinstance(codec, PointCodec):
-        a, b = codec.decode(real), codec.decode(made)
+        a, b = codec.decode(real), codec.decode(generated)
         far = np.linalg.norm(a - b, axis=-1)
         some = list(WRISTS) if codec.modality == "body" else list(range(48, 68))
         figures = {
@@ -135,19 +135,19 @@ def _compared(
         }
         return figures, (_speed(a[:, some]), _speed(b[:, some])), (_jerk(a[:, some]), _jerk(b[:, some]))
     part = codec.slices["expressions"]
-    a, b = real[:, part], made[:, part]
+    a, b = real[:, part], generated[:, part]
     error = float(np.sqrt(((a - b) ** 2).mean()) / max(float(np.sqrt(a.var(0).mean())), _LEAST))
-    jaws = [matrix_from_6d(values[:, codec.slices["jaw"]]) for values in (real, made)]
+    jaws = [matrix_from_6d(values[:, codec.slices["jaw"]]) for values in (real, generated)]
     figures = {"expression_error": error, "jaw": float(np.rad2deg(geodesic(*jaws)).mean())}
     return figures, (_speed(a), _speed(b)), (_jerk(a), _jerk(b))
 
 
 def _bodies(
-    codec: Codec, real: np.ndarray, made: np.ndarray
+    codec: Codec, real: np.ndarray, generated: np.ndarray
 ) -> tuple[dict[str, float], tuple[float, float], tuple[float, float]]:
     names, body = canonical_skeleton().indices(["left_wrist", "right_wrist"]), codec.slices["body"]
-    a, b = (matrix_from_6d(values[:, body].reshape(len(values), -1, 6)) for values in (real, made))
-    one, other = codec.decode(real), codec.decode(made)
+    a, b = (matrix_from_6d(values[:, body].reshape(len(values), -1, 6)) for values in (real, generated))
+    one, other = codec.decode(real), codec.decode(generated)
     far = np.linalg.norm(one.positions[:, names] - other.positions[:, names], axis=-1)
     figures = {"angle": float(np.rad2deg(geodesic(a, b)).mean()), "wrist_cm": float(far.mean() * 100)}
     speed = (float(hand_speed(one, smooth=1).mean()), float(hand_speed(other, smooth=1).mean()))
@@ -213,7 +213,7 @@ def rest_poses(dataset: GestureDataset, styles: list[str], *, modality: str = "b
         for sample in dataset.select(kind=RECORDED):
             if sample.speaker != style or sample.frames < FPS:
                 continue
-            coded = dataset.motion(sample, part=modality)
+            coded = dataset.motion(sample, modality=modality)
             scores = restlessness(codec, coded, length=length, stride=stride)
             if best is None or scores.min() < best[0]:
                 best = (float(scores.min()), coded[stride * int(scores.argmin()) + length // 2])

@@ -48,9 +48,9 @@ class PCM(MeanMetric):
         )
         super().__init__(label, bootstrap)
 
-    def update(self, made: Body, real: Body, *, clip: str) -> None:
+    def update(self, generated: Body, real: Body, *, clip: str) -> None:
         """Take a clip of both sides: motions, or points [T, K, D]."""
-        a, b = pair_of_points(made, real, clip=clip)
+        a, b = pair_of_points(generated, real, clip=clip)
         delta = self.delta * (_box(b, clip) if self.normalise == "box" else 1.0)
         near = np.linalg.norm(a - b, axis=-1) < delta
         self.add(float(near.mean(axis=1).sum()), len(near), clip=clip)
@@ -70,12 +70,12 @@ class SRGR(MeanMetric):
         label = Label(f"srgr_delta{delta:g}", "1", "frames", within, "higher")
         super().__init__(label.as_in_public_code(compat, " / 0.165, over frames, as in public code"), bootstrap)
 
-    def update(self, made: Body, real: Body, semantic: Any, *, clip: str) -> None:
+    def update(self, generated: Body, real: Body, semantic: Any, *, clip: str) -> None:
         """Take a clip of both sides and its semantic scores [T], 0 or more.
 
         A clip without any score above 0 has no weight (with ``compat`` it counts as frames missed).
         """
-        a, b = pair_of_points(made, real, clip=clip)
+        a, b = pair_of_points(generated, real, clip=clip)
         score = finite(semantic, clip=clip, what="semantic scores")
         if score.shape != (len(a),) or (score < 0).any():
             raise UserError(
@@ -96,9 +96,9 @@ class MSE(MeanMetric):
         label = Label("mse", "unit^2", "frames", "mean over frames and coordinates of (made - real)^2")
         super().__init__(label, bootstrap)
 
-    def update(self, made: Any, real: Any, *, clip: str) -> None:
+    def update(self, generated: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides: [T, ...] of one shape."""
-        a, b = _pair(made, real, clip)
+        a, b = _pair(generated, real, clip)
         self.add(float(((a - b) ** 2).mean(axis=1).sum()), len(a), clip=clip)
 
 
@@ -115,9 +115,9 @@ class LVD(MeanMetric):
         label = Label("lvd", "unit/frame", "frames", mean)
         super().__init__(label.as_in_public_code(compat, ", divided by T instead of T - 1"), bootstrap)
 
-    def update(self, made: Any, real: Any, *, clip: str) -> None:
+    def update(self, generated: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides: [T, ...] of one shape; one of a single frame is left out."""
-        a, b = _pair(made, real, clip)
+        a, b = _pair(generated, real, clip)
         if len(a) < 2:
             self.left_out += 1
             return
@@ -142,9 +142,9 @@ class MPJPE(MeanMetric):
         )
         super().__init__(label, bootstrap)
 
-    def update(self, made: Body, real: Body, *, clip: str) -> None:
+    def update(self, generated: Body, real: Body, *, clip: str) -> None:
         """Take a clip of both sides: motions, or points [T, K, D]."""
-        a, b = pair_of_points(made, real, clip=clip)
+        a, b = pair_of_points(generated, real, clip=clip)
         if self.root_relative:
             a, b = a - a[:, :1], b - b[:, :1]
         self.add(float(np.linalg.norm(a - b, axis=-1).mean(axis=1).sum()), len(a), clip=clip)
@@ -163,11 +163,13 @@ class MPJRE(MeanMetric):
         label = Label("mpjre", "degrees", "frames", f"geodesic angle of local rotations, {which}")
         super().__init__(label, bootstrap)
 
-    def update(self, made: Motion, real: Motion, *, clip: str) -> None:
+    def update(self, generated: Motion, real: Motion, *, clip: str) -> None:
         """Take a clip of both sides."""
-        check_pair(made, real, clip=clip)
+        check_pair(generated, real, clip=clip)
         joints = slice(None) if self.joints is None else self.joints
-        angle = geodesic(made.rotations[:, joints].astype(np.float64), real.rotations[:, joints].astype(np.float64))
+        angle = geodesic(
+            generated.rotations[:, joints].astype(np.float64), real.rotations[:, joints].astype(np.float64)
+        )
         self.add(float(np.degrees(angle).mean(axis=1).sum()), len(angle), clip=clip)
 
 
@@ -177,9 +179,9 @@ class MAJE(MeanMetric):
     def __init__(self, *, bootstrap: Bootstrap = DEFAULT) -> None:
         super().__init__(Label("maje", "m", "frames", "mean |made - real| over coordinates"), bootstrap)
 
-    def update(self, made: Body, real: Body, *, clip: str) -> None:
+    def update(self, generated: Body, real: Body, *, clip: str) -> None:
         """Take a clip of both sides: motions, or points [T, K, D]."""
-        a, b = pair_of_points(made, real, clip=clip)
+        a, b = pair_of_points(generated, real, clip=clip)
         self.add(float(np.abs(a - b).mean(axis=(1, 2)).sum()), len(a), clip=clip)
 
 
@@ -202,9 +204,9 @@ class DerivativeError(MeanMetric):
         )
         super().__init__(label, bootstrap)
 
-    def update(self, made: Body, real: Body, *, clip: str) -> None:
+    def update(self, generated: Body, real: Body, *, clip: str) -> None:
         """Take a clip of both sides; one with too few frames is left out."""
-        a, b = pair_of_points(made, real, clip=clip, fps=self.fps)
+        a, b = pair_of_points(generated, real, clip=clip, fps=self.fps)
         gap = np.diff(a - b, n=self.order, axis=0)
         if not len(gap):
             self.left_out += 1
@@ -220,10 +222,10 @@ def _box(real: np.ndarray, clip: str) -> float:
     return side
 
 
-def _pair(made: Any, real: Any, clip: str) -> tuple[np.ndarray, np.ndarray]:
+def _pair(generated: Any, real: Any, clip: str) -> tuple[np.ndarray, np.ndarray]:
     """Arrays [T, ...] of one shape as [T, C]."""
-    check_pair(np.asarray(made), np.asarray(real), clip=clip)
-    a, b = finite(made, clip=clip), finite(real, clip=clip)
+    check_pair(np.asarray(generated), np.asarray(real), clip=clip)
+    a, b = finite(generated, clip=clip), finite(real, clip=clip)
     if a.ndim < 2 or not a.size:
         raise UserError(f"clip {clip!r}: expected [frames, coordinates ...], got {list(a.shape)}")
     return a.reshape(len(a), -1), b.reshape(len(b), -1)

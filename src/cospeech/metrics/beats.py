@@ -145,9 +145,9 @@ class BeatConstancy(MeanMetric):
                 f"{len(self.mean_speed)}; take both from one skeleton"
             )
         kept = len(motion) - 2 * self.skip
-        heard = _times(onset_times, clip) - self.skip / self.fps
-        heard = heard[(heard >= 0) & (heard < kept / self.fps)]
-        if kept < 1 or not len(heard):
+        onsets = _times(onset_times, clip) - self.skip / self.fps
+        onsets = onsets[(onsets >= 0) & (onsets < kept / self.fps)]
+        if kept < 1 or not len(onsets):
             self.left_out += 1
             return
         pace = speed(points(motion, clip=clip), motion.fps) / self.mean_speed.clip(1e-12)
@@ -156,7 +156,7 @@ class BeatConstancy(MeanMetric):
             inner = pace[self.skip : self.skip + kept, joint]
             low = local_minima(inner, self.order)
             tested = pace[low, joint] if self.compat else inner[low]
-            scores.append(beat_score(low[tested > self.threshold] / self.fps, heard, self.sigma))
+            scores.append(beat_score(low[tested > self.threshold] / self.fps, onsets, self.sigma))
         self.add(kept * float(np.mean(scores)), kept, clip=clip)
 
 
@@ -186,14 +186,14 @@ class BeatAlignment(MeanMetric):
     def update(self, body: Body, onset_times: np.ndarray, *, clip: str) -> None:
         """Take a clip and the onsets of its voice, [K] seconds."""
         place = points(body, clip=clip, fps=self.fps)
-        heard = _times(onset_times, clip)
-        heard = heard[(heard >= 0) & (heard < len(place) / self.fps)]
-        if len(place) < 4 or not len(heard):
+        onsets = _times(onset_times, clip)
+        onsets = onsets[(onsets >= 0) & (onsets < len(place) / self.fps)]
+        if len(place) < 4 or not len(onsets):
             self.left_out += 1
             return
         pace = np.linalg.norm(np.diff(place, axis=0), axis=-1).mean(axis=1)
         beats = local_minima(gaussian_smooth(pace, self.smooth), 1) / self.fps
-        self.add(beat_score(beats, heard, self.sigma), 1, clip=clip)
+        self.add(beat_score(beats, onsets, self.sigma), 1, clip=clip)
 
 
 class EmotionGestureBeats(MeanMetric):
@@ -225,15 +225,15 @@ class EmotionGestureBeats(MeanMetric):
     def update(self, motion: Motion, onset_times: np.ndarray, *, clip: str) -> None:
         """Take a clip and the (right) onsets of its voice, [K] seconds."""
         check_rate(motion, self.fps, clip=clip)
-        heard = _times(onset_times, clip)
-        heard = heard[(heard >= 0) & (heard < motion.seconds)] * (EMOTIONGESTURE_CLOCK if self.compat else 1)
-        if not len(heard):
+        onsets = _times(onset_times, clip)
+        onsets = onsets[(onsets >= 0) & (onsets < motion.seconds)] * (EMOTIONGESTURE_CLOCK if self.compat else 1)
+        if not len(onsets):
             self.left_out += 1
             return
         turned = matrix_to_6d(motion.rotations[:, motion.skeleton.index(self.joint)].astype(np.float64))
         pace = np.linalg.norm(np.diff(turned, axis=0), axis=-1)
         beats = local_minima(pace, self.order) / self.fps
-        self.add(beat_score(beats, heard, self.sigma), 1, clip=clip)
+        self.add(beat_score(beats, onsets, self.sigma), 1, clip=clip)
 
 
 class StrokeAccent:

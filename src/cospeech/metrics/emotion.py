@@ -75,12 +75,12 @@ class EmotionAccuracy:
             UserError: nothing was measured, or ``real`` is from another classifier.
         """
         counts = self.confusion.sum(axis=1)
-        asked = np.flatnonzero(counts)
+        requested = np.flatnonzero(counts)
         values = [
             self._value("", "share of motions", _accuracy, int(counts.sum())),
-            self._value("_balanced", f"mean of the shares of {len(asked)} emotions", _balanced, int(counts.sum())),
+            self._value("_balanced", f"mean of the shares of {len(requested)} emotions", _balanced, int(counts.sum())),
         ]
-        for k in asked.tolist():
+        for k in requested.tolist():
             name = EMOTIONS[k]
             values.append(self._value(f"_{name}", f"share in {name}", partial(_recall_of, k=k), int(counts[k])))
         if real is None:

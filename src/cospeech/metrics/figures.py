@@ -24,7 +24,7 @@ from .liveliness import palm_in_trunk
 from .quality import WRISTS
 
 SPEED_BIN, SPEED_TOP = 0.002, 10.0  # metres a second; what is faster counts as the top
-PLACE_BIN, PLACE_REACH = 0.002, 1.2  # metres from the chest, farther than an arm reaches
+POSITION_BIN, POSITION_RANGE = 0.002, 1.2  # metres from the chest, farther than an arm reaches
 
 _MEANS: tuple[tuple[str, str, str, str], ...] = (
     ("speed_mean", "m/s", "frames", "mean speed of the wrists, Hann-smoothed over 3 frames"),
@@ -42,7 +42,7 @@ class LivelinessFigures:
         self.fps = fps
         self.means = Sums(2 * len(_MEANS), bootstrap)
         self.speeds = Sums(round(SPEED_TOP / SPEED_BIN), bootstrap)
-        self.places = Sums(6 * round(2 * PLACE_REACH / PLACE_BIN), bootstrap)
+        self.places = Sums(6 * round(2 * POSITION_RANGE / POSITION_BIN), bootstrap)
         self.frames = 0
         self.left_out = 0
 
@@ -67,8 +67,8 @@ class LivelinessFigures:
         )
         self.means.add(np.array(pairs, dtype=np.float64).ravel(), clip=clip)
         self.speeds.add(speed_counts(pace), clip=clip)
-        bins = round(2 * PLACE_REACH / PLACE_BIN)
-        cell = np.clip(((place.reshape(frames, 6) + PLACE_REACH) / PLACE_BIN).astype(int), 0, bins - 1)
+        bins = round(2 * POSITION_RANGE / POSITION_BIN)
+        cell = np.clip(((place.reshape(frames, 6) + POSITION_RANGE) / POSITION_BIN).astype(int), 0, bins - 1)
         counts = [np.bincount(column, minlength=bins) for column in cell.T]
         self.places.add(np.concatenate(counts), clip=clip)
         self.frames += frames
@@ -119,7 +119,7 @@ def _ratio(sums: np.ndarray, k: int) -> np.ndarray:
 
 def _extent(sums: np.ndarray) -> np.ndarray:
     counts = sums.reshape(*sums.shape[:-1], 6, -1)
-    extent: np.ndarray = PLACE_BIN * (quantile(counts, 0.95) - quantile(counts, 0.05)).mean(axis=-1)
+    extent: np.ndarray = POSITION_BIN * (quantile(counts, 0.95) - quantile(counts, 0.05)).mean(axis=-1)
     return extent
 
 

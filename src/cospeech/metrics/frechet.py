@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.files import atomic_path
 from .base import DEFAULT, FEW, Bootstrap, Label, Sums, Value, clip_rng
@@ -206,8 +207,9 @@ class FrechetDistance:
         return self.scale * frechet_distance(mean, covariance, self.reference.mean, self.reference.covariance)
 
 
+@renamed_keywords({"made": "generated"})
 def frechet_infinite(
-    made: Mapping[str, Any],
+    generated: Mapping[str, Any],
     reference: Reference,
     *,
     extractor: str,
@@ -223,14 +225,14 @@ def frechet_infinite(
     small as it is, and there is no interval: to compare sets of different size, not to print alone.
 
     Args:
-        made: clip id -> features [N, D].
+        generated: clip id -> features [N, D].
 
     Raises:
         UserError: fewer than ten clips with rows, or too few rows in half of them for a covariance.
     """
     check_extractor(extractor, reference.extractor)
     dim = len(reference.mean)
-    clips = {clip: feature_rows(values, clip=clip, dim=dim) for clip, values in sorted(made.items())}
+    clips = {clip: feature_rows(values, clip=clip, dim=dim) for clip, values in sorted(generated.items())}
     parts = [values for values in clips.values() if len(values)]
     if len(parts) < 10:
         raise UserError(f"{len(parts)} clips have features; give at least 10 to extrapolate from")

@@ -38,8 +38,8 @@ def frames_of(film: Any, *, clip: str) -> np.ndarray:
     return array
 
 
-def _pair(made: Any, real: Any, clip: str) -> tuple[np.ndarray, np.ndarray]:
-    a, b = frames_of(made, clip=clip), frames_of(real, clip=clip)
+def _pair(generated: Any, real: Any, clip: str) -> tuple[np.ndarray, np.ndarray]:
+    a, b = frames_of(generated, clip=clip), frames_of(real, clip=clip)
     check_pair(a, b, clip=clip)
     return a, b
 
@@ -53,9 +53,9 @@ class PSNR(MeanMetric):
     def __init__(self, *, bootstrap: Bootstrap = DEFAULT) -> None:
         super().__init__(Label("psnr", "dB", "frames", "mean over frames, at most 100 dB", "higher"), bootstrap)
 
-    def update(self, made: Any, real: Any, *, clip: str) -> None:
+    def update(self, generated: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides."""
-        ratio = psnr(*_pair(made, real, clip))
+        ratio = psnr(*_pair(generated, real, clip))
         self.add(float(ratio.sum()), len(ratio), clip=clip)
 
 
@@ -102,9 +102,9 @@ class SSIM(MeanMetric):
         how = "Gaussian 11 x 11, sigma 1.5, K1 0.01, K2 0.03, channels apart"
         super().__init__(Label("ssim", "1", "frames", how, "higher"), bootstrap)
 
-    def update(self, made: Any, real: Any, *, clip: str) -> None:
+    def update(self, generated: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides."""
-        scores = [float(ssim(a[None], b[None])[0]) for a, b in zip(*_pair(made, real, clip), strict=True)]
+        scores = [float(ssim(a[None], b[None])[0]) for a, b in zip(*_pair(generated, real, clip), strict=True)]
         self.add(float(np.sum(scores)), len(scores), clip=clip)
 
 
@@ -135,9 +135,9 @@ class LPIPS(MeanMetric):
         how = "unit activations, weighted squared difference, sum over layers"
         super().__init__(Label("lpips", "1", "frames", how, "lower", extractor.id), bootstrap)
 
-    def update(self, made: Any, real: Any, *, clip: str) -> None:
+    def update(self, generated: Any, real: Any, *, clip: str) -> None:
         """Take a clip of both sides."""
-        a, b = _pair(made, real, clip)
+        a, b = _pair(generated, real, clip)
         total = np.zeros(len(a))
         for x, y, weight in zip(self.network(a), self.network(b), self.network.weights, strict=True):
             gap = (_direction(x) - _direction(y)) ** 2 @ np.asarray(weight, dtype=np.float64)

@@ -65,27 +65,29 @@ def in_chest(motion: Motion, joints: tuple[str, ...]) -> np.ndarray:
     return local
 
 
-def pair_of_points(made: Body, real: Body, *, clip: str, fps: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+def pair_of_points(
+    generated: Body, real: Body, *, clip: str, fps: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Points of what was made and of the truth, of one shape. Raises UserError where they differ."""
-    check_pair(made, real, clip=clip)
-    return points(made, clip=clip, fps=fps), points(real, clip=clip, fps=fps)
+    check_pair(generated, real, clip=clip)
+    return points(generated, clip=clip, fps=fps), points(real, clip=clip, fps=fps)
 
 
-def check_pair(made: Body, real: Body, *, clip: str) -> None:
+def check_pair(generated: Body, real: Body, *, clip: str) -> None:
     """Raise UserError, naming both sides, if skeleton, rate, length or shape differ."""
-    if isinstance(made, Motion) and isinstance(real, Motion):
-        if made.skeleton != real.skeleton:
-            sides = f"{len(made.skeleton)} joints, {len(real.skeleton)} joints or other bone lengths"
+    if isinstance(generated, Motion) and isinstance(real, Motion):
+        if generated.skeleton != real.skeleton:
+            sides = f"{len(generated.skeleton)} joints, {len(real.skeleton)} joints or other bone lengths"
             raise UserError(f"clip {clip!r}: made and real skeleton differ ({sides}); retarget one of them")
-        if abs(made.fps - real.fps) > 1e-3:
-            rates = f"made has {made.fps:g} frames a second, real {real.fps:g}"
+        if abs(generated.fps - real.fps) > 1e-3:
+            rates = f"made has {generated.fps:g} frames a second, real {real.fps:g}"
             raise UserError(f"clip {clip!r}: {rates}; resample one of them")
-        if len(made) != len(real):
-            raise UserError(f"clip {clip!r}: made has {len(made)} frames, real {len(real)}; cut both alike")
-    elif isinstance(made, Motion) or isinstance(real, Motion):
+        if len(generated) != len(real):
+            raise UserError(f"clip {clip!r}: made has {len(generated)} frames, real {len(real)}; cut both alike")
+    elif isinstance(generated, Motion) or isinstance(real, Motion):
         raise UserError(f"clip {clip!r}: one side is a motion, the other an array; give both alike")
-    elif np.shape(made) != np.shape(real):
-        shapes = f"made has shape {list(np.shape(made))}, real {list(np.shape(real))}"
+    elif np.shape(generated) != np.shape(real):
+        shapes = f"made has shape {list(np.shape(generated))}, real {list(np.shape(real))}"
         raise UserError(f"clip {clip!r}: {shapes}; cut both alike")
 
 

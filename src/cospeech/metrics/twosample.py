@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from .base import DEFAULT, Bootstrap, Label, Sums, Value
 from .inputs import feature_rows
@@ -19,8 +20,9 @@ from .inputs import feature_rows
 LEAST = 4  # clips of either side
 
 
+@renamed_keywords({"made": "generated"})
 def two_sample(
-    made: Mapping[str, Any],
+    generated: Mapping[str, Any],
     real: Mapping[str, Any],
     *,
     extractor: str,
@@ -36,7 +38,7 @@ def two_sample(
     of its rows' logits. Clips with one id on both sides (one speech) are in one half.
 
     Args:
-        made, real: clip id -> features [N, D]; clips without rows are left out.
+        generated, real: clip id -> features [N, D]; clips without rows are left out.
         hidden: units of the one hidden layer; 0 is logistic regression.
         steps: steps of Adam on 256 rows.
 
@@ -47,13 +49,13 @@ def two_sample(
     Raises:
         UserError: fewer than four clips on a side.
     """
-    sides = [_side(rows, name) for name, rows in (("made", made), ("real", real))]
+    sides = [_side(rows, name) for name, rows in (("made", generated), ("real", real))]
     if sides[0][0][1].shape[1] != sides[1][0][1].shape[1]:
         raise UserError("made and real features differ in number; extract both with the same extractor")
-    left_out = len(made) + len(real) - len(sides[0]) - len(sides[1])
+    left_out = len(generated) + len(real) - len(sides[0]) - len(sides[1])
     halves = _halves(sides, seed)
     rows = Sums(4, bootstrap)  # right and all of made, right and all of real
-    right, asked = np.zeros(2), np.zeros(2)
+    right, trials = np.zeros(2), np.zeros(2)
     for fold in (0, 1):
         learn = [[v for clip, v in side if halves[clip] != fold] for side in sides]
         model = Classifier.fit(
@@ -68,11 +70,11 @@ def two_sample(
                 sums[2 * side : 2 * side + 2] = (logit > 0).sum() + 0.5 * (logit == 0).sum(), len(logit)
                 rows.add(sums, clip=clip)
                 right[side] += logit.mean() > 0
-                asked[side] += 1
+                trials[side] += 1
     value, replicates = rows.figure(lambda s: 50 * (s[..., 0] / s[..., 1] + s[..., 2] / s[..., 3]))
     kind = "logistic regression" if not hidden else f"network with {hidden} hidden units"
     how = f"{kind}, held-out halves by clip, both ways, both sides weigh the same"
-    count = int(asked.sum())
+    count = int(trials.sum())
     by_rows = Label("two_sample_rows", "%", "rows", how, "lower", extractor).value(
         value,
         count=int(rows.total[1] + rows.total[3]),
@@ -81,7 +83,7 @@ def two_sample(
         left_out=left_out,
         chance=50.0,
     )
-    share, interval = mean_of_shares(right, asked)
+    share, interval = mean_of_shares(right, trials)
     by_clips = Value(
         "two_sample_clips",
         100 * share,
@@ -99,22 +101,22 @@ def two_sample(
     return by_rows, by_clips
 
 
-def wilson(right: float, asked: float, z: float = 1.96) -> tuple[float, float]:
+def wilson(right: float, trials: float, z: float = 1.96) -> tuple[float, float]:
     """Wilson's 95 % interval of a share.
 
     >>> [round(x, 3) for x in wilson(5, 10)]
     [0.237, 0.763]
     """
-    share = right / asked
-    middle = (share + z * z / (2 * asked)) / (1 + z * z / asked)
-    reach = z / (1 + z * z / asked) * np.sqrt(share * (1 - share) / asked + z * z / (4 * asked * asked))
+    share = right / trials
+    middle = (share + z * z / (2 * trials)) / (1 + z * z / trials)
+    reach = z / (1 + z * z / trials) * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return float(middle - reach), float(middle + reach)
 
 
-def mean_of_shares(right: np.ndarray, asked: np.ndarray) -> tuple[float, tuple[float, float]]:
+def mean_of_shares(right: np.ndarray, trials: np.ndarray) -> tuple[float, tuple[float, float]]:
     """The mean of two independent shares and its 95 % interval (Newcombe 1998, the rule for sums)."""
-    share = right / asked
-    spans = np.array([wilson(r, n) for r, n in zip(right, asked, strict=True)])
+    share = right / trials
+    spans = np.array([wilson(r, n) for r, n in zip(right, trials, strict=True)])
     middle = float(share.mean())
     below, above = np.sqrt(((share[:, None] - spans) ** 2).sum(axis=0)) / 2
     return middle, (float(middle - below), float(middle + above))
@@ -129,7 +131,7 @@ class Classifier:
     @classmethod
     def fit(
         cls,
-        made: np.ndarray,
+        generated: np.ndarray,
         real: np.ndarray,
         *,
         hidden: int,
@@ -141,10 +143,10 @@ class Classifier:
     ) -> Classifier:
         """Learn from rows [N, D] of both sides, as many of either in every step."""
         rng = np.random.default_rng(seed)
-        rows = np.concatenate([made, real])
+        rows = np.concatenate([generated, real])
         mean, spread = rows.mean(axis=0), rows.std(axis=0)
         spread = np.where(spread > 1e-12, spread, 1.0)
-        made, real = (made - mean) / spread, (real - mean) / spread
+        generated, real = (generated - mean) / spread, (real - mean) / spread
         dim = rows.shape[1]
         if hidden:
             weights = [rng.normal(size=(dim, hidden)) / np.sqrt(dim), np.zeros(hidden)]
@@ -156,7 +158,7 @@ class Classifier:
         second = [np.zeros_like(w) for w in weights]
         target = np.repeat([1.0, 0.0], batch)
         for step in range(1, steps + 1):
-            x = np.concatenate([side[rng.integers(len(side), size=batch)] for side in (made, real)])
+            x = np.concatenate([side[rng.integers(len(side), size=batch)] for side in (generated, real)])
             for k, gradient in enumerate(model._gradients(x, target)):
                 gradient = gradient + decay * weights[k] * (weights[k].size > 1)
                 first[k] += 0.1 * (gradient - first[k])
@@ -203,9 +205,9 @@ def _side(rows: Mapping[str, Any], name: str) -> list[tuple[str, np.ndarray]]:
 def _halves(sides: list[list[tuple[str, np.ndarray]]], seed: int) -> dict[str, int]:
     """Clip id -> 0 or 1: clips of both sides, of made alone, of real alone are each cut into halves."""
     rng = np.random.default_rng(seed)
-    made, real = ({clip for clip, _ in side} for side in sides)
+    generated, real = ({clip for clip, _ in side} for side in sides)
     halves: dict[str, int] = {}
-    for group in (made & real, made - real, real - made):
+    for group in (generated & real, generated - real, real - generated):
         order = rng.permutation(sorted(group))
         halves |= {str(clip): (k + len(halves)) % 2 for k, clip in enumerate(order)}
     return halves

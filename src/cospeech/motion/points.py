@@ -41,7 +41,7 @@ EYES = (range(36, 42), range(42, 48))  # right, left: corner, two of the upper l
 BROWS = (slice(17, 22), slice(22, 27))  # right, left
 CHIN, NOSE_BRIDGE = 8, 27
 MOUTH_CORNERS = (48, 54)
-REACH = 16.0  # shoulder widths that a dataset keeps, in steps of 0.0005
+POINT_RANGE = 16.0  # shoulder widths that a dataset keeps, in steps of 0.0005
 
 # Runs of face points: chin, brows, bridge, nostrils, eyes, lips outside and inside.
 _RUNS = ((0, 17), (17, 22), (22, 27), (27, 31), (31, 36), (36, 42), (42, 48), (48, 60), (60, 68))
@@ -87,16 +87,16 @@ def parents(names: tuple[str, ...]) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where somebody is in a picture, and how large."""
+class ShoulderFrame:
+    """Origin and unit of a person's points: pixels of a picture <-> shoulder widths."""
 
     x: float  # pixels from the left: the middle between the shoulders
     y: float  # pixels from the top
     width: float  # pixels from shoulder to shoulder
 
     @classmethod
-    def of(cls, body: np.ndarray) -> Place:
-        """The place of body points [T, 48, 2] in pixels, the median over the clip.
+    def of(cls, body: np.ndarray) -> ShoulderFrame:
+        """The frame of body points [T, 48, 2] in pixels, the median over the clip.
 
         Raises:
             UserError: the shoulders lie on one another.
@@ -151,8 +151,8 @@ class PointCodec:
 
     @property
     def value_range(self) -> dict[str, float]:
-        """See ``REACH``."""
-        return dict.fromkeys(self.slices, REACH)
+        """See ``POINT_RANGE``."""
+        return dict.fromkeys(self.slices, POINT_RANGE)
 
     def encode(self, points: np.ndarray) -> np.ndarray:
         """Normalised points [T, P, 2] -> [T, C] float32.

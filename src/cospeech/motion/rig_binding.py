@@ -32,7 +32,7 @@ _SNAP = np.radians(35.0)  # a rest pose that leans less than this from an axis i
 SAME_REST = np.radians(20.0)  # rest poses nearer than this count as one
 
 
-Place = Callable[[str], np.ndarray | None]  # rest position of a canonical joint on the rig
+RestPosition = Callable[[str], np.ndarray | None]  # rest position of a canonical joint on the rig
 Own = Callable[[str], np.ndarray]  # the same on the canonical skeleton
 
 
@@ -190,7 +190,7 @@ def _corrections(skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing:
     return result
 
 
-def _hand(side: str, place: Place, own: Own) -> np.ndarray | None:
+def _hand(side: str, place: RestPosition, own: Own) -> np.ndarray | None:
     """The hand's whole frame from wrist and knuckles, where the rig has them."""
     names = [f"{side}_wrist", f"{side}_index1", f"{side}_pinky1"]
     points = [point for name in names if (point := place(name)) is not None]

@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from .renamed import accept_old_names
+
 
 @dataclass
 class Quantized:
@@ -86,7 +88,8 @@ class ResidualQuantizer(nn.Module):
     def __init__(self, layers: int, size: int, dim: int, *, dropout: float = 0.2) -> None:
         super().__init__()
         self.dropout = dropout
-        self.books = nn.ModuleList(Codebook(size, dim) for _ in range(layers))
+        self.codebooks = nn.ModuleList(Codebook(size, dim) for _ in range(layers))
+        accept_old_names(self, {"books": "codebooks"})
 
     def forward(self, z: Tensor) -> Quantized:
         """z: [B, T, D]. In training, with probability ``dropout`` only the first few layers are used."""
@@ -99,7 +102,7 @@ class ResidualQuantizer(nn.Module):
         used = self._layers_used(z.device)
         total = torch.zeros_like(residual)
         codes, losses, perplexities = [], [], []
-        for number, codebook in enumerate(self.books):
+        for number, codebook in enumerate(self.codebooks):
             assert isinstance(codebook, Codebook)
             if number >= used:
                 codes.append(torch.full((len(residual),), -1, device=z.device))
@@ -128,7 +131,7 @@ class ResidualQuantizer(nn.Module):
 
     def _layers_used(self, device: torch.device) -> int:
         """How many layers this step trains; all processes the same, or their sums would not meet."""
-        used = len(self.books)
+        used = len(self.codebooks)
         if not self.training or self.dropout <= 0:
             return used
         if torch.rand(()) < self.dropout:
@@ -143,7 +146,7 @@ class ResidualQuantizer(nn.Module):
         """[B, T, D] -> codes [B, T, K]."""
         residual = z.reshape(-1, z.shape[-1])
         codes = []
-        for codebook in self.books:
+        for codebook in self.codebooks:
             assert isinstance(codebook, Codebook)
             chosen = codebook.nearest(residual)
             residual = residual - codebook.vectors[chosen]
@@ -154,7 +157,7 @@ class ResidualQuantizer(nn.Module):
         """Codes [B, T, k], k <= K -> [B, T, D], the sum of the first k layers; -1 adds nothing."""
         total: Tensor | float = 0.0
         for number in range(codes.shape[-1]):
-            vectors = self.books[number].vectors
+            vectors = self.codebooks[number].vectors
             assert isinstance(vectors, Tensor)
             index = codes[..., number]
             total = total + vectors[index.clamp_min(0)] * (index >= 0)[..., None]

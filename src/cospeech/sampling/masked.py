@@ -78,8 +78,8 @@ def draw(
         scaled = np.where(scaled < bound, -np.inf, scaled)
     probability = softmax(scaled)
     cumulative = probability.cumsum(-1)
-    dice = rng.random((len(logits), 1)) * cumulative[:, -1:]
-    codes = np.minimum((cumulative < dice).sum(-1), logits.shape[-1] - 1)
+    uniform = rng.random((len(logits), 1)) * cumulative[:, -1:]
+    codes = np.minimum((cumulative < uniform).sum(-1), logits.shape[-1] - 1)
     return codes, np.take_along_axis(probability, codes[:, None], -1)[:, 0]
 
 

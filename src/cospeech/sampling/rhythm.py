@@ -14,7 +14,7 @@ import numpy as np
 
 LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
 STRETCH = (0.75, 1.33)  # allowed speed of the warped motion
-REACH = 0.35  # seconds: a stroke is moved no further
+MAX_STROKE_SHIFT = 0.35  # seconds: a stroke is moved no further
 MOVED = 0.4  # of the worth of a match, lost at that distance
 SPAN = 6.0  # seconds: how far back a match looks for the one before it
 
@@ -77,9 +77,9 @@ def _pairs_within_reach(
 ) -> list[tuple[float, float, float]]:
     """(target, source, worth) of strokes and accents that may be matched, by time, and of both ends."""
     nodes = [
-        (float(target), float(source), 1.0 - MOVED * abs(target - source) / REACH)
+        (float(target), float(source), 1.0 - MOVED * abs(target - source) / MAX_STROKE_SHIFT)
         for source in (strokes if keep is None else strokes[np.asarray(keep, dtype=bool)])
-        for target in targets[np.abs(targets - source) <= REACH]
+        for target in targets[np.abs(targets - source) <= MAX_STROKE_SHIFT]
         if 0 < target < end
     ]
     nodes.sort(key=lambda node: (node[1], node[0]))

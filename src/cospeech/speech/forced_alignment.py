@@ -52,10 +52,10 @@ def align(speech: Speech, *, text: str) -> tuple[Word, ...]:
         raise UserError("the transcript has no words in it; give the text that was said")
     features = speech_features(speech.samples)
     talking = LAYOUT.get(features, "speech") >= 0.5
-    heard = max(float(talking.sum()) / FPS, 0.2)
-    if not SLOWEST <= len(written) / heard <= FASTEST and len(written) > 2:
+    voiced_seconds = max(float(talking.sum()) / FPS, 0.2)
+    if not SLOWEST <= len(written) / voiced_seconds <= FASTEST and len(written) > 2:
         raise UserError(
-            f"the transcript has {len(written)} words but the recording has {heard:.1f} s of speech; "
+            f"the transcript has {len(written)} words but the recording has {voiced_seconds:.1f} s of speech; "
             "give the text of this recording"
         )
     tokens = [spoken(word) for word in written]

@@ -209,7 +209,7 @@ def _word_tier(tiers: dict[str, list[tuple[float, float, str]]]) -> str:
             if re.split(r"\s*[-_/:]\s*", name.strip().lower())[-1] == wanted:
                 return name
 
-    def looks(name: str) -> tuple[bool, float]:
+    def likeness(name: str) -> tuple[bool, float]:
         labels = [label.strip() for _, _, label in tiers[name] if label.strip().lower() not in _SILENT]
         if not labels:
             return False, -99.0
@@ -218,7 +218,7 @@ def _word_tier(tiers: dict[str, list[tuple[float, float, str]]]) -> str:
         # One word a label beats a sentence a label.
         return not phones, -sum(len(label.split()) for label in labels) / len(labels)
 
-    return max(tiers, key=looks)
+    return max(tiers, key=likeness)
 
 
 # --- SRT and VTT ----------------------------------------------------------------------------------

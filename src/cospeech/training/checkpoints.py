@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
-from .processes import Place, RandomStates, gather_random_states
+from .processes import ProcessInfo, RandomStates, gather_random_states
 
 CHECKPOINTS = {"last": "model.safetensors", "best": "best.safetensors"}
 
@@ -94,7 +94,7 @@ def save_checkpoint(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
     step: int,
-    place: Place,
+    process: ProcessInfo,
     *,
     figure: BestFigure | None = None,
     best: BestWeights | None = None,
@@ -102,8 +102,8 @@ def save_checkpoint(
     """Write the state of a run. Every process must call this; the first one writes."""
     from safetensors.torch import save_file
 
-    random = gather_random_states(place)
-    if not place.first:
+    random = gather_random_states(process)
+    if not process.first:
         return
     if figure is not None and best is not None and best.weights is not None:
         metadata = {"step": str(best.step), "figure": figure.name, "value": repr(best.value)}

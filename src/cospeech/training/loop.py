@@ -30,7 +30,7 @@ from .checkpoints import saved_run as saved_run
 from .curves import write_curves
 from .lock import lock_run
 from .loggers import Logger, open_loggers
-from .processes import Place as Place
+from .processes import ProcessInfo as ProcessInfo
 from .processes import join_processes as join_processes
 from .processes import restore_random_state
 
@@ -77,7 +77,7 @@ class TrainConfig:
 def fit(
     model: nn.Module,
     loss: LossFunction,
-    batches: Callable[[int, Place], Batch],
+    batches: Callable[[int, ProcessInfo], Batch],
     folder: str | Path,
     config: TrainConfig,
     *,
@@ -101,12 +101,12 @@ def fit(
     Raises:
         UserError: another process trains in the folder, or it holds a run with other settings.
     """
-    place, folder = join_processes(), Path(folder)
+    process, folder = join_processes(), Path(folder)
     described = {"training": asdict(config), **(describe or {})}
-    with lock_run(folder) if place.first else nullcontext():
+    with lock_run(folder) if process.first else nullcontext():
         check_continued(folder, described)
-        loop = _Loop(model, loss, batches, folder, config, place, validate, best)
-        if place.first:
+        loop = _Loop(model, loss, batches, folder, config, process, validate, best)
+        if process.first:
             with atomic_path(folder / "config.json") as path:
                 path.write_text(json.dumps(described, indent=1))
             loop.loggers = [*open_loggers(folder, loop.step), *loggers]
@@ -116,7 +116,7 @@ def fit(
             for logger in loop.loggers:
                 logger.close()
     model.eval()
-    if place.world > 1:
+    if process.world_size > 1:
         dist.barrier()
     return model
 
@@ -146,15 +146,15 @@ class _Loop:
         self,
         model: nn.Module,
         loss: LossFunction,
-        batches: Callable[[int, Place], Batch],
+        batches: Callable[[int, ProcessInfo], Batch],
         folder: Path,
         config: TrainConfig,
-        place: Place,
+        process: ProcessInfo,
         validate: Validation | None,
         figure: BestFigure | None,
     ) -> None:
         self.model, self.loss, self.batches, self.folder = model, loss, batches, folder
-        self.config, self.place, self.validate, self.figure = config, place, validate, figure
+        self.config, self.process, self.validate, self.figure = config, process, validate, figure
         self.loggers: list[Logger] = []
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         torch.manual_seed(config.seed)
@@ -165,13 +165,13 @@ class _Loop:
         resumed = resume(folder, model, self.optimizer, figure)
         self.step, self.best = resumed.step, resumed.best
         self.wrapped = self._wrapped()
-        torch.manual_seed(config.seed + _RANK_STRIDE * place.rank + self.step)
+        torch.manual_seed(config.seed + _RANK_STRIDE * process.rank + self.step)
         if resumed.random is not None:
-            restore_random_state(resumed.random, place)
+            restore_random_state(resumed.random, process)
         self.means = _Means()
 
     def _wrapped(self) -> nn.Module:
-        if self.place.world == 1:
+        if self.process.world_size == 1:
             return self.model
         for buffer in self.model.buffers():  # codebooks were fitted by every process for itself
             dist.broadcast(buffer, 0)
@@ -180,7 +180,7 @@ class _Loop:
             return nn.parallel.DistributedDataParallel(self.model, broadcast_buffers=False)
 
     def run(self) -> None:
-        config, first = self.config, self.place.first
+        config, first = self.config, self.process.first
         self.means = _Means()
         self.model.train()
         while self.step < config.steps:
@@ -199,7 +199,7 @@ class _Loop:
         rate = config.learning_rate * schedule(self.step, config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        batch = {name: value.to(self.device) for name, value in self.batches(self.step, self.place).items()}
+        batch = {name: value.to(self.device) for name, value in self.batches(self.step, self.process).items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.bf16), _attention(self.device, config):
             value, terms = self.loss(self.wrapped, batch)
         self.optimizer.zero_grad(set_to_none=True)
@@ -233,11 +233,11 @@ class _Loop:
 
     def _save(self) -> None:
         save_checkpoint(
-            self.folder, self.model, self.optimizer, self.step, self.place, figure=self.figure, best=self.best
+            self.folder, self.model, self.optimizer, self.step, self.process, figure=self.figure, best=self.best
         )
         if self.best is not None:
             self.best = BestWeights(self.best.step, self.best.value)
-        if self.place.first:
+        if self.process.first:
             write_curves(self.folder)
 
     def _log(self, figures: Mapping[str, float]) -> None:

@@ -104,8 +104,8 @@ def _split(match: re.Match[str], path: Path, held_out: dict[str, bool]) -> str:
     original = match["take"] + (match["mirror"] or "")
     if original in held_out:
         return "val" if held_out[original] else "train"
-    told = {"valid": "val", "train": "train"}.get(path.parent.name)
-    return told or split_of(match["take"])
+    folder_split = {"valid": "val", "train": "train"}.get(path.parent.name)
+    return folder_split or split_of(match["take"])
 
 
 def _held_out(folder: Path) -> dict[str, bool]:

@@ -279,11 +279,11 @@ def info_nce(
     if same is not None:
         near = near.masked_fill(same & ~torch.eye(len(near), dtype=torch.bool, device=near.device), -1e4)
     target = torch.arange(len(near), device=near.device)
-    asked_by_gesture = near.T
+    gesture_to_speech = near.T
     if shuffled is not None:
         own = F.cosine_similarity(gesture[:, None], shuffled, dim=-1) / temperature + math.log(weight)
-        asked_by_gesture = torch.cat([asked_by_gesture, own], 1)
-    return 0.5 * (F.cross_entropy(near, target) + F.cross_entropy(asked_by_gesture, target))
+        gesture_to_speech = torch.cat([gesture_to_speech, own], 1)
+    return 0.5 * (F.cross_entropy(near, target) + F.cross_entropy(gesture_to_speech, target))
 
 
 def alignment_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:

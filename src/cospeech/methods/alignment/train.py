@@ -20,7 +20,7 @@ from ...data.dataset import GestureDataset, Sample
 from ...data.windows import PAIRS
 from ...speech.layout import LAYOUT
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..batches import input_sizes
 from ..training import description
 from .network import AlignConfig, Alignment, alignment_loss, cosines
@@ -84,7 +84,7 @@ class AlignmentWindows:
     def statistics(self) -> tuple[Tensor, Tensor, Tensor]:
         """mean [C], std [C] and pace [] of the motion, from some of the samples."""
         some = self.samples[:: max(1, len(self.samples) // MOST_SAMPLES)]
-        motions = [self.dataset.motion(sample, part=self.codec.modality) for sample in some]
+        motions = [self.dataset.motion(sample, modality=self.codec.modality) for sample in some]
         motions += [self.codec.mirror(motion) for motion in motions]
         stacked = np.concatenate(motions)
         # One scale a group, so that no joint that hardly moves is blown up.
@@ -95,16 +95,16 @@ class AlignmentWindows:
         pace = float(np.sqrt((changes[:, : self.codec.seen] ** 2).mean())) + 1e-6
         return torch.from_numpy(stacked.mean(0)), torch.from_numpy(std), torch.tensor(pace)
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         """features [B, T, F], motion [B, T, C], shuffled [B, T, F], same [B, B]; words and shuffled_words
         [B, T, W] if the dataset has any."""
-        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
-        rows, sources = self._drawn(max(2, self.batch_size // place.world), rng)
+        rng = np.random.default_rng([self.seed, step + 1000, process.rank])
+        rows, sources = self._drawn(max(2, self.batch_size // process.world_size), rng)
         self.last = [sample for sample, _ in rows]
         features, motions, shuffled = [], [], []
         for sample, start in rows:
             speech = self.dataset.inputs(sample, start, start + self.window)
-            motion = self.dataset.motion(sample, start, start + self.window, part=self.codec.modality)
+            motion = self.dataset.motion(sample, start, start + self.window, modality=self.codec.modality)
             if self.augment:
                 if rng.random() < 0.5:
                     motion = self.codec.mirror(motion)
@@ -223,8 +223,8 @@ def fit_alignment(
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Alignment)
         assert validation is not None
-        batches = [validation["true"](step, Place()) for step in range(8)]
-        return alignment_quality(network, batches, [validation["cut"](step, Place()) for step in range(8)])
+        batches = [validation["true"](step, ProcessInfo()) for step in range(8)]
+        return alignment_quality(network, batches, [validation["cut"](step, ProcessInfo()) for step in range(8)])
 
     described = {
         **description(METHOD, dataset, config, splits, modality=modality),

@@ -40,9 +40,9 @@ class TorchNetworks:
     @torch.no_grad()
     def speech(self, features: np.ndarray) -> np.ndarray:
         sizes = self.generator.config
-        heard = torch.from_numpy(features[None]).float()
-        words = heard[..., sizes.features :] if sizes.words else None
-        return self.generator.speech(heard[..., : sizes.features], words)[0].numpy()
+        values = torch.from_numpy(features[None]).float()
+        words = values[..., sizes.features :] if sizes.words else None
+        return self.generator.speech(values[..., : sizes.features], words)[0].numpy()
 
     @torch.no_grad()
     def masked(self, codes: np.ndarray, speech: np.ndarray, condition: Condition) -> np.ndarray:
@@ -64,7 +64,7 @@ class TorchNetworks:
         return self.generator.latent(*inputs, *_tensors(speech, condition)).numpy()
 
     @property
-    def books(self) -> np.ndarray:
+    def codebooks(self) -> np.ndarray:
         return codebooks(self.tokenizer)
 
     @torch.no_grad()
@@ -75,7 +75,7 @@ class TorchNetworks:
     @torch.no_grad()
     def encode(self, motion: np.ndarray) -> np.ndarray:
         latent = self.tokenizer.encode_latent(torch.from_numpy(motion[None]))[0]
-        return encode_residual(latent.numpy(), self.books)
+        return encode_residual(latent.numpy(), self.codebooks)
 
 
 def _kind(generator: Generator) -> str:

@@ -54,7 +54,7 @@ class OnnxNetworks:
         )
 
     @cached_property
-    def books(self) -> np.ndarray:
+    def codebooks(self) -> np.ndarray:
         """[K, S, D] float32 vectors of the residual quantiser."""
         arrays = self._folder.arrays("codebooks")
         shape = arrays["vectors"].shape if "vectors" in arrays else None
@@ -66,7 +66,7 @@ class OnnxNetworks:
 
     def vectors(self, tokens: np.ndarray) -> np.ndarray:
         """Tokens [N, K] -> summed code vectors [N, D]."""
-        summed: np.ndarray = self.books[np.arange(tokens.shape[1]), tokens].sum(axis=1)
+        summed: np.ndarray = self.codebooks[np.arange(tokens.shape[1]), tokens].sum(axis=1)
         return summed
 
     def decode(self, latent: np.ndarray) -> np.ndarray:
@@ -74,7 +74,7 @@ class OnnxNetworks:
 
     def encode(self, motion: np.ndarray) -> np.ndarray:
         """Encoded motion [T, C], T a multiple of ``downsample``, -> tokens [N, K]."""
-        return encode_residual(self._graph("encoder")(np.ascontiguousarray(motion[None]))[0], self.books)
+        return encode_residual(self._graph("encoder")(np.ascontiguousarray(motion[None]))[0], self.codebooks)
 
 
 def encoded_motion(

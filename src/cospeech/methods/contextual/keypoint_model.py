@@ -11,7 +11,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.timing import FPS
 from ...motion.formats.keypoints import Keypoints
-from ...motion.points import BODY_POINTS, Place, PointCodec, parents
+from ...motion.points import BODY_POINTS, PointCodec, ShoulderFrame, parents
 from ...sampling.edit import Span as TimeSpan
 from ...sampling.edit import span_frames, span_weights, time_spans
 from ...speech.speech import Speech
@@ -41,7 +41,7 @@ class ContextualKeypoints(TokenModel):
             raise UserError(
                 f"config.json of {self.name} lacks the place of {', '.join(lacking)} (places); export the model again"
             )
-        self._places = {name: Place(*map(float, places[name])) for name in self.speakers}
+        self._places = {name: ShoulderFrame(*map(float, places[name])) for name in self.speakers}
 
     @property
     def described(self) -> str:
@@ -69,9 +69,9 @@ class ContextualKeypoints(TokenModel):
             codec = PointCodec("face")
             face = codec.decode(self.learned_face(features, condition, options))
             points, names = np.concatenate([points, face], axis=1), names + codec.names
-        place = self._places[self.speaker(options.speaker)]
-        camera = {"centre": [place.x, place.y], "shoulder_width": place.width}
-        return Keypoints(names, parents(names), float(FPS), place.pixels(points), camera)
+        shoulder_frame = self._places[self.speaker(options.speaker)]
+        camera = {"centre": [shoulder_frame.x, shoulder_frame.y], "shoulder_width": shoulder_frame.width}
+        return Keypoints(names, parents(names), float(FPS), shoulder_frame.pixels(points), camera)
 
     def edit(  # type: ignore[override] # keypoints are edited as bodies are, and are no bodies
         self,
@@ -104,12 +104,12 @@ class ContextualKeypoints(TokenModel):
         frames = span_frames(time_spans(span, motion.seconds), len(motion), FPS)
         resolved = self.resolve(self.requested("edit", options), speech)
         chosen = [motion.names.index(name) for name in BODY_POINTS]
-        codec, place = PointCodec("body"), Place.of(motion.points[:, chosen])
-        encoded = codec.encode(place.normalised(motion.points[:, chosen]))
+        codec, shoulder_frame = PointCodec("body"), ShoulderFrame.of(motion.points[:, chosen])
+        encoded = codec.encode(shoulder_frame.normalised(motion.points[:, chosen]))
         features = self.inputs(speech, len(motion))
         encoded = self.resampled(encoded, features, frames, resolved, rhythm=False)  # a warp is of a body's joints
         share = span_weights(frames, len(motion), FPS)[:, None, None]
-        points, new = motion.points.copy(), place.pixels(codec.decode(encoded))
+        points, new = motion.points.copy(), shoulder_frame.pixels(codec.decode(encoded))
         old = points[:, chosen]
         points[:, chosen] = np.where(share > 0, (1 - share) * old + share * new, old)
         return replace(motion, points=points, confidence=None)

@@ -311,7 +311,7 @@ def generator_loss(
         first = tokenizer.quantizer.decode(codes[..., :1]) if c.quantised else 0.0
         whole = tokenizer.quantizer.decode(codes)
         batch = {**batch, "rest": whole - first}
-        codebook = tokenizer.quantizer.books[0].vectors if c.quantised else None
+        codebook = tokenizer.quantizer.codebooks[0].vectors if c.quantised else None
     terms, parts = model(batch)
     loss = terms.get("masked", torch.zeros(())) + terms.get("residual", torch.zeros(()))
     if tokenizer is None or not c.decoded:

@@ -41,7 +41,7 @@ class Networks(Protocol):
         ...
 
     @property
-    def books(self) -> np.ndarray:
+    def codebooks(self) -> np.ndarray:
         """[K, S, D] float32 vectors of the residual quantiser."""
         ...
 
@@ -93,9 +93,9 @@ def sample_tokens(
     """
     length = len(features) // networks.downsample
     tokens = np.full((length, networks.layers), -1, dtype=np.int64) if known is None else known.copy()
-    latent = np.zeros((length, networks.books.shape[-1]), dtype=np.float32)
+    latent = np.zeros((length, networks.codebooks.shape[-1]), dtype=np.float32)
     kept = tokens[:, 0] >= 0
-    latent[kept] = networks.books[np.arange(networks.layers), tokens[kept]].sum(1)
+    latent[kept] = networks.codebooks[np.arange(networks.layers), tokens[kept]].sum(1)
     for window in windows(length, settings.window, settings.overlap):
         part = slice(window.start, window.end)
         frames = slice(window.start * networks.downsample, window.end * networks.downsample)
@@ -117,7 +117,7 @@ def _fill(
     open_ = tokens[:, 0] < 0
     if networks.quantised:
         tokens[:, 0] = _first_layer(networks, tokens[:, 0], speech, condition, rng, settings)
-        base = networks.books[0][tokens[:, 0]]
+        base = networks.codebooks[0][tokens[:, 0]]
     else:
         tokens[open_] = 0
         base = np.zeros_like(latent)
@@ -167,12 +167,12 @@ def _layer_by_layer(
     settings: ContextualSampling,
 ) -> np.ndarray:
     """Latents [N, D] of tokens [N, K] whose further layers are drawn in turn, in place."""
-    latent = networks.books[0][tokens[:, 0]]
+    latent = networks.codebooks[0][tokens[:, 0]]
     for layer in range(1, min(networks.layers, settings.residual_layers)):
         logit = networks.residual(np.maximum(tokens, 0)[None], layer, speech, condition)[0]
         drawn, _ = draw(logit, rng, settings.residual_temperature)
         tokens[:, layer] = np.where(open_, drawn, tokens[:, layer])
-        mean = softmax(logit * settings.residual_sharpness) @ networks.books[layer]
-        latent = latent + np.where(open_[:, None], mean, networks.books[layer][tokens[:, layer]])
+        mean = softmax(logit * settings.residual_sharpness) @ networks.codebooks[layer]
+        latent = latent + np.where(open_[:, None], mean, networks.codebooks[layer][tokens[:, layer]])
     tokens[open_, settings.residual_layers :] = 0
     return latent

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ...data.dataset import GestureDataset
 from ...data.windows import WindowSampler, place_window
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..alignment.network import Alignment
 from ..batches import (
     can_validate,
@@ -62,15 +62,15 @@ class TokenWindows:
         self.downsample = tokenizer.config.downsample
         self.samples = pairs_of(dataset, splits)
         self.speeds = mean_speeds(self.samples)
-        self.codes = [encode_codes(tokenizer, dataset.motion(sample, part=modality)) for sample in self.samples]
+        self.codes = [encode_codes(tokenizer, dataset.motion(sample, modality=modality)) for sample in self.samples]
         self.sizes = input_sizes(dataset)
         self.sampler = WindowSampler(
             dataset, self.samples, batch_size=batch_size, seed=seed, weights=map(len, self.codes)
         )
 
-    def __call__(self, step: int, place: Place) -> Batch:
-        rng, window = self.sampler.rng(step, rank=place.rank), self.window
-        chosen = self.sampler.choose(rng, world=place.world)
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
+        rng, window = self.sampler.rng(step, rank=process.rank), self.window
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
         size = len(chosen)
         codes = np.zeros((size, window, self.codes[0].shape[1]), dtype=np.int64)
         features = np.zeros((size, window * self.downsample, sum(self.sizes)), dtype=np.float32)
@@ -89,7 +89,7 @@ class TokenWindows:
 def _initialised(config: GeneratorConfig, tokenizer: Tokenizer, alignment: Alignment | None) -> Generator:
     """A generator with the code vectors of the tokenizer and the speech encoder of the alignment."""
     model = Generator(config)
-    vectors = tokenizer.quantizer.books[0].vectors
+    vectors = tokenizer.quantizer.codebooks[0].vectors
     assert isinstance(vectors, Tensor)
     for part in (model.masked, model.latent):
         if part is not None:

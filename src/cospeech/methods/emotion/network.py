@@ -16,6 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from ...nn.condition import Conditioner
 from ...nn.latents import ScaledLatents
+from ...nn.renamed import accept_old_names
 from ...nn.transformer import Block, ConditionedBlock
 from .prompter import Prompter
 from .vae import EmotionVae
@@ -85,7 +86,8 @@ class Generator(ScaledLatents):
                 dropout=config.dropout,
             )
         else:
-            self.heard = nn.Linear(config.embedding, w)
+            self.voice_projection = nn.Linear(config.embedding, w)
+            accept_old_names(self, {"heard": "voice_projection"})
         self.fuse = nn.Sequential(nn.Linear(2 * w, w), nn.GELU(), nn.Linear(w, w))
         self.encoder = nn.ModuleList(
             Block(w, config.heads, hidden=config.hidden, dropout=config.dropout) for _ in range(config.depth)
@@ -116,7 +118,7 @@ class Generator(ScaledLatents):
             before = features.new_zeros(len(features), self.config.given, features.shape[-1])
             features = torch.cat([before, features], 1)
         else:
-            features = self.heard(voice)
+            features = self.voice_projection(voice)
         memory = self.fuse(torch.cat([features, self.rhythm(beat)], -1)) + condition
         for layer in self.encoder:
             memory = layer(memory)
@@ -140,10 +142,11 @@ class Discriminator(nn.Module):
         self.seen = spectral_norm(nn.Linear(latent, width))
         self.blocks = nn.ModuleList(Block(width, 4, hidden=4 * width) for _ in range(2))
         self.norm = nn.LayerNorm(width)
-        self.judge = nn.Sequential(
+        self.classifier = nn.Sequential(
             spectral_norm(nn.Linear(2 * width, width)), nn.GELU(), spectral_norm(nn.Linear(width, 1))
         )
-        self.asked = spectral_norm(nn.Linear(conditions, 2 * width, bias=False))
+        self.condition_projection = spectral_norm(nn.Linear(conditions, 2 * width, bias=False))
+        accept_old_names(self, {"judge": "classifier", "asked": "condition_projection"})
 
     def forward(self, change: Tensor, condition: Tensor) -> Tensor:
         """change: [B, N, D]; condition: [B, 10 + S] weights of emotions and styles."""
@@ -152,5 +155,5 @@ class Discriminator(nn.Module):
             y = block(y)
         y = self.norm(y)
         pooled = torch.cat([y.mean(1), y.amax(1)], -1)
-        logit: Tensor = self.judge(pooled)[:, 0]
-        return logit + (self.asked(condition) * pooled).mean(-1)
+        logit: Tensor = self.classifier(pooled)[:, 0]
+        return logit + (self.condition_projection(condition) * pooled).mean(-1)

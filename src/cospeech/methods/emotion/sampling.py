@@ -126,8 +126,8 @@ def draw(
 
     def denoise(x: np.ndarray, time: float) -> np.ndarray:
         alpha, sigma = (np.full(batch, v, dtype=np.float32) for v in alpha_sigma(time))
-        made = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, given, beat, *own)
-        return made[1] + np.float32(settings.guidance) * (made[0] - made[1]) if guided else made[0]
+        generated = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, given, beat, *own)
+        return generated[1] + np.float32(settings.guidance) * (generated[0] - generated[1]) if guided else generated[0]
 
     noise = min(WILDEST, settings.diffusion.temperature * settings.variety)
     return sample_diffusion(denoise, shape, rng, replace(settings.diffusion, temperature=noise))[None]

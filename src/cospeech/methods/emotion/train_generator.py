@@ -18,7 +18,7 @@ from ...data.prosody import synthetic_voice
 from ...data.windows import PAIRS, WindowSampler
 from ...motion.codec import Codec
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..batches import can_validate, conditions, latent_statistics, mean_speeds, pairs_of, validation
 from ..tokenizer.encoding import encode_latents
 from ..tokenizer.network import Tokenizer
@@ -73,10 +73,10 @@ class PromptedWindows:
         weights = chances(self.samples, np.array([len(z) for z in self.latents], dtype=np.float64))
         self.sampler = WindowSampler(dataset, self.samples, batch_size=batch_size, seed=seed, weights=weights)
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         c = self.config
-        rng = self.sampler.rng(step, rank=place.rank)
-        chosen = self.sampler.choose(rng, world=place.world)
+        rng = self.sampler.rng(step, rank=process.rank)
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
         size, steps = len(chosen), c.given + c.window
         latent = np.zeros((size, steps, c.latent), dtype=np.float32)
         pose = np.zeros((size, c.window * c.downsample, c.channels), dtype=np.float32)

@@ -17,7 +17,7 @@ from ...data.dataset import SYNTHETIC_PAIR, GestureDataset, Sample
 from ...data.prosody import other_voice, synthetic_voice, with_rate
 from ...data.windows import WindowSampler
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..batches import can_validate, pairs_of, validation, vary_voice
 from ..training import description
 from .mining import GRAMS, Mining, MiningConfig, TrainedMining, mining_loss, word_steps
@@ -63,10 +63,10 @@ class VoiceWindows:
         dataset.acoustics(self.samples[0], 0, 0)
         self.sampler = WindowSampler(dataset, self.samples, batch_size=batch_size, seed=seed)
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         c = self.config
-        rng = self.sampler.rng(step, rank=place.rank)
-        chosen = self.sampler.choose(rng, world=place.world)
+        rng = self.sampler.rng(step, rank=process.rank)
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
         size, frames = len(chosen), self.frames
         steps = frames // c.downsample
         features = np.zeros((size, frames, int(self.dataset.header["feature_dim"])), dtype=np.float32)

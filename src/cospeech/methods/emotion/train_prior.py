@@ -13,7 +13,7 @@ from torch import nn
 from ...data.dataset import GestureDataset
 from ...sampling.diffusion import alpha_sigma
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..batches import can_validate, validation
 from ..tokenizer.network import Tokenizer
 from ..training import description
@@ -34,10 +34,10 @@ class LatentSamples:
         self.windows, self.generator, self.seed, self.bf16 = windows, generator, seed, bf16
 
     @torch.no_grad()
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         """A batch for ``prior_loss``, its z not yet scaled."""
         c, net = self.generator.config, self.generator
-        batch = self.windows(step, place)
+        batch = self.windows(step, process)
         x = net.scaled(batch["latent"])
         voice = batch["voice"][:, c.given :]
         emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
@@ -45,7 +45,7 @@ class LatentSamples:
             mean, log = net.vae.posterior(x[:, c.given :], voice, emotion)
         mean, log, size = mean.float(), log.float(), len(x)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(hash((self.seed, step, place.rank)) % 2**31)
+            torch.manual_seed(hash((self.seed, step, process.rank)) % 2**31)
             time = (torch.arange(size) + torch.rand(size)) / size  # evenly spread over the batch
             z = mean + log.exp() * torch.randn_like(mean)
             noise = torch.randn_like(z)
@@ -86,7 +86,7 @@ def fit_prior(
             held_out = LatentSamples(build(splits=("val",), batch_size=64, seed=1), generator, seed=1)
     windows.config = generator.config
     drawn = LatentSamples(windows, generator, seed=training.seed, bf16=training.bf16)
-    z = torch.cat([drawn(_STATISTICS_STEP + k, Place())["z"] for k in range(8)]).flatten(0, 1)
+    z = torch.cat([drawn(_STATISTICS_STEP + k, ProcessInfo())["z"] for k in range(8)]).flatten(0, 1)
     torch.manual_seed(training.seed)
     model = TrainedPrior(Prior(config, generator.config, (z.mean(0), z.std(0).clamp_min(1e-3))))
 

@@ -21,7 +21,7 @@ from ...data.dataset import GestureDataset, Sample, held_out
 from ...motion.codec import Codec
 from ...motion.upper_body import CHANNELS, JOINTS, POINTS, upper_body
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ...training.onnx_export import round_weights
 from ...training.presets import TINY
 from ...training.stages import Settings
@@ -81,9 +81,9 @@ class UpperBodies:
         changes = np.concatenate([np.diff(body / scale, axis=0) for pair in self.bodies for body in pair])
         self.pace = torch.tensor(float(np.sqrt((changes**2).mean())))
 
-    def __call__(self, step: int, place: Place) -> Batch:
-        rng = np.random.default_rng([self.seed, step + 1000, place.rank])
-        size = self.batch_size // place.world
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
+        rng = np.random.default_rng([self.seed, step + 1000, process.rank])
+        size = self.batch_size // process.world_size
         x = np.empty((size, self.window, CHANNELS), dtype=np.float32)
         label = np.full(size, -100, dtype=np.int64)
         for row, choice in enumerate(rng.choice(len(self.items), size=size, p=self._chance)):
@@ -254,10 +254,10 @@ def classifier_quality(network: nn.Module, dataset: GestureDataset, items: list[
         x = torch.from_numpy(upper_body(codec.decode(dataset.motion(item))))
         wanted = EMOTIONS.index(str(item.emotion))
         right[wanted] += (int(network(x[None]).argmax()) == wanted, 1)
-    asked = right[:, 1] > 0
+    present = right[:, 1] > 0
     return {
         "accuracy": float(right[:, 0].sum() / right[:, 1].sum()),
-        "balanced": float((right[asked, 0] / right[asked, 1]).mean()),
+        "balanced": float((right[present, 0] / right[present, 1]).mean()),
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...core.deprecation import renamed_keywords
 from ...core.errors import UserError
 from ...data.dataset import GestureDataset
 from ...training.onnx_export import round_weights
@@ -33,9 +34,9 @@ class TorchNetworks:
     def speech(self, features: np.ndarray) -> np.ndarray:
         """[T, F] -> [T / downsample, W]."""
         sizes = self.denoiser.config
-        heard = torch.from_numpy(features[None]).float()
-        words = heard[..., sizes.features :] if sizes.words else None
-        return self.denoiser.speech(heard[..., : sizes.features], words)[0].numpy()
+        values = torch.from_numpy(features[None]).float()
+        words = values[..., sizes.features :] if sizes.words else None
+        return self.denoiser.speech(values[..., : sizes.features], words)[0].numpy()
 
     @torch.no_grad()
     def denoise(
@@ -50,8 +51,8 @@ class TorchNetworks:
     ) -> np.ndarray:
         """One estimate of x_0."""
         size = len(x)
-        wishes = (np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity))
-        inputs = (x, alpha, sigma, pose, mask, speech, *wishes)
+        conditions = (np.repeat(v[:1], size, 0) for v in (condition.emotion, condition.style, condition.intensity))
+        inputs = (x, alpha, sigma, pose, mask, speech, *conditions)
         return self.denoiser(*(torch.from_numpy(np.ascontiguousarray(v)).float() for v in inputs)).numpy()
 
     @torch.no_grad()
@@ -65,6 +66,7 @@ class TorchNetworks:
         return LatentDecoder(self.tokenizer, self.denoiser)(torch.from_numpy(latent[None]).float())[0].numpy()
 
 
+@renamed_keywords({"base": "library"})
 def export_exges(
     tokenizer_run: str | Path,
     denoiser_run: str | Path,
@@ -72,7 +74,7 @@ def export_exges(
     out: str | Path,
     *,
     name: str = "exges",
-    base: str | None = None,
+    library: str | None = None,
     credits: list[str] | None = None,
     default_speaker: str | None = None,
     sampling: dict[str, Any] | None = None,
@@ -82,7 +84,7 @@ def export_exges(
     """Write a model folder from two finished runs; the dataset gives every style's rest pose.
 
     Args:
-        base: the gesture library that belongs to it, a folder beside config.json, if any.
+        library: the gesture library that belongs to it, a folder beside config.json, if any.
     Raises:
         UserError: a folder is no such run, or the two are not of one tokenizer.
     """
@@ -114,7 +116,7 @@ def export_exges(
         sampling={"window": config.window, **(sampling or {})},
         credits=credits,
         results=results,
-        **({"base": base} if base else {}),
+        **({"base": library} if library else {}),
     )
 
 

@@ -36,11 +36,11 @@ def constraint_masks(size: int, frames: int, joints: int, config: MaskConfig) ->
     place = torch.arange(frames)[None, :, None]
     stretch = (place >= start) & (place < start + length)
     by_frame = torch.where(torch.rand(size, 1, 1) < config.spans, stretch, loose)
-    dice = torch.rand(size, 1, 1)
+    uniform = torch.rand(size, 1, 1)
     mask = torch.where(
-        dice < config.keypoints,
+        uniform < config.keypoints,
         torch.rand(size, frames, joints) < kept,
-        torch.where(dice < config.keypoints + config.frames, by_frame, by_joint),
+        torch.where(uniform < config.keypoints + config.frames, by_frame, by_joint),
     )
     shown = torch.rand(size, 1, 1) < config.constrained
     return (mask & shown).float()

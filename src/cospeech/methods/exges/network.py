@@ -132,7 +132,7 @@ class Denoiser(ScaledLatents):
             y = block(y, speech, condition)
         return self.preconditioned(x, self.head(self.norm(y)), alpha, sigma)
 
-    def preconditioned(self, x: Tensor, made: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
+    def preconditioned(self, x: Tensor, generated: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
         """What the network made, added to the linear estimate of each number by itself.
 
         Karras et al. 2022, section 5, for a process that keeps the variance, and direction by direction:
@@ -141,7 +141,7 @@ class Denoiser(ScaledLatents):
         """
         a, n = alpha[:, None, None], sigma[:, None, None]
         variance = a**2 * self.spread**2 + n**2
-        y: Tensor = a * self.spread**2 / variance * x + n * self.spread * variance.rsqrt() * made
+        y: Tensor = a * self.spread**2 / variance * x + n * self.spread * variance.rsqrt() * generated
         return y
 
 
@@ -156,11 +156,11 @@ def denoiser_loss(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, d
         the loss, and terms: ``noisy`` and ``clear``, the mean square error relative to the variance in the
         noisier and the clearer half of the samples.
     """
-    made = model(batch)
-    gap = made.float() - batch["x"]
+    generated = model(batch)
+    gap = generated.float() - batch["x"]
     weight = batch["valid"][..., None].float()
     total = weight.sum().clamp_min(1) * gap.shape[-1]
-    loss = (F.smooth_l1_loss(made.float(), batch["x"], reduction="none", beta=0.5) * weight).sum() / total
+    loss = (F.smooth_l1_loss(generated.float(), batch["x"], reduction="none", beta=0.5) * weight).sum() / total
     with torch.no_grad():
         square = (gap.square() * weight).sum((1, 2)) / (weight.sum((1, 2)).clamp_min(1) * gap.shape[-1])
         noisy = batch["sigma"] > batch["alpha"]

@@ -83,14 +83,14 @@ def propose(
     parts, placed = cells(), []
     frames = len(constraint.pose)
     # One die a cell, whatever the share: what is kept at 0.3 is kept at 0.6 as well.
-    dice = rng.random((-(-frames // CELL), len(_PARTS)))
+    uniform = rng.random((-(-frames // CELL), len(_PARTS)))
     for reference in references:
         coded, (first, last), rate = fitted(reference, step)
         last = min(last, frames)
         placed.append((reference, (first, last), rate))
         place = np.arange(first, last)
         inside = (place >= first + JOIN) & (place < last - JOIN)
-        shown = (dice[place // CELL][:, parts] < faithfulness) & inside[:, None]
+        shown = (uniform[place // CELL][:, parts] < faithfulness) & inside[:, None]
         shown &= ~constraint.hard[first:last]
         chosen = shown[:, owner()]
         constraint.pose[first:last] = np.where(chosen, coded[: last - first], constraint.pose[first:last])

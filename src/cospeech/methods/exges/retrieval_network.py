@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from ..alignment.network import AlignConfig, Alignment, GestureContent, SpeechContent
 
-REACH = 2  # steps by which a frame of motion may come before or after the sound that it answers
+SYNC_TOLERANCE = 2  # steps by which a frame of motion may come before or after the sound that it answers
 
 
 @dataclass(frozen=True)
@@ -175,12 +175,12 @@ def distilled(scores: Tensor, slow: Tensor, barred: Tensor, alpha: float) -> Ten
 def fine_similarity(speech: Tensor, gesture: Tensor) -> Tensor:
     """Similarity [A, M] of keys of frames [A, N, E'] and [M, N, E'] of segments of one length.
 
-    For every step of speech the best step of motion within ``REACH``, and the mean over time (as FILIP's
+    For every step of speech the best step of motion within ``SYNC_TOLERANCE``, and the mean over time (as FILIP's
     late interaction, Yao et al. 2022, in a band, because a gesture goes with its own word). [D]
     """
     near = torch.einsum("ane,bme->abnm", speech, gesture)
     place = torch.arange(speech.shape[1], device=near.device)
-    far = (place[:, None] - place[None]).abs() > REACH
+    far = (place[:, None] - place[None]).abs() > SYNC_TOLERANCE
     return near.masked_fill(far, -1.0).amax(-1).mean(-1)
 
 

@@ -126,8 +126,8 @@ def _window(
 
     def denoise(x: np.ndarray, time: float) -> np.ndarray:
         alpha, sigma = (np.full(batch, v, dtype=np.float32) for v in alpha_sigma(time))
-        made = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, pose, mask, inputs, conditions)
-        return made[1] + settings.guidance * (made[0] - made[1]) if guided else made[0]
+        generated = networks.denoise(np.repeat(x[None], batch, 0), alpha, sigma, pose, mask, inputs, conditions)
+        return generated[1] + settings.guidance * (generated[0] - generated[1]) if guided else generated[0]
 
     def keep(clean: np.ndarray, last: bool) -> np.ndarray:
         # x_0 <- x_0 (1 - m) + c m, in the channels of the motion. The last estimate stays as the network has

@@ -16,7 +16,7 @@ from ...data.windows import WindowSampler, place_window
 from ...motion.codec import Codec
 from ...sampling.diffusion import alpha_sigma
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..alignment.network import Alignment
 from ..batches import (
     can_validate,
@@ -70,10 +70,10 @@ class LatentWindows:
             dataset, self.samples, batch_size=batch_size, seed=seed, weights=map(len, self.latents)
         )
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         c = self.config
-        rng = self.sampler.rng(step, rank=place.rank)
-        chosen = self.sampler.choose(rng, world=place.world)
+        rng = self.sampler.rng(step, rank=process.rank)
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
         size, frames = len(chosen), c.window * c.downsample
         latent = np.zeros((size, c.window, c.latent), dtype=np.float32)
         pose = np.zeros((size, frames, c.channels), dtype=np.float32)

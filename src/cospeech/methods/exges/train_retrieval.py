@@ -14,7 +14,7 @@ from torch import nn
 from ...core.errors import UserError
 from ...data.dataset import GestureDataset, Sample
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..alignment.network import AlignConfig, Alignment
 from ..alignment.train import RANKS, AlignmentWindows, recording_of, sources_of
 from ..batches import input_sizes
@@ -48,10 +48,10 @@ class SegmentWindows:
         self._numbers = {name: k for k, name in enumerate(sorted(names))}
         self.origins = max(len(_origins(sample)) for sample in self.inner.samples)
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         rng = np.random.default_rng([self.seed, step, 77])  # one length on all processes
         frames = self.length or int(rng.integers(SHORTEST // self.step, LONGEST // self.step + 1)) * self.step
-        batch = self.inner(step, place)
+        batch = self.inner(step, process)
         samples = self.inner.last
         origins = torch.full((len(samples), self.origins), -1)
         for row, sample in enumerate(samples):
@@ -108,7 +108,7 @@ def fit_retrieval(
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Retrieval)
         assert validation is not None
-        return retrieval_quality(network.encoders, [validation(step, Place()) for step in range(12)])
+        return retrieval_quality(network.encoders, [validation(step, ProcessInfo()) for step in range(12)])
 
     described = {
         **description(METHOD, dataset, config, splits),

@@ -66,11 +66,11 @@ def round_tokenizer(tokenizer: Tokenizer, weight_format: str = "int8") -> None:
     round_weights(tokenizer.synthesis, "float16")
     with torch.no_grad():
         tokenizer.analysis.copy_(tokenizer.analysis.half().float())
-        for book in tokenizer.quantizer.books:
-            assert isinstance(book, Codebook)
-            book.vectors.copy_(book.vectors.half().float())
+        for codebook in tokenizer.quantizer.codebooks:
+            assert isinstance(codebook, Codebook)
+            codebook.vectors.copy_(codebook.vectors.half().float())
 
 
 def codebooks(tokenizer: Tokenizer) -> np.ndarray:
     """[K, S, D] float32."""
-    return np.stack([book.vectors.numpy() for book in tokenizer.quantizer.books])  # type: ignore[operator]
+    return np.stack([codebook.vectors.numpy() for codebook in tokenizer.quantizer.codebooks])  # type: ignore[operator]

@@ -17,7 +17,7 @@ from ...motion.kinematics import forward as forward_kinematics
 from ...motion.skeleton import CANONICAL_PARENTS, canonical_skeleton
 from ...nn.quantizer import Quantized, ResidualQuantizer
 
-REACH = 3  # tokens on either side that the linear decoder reads
+DECODER_CONTEXT = 3  # tokens on either side that the linear decoder reads
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,9 @@ class Tokenizer(nn.Module):
         if basis is None:
             basis = torch.randn(d * c, config.latent) * (d * c) ** -0.5
         self.analysis = nn.Parameter(basis.float().clone())
-        self.synthesis = nn.Conv1d(config.latent, d * c, 2 * REACH + 1, padding=REACH, padding_mode="replicate")
+        self.synthesis = nn.Conv1d(
+            config.latent, d * c, 2 * DECODER_CONTEXT + 1, padding=DECODER_CONTEXT, padding_mode="replicate"
+        )
         self.encoder = nn.Sequential(
             nn.Conv1d(c, w, 3, padding=1),
             FrameBlock(w, 1),

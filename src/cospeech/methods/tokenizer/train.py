@@ -18,11 +18,11 @@ from ...motion.codec import Codec
 from ...motion.representation import ModalityCodec
 from ...motion.skeleton import canonical_skeleton
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from ..alignment.network import GestureContent
 from ..modalities import reconstruction_figure, reposed, scale, tokenizer_quality
 from ..training import description
-from .network import REACH, Tokenizer, TokenizerConfig, tokenizer_loss
+from .network import DECODER_CONTEXT, Tokenizer, TokenizerConfig, tokenizer_loss
 
 METHOD = "contextual tokenizer"  # as config.json of a run has it
 WINDOW = 64  # frames
@@ -61,7 +61,7 @@ class MotionWindows:
         self.sampler = WindowSampler(dataset, samples, batch_size=batch_size, seed=seed, stream=_STREAM)
         moments = Moments()
         for sample in samples:
-            motion = dataset.motion(sample, part=codec.modality)
+            motion = dataset.motion(sample, modality=codec.modality)
             moments.add(motion)
             moments.add(codec.mirror(motion))
         self.mean = torch.from_numpy(moments.mean.astype(np.float32))
@@ -73,22 +73,22 @@ class MotionWindows:
         Where a latent has more numbers than these frames, the rest of it is zero: free for what the
         convolutions add.
         """
-        x = torch.cat([self(step, Place())["x"] for step in range(-40, 0)])
+        x = torch.cat([self(step, ProcessInfo())["x"] for step in range(-40, 0)])
         stacked = ((x - self.mean) / self.std).reshape(-1, downsample * self.codec.channels)
         # In float64: in float32 it does not converge on every processor.
         _, vectors = torch.linalg.eigh((stacked.T @ stacked / len(stacked)).double())
         basis = vectors[:, -latent:].flip(-1).float()
         return nn.functional.pad(basis, (0, latent - basis.shape[1]))
 
-    def __call__(self, step: int, place: Place) -> Batch:
-        rng = self.sampler.rng(step, rank=place.rank)
-        chosen = self.sampler.choose(rng, world=place.world)
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
+        rng = self.sampler.rng(step, rank=process.rank)
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
         windows = np.empty((len(chosen), self.window, self.codec.channels), dtype=np.float32)
         for row, (_, sample) in enumerate(chosen):
             rate = float(rng.choice([1.0, rng.uniform(1 / FASTEST, FASTEST)]))
             times = rng.uniform(0, sample.frames - 1 - rate * (self.window - 1)) + rate * np.arange(self.window)
             first = int(times[0])
-            motion = self.dataset.motion(sample, first, int(times[-1]) + 2, part=self.codec.modality)
+            motion = self.dataset.motion(sample, first, int(times[-1]) + 2, modality=self.codec.modality)
             windows[row] = resample(motion, times - first)
             if rng.random() < 0.5:
                 windows[row] = self.codec.mirror(windows[row])
@@ -154,7 +154,7 @@ def fit_tokenizer(
         )
 
     recorded = dataset.select(split="val", kind=RECORDED)[::6]
-    held_out = [dataset.motion(sample, part=modality) for sample in recorded]
+    held_out = [dataset.motion(sample, modality=modality) for sample in recorded]
 
     def validate(network: nn.Module) -> dict[str, float]:
         assert isinstance(network, Tokenizer)
@@ -174,7 +174,7 @@ def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30,
     also across token borders, which is where independent tokens jitter.
     """
     config, quantizer = model.config, model.quantizer
-    x = torch.cat([windows(step, Place())["x"] for step in range(-90, -90 + batches)])
+    x = torch.cat([windows(step, ProcessInfo())["x"] for step in range(-90, -90 + batches)])
     y = (x - model.mean) / model.std
     latent = model.encode_latent(x)
     flat = latent.reshape(1, -1, config.latent)
@@ -185,8 +185,8 @@ def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30,
     quantizer.dropout = dropout
     quantized = quantizer.decode(quantizer.encode(latent))
     weights = _linear_decoder(quantized, y, config.downsample, smoothness)  # [step, (2 R + 1) * latent, C]
-    taps = weights.reshape(config.downsample, 2 * REACH + 1, config.latent, -1)
-    model.synthesis.weight.copy_(taps.permute(0, 3, 2, 1).reshape(-1, config.latent, 2 * REACH + 1))
+    taps = weights.reshape(config.downsample, 2 * DECODER_CONTEXT + 1, config.latent, -1)
+    model.synthesis.weight.copy_(taps.permute(0, 3, 2, 1).reshape(-1, config.latent, 2 * DECODER_CONTEXT + 1))
     assert model.synthesis.bias is not None
     model.synthesis.bias.zero_()
 
@@ -194,7 +194,7 @@ def start_linear(model: Tokenizer, windows: MotionWindows, *, batches: int = 30,
 @torch.no_grad()
 def start_content(model: Tokenizer, windows: MotionWindows, teacher: GestureContent, *, batches: int = 20) -> None:
     """Fit the layer towards the teacher by least squares, so that training starts from the best one. [D]"""
-    x = torch.cat([windows(step, Place())["x"] for step in range(-120, -120 + batches)])
+    x = torch.cat([windows(step, ProcessInfo())["x"] for step in range(-120, -120 + batches)])
     latent = model.quantizer.decode(model.encode(x)).flatten(0, 1)
     wanted = teacher.frames(x).flatten(0, 1)
     ones = torch.cat([latent, torch.ones(len(latent), 1)], 1)
@@ -208,10 +208,10 @@ def start_content(model: Tokenizer, windows: MotionWindows, teacher: GestureCont
 
 def _linear_decoder(quantized: Tensor, y: Tensor, step: int, smoothness: float) -> Tensor:
     """Weights [step, K, C] that turn the tokens around each token into its ``step`` frames."""
-    size, channels = 2 * REACH + 1, y.shape[-1]
+    size, channels = 2 * DECODER_CONTEXT + 1, y.shape[-1]
     around = quantized.unfold(1, size, 1).permute(0, 1, 3, 2).flatten(2)  # [B, N - 2 R, K]
     count = around.shape[-1]
-    frames = y.reshape(len(y), -1, step, channels)[:, REACH:-REACH]
+    frames = y.reshape(len(y), -1, step, channels)[:, DECODER_CONTEXT:-DECODER_CONTEXT]
     left = torch.zeros(step * count, step * count)
     right = torch.zeros(step * count, channels)
 

@@ -81,8 +81,8 @@ class SpeechEncoder:
             for first, begin, end, last in parts:
                 # To the very end, though no step hears that: a norm over time does.
                 until = len(wave) if last == count else (last - 1) * steps.hop + steps.span
-                heard = wave[first * steps.hop : until]
-                own = self._run(heard)
+                piece = wave[first * steps.hop : until]
+                own = self._run(piece)
                 if len(own) != last - first:
                     raise UserError(
                         f"{self.settings.name} gives {len(own)} steps, its config tells of {last - first}; "

@@ -15,7 +15,7 @@ from ...core.timing import FPS
 from ...data.point_normalization import SEEN
 from ...data.readers.detections import read_detections
 from ...motion.formats.keypoints import DOCUMENT_FORMAT, Keypoints, load_keypoints
-from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS, SHOULDERS, Place, parents
+from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS, SHOULDERS, ShoulderFrame, parents
 from .detector import detect
 from .imputation import ARM, ENOUGH_OF_FACE, ENOUGH_OF_HAND, HAND_POINTS, complete_keypoints
 from .picture import is_picture, load_picture, picture_size
@@ -164,11 +164,11 @@ def video_keypoints(path: str | Path, *, points: str | Path | None = None, cache
     for line in check_person(seen, Path(path).name):
         note(line)
     whole = complete_keypoints(seen.points, seen.confidence, seen.size)
-    place = Place.of(whole[:, BODY_SLICE])
+    shoulder_frame = ShoulderFrame.of(whole[:, BODY_SLICE])
     camera = {
         "size": list(seen.size),
-        "centre": [round(place.x, 2), round(place.y, 2)],
-        "shoulder_width": round(place.width, 2),
+        "centre": [round(shoulder_frame.x, 2), round(shoulder_frame.y, 2)],
+        "shoulder_width": round(shoulder_frame.width, 2),
     }
     return Keypoints(POINTS, parents(POINTS), seen.fps or float(FPS), whole, camera, seen.confidence)
 

@@ -22,7 +22,7 @@ from ...motion.points import (
     POINTS,
     SHOULDERS,
     WRISTS,
-    Place,
+    ShoulderFrame,
 )
 from .heads import INNER, shut
 from .motion_directions import NOD, SHRUG, SWAY, MotionDirections, from_mean, soft
@@ -73,8 +73,8 @@ def keypoint_directions(body: np.ndarray, face: np.ndarray | None) -> MotionDire
     Raises:
         UserError: both shoulders are at one place.
     """
-    place = Place.of(body)
-    points = (body - [place.x, place.y]) / place.width
+    shoulder_frame = ShoulderFrame.of(body)
+    points = (body - [shoulder_frame.x, shoulder_frame.y]) / shoulder_frame.width
     chains = np.stack([points[:, [SHOULDERS[k], ELBOWS[k], WRISTS[k]]] for k in (0, 1)], 1)
     bones = np.diff(chains, axis=2)
     arms = np.concatenate([_lengths(bones, np.array(_PROPORTIONS)), np.zeros((*bones.shape[:-1], 1))], -1)
@@ -85,7 +85,7 @@ def keypoint_directions(body: np.ndarray, face: np.ndarray | None) -> MotionDire
     turn = np.tile(np.eye(3), (len(body), 1, 1))
     neck = np.zeros((len(body), 2))
     if face is not None:
-        centre = (face[:, _STABLE].mean(1) - [place.x, place.y]) / place.width
+        centre = (face[:, _STABLE].mean(1) - [shoulder_frame.x, shoulder_frame.y]) / shoulder_frame.width
         neck = soft(from_mean(centre - points[:, list(SHOULDERS)].mean(1)), NOD)
         turn = axis_rotation("Z", -_TILT * _rigid(face)[1])
     return MotionDirections(

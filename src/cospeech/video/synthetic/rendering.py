@@ -182,8 +182,8 @@ class _Painter:
         hit = np.flatnonzero(ids >= 0)
         faces = ids[hit]
         shown = _across(screen, self.faces, values, faces, hit, fine)
-        made_of = albedo(figure.region[faces], shown[:, 11:14], shown[:, 6:11], self.appearance)
-        colour = tone(shown[:, :3] * made_of + shown[:, 3:6])
+        reflectance = albedo(figure.region[faces], shown[:, 11:14], shown[:, 6:11], self.appearance)
+        colour = tone(shown[:, :3] * reflectance + shown[:, 3:6])
         layer = np.zeros((fine * fine, 4), np.float32)
         layer[hit, :3] = colour * np.float32(255)
         layer[hit, 3] = 1

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from ...core.errors import UserError
 from ...motion.points import BODY_POINTS, FACE_MIRROR, FACE_SLICE, HAND_SLICES
-from ...training.loop import Batch, Place, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
 from .perceptual_network import PerceptualEncoder, PerceptualEncoderConfig, perceptual_encoder_loss
 from .portrait_network import PortraitConfig, PortraitGenerator
 from .portrait_pairs import Pairs
@@ -61,10 +61,10 @@ class PairBatches:
         self.pairs, self.batch_size, self.seed, self.mirror = pairs, batch_size, seed, mirror
         self.window = window
 
-    def __call__(self, step: int, place: Place) -> Batch:
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
         """This process' share of a step's batch."""
-        rng = np.random.default_rng([self.seed, step, place.rank])
-        found = self.pairs.batch(rng.integers(len(self.pairs), size=max(1, self.batch_size // place.world)))
+        rng = np.random.default_rng([self.seed, step, process.rank])
+        found = self.pairs.batch(rng.integers(len(self.pairs), size=max(1, self.batch_size // process.world_size)))
         batch = tensors(found)
         if self.mirror and rng.random() < 0.5:
             batch = mirrored(batch)
