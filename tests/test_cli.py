@@ -159,7 +159,9 @@ def test_help_and_version(capsys):
         with pytest.raises(SystemExit) as end:
             main(words)
         assert end.value.code == 0
-        assert "usage: cospeech" in capsys.readouterr().out
+        printed = capsys.readouterr().out
+        assert "usage: cospeech" in printed
+        assert "(default: )" not in printed
     main(["--version"])
     assert capsys.readouterr().out == f"cospeech {cospeech.__version__}\n"
 

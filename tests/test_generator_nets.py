@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from cospeech.core.errors import UserError
 from cospeech.methods.alignment.network import AlignConfig, Alignment
 from cospeech.methods.contextual.network import Generator, GeneratorConfig, generator_loss, mask_tokens
 from cospeech.nn.quantizer import ResidualQuantizer
@@ -139,9 +141,19 @@ def test_shapes(model):
     assert (encoded - words(data["features"])).abs().max() > 1e-3
 
 
-@pytest.mark.parametrize("wrong", [{"residual": "some"}, {"fusion": "none"}, {"quantised": False, "residual": "codes"}])
-def test_unknown_ways_are_refused(wrong):
-    with pytest.raises(ValueError, match=r"unknown|must be"):
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"residual": "some"}, "unknown residual 'some'; set residual to one of latent, codes, none"),
+        ({"fusion": "none"}, "unknown fusion 'none'; set fusion to one of cross, concat, both"),
+        ({"quantised": False, "residual": "codes"}, "set residual to latent"),
+        ({"heads": 3}, "heads 3 does not split width 16 into heads of an even size; allowed for this width: 1, 2,"),
+        ({"heads": 0}, "heads 0 does not split width 16"),
+        ({"speech_heads": 3}, "set speech_heads to one of them, or speech_width to a multiple of 2 * speech_heads"),
+    ],
+)
+def test_unknown_ways_are_refused(wrong, message):
+    with pytest.raises(UserError, match=re.escape(message)):
         Generator(replace(CONFIG, **wrong))
 
 

@@ -134,6 +134,39 @@ def test_every_method_has_the_presets_and_no_field_of_two_meanings(name):
             assert all(hasattr(own.config, switch) for switch in stage.needs.values() if switch)
 
 
+@pytest.mark.parametrize(
+    ("method", "assignment", "message"),
+    [
+        ("contextual", "fusion=sum", "unknown fusion 'sum'; set fusion to one of cross, concat, both"),
+        ("contextual", "generator.heads=5", "heads 5 does not split width 32 into heads of an even size; allowed"),
+        ("contextual", "speech_heads=3", "speech_heads 3 does not split speech_width 32"),
+        ("contextual", "residual=some", "unknown residual 'some'; set residual to one of latent, codes, none"),
+        ("exges", "fusion=sum", "unknown fusion 'sum'"),
+        ("exges", "denoiser.heads=0", "heads 0 does not split width 32"),
+        (
+            "alignment",
+            "width=30",
+            "heads 2 does not split width 30 into heads of an even size; allowed for this width: 1,",
+        ),
+        ("emotion", "similarity=dot", "unknown similarity 'dot'; set similarity to one of cosine, inverse_l2"),
+        ("emotion", "chunk=5", "a chunk must be an even number of steps; got 5"),
+        ("emotion", "window=25", "a window of 25 steps has no whole chunks of 4"),
+        ("emotion", "prior.heads=5", "heads 5 does not split width 32"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_are_refused_before_any_stage_is_trained(
+    mini_dataset, tmp_path, capsys, method, assignment, message
+):
+    words = ["train", str(mini_dataset), "-o", str(tmp_path / "run"), "--method", method, "--preset", "tiny"]
+    with pytest.raises(SystemExit) as caught:
+        cli.main([*words, "--set", assignment])
+    printed = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert message in printed
+    assert printed.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.slow
 def test_settings_reach_the_run_and_stay_in_it(mini_dataset, tmp_path, capsys):
     """At the command line, and with the API."""
@@ -154,10 +187,18 @@ def test_settings_reach_the_run_and_stay_in_it(mini_dataset, tmp_path, capsys):
     assert "batch_size: 4 in the folder, 8 now" in capsys.readouterr().err
     changes = {"lr": 1e-4, "batch": 4, "alignment": {"width": 16, "training": {"steps": 2, "warmup": 1}}}
     before = (tmp_path / "run" / "model.safetensors").read_bytes()
-    cospeech.train(mini_dataset, tmp_path / "run", method="alignment", preset="tiny", config=changes)
+    cospeech.train(
+        mini_dataset, tmp_path / "run", method="alignment", preset="tiny", splits="train", config=changes
+    )  # one split as text is that split
     assert (tmp_path / "run" / "model.safetensors").read_bytes() == before
     with pytest.raises(UserError, match="unknown checkpoint 'first'; known: last, best"):
         cospeech.export(tmp_path / "run", tmp_path / "model", checkpoint="first")
+
+
+def test_one_split_may_be_given_as_text(mini_dataset, tmp_path):
+    for splits in ("nobody", ["nobody"]):
+        with pytest.raises(UserError, match="longer in nobody and two are needed"):
+            cospeech.train(mini_dataset, tmp_path / "run", method="alignment", preset="tiny", splits=splits)
 
 
 def test_what_is_trained_with_a_method_is_no_method_to_train(tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ..core.arguments import several
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..data.dataset import GestureDataset
@@ -28,7 +29,7 @@ def train(
     stage: str = "all",
     steps: int | None = None,
     seed: int | None = None,
-    splits: tuple[str, ...] = ("train",),
+    splits: str | Sequence[str] = ("train",),
     modality: str = "all",
     config: Mapping[str, Any] | str | Path | None = None,
     set: Sequence[str] = (),
@@ -44,7 +45,7 @@ def train(
         stage: one of the method's stages, or all.
         steps: of each stage, instead of the preset's.
         seed: of weights and batches; 0 unless given.
-        splits: what to train on; the test split is left out unless named.
+        splits: what to train on, one name or several; the test split is left out unless named.
         modality: body, face, or all that the dataset has and the method trains; an alignment is of one
             modality, the body unless named.
         config: settings that differ from the preset, as a mapping or a TOML file: fields of a stage's config or
@@ -60,7 +61,7 @@ def train(
     chosen = chosen_stages(training.stages, stage)
     overrides = read_overrides(config, set)
     found = settings(training.stages, preset, overrides, chosen=[one.name for one in chosen])
-    opened, out = GestureDataset(dataset), Path(out)
+    opened, out, splits = GestureDataset(dataset), Path(out), several(splits)
     for name in _modalities(method, training, opened, modality):
         runs = modality_folder(out, name) if len(training.stages) > 1 else out
         for one in chosen:

@@ -6,6 +6,30 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..core.errors import UserError
+
+FUSIONS = ("cross", "concat", "both")
+
+
+def check_heads(width: int, heads: int, *, of: str = "") -> None:
+    """Check that attention of this width can be split into heads; ``of`` stands before the names of both settings.
+
+    Raises:
+        UserError: a head would have no whole or an odd number of channels, which rotary positions turn in pairs.
+    """
+    if width < 1 or heads < 1 or width % (2 * heads):
+        allowed = [str(count) for count in range(1, width // 2 + 1) if width % (2 * count) == 0]
+        raise UserError(
+            f"{of}heads {heads} does not split {of}width {width} into heads of an even size; allowed for this width: "
+            f"{', '.join(allowed) or 'none'}; set {of}heads to one of them, or {of}width to a multiple of 2 * {of}heads"
+        )
+
+
+def check_fusion(fusion: str) -> None:
+    """Raises UserError unless the fusion is one of ``FUSIONS``."""
+    if fusion not in FUSIONS:
+        raise UserError(f"unknown fusion {fusion!r}; set fusion to one of {', '.join(FUSIONS)}")
+
 
 def rotary_angles(length: int, dim: int, device: torch.device) -> Tensor:
     """[length, dim / 2] angles of rotary position embedding (Su et al. 2021)."""
@@ -24,7 +48,9 @@ class SelfAttention(nn.Module):
     """Multi-head attention over the time axis of [B, N, D]; positions are relative."""
 
     def __init__(self, width: int, heads: int) -> None:
+        """Raises UserError if the width cannot be split into so many heads."""
         super().__init__()
+        check_heads(width, heads)
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
@@ -45,7 +71,9 @@ class CrossAttention(nn.Module):
     """
 
     def __init__(self, width: int, heads: int) -> None:
+        """Raises UserError if the width cannot be split into so many heads."""
         super().__init__()
+        check_heads(width, heads)
         self.heads = heads
         self.q = nn.Linear(width, width)
         self.kv = nn.Linear(width, 2 * width)
@@ -61,9 +89,6 @@ class CrossAttention(nn.Module):
         return y
 
 
-FUSIONS = ("cross", "concat", "both")
-
-
 class ConditionedBlock(nn.Module):
     """Self-attention, speech, MLP; the first and the last are modulated by a global condition.
 
@@ -75,10 +100,9 @@ class ConditionedBlock(nn.Module):
     def __init__(
         self, width: int, heads: int, *, hidden: int | None = None, dropout: float = 0.0, fusion: str = "concat"
     ) -> None:
-        """Raises ValueError if the fusion is unknown."""
+        """Raises UserError if the fusion is unknown or the width cannot be split into so many heads."""
         super().__init__()
-        if fusion not in FUSIONS:
-            raise ValueError(f"unknown fusion {fusion!r}; known: {', '.join(FUSIONS)}")
+        check_fusion(fusion)
         hidden = hidden or 4 * width
         self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
         self.norm2 = nn.LayerNorm(width, elementwise_affine=False)

@@ -18,7 +18,7 @@ import msgspec
 from ..core.errors import UserError
 from ..core.json_files import read_struct
 from .loop import TrainConfig
-from .stages import Settings, Stage, preset_names
+from .stages import CheckedConfig, Settings, Stage, preset_names
 
 ALIASES = {"lr": "learning_rate", "batch": "batch_size"}
 _TRAINING = "training"
@@ -89,8 +89,8 @@ def settings(
         overrides: later ones go first.
         chosen: stages that are trained now; a field without a stage is set in those of them that have it.
     Raises:
-        UserError: an unknown preset or field, a field that is not the user's to set, or a value of a wrong
-            type or out of range.
+        UserError: an unknown preset or field, a field that is not the user's to set, a value of a wrong
+            type or out of range, or fields of a chosen stage that do not fit each other.
     """
     known = preset_names(stages)
     if preset not in known:
@@ -104,6 +104,10 @@ def settings(
             targets, path = [first], path[1:]
         for name, place in _places(override, path, [by_name[name] for name in targets], result).items():
             result[name] = _replaced(result[name], place, override)
+    for name in chosen:
+        config = result[name].config
+        if isinstance(config, CheckedConfig):
+            config.check()
     return result
 
 

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from ..core.errors import UserError
 from .loop import TrainConfig
 
 Dataset = TypeVar("Dataset")
+
+
+@runtime_checkable
+class CheckedConfig(Protocol):
+    """A config whose fields must fit each other."""
+
+    def check(self) -> None:
+        """Raises UserError if they do not."""
 
 
 @dataclass(frozen=True)

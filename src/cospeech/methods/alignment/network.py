@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...core.errors import UserError
-from ...nn.transformer import Block, rotary_angles
+from ...nn.transformer import Block, check_heads, rotary_angles
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,10 @@ class AlignConfig:
     temperature: float = 0.7  # [P] tau
     chronological: bool = True  # shuffled speech as negatives [P]
     chronological_weight: float = 1.0  # a shuffled negative counts for so many others; the paper has 1
+
+    def check(self) -> None:
+        """Raises UserError for heads that do not divide the width."""
+        check_heads(self.width, self.heads)
 
 
 class SpeechSizes(Protocol):

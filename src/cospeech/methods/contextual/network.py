@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...core.errors import UserError
 from ...nn.condition import Conditioner
-from ...nn.transformer import ConditionedBlock
+from ...nn.transformer import ConditionedBlock, check_fusion, check_heads
 from ..alignment.network import SpeechEncoder, speech_sizes
 from ..tokenizer.network import Tokenizer
 
@@ -64,6 +65,19 @@ class GeneratorConfig:
     reconstruction: float = 0.5
     velocity: float = 1.0
     acceleration: float = 0.5
+
+    def check(self) -> None:
+        """Raises UserError for an unknown fusion or residual, or heads that do not divide their width."""
+        check_fusion(self.fusion)
+        check_heads(self.width, self.heads)
+        check_heads(self.speech_width, self.speech_heads, of="speech_")
+        if self.residual not in RESIDUALS:
+            raise UserError(f"unknown residual {self.residual!r}; set residual to one of {', '.join(RESIDUALS)}")
+        if not self.quantised and self.residual != "latent":
+            raise UserError(
+                f"residual is {self.residual!r} and quantised false; without a quantiser all is regressed, so set "
+                "residual to latent, or leave quantised out"
+            )
 
 
 class MaskedGenerator(nn.Module):
@@ -169,12 +183,9 @@ class Generator(nn.Module):
     """Both generators over one speech encoder."""
 
     def __init__(self, config: GeneratorConfig) -> None:
-        """Raises ValueError if the config names an unknown fusion or residual."""
+        """Raises UserError as ``GeneratorConfig.check``."""
         super().__init__()
-        if config.residual not in RESIDUALS:
-            raise ValueError(f"unknown residual {config.residual!r}; known: {', '.join(RESIDUALS)}")
-        if not config.quantised and config.residual != "latent":
-            raise ValueError("without a quantiser all is regressed, so the residual must be 'latent'")
+        config.check()
         self.config = config
         self.speech = SpeechEncoder(speech_sizes(config), config.width)
         self.masked = MaskedGenerator(config) if config.quantised else None

@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...core.errors import UserError
 from ...speech.acoustics import MEL
 from ...speech.layout import LAYOUT
 from ...speech.spectrum import MEL_BANDS
@@ -44,6 +45,18 @@ class MiningConfig:
     emotion: float = 1.0  # weights of the losses [D]
     beat: float = 0.1
 
+    def check(self) -> None:
+        """Raises UserError for an unknown similarity, or a step that strides cannot make."""
+        if self.similarity not in SIMILARITIES:
+            raise UserError(
+                f"unknown similarity {self.similarity!r}; set similarity to one of {', '.join(SIMILARITIES)}"
+            )
+        if self.downsample not in (1, 2, 4) or not len(self.filters) == len(self.blocks) == 3:
+            raise UserError(
+                f"mining has three stages and steps of 1, 2 or 4 frames; got filters of {len(self.filters)}, blocks of "
+                f"{len(self.blocks)} stages and steps of {self.downsample}; give three filters and three blocks"
+            )
+
 
 class SqueezeBlock(nn.Module):
     """Residual block of two convolutions with squeeze and excitation (Hu et al. 2018), [B, C, M, T]."""
@@ -69,10 +82,9 @@ class Listener(nn.Module):
     """A truncated SE-ResNet over mel bands, and a track of other columns, -> steps [B, N, W]."""
 
     def __init__(self, config: MiningConfig, columns: int) -> None:
-        """Raises ValueError for a step that strides cannot make."""
+        """Raises UserError as ``MiningConfig.check``."""
         super().__init__()
-        if config.downsample not in (1, 2, 4) or len(config.filters) != 3:
-            raise ValueError("mining has three stages and steps of 1, 2 or 4 frames")
+        config.check()
         layers: list[nn.Module] = []
         channels, left = config.filters[0], config.downsample
         self.stem = nn.Conv2d(1, channels, 3, stride=(2, 2 if left > 1 else 1), padding=1)
@@ -106,10 +118,9 @@ class Mining(nn.Module):
     """
 
     def __init__(self, config: MiningConfig) -> None:
-        """Raises ValueError for an unknown similarity."""
+        """Raises UserError as ``MiningConfig.check``."""
         super().__init__()
-        if config.similarity not in SIMILARITIES:
-            raise ValueError(f"unknown similarity {config.similarity!r}; known: {', '.join(SIMILARITIES)}")
+        config.check()
         self.config = config
         self.rhythm, self.mood = Listener(config, NAMED), Listener(config, 3)
         self.emotion = nn.Linear(config.width, config.embedding)

@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from ...core.errors import UserError
 from ...nn.condition import Conditioner
 from ...nn.latents import ScaledLatents
 from ...nn.renamed import accept_old_names
-from ...nn.transformer import Block, ConditionedBlock
+from ...nn.transformer import Block, ConditionedBlock, check_heads
 from .prompter import Prompter
-from .vae import EmotionVae
+from .vae import EmotionVae, check_chunk
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,17 @@ class EmotionConfig:
     squared: bool = True  # times G^2, so that a temperature does not change the loss's weight
     adversarial: float = 0.2  # of the slope of regression and velocity together
 
+    def check(self) -> None:
+        """Raises UserError for heads that do not divide the width, or a window that is no multiple of the chunk."""
+        check_heads(self.width, self.heads)
+        if self.vae:
+            check_chunk(self.chunk)
+            if self.window % self.chunk:
+                raise UserError(
+                    f"a window of {self.window} steps has no whole chunks of {self.chunk}; set window to a multiple of "
+                    "chunk"
+                )
+
 
 class Generator(ScaledLatents):
     """Latents of the next ``window`` steps, from those of the prompt, the audio, and the VAE's draws."""
@@ -64,11 +76,10 @@ class Generator(ScaledLatents):
     def __init__(self, config: EmotionConfig, *, latents: tuple[Tensor, Tensor] | None = None) -> None:
         """latents: mean and deviation [D] of the tokenizer's latents.
 
-        Raises ValueError for a window that is no multiple of the chunk.
+        Raises UserError as ``EmotionConfig.check``.
         """
         super().__init__(config.latent, config.scale_power, latents)
-        if config.vae and config.window % config.chunk:
-            raise ValueError(f"a window of {config.window} steps has no whole chunks of {config.chunk}")
+        config.check()
         self.config = config
         d, w = config.latent, config.width
         self.condition = Conditioner(config.emotions, config.styles, w)

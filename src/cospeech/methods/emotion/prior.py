@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...nn.condition import Conditioner, waves
-from ...nn.transformer import ConditionedBlock
+from ...nn.transformer import ConditionedBlock, check_heads
 from .network import EmotionConfig
 
 
@@ -30,6 +30,10 @@ class PriorConfig:
     dropout: float = 0.1
     drop_condition: float = 0.1  # each of emotion, style and liveliness, for guidance
     prompt_noise: float = 0.1  # of a scaled latent's deviation
+
+    def check(self) -> None:
+        """Raises UserError for heads that do not divide the width."""
+        check_heads(self.width, self.heads)
 
 
 class Prior(nn.Module):

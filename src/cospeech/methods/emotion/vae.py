@@ -12,7 +12,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...core.errors import UserError
 from ...nn.transformer import Block
+
+
+def check_chunk(chunk: int) -> None:
+    """Raises UserError for an odd chunk, whose convolutions would not give a latent for each."""
+    if chunk < 2 or chunk % 2:
+        raise UserError(f"a chunk must be an even number of steps; got {chunk}; set chunk to 2, 4, 6 and so on")
 
 
 class EmotionVae(nn.Module):
@@ -23,11 +30,10 @@ class EmotionVae(nn.Module):
     ) -> None:
         """latent: D of motion; voice: E of the audio's emotion features; size: Z.
 
-        Raises ValueError for an odd chunk, whose convolutions would not give a latent for each.
+        Raises UserError as ``check_chunk``.
         """
         super().__init__()
-        if chunk % 2:
-            raise ValueError(f"a chunk must be an even number of steps; got {chunk}")
+        check_chunk(chunk)
         self.size, self.chunk, self.width = size, chunk, width
         self.code = nn.Sequential(  # one-hot 8 -> 16 -> 32 [R]
             nn.Linear(emotions, 8), nn.GELU(), nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 32)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ...nn.condition import Conditioner, waves
 from ...nn.latents import ScaledLatents
-from ...nn.transformer import ConditionedBlock
+from ...nn.transformer import ConditionedBlock, check_fusion, check_heads
 from ..alignment.network import SpeechEncoder, speech_sizes
 from .masks import MaskConfig
 
@@ -53,6 +53,12 @@ class DenoiserConfig:
     prefix: float = 0.5  # chance that the window's first steps are given, as the window before hands them
     suffix: float = 0.15  # chance that its last ones are
     masks: MaskConfig = field(default_factory=MaskConfig)
+
+    def check(self) -> None:
+        """Raises UserError for an unknown fusion, or heads that do not divide their width."""
+        check_fusion(self.fusion)
+        check_heads(self.width, self.heads)
+        check_heads(self.speech_width, self.speech_heads, of="speech_")
 
 
 class Denoiser(ScaledLatents):

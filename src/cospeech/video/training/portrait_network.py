@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ...core.errors import UserError
 from ...motion.points import BODY_SLICE, HAND_SLICES, POINTS, parents
 from ..warping.limb_geometry import PARTS as PART_NAMES
 from ..warping.resampling import MAP_SIDE
@@ -39,7 +40,7 @@ class PortraitConfig:
 
     def __post_init__(self) -> None:
         if self.refine not in REFINERS:
-            raise ValueError(f"refine is one of {', '.join(REFINERS)}; got {self.refine!r}")
+            raise UserError(f"refine is one of {', '.join(REFINERS)}; got {self.refine!r}")
 
 
 def edge_list() -> list[tuple[int, int, int]]:
