@@ -1,6 +1,6 @@
 """The paper's ablations on our corpus, in a size that two cores can train: one JSON object.
 
-    python benchmarks/bench_ablation.py STORE RUNS [--only NAME ...] [--split test] [--clips 120]
+    python benchmarks/bench_ablation.py DATASET RUNS [--only NAME ...] [--split test] [--clips 120]
 
 RUNS is a folder that keeps every run and, in RUNS/rows, every row as soon as it is measured; what is found
 there is continued or used, so a benchmark that was interrupted goes on when it is called again. A row is

@@ -1,6 +1,6 @@
 """Retrieval by the trained alignment on people whom no training saw: one JSON object.
 
-    python benchmarks/bench_alignment.py STORE --run RUN [--run RUN ...] [--split test] [--rounds 10]
+    python benchmarks/bench_alignment.py DATASET --run RUN [--run RUN ...] [--split test] [--rounds 10]
 
 R@k both ways over all windows and in batches of 32 (Contextual Gesture, appendix F and table 4), chance
 beside each, and order accuracy: true speech against the same speech shuffled (chance 50 %). One window
@@ -8,9 +8,9 @@ of 4.8 s from the middle of every item; in the batches two windows may be of one
 as they may in the paper. Give two runs to compare, with and without chronological negatives; the second
 one is trained by
 
-    fit_alignment(Store(STORE), RUN, config=AlignConfig(chronological=False), training=...)
+    fit_alignment(GestureDataset(DATASET), RUN, config=AlignConfig(chronological=False), training=...)
 
-All pairs of our stores are made ones: how near they are says what the pairing put into them.
+All pairs of our datasets are synthetic: how near they are says what the pairing put into them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """EmotionGesture on a dataset: emotions read and heard, variety. One JSON object.
 
-    python benchmarks/bench_emotion.py STORE [--model NAME|FOLDER] [--split test] [--takes 8] [--part ...]
+    python benchmarks/bench_emotion.py DATASET [--model NAME|FOLDER] [--split test] [--takes 8] [--part ...]
 
 - ``accuracy``: confusion matrices of the frozen classifier, side by side: real motion of people it knows
   (clips that it did not learn from), real motion of people it does not know, and motion that the model made

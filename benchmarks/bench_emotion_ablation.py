@@ -1,6 +1,6 @@
 """EmotionGesture's ablations on our corpus, in a size that two cores can train: one JSON object.
 
-    python benchmarks/bench_emotion_ablation.py STORE TOKENIZER RUNS [--only NAME ...] [--split test]
+    python benchmarks/bench_emotion_ablation.py DATASET TOKENIZER RUNS [--only NAME ...] [--split test]
 
 TOKENIZER is a finished run. RUNS keeps every run and, in RUNS/rows, every row as soon as it is measured; an
 interrupted benchmark goes on when it is called again. Generators are narrower than in the preset

@@ -1,6 +1,6 @@
 """ExGes on a dataset: retrieval, control, quality against steps. One JSON object.
 
-    python benchmarks/bench_exges.py STORE MODEL --base BASE [--run RUN --run RUN] [--split test]
+    python benchmarks/bench_exges.py DATASET MODEL --library LIBRARY [--run RUN --run RUN] [--split test]
 
 - ``retrieval``: R@k of every training run of the embedding that is named, by keys of segments, of frames and
   of both, in batches of 32 and over all.
@@ -194,8 +194,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("dataset")
     parser.add_argument("model")
-    parser.add_argument("--base")
-    parser.add_argument("--base-model")
+    parser.add_argument("--library", "--base")
+    parser.add_argument("--library-model", "--base-model")
     parser.add_argument("--run", action="append", default=[], help="training run of the embedding")
     parser.add_argument("--split", default="test")
     parser.add_argument("--clips", type=int, default=40)
@@ -207,7 +207,7 @@ def main() -> None:
     result: dict[str, Any] = {"split": args.split, "made_pairs": dataset.synthetic_pairs}
     if "retrieval" in args.only:
         result["retrieval"] = retrieval(dataset, args.run, args.split)
-    model = load(args.model, library=args.base, library_model=args.base_model)
+    model = load(args.model, library=args.library, library_model=args.library_model)
     assert isinstance(model, ExGesModel)
     items = speeches(dataset, args.split, args.clips, seconds=SECONDS)
     if "control" in args.only:

@@ -1,7 +1,7 @@
 """How fast a gesture library is, how large, and how often faiss finds what an exact search finds. JSON.
 
     python benchmarks/bench_library.py [--sizes 1000 100000 1000000] [--keys clustered gaussian]
-    python benchmarks/bench_library.py --store STORE [--split test]
+    python benchmarks/bench_library.py --dataset DATASET [--split test]
 
 One JSON object for each size. Keys are made up: 128 numbers, "clustered" (as many clusters as the root of
 their number, as real ones lie together) or "gaussian" (evenly spread, the worst there is for faiss). Each
@@ -61,7 +61,7 @@ def made_up(count: int, kind: str, seed: int = 0) -> np.ndarray:
 
 
 def write_base(folder: Path, keys: np.ndarray) -> float:
-    """A base of these keys; seconds that writing took."""
+    """A library of these keys; seconds that writing took."""
     codec = Codec()
     header = Header(Embedding("made up", "0", E), 30.0, codec.body, codec.hands, LAYOUT.dim)
     rng = np.random.default_rng(2)

@@ -1,11 +1,11 @@
 """Kill -9 at random moments of `cospeech library build` and `cospeech library add`: what is lost? One JSON object.
 
-    python benchmarks/bench_library_kill.py STORE [--kills 50] [--recordings 8] [--seed 0]
+    python benchmarks/bench_library_kill.py DATASET [--kills 50] [--recordings 8] [--seed 0]
 
-Two stores are taken from the training split of one, so many recordings each. Builds are of the one over the
+Two datasets are taken from the training split of one, so many recordings each. Builds are of the one over the
 other, or where nothing is; adds bring the other to the one. The command runs in a process that is split off,
 with small shards, so that there are many. A third of the kills come at any moment of it, a third while shards
-are written, a third around the commit. After each, the base must open, `library check` must find nothing, and it
+are written, a third around the commit. After each, the library must open, `library check` must find nothing, and it
 must hold what it held before or all that it was to become. Each kill meets what the one before it left.
 """
 
@@ -62,7 +62,7 @@ def two_stores(dataset: GestureDataset, folder: Path, recordings: int) -> tuple[
 
 
 def held(base: Path) -> tuple[Held, tuple[str, ...]]:
-    """Entries of a base (None: there is none), and what is wrong with it."""
+    """Entries of a library (None: there is none), and what is wrong with it."""
     try:
         opened = open_library(base)
     except UserError as error:
@@ -152,7 +152,7 @@ def main() -> None:
     options = parser.parse_args()
     writer.SHARD_FRAMES = 600
     chance = random.Random(options.seed)
-    result: dict[str, object] = {"benchmark": "base kill", "kills_each": options.kills}
+    result: dict[str, object] = {"benchmark": "library kill", "kills_each": options.kills}
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         one, other = two_stores(GestureDataset(options.dataset), folder, options.recordings)
@@ -177,7 +177,7 @@ def main() -> None:
                     shutil.rmtree(base)
                     shutil.copytree(kept, base)
                     before = old
-                # A build brings what is not there; from time to time it replaces a grown base.
+                # A build brings what is not there; from time to time it replaces a grown library.
                 source = other if what == "add" or before == old else one
                 new = grown if what == "add" else old if source == one else grown - old
                 words = ("add", base, source) if what == "add" else ("build", source, "-o", base)
@@ -195,7 +195,7 @@ def main() -> None:
                     seen["with files left behind"] += check_library(base).leftovers > 0
                 faults += [f"{what} {seen['killed']}: {problem}" for problem in problems]
                 if found not in (before, new):
-                    faults.append(f"{what} {seen['killed']}: neither the old base nor the new one")
+                    faults.append(f"{what} {seen['killed']}: neither the old library nor the new one")
                 seen["then the new one" if found == new else "then the old one" if found else "then none"] += 1
             result[what] = {
                 "lasts_s": round(full[what].lasted, 2),

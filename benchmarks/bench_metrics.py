@@ -5,7 +5,7 @@ joints, the same with its frames shuffled, and the mean pose, all against the re
 one before made worse. A metric that claims that lower or higher is better, or that real motion is the
 mark, should rank them in this order.
 
-    python benchmarks/bench_metrics.py STORE [--model contextual] [--split test] [--clips 60]
+    python benchmarks/bench_metrics.py DATASET [--model contextual] [--split test] [--clips 60]
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Long speech: motion at the seams of windows beside motion inside of them. One JSON object.
 
-    python benchmarks/bench_seams.py STORE [--model NAME|FOLDER] [--minutes 10] [--split test]
+    python benchmarks/bench_seams.py DATASET [--model NAME|FOLDER] [--minutes 10] [--split test]
 
 Speeches of the split are laid end to end, and every style gestures to all of it. A seam is where one
 window hands over to the next (``sampling.longform``). Jerk: mean norm of the wrists' third difference in

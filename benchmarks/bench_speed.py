@@ -1,7 +1,7 @@
 """How fast: speech to motion warm, the whole command to BVH, ten minutes of speech. One JSON object.
 
     python benchmarks/bench_speed.py [--runs 9]
-    python benchmarks/bench_speed.py --formats --store STORE --tokenizer RUN --generator RUN [--runs 9]
+    python benchmarks/bench_speed.py --formats --dataset DATASET --tokenizer RUN --generator RUN [--runs 9]
 
 The second one compares how the same networks are kept and run: ``int8`` is the model as it is shipped
 (``--model``), ``float32`` the ONNX graphs of the runs it came from with their weights as they were learned,
@@ -224,7 +224,7 @@ def main() -> None:
         )
         return
     if not (options.dataset and options.tokenizer and options.generator):
-        parser.error("--formats needs --store, --tokenizer and --generator")
+        parser.error("--formats needs --dataset, --tokenizer and --generator")
     rows = formats(options.formats or ("int8", "float32", "torch"), options)
     text = {"benchmark": "speed of formats", **machine(), "runs": options.runs, "threads": 1, "formats": rows}
     print(json.dumps(text, indent=1))

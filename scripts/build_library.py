@@ -1,10 +1,10 @@
 """Build the gesture library that is shipped: motion of our own models, since recordings may not be shipped.
 
-    python scripts/build_library.py STORE OUT --model contextual --model exges --minutes 20
+    python scripts/build_library.py DATASET OUT --model contextual --model exges --minutes 20
 
 Speeches of the training split are gestured by each model in every manner and emotion, calmly and lively. Of
 what comes out, takes that are implausible or say little are left out, and of each manner and emotion the same
-amount is kept. The dataset holds them as ``generated``; ``cospeech library build`` makes the base of it.
+amount is kept. The dataset holds them as ``generated``; ``cospeech library build`` makes the library of it.
 """
 
 from __future__ import annotations

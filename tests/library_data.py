@@ -114,7 +114,7 @@ def more_datasets(tmp_path_factory) -> list[Path]:
 
 @pytest.fixture(scope="session")
 def built_library(library_dataset, tmp_path_factory) -> Path:
-    """A base of the dataset's training part. Tests that change it copy it first."""
+    """A library of the dataset's training part. Tests that change it copy it first."""
     from cospeech.gesture_library.build import build_library
 
     out = tmp_path_factory.mktemp("built") / "base"

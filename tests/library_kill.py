@@ -2,7 +2,7 @@
 
     python library_kill.py STORE OTHER FOLDER
 
-After every kill the base opens, is whole, and is the old one or the new one. A process that is split off
+After every kill the library opens, is whole, and is the old one or the new one. A process that is split off
 does the work and kills itself at the n-th call that changes the disk, for n = 1, 2, ... until it comes
 through. SQLite's own writing is killed at random moments (benchmarks/bench_library_kill.py does so for long).
 """
@@ -31,7 +31,7 @@ CALLS = ("fsync", "replace", "unlink", "rmdir")
 
 
 def entries(folder: Path) -> frozenset[str] | None:
-    """Ids of what a base holds, after a look at all of it; None if there is none."""
+    """Ids of what a library holds, after a look at all of it; None if there is none."""
     try:
         opened = open_library(folder)
     except UserError as error:

@@ -1,4 +1,4 @@
-"""cospeech search and cospeech base, from a dataset to a motion file."""
+"""cospeech search and cospeech library, from a dataset to a motion file."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, library_dataset
         "library", "build", library_dataset, "-o", "new", "--model", model, "--split", "val"
     )
     command = ("search", speech, "--library", made, "--model", model)
-    assert "unknown speaker 'zoe'; the base has anna, ben, carla" in fails(*command, "--speaker", "zoe")
+    assert "unknown speaker 'zoe'; the library has anna, ben, carla" in fails(*command, "--speaker", "zoe")
     assert "k must be 1 or more; got 0" in fails(*command, "-k", "0")
     assert "folder no/where does not exist" in fails(*command, "-o", "no/where/hits.json")
     assert "unknown suffix '.txt'" in fails(*command, "-o", "hits.txt")

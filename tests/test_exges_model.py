@@ -31,7 +31,7 @@ slow = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def folder(tiny_run, mini_dataset, tmp_path_factory):
-    """A tiny model of exges with its base."""
+    """A tiny model of exges with its library."""
     import shutil
 
     from cospeech.methods.training_runs import export, train

@@ -1,4 +1,4 @@
-"""A base is the old one or the new one, whoever is killed, fails or reads meanwhile."""
+"""A library is the old one or the new one, whoever is killed, fails or reads meanwhile."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_reader_of_a_base_that_was_replaced_is_told(built_library, more_datase
     before = opened.nearest(query, role="gesture", k=9)
     build_library(more_datasets[0], place, model=FAKE, quiet=True)
     assert opened.nearest(query, role="gesture", k=9) == before
-    with pytest.raises(UserError, match="or the base was built anew since it was opened"):
+    with pytest.raises(UserError, match="or the library was built anew since it was opened"):
         opened.encoded(before[0].sample)
 
 

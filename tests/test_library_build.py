@@ -1,4 +1,4 @@
-"""From a dataset to a base: what is kept, what is refused, what two bases make together."""
+"""From a dataset to a library: what is kept, what is refused, what two libraries make together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ FAKE = FakeEmbedder()
 
 
 def contents(opened: GestureLibrary) -> set[tuple]:
-    """All that is in a base, whatever its rows are called."""
+    """All that is in a library, whatever its rows are called."""
     gesture, speech = opened.keys("gesture").values, opened.keys("speech").values
     return {
         (
@@ -254,7 +254,7 @@ def test_another_embedding_is_refused_with_the_fix(built_library, library_datase
         ("fps", 60.0, "motion at 60 frames a second, expected 30; prepare its corpora again"),
         ("features", 80, "was made from 80 speech features, this version has 48; prepare"),
         ("embedding", {"size": 3}, "catalogue.sqlite is damaged"),
-        ("hands", None, "catalogue.sqlite is damaged (no 'hands'); remove that file and build the base again"),
+        ("hands", None, "catalogue.sqlite is damaged (no 'hands'); remove that file and build the library again"),
     ],
 )
 def test_a_base_of_another_kind_is_refused_with_the_fix(built_library, tmp_path, name, value, message):
@@ -363,7 +363,7 @@ def test_two_recordings_of_one_name_are_refused(built_library, tmp_path):
     dataset = write_store(tmp_path / "store", [item("talk", "pair", 5.0, seed=99)])
     place = copied(built_library, tmp_path / "base")
     before = contents(open_library(place))
-    refused("the base has another recording called 'talk'", add_to_library, place, dataset, model=FAKE)
+    refused("the library has another recording called 'talk'", add_to_library, place, dataset, model=FAKE)
     assert contents(open_library(place)) == before
     build_library(dataset, tmp_path / "other", model=FAKE, quiet=True)
     refused("different recordings called 'talk'", merge_libraries, [place, tmp_path / "other"], tmp_path / "new")

@@ -272,7 +272,7 @@ def test_long_questions_are_cut_as_a_base_is(built_library):
 def test_what_search_refuses(built_library, tmp_path, more_datasets):
     motion = gesturing(2.0, seed=1)
     for filters, message in (
-        ({"speaker": "zoe"}, "unknown speaker 'zoe'; the base has anna, ben, carla"),
+        ({"speaker": "zoe"}, "unknown speaker 'zoe'; the library has anna, ben, carla"),
         ({"emotion": "bored"}, "unknown emotion 'bored'; known: neutral"),
         ({"emotion": "sadness", "min_speed": 9.0}, "none of 2"),
         ({"min_speed": 9.0, "by": "motion"}, "segments fits (min speed 9.0); ask for less"),
@@ -305,7 +305,7 @@ def test_what_search_refuses(built_library, tmp_path, more_datasets):
 
 @pytest.fixture
 def several(library_dataset, tmp_path, monkeypatch):
-    """A base of several shards, and one recording for each of them."""
+    """A library of several shards, and one recording for each of them."""
     monkeypatch.setattr("cospeech.gesture_library.writer.SHARD_FRAMES", 350)
     build_library(library_dataset, tmp_path / "several", model=FAKE, quiet=True)
     return tmp_path / "several"

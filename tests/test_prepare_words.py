@@ -1,4 +1,4 @@
-"""Words in a dataset: when they are spoken, in recorded and in synthetic pairs, and that a base finds "
+"""Words in a dataset: when they are spoken, in recorded and in synthetic pairs, and that a library finds "
 "them."""
 
 from __future__ import annotations

@@ -14,7 +14,18 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.timing import FPS
-from ..motion.points import BODY_POINTS, FACE_POINTS, FINGERS, HANDS, WRISTS, PointCodec, ShoulderFrame
+from ..motion.points import (
+    ARM_SLICES,
+    BODY_POINTS,
+    FACE_POINTS,
+    FACE_SLICE,
+    FINGERS,
+    HAND_SLICES,
+    HANDS,
+    WRISTS,
+    PointCodec,
+    ShoulderFrame,
+)
 from ..speech.speech import Speech
 from .clips import Dropped
 from .point_clips import PointClip
@@ -136,6 +147,6 @@ def _filled(points: np.ndarray, seen: np.ndarray, fps: float, frames: int) -> np
 
 def _beside(point: int, known: list[bool]) -> list[int]:
     """Known points of the same arm, hand or face as one that is never seen."""
-    groups = [(0, 3), (3, 6), (6, 27), (27, 48), (48, len(known))]
-    first, last = next(span for span in groups if span[0] <= point < span[1])
-    return [other for other in range(first, last) if known[other]]
+    groups = (*ARM_SLICES, *HAND_SLICES, slice(FACE_SLICE.start, len(known)))
+    group = next(span for span in groups if span.start <= point < span.stop)
+    return [other for other in range(group.start, group.stop) if known[other]]

@@ -1,4 +1,4 @@
-"""From a dataset to a base: cut, measure, embed, write."""
+"""From a dataset to a library: cut, measure, embed, write."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPLITS = ("train", "val", "test")
 
 @dataclass
 class Added:
-    """What ``build_base``, ``add_to_base`` and ``merge_bases`` did."""
+    """What ``build_library``, ``add_to_library`` and ``merge_libraries`` did."""
 
     segments: int = 0
     recordings: int = 0
@@ -67,7 +67,7 @@ def build_library(
 
     Args:
         dataset: folder made by ``prepare``.
-        out: folder of the base.
+        out: folder of the library.
         split: parts of the dataset: train, val, test. ExGes takes the training part alone, so that nothing
             of a test can be found [P].
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
@@ -75,7 +75,7 @@ def build_library(
         quiet: without progress and notes.
     Raises:
         UserError: anything given that cannot be used, the folder holds something else, or another process
-            is writing to it. The base is as it was then.
+            is writing to it. The library is as it was then.
     """
     opened, out, embedder = GestureDataset(dataset), Path(out), load_embedder(model)
     items = _chosen(opened, split, kinds)
@@ -111,10 +111,10 @@ def add_to_library(
         dataset: folder made by ``prepare``.
         split: parts of the dataset: train, val, test.
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
-        model: what makes the keys; must be what the base was made with.
+        model: what makes the keys; must be what the library was made with.
         quiet: without progress and notes.
     Raises:
-        UserError: as ``build_base``; also if the base is of another skeleton, frame rate or embedding, or
+        UserError: as ``build_library``; also if the library is of another skeleton, frame rate or embedding, or
             has another recording of the same name.
     """
     opened, embedder, before = GestureDataset(dataset), load_embedder(model), GestureLibrary(library)
@@ -152,7 +152,7 @@ def _chosen(dataset: GestureDataset, split: str | Sequence[str], kinds: str | Se
 
 
 def _header(dataset: GestureDataset, embedder: Embedder) -> Header:
-    """What a base of this dataset would be. Raises UserError if the dataset is of another skeleton or "
+    """What a library of this dataset would be. Raises UserError if the dataset is of another skeleton or "
     "rate."""
     dataset.need_bodies("a gesture library")
     codec, written = Codec(), dataset.header.get("codec", {})
@@ -184,8 +184,8 @@ def _cut(
         if item.id in known:
             if known[item.id] != digest:
                 raise UserError(
-                    f"the base has another recording called {item.id!r}; prepare this one under another "
-                    "name, or build a base of its own"
+                    f"the library has another recording called {item.id!r}; prepare this one under another "
+                    "name, or build a library of its own"
                 )
             added.there += 1
             continue

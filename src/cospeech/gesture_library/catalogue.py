@@ -1,10 +1,10 @@
-"""The catalogue: one SQLite file that says what is in a base and in which shard files.
+"""The catalogue: one SQLite file that says what is in a library and in which shard files.
 
 Shard files never change, so all that has to be atomic is this one file, and SQLite makes it so. One
 process writes at a time: it holds the write lock from its first shard to the commit, which lets readers
 in all the while but for the commit itself. A process that is killed loses its lock, and the next one
 that opens the catalogue rolls back what was begun. A rollback journal and not a write-ahead log, because
-a base is written seldom, read from anywhere, and shall be readable where nothing may be written. Readers
+a library is written seldom, read from anywhere, and shall be readable where nothing may be written. Readers
 copy the catalogue into memory: whatever happens on the disk, they see what they opened.
 """
 
@@ -53,7 +53,7 @@ TABLES = ("base", "shard", "file", "recording", "origin", "entry")
 
 @dataclass(frozen=True)
 class Header:
-    """What all entries of a base have in common."""
+    """What all entries of a library have in common."""
 
     embedding: Embedding
     fps: float
@@ -92,7 +92,7 @@ def _missing(folder: Path) -> UserError:
 
 def _damaged(folder: Path, reason: object) -> UserError:
     return UserError(
-        f"{folder / FILE} is damaged ({reason}); remove that file and build the base again with "
+        f"{folder / FILE} is damaged ({reason}); remove that file and build the library again with "
         f"`cospeech library build DATASET -o {folder}`"
     )
 
@@ -103,7 +103,7 @@ def has_catalogue(folder: Path) -> bool:
 
 
 def check_place(folder: Path) -> None:
-    """Raises UserError if a folder for a new base is something else already."""
+    """Raises UserError if a folder for a new library is something else already."""
     if not folder.exists() or has_catalogue(folder):
         return
     if not folder.is_dir() or not all(is_shard(path) for path in folder.iterdir()):
@@ -111,10 +111,10 @@ def check_place(folder: Path) -> None:
 
 
 def read_catalogue(folder: Path) -> sqlite3.Connection:
-    """A copy of the catalogue in memory: what the base was at this moment.
+    """A copy of the catalogue in memory: what the library was at this moment.
 
     Raises:
-        UserError: there is no base, it is damaged, or of another format.
+        UserError: there is no library, it is damaged, or of another format.
     """
     path = folder / FILE
     if not path.is_file() or path.stat().st_size == 0:
@@ -163,7 +163,7 @@ def read_files(connection: sqlite3.Connection) -> list[ShardFile]:
 
 
 class Writing:
-    """A change of a base, under the write lock. Nothing of it is seen before the commit."""
+    """A change of a library, under the write lock. Nothing of it is seen before the commit."""
 
     def __init__(self, folder: Path, connection: sqlite3.Connection) -> None:
         self.folder, self._connection = folder, connection
@@ -195,14 +195,14 @@ class Writing:
 
 @contextmanager
 def writing(folder: Path, *, create: bool = False) -> Iterator[Writing]:
-    """Change a base: commit when the block ends well, else leave everything as it was.
+    """Change a library: commit when the block ends well, else leave everything as it was.
 
     Files that a killed process left behind are removed before, those that are no longer used after.
 
     Args:
         create: make folder and catalogue if there are none.
     Raises:
-        UserError: there is no base, it is damaged, another process is writing to it, or the disk is full.
+        UserError: there is no library, it is damaged, another process is writing to it, or the disk is full.
     """
     created = create and not folder.exists()
     if create:
@@ -237,7 +237,7 @@ def _transaction(folder: Path, connection: sqlite3.Connection, create: bool) -> 
         if create and (folder / FILE).stat().st_size == 0:  # nobody else has begun: the lock is ours
             (folder / FILE).unlink()
         if isinstance(error, sqlite3.Error):
-            raise UserError(f"cannot write {folder / FILE}: {error}; the base is as it was") from None
+            raise UserError(f"cannot write {folder / FILE}: {error}; the library is as it was") from None
         raise
     finally:
         if connection.in_transaction:

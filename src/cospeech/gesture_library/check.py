@@ -1,4 +1,4 @@
-"""What is in a base, and whether it is whole."""
+"""What is in a library, and whether it is whole."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_ar
 
 @dataclass(frozen=True)
 class LibraryInfo:
-    """What is in a base."""
+    """What is in a library."""
 
     folder: Path
     segments: int

@@ -16,7 +16,7 @@ from ..methods.model_folder import read_config, shipped_folders
 class Embedder(Protocol):
     """Embeddings of segments, in one space for speech and motion.
 
-    A base belongs to one embedder: keys of two cannot be compared. What embeds frame by frame as well
+    A library belongs to one embedder: keys of two cannot be compared. What embeds frame by frame as well
     (``fine`` is not 0) has keys of frames stored too, and a search can look at them.
     """
 
@@ -64,7 +64,7 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True)
 class Embedding:
-    """Which embedder a base was made with."""
+    """Which embedder a library was made with."""
 
     name: str
     fingerprint: str
@@ -121,7 +121,7 @@ def load_embedder(model: str | Path | Embedder = METHOD) -> Embedder:
 
 
 def shipped_embedder(embedding: Embedding) -> Embedder | None:
-    """The shipped model that makes the keys of a base, if there is one."""
+    """The shipped model that makes the keys of a library, if there is one."""
     for folder in shipped_folders():
         if read_config(folder)["method"] in (METHOD, RETRIEVAL):
             embedder = load_embedder(folder)

@@ -1,8 +1,8 @@
-"""Nearest keys: exactly, in NumPy; or nearly, with faiss, for who asks a large base often.
+"""Nearest keys: exactly, in NumPy; or nearly, with faiss, for who asks a large library often.
 
 The exact way multiplies block by block in float32, keeps whatever could be among the best, and compares
 those in float64. So the answer is that of a comparison one by one, whatever the block sizes, and equal
-keys have equal scores: of equals the one that stands first in the base comes first.
+keys have equal scores: of equals the one that stands first in the library comes first.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def nearest(
 
 
 def best(keys: np.ndarray, query: np.ndarray, rows: np.ndarray, *, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of the given rows the k best, compared in float64; of equals the first in the base."""
+    """Of the given rows the k best, compared in float64; of equals the first in the library."""
     exact = np.empty(len(rows))
     for start in range(0, len(rows), BLOCK):
         part = keys[rows[start : start + BLOCK]].astype(np.float64)

@@ -62,10 +62,10 @@ class Keys:
 
 
 class GestureLibrary:
-    """What a base was when it was opened; what is added later is not seen.
+    """What a library was when it was opened; what is added later is not seen.
 
     Raises:
-        UserError: there is no base, it is damaged, of another format, or of another skeleton, frame rate
+        UserError: there is no library, it is damaged, of another format, or of another skeleton, frame rate
             or set of features than this version has.
     """
 
@@ -115,7 +115,7 @@ class GestureLibrary:
 
     @cached_property
     def speakers(self) -> tuple[str, ...]:
-        """Names of all whose motion is in the base, sorted."""
+        """Names of all whose motion is in the library, sorted."""
         return tuple(n for (n,) in self.catalogue.execute("SELECT DISTINCT speaker FROM recording ORDER BY 1"))
 
     def related(self, names: Sequence[str]) -> set[int]:
@@ -160,7 +160,7 @@ class GestureLibrary:
     def _recordings(self, filters: Filters) -> np.ndarray:
         """[highest id + 1] bool: which recordings a speaker, an emotion and what is excluded leave."""
         if filters.speaker is not None and filters.speaker not in self.speakers:
-            raise UserError(f"unknown speaker {filters.speaker!r}; the base has {', '.join(self.speakers)}")
+            raise UserError(f"unknown speaker {filters.speaker!r}; the library has {', '.join(self.speakers)}")
         emotion = None if filters.emotion is None else canonical_emotion(filters.emotion)
         if (filters.speaker, emotion) not in self._of:
             rows = self.catalogue.execute(
@@ -215,7 +215,7 @@ class GestureLibrary:
         """The segments whose keys are nearest to one, best first.
 
         Args:
-            key: [E] of length one, of the embedder that the base was made with.
+            key: [E] of length one, of the embedder that the library was made with.
             role: "gesture" compares with how segments move, "speech" with what was said.
             k: hits at most.
             filters: which segments may be found.
@@ -228,7 +228,7 @@ class GestureLibrary:
             raise UserError(f"k must be 1 or more; got {k}")
         if key.shape != (self.header.embedding.size,):
             raise UserError(
-                f"the base has keys of {self.header.embedding.size} numbers, got shape {list(key.shape)}; "
+                f"the library has keys of {self.header.embedding.size} numbers, got shape {list(key.shape)}; "
                 f"ask with the embedding {self.header.embedding.name}"
             )
         keys = self.keys(role)
@@ -247,7 +247,7 @@ class GestureLibrary:
         return [Hit(n, float(s), e) for n, (s, e) in enumerate(zip(scores, found, strict=True), start=1)]
 
     def check_embedder(self, embedder: Embedder) -> None:
-        """Raises UserError if the base was made with another embedder than this one."""
+        """Raises UserError if the library was made with another embedder than this one."""
         theirs, ours = self.header.embedding, Embedding.of(embedder)
         if theirs != ours:
             raise UserError(
@@ -324,7 +324,7 @@ class GestureLibrary:
                 read_bytes(self.folder, file)
             except Damaged as error:
                 raise Damaged(
-                    f"{error}; the motion of {entry.id} is lost, or the base was built anew since it was "
+                    f"{error}; the motion of {entry.id} is lost, or the library was built anew since it was "
                     f"opened; see `cospeech library check {self.folder}`"
                 ) from None
             self._verified.add(file.name)
@@ -336,7 +336,7 @@ class GestureLibrary:
 
 
 def check_header(header: Header, own: Header, folder: Path) -> None:
-    """Raises UserError, with what to do, if a base is of another skeleton, rate or set of features."""
+    """Raises UserError, with what to do, if a library is of another skeleton, rate or set of features."""
     again = f"prepare its corpora again and then `cospeech library build DATASET -o {folder}`"
     if (header.body, header.hands) != (own.body, own.hands):
         theirs, ours = (len(h.body) + len(h.hands) for h in (header, own))

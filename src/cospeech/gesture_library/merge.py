@@ -1,4 +1,4 @@
-"""Several bases into one. What is damaged is left behind, so this also saves what is left of one."""
+"""Several libraries into one. What is damaged is left behind, so this also saves what is left of one."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
                     added.there += 1
                 else:
                     raise UserError(
-                        f"{library.folder} and a base before it have different recordings called "
+                        f"{library.folder} and a library before it have different recordings called "
                         f"{recording.name!r}; prepare one of them under another name"
                     )
         if not added.segments:
@@ -73,7 +73,7 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
 
 
 def _recordings(library: GestureLibrary, quiet: bool) -> Iterator[Recording]:
-    """All recordings of a base but those of damaged shards."""
+    """All recordings of a library but those of damaged shards."""
     rows = library.catalogue.execute("SELECT id, first_row, rows FROM shard ORDER BY id").fetchall()
     for shard, first, count in track(rows, f"{library.folder}", total=len(rows), quiet=quiet):
         try:

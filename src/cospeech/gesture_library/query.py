@@ -1,4 +1,4 @@
-"""What a base is asked with: a speech or a motion, cut into segments and turned into keys."""
+"""What a library is asked with: a speech or a motion, cut into segments and turned into keys."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None)
 
 
 def questions(query: Speech | Motion, span: Span | Sequence[Span] | None, embedder: Embedder) -> list[Question]:
-    """Keys of the segments, which are cut as those of a base; of a span in one piece.
+    """Keys of the segments, which are cut as those of a library; of a span in one piece.
 
     Raises:
         UserError: an impossible span, a rig that is not known, or too short.

@@ -1,8 +1,8 @@
 """A gesture library as the library of a method: a real gesture for each part of a speech.
 
 ExGes, section "Motion retrieval". What the paper leaves open is ours [D]: segments of speech are found as
-those of a base are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
-the base has keys of frames; and of what is near one is taken that begins where the last one ended, has the
+those of a library are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
+the library has keys of frames; and of what is near one is taken that begins where the last one ended, has the
 liveliness that is asked for, was said with like words and was not used just before.
 """
 
@@ -47,9 +47,9 @@ class LibraryReferences:
         """Open a library.
 
         Args:
-            embedder: what the base's keys were made with; the shipped model that did if None.
+            embedder: what the library's keys were made with; the shipped model that did if None.
         Raises:
-            UserError: the base was made with another embedder, or with none that is shipped.
+            UserError: the library was made with another embedder, or with none that is shipped.
         """
         self.library = library
         found = embedder or shipped_embedder(library.header.embedding)
@@ -77,7 +77,7 @@ class LibraryReferences:
 
         Args:
             words: of the speech, in seconds; none if they are not known.
-            speaker, emotion: filters, which are left out where the base has nothing of both.
+            speaker, emotion: filters, which are left out where the library has nothing of both.
             liveliness: wanted hand speed over the usual one.
             rule: "best", or "random" (any segment that the filters let through, to compare with).
         """
@@ -127,7 +127,7 @@ class LibraryReferences:
         return None if best is None else best[1]
 
     def _filters(self, speaker: str | None, emotion: str | None) -> Filters:
-        """As narrow as the base allows: speaker and emotion, else speaker, else emotion, else all."""
+        """As narrow as the library allows: speaker and emotion, else speaker, else emotion, else all."""
         known = speaker if speaker in self.library.speakers else None
         present = self.library.keys("gesture").present
         for own in (Filters(speaker=known, emotion=emotion), Filters(speaker=known), Filters(emotion=emotion)):
@@ -139,7 +139,7 @@ class LibraryReferences:
     def _speeds(
         self, slots: list[tuple[int, int]], features: np.ndarray, filters: Filters, rng: np.random.Generator
     ) -> np.ndarray:
-        """Hand speed that each slot asks for, metres a second: as calm and as lively as the base is.
+        """Hand speed that each slot asks for, metres a second: as calm and as lively as the library is.
 
         The slots share out the quantiles of what the filters let through, the livelier voice the livelier
         gesture. Were all slots to ask for the mean, nobody would ever hold still.

@@ -1,4 +1,4 @@
-"""What a base knows of a segment, and which segments a search may find."""
+"""What a library knows of a segment, and which segments a search may find."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _WORD = re.compile(r"\w+(?:['’]\w+)*")
 
 @dataclass(frozen=True)
 class LibrarySample:
-    """One segment of a base."""
+    """One segment of a library."""
 
-    row: int  # place in the base, which a merge may change
+    row: int  # place in the library, which a merge may change
     recording: str
     kind: str  # "motion" (no speech), "pair" (recorded together), "made_pair" (matched by us), "generated"
     split: str

@@ -1,4 +1,4 @@
-"""Ask a base: gestures for a speech, speeches that a motion fits, or more of the same kind."""
+"""Ask a library: gestures for a speech, speeches that a motion fits, or more of the same kind."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SearchResult:
 
     library: GestureLibrary
     query: str  # "speech" or "motion": what the question was
-    by: str  # "speech" or "motion": what of the base was compared with it
+    by: str  # "speech" or "motion": what of the library was compared with it
     found: tuple[Found, ...]  # one for each segment, in order
 
     @property
@@ -58,7 +58,7 @@ class SearchResult:
         return max((hit for part in self.found for hit in part.hits), key=lambda hit: hit.score)
 
     def motion(self, hit: Hit) -> Motion:
-        """The motion of a hit: canonical, 30 fps. Raises as ``Base.motion``."""
+        """The motion of a hit: canonical, 30 fps. Raises as ``GestureLibrary.motion``."""
         return self.library.motion(hit.sample)
 
     def as_dict(self) -> dict[str, Any]:
@@ -106,7 +106,7 @@ def search(
 
     Args:
         query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .vrma), or either loaded.
-            What is longer than a segment is cut as the recordings of a base are.
+            What is longer than a segment is cut as the recordings of a library are.
         library: folder of the library, or an opened one.
         k: hits for each segment at most.
         by: "motion" compares with how segments move, "speech" with what was said; the other side than
@@ -122,8 +122,8 @@ def search(
         min_extent: reach of the wrist that goes further at least, metres.
         min_strokes: strokes in the segment at least.
         transcript: of a sound file, which is then cut at its words.
-        model: what makes the keys; must be what the base was made with.
-        approximate: by faiss, for programs that ask a large base often.
+        model: what makes the keys; must be what the library was made with.
+        approximate: by faiss, for programs that ask a large library often.
     Raises:
         UserError: anything given that cannot be used, or nothing fits the filters.
     """
@@ -138,7 +138,7 @@ def search(
     exclude = several(exclude)
     for name in exclude:
         if not opened.related([name]):
-            raise UserError(f"the base has nothing of a recording {name!r}; there is nothing to leave out")
+            raise UserError(f"the library has nothing of a recording {name!r}; there is nothing to leave out")
     filters = Filters(
         speaker=speaker,
         emotion=emotion,

@@ -16,7 +16,7 @@ from ..core.files import atomic_path
 MOTION = "motion"  # role: coded motion of all segments end to end, tensor "motion" [F, C]
 KEYS = ("gesture", "speech")  # roles: keys of the segments, tensor "keys" [n, E], zeros where there is none
 # Role: keys of the segments' frames end to end, tensor "keys" [F', E'] float16, and how many a segment has,
-# tensor "counts" [n] int64. A base of an embedder without them lacks this file.
+# tensor "counts" [n] int64. A library of an embedder without them lacks this file.
 FRAMES = "frames"
 SCALE = 32767.0  # motion is int16 over [-1, 1], as in a dataset, so that nothing is lost from there to here
 _NAME = re.compile(r"^\.?([a-z_]+)-[0-9a-f]{16}\b.*\.safetensors$")  # also what a killed writing left

@@ -47,7 +47,7 @@ class Recording:
 
 
 class Shards:
-    """Writes recordings into shards, numbered after those that the base has. No recording is in two.
+    """Writes recordings into shards, numbered after those that the library has. No recording is in two.
 
     Rows are kept back to the end: as long as nothing is written into the catalogue, readers never wait.
     """

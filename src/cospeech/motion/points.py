@@ -25,14 +25,17 @@ HANDS = tuple(
     for part in ("hand", *(f"{finger}{k}" for finger in FINGERS for k in (1, 2, 3, 4)))
 )
 BODY_POINTS = (*ARMS, *HANDS)  # 48
-FACE_POINTS = tuple(f"face_{k}" for k in range(68))  # in the order of iBUG 300-W
+FACE_SIZE = 68
+FACE_POINTS = tuple(f"face_{k}" for k in range(FACE_SIZE))  # in the order of iBUG 300-W
 POINTS = (*BODY_POINTS, *FACE_POINTS)  # 116
 WRISTS = (BODY_POINTS.index("left_wrist"), BODY_POINTS.index("right_wrist"))
 SHOULDERS = (BODY_POINTS.index("left_shoulder"), BODY_POINTS.index("right_shoulder"))
 ELBOWS = (BODY_POINTS.index("left_elbow"), BODY_POINTS.index("right_elbow"))
 # Where the groups stand in POINTS, the hands left and right.
 BODY_SLICE, FACE_SLICE = slice(0, len(BODY_POINTS)), slice(len(BODY_POINTS), len(POINTS))
+ARM_SIZE = len(ARMS) // len(SIDES)  # 3 points of an arm: shoulder, elbow, wrist
 HAND_SIZE = len(HANDS) // len(SIDES)  # 21 points of a hand: its root, then four of each finger
+ARM_SLICES = (slice(0, ARM_SIZE), slice(ARM_SIZE, len(ARMS)))
 HAND_SLICES = tuple(slice(first, first + HAND_SIZE) for first in (len(ARMS), len(ARMS) + HAND_SIZE))
 MIDDLE_KNUCKLE = 9  # of a hand's points: the first of the middle finger
 # Numbers within the face, of iBUG 300-W.
@@ -136,7 +139,9 @@ class PointCodec:
     @property
     def slices(self) -> dict[str, slice]:
         """Group -> channels."""
-        first, second, split = ("arms", "hands", 6) if self.modality == "body" else ("frame", "mouth", 48)
+        first, second, split = (
+            ("arms", "hands", len(ARMS)) if self.modality == "body" else ("frame", "mouth", LIPS.start)
+        )
         return {first: slice(0, 2 * split), second: slice(2 * split, self.channels)}
 
     @property

@@ -25,14 +25,18 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
-from ...motion.points import POINTS, SHOULDERS
+from ...motion.points import FACE_SIZE, HAND_SIZE, POINTS, SHOULDERS
 
 HIGHEST_RATE = 1000.0  # frames a second
 SPARSEST = 10  # times as many frames may have been left out as are there
-HAND, FACE = 21, 68  # points
 WHOLE_BODY = 133
 _FACE, _LEFT, _RIGHT = 23, 91, 112  # first points of COCO-WholeBody's parts
-_COLUMNS = (5, 7, 9, 6, 8, 10, *range(_LEFT, _LEFT + HAND), *range(_RIGHT, _RIGHT + HAND), *range(_FACE, _FACE + FACE))
+_COLUMNS = (
+    *(5, 7, 9, 6, 8, 10),
+    *range(_LEFT, _LEFT + HAND_SIZE),
+    *range(_RIGHT, _RIGHT + HAND_SIZE),
+    *range(_FACE, _FACE + FACE_SIZE),
+)
 _OPENPOSE_ARMS = (5, 6, 7, 2, 3, 4)  # left, then right: shoulder, elbow, wrist
 
 
@@ -144,9 +148,9 @@ def _openpose(one: dict[str, Any]) -> np.ndarray:
     return np.concatenate(
         [
             part("pose_keypoints_2d", _OPENPOSE_ARMS),
-            part("hand_left_keypoints_2d", range(HAND)),
-            part("hand_right_keypoints_2d", range(HAND)),
-            part("face_keypoints_2d", range(FACE)),
+            part("hand_left_keypoints_2d", range(HAND_SIZE)),
+            part("hand_right_keypoints_2d", range(HAND_SIZE)),
+            part("face_keypoints_2d", range(FACE_SIZE)),
         ]
     )
 

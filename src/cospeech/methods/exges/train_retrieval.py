@@ -22,11 +22,11 @@ from ..training import description
 from .retrieval_network import Encoders, Retrieval, RetrievalConfig, fine_similarity, retrieval_loss
 
 METHOD = "retrieval"
-SHORTEST, LONGEST = 32, 120  # frames of a training window, 1 to 4 s as the segments of a base
+SHORTEST, LONGEST = 32, 120  # frames of a training window, 1 to 4 s as the segments of a library
 
 
 class SegmentWindows:
-    """Batches of windows as long as a base's segments are, one length a batch, with their origins."""
+    """Batches of windows as long as a library's segments are, one length a batch, with their origins."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
 """What a network reads of a speech: 48 features a frame, then the columns of the encoders it learned with.
 
-Training takes the same from a dataset (``Store.inputs``). No torch is imported here until an encoder is
+Training takes the same from a dataset (``GestureDataset.inputs``). No torch is imported here until an encoder is
 opened, and none is for a model that has no ``encoders`` in its config.json.
 """
 

@@ -61,7 +61,7 @@ def portrait_frames(
     """
     points = np.asarray(points, np.float64)
     if points.ndim != 3 or points.shape[1:] != portrait.points.shape or not len(points):
-        raise UserError(f"expected keypoints [T, 116, 2]; got {list(points.shape)}")
+        raise UserError(f"expected keypoints [T, {len(portrait.points)}, 2]; got {list(points.shape)}")
     if not np.isfinite(points).all():
         raise UserError("keypoints must be finite numbers; complete missing ones first")
     open_refiner(refine)  # a wrong name is reported here and not by a worker

@@ -13,6 +13,11 @@ import numpy as np
 from .appearance import random_cloth
 
 SCALE = 2  # shapes are drawn at twice the size and averaged, for soft edges
+OWN = 0.5  # chance of a crop of the user's own pictures, if there are any
+BARE = 0.25  # chance of a wall with nothing on it
+BLURS = {0.0: 0.1, 0.004: 0.2, 0.010: 0.3, 0.022: 0.25, 0.05: 0.15}  # radius, share of the picture -> chance
+GRAIN = 1.6  # deviation of the noise at most, of 255
+FALLOFF = 0.45  # share of the light that a corner loses at most
 
 
 def backdrop(seed: int, size: int, pictures: Sequence[np.ndarray] = ()) -> np.ndarray:
@@ -27,18 +32,18 @@ def backdrop(seed: int, size: int, pictures: Sequence[np.ndarray] = ()) -> np.nd
         [size, size, 3] float32 sRGB, 0 to 255.
     """
     rng = np.random.default_rng([seed, 7])
-    if pictures and rng.random() < 0.5:
+    if pictures and rng.random() < OWN:
         return _cut(rng, pictures[int(rng.integers(len(pictures)))], size)
     canvas = _wall(rng, SCALE * size)
     kind = rng.random()
-    if kind > 0.25:
+    if kind > BARE:
         for _ in range(int(rng.integers(1, 4))):
             piece = (_board, _shelf, _window, _blobs, _boxes, _desk, _plant)[int(rng.integers(7))]
             piece(rng, canvas)
-    blur = float(rng.choice([0.0, 0.004, 0.010, 0.022, 0.05], p=[0.1, 0.2, 0.3, 0.25, 0.15]))
+    blur = float(rng.choice(list(BLURS), p=list(BLURS.values())))
     small = np.stack([canvas[y::SCALE, x::SCALE] for y in range(SCALE) for x in range(SCALE)]).mean(0)
     small = _soften(small, round(blur * size)) * _falloff(rng, size)
-    grain = rng.standard_normal((size, size, 1)) * rng.uniform(0, 1.6)
+    grain = rng.standard_normal((size, size, 1)) * rng.uniform(0, GRAIN)
     return np.clip(small * 255 + grain, 0, 255).astype(np.float32)
 
 
@@ -214,5 +219,5 @@ def _soften(canvas: np.ndarray, radius: int) -> np.ndarray:
 def _falloff(rng: np.random.Generator, side: int) -> np.ndarray:
     """Light that falls off to the corners, or to one side."""
     x, y = _grid(side)
-    centre, amount = rng.uniform(0.2, 0.8, 2), rng.uniform(0, 0.45)
+    centre, amount = rng.uniform(0.2, 0.8, 2), rng.uniform(0, FALLOFF)
     return (1 - amount * np.clip((x - centre[0]) ** 2 + (y - centre[1]) ** 2, 0, 1))[..., None].astype(np.float32)

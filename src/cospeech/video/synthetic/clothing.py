@@ -18,6 +18,23 @@ _HAIR = np.array([68, 47, 35]) / 255
 _BROW = np.array([70, 50, 38]) / 255
 _IRIS = np.array([86, 116, 112]) / 255
 _LIP_RED = 0.235  # red - green of a lip on the default person
+_SKIN_RED, _LIP_BLEND = 0.2, 0.04  # red - green where skin ends; what is added to that of a full lip
+_INSIDE_GREEN = 0.3  # green below which what belongs to the skin is the inside of mouth or nose
+# Where the lips are on the default person, metres: half width, from and to in height, from in depth.
+_MOUTH_HALF, _MOUTH_BOTTOM, _MOUTH_TOP, _MOUTH_FRONT = 0.032, 1.538, 1.583, 0.11
+_NOISE_SIZE = 0.045  # metres: stains of cloth, mottling of skin, strands
+_SLEEVE = 0.205  # metres from the middle from which a top is sleeve
+_ARM_HEIGHT, _ARM_DEPTH, _ARM_RADIUS = 1.40, 0.02, 0.05  # of the arms, round which patterns are laid
+_PATTERN_TURN = 0.35  # radians that a cloth's turn of 1 is
+_STRIPE, _HOOP, _CHECK = 0.38, 0.42, 0.4  # share of a period that has the second colour
+_DOT = 0.075  # square of a dot's radius, in periods
+_CHEST, _YOKE, _YOKE_STEP, _BAND, _RAGLAN = 1.29, 1.33, 0.04, 1.28, 0.185  # metres: where panels are
+_NECK_WIDTH, _NECK_FRONT = 0.12, 0.03  # metres: half of a neckline at most, and the depth from which it is open
+_BEARD_BOTTOM, _BEARD_WIDTH = 1.50, 0.085  # metres: below and beside is no beard
+_BEARD_COVER = 0.85  # share of the skin's colour under a full beard that is hidden
+_MOTTLED = (0.012, 0.02, 0.02)  # deviation of the skin's red, green and blue
+_FRECKLE_SIZE, _FRECKLE_COLOUR = 0.0035, (0.4, 0.8, 1.0)  # metres; what full freckles take of red, green, blue
+_STRANDS = 0.10  # deviation of brightness from strand to strand
 
 
 def vertex_colours(figure: Figure, appearance: Appearance) -> np.ndarray:
@@ -28,10 +45,16 @@ def vertex_colours(figure: Figure, appearance: Appearance) -> np.ndarray:
     v = figure.rest
     result = base.copy()
     skin = region == SKIN
-    mouth = skin & (np.abs(v[:, 0]) < 0.032) & (v[:, 1] > 1.538) & (v[:, 1] < 1.583) & (v[:, 2] > 0.11)
+    mouth = (
+        skin
+        & (np.abs(v[:, 0]) < _MOUTH_HALF)
+        & (v[:, 1] > _MOUTH_BOTTOM)
+        & (v[:, 1] < _MOUTH_TOP)
+        & (v[:, 2] > _MOUTH_FRONT)
+    )
     red = base[:, 0] - base[:, 1]
-    lip = mouth * np.clip((red - 0.2) / (_LIP_RED + 0.04 - 0.2), 0, 1)
-    inside = skin & (base[:, 1] < 0.3)
+    lip = mouth * np.clip((red - _SKIN_RED) / (_LIP_RED + _LIP_BLEND - _SKIN_RED), 0, 1)
+    inside = skin & (base[:, 1] < _INSIDE_GREEN)
     tone, lips = np.array(appearance.skin), np.array(appearance.lips)
     dark = np.clip(1 - tone.mean() / 0.5, 0, 1)
     relief = 1 + (base / _SKIN - 1) * (1 - 0.4 * dark)
@@ -47,7 +70,7 @@ def vertex_colours(figure: Figure, appearance: Appearance) -> np.ndarray:
     result[brow] = (np.array(appearance.hair.brows) * (1 - share) + tone * share)[brow]
     iris = (region == EYE) & (figure.body.shine > 0.95) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
     result[iris] *= np.array(appearance.iris) / _IRIS
-    noise = waves(v, appearance.clothing.top.seed + 1, 0.045)
+    noise = waves(v, appearance.clothing.top.seed + 1, _NOISE_SIZE)
     return np.concatenate([np.clip(result, 0, 1), lip[:, None], noise[:, None]], 1).astype(np.float32)
 
 
@@ -76,20 +99,20 @@ def _woven(places: np.ndarray, cloth: Cloth, noise: np.ndarray) -> np.ndarray:
 def _drawn(places: np.ndarray, cloth: Cloth) -> np.ndarray:
     """[N] 0 to 1: share of the second colour in the pattern."""
     x, y, z = places.T
-    sleeve = np.abs(x) > 0.205
-    around = np.where(sleeve, np.arctan2(y - 1.40, z - 0.02) * 0.05, x)
+    sleeve = np.abs(x) > _SLEEVE
+    around = np.where(sleeve, np.arctan2(y - _ARM_HEIGHT, z - _ARM_DEPTH) * _ARM_RADIUS, x)
     along = np.where(sleeve, np.abs(x), y)
-    cos, sin = np.float32(np.cos(cloth.turn * 0.35)), np.float32(np.sin(cloth.turn * 0.35))
+    cos, sin = np.float32(np.cos(cloth.turn * _PATTERN_TURN)), np.float32(np.sin(cloth.turn * _PATTERN_TURN))
     u, v = (around * cos + along * sin) / cloth.scale, (along * cos - around * sin) / cloth.scale
     if cloth.pattern == "stripes":
-        return (u % 1) < 0.38
+        return (u % 1) < _STRIPE
     if cloth.pattern == "hoops":
-        return (v % 1) < 0.42
+        return (v % 1) < _HOOP
     if cloth.pattern == "checks":
-        return 0.5 * ((u % 1) < 0.4) + 0.5 * ((v % 1) < 0.4)
+        return 0.5 * ((u % 1) < _CHECK) + 0.5 * ((v % 1) < _CHECK)
     if cloth.pattern == "dots":
         shifted = u + 0.5 * (np.floor(v) % 2)
-        return ((shifted % 1) - 0.5) ** 2 + ((v % 1) - 0.5) ** 2 < 0.075
+        return ((shifted % 1) - 0.5) ** 2 + ((v % 1) - 0.5) ** 2 < _DOT
     if cloth.pattern == "blotches":
         return step(waves(places, cloth.seed, 0.5 * cloth.scale + 0.012), 0.1, 0.5)
     return _panel(places, cloth)
@@ -100,13 +123,13 @@ def _panel(places: np.ndarray, cloth: Cloth) -> np.ndarray:
     x, y, z = places.T
     kind = cloth.seed % 4
     if kind == 0:
-        return (np.abs(x) > 0.185).astype(np.float32)
+        return (np.abs(x) > _RAGLAN).astype(np.float32)
     if kind == 1:
-        return (y > 1.33 + 0.04 * (cloth.seed // 4 % 3)).astype(np.float32)
+        return (y > _YOKE + _YOKE_STEP * (cloth.seed // 4 % 3)).astype(np.float32)
     if kind == 2:
-        return (np.abs(y - 1.28) < 0.03 + cloth.scale / 3).astype(np.float32)
+        return (np.abs(y - _BAND) < 0.03 + cloth.scale / 3).astype(np.float32)
     wide, high = 0.03 + 0.6 * cloth.scale, 0.02 + 0.5 * cloth.scale
-    inside = (np.abs(x) < wide) & (np.abs(y - 1.29) < high) & (z > 0)
+    inside = (np.abs(x) < wide) & (np.abs(y - _CHEST) < high) & (z > 0)
     return (inside & (waves(places, cloth.seed, 0.016) > 0)).astype(np.float32)
 
 
@@ -119,7 +142,7 @@ def open_neck(places: np.ndarray, neck: str) -> np.ndarray:
         edge = 1.365 + 1.55 * np.abs(x)
     else:
         return np.zeros(len(places), bool)
-    return (y > edge) & (z > 0.03) & (np.abs(x) < 0.12)
+    return (y > edge) & (z > _NECK_FRONT) & (np.abs(x) < _NECK_WIDTH)
 
 
 def _beard(places: np.ndarray, appearance: Appearance) -> np.ndarray:
@@ -177,22 +200,22 @@ def albedo(region: np.ndarray, places: np.ndarray, base: np.ndarray, appearance:
             result[at] = _woven(places[at], cloth, base[at, 4]) * np.float32(bright)
     at = np.flatnonzero(region == SKIN)
     here = places[at]
-    mottled = 1 + base[at, 4:] * np.array([0.012, 0.02, 0.02], np.float32)
+    mottled = 1 + base[at, 4:] * np.array(_MOTTLED, np.float32)
     if appearance.freckles:
-        spots = step(waves(here, 12, 0.0035), 0.9, 1.4) * (here[:, 2] > 0.05)
-        mottled = mottled * (1 - appearance.freckles * 0.5 * spots[:, None] * np.array([0.4, 0.8, 1.0], np.float32))
+        spots = step(waves(here, 12, _FRECKLE_SIZE), 0.9, 1.4) * (here[:, 2] > 0.05)
+        mottled = mottled * (1 - appearance.freckles * 0.5 * spots[:, None] * np.array(_FRECKLE_COLOUR, np.float32))
     result[at] *= mottled
     if appearance.hair.beard:
-        near = np.flatnonzero((here[:, 1] > 1.50) & (reach[at] < 0.085))
+        near = np.flatnonzero((here[:, 1] > _BEARD_BOTTOM) & (reach[at] < _BEARD_WIDTH))
         cover = _beard(here[near], appearance) * (1 - base[at[near], 3]) * (base[at[near], 1] > 0.1)
         shade = np.array(appearance.hair.colour, np.float32) * 0.9 + 0.1 * tone
-        result[at[near]] += (0.85 * cover[:, None]).astype(np.float32) * (shade - result[at[near]])
+        result[at[near]] += (_BEARD_COVER * cover[:, None]).astype(np.float32) * (shade - result[at[near]])
     at = np.flatnonzero(region == HAIR)
     if len(at):
         here = places[at]
         turn = np.arctan2(here[:, 0], here[:, 2] - 0.03)
         lines = np.sin(turn * 47 + 5 * base[at, 4]) + np.sin(turn * 83 + 40 * here[:, 1])
-        result[at] *= (1 + 0.10 * lines)[:, None]
+        result[at] *= (1 + _STRANDS * lines)[:, None]
     result[region == FRAME] = _frame_colour(appearance)
     return _linear(result)
 

@@ -49,6 +49,18 @@ _MOVES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("noseSneer",), 0.6, 0.1),
 )
 _GAZE = 0.55  # of a full turn of the eyes
+# Seconds from one level to the next, and the chance that a level is not 0 (``_line``).
+_MOVING, _TALKING, _SYLLABLE = (1.2, 0.7), (1.6, 0.8), (0.11, 0.75)
+_QUICK, _SLOW = 0.16, 0.7  # seconds, of shapes of speech and of all others
+_GAZE_UP = 0.6  # of the gaze across
+_FIRST_BLINK, _BLINK_GAP = 2.5, (0.8, 4.0)  # seconds: at most; from one to the next
+_BLINK_PEAK, _BLINK_FALL = 1.35, 0.075  # lids are closed while above 1; seconds in which that falls by 1
+_FLAT = 0.35  # of the curl at rest, of an open hand
+_FAN = 9.0  # degrees between neighbouring fingers that are spread
+_STRAIGHT = -6.0  # degrees that a finger bends backwards at most
+_SPEAKING_SECONDS = 40  # of the face that single poses are taken from
+_CLIP_FRAMES = 12  # single poses taken from one sample
+_FINGERS_MOVE = 0.7, 0.5  # chance of random fingers: of single poses, of clips
 
 
 def _line(rng: np.random.Generator, frames: int, seconds: float, active: float) -> np.ndarray:
@@ -75,18 +87,18 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
                 column = ARKIT_NAMES.index(name + side)
                 face[:, column] = np.maximum(face[:, column], line)
 
-    moved = np.minimum(1, 2 * _line(rng, frames, 1.2, 0.7))  # else a mouth at rest
-    talking = moved * _line(rng, frames, 1.6, 0.8)
-    put("jawOpen", talking * _line(rng, frames, 0.11, 0.75) * rng.uniform(0.5, 1.0))
+    moved = np.minimum(1, 2 * _line(rng, frames, *_MOVING))  # else a mouth at rest
+    talking = moved * _line(rng, frames, *_TALKING)
+    put("jawOpen", talking * _line(rng, frames, *_SYLLABLE) * rng.uniform(0.5, 1.0))
     for names, most, active in _MOVES:
         quick = names[0].startswith(("mouthFunnel", "mouthPucker", "mouthStretch", "mouthPress", "mouthRoll"))
-        line = most * _line(rng, frames, 0.16 if quick else 0.7, active)
+        line = most * _line(rng, frames, _QUICK if quick else _SLOW, active)
         if names[0].startswith(("mouth", "jaw")):
             line = line * moved
         for name in names:
             put(name, line)
     across = _line(rng, frames, 0.8, 0.6) - _line(rng, frames, 0.9, 0.6)
-    up = 0.6 * (_line(rng, frames, 1.0, 0.4) - _line(rng, frames, 1.0, 0.5))
+    up = _GAZE_UP * (_line(rng, frames, 1.0, 0.4) - _line(rng, frames, 1.0, 0.5))
     put("eyeLookUp", _GAZE * np.maximum(up, 0))
     put("eyeLookDown", _GAZE * np.maximum(-up, 0))
     for name, amount in (
@@ -96,12 +108,12 @@ def random_face(rng: np.random.Generator, frames: int) -> np.ndarray:
         ("eyeLookOutRight", -across),
     ):
         put(name, _GAZE * np.maximum(amount, 0))
-    at = float(rng.uniform(0, 2.5))
+    at = float(rng.uniform(0, _FIRST_BLINK))
     blink = np.zeros(frames)
     while at < frames / FPS:
         distance = np.abs(np.arange(frames) / FPS - at)
-        blink = np.maximum(blink, np.clip(1.35 - distance / 0.075, 0, 1))
-        at += float(rng.uniform(0.8, 4.0))
+        blink = np.maximum(blink, np.clip(_BLINK_PEAK - distance / _BLINK_FALL, 0, 1))
+        at += float(rng.uniform(*_BLINK_GAP))
     put("eyeBlink", blink)
     return np.clip(face, 0, 1)
 
@@ -133,10 +145,10 @@ def random_fingers(rng: np.random.Generator, motion: Motion, *, seconds: float =
             for joint in range(3):
                 index = skeleton.index(f"{side}_{finger}{joint + 1}")
                 rest, fist = REST_CURL[finger][joint], FIST[finger][joint]
-                flat = 0.35 * rest
+                flat = _FLAT * rest
                 curl = np.where(amount < 0, flat + rest * 4 * amount, flat + (fist - flat) * amount)
-                turned = 9.0 * wide * (2 - k) / 2 if joint == 0 else np.zeros(frames)
-                rotations[:, index] = finger_rotation(side, finger, index, np.maximum(curl, -6.0), turned)
+                turned = _FAN * wide * (2 - k) / 2 if joint == 0 else np.zeros(frames)
+                rotations[:, index] = finger_rotation(side, finger, index, np.maximum(curl, _STRAIGHT), turned)
     return replace(motion, rotations=rotations)
 
 
@@ -165,7 +177,7 @@ def recorded(dataset: GestureDataset, sample: Sample) -> Motion:
 
 def sampled_poses(rng: np.random.Generator, dataset: GestureDataset, samples: Sequence[Sample], count: int) -> Motion:
     """``count`` single frames from several samples of one actor, each with its own face and fingers."""
-    clips = max(1, count // 12)
+    clips = max(1, count // _CLIP_FRAMES)
     pieces = []
     for k in range(clips):
         clip = recorded(dataset, samples[int(rng.integers(len(samples)))])
@@ -175,9 +187,9 @@ def sampled_poses(rng: np.random.Generator, dataset: GestureDataset, samples: Se
             replace(clip, rotations=clip.rotations[at], translation=clip.translation[at], face=None, extra={})
         )
     motion = concatenate(pieces)
-    face = random_face(rng, 40 * FPS)
+    face = random_face(rng, _SPEAKING_SECONDS * FPS)
     motion = motion.with_face(face[rng.integers(0, len(face), motion.frames)])
-    if rng.random() < 0.7:
+    if rng.random() < _FINGERS_MOVE[0]:
         motion = random_fingers(rng, motion, seconds=0.5 / FPS)
     return motion.mirror() if rng.random() < 0.5 else motion
 
@@ -196,7 +208,7 @@ def sampled_clip(rng: np.random.Generator, dataset: GestureDataset, samples: Seq
     sample = long[int(rng.integers(len(long)))]
     start = int(rng.integers(0, sample.frames - frames + 1))
     motion = recorded(dataset, sample)[start : start + frames].with_face(random_face(rng, frames))
-    if rng.random() < 0.5:
+    if rng.random() < _FINGERS_MOVE[1]:
         motion = random_fingers(rng, motion)
     return motion.mirror() if rng.random() < 0.5 else motion
 

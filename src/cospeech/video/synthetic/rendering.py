@@ -31,6 +31,13 @@ SAMPLES = 2  # per pixel and axis
 CHUNK = 16  # frames posed at once
 HEAD_TOP = 0.185  # metres of hair above the joint of the head
 SIZES = (64, 1024)
+HEAD_BOTTOM = 1.6  # metres on the default person: what is higher is head
+_HEAD_RISE = 0.7  # quantile over the frames of the head's height above the shoulders, for which there is room
+_LEAST_HEAD_RISE = 0.8  # of the head's height at rest
+_TOP_MARGIN, _LEAST_ROOM = 0.012, 0.2  # of the picture's height: above the hair; from top to shoulders at least
+_COVERED = 0.5  # share of a pixel from which it has the part of the person
+_MIDDLE = 127  # the grey, of 255, that contrast leaves as it is
+_WARM = (0.06, 0.0, -0.08)  # change of red, green and blue by a warmth of 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,9 +88,9 @@ def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
     yaw = float(np.degrees(np.arctan2(facing[0], facing[2]))) + view.yaw
     wide = float(np.linalg.norm(np.subtract(*body.joint_positions[shoulders])))
     size = float(body.joint_positions[head, 1] - body.joint_positions[shoulders[0], 1])
-    rise = float(np.quantile(places[:, head, 1], 0.7) - middle[1])
-    top = max(rise, 0.8 * size) + HEAD_TOP * _head_size(figure)
-    height = max(wide / view.shoulders, top / max(view.shoulder_line - 0.012, 0.2))
+    rise = float(np.quantile(places[:, head, 1], _HEAD_RISE) - middle[1])
+    top = max(rise, _LEAST_HEAD_RISE * size) + HEAD_TOP * _head_size(figure)
+    height = max(wide / view.shoulders, top / max(view.shoulder_line - _TOP_MARGIN, _LEAST_ROOM))
     axes = Camera((0.0, 0.0, 0.0), 1.0, 1.0, yaw, view.pitch).axes
     target = middle - axes[0] * view.across * height - axes[1] * (0.5 - view.shoulder_line) * height
     x, y, z = (float(v) for v in target)
@@ -93,7 +100,7 @@ def frame_person(figure: Figure, motion: Motion, view: View) -> Camera:
 def _head_size(figure: Figure) -> float:
     """Height of the head relative to the default person's."""
     own, rest = figure.body.vertices[: figure.own, 1], figure.rest[: figure.own, 1]
-    inside = rest > 1.6
+    inside = rest > HEAD_BOTTOM
     return float(np.ptp(own[inside]) / np.ptp(rest[inside]))
 
 
@@ -192,15 +199,15 @@ class _Painter:
         picture = person[..., :3] + self.behind * (1 - cover)[..., None]
         label = np.zeros(fine * fine, np.uint8)
         label[hit] = figure.part[faces]
-        parts = np.where(cover >= 0.5, _most(_quarters(label.reshape(fine, fine))), 0).astype(np.uint8)
+        parts = np.where(cover >= _COVERED, _most(_quarters(label.reshape(fine, fine))), 0).astype(np.uint8)
         return self._graded(picture), np.round(cover * 255).astype(np.uint8), parts
 
     def _graded(self, picture: np.ndarray) -> np.ndarray:
         bright, contrast, saturation = self.appearance.grade
         grey = picture.mean(-1, keepdims=True)
         picture = grey + (picture - grey) * saturation
-        picture = (picture - 127) * contrast + 127 * bright
-        warm = self.appearance.warmth * np.array([0.06, 0.0, -0.08], np.float32)
+        picture = (picture - _MIDDLE) * contrast + _MIDDLE * bright
+        warm = self.appearance.warmth * np.array(_WARM, np.float32)
         return np.clip(picture * (1 + warm) + 0.5, 0, 255).astype(np.uint8)
 
 
