@@ -32,10 +32,15 @@ FIXED = [1.0, 0.0, 2.0, 4.0, 2.0, 1.0, 2.0, 0.0]  # Bootstrap(8).weights("clip")
 LABEL = Label("mean", "m", "samples", "a plain mean")
 
 
+class Plain(MeanMetric):
+    def update(self, values: np.ndarray, *, clip: str) -> None:
+        self.add(values.sum(), len(values), clip=clip)
+
+
 def mean_of(samples: dict[str, np.ndarray], **options: object) -> MeanMetric:
-    metric = MeanMetric(LABEL, Bootstrap(**options))
+    metric = Plain(LABEL, Bootstrap(**options))
     for clip, values in samples.items():
-        metric.add(values.sum(), len(values), clip=clip)
+        metric.update(values, clip=clip)
     return metric
 
 
@@ -61,7 +66,7 @@ def test_the_mean_is_that_of_all_samples_whatever_the_parts():
     samples = {f"c{k}": rng.normal(size=rng.integers(1, 9)) for k in range(12)}
     whole = mean_of(samples).compute()
     assert whole.value == pytest.approx(np.concatenate(list(samples.values())).mean())
-    parts = MeanMetric(LABEL)
+    parts = Plain(LABEL)
     for clip, values in reversed(samples.items()):
         for value in values:
             parts.add(value, 1, clip=clip)
@@ -132,8 +137,13 @@ def test_what_differs_is_not_compared():
         beside(value, Label("mean", "m", "", "", extractor="x").value(1.0, count=1, clips=1))
 
 
+def test_a_mean_must_say_what_it_takes_of_a_clip():
+    with pytest.raises(TypeError, match="update"):
+        MeanMetric(LABEL)
+
+
 def test_nothing_measured_is_an_error_and_what_was_left_out_is_said():
-    metric = MeanMetric(LABEL)
+    metric = Plain(LABEL)
     metric.left_out = 3
     with pytest.raises(UserError, match="3 clips were left out"):
         metric.compute()

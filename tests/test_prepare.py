@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -16,12 +18,15 @@ from cospeech.data import pair_shards, reading, recordings
 from cospeech.data import prepare as module
 from cospeech.data.balance import Balance, Tally
 from cospeech.data.prepare import open_dataset, prepare
-from cospeech.data.readers import ebmdb, voices
+from cospeech.data.readers import READERS, ebmdb, voices
 from cospeech.data.readers import folder as folder_reader
 from cospeech.data.readers.voices import split_of
+from cospeech.data.recordings import LazyReader
 from cospeech.motion.codec import Codec
+from cospeech.motion.formats import FORMATS
 from cospeech.motion.formats.bvh import save_bvh
 from cospeech.motion.formats.smplx import save_smplx
+from cospeech.motion.rigs import RIGS
 from cospeech.speech.audio import write_wav
 from cospeech.speech.loading import load_speech
 
@@ -251,6 +256,35 @@ def test_processes_read_as_this_one_does(tmp_path, monkeypatch):
     assert contents(tmp_path / "1") == contents(tmp_path / "2")
     assert reports[0].dropped == reports[1].dropped
     assert [one.id for one in reports[0].dropped] == ["broken.bvh"]
+
+
+def load_again(load):
+    """What a recording of a script calls: no other process can import this module."""
+    return load()
+
+
+def test_a_reader_of_a_script_is_called_where_it_was_registered(tmp_path, monkeypatch, request):
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 1)
+    ((_, folder),) = talks(tmp_path / "talks", 3)
+
+    def listed(folder, *, limit, quiet):
+        for one in folder_reader.read.recordings(folder, limit=limit, quiet=quiet):
+            yield replace(one, load=partial(load_again, one.load))
+
+    READERS.register("mine", LazyReader(listed))
+    request.addfinalizer(lambda: READERS.registered.pop("mine"))
+    report = prepare([("mine", folder)], tmp_path / "data", workers=2, quiet=True)
+    assert report.clips == 3
+    assert not report.dropped
+
+
+@pytest.mark.parametrize(("registry", "name", "known"), [(FORMATS, ".mine", ".bvh"), (RIGS, "mine", "canonical")])
+def test_what_was_registered_in_this_process_is_read_by_it(tmp_path, monkeypatch, request, registry, name, known):
+    monkeypatch.setattr(recordings, "GROUP_BYTES", 1)
+    registry.register(name, registry.get(known))
+    request.addfinalizer(lambda: registry.registered.pop(name))
+    monkeypatch.setattr(module, "map_together", None)  # what starts processes
+    assert prepare(talks(tmp_path / "talks", 2), tmp_path / "data", workers=2, quiet=True).clips == 2
 
 
 def test_a_reader_that_only_yields_clips(tmp_path, monkeypatch):

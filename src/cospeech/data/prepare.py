@@ -27,7 +27,9 @@ from ..core.parallel import map_together, processors
 from ..core.progress import note, track
 from ..core.timing import FPS
 from ..motion.codec import Codec
+from ..motion.formats import FORMATS
 from ..motion.representation import Representation
+from ..motion.rigs import RIGS
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.encoders.settings import WORDS, Encoder, describe
 from ..speech.layout import LAYOUT
@@ -141,7 +143,8 @@ def prepare(
         word_encoder, word_layer: the same for a network that reads the words of the transcripts.
         precision: of the encoders' products, float32 or bfloat16; stored is float16.
         workers: processes that read recordings; as many as there are processors (8 at most) if None. The dataset is
-            the same for any number. Small corpora, and all with an encoder, are read in this process.
+            the same for any number. Small corpora, all with an encoder, and all once a reader, motion format or rig has
+            been registered at run time are read in this process.
     Returns:
         what was kept, dropped and paired; also written to report.json.
     Raises:
@@ -269,12 +272,19 @@ def _read_corpus(
     tasks = [(reading, name, group) for name, group in corpus.groups if reading.parts(name) is None]
     count = processors() if workers is None else workers
     small = workers is None and sum(_bytes(group) for _, _, group in tasks) < SMALL
-    if encoders.encoders or count == 1 or len(tasks) < 2 or small:
+    if encoders.encoders or count == 1 or len(tasks) < 2 or small or _needs_this_process():
         for _, name, group in track(tasks, "reading", quiet=quiet):
             write_group(reading, name, clips_of(group), encoders)
     else:
         for _ in track(map_together(read_group, tasks, count), "reading", total=len(tasks), quiet=quiet):
             pass
+
+
+def _needs_this_process() -> bool:
+    """Whether a reader, motion format or rig was registered at run time, of which other processes know nothing."""
+    from .readers import READERS
+
+    return any(registry.registered for registry in (READERS, FORMATS, RIGS))
 
 
 def _bytes(group: Iterable[Recording | Dropped]) -> int:

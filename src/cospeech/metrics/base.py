@@ -13,6 +13,7 @@ little too narrow; below ``MIN_CLIPS`` none is given. [D]
 from __future__ import annotations
 
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, Protocol
@@ -190,7 +191,7 @@ class Label:
         )
 
 
-class MeanMetric:
+class MeanMetric(ABC):
     """A mean over samples of many clips: a sum over a sum. The base of most metrics."""
 
     def __init__(self, label: Label, bootstrap: Bootstrap = DEFAULT, *, chance: float | None = None) -> None:
@@ -200,9 +201,9 @@ class MeanMetric:
         self.count = 0
         self.left_out = 0
 
+    @abstractmethod
     def update(self, *args: Any, **kwargs: Any) -> None:
         """Take what belongs to one clip; every metric has its own."""
-        raise NotImplementedError
 
     def add(self, total: float, weight: float, *, clip: str, count: int | None = None) -> None:
         """Add a clip's sum and weight (``count`` samples, by default as many as the weight)."""
