@@ -387,7 +387,7 @@ import torch
 sys.path.insert(0, {tests!r})
 torch.set_num_threads(1)
 from torch import nn
-from cospeech.training.loop import Place, TrainConfig, fit, join_processes
+from cospeech.training.loop import ProcessInfo, TrainConfig, fit, join_processes
 import test_training_loop as t
 
 out = sys.argv[1]
