@@ -11,7 +11,7 @@ from torch import nn
 
 def accept_old_names(module: nn.Module, names: Mapping[str, str]) -> None:
     """Let ``load_state_dict`` find submodules of ``module`` by their old names, too (old -> new)."""
-    module.register_load_state_dict_pre_hook(partial(_rename, names))
+    module.register_load_state_dict_pre_hook(partial(_rename, names))  # type: ignore[no-untyped-call]
 
 
 def _rename(names: Mapping[str, str], _: nn.Module, state: dict[str, Any], prefix: str, *__: Any) -> None:
