@@ -399,8 +399,8 @@ def test_a_balance_keeps_pairs_as_lively_as_the_clips():
     for _ in range(200):
         balance.choose([drawn() for _ in range(4)])
     assert unbalanced.strokes / unbalanced.seconds > 1.2 * 0.6
-    assert balance.made.strokes / balance.made.seconds == pytest.approx(0.6, rel=0.05)
-    assert balance.made.path / balance.made.seconds == pytest.approx(0.15, rel=0.05)
+    assert balance.synthetic.strokes / balance.synthetic.seconds == pytest.approx(0.6, rel=0.05)
+    assert balance.synthetic.path / balance.synthetic.seconds == pytest.approx(0.15, rel=0.05)
 
 
 def test_a_tally_counts_a_clip(mini_dataset):
