@@ -85,7 +85,7 @@ def encoded_motion(
     settings: ContextualSampling,
     ends: tuple[np.ndarray, np.ndarray],
 ) -> np.ndarray:
-    """Enencoded motion [T, C] as long as the features [T, F], between two known tokens [K]."""
+    """Encoded motion [T, C] as long as the features [T, F], between two known tokens [K]."""
     step = networks.downsample
     frames = len(features)
     tokens = -(-frames // step)
