@@ -79,9 +79,10 @@ def weights_of(model, monkeypatch, **options) -> np.ndarray:
 @pytest.mark.parametrize(
     ("known", "requested", "expected"),
     [
-        (["neutral", "joy"], None, {"neutral": 1.0}),
+        (["neutral", "joy"], None, {"joy": 1.0}),  # conversation: what is known of its mixture
+        (["neutral", "anger"], None, {"neutral": 1.0}),
         (["neutral", "joy"], {"joy": 0.6}, {"neutral": 0.4, "joy": 0.6}),
-        (["anger", "joy"], None, {}),
+        (["anger", "fear"], None, {}),
         (["anger", "joy"], "neutral", {}),
         (["anger", "joy"], {"joy": 0.6}, {"joy": 0.6}),
         ([], None, {}),

@@ -230,6 +230,19 @@ def test_what_a_mixture_lacks_is_neutral_and_too_much_is_shared_out():
     assert named(emotion_weights(None)) == named(emotion_weights("neutral")) == {"neutral": 1.0}
 
 
+def test_conversation_is_a_mixture_of_what_a_model_knows():
+    lively = named(emotion_weights("conversation"))
+    assert set(lively) == {"amusement", "pride", "joy", "surprise"}
+    assert sum(lively.values()) == pytest.approx(1.0)
+    assert named(emotion_weights("Conversation", known=("neutral", "joy", "fear"))) == {"joy": 1.0}
+    assert named(emotion_weights("conversation", known=("fear",))) == {"neutral": 1.0}
+    half = named(emotion_weights({"conversation": 0.5, "fear": 0.5}, known=("joy", "fear")))
+    assert half == {"joy": 0.5, "fear": 0.5}
+    assert parse_emotion("joy:0.5,conversation:0.5") == {"joy": 0.5, "conversation": 0.5}
+    with pytest.raises(UserError, match=r"unknown emotion 'chatty'; known: neutral, .*, surprise, conversation"):
+        parse_emotion("chatty")
+
+
 @given(some.dictionaries(some.sampled_from(EMOTIONS), some.floats(0.0, 5.0), min_size=1))
 def test_weights_always_sum_to_one(mixture):
     if sum(mixture.values()) < 1e-3:

@@ -41,7 +41,7 @@ def evaluate(
             after the clips, from any program; with several, they are compared on the same clips.
         data: folder of a dataset made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures: fgd, two_sample, liveliness, diversity, beats, smoothness, plausibility,
+        metrics: groups of figures: fgd, two_sample, movement, liveliness, diversity, beats, smoothness, plausibility,
             emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
             are distances to the speakers that a model imitates, where it does not know those of the split.
         split: of the dataset: test, val or train.

@@ -72,6 +72,8 @@ METRICS: Final[Registry[EvaluationMetricClass]] = Registry(
         "fgd": "cospeech.evaluation.metric_groups:Distances",
         # Whether a classifier can tell it from real motion.
         "two_sample": "cospeech.evaluation.metric_groups:TwoSample",
+        # The same by named features of movement: holds, asymmetry, head, trunk.
+        "movement": "cospeech.evaluation.metric_groups:Movement",
         # Speed, strokes, stillness, extent.
         "liveliness": "cospeech.evaluation.metric_groups:LivelinessGroup",
         "diversity": "cospeech.evaluation.metric_groups:Diversity",

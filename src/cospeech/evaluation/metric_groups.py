@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..metrics.emotion import EmotionAccuracy
 from ..metrics.figures import LivelinessFigures, SpeedDistance
 from ..metrics.frechet import FrechetDistance, KernelDistance, Reference
 from ..metrics.liveliness import stroke_to_accent
+from ..metrics.movement_features import EXTRACTOR, LEAST_SPREAD, movement_features, without_texture
 from ..metrics.quality import DerivativeSize, JointLimits, Sparc
 from ..metrics.twosample import two_sample
 from ..motion.motion import Motion
@@ -147,6 +148,39 @@ class TwoSample(WindowRows):
             return ()
         extractor = self.real.extractors[WINDOW].id
         return measured([lambda: two_sample(self.windows, self.real.features[WINDOW], extractor=extractor)])
+
+
+class Movement:
+    """Whether a classifier can tell windows from real ones by features that name how people move.
+
+    Real ones are those of the speakers that systems imitate, where these are others than those of the evaluated split.
+    Once without and once with the texture of raw jerk (``metrics.movement_features``).
+    """
+
+    def __init__(self, real: RealMotion) -> None:
+        self.real = real
+        self.windows: dict[str, np.ndarray] = {}
+
+    def update(self, motion: Motion, clip: EvaluationClip) -> None:
+        self.windows[clip.id] = movement_features(motion)
+
+    def compute(self) -> tuple[Value, ...]:
+        return measured([self._seen, self._all])
+
+    def _seen(self) -> Value:
+        sides = [{clip: without_texture(rows) for clip, rows in side.items()} for side in self._sides()]
+        return replace(
+            two_sample(*sides, extractor=EXTRACTOR, least_spread=LEAST_SPREAD)[0], name="movement_two_sample"
+        )
+
+    def _all(self) -> Value:
+        return replace(
+            two_sample(*self._sides(), extractor=EXTRACTOR, least_spread=LEAST_SPREAD)[0],
+            name="movement_two_sample_texture",
+        )
+
+    def _sides(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
+        return self.windows, self.real.movement
 
 
 class Diversity(WindowRows):

@@ -20,6 +20,7 @@ from ..metrics.extractors import Extractor
 from ..metrics.figures import SpeedHistogram
 from ..metrics.frechet import Reference
 from ..metrics.liveliness import JointRanges
+from ..metrics.movement_features import movement_features
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.skeleton import canonical_skeleton
@@ -124,6 +125,12 @@ class RealMotion:
             for kind, clips in self._features(motions).items()
             if sum(map(len, clips.values())) > self.extractors[kind].dim
         }
+
+    @cached_property
+    def movement(self) -> dict[str, np.ndarray]:
+        """Clip -> features of movement of the requested speakers, or of the reference half where there are none."""
+        samples = self._requested or self._reference
+        return {sample.id: movement_features(self._motion(sample)) for sample in samples}
 
     @cached_property
     def speeds(self) -> SpeedHistogram:

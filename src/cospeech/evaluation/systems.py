@@ -12,7 +12,8 @@ from ..core.errors import UserError
 from ..core.timing import FPS
 from ..data.dataset import rounded
 from ..data.readers.paired_files import as_stored
-from ..methods.base import GestureModel
+from ..methods.base import BodyModel, GestureModel
+from ..methods.options import GenerateKeywords
 from ..motion.codec import Codec
 from ..motion.formats import FORMATS, known_suffixes
 from ..motion.motion import Motion, load_motion
@@ -62,13 +63,15 @@ class ModelSystem:
         return clip.speaker if clip.speaker in known else known[clip.number % len(known)]
 
     def motion(self, clip: EvaluationClip) -> Motion:
-        motion = self.model.from_features(
-            clip.inputs(self.encoders),
-            emotion=clip.emotion,
-            speaker=self.speaker(clip),
-            seed=self.seed + clip.number,
-            words=clip.words,
-        )
+        """The upper body as the networks give it: the recorded one was not made to stand at ease either."""
+        options: GenerateKeywords = {
+            "emotion": clip.emotion,
+            "speaker": self.speaker(clip),
+            "seed": self.seed + clip.number,
+        }
+        if isinstance(self.model, BodyModel):
+            options["relaxed"] = False
+        motion = self.model.from_features(clip.inputs(self.encoders), words=clip.words, **options)
         if not isinstance(motion, Motion):
             raise UserError(f"{self.name} generates keypoints in a picture; only models of bodies are evaluated")
         return motion

@@ -21,13 +21,23 @@ from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
 from ..motion.procedural.face import face_from_speech
+from ..motion.procedural.standing import hanging, lowered, upright
 from ..motion.representation import Representation, representation
 from ..sampling.edit import Span as TimeSpan
 from ..sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ..sampling.rhythm import RhythmSettings
 from ..speech.encoders.inputs import SpeechInputs
 from ..speech.speech import Speech
-from .conditioning import Condition, check_length, emotion_weights, generator, read_pose, strongest, style_weights
+from .conditioning import (
+    CONVERSATION,
+    Condition,
+    check_length,
+    emotion_weights,
+    generator,
+    read_pose,
+    shown_emotion,
+    style_weights,
+)
 from .editing import Span, facing_front, in_place, onto, padded, without_origin
 from .model_folder import ModelFolder, read_rest
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
@@ -185,7 +195,7 @@ class FolderModel(GestureModel):
     def global_condition(self, options: GenerateOptions) -> Condition:
         """Emotion, style and intensity of the whole motion, as a batch of one."""
         return Condition(
-            emotion_weights(options.emotion)[None],
+            emotion_weights(options.emotion, known=self.emotions)[None],
             style_weights(self.speaker(options.speaker), self.speakers)[None],
             np.array([[self.level(options), 1.0]], dtype=np.float32),
         )
@@ -261,7 +271,7 @@ class BodyModel(FolderModel, Generic[O, C]):
         return face_from_speech(
             speech,
             seed=options.seed,
-            emotion=strongest(emotion_weights(options.emotion)),
+            emotion=shown_emotion(options.emotion, known=self.emotions),
             intensity=min(LIVELIEST_FACE, options.intensity),
         )
 
@@ -300,11 +310,12 @@ class BodyModel(FolderModel, Generic[O, C]):
         spans, indices = time_spans(span, motion.seconds), joint_indices(joints)
         check_length(motion, speech)
         resolved = self.resolve(self._requested("edit", options), speech)
-        encoded = Codec().encode(in_place(motion))
+        encoded = Codec().encode(in_place(lowered(motion)))
         features = self.inputs(speech, len(encoded))
         bounds = span_frames(spans, len(encoded), FPS)
         encoded = self.resampled(encoded, features, bounds, resolved, rhythm=self.sampling.rhythm)
-        new = onto(embodied(encoded, features, seed=resolved.seed, seated=False, start=None, end=None), motion)
+        body = embodied(encoded, features, seed=resolved.seed, seated=False, start=None, end=None, relaxed=False)
+        new = onto(hanging(upright(body)), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
         mixed = blend(motion.rotations, new, weights, indices)
         return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
@@ -317,6 +328,7 @@ class BodyModel(FolderModel, Generic[O, C]):
         end = read_pose(resolved.end_pose, last=True)
         return replace(
             resolved,
+            emotion=CONVERSATION if resolved.emotion is None else resolved.emotion,
             start_pose=None if start is None else facing_front(start),
             end_pose=None if end is None else facing_front(end),
         )
@@ -336,6 +348,7 @@ class BodyModel(FolderModel, Generic[O, C]):
             features,
             seed=options.seed,
             seated=options.seated,
+            relaxed=options.relaxed,
             start=None if start is None else start[-1:],
             end=options.end_pose,
         )

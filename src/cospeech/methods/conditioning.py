@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
@@ -19,15 +19,22 @@ from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
 
 AUTO = "auto"  # the emotion that the voice sounds like
+# The mood of someone who talks with somebody, which no actor was asked to show: a mixture of the actors' livelier
+# moods, and what holds unless a mood is named. [D]
+CONVERSATION = "conversation"
+_CONVERSATION = {"amusement": 0.3, "pride": 0.3, "joy": 0.2, "surprise": 0.2}
 INTENSITY_RANGE = (0.25, 2.5)
 LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
 
 
-def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
+def emotion_weights(emotion: str | Mapping[str, float] | None, *, known: Collection[str] = EMOTIONS) -> np.ndarray:
     """[10] weights that sum to one; neutral if None.
 
     What weights lack to one is neutral, so {"joy": 0.5} is half of it; more than one is shared out. [D]
 
+    Args:
+        known: emotions that a model has learned; "conversation" is a mixture of those among them, neutral if there
+            are none.
     Raises:
         UserError: an unknown emotion, a negative weight, or none above zero.
     """
@@ -43,12 +50,32 @@ def emotion_weights(emotion: str | Mapping[str, float] | None) -> np.ndarray:
             raise UserError(f"the weight of emotion {name!r} must not be negative; got {weight:g}")
         if not np.isfinite(weight):
             raise UserError(f"the weight of emotion {name!r} must be a number; got {weight:g}")
-        weights[EMOTIONS.index(canonical_emotion(name))] += weight
+        for part, share in _expanded(name, known).items():
+            weights[EMOTIONS.index(part)] += weight * share
     if not weights.any():
         raise UserError("the weights of the emotions are all zero; give at least one above zero")
     weights[0] += max(0.0, 1.0 - float(weights.sum()))
     shares: np.ndarray = weights / weights.sum()
     return shares
+
+
+def canonical_mood(name: str) -> str:
+    """The canonical name of an emotion, or "conversation". Raises UserError with the known names."""
+    if name.strip().lower() == CONVERSATION:
+        return CONVERSATION
+    try:
+        return canonical_emotion(name)
+    except UserError as error:
+        raise UserError(f"{error}, {CONVERSATION}") from None
+
+
+def _expanded(name: str, known: Collection[str]) -> dict[str, float]:
+    """The emotions of a mood with their shares."""
+    mood = canonical_mood(name)
+    if mood != CONVERSATION:
+        return {mood: 1.0}
+    shares = {part: share for part, share in _CONVERSATION.items() if part in known} or {"neutral": 1.0}
+    return {part: share / sum(shares.values()) for part, share in shares.items()}
 
 
 def parse_emotion(text: str) -> dict[str, float]:
@@ -63,7 +90,7 @@ def parse_emotion(text: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for part in text.split(","):
         name, sign, weight = part.partition(":")
-        canonical = canonical_emotion(name)
+        canonical = canonical_mood(name)
         try:
             value = float(weight) if sign else 1.0
         except ValueError:
@@ -74,6 +101,11 @@ def parse_emotion(text: str) -> dict[str, float]:
         weights[canonical] = weights.get(canonical, 0.0) + value
     emotion_weights(weights)
     return weights
+
+
+def shown_emotion(emotion: str | Mapping[str, float] | None, *, known: Collection[str] = EMOTIONS) -> str | None:
+    """The emotion that the face shows: the one that has most weight; neutral in conversation."""
+    return "neutral" if emotion == CONVERSATION else strongest(emotion_weights(emotion, known=known))
 
 
 def strongest(weights: np.ndarray) -> str | None:

@@ -17,6 +17,7 @@ from ..motion.codec import Codec
 from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.procedural.posture import distribute_spine, stand
+from ..motion.procedural.standing import lowered
 from ..motion.skeleton import canonical_skeleton
 
 TURNED = np.deg2rad(45.0)  # a pose that faces further aside than this is turned to the front [D]
@@ -60,8 +61,8 @@ def padded(values: np.ndarray, step: int) -> np.ndarray:
 
 
 def encoded_pose(pose: Motion) -> np.ndarray:
-    """[T, C] of canonical poses, standing, whatever their rate is."""
-    return Codec().encode(stand(replace(pose, fps=FPS, face=None, extra={})))
+    """[T, C] of canonical poses as the models know people, whatever their rate is."""
+    return Codec().encode(stand(lowered(replace(pose, fps=FPS, face=None, extra={}))))
 
 
 def in_place(motion: Motion) -> Motion:

@@ -205,8 +205,9 @@ class GenerateOptions:
 
     emotion: str | Mapping[str, float] | None = option(
         None,
-        help="neutral (default), amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise; a mixture, "
-        "as in joy:0.7,surprise:0.3, where what lacks to 1 is neutral; or auto, for what the voice sounds like",
+        help="conversation (default), neutral, amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise; "
+        "a mixture, as in joy:0.7,surprise:0.3, where what lacks to 1 is neutral; or auto, for what the voice sounds "
+        "like",
         metavar="NAME[:X][,NAME:X]|auto",
         convert=requested_emotion,
         actions=("generate", "edit"),
@@ -240,6 +241,12 @@ class BodyOptions(GenerateOptions):
     """What every method that generates bodies takes."""
 
     seated: bool = option(False, help="sit instead of stand")
+    relaxed: bool = option(
+        True,
+        help="stand as people do who talk, with level head and hands that hang at rest; False for the upper body as "
+        "the networks give it, to be measured beside the seated actors",
+        command_line=False,
+    )
     start_pose: Motion | None = option(
         None,
         kind="file",
@@ -272,6 +279,7 @@ class GenerateKeywords(EditKeywords, total=False):
 
     face: bool
     seated: bool
+    relaxed: bool
     start_pose: str | Path | Motion | None
     end_pose: str | Path | Motion | None
     emotion_track: str | Path | Sequence[EmotionKeyframe] | None

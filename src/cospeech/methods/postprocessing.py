@@ -14,9 +14,10 @@ from ..motion.motion import Motion
 from ..motion.phases import strokes
 from ..motion.procedural.idle import add_idle
 from ..motion.procedural.posture import plant, seat, stand
+from ..motion.procedural.standing import at_ease
 from ..sampling.edit import meet_pose
 from ..sampling.rhythm import sample_frames, warp_times
-from ..speech.features import accents
+from ..speech.features import accents, phrase_ends
 
 LEAST = 15  # frames of a stretch that is worth bringing to the beat
 
@@ -39,16 +40,27 @@ def on_the_beat(coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tupl
 
 
 def embodied(
-    coded: np.ndarray, features: np.ndarray, *, seed: int, seated: bool, start: Motion | None, end: Motion | None
+    coded: np.ndarray,
+    features: np.ndarray,
+    *,
+    seed: int,
+    seated: bool,
+    start: Motion | None,
+    end: Motion | None,
+    relaxed: bool = True,
 ) -> Motion:
     """Coded motion [T, C] as a person without a face.
 
     Args:
         features: [T, F] of the speech, for the breath.
         start, end: canonical poses of one frame that the first and the last frame shall have.
+        relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would.
     """
-    motion = add_idle(Codec().decode(coded), features, seed=seed)
-    motion = seat(motion) if seated else stand(motion)
+    motion, shift = Codec().decode(coded), None
+    if relaxed and not seated:
+        motion, shift = at_ease(motion, phrase_ends(features), seed=seed)
+    motion = add_idle(motion, features, seed=seed)
+    motion = seat(motion) if seated else stand(motion, shift=shift)
     if start is None and end is None:
         return motion
     rotations, joints = motion.rotations, Codec().joints

@@ -29,6 +29,7 @@ def two_sample(
     hidden: int = 32,
     steps: int = 400,
     seed: int = 0,
+    least_spread: float = 1e-12,
     bootstrap: Bootstrap = DEFAULT,
 ) -> tuple[Value, Value]:
     """Held-out accuracy of telling made from real: of rows, and of whole clips.
@@ -41,6 +42,7 @@ def two_sample(
         generated, real: clip id -> features [N, D]; clips without rows are left out.
         hidden: units of the one hidden layer; 0 is logistic regression.
         steps: steps of Adam on 256 rows.
+        least_spread: features that spread less than this are only centred, so that rounding does not count.
 
     Returns:
         ``two_sample_rows`` with a bootstrap interval, ``two_sample_clips`` with a binomial one (Wilson
@@ -59,7 +61,12 @@ def two_sample(
     for fold in (0, 1):
         learn = [[v for clip, v in side if halves[clip] != fold] for side in sides]
         model = Classifier.fit(
-            np.concatenate(learn[0]), np.concatenate(learn[1]), hidden=hidden, steps=steps, seed=seed + fold
+            np.concatenate(learn[0]),
+            np.concatenate(learn[1]),
+            hidden=hidden,
+            steps=steps,
+            seed=seed + fold,
+            least_spread=least_spread,
         )
         for side, sign in ((0, 1.0), (1, -1.0)):
             for clip, values in sides[side]:
@@ -83,8 +90,14 @@ def two_sample(
         left_out=left_out,
         chance=50.0,
     )
+    return by_rows, _of_clips(right, trials, how, extractor, left_out)
+
+
+def _of_clips(right: np.ndarray, trials: np.ndarray, how: str, extractor: str, left_out: int) -> Value:
+    """The share of clips that were called rightly, of either side."""
+    count = int(trials.sum())
     share, interval = mean_of_shares(right, trials)
-    by_clips = Value(
+    return Value(
         "two_sample_clips",
         100 * share,
         "%",
@@ -98,7 +111,6 @@ def two_sample(
         left_out,
         50.0,
     )
-    return by_rows, by_clips
 
 
 def wilson(right: float, trials: float, z: float = 1.96) -> tuple[float, float]:
@@ -140,12 +152,13 @@ class Classifier:
         rate: float = 0.01,
         decay: float = 1e-3,
         batch: int = 128,
+        least_spread: float = 1e-12,
     ) -> Classifier:
         """Learn from rows [N, D] of both sides, as many of either in every step."""
         rng = np.random.default_rng(seed)
         rows = np.concatenate([generated, real])
         mean, spread = rows.mean(axis=0), rows.std(axis=0)
-        spread = np.where(spread > 1e-12, spread, 1.0)
+        spread = np.where(spread > least_spread, spread, 1.0)
         generated, real = (generated - mean) / spread, (real - mean) / spread
         dim = rows.shape[1]
         if hidden:

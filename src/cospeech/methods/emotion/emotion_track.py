@@ -114,7 +114,7 @@ def track_weights(track: Sequence[EmotionKeyframe], frames: int, *, every: int =
     The first emotion counts from the beginning, whenever it starts.
     """
     times = np.arange(-(-frames // every)) * every / FPS
-    neutral = emotion_weights(None)
+    neutral = emotion_weights("neutral")
     levels = [
         keyframe.strength * emotion_weights(parse_emotion(keyframe.emotion)) + (1 - keyframe.strength) * neutral
         for keyframe in track

@@ -15,7 +15,7 @@ from ...motion.procedural.face import face_from_speech
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
 from ..base import LIVELIEST_FACE, BodyModel, Capabilities, EditedSpan, SampledMotion
-from ..conditioning import emotion_weights, style_weights
+from ..conditioning import CONVERSATION, emotion_weights, style_weights
 from ..editing import encoded_pose, padded
 from ..model_folder import ModelFolder, check_gesturing, read_settings
 from ..options import GenerateOptions
@@ -79,7 +79,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         Raises:
             UserError: an emotion that was not in what the model learned from.
         """
-        emotion = _emotion_over_time(options, frames, every=self.networks.downsample)
+        emotion = self._emotion_over_time(options, frames, every=self.networks.downsample)
         seen = np.array([name in self.emotions for name in EMOTIONS])
         strange = [EMOTIONS[k] for k in np.flatnonzero(emotion.any(0) & ~seen) if k]
         if strange:
@@ -111,7 +111,8 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
 
     def face_weights(self, speech: Speech, options: EmotionOptions, frames: int) -> np.ndarray:
         """ARKit weights [T, 52] of a face that speaks, in the emotions of every frame."""
-        weights = _emotion_over_time(options, frames)
+        shown = replace(options, emotion="neutral") if options.emotion == CONVERSATION else options
+        weights = self._emotion_over_time(shown, frames)
         intensity = min(LIVELIEST_FACE, options.intensity)
         present = np.flatnonzero(weights.max(0) >= FAINT)
         faces = [face_from_speech(speech, seed=options.seed, emotion=EMOTIONS[k], intensity=intensity) for k in present]
@@ -139,6 +140,12 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         around = np.concatenate([prompt[-SETTLING:], latent])
         return self.networks.decode(around)[SETTLING * self.networks.downsample :]
 
+    def _emotion_over_time(self, options: EmotionOptions, frames: int, *, every: int = 1) -> np.ndarray:
+        """[ceil(frames / every), 10] weights of the emotions."""
+        if options.emotion_track:
+            return track_weights(options.emotion_track, frames, every=every)
+        return np.repeat(emotion_weights(options.emotion, known=self.emotions)[None], -(-frames // every), 0)
+
     def _settings(self, options: EmotionOptions) -> EmotionSampling:
         return self.sampling if options.variety is None else replace(self.sampling, variety=options.variety)
 
@@ -151,13 +158,6 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
             encoded = encoded_pose(start.resample(FPS) if len(start) > 1 else start)[-steps * step :]
         lead = (steps + SETTLING) * step - len(encoded)  # what is not known before is held; the first steps settle
         return self.networks.encode(np.pad(encoded, ((lead, 0), (0, 0)), mode="edge"))[SETTLING:]
-
-
-def _emotion_over_time(options: EmotionOptions, frames: int, *, every: int = 1) -> np.ndarray:
-    """[ceil(frames / every), 10] weights of the emotions."""
-    if options.emotion_track:
-        return track_weights(options.emotion_track, frames, every=every)
-    return np.repeat(emotion_weights(options.emotion)[None], -(-frames // every), 0)
 
 
 def _check_emotions(folder: ModelFolder) -> None:

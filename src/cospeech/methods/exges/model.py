@@ -129,7 +129,7 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
             features[:, :FEATURE_DIM],
             tuple(words),
             speaker=self.speaker(options.speaker),
-            emotion=strongest(emotion_weights(options.emotion)),
+            emotion=strongest(emotion_weights(options.emotion, known=self.emotions)),
             liveliness=options.intensity,
             seed=options.seed,
             rule=self.sampling.rule,

@@ -12,7 +12,15 @@ from itertools import pairwise
 
 import numpy as np
 
-from ...core.rotation import align_vectors, geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
+from ...core.rotation import (
+    align_vectors,
+    axis_angle_to_matrix,
+    geodesic,
+    matrix_to_quaternion,
+    quaternion_to_matrix,
+    slerp,
+    transpose,
+)
 from ..kinematics import forward, global_rotations
 from ..motion import Motion
 from ..skeleton import Skeleton, canonical_skeleton
@@ -22,6 +30,8 @@ _SHARE = {"pelvis": 0.12, "spine1": 0.38, "spine2": 0.68}
 _LEGS = ("pelvis", "left_hip", "left_knee", "right_hip", "right_knee")
 _SAME_TURN = np.deg2rad(0.5)  # what a file's rounding, or another frame rate, may change of a joint's turn
 _SAME_PLACE = 0.002  # metres, the same of the pelvis
+SINK = 0.15  # metres that the pelvis sinks for each that it moves aside
+TILT = 70.0  # degrees by which it tilts for each metre
 _SEAT_HEIGHT = 0.46  # metres, the pelvis' height above the floor less the seat's softness
 
 
@@ -48,13 +58,16 @@ def distribute_spine(chest: np.ndarray, pelvis_share: float = _SHARE["pelvis"]) 
     return dict(zip(("pelvis", "spine1", "spine2", "spine3"), local, strict=True))
 
 
-def stand(motion: Motion) -> Motion:
+def stand(motion: Motion, *, shift: np.ndarray | None = None) -> Motion:
     """The same upper body on a standing person, feet planted where the rest pose has them.
 
     The pelvis moves a little with the chest so that the body's weight stays above the feet; the legs
     follow by inverse kinematics. World rotations from spine3 up are kept exactly.
+
+    Args:
+        shift: [T] metres to the left by which the pelvis moves onto the leg that carries; none unless given.
     """
-    return _rebuild(motion, seated=False)
+    return _rebuild(motion, seated=False, shift=shift)
 
 
 def seat(motion: Motion) -> Motion:
@@ -68,7 +81,8 @@ def already_posed(motion: Motion) -> Motion | None:
     Such a motion was given its place in the world on purpose, so its heading must not be taken out again.
     It is recognised by pelvis, hips and knees, which follow the chest by the rules above and by no others (a
     decision of ours; the median over frames counts, so cuts and ends do not matter). Where a rig
-    lacked a part of the spine, or its legs had other lengths, the body is stood up once more.
+    lacked a part of the spine, or its legs had other lengths, the body is stood up once more. A standing body that
+    shifts its weight is recognised by its feet, which stand level where the rest pose has them.
     """
     legs, spine = (canonical_skeleton().indices(list(names)) for names in (_LEGS, tuple(_SHARE)))
     standing = stand(motion)
@@ -76,7 +90,22 @@ def already_posed(motion: Motion) -> Motion | None:
         moved = np.linalg.norm(motion.translation - standing.translation, axis=-1)
         whole = _turned(motion, standing, spine) < _SAME_TURN and np.median(moved) < _SAME_PLACE
         return motion if whole else standing
-    return standing if _turned(motion, seat(motion), legs) < _SAME_TURN else None
+    if _turned(motion, seat(motion), legs) < _SAME_TURN:
+        return standing
+    return motion if _is_planted(motion) else None
+
+
+def _is_planted(motion: Motion) -> bool:
+    """Are both feet level, and where the rest pose has them, under bent knees, in most frames?"""
+    skeleton = canonical_skeleton()
+    knees = motion.rotations[:, skeleton.indices(["left_knee", "right_knee"])]
+    bent = geodesic(knees, np.broadcast_to(np.eye(3), knees.shape))
+    ankles = skeleton.indices(["left_ankle", "right_ankle"])
+    away = np.linalg.norm(motion.positions[:, ankles] - skeleton.rest_positions[ankles], axis=-1)
+    world = global_rotations(motion.rotations, skeleton.parents)[:, ankles]
+    turned = geodesic(world, np.broadcast_to(np.eye(3), world.shape))
+    planted = np.median(away, axis=0).max() < _SAME_PLACE and np.median(turned, axis=0).max() < _SAME_TURN
+    return bool(planted and np.median(bent, axis=0).min() > _SAME_TURN)
 
 
 def _turned(a: Motion, b: Motion, joints: list[int]) -> float:
@@ -90,7 +119,7 @@ def plant(motion: Motion, *, seated: bool) -> Motion:
     return replace(motion, rotations=rotations)
 
 
-def _rebuild(motion: Motion, *, seated: bool) -> Motion:
+def _rebuild(motion: Motion, *, seated: bool, shift: np.ndarray | None = None) -> Motion:
     skeleton = canonical_skeleton()
     world = global_rotations(motion.rotations, skeleton.parents)
     parts = distribute_spine(world[:, skeleton.index("spine3")], 0.0 if seated else _SHARE["pelvis"])
@@ -103,6 +132,8 @@ def _rebuild(motion: Motion, *, seated: bool) -> Motion:
         translation[:, 2] = -0.05
     else:
         translation += _balance(rotations, skeleton)
+        if shift is not None:
+            rotations, translation = _on_one_leg(rotations, translation, shift)
     rotations = _pose_legs(rotations, translation, seated=seated)
     return replace(motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32))
 
@@ -118,6 +149,21 @@ def _balance(rotations: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     shift = 0.04 * np.tanh(shift / 0.04)
     shift[:, 1] = -0.008 - 0.1 * np.linalg.norm(shift, axis=-1)
     return shift
+
+
+def _on_one_leg(rotations: np.ndarray, translation: np.ndarray, shift: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The pelvis moved onto a leg, and tilted so that its hip is the higher one; the chest keeps its orientation."""
+    moved = translation.copy()
+    moved[:, 0] += shift
+    moved[:, 1] -= SINK * np.abs(shift)
+    roll = np.zeros((len(shift), 3))
+    roll[:, 2] = np.deg2rad(TILT) * shift
+    tilt = axis_angle_to_matrix(roll)
+    tilted = rotations.copy()
+    tilted[:, 0] = tilt @ rotations[:, 0]
+    first = canonical_skeleton().index("spine1")
+    tilted[:, first] = transpose(tilted[:, 0]) @ rotations[:, 0] @ rotations[:, first]
+    return tilted, moved
 
 
 def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) -> np.ndarray:

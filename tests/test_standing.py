@@ -1,0 +1,129 @@
+"""A standing speaker: head and trunk upright, resting hands hang, weight shifts, and feet stay where they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from corpus_data import gesturing
+from cospeech.core.rotation import euler_to_matrix
+from cospeech.motion.kinematics import global_rotations
+from cospeech.motion.motion import Motion
+from cospeech.motion.procedural.posture import stand
+from cospeech.motion.procedural.standing import (
+    CHEST_RAISED,
+    HEAD_RAISED,
+    HEAD_STAYS,
+    SHIFT,
+    at_ease,
+    hanging,
+    lowered,
+    rest_weights,
+    sway,
+    turned,
+    upright,
+)
+from cospeech.motion.skeleton import canonical_skeleton
+
+SKELETON = canonical_skeleton()
+WRISTS = SKELETON.indices(["left_wrist", "right_wrist"])
+ANKLES = SKELETON.indices(["left_ankle", "right_ankle"])
+FPS = 30
+
+
+def pitch(motion: Motion, joint: str) -> np.ndarray:
+    """Degrees by which a joint looks down."""
+    world = global_rotations(motion.rotations.astype(np.float64), SKELETON.parents)[:, SKELETON.index(joint)]
+    return np.rad2deg(-np.arcsin(world[:, 1, 2]))
+
+
+def with_hands_in_the_lap(seconds: float, *, left: slice, right: slice = slice(0)) -> Motion:
+    """Forearms level to the front, still; outside of the slices of frames the hand waves above the chest."""
+    frames = round(seconds * FPS)
+    rotations = np.tile(np.eye(3, dtype=np.float32), (frames, 55, 1, 1))
+    wave = np.sin(np.arange(frames) * 0.5)
+    for side, sign, rest in (("left", 1.0, left), ("right", -1.0, right)):
+        resting = np.zeros(frames, bool)
+        resting[rest] = True
+        raised = np.where(resting, 72.0, 10.0 + 20.0 * wave)
+        angles = np.zeros((frames, 3))
+        angles[:, 2] = -sign * np.deg2rad(raised)
+        rotations[:, SKELETON.index(f"{side}_shoulder")] = euler_to_matrix(angles, "XYZ")
+        bend = np.zeros((frames, 3))
+        bend[:, 1] = -sign * np.deg2rad(80.0)
+        rotations[:, SKELETON.index(f"{side}_elbow")] = euler_to_matrix(bend, "XYZ")
+    return Motion(SKELETON, FPS, rotations, np.tile(SKELETON.offsets[0].astype(np.float32), (frames, 1)))
+
+
+def test_head_and_chest_are_raised_by_constant_angles_and_the_way_back_is_exact():
+    motion = stand(gesturing(4.0, seed=1))
+    raised = upright(motion)
+    np.testing.assert_allclose((pitch(motion, "spine3") - pitch(raised, "spine3")).mean(), CHEST_RAISED, atol=0.3)
+    assert 0.8 * HEAD_RAISED < (pitch(motion, "head") - pitch(raised, "head")).mean() < 1.6 * HEAD_RAISED
+    back = lowered(raised)
+    head = SKELETON.index("head")
+    there = global_rotations(motion.rotations.astype(np.float64), SKELETON.parents)[:, head]
+    again = global_rotations(back.rotations.astype(np.float64), SKELETON.parents)[:, head]
+    np.testing.assert_allclose(again, there, atol=1e-5)
+
+
+def test_a_hand_that_rests_hangs_and_the_other_goes_on():
+    motion = with_hands_in_the_lap(6.0, left=slice(60, 150))
+    before, after = motion.positions[:, WRISTS], hanging(motion).positions[:, WRISTS]
+    np.testing.assert_array_equal(after[:, 1], before[:, 1])  # the right one
+    middle = slice(85, 125)
+    hip = motion.positions[0, SKELETON.index("left_hip"), 1]
+    assert (after[middle, 0, 1] < hip + 0.02).all()
+    assert (before[middle, 0, 1] > hip + 0.1).all()
+    np.testing.assert_array_equal(after[:40, 0], before[:40, 0])
+    down, up = after[61:80, 0], after[130:149, 0]  # the recorded hand is still meanwhile
+    for way in (down, up):
+        speed = np.linalg.norm(np.diff(way, axis=0), axis=-1) * FPS
+        assert 0.2 < speed.max() < 2.5
+
+
+def test_a_short_stop_is_no_rest():
+    assert not rest_weights(with_hands_in_the_lap(4.0, left=slice(50, 70))).any()
+
+
+def test_a_raised_hand_that_holds_still_does_not_fall():
+    motion = with_hands_in_the_lap(4.0, left=slice(0))
+    held = replace(motion, rotations=np.repeat(motion.rotations[:1], len(motion), 0))
+    assert not rest_weights(held).any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_feet_stay_where_they_are_while_weight_shifts(seed):
+    relaxed, shift = at_ease(gesturing(20.0, seed=seed), np.arange(2.0, 20.0, 3.0), seed=seed)
+    standing = stand(relaxed, shift=shift)
+    ankles = standing.positions[:, ANKLES]
+    assert np.abs(ankles - ankles[:1]).max() < 0.002
+    assert np.ptp(standing.positions[:, 0, 0]) > 0.02
+    assert np.abs(shift).max() <= SHIFT
+
+
+def test_sway_turns_at_the_ends_of_phrases_and_is_the_same_for_one_seed():
+    ends = np.arange(5.0, 60.0, 5.0)
+    moves = sway(60 * FPS, FPS, ends, seed=3)
+    again, other = sway(60 * FPS, FPS, ends, seed=3), sway(60 * FPS, FPS, ends, seed=4)
+    np.testing.assert_array_equal(moves.yaw, again.yaw)
+    assert np.abs(moves.yaw - other.yaw).max() > 1.0
+    assert 2.0 < np.std([sway(60 * FPS, FPS, ends, seed=k).yaw for k in range(20)]) < 9.0
+    assert np.abs(np.diff(moves.yaw)).max() * FPS < 60.0  # degrees a second
+
+
+def test_the_head_stays_with_the_listener_while_the_trunk_turns():
+    motion = stand(gesturing(2.0, seed=0))
+    yaw = np.full(len(motion), 10.0)
+    world = global_rotations(turned(motion, yaw).rotations.astype(np.float64), SKELETON.parents)
+    before = global_rotations(motion.rotations.astype(np.float64), SKELETON.parents)
+
+    def change(joint: str) -> float:
+        index = SKELETON.index(joint)
+        heading = [np.rad2deg(np.arctan2(w[:, index, 0, 2], w[:, index, 2, 2])) for w in (world, before)]
+        return float((heading[0] - heading[1]).mean())
+
+    assert change("spine3") == pytest.approx(10.0, abs=0.1)
+    assert change("head") == pytest.approx(10.0 * (1 - HEAD_STAYS), abs=0.5)
