@@ -18,8 +18,10 @@ from cospeech.motion.procedural.standing import (
     HEAD_STAYS,
     SHIFT,
     at_ease,
+    free_hands,
     hanging,
     lowered,
+    nodding,
     rest_weights,
     sway,
     turned,
@@ -96,7 +98,9 @@ def test_a_raised_hand_that_holds_still_does_not_fall():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_feet_stay_where_they_are_while_weight_shifts(seed):
-    relaxed, shift = at_ease(gesturing(20.0, seed=seed), np.arange(2.0, 20.0, 3.0), seed=seed)
+    relaxed, shift = at_ease(
+        gesturing(20.0, seed=seed), np.arange(2.0, 20.0, 3.0), np.arange(0.5, 20.0, 0.8), seed=seed
+    )
     standing = stand(relaxed, shift=shift)
     ankles = standing.positions[:, ANKLES]
     assert np.abs(ankles - ankles[:1]).max() < 0.002
@@ -127,3 +131,24 @@ def test_the_head_stays_with_the_listener_while_the_trunk_turns():
 
     assert change("spine3") == pytest.approx(10.0, abs=0.1)
     assert change("head") == pytest.approx(10.0 * (1 - HEAD_STAYS), abs=0.5)
+
+
+def test_the_head_nods_at_accents_and_not_elsewhere():
+    motion = stand(gesturing(10.0, seed=1))
+    accents = np.arange(1.0, 10.0, 2.0)
+    down = np.mean([pitch(nodding(motion, np.zeros(0), accents, seed=k), "head") for k in range(30)], axis=0)
+    down = down - pitch(motion, "head")
+    at, between = (np.rint(times * FPS).astype(int) for times in (accents, accents[:-1] + 1.0))
+    assert down[at].min() > 0.8
+    assert np.abs(down[between]).max() < 0.5
+
+
+def test_one_hand_is_free_in_some_phrases_in_which_hands_are_apart(monkeypatch):
+    motion = stand(gesturing(30.0, seed=2))
+    ends = np.arange(3.0, 30.0, 3.0)
+    weights = [free_hands(motion, ends, seed=k) for k in range(20)]
+    assert all((w.min(axis=1) == 0.0).all() for w in weights)  # never both
+    share = np.mean([w.max(axis=1) > 0.5 for w in weights])
+    assert 0.02 < share < 0.4
+    monkeypatch.setattr("cospeech.motion.procedural.standing.FREE_APART", 5.0)
+    assert not any(free_hands(motion, ends, seed=k).any() for k in range(20))

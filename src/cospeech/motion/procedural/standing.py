@@ -10,6 +10,7 @@ of standing speakers that could be measured (docs/design.md). They are applied t
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -31,6 +32,7 @@ HEAD_RAISED = 10.0  # degrees by which the head is raised beyond that
 LAP_HEIGHT = 0.32  # metres above the pelvis: a slow hand below it rests
 LAP_SPEED = 0.15  # metres a second: slower than that it rests
 SHORTEST_REST = 1.2  # seconds
+SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
 EASE = 0.55  # seconds in which a hand goes down, and comes up again
 EASE_LEAD = 0.33  # seconds by which the way down begins before the rest, and the way up ends after it
 HANG_SPREAD = 9.0  # degrees of the hanging upper arm from the vertical, outwards
@@ -38,6 +40,13 @@ HANG_FORWARD = 4.0  # degrees of it to the front
 HANG_ELBOW = 14.0  # degrees by which a hanging elbow is bent
 
 
+FREE_SHARE = 0.22  # of phrases whose hands stay apart: one of them hangs while the other gestures
+FREE_APART = 0.2  # metres between the wrists: hands that come nearer do something together
+NOD_SHARE = 0.45  # of accents that the head marks
+NOD = (2.0, 5.0)  # degrees of a nod, least and most
+NOD_SECONDS = 0.45  # from level to level; the lowest point is on the accent
+TILT = 2.5  # degrees, deviation of the head's slow tilt to either side
+TILT_SECONDS = 2.2  # of a tilt
 TURN_DEVIATION = 5.5  # degrees by which the trunk turns to either side, standard deviation
 TURN_EVERY = 3.5  # seconds between turns, at least
 TURN_SECONDS = 1.4  # of a turn
@@ -91,6 +100,24 @@ def _steps(frames: int, fps: float, times: list[float], values: np.ndarray, seco
     return result
 
 
+def nodding(motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, seed: int) -> Motion:
+    """The head nods at some accents, and tilts a little from phrase to phrase."""
+    rng = np.random.default_rng([seed, 13])
+    frames, at = len(motion), np.arange(len(motion)) / motion.fps
+    pitch = np.zeros(frames)
+    for time in accents:
+        if rng.random() < NOD_SHARE:
+            way = np.clip((at - time) / NOD_SECONDS + 0.5, 0, 1)
+            pitch += rng.uniform(*NOD) * np.sin(np.pi * way) ** 2
+    times = _spaced(phrase_ends, frames / motion.fps, TILT_SECONDS, rng)
+    roll = _steps(frames, motion.fps, times, rng.normal(0.0, TILT, len(times) + 1), TILT_SECONDS)
+    vectors = np.deg2rad(np.stack([pitch, np.zeros(frames), roll], axis=-1)) / 2
+    half, rotations = axis_angle_to_matrix(vectors), motion.rotations.astype(np.float64)
+    for joint in canonical_skeleton().indices(["neck", "head"]):
+        rotations[:, joint] = rotations[:, joint] @ half
+    return replace(motion, rotations=rotations.astype(np.float32))
+
+
 def turned(motion: Motion, yaw: np.ndarray) -> Motion:
     """The trunk turned by ``yaw`` [T] degrees to the left; the head follows in part."""
     skeleton = canonical_skeleton()
@@ -105,14 +132,18 @@ def turned(motion: Motion, yaw: np.ndarray) -> Motion:
     return replace(motion, rotations=rotations.astype(np.float32))
 
 
-def at_ease(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> tuple[Motion, np.ndarray]:
+def at_ease(motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, seed: int) -> tuple[Motion, np.ndarray]:
     """The upper body of a standing speaker from that of a seated one, and the shift of weight for ``posture.stand``.
 
     Args:
         phrase_ends: [P] seconds.
+        accents: [A] seconds.
     """
     moves = sway(len(motion), motion.fps, phrase_ends, seed=seed)
-    return turned(hanging(upright(motion)), moves.yaw), moves.shift
+    raised = upright(motion)
+    weights = np.maximum(rest_weights(raised), free_hands(raised, phrase_ends, seed=seed))
+    relaxed = nodding(hanging(raised, weights), phrase_ends, accents, seed=seed)
+    return turned(relaxed, moves.yaw), moves.shift
 
 
 def upright(motion: Motion, *, chest: float = CHEST_RAISED, head: float = HEAD_RAISED) -> Motion:
@@ -133,11 +164,16 @@ def lowered(motion: Motion) -> Motion:
     return upright(motion, chest=-CHEST_RAISED, head=-HEAD_RAISED)
 
 
-def hanging(motion: Motion) -> Motion:
-    """Hands that rest in the lap hang instead, each by itself, with eases on either side."""
+def hanging(motion: Motion, weights: np.ndarray | None = None) -> Motion:
+    """Hands that rest in the lap hang instead, each by itself, with eases on either side.
+
+    Args:
+        weights: [T, 2] from 0 to 1, how far the left and the right hand hang; ``rest_weights`` unless given.
+    """
+    weights = rest_weights(motion) if weights is None else weights
     skeleton = canonical_skeleton()
     rotations = motion.rotations.astype(np.float64)
-    for side, weight in zip(("left", "right"), rest_weights(motion).T, strict=True):
+    for side, weight in zip(("left", "right"), weights.T, strict=True):
         moved = weight > 0.0
         if not moved.any():
             continue
@@ -158,13 +194,43 @@ def rest_weights(motion: Motion) -> np.ndarray:
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
     weights = np.zeros_like(pace)
     for side in range(2):
-        resting = (height[:, side] < LAP_HEIGHT) & (_smooth(pace[:, side], 5) < LAP_SPEED)
-        for first, last in _runs(resting, shortest):
+        low = height[:, side] < LAP_HEIGHT
+        resting = low & (_smooth(pace[:, side], 5) < LAP_SPEED)
+        for end in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
+            resting[end] |= low[end].all()  # gestures begin and end with hands that hang
+        for first, last in _runs(resting, SHORTEST_AT_ENDS):
+            if last - first < shortest and 0 < first and last < len(pace):
+                continue
             begin = first - lead if first else -ease
             end = last + lead if last < len(pace) else len(pace) + ease
             at = np.arange(len(pace))
             way = np.minimum((at - begin) / ease, (end - at) / ease)
             weights[:, side] = np.maximum(weights[:, side], _minimum_jerk(np.clip(way, 0, 1)))
+    return weights
+
+
+def free_hands(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> np.ndarray:
+    """[T, 2] from 0 to 1: how far a hand hangs because the other one gestures alone, in some phrases.
+
+    The actors hardly ever let one hand rest; people who stand do. It is the hand that moves less, in a random choice of
+    phrases throughout which the hands are apart.
+    """
+    rng = np.random.default_rng([seed, 11])
+    wrists, frames = wrists_in_chest(motion), len(motion)
+    apart = np.linalg.norm(wrists[:, 0] - wrists[:, 1], axis=-1)
+    path = np.linalg.norm(np.diff(wrists, axis=0, prepend=wrists[:1]), axis=-1)
+    ease, weights = round(EASE * motion.fps), np.zeros((frames, 2))
+    edges = [0, *(round(end * motion.fps) for end in phrase_ends if 0 < end * motion.fps < frames), frames]
+    at = np.arange(frames)
+    for first, last in pairwise(edges):
+        chosen = rng.random() < FREE_SHARE
+        if last - first < 2 * ease or np.percentile(apart[first:last], 10) < FREE_APART or not chosen:
+            continue
+        side = int(path[first:last].sum(axis=0).argmin())
+        begin = first if first else -ease
+        end = last if last < frames else frames + ease
+        way = np.clip(np.minimum((at - begin) / ease, (end - at) / ease), 0, 1)
+        weights[:, side] = np.maximum(weights[:, side], _minimum_jerk(way))
     return weights
 
 
