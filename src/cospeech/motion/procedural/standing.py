@@ -196,8 +196,8 @@ def rest_weights(motion: Motion) -> np.ndarray:
     for side in range(2):
         low = height[:, side] < LAP_HEIGHT
         resting = low & (_smooth(pace[:, side], 5) < LAP_SPEED)
-        for end in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
-            resting[end] |= low[end].all()  # gestures begin and end with hands that hang
+        for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
+            resting[edge] |= low[edge].all()  # gestures begin and end with hands that hang
         for first, last in _runs(resting, SHORTEST_AT_ENDS):
             if last - first < shortest and 0 < first and last < len(pace):
                 continue
