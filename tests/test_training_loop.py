@@ -443,3 +443,20 @@ def test_two_processes_train_one_model(tmp_path):
     states = torch.load(tmp_path / "small" / "training.pt", weights_only=True)["random"]
     assert len(states) == 2
     assert not torch.equal(*states)
+
+
+@pytest.mark.parametrize("supported", [True, False])
+def test_bfloat16_is_left_to_processors_that_have_it(supported, tmp_path, monkeypatch, capsys):
+    """One without the instructions would emulate it, and take ten times as long as with float32."""
+    monkeypatch.setattr("cospeech.training.loop.has_bfloat16", lambda device: supported)
+    seen = []
+
+    def loss(network: torch.nn.Module, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        seen.append(network(batch["x"]).dtype)
+        value = (network(batch["x"]).float() ** 2).mean()
+        return value, {"square": value}
+
+    config = TrainConfig(steps=1, batch_size=2, warmup=1, bf16=True)
+    fit(torch.nn.Linear(3, 2), loss, lambda step, process: {"x": torch.ones(2, 3)}, tmp_path / "run", config)
+    assert seen == [torch.bfloat16 if supported else torch.float32]
+    assert ("has no bfloat16 instructions" in capsys.readouterr().err) is not supported

@@ -13,7 +13,7 @@ from torch import nn
 from ...data.dataset import GestureDataset
 from ...sampling.diffusion import alpha_sigma
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, has_bfloat16, saved_run
 from ..batches import can_validate, validation
 from ..tokenizer.network import Tokenizer
 from ..training import description
@@ -41,7 +41,7 @@ class LatentSamples:
         x = net.scaled(batch["latent"])
         voice = batch["voice"][:, c.given :]
         emotion = batch["emotion"][:, None].expand(-1, c.window, -1)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.bf16 and has_bfloat16(x.device)):
             mean, log = net.vae.posterior(x[:, c.given :], voice, emotion)
         mean, log, size = mean.float(), log.float(), len(x)
         with torch.random.fork_rng(devices=[]):
