@@ -349,6 +349,7 @@ class BodyModel(FolderModel, Generic[O, C]):
             seed=options.seed,
             seated=options.seated,
             relaxed=options.relaxed,
+            shape_hands=self.config.get("space") != "smplx",  # whose corpus has fingers
             start=None if start is None else start[-1:],
             end=options.end_pose,
         )

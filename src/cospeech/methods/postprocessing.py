@@ -48,6 +48,7 @@ def embodied(
     start: Motion | None,
     end: Motion | None,
     relaxed: bool = True,
+    shape_hands: bool = True,
 ) -> Motion:
     """Coded motion [T, C] as a person without a face.
 
@@ -55,10 +56,11 @@ def embodied(
         features: [T, F] of the speech, for the breath.
         start, end: canonical poses of one frame that the first and the last frame shall have.
         relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would.
+        shape_hands: then fingers take shapes at strokes; False where they were learned from recorded ones.
     """
     motion, shift = Codec().decode(coded), None
     if relaxed and not seated:
-        motion, shift = at_ease(motion, phrase_ends(features), accents(features)[0], seed=seed)
+        motion, shift = at_ease(motion, phrase_ends(features), accents(features)[0], seed=seed, shape_hands=shape_hands)
     motion = add_idle(motion, features, seed=seed)
     motion = seat(motion) if seated else stand(motion, shift=shift)
     if start is None and end is None:

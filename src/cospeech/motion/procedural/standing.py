@@ -26,6 +26,7 @@ from ..kinematics import global_rotations, speed
 from ..motion import Motion
 from ..phases import wrists_in_chest
 from ..skeleton import canonical_skeleton
+from .hand_shapes import shaped
 
 CHEST_RAISED = 4.0  # degrees by which the chest is straightened
 HEAD_RAISED = 10.0  # degrees by which the head is raised beyond that
@@ -132,17 +133,23 @@ def turned(motion: Motion, yaw: np.ndarray) -> Motion:
     return replace(motion, rotations=rotations.astype(np.float32))
 
 
-def at_ease(motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, seed: int) -> tuple[Motion, np.ndarray]:
+def at_ease(
+    motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, seed: int, shape_hands: bool = True
+) -> tuple[Motion, np.ndarray]:
     """The upper body of a standing speaker from that of a seated one, and the shift of weight for ``posture.stand``.
 
     Args:
         phrase_ends: [P] seconds.
         accents: [A] seconds.
+        shape_hands: fingers take shapes at strokes; False where they are those of a recording, or learned from such.
     """
     moves = sway(len(motion), motion.fps, phrase_ends, seed=seed)
     raised = upright(motion)
     weights = np.maximum(rest_weights(raised), free_hands(raised, phrase_ends, seed=seed))
-    relaxed = nodding(hanging(raised, weights), phrase_ends, accents, seed=seed)
+    relaxed = hanging(raised, weights)
+    if shape_hands:
+        relaxed = shaped(relaxed, weights, seed=seed)
+    relaxed = nodding(relaxed, phrase_ends, accents, seed=seed)
     return turned(relaxed, moves.yaw), moves.shift
 
 
