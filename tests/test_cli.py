@@ -28,9 +28,9 @@ __all__ = ["place", "works"]  # fixtures
 
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
-    "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, {"face"}),
+    "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, set(), set()),
-    "animate": ("cospeech.api", {}, set(), {"face"}),
+    "animate": ("cospeech.api", {}, set(), {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),

@@ -27,6 +27,7 @@ from ..sampling.edit import Span as TimeSpan
 from ..sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ..sampling.rhythm import RhythmSettings
 from ..speech.encoders.inputs import SpeechInputs
+from ..speech.layout import LAYOUT
 from ..speech.speech import Speech
 from .conditioning import (
     CONVERSATION,
@@ -43,6 +44,7 @@ from .model_folder import ModelFolder, read_rest
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
 from .postprocessing import embodied, on_the_beat
 
+LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
 
 C = TypeVar("C")  # the condition of a method's networks
@@ -328,7 +330,7 @@ class BodyModel(FolderModel, Generic[O, C]):
         end = read_pose(resolved.end_pose, last=True)
         return replace(
             resolved,
-            emotion=CONVERSATION if resolved.emotion is None else resolved.emotion,
+            emotion=_usual_mood(speech) if resolved.emotion is None else resolved.emotion,
             start_pose=None if start is None else facing_front(start),
             end_pose=None if end is None else facing_front(end),
         )
@@ -357,3 +359,11 @@ class BodyModel(FolderModel, Generic[O, C]):
         if sampled.explanation is None:
             return motion
         return replace(motion, extra={**motion.extra, "explain": sampled.explanation})
+
+
+def _usual_mood(speech: Speech | None) -> str:
+    """What holds unless a mood is named: conversation, or neutral where nobody speaks. [D]"""
+    if speech is None:
+        return CONVERSATION
+    spoken = LAYOUT.get(speech.features, "speech")
+    return CONVERSATION if spoken.mean() > LEAST_SPEECH else "neutral"

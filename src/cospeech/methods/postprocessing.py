@@ -60,7 +60,14 @@ def embodied(
     """
     motion, shift = Codec().decode(coded), None
     if relaxed and not seated:
-        motion, shift = at_ease(motion, phrase_ends(features), accents(features)[0], seed=seed, shape_hands=shape_hands)
+        motion, shift = at_ease(
+            motion,
+            phrase_ends(features),
+            accents(features)[0],
+            seed=seed,
+            shape_hands=shape_hands,
+            posed=(start is not None, end is not None),
+        )
     motion = add_idle(motion, features, seed=seed)
     motion = seat(motion) if seated else stand(motion, shift=shift)
     if start is None and end is None:

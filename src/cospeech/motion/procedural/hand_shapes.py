@@ -1,8 +1,8 @@
 """Hands that take shapes: open, pointing, a precision grip ... from stroke to stroke.
 
-The corpora at hand have no fingers, so models learned those of rules (``fingers``), which hardly change. People who talk
-change the shape of their hands with almost every stroke. The shapes are authored, in shares of the way from a hand at
-rest to a straight one (below 0) or to a fist (above 0); which one comes is chance. Decisions of ours.
+The corpora at hand have no fingers, so models learned those of rules (``fingers``), which hardly change. People who
+talk change the shape of their hands with almost every stroke. The shapes are authored, in shares of the way from a hand
+at rest to a straight one (below 0) or to a fist (above 0); which one comes is chance. Decisions of ours.
 """
 
 from __future__ import annotations

@@ -34,6 +34,7 @@ LAP_HEIGHT = 0.32  # metres above the pelvis: a slow hand below it rests
 LAP_SPEED = 0.15  # metres a second: slower than that it rests
 SHORTEST_REST = 1.2  # seconds
 SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
+POSE_SECONDS = 1.5  # from a given pose until hands hang as elsewhere
 EASE = 0.55  # seconds in which a hand goes down, and comes up again
 EASE_LEAD = 0.33  # seconds by which the way down begins before the rest, and the way up ends after it
 HANG_SPREAD = 9.0  # degrees of the hanging upper arm from the vertical, outwards
@@ -134,7 +135,13 @@ def turned(motion: Motion, yaw: np.ndarray) -> Motion:
 
 
 def at_ease(
-    motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, seed: int, shape_hands: bool = True
+    motion: Motion,
+    phrase_ends: np.ndarray,
+    accents: np.ndarray,
+    *,
+    seed: int,
+    shape_hands: bool = True,
+    posed: tuple[bool, bool] = (False, False),
 ) -> tuple[Motion, np.ndarray]:
     """The upper body of a standing speaker from that of a seated one, and the shift of weight for ``posture.stand``.
 
@@ -142,15 +149,27 @@ def at_ease(
         phrase_ends: [P] seconds.
         accents: [A] seconds.
         shape_hands: fingers take shapes at strokes; False where they are those of a recording, or learned from such.
+        posed: whether the motion begins, and ends, in a pose that is given; hands near it are left as they are.
     """
     moves = sway(len(motion), motion.fps, phrase_ends, seed=seed)
     raised = upright(motion)
     weights = np.maximum(rest_weights(raised), free_hands(raised, phrase_ends, seed=seed))
+    weights *= _away_from_poses(len(motion), motion.fps, posed)[:, None]
     relaxed = hanging(raised, weights)
     if shape_hands:
         relaxed = shaped(relaxed, weights, seed=seed)
     relaxed = nodding(relaxed, phrase_ends, accents, seed=seed)
     return turned(relaxed, moves.yaw), moves.shift
+
+
+def _away_from_poses(frames: int, fps: float, posed: tuple[bool, bool]) -> np.ndarray:
+    """[frames] from 0 at an end in a given pose to 1 after ``POSE_SECONDS``."""
+    at = np.arange(frames) / fps
+    result = np.ones(frames)
+    for seconds, given in zip((at, at[::-1]), posed, strict=True):
+        if given:
+            result = np.minimum(result, _minimum_jerk(np.clip(seconds / POSE_SECONDS, 0, 1)))
+    return result
 
 
 def upright(motion: Motion, *, chest: float = CHEST_RAISED, head: float = HEAD_RAISED) -> Motion:
