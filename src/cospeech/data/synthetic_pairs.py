@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
@@ -328,7 +329,7 @@ class Matcher:
             overlap = max(0, filled - first)
             if overlap:
                 ramp = (np.arange(overlap) + 1) / (overlap + 1)
-                weight = (ramp**3 * (10 - 15 * ramp + 6 * ramp**2))[:, None].astype(np.float32)
+                weight = minimum_jerk(ramp)[:, None].astype(np.float32)
                 out[first:filled] = out[first:filled] * (1 - weight) + piece[:overlap] * weight
             out[max(first, filled) : end] = piece[overlap:]
             filled = end

@@ -12,6 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.series import runs
 from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, wrists_in_chest
@@ -94,7 +95,7 @@ def _row(wrists: np.ndarray, speed: np.ndarray, jerk: np.ndarray, turns: np.ndar
         place, pace = wrists[:, side], speed[:, side]
         values += [*place.mean(0), *place.std(0)]
         values += [pace.mean(), *np.percentile(pace, [10, 95]), np.log(pace.max() + 0.01)]
-        holds = _runs(still[:, side], round(SHORTEST_HOLD * fps))
+        holds = [last - first for first, last in runs(still[:, side], shortest=round(SHORTEST_HOLD * fps))]
         values += [still[:, side].mean(), sum(holds) / len(pace), len(holds), max(holds, default=0) / len(pace)]
         values += [float(np.ptp(place, axis=0).max()), np.log(jerk[:, side].mean() + 1.0)]
     for part in range(2):
@@ -112,10 +113,3 @@ def _row(wrists: np.ndarray, speed: np.ndarray, jerk: np.ndarray, turns: np.ndar
     values.append(float(still.all(1).mean()))
     apart = np.linalg.norm(wrists[:, 0] - wrists[:, 1], axis=-1)
     return [*values, float(apart.mean()), float(apart.std())]
-
-
-def _runs(mask: np.ndarray, shortest: int) -> list[int]:
-    """Lengths of runs of true that are at least ``shortest`` long."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    lengths = edges[1::2] - edges[::2]
-    return [int(length) for length in lengths if length >= shortest]

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ...core.series import minimum_jerk
 from ..motion import Motion
 from ..phases import hand_speed, strokes
 from ..skeleton import FINGERS, canonical_skeleton
@@ -96,7 +97,7 @@ def _stepped(at: np.ndarray, times: list[float], values: list[float]) -> np.ndar
     """[T] from value to value, eased over ``CHANGE`` before each time."""
     result = np.full(len(at), values[0], dtype=np.float64)
     for time, before, after in zip(times[1:], values[:-1], values[1:], strict=True):
-        result += (after - before) * _eased((at - time) / CHANGE + 1)
+        result += (after - before) * minimum_jerk((at - time) / CHANGE + 1)
     return result
 
 
@@ -104,13 +105,6 @@ def _presence(at: np.ndarray, times: np.ndarray) -> np.ndarray:
     """[T] from 0 to 1: 1 from a stroke until ``LASTING`` after it, with eases."""
     presence = np.zeros(len(at))
     for time in times:
-        rising, falling = _eased((at - time) / CHANGE + 1), _eased((time + LASTING - at) / CHANGE + 1)
+        rising, falling = minimum_jerk((at - time) / CHANGE + 1), minimum_jerk((time + LASTING - at) / CHANGE + 1)
         presence = np.maximum(presence, np.minimum(rising, falling))
     return presence
-
-
-def _eased(share: np.ndarray) -> np.ndarray:
-    """Minimum jerk from 0 to 1."""
-    way = np.clip(share, 0, 1)
-    eased: np.ndarray = way**3 * (10 - 15 * way + 6 * way**2)
-    return eased

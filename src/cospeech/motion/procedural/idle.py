@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.rotation import euler_to_matrix
+from ...core.series import minimum_jerk
 from ...speech.speech import Speech
 from ..motion import Motion
 from ..skeleton import canonical_skeleton
@@ -78,6 +79,6 @@ def _wander(rng: np.random.Generator, frames: int, fps: float, *, period: float,
     place = np.arange(frames) / fps / period + rng.random()
     low = place.astype(int)
     t = np.clip((place - low) / max(1e-6, 1 - hold), 0, 1)
-    t = t**3 * (10 - 15 * t + 6 * t**2)
+    t = minimum_jerk(t)
     values: np.ndarray = knots[low] * (1 - t) + knots[low + 1] * t
     return values

@@ -22,6 +22,7 @@ from ...core.rotation import (
     slerp,
     transpose,
 )
+from ...core.series import minimum_jerk, runs
 from ..kinematics import global_rotations, speed
 from ..motion import Motion
 from ..phases import wrists_in_chest
@@ -98,7 +99,7 @@ def _steps(frames: int, fps: float, times: list[float], values: np.ndarray, seco
     at = np.arange(frames) / fps
     result = np.full(frames, values[0])
     for time, before, after in zip(times, values[:-1], values[1:], strict=True):
-        result += (after - before) * _minimum_jerk(np.clip((at - time) / seconds + 0.5, 0, 1))
+        result += (after - before) * minimum_jerk((at - time) / seconds + 0.5)
     return result
 
 
@@ -168,7 +169,7 @@ def _away_from_poses(frames: int, fps: float, posed: tuple[bool, bool]) -> np.nd
     result = np.ones(frames)
     for seconds, given in zip((at, at[::-1]), posed, strict=True):
         if given:
-            result = np.minimum(result, _minimum_jerk(np.clip(seconds / POSE_SECONDS, 0, 1)))
+            result = np.minimum(result, minimum_jerk(seconds / POSE_SECONDS))
     return result
 
 
@@ -224,14 +225,14 @@ def rest_weights(motion: Motion) -> np.ndarray:
         resting = low & (_smooth(pace[:, side], 5) < LAP_SPEED)
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
             resting[edge] |= low[edge].all()  # gestures begin and end with hands that hang
-        for first, last in _runs(resting, SHORTEST_AT_ENDS):
+        for first, last in runs(resting, shortest=SHORTEST_AT_ENDS):
             if last - first < shortest and 0 < first and last < len(pace):
                 continue
             begin = first - lead if first else -ease
             end = last + lead if last < len(pace) else len(pace) + ease
             at = np.arange(len(pace))
             way = np.minimum((at - begin) / ease, (end - at) / ease)
-            weights[:, side] = np.maximum(weights[:, side], _minimum_jerk(np.clip(way, 0, 1)))
+            weights[:, side] = np.maximum(weights[:, side], minimum_jerk(way))
     return weights
 
 
@@ -255,8 +256,8 @@ def free_hands(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> np.ndar
         side = int(path[first:last].sum(axis=0).argmin())
         begin = first if first else -ease
         end = last if last < frames else frames + ease
-        way = np.clip(np.minimum((at - begin) / ease, (end - at) / ease), 0, 1)
-        weights[:, side] = np.maximum(weights[:, side], _minimum_jerk(way))
+        way = np.minimum((at - begin) / ease, (end - at) / ease)
+        weights[:, side] = np.maximum(weights[:, side], minimum_jerk(way))
     return weights
 
 
@@ -290,17 +291,7 @@ def _about_y(degrees: np.ndarray) -> np.ndarray:
     return axis_angle_to_matrix(vectors)
 
 
-def _minimum_jerk(share: np.ndarray) -> np.ndarray:
-    eased: np.ndarray = share**3 * (10 - 15 * share + 6 * share**2)
-    return eased
-
-
 def _smooth(values: np.ndarray, width: int) -> np.ndarray:
     window = np.hanning(width + 2)[1:-1]
     padded = np.pad(values, width // 2, mode="edge")
     return np.convolve(padded, window / window.sum(), mode="valid")[: len(values)]
-
-
-def _runs(mask: np.ndarray, shortest: int) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]

@@ -1,0 +1,22 @@
+"""Small operations on series over time."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def minimum_jerk(share: np.ndarray) -> np.ndarray:
+    """The way from 0 to 1 with least jerk (Flash and Hogan 1985), at shares of its time; held outside 0 to 1."""
+    way = np.clip(share, 0, 1)
+    eased: np.ndarray = way**3 * (10 - 15 * way + 6 * way**2)
+    return eased
+
+
+def runs(mask: np.ndarray, *, shortest: int = 1) -> list[tuple[int, int]]:
+    """First index and one after the last of every run of true in [T] that is at least so long.
+
+    >>> runs(np.array([True, False, True, True]), shortest=2)
+    [(2, 4)]
+    """
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
