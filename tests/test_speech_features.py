@@ -16,6 +16,7 @@ from cospeech.speech.features import (
     accents,
     pauses,
     phrase_ends,
+    prominent_accents,
     speech_features,
 )
 from cospeech.speech.spectrum import frame_samples, pitch_track
@@ -153,6 +154,33 @@ def test_accents_are_the_strong_syllables():
     assert np.abs(strongest[1:] - times[1:]).max() < 0.07
     weak = np.array([s for t, s in zip(found, strength, strict=True) if np.abs(times - t).min() > 0.1])
     assert np.median(strength[strength > 0.8]) > weak.mean() + 0.2
+
+
+def test_prominent_accents_are_the_strongest_nearby():
+    sound, strong = syllables(20.0, strong=6, gap=(9.0, 11.0))
+    times, strengths = accents(sound)
+    found, kept = prominent_accents(sound)
+    assert set(zip(found, kept, strict=True)) < set(zip(times, strengths, strict=True))
+    spoken = (LAYOUT.get(speech_features(sound), "speech") >= 0.5).mean() * 20.0
+    assert 0.6 < len(found) / spoken < 1.4
+    assert len(times) / spoken > 1.6
+    near = np.abs(strong[:, None] - found[None]).min(axis=1) < 0.07
+    assert near[1:].mean() > 0.8  # a strong syllable is one of them, seldom a weak one
+    by_chance = np.abs(strong[:, None] - times[None]).min(axis=0) < 0.07
+    assert (np.abs(strong[:, None] - found[None]).min(axis=0) < 0.07).mean() > by_chance.mean() + 0.2
+
+
+def test_prominence_is_relative_to_what_is_near():
+    """A quiet passage has as many prominent accents as a loud one."""
+    features = speech_features(syllables(24.0)[0])
+    accent = LAYOUT["accent"]
+    quiet = features.copy()
+    quiet[len(quiet) // 2 :, accent] *= 0.7
+    found = prominent_accents(quiet)[0]
+    loud, soft = (found < 11).sum(), (found > 13).sum()
+    assert loud >= 8
+    assert abs(int(loud) - int(soft)) <= 3
+    assert len(prominent_accents(np.zeros(16000, np.float32))[0]) == 0
 
 
 def test_pauses_and_phrase_ends(voice):

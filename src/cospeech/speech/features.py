@@ -31,12 +31,15 @@ __all__ = [
     "LAYOUT",
     "LOOK_AHEAD",
     "PAUSE",
+    "PROMINENT_RATE",
+    "PROMINENT_REACH",
     "SILENCE",
     "FeatureExtractor",
     "FeatureLayout",
     "accents",
     "pauses",
     "phrase_ends",
+    "prominent_accents",
     "speech_features",
 ]
 
@@ -46,6 +49,8 @@ BLOCK = 10 * FPS  # frames worked on at once: bounds the memory
 ACCENT_GAP = 0.15  # seconds between accents, at least
 ACCENT_FLOOR = 0.25  # cue from which a peak is an accent
 PAUSE = 0.3  # seconds of silence that make a pause
+PROMINENT_RATE = 1.0  # prominent accents a second of speech
+PROMINENT_REACH = 1.5  # seconds before and after an accent in which it is compared with others
 
 
 def speech_features(samples: np.ndarray) -> np.ndarray:
@@ -145,6 +150,32 @@ def accents(speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             free[max(0, frame - gap + 1) : frame + gap] = False
     frames = np.sort(np.asarray(kept, dtype=np.int64))
     return frames / FPS, middle[frames]
+
+
+def prominent_accents(speech: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The accents that stand out from those around them, about one a second of speech.
+
+    An accent is prominent if fewer than n accents within ``PROMINENT_REACH`` seconds of it are stronger, where n is
+    ``PROMINENT_RATE`` times the seconds of speech in that window, rounded, at least 1. So equal accents are prominent
+    together. Most gesture strokes belong to accents of phrases rather than of syllables; the window and the rate are
+    a decision of ours.
+
+    Args:
+        speech: features [T, 48] (columns beyond are not read), or samples [N] (mono, 16 kHz).
+
+    Returns:
+        Times and strengths [K] as ``accents`` gives them, a subset of those.
+    """
+    features = _features_of(speech)
+    times, strengths = accents(features)
+    spoken = np.concatenate([[0], np.cumsum(LAYOUT.get(features, "speech") >= 0.5)]) / FPS
+    frames = np.round(times * FPS).astype(np.int64)
+    reach = round(PROMINENT_REACH * FPS)
+    seconds = spoken[np.minimum(frames + reach, len(features))] - spoken[np.maximum(frames - reach, 0)]
+    allowed = np.maximum(np.round(PROMINENT_RATE * seconds), 1)
+    near = np.abs(frames[:, None] - frames[None]) <= reach
+    stronger = (near & (strengths[None] > strengths[:, None])).sum(axis=1)
+    return times[stronger < allowed], strengths[stronger < allowed]
 
 
 def pauses(speech: np.ndarray) -> list[tuple[float, float]]:
