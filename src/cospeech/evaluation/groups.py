@@ -72,12 +72,14 @@ METRICS: Final[Registry[EvaluationMetricClass]] = Registry(
         "fgd": "cospeech.evaluation.metric_groups:Distances",
         # Whether a classifier can tell it from real motion.
         "two_sample": "cospeech.evaluation.metric_groups:TwoSample",
-        # The same by named features of movement: holds, asymmetry, head, trunk.
+        # The same by named features of movement: holds, asymmetry, head, trunk. Shapes of strokes, and repeats.
         "movement": "cospeech.evaluation.metric_groups:Movement",
         # Speed, strokes, stillness, extent.
         "liveliness": "cospeech.evaluation.metric_groups:LivelinessGroup",
         "diversity": "cospeech.evaluation.metric_groups:Diversity",
         "beats": "cospeech.evaluation.metric_groups:Beats",
+        # How hands lead the loudness of the voice, and meet its prominent accents.
+        "coupling": "cospeech.evaluation.metric_groups:Coupling",
         "smoothness": "cospeech.evaluation.metric_groups:Smoothness",
         # Joint limits, self-intersection.
         "plausibility": "cospeech.evaluation.metric_groups:Plausibility",

@@ -14,6 +14,7 @@ from ..metrics.accuracy import MPJPE, MPJRE, PCM
 from ..metrics.base import MeanMetric, Metric, MetricSet, Value
 from ..metrics.beats import BeatAlignment, BeatConstancy, StrokeAccent, onsets
 from ..metrics.collisions import SelfIntersection
+from ..metrics.coupling import HandLead
 from ..metrics.diversity import FeatureDiversity, L1Div
 from ..metrics.emotion import EmotionAccuracy
 from ..metrics.figures import LivelinessFigures, SpeedDistance
@@ -21,10 +22,12 @@ from ..metrics.frechet import FrechetDistance, KernelDistance, Reference
 from ..metrics.liveliness import stroke_to_accent
 from ..metrics.movement_features import EXTRACTOR, LEAST_SPREAD, movement_features, without_texture
 from ..metrics.quality import DerivativeSize, JointLimits, Sparc
+from ..metrics.repetition import NearestRepeat
+from ..metrics.stroke_shapes import StrokeShapes
 from ..metrics.twosample import two_sample
 from ..motion.motion import Motion
 from ..sampling.rhythm import LEAD
-from ..speech.features import accents
+from ..speech.features import accents, prominent_accents
 from .clips import EvaluationClip
 from .real_motion import RealMotion, coded_joints
 
@@ -151,21 +154,28 @@ class TwoSample(WindowRows):
 
 
 class Movement:
-    """Whether a classifier can tell windows from real ones by features that name how people move.
+    """How people move: what a classifier sees by features that name it, how many shapes strokes have, what repeats.
 
-    Real ones are those of the speakers that systems imitate, where these are others than those of the evaluated split.
-    Once without and once with the texture of raw jerk (``metrics.movement_features``).
+    Real windows are those of the speakers that systems imitate, where these are others than those of the evaluated
+    split; once without and once with the texture of raw jerk (``metrics.movement_features``). Shapes are counted over
+    clusters of the training split's strokes (``metrics.stroke_shapes``), if it has enough of them.
     """
 
     def __init__(self, real: RealMotion) -> None:
         self.real = real
         self.windows: dict[str, np.ndarray] = {}
+        clusters = real.stroke_clusters
+        self.own: list[Metric | MetricSet] = [NearestRepeat()]
+        if clusters is not None:
+            self.own.append(StrokeShapes(clusters))
 
     def update(self, motion: Motion, clip: EvaluationClip) -> None:
         self.windows[clip.id] = movement_features(motion)
+        for metric in self.own:
+            metric.update(motion, clip=clip.id)
 
     def compute(self) -> tuple[Value, ...]:
-        return measured([self._seen, self._all])
+        return measured([self._seen, self._all, *(metric.compute for metric in self.own)])
 
     def _seen(self) -> Value:
         sides = [{clip: without_texture(rows) for clip, rows in side.items()} for side in self._sides()]
@@ -226,6 +236,25 @@ class Beats:
 
     def compute(self) -> tuple[Value, ...]:
         return measured(metric.compute for metric in (*self.scores, *self.strokes))
+
+
+class Coupling:
+    """Whether hands go with the voice: how they lead its loudness, and whether strokes meet prominent accents."""
+
+    def __init__(self, real: RealMotion) -> None:
+        self.lead = HandLead()
+        self.strokes = [StrokeAccent(prominent=True), StrokeAccent(prominent=True, ratio=False)]
+
+    def update(self, motion: Motion, clip: EvaluationClip) -> None:
+        if not len(clip.features):
+            return
+        self.lead.update(motion, clip.features, clip=clip.id)
+        times, spans = prominent_accents(clip.features)[0] - LEAD, phrases(clip.features)
+        for metric in self.strokes:
+            metric.update(motion, times, spans, clip=clip.id)
+
+    def compute(self) -> tuple[Value, ...]:
+        return measured([self.lead.compute, *(metric.compute for metric in self.strokes)])
 
 
 class EmotionRecognition:

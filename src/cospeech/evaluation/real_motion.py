@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..core.errors import UserError
 from ..data.dataset import Sample
 from ..methods.evaluators.model import load_classifier, load_extractors
 from ..metrics.beats import mean_speeds
@@ -21,6 +22,7 @@ from ..metrics.figures import SpeedHistogram
 from ..metrics.frechet import Reference
 from ..metrics.liveliness import JointRanges
 from ..metrics.movement_features import movement_features
+from ..metrics.stroke_shapes import StrokeClusters
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.skeleton import canonical_skeleton
@@ -131,6 +133,14 @@ class RealMotion:
         """Clip -> features of movement of the requested speakers, or of the reference half where there are none."""
         samples = self._requested or self._reference
         return {sample.id: movement_features(self._motion(sample)) for sample in samples}
+
+    @cached_property
+    def stroke_clusters(self) -> StrokeClusters | None:
+        """Clusters of the paths of the training split's strokes; None if there are too few strokes."""
+        try:
+            return StrokeClusters.of(self._training_motions)
+        except UserError:
+            return None
 
     @cached_property
     def speeds(self) -> SpeedHistogram:

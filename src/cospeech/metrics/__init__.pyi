@@ -11,6 +11,7 @@ from .beats import (
     stroke_offsets,
 )
 from .collisions import SelfIntersection, intersections
+from .coupling import HandLead
 from .diversity import FeatureDiversity, L1Div, Multimodality, PairwiseL1
 from .emotion import EmotionAccuracy
 from .extractors import Extractor, KinematicExtractor, load_extractor
@@ -19,7 +20,9 @@ from .frechet import FrechetDistance, KernelDistance, Reference, frechet_distanc
 from .images import FVD, LPIPS, PSNR, SSIM, VideoScore, video_reference
 from .liveliness import JointRanges, Liveliness
 from .quality import DerivativeSize, FootSkate, JointLimits, Sparc, sparc
+from .repetition import NearestRepeat
 from .retrieval import ranks, retrieval_scores
+from .stroke_shapes import StrokeClusters, StrokeShapes
 from .twosample import two_sample
 
 __all__ = [
@@ -45,6 +48,7 @@ __all__ = [
     "FeatureDiversity",
     "FootSkate",
     "FrechetDistance",
+    "HandLead",
     "JointLimits",
     "JointRanges",
     "KernelDistance",
@@ -57,6 +61,7 @@ __all__ = [
     "Metric",
     "MetricSet",
     "Multimodality",
+    "NearestRepeat",
     "PairwiseL1",
     "Reference",
     "SelfIntersection",
@@ -64,6 +69,8 @@ __all__ = [
     "SpeedDistance",
     "SpeedHistogram",
     "StrokeAccent",
+    "StrokeClusters",
+    "StrokeShapes",
     "Value",
     "VideoScore",
     "beside",

@@ -246,18 +246,23 @@ class StrokeAccent:
     Args:
         ratio: give mean distance / mean chance distance (1 is chance); else the distance in seconds,
             with the chance distance beside it.
+        prominent: the accents that are given are the prominent ones (``speech.features.prominent_accents``), and the
+            name says so.
         shuffles: strokes by chance for each real one.
     """
 
-    def __init__(self, *, ratio: bool = True, shuffles: int = 20, bootstrap: Bootstrap = DEFAULT) -> None:
+    def __init__(
+        self, *, ratio: bool = True, prominent: bool = False, shuffles: int = 20, bootstrap: Bootstrap = DEFAULT
+    ) -> None:
         self.ratio, self.shuffles = ratio, shuffles
+        kind = "prominent_accent" if prominent else "accent"
         self.sums = Sums(4, bootstrap)
         self.left_out = 0
         self.label = Label(
-            "stroke_accent_ratio" if ratio else "stroke_accent_distance",
+            f"stroke_{kind}_ratio" if ratio else f"stroke_{kind}_distance",
             "1" if ratio else "s",
             "strokes",
-            "distance from strokes to the nearest accent"
+            f"distance from strokes to the nearest {kind.replace('_', ' ')}"
             + (" over that of strokes by chance" if ratio else "")
             + f", strokes within speech, {shuffles} shuffles",
             "real",
