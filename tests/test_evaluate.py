@@ -213,6 +213,15 @@ def test_a_file_that_lacks_its_last_moment_keeps_its_last_pose(pairs, tmp_path):
     np.testing.assert_allclose(made.positions[-1], whole.positions[-11], atol=1e-4)
 
 
+def test_hands_and_voice_are_measured_in_every_row_that_has_both(pairs):
+    report = evaluate([ModelSystem(Fake(pairs))], pairs, quiet=True, metrics=["movement", "coupling"])
+    assert value(report, "fake", "stroke_prominent_accent_ratio") > 0
+    assert value(report, "fake", "nearest_repeat") > 0
+    still = {v.name for row in report.rows if row.name == "mean pose" for v in row.values}
+    assert "nearest_repeat" not in still  # nobody gestures
+    assert not any(v.name.startswith("hand_lead") for row in report.rows for v in row.values)  # clips are too short
+
+
 def test_bad_folders_and_clips(pairs, tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         FolderSystem(tmp_path / "nothing")
