@@ -1,4 +1,4 @@
-"""Synthetic pairs: as long as the speech, strokes near its accents, quiet in its pauses."""
+"""Synthetic pairs: as long as the speech, hands a little ahead of the voice, quiet in its pauses."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing, stresses, voice
-from cospeech.core.rotation import matrix_from_6d
-from cospeech.core.timing import frames_in
+from cospeech.core.rotation import axis_angle_to_matrix, matrix_from_6d, matrix_to_axis_angle
+from cospeech.core.timing import SAMPLE_RATE, frames_in
 from cospeech.data.clips import GestureClip
 from cospeech.data.synthetic_pairs import (
     LONGEST_PHRASE,
@@ -21,14 +21,15 @@ from cospeech.data.synthetic_pairs import (
     SyntheticPair,
     calm_stretches,
     candidate,
-    mirrored,
     phrases,
+    prominent,
 )
 from cospeech.metrics.liveliness import stroke_to_accent
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
-from cospeech.motion.phases import hand_speed
+from cospeech.motion.phases import hand_speed, strokes
 from cospeech.speech.features import accents, pauses, speech_features
+from cospeech.speech.layout import LAYOUT
 
 CODEC = Codec()
 
@@ -44,13 +45,33 @@ def clip(seconds: float, seed: int) -> GestureClip:
 
 @pytest.fixture(scope="module")
 def pool() -> list[Candidate]:
-    plain = [candidate(clip(7.0 + k % 3, seed=k), CODEC) for k in range(8)]
-    return [*plain, *(mirrored(item, CODEC) for item in plain)]
+    return [candidate(clip(7.0 + k % 3, seed=k), CODEC) for k in range(16)]
 
 
 @pytest.fixture(scope="module")
 def matcher(pool) -> Matcher:
     return Matcher(pool, calm_stretches(pool), CODEC)
+
+
+@pytest.fixture(scope="module")
+def lively_and_calm() -> Matcher:
+    """Clips of the same person, from hardly moving to wide beats."""
+    items = [
+        candidate(GestureClip(f"c{k}", "anna", "train", motion=scaled(gesturing(7.0, seed=k), 0.2 + 0.06 * k)), CODEC)
+        for k in range(14)
+    ]
+    return Matcher(items, calm_stretches(items), CODEC)
+
+
+def scaled(motion: Motion, share: float) -> Motion:
+    """Motion whose rotations go only a share of the way from the first frame."""
+    change = motion.rotations[:1].swapaxes(-1, -2) @ motion.rotations
+    part = axis_angle_to_matrix(share * matrix_to_axis_angle(change.astype(np.float64)))
+    return replace(motion, rotations=(motion.rotations[:1] @ part).astype(motion.rotations.dtype))
+
+
+def smoothed(values: np.ndarray, width: int) -> np.ndarray:
+    return np.convolve(values, np.full(width, 1 / width), mode="same")
 
 
 def sparse_voice(seconds: float, seed: int, pause: tuple[float, float] | None = None) -> np.ndarray:
@@ -88,8 +109,8 @@ def test_silence_is_rest(matcher):
 
 
 def test_strokes_lie_nearer_to_accents_than_by_chance(made):
-    """By the matcher's own count, and by one that knows nothing of it."""
-    assert np.nanmean([pair.distance for _, pair in made]) < 0.6 * np.nanmean([p.shuffled for _, p in made])
+    """By the matcher's own count, and by one that knows nothing of it; but not as near as a metronome's."""
+    assert np.nanmean([pair.distance for _, pair in made]) < 0.9 * np.nanmean([p.shuffled for _, p in made])
     on, null = [], []
     for seed, (features, pair) in enumerate(made):
         near, chance = stroke_to_accent(
@@ -98,18 +119,68 @@ def test_strokes_lie_nearer_to_accents_than_by_chance(made):
         on.append(near)
         null.append(chance)
     assert len(np.concatenate(on)) > 50
-    assert np.concatenate(on).mean() < 0.75 * np.concatenate(null).mean()
+    assert 0.5 < np.concatenate(on).mean() / np.concatenate(null).mean() < 0.91
 
 
-def test_strokes_come_with_the_accent_or_just_before_it(made):
-    """Of all shifts of the strokes against the accents, the one that fits best is a short lead."""
+def test_strokes_come_with_the_accent_or_a_little_before_it(made):
+    """Of all shifts of the strokes against the accents, the one that fits best is a lead, as in real recordings."""
     shifts = np.arange(-0.3, 0.31, 0.05)
     rng, fits = np.random.default_rng(0), np.zeros(len(shifts))
     for features, pair in made:
         motion, spans, times = CODEC.decode(pair.motion), phrases(features), accents(features)[0]
         for k, shift in enumerate(shifts):
             fits[k] += stroke_to_accent(motion, times + shift, spans, rng=rng)[0].mean()
-    assert -0.11 < shifts[fits.argmin()] < 0.01
+    assert -0.26 < shifts[fits.argmin()] < 0.01
+
+
+def test_hands_are_fastest_before_the_voice_is_loudest(made):
+    """The correlation of hand speed with loudness is greatest where the hands lead by a tenth to three tenths."""
+    lags = np.arange(-18, 19)
+    sums = np.zeros(len(lags))
+    for features, pair in made:
+        speed = smoothed(hand_speed(CODEC.decode(pair.motion)).max(axis=1), 5)
+        loud = smoothed(LAYOUT.get(features, "energy"), 12)
+        inside = slice(18, len(loud) - 18)
+        sums += [np.corrcoef(loud[inside], np.roll(speed, -lag)[inside])[0, 1] for lag in lags]
+    assert -0.34 < lags[sums.argmax()] / 30 < -0.09
+    assert sums.max() / len(made) > 0.2
+
+
+def test_most_accents_have_no_stroke(made):
+    marked = []
+    for features, pair in made:
+        moments = np.array([stroke.time for stroke in strokes(CODEC.decode(pair.motion))])
+        marked += [np.abs(moments - time + 0.1).min() < 0.1 for time in accents(features)[0]]
+    assert 0.1 < np.mean(marked) < 0.5
+
+
+def test_about_one_accent_a_second_is_prominent():
+    features = speech_features(voice(40.0, seed=3)[0])
+    times, strengths = accents(features)
+    chosen = prominent(times, strengths)
+    assert 0.6 < chosen.sum() / 40.0 < 1.4
+    assert strengths[chosen].mean() > strengths[~chosen].mean()
+    assert chosen[strengths.argmax()]
+
+
+def test_loud_passages_have_livelier_gestures(lively_and_calm):
+    """Four seconds at full voice, four at 15 dB less, in turn: the hands are at least 1.3 times as fast."""
+    loud, quiet = [], []
+    for seed in range(6):
+        samples = voice(24.0, seed=seed)[0]
+        full = (np.arange(len(samples)) // (4 * SAMPLE_RATE) + seed) % 2 == 0
+        features = speech_features(np.where(full, samples, samples * 10 ** (-15 / 20)).astype(np.float32))
+        pair = lively_and_calm.make(features, np.random.default_rng(seed))
+        speed = hand_speed(CODEC.decode(pair.motion)).mean(axis=1)
+        heard = full[np.minimum((np.arange(len(speed)) + 6) * SAMPLE_RATE // 30, len(full) - 1)]
+        loud.append(speed[8 * 30 :][heard[8 * 30 :]].mean())
+        quiet.append(speed[8 * 30 :][~heard[8 * 30 :]].mean())
+    assert np.mean(loud) > 1.3 * np.mean(quiet)
+
+
+def test_a_clip_goes_on_as_long_as_it_lasts(made):
+    """Few joins: twelve seconds of speech in two phrases take hardly more clips than their length asks for."""
+    assert np.mean([len(pair.sources) for _, pair in made]) < 4.5
 
 
 def test_hands_are_quiet_in_a_long_pause(made):
@@ -173,15 +244,19 @@ def test_a_clip_shorter_than_every_phrase_still_serves(pool):
     assert set(pair.sources) == {"s"}
 
 
-def test_a_mirrored_candidate_is_the_candidate_of_the_mirrored_clip():
-    one = clip(5.0, seed=4)
-    flipped = mirrored(candidate(one, CODEC), CODEC)
-    expected = candidate(replace(one, motion=one.motion.mirror()), CODEC)
-    assert flipped.id == "clip4~"
-    np.testing.assert_allclose(flipped.motion, expected.motion, atol=1e-6)
-    np.testing.assert_allclose(flipped.wrists, expected.wrists, atol=1e-5)
-    np.testing.assert_allclose(flipped.speed, expected.speed, atol=1e-4)
-    np.testing.assert_array_equal(flipped.stroke_times, expected.stroke_times)
+def test_some_pairs_are_mirrored_as_a_whole(matcher, pool, monkeypatch):
+    features = sparse_voice(9.0, 3)
+    dice = [np.random.default_rng(seed) for seed in range(80)]
+    mirrored = [all(source.endswith("~") for source in matcher.make(features, one).sources) for one in dice]
+    assert 2 < sum(mirrored) < 30  # people have a better hand: fewer than half
+    monkeypatch.setattr("cospeech.data.synthetic_pairs.MIRRORED", 0.0)
+    plain = matcher.make(features, np.random.default_rng(1))
+    monkeypatch.setattr("cospeech.data.synthetic_pairs.MIRRORED", 1.0)
+    flipped = matcher.make(features, np.random.default_rng(1))
+    assert flipped.sources == tuple(source + "~" for source in plain.sources)
+    np.testing.assert_allclose(flipped.motion, CODEC.mirror(plain.motion), atol=1e-6)
+    expected = CODEC.decode(plain.motion).mirror()
+    np.testing.assert_allclose(CODEC.decode(flipped.motion).rotations, expected.rotations, atol=1e-5)
 
 
 def test_phrases_are_what_lies_between_pauses():

@@ -24,7 +24,7 @@ from .balance import Balance, Tally
 from .dataset import SYNTHETIC_PAIR, SampleData, write_shard
 from .encoder_features import SILENCE, EncoderFeatures, word_info
 from .reading import SHARD_FRAMES, GestureMaterial, Voice
-from .synthetic_pairs import Candidate, Matcher, calm_stretches, mirrored
+from .synthetic_pairs import Candidate, Matcher, calm_stretches
 
 DRAWS = 4  # pairs to choose from, see ``Balance``
 SHARD_PAIRS = 60  # in a shard, at most
@@ -78,7 +78,7 @@ class PairMaker:
         real: dict[Key, Tally] = defaultdict(Tally)
         for gesture in gestures:
             key = (gesture.speaker, gesture.emotion or "neutral")
-            pools[key] += [gesture.candidate, mirrored(gesture.candidate, self.codec)]
+            pools[key].append(gesture.candidate)
             real[key] += gesture.tally
         self.balances = {key: Balance(tally) for key, tally in real.items()}
         rests = {

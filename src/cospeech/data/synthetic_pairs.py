@@ -1,62 +1,79 @@
 """Synthetic pairs: real gestures matched to real speech that was not recorded with them.
 
-People place the stroke on or just before the accented syllable, move larger and faster when they speak louder and
-higher, and hold or rest in pauses. Pairs match that rhythm phrase by phrase. Only the motion is warped in time,
-within 0.8 to 1.25 of its speed; the speech stays as it is. The procedure is a decision of ours (docs/design.md).
+Hands move fastest a little before the voice is loudest, a few strokes come with the strongest accents and most accents
+have none, louder and higher passages have livelier gestures, and people hold or rest in pauses. Pairs are made of
+stretches of real clips that move so by themselves, as long as the clips allow; few strokes are moved in time, within
+0.8 to 1.25 of the recorded speed, and the speech stays as it is. The procedure is a decision of ours (docs/design.md).
 Every figure measured on its output says "synthetic pairs".
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
-from ..core.series import minimum_jerk
+from ..core.series import runs
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
-from ..sampling.rhythm import LEAD, sample_frames, smooth_times
+from ..sampling.rhythm import sample_frames, smooth_times
 from ..speech.features import accents, pauses
-from ..speech.layout import LAYOUT
+from ..speech.layout import LAYOUT, SILENCE
 from .clips import GestureClip
 from .frames import Frames
+from .joins import Piece, joined
 
-STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
+# Phrases, and where calm motion is put between them.
 PAUSE = 0.35  # seconds: longer silence ends a phrase
 LONGEST_PHRASE = 5.0  # seconds: longer phrases are cut at their weakest accent gap
-LOOSE = 0.05  # seconds: real strokes miss their accent, so ours do too (standard deviation)
-KEEP = 0.85  # share of strokes that are brought to their accent at all
-BLEND = 0.45  # seconds of cross-fade between two segments
-REST_PAUSE = 0.5  # seconds: a longer pause gets a hold or a rest
 SHORTEST_PHRASE = 0.3  # seconds: shorter stretches between pauses are no phrase
 PHRASE_EDGE = 1.2  # seconds from either end of a phrase within which it is not cut
 PHRASE_CUT = 0.8  # share of the longest phrase at which one without accents is cut
-NEAR_PHRASE = 0.2  # seconds outside of a phrase in which accents still count for it
-NULL_SHIFTS = 8  # random placements of the strokes for the distance by chance
+REST_PAUSE = 0.9  # seconds: a longer pause is filled with calm motion; gestures go on through shorter ones
+BEFORE_SPEECH, AFTER_SPEECH = 0.3, 0.25  # seconds by which gestures begin before and end after the voice
 
-# Choice of a window for a phrase.
-RATES = (0.87, 1.0, 1.15)  # speeds at which it may be played
-TRIES = 200  # windows that are compared
-BEST = 4  # among so many of them chance decides
-SLACK = 0.6  # seconds by which a window may be too short
-RANK_COST = 0.5  # for a window that is less lively than the phrase, or more
-REPEAT_COST = 0.35  # for each earlier use of the clip
-JUMP_COST = 0.8  # a metre between the wrists where the last window ends and this one begins
-NEAR_ACCENT = 0.12  # seconds: deviation of the bell curve that says how well a stroke meets an accent
-STROKE_SHARE, ACCENT_SHARE = 0.6, 0.4  # of the fit: strokes that meet an accent, accents that meet a stroke
-
-# Time map of a window.
+# Coupling.
+ENVELOPE_LEAD = 0.2  # seconds by which the hands' speed precedes the loudness
+STROKE_LEAD = 0.1  # seconds by which the moments of strokes precede their accents
+LOUDNESS_SMOOTHING = 0.4  # seconds over which loudness is smoothed
+PROMINENT_REACH, PROMINENT_COUNT = 1.5, 2  # an accent among the two strongest of those within 1.5 s is prominent
+KEEP = 0.8  # share of the strokes with a prominent accent within reach that are brought to it
+LOOSE = 0.1  # seconds: real strokes miss their accent, so ours do too (standard deviation)
+STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
 CLOSEST_ANCHORS = 0.15  # seconds between strokes that are both brought to accents
-FARTHEST_SHIFT = 0.3  # seconds by which a stroke is moved, at most
+FARTHEST_SHIFT = 0.35  # seconds by which a stroke is moved, at most
 SMOOTHING = 7  # frames over which kinks of the time map are smoothed
 
+# How lively a stretch shall be.
+AROUSAL_SPAN = 3.0  # seconds of speech that say so
+AROUSAL_MEAN, AROUSAL_SPREAD = -0.3, 0.3  # of the measure over such spans of read speech (deviations of the energy)
+PITCH_WEIGHT = 0.15  # of pitch beside energy in it
+AROUSAL_TIE = 0.7  # correlation of arousal and liveliness; the rest is chance
+
+# Choice of a stretch.
+GRID = 6  # frames between the places at which a stretch may begin
+STEP = 3  # frames between the values of an envelope
+LONGEST_LOOK = 80  # of those values are compared
+TRIES = 200  # stretches that are compared
+BEST = 5  # among so many of them chance decides
+SHORTEST_STRETCH = 0.8  # seconds
+ENVELOPE_WORTH = 0.7  # of a correlation of 1
+LIVELY_COST = 1.0  # of a difference of ranks of 1
+REPEAT_COST = 0.35  # for each earlier use of the clip
+JOIN_COST = 2.0  # a metre between the poses where one stretch ends and the next one begins
+LENGTH_WORTH, LONG = 0.7, 4.0  # of a stretch of so many seconds
+EARLIER_ENDS = (0, 4, 8, 12, 16, 20, 24)  # frames by which a stretch may end before it has to, for a better join
+BODY_WEIGHT = 0.1  # metres that count as much as a difference of 1 in the rotations (6D) of the body
+VELOCITY_WEIGHT = 0.12  # seconds: metres that count as much as a metre a second
+
 # Rests.
-REST_RATE = 0.9  # speed at which calm motion is played
+CALM = 0.08  # metres a second, mean of both hands: a stretch that goes on so calmly serves as the rest
 HEIGHT_WEIGHT = 0.4  # (m/s) / m: how much high hands count against calm in the choice of rests
 FEWEST_RESTS = 4
-PITCH_WEIGHT = 0.5  # of pitch beside energy in how aroused a phrase is
+MIRRORED = 0.1  # share of pairs in the mirror: more variety, but people have a better hand
+NULL_SHIFTS = 8  # random placements of the strokes for the distance by chance
 
 
 @dataclass(frozen=True)
@@ -76,7 +93,7 @@ class SyntheticPair:
     """Motion matched to one speech."""
 
     motion: np.ndarray  # [T, C]
-    sources: tuple[str, ...]  # clips that the motion was taken from
+    sources: tuple[str, ...]  # clips that the motion was taken from; "~" says that it is their mirror image
     distance: float  # mean distance from a stroke to the nearest accent, seconds
     shuffled: float  # the same after shifting the strokes at random within the phrase (the null)
 
@@ -95,28 +112,6 @@ def candidate(clip: GestureClip, codec: Codec, *, motion: np.ndarray | None = No
     )
 
 
-def mirrored(item: Candidate, codec: Codec) -> Candidate:
-    """The mirror image of a candidate."""
-    return Candidate(
-        item.id + "~",
-        _of_frames(item.motion, codec.mirror),
-        _of_frames(item.wrists, _swapped),
-        item.speed,
-        item.stroke_times,
-        item.stroke_strengths,
-    )
-
-
-def _swapped(wrists: np.ndarray) -> np.ndarray:
-    """Both wrists [T, 2, 3] in a mirror."""
-    swapped: np.ndarray = wrists[:, ::-1] * np.array([-1.0, 1.0, 1.0])
-    return swapped
-
-
-def _of_frames(frames: np.ndarray | Frames, function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray | Frames:
-    return frames.map(function) if isinstance(frames, Frames) else function(frames)
-
-
 def _part(frames: np.ndarray | Frames, start: int, end: int) -> np.ndarray | Frames:
     return frames.cut(start, end) if isinstance(frames, Frames) else frames[start:end]
 
@@ -130,16 +125,7 @@ def _at(motion: np.ndarray | Frames, places: np.ndarray) -> np.ndarray:
 
 def phrases(features: np.ndarray) -> list[tuple[float, float]]:
     """Start and end [s] of stretches of speech between pauses, none longer than five seconds."""
-    end = len(features) / FPS
-    spans, at = [], 0.0
-    for start, stop in pauses(features):
-        if stop - start < PAUSE:
-            continue
-        if start - at > SHORTEST_PHRASE:
-            spans.append((at, start))
-        at = stop
-    if end - at > SHORTEST_PHRASE:
-        spans.append((at, end))
+    spans = _spoken(features, PAUSE)
     times, _ = accents(features)
     result = []
     while spans:
@@ -155,10 +141,138 @@ def phrases(features: np.ndarray) -> list[tuple[float, float]]:
     return result
 
 
+def _spoken(features: np.ndarray, longest_pause: float) -> list[tuple[float, float]]:
+    """Start and end [s] of what lies between pauses longer than that."""
+    end = len(features) / FPS
+    spans, at = [], 0.0
+    for start, stop in pauses(features):
+        if stop - start < longest_pause:
+            continue
+        if start - at > SHORTEST_PHRASE:
+            spans.append((at, start))
+        at = stop
+    if end - at > SHORTEST_PHRASE:
+        spans.append((at, end))
+    return spans
+
+
 def _widest_gap(times: np.ndarray) -> float:
     gaps = np.diff(times)
     k = int(gaps.argmax())
     return float((times[k] + times[k + 1]) / 2)
+
+
+def prominent(times: np.ndarray, strengths: np.ndarray) -> np.ndarray:
+    """[K] bool: accents that are among the two strongest of those within 1.5 s, about one a second of speech."""
+    near = np.abs(times[:, None] - times[None]) <= PROMINENT_REACH
+    stronger: np.ndarray = (near & (strengths[None] > strengths[:, None])).sum(axis=1)
+    return stronger < PROMINENT_COUNT
+
+
+class _Heard:
+    """What of a speech decides about gestures."""
+
+    def __init__(self, features: np.ndarray) -> None:
+        self.frames = len(features)
+        self.beats, strengths = accents(features)
+        self.prominent = self.beats[prominent(self.beats, strengths)]
+        self.speech = LAYOUT.get(features, "speech") > 0.5
+        self.energy, self.pitch = LAYOUT.get(features, "energy"), LAYOUT.get(features, "pitch")
+        width = round(LOUDNESS_SMOOTHING * FPS)
+        window = np.hanning(width + 2)[1:-1]
+        padded = np.pad(self.energy, (width // 2, width - 1 - width // 2), constant_values=SILENCE)
+        self.loudness = np.convolve(padded, window / window.sum(), mode="valid")
+
+    def envelope(self, first: int, count: int) -> np.ndarray:
+        """Loudness [count] that belongs to hands from a frame on, a value every ``STEP`` frames."""
+        places = first + round(ENVELOPE_LEAD * FPS) + STEP * np.arange(count)
+        return np.where(places < self.frames, self.loudness[np.clip(places, 0, self.frames - 1)], SILENCE)
+
+    def arousal(self, first: int, end: int) -> float:
+        """How loud and high the voice is for itself, in standard deviations of what is usual."""
+        part = slice(first, max(first + 1, min(end, first + round(AROUSAL_SPAN * FPS))))
+        spoken = self.speech[part]
+        if not spoken.any():
+            return 0.0
+        level = float(self.energy[part][spoken].mean()) + PITCH_WEIGHT * float(self.pitch[part][spoken].mean())
+        return (level - AROUSAL_MEAN) / AROUSAL_SPREAD
+
+    def plan(self, features: np.ndarray) -> list[tuple[int, int, bool]]:
+        """First frame, end, and whether there is speech, of all that is to be filled, in order."""
+        plan: list[tuple[int, int, bool]] = []
+        at = 0
+        for start, stop in _spoken(features, REST_PAUSE):
+            first = max(at, round((start - BEFORE_SPEECH) * FPS))
+            end = min(self.frames, round((stop + AFTER_SPEECH) * FPS))
+            if first > at:
+                plan.append((at, first, False))
+            plan.append((first, end, True))
+            at = end
+        if at < self.frames:
+            plan.append((at, self.frames, False))
+        return plan
+
+
+class _Places:
+    """Where stretches may begin in a list of candidates, and what they are like from there on."""
+
+    def __init__(self, items: list[Candidate], codec: Codec) -> None:
+        self.items, self.codec = items, codec
+        clips, starts, rooms, poses, paces, begins = [], [], [], [], [], []
+        envelopes: list[np.ndarray] = []
+        offset = 0
+        for k, item in enumerate(items):
+            speed = item.speed[:]
+            first = np.arange(0, max(1, len(speed) - round(SHORTEST_STRETCH * FPS)), GRID)
+            clips.append(np.full(len(first), k))
+            starts.append(first)
+            rooms.append(len(speed) - first)
+            poses.append(self.poses(item, first, ahead=True))
+            paces.append([speed[start : start + round(LONG * FPS)].mean() for start in first])
+            smooth = np.convolve(np.pad(speed, STEP // 2, mode="edge"), np.full(STEP, 1 / STEP), mode="valid")[::STEP]
+            begins.append(offset + first // STEP)
+            envelopes.append(smooth)
+            offset += len(smooth)
+        self.clip, self.start, self.room = np.concatenate(clips), np.concatenate(starts), np.concatenate(rooms)
+        self.pose, self.rank = np.concatenate(poses), _ranks(np.concatenate(paces))
+        self._begin, self._envelope = np.concatenate(begins), np.concatenate(envelopes)
+
+    def poses(self, item: Candidate, frames: np.ndarray, *, ahead: bool) -> np.ndarray:
+        """[N, D] metres: pose and velocity at frames, so that the distance of two says how well they join."""
+        low = max(0, int(frames.min()) - 2)
+        high = int(frames.max()) + 3
+        wrists, motion = item.wrists[low:high].reshape(-1, 6), item.motion[low:high]
+        body = BODY_WEIGHT * motion[:, self.codec.slices["body"]]
+        everything = np.concatenate([wrists, body], axis=1)
+        here = np.clip(frames - low, 0, len(everything) - 1)
+        other = np.clip(here + (2 if ahead else -2), 0, len(everything) - 1)
+        span = np.maximum(np.abs(other - here), 1)[:, None] * (1 if ahead else -1) / FPS
+        velocity = (everything[other] - everything[here]) / span
+        return np.concatenate([everything[here], VELOCITY_WEIGHT * velocity], axis=1)
+
+    def likeness(self, places: np.ndarray, lengths: np.ndarray, loudness: np.ndarray) -> np.ndarray:
+        """[N]: correlation of the speed of stretches of so many frames with a loudness [K]."""
+        index = self._begin[places][:, None] + np.arange(len(loudness))
+        inside = np.arange(len(loudness)) * STEP < lengths[:, None]
+        weight = inside / np.maximum(inside.sum(axis=1, keepdims=True), 1)
+        speed = self._envelope[np.minimum(index, len(self._envelope) - 1)]
+        speed = speed - (speed * weight).sum(axis=1, keepdims=True)
+        loud = loudness - (loudness * weight).sum(axis=1, keepdims=True)
+        spread = np.sqrt((speed**2 * weight).sum(axis=1) * (loud**2 * weight).sum(axis=1))
+        likeness: np.ndarray = (speed * loud * weight).sum(axis=1) / (spread + 1e-6)
+        return likeness
+
+
+@dataclass
+class _Placed(Piece):
+    """A stretch of a candidate in a pair."""
+
+    item: Candidate
+    places: np.ndarray  # [T] frames of the candidate
+
+    def cut(self, end: int) -> None:
+        super().cut(end)
+        self.places = self.places[: len(self.motion)]
 
 
 class Matcher:
@@ -166,252 +280,200 @@ class Matcher:
 
     def __init__(self, pool: list[Candidate], rest: list[Candidate], codec: Codec) -> None:
         """``pool``: clips to gesture with; ``rest``: calm stretches of the same speaker, for pauses."""
-        self.pool, self.rest, self.codec = pool, rest, codec
-        self._clip, self._start, self._room, pace, here = (np.concatenate(rows) for rows in _windows(pool))
-        self._rank, self._here = _ranks(pace), here
+        self.codec = codec
+        self._moving, self._calm = _Places(pool, codec), _Places(rest, codec)
 
     def make(self, features: np.ndarray, rng: np.random.Generator) -> SyntheticPair:
         """Motion [T, C] for speech features [T, F]."""
-        frames = len(features)
-        times, strengths = accents(features)
-        spans = phrases(features)
-        arousal = _ranks(np.array([_arousal(features, span) for span in spans]))
-        used = np.zeros(len(self.pool))
-        segments: list[tuple[int, np.ndarray]] = []  # (first frame, encoded motion with context)
+        heard = _Heard(features)
+        used = np.zeros(len(self._moving.items))
+        pieces: list[_Placed] = []
         sources: list[str] = []
-        distances: list[float] = []
-        nulls: list[float] = []
-        previous: np.ndarray | None = None
-        for span, wanted in zip(spans, arousal, strict=True):
-            inside = (times >= span[0] - NEAR_PHRASE) & (times <= span[1] + NEAR_PHRASE)
-            beats, weights = times[inside] - LEAD, strengths[inside]
-            choice, rate = self._choose(span, beats, weights, wanted, used, previous, rng)
-            item, offset = self.pool[self._clip[choice]], self._start[choice]
-            used[self._clip[choice]] += 1
-            piece, first, moved = self._lay(item, offset, rate, span, beats, frames, rng)
-            segments.append((first, piece))
-            sources.append(item.id)
-            last = min(len(item.motion) - 1, int((offset + (span[1] - span[0]) * rate) * FPS))
-            previous = item.wrists[last]
-            if len(beats) and len(moved):
-                distances += [float(np.abs(beats - t).min()) for t in moved]
-                loose = rng.uniform(span[0], span[1], (NULL_SHIFTS, len(moved)))
-                nulls += [float(np.abs(beats - t).min()) for t in loose.ravel()]
-        motion = self._assemble(segments, frames, rng)
+        for first, end, spoken in heard.plan(features):
+            at = max(first, pieces[-1].end) if pieces else first
+            while at < end:
+                if spoken:
+                    pieces.append(self._gesture(heard, at, end, pieces, used, rng))
+                    sources.append(pieces[-1].item.id)
+                elif not self._goes_on(pieces, at, end):
+                    pieces.append(self._rest(at, end, pieces, rng))
+                at = pieces[-1].end
+        motion = self.codec.orthonormal(joined(list(pieces)))
+        mirrored = bool(rng.random() < MIRRORED)
+        distance, shuffled = _distances(pieces, heard.beats - STROKE_LEAD, phrases(features), rng)
         return SyntheticPair(
-            motion,
-            tuple(sources),
-            float(np.mean(distances)) if distances else float("nan"),
-            float(np.mean(nulls)) if nulls else float("nan"),
+            self.codec.mirror(motion) if mirrored else motion,
+            tuple(source + "~" * mirrored for source in sources),
+            distance,
+            shuffled,
         )
 
-    def _choose(
-        self,
-        span: tuple[float, float],
-        beats: np.ndarray,
-        weights: np.ndarray,
-        wanted: float,
-        used: np.ndarray,
-        previous: np.ndarray | None,
-        rng: np.random.Generator,
-    ) -> tuple[int, float]:
-        """The candidate window that fits a phrase, and the speed at which it is played."""
-        length = span[1] - span[0]
-        tries = rng.choice(len(self._clip), size=min(TRIES, len(self._clip)), replace=False)
-        # Fitting alone would favour windows full of strokes. So chance says how many strokes there
-        # shall be, as real windows of this length have them, and the fit chooses among those.
-        counts = np.array([self._count(choice, length) for choice in tries])
-        fitting = np.flatnonzero(self._room[tries] >= length * RATES[0] - SLACK)
-        if len(fitting):
-            wanted_count = counts[fitting[int(rng.integers(len(fitting)))]]
-            tries = tries[fitting[counts[fitting] == wanted_count]]
-        best: list[tuple[float, int, float]] = []
-        for choice in tries:
-            item = self.pool[self._clip[choice]]
-            for rate in RATES:
-                if self._room[choice] < length * rate - SLACK:
-                    continue
-                score = self._fit(item, self._start[choice], rate, span, beats, weights)
-                score -= RANK_COST * abs(self._rank[choice] - wanted)
-                score -= REPEAT_COST * used[self._clip[choice]]
-                if previous is not None:
-                    far = np.linalg.norm(self._here[choice] - previous, axis=-1)
-                    score -= JUMP_COST * float(far.mean())
-                best.append((score, int(choice), rate))
-        if not best:  # no clip is long enough: the longest one, slowed down as far as allowed
-            choice = int(self._room.argmax())
-            return choice, max(STRETCH[0], min(1.0, float(self._room[choice]) / length))
-        best.sort(reverse=True)
-        top = best[:BEST]
-        _, choice, rate = top[int(rng.integers(len(top)))]
-        return choice, rate
+    def _gesture(
+        self, heard: _Heard, at: int, end: int, pieces: list[_Placed], used: np.ndarray, rng: np.random.Generator
+    ) -> _Placed:
+        """The stretch that goes on from frame ``at``, or a little earlier; the one before is cut there."""
+        here = self._moving
+        arousal = AROUSAL_TIE * heard.arousal(at, end) + np.sqrt(1 - AROUSAL_TIE**2) * rng.normal()
+        wanted = NormalDist().cdf(float(arousal))
+        tries = rng.choice(len(here.clip), size=min(TRIES, len(here.clip)), replace=False)
+        common = -LIVELY_COST * np.abs(here.rank[tries] - wanted) - REPEAT_COST * used[here.clip[tries]]
+        firsts = self._ends(pieces, at)
+        scores = []
+        for first in firsts:
+            lengths = np.minimum(here.room[tries], end - first)
+            loudness = heard.envelope(first, min(LONGEST_LOOK, -(-(end - first) // STEP)))
+            enough = np.minimum(lengths / FPS / LONG, 1.0)
+            score = common + ENVELOPE_WORTH * enough * here.likeness(tries, lengths, loudness) + LENGTH_WORTH * enough
+            left = end - first - lengths
+            score = score - LENGTH_WORTH * ((left > 0) & (left < SHORTEST_STRETCH * FPS))
+            score = score - self._join_costs(here, tries, pieces, first)
+            gets_on = (first == at) | (lengths >= at - first + SHORTEST_STRETCH * FPS / 2)
+            scores.append(np.where(gets_on, score, -np.inf))
+        table = np.array(scores)
+        best = np.argsort(-table.max(axis=0), kind="stable")[:BEST]
+        choice = int(best[int(rng.integers(len(best)))])
+        first, place = firsts[int(table[:, choice].argmax())], int(tries[choice])
+        if pieces:
+            pieces[-1].cut(first)
+        used[here.clip[place]] += 1
+        return self._laid(here.items[here.clip[place]], int(here.start[place]), first, end, heard, rng)
 
-    def _count(self, choice: int, length: float) -> int:
-        """Strokes within ``length`` seconds from a start."""
-        times, start = self.pool[self._clip[choice]].stroke_times, self._start[choice]
-        return int(((times >= start) & (times <= start + length)).sum())
+    def _ends(self, pieces: list[_Placed], at: int) -> list[int]:
+        """Frames at which the last piece may end."""
+        if not pieces:
+            return [at]
+        shortest = min(len(pieces[-1].motion), round(SHORTEST_STRETCH * FPS))
+        return [at - back for back in EARLIER_ENDS if len(pieces[-1].motion) - back >= shortest]
 
-    def _fit(
-        self,
-        item: Candidate,
-        offset: float,
-        rate: float,
-        span: tuple[float, float],
-        beats: np.ndarray,
-        weights: np.ndarray,
-    ) -> float:
-        """How well strokes meet accents, both ways, 0 to 1."""
-        moved = span[0] + (item.stroke_times - offset) / rate
-        inside = (moved >= span[0]) & (moved <= span[1])
-        moved, strong = moved[inside], item.stroke_strengths[inside]
-        if not len(beats):
-            return 1.0 if not len(moved) else 1.0 / (1 + len(moved))
-        if not len(moved):
+    def _join_costs(self, here: _Places, tries: np.ndarray, pieces: list[_Placed], first: int) -> np.ndarray | float:
+        """[N]: how badly the places join on what is before a frame."""
+        if not pieces:
             return 0.0
-        gap = np.abs(moved[:, None] - beats[None])
-        near = np.exp(-0.5 * (gap / NEAR_ACCENT) ** 2)
-        return float(
-            STROKE_SHARE * (near.max(axis=1) * strong).sum() / strong.sum()
-            + ACCENT_SHARE * (near.max(axis=0) * weights).sum() / weights.sum()
+        last = pieces[-1]
+        frame = np.array([min(round(float(last.places[first - 1 - last.first])) + 1, len(last.item.motion) - 1)])
+        costs: np.ndarray = JOIN_COST * np.linalg.norm(
+            here.pose[tries] - here.poses(last.item, frame, ahead=False), axis=1
         )
+        return costs
 
-    def _lay(
-        self,
-        item: Candidate,
-        offset: float,
-        rate: float,
-        span: tuple[float, float],
-        beats: np.ndarray,
-        frames: int,
-        rng: np.random.Generator,
-    ) -> tuple[np.ndarray, int, np.ndarray]:
-        """Warp a candidate so that strokes meet accents; with real context for the cross-fades.
-
-        Returns: encoded motion, its first frame, and where the strokes are then (seconds).
-        """
-        source = item.stroke_times
-        target = span[0] + (source - offset) / rate
-        anchors = [(span[0], offset)]
-        for where, origin in zip(target, source, strict=True):
-            if not span[0] <= where <= span[1] or not len(beats):
+    def _laid(
+        self, item: Candidate, start: int, first: int, end: int, heard: _Heard, rng: np.random.Generator
+    ) -> _Placed:
+        """A candidate from frame ``start`` on as it was recorded, with some strokes brought to prominent accents."""
+        times = np.arange(first, end) / FPS
+        began, offset = first / FPS, start / FPS
+        beats = heard.prominent - STROKE_LEAD
+        anchors = [(began, offset)]
+        for source in item.stroke_times:
+            where = anchors[-1][0] + source - anchors[-1][1]
+            if source <= offset or where > times[-1] or not len(beats):
                 continue
             beat = beats[np.abs(beats - where).argmin()] + rng.normal(0, LOOSE)
             before = anchors[-1]
             if rng.random() > KEEP or beat - before[0] < CLOSEST_ANCHORS or abs(beat - where) > FARTHEST_SHIFT:
                 continue
-            slope = (origin - before[1]) / (beat - before[0])
-            if STRETCH[0] <= slope <= STRETCH[1]:
-                anchors.append((float(beat), float(origin)))
-        first = max(0, int(np.ceil((span[0] - BLEND) * FPS)))
-        last = min(frames, int((span[1] + BLEND) * FPS) + 1)
-        at = np.arange(first, last) / FPS
+            if STRETCH[0] <= (source - before[1]) / (beat - before[0]) <= STRETCH[1]:
+                anchors.append((float(beat), float(source)))
         knots = np.array(anchors)
-        mapped = np.interp(at, knots[:, 0], knots[:, 1])
-        mapped = np.where(at < knots[0, 0], knots[0, 1] + (at - knots[0, 0]) * rate, mapped)
-        mapped = np.where(at > knots[-1, 0], knots[-1, 1] + (at - knots[-1, 0]) * rate, mapped)
+        mapped = np.interp(times, knots[:, 0], knots[:, 1])
+        mapped = np.where(times > knots[-1, 0], knots[-1, 1] + times - knots[-1, 0], mapped)
         # Kinks of the time map would be seen as jerks: smooth it over a fifth of a second.
-        mapped = smooth_times(mapped, SMOOTHING)
-        moved = np.interp(source, mapped, at, left=np.nan, right=np.nan)
-        moved = moved[(moved >= span[0]) & (moved <= span[1])]
-        return _at(item.motion, mapped * FPS), first, moved
+        places = smooth_times(mapped, SMOOTHING) * FPS if len(anchors) > 1 else mapped * FPS
+        places = places[: max(1, int((places <= len(item.motion) - 1 + 1e-6).sum()))]
+        return _Placed(first, _at(item.motion, places), item, places)
 
-    def _assemble(self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator) -> np.ndarray:
-        """Join segments; gaps between them are filled with a hold or a rest."""
-        pieces = self._with_rests(segments, frames, rng)
-        channels = pieces[0][1].shape[1]
-        out = np.zeros((frames, channels), dtype=np.float32)
-        filled = 0
-        for first, piece in pieces:
-            end = min(frames, first + len(piece))
-            piece = piece[: end - first]
-            if end <= filled:
-                continue
-            overlap = max(0, filled - first)
-            if overlap:
-                ramp = (np.arange(overlap) + 1) / (overlap + 1)
-                weight = minimum_jerk(ramp)[:, None].astype(np.float32)
-                out[first:filled] = out[first:filled] * (1 - weight) + piece[:overlap] * weight
-            out[max(first, filled) : end] = piece[overlap:]
-            filled = end
-        return self.codec.orthonormal(out)
-
-    def _with_rests(
-        self, segments: list[tuple[int, np.ndarray]], frames: int, rng: np.random.Generator
-    ) -> list[tuple[int, np.ndarray]]:
-        margin = int(BLEND * FPS)
-        pieces: list[tuple[int, np.ndarray]] = []
-        covered = 0
-        for first, piece in segments:
-            gap = first - covered
-            if gap > -margin // 2 and (gap + 2 * margin) / FPS > REST_PAUSE:
-                self._rest(pieces, max(0, covered - margin), first + margin, rng)
-            pieces.append((first, piece))
-            covered = first + len(piece)
-        if covered < frames:
-            self._rest(pieces, max(0, covered - margin), frames, rng)
+    def _goes_on(self, pieces: list[_Placed], at: int, end: int) -> bool:
+        """Whether the last piece is calm to the end of a pause, or to near it; then it goes on."""
         if not pieces:
-            self._rest(pieces, 0, frames, rng)
-        return pieces
+            return False
+        last = pieces[-1]
+        start = round(float(last.places[-1])) + 1
+        speed = last.item.speed[start : start + end - at]
+        count = len(speed) if not (speed >= CALM).any() else int((speed >= CALM).argmax())
+        if count < min(end - at, round(SHORTEST_STRETCH * FPS)):
+            return False
+        places = last.places[-1] + 1 + np.arange(count)
+        places = places[places <= len(last.item.motion) - 1]
+        if not len(places):
+            return False
+        last.motion = np.concatenate([last.motion, _at(last.item.motion, places)])
+        last.places = np.concatenate([last.places, places])
+        return True
 
-    def _rest(self, pieces: list[tuple[int, np.ndarray]], first: int, end: int, rng: np.random.Generator) -> None:
-        """Append calm real motion from frame ``first`` to ``end``, there and back if it is too short."""
-        length = end - first
-        item = self.rest[int(rng.integers(len(self.rest)))]
-        start = int(rng.integers(max(1, len(item.motion) - length)))
-        walk = np.arange(length) * REST_RATE + start
-        period = 2 * (len(item.motion) - 1)
-        place = walk % period
-        place = np.where(place > period / 2, period - place, place)
-        pieces.append((first, _at(item.motion, place)))
+    def _rest(self, at: int, end: int, pieces: list[_Placed], rng: np.random.Generator) -> _Placed:
+        """Calm real motion from frame ``at``, or a little earlier, on; there and back if none is long enough."""
+        here = self._calm
+        firsts = self._ends(pieces, at)
+        everywhere = np.arange(len(here.clip))
+        long = here.room >= end - firsts[-1]
+        if not long.any():
+            long = here.room >= np.percentile(here.room, 75)
+        table = np.array(
+            [np.where(long, self._join_costs(here, everywhere, pieces, first), np.inf) for first in firsts]
+        )
+        table = table + rng.uniform(0, 1e-6, table.shape)
+        best = np.argsort(table.min(axis=0), kind="stable")[: min(BEST, int(long.sum()))]
+        place = int(best[int(rng.integers(len(best)))])
+        first = firsts[int(table[:, place].argmin())]
+        if pieces:
+            pieces[-1].cut(first)
+        item, start = here.items[here.clip[place]], int(here.start[place])
+        period = max(1, 2 * (len(item.motion) - 1))
+        walk = (start + np.arange(end - first, dtype=np.float64)) % period
+        places = np.where(walk > period / 2, period - walk, walk)
+        return _Placed(first, _at(item.motion, places), item, places)
 
 
-def _windows(pool: list[Candidate]) -> list[list[np.ndarray]]:
-    """Of every quarter of a second at which a candidate may begin, one array for each candidate: its index, the
-    start and what is left of it in seconds, the mean speed from there on, the wrists [2, 3] there."""
-    rows: list[list[np.ndarray]] = [[], [], [], [], []]
+def _distances(
+    pieces: list[_Placed], beats: np.ndarray, spans: list[tuple[float, float]], rng: np.random.Generator
+) -> tuple[float, float]:
+    """Mean distance [s] from a stroke within phrases to the nearest accent, and the same by chance."""
+    found: list[float] = []
+    for piece in pieces:
+        times = (piece.first + np.arange(len(piece.places))) / FPS
+        if len(piece.places) > 1 and piece.places[-1] > piece.places[0]:
+            found += np.interp(piece.item.stroke_times * FPS, piece.places, times, left=-1, right=-1).tolist()
+    moments = np.array(found)
+    near: list[np.ndarray] = []
+    chance: list[np.ndarray] = []
+    for start, end in spans if len(beats) else ():
+        inside = moments[(moments >= start) & (moments <= end)]
+        near.append(inside)
+        chance.append(rng.uniform(start, end, NULL_SHIFTS * len(inside)))
+    if not sum(len(inside) for inside in near):
+        return float("nan"), float("nan")
+    distance, shuffled = (
+        float(np.abs(np.concatenate(rows)[:, None] - beats[None]).min(axis=1).mean()) for rows in (near, chance)
+    )
+    return distance, shuffled
+
+
+def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float = 0.15) -> list[Candidate]:
+    """The calmest windows of a speaker's clips, joined where they overlap: what a pause is filled with."""
+    length = int(seconds * FPS)
+    hop = length // 2
+    found: list[tuple[float, int, int]] = []
     for k, item in enumerate(pool):
         speed, wrists = item.speed[:], item.wrists[:]
-        starts = np.array([start / FPS for start in range(0, max(1, len(item.motion) - FPS), FPS // 4)])
-        first = [int(start * FPS) for start in starts]
-        parts = (
-            np.full(len(starts), k),
-            starts,
-            len(item.motion) / FPS - starts,
-            np.array([speed[frame:].mean() for frame in first]),
-            wrists[first],
-        )
-        for row, part in zip(rows, parts, strict=True):
-            row.append(part)
-    return rows
-
-
-def calm_stretches(pool: list[Candidate], *, seconds: float = 0.8, share: float = 0.12) -> list[Candidate]:
-    """The calmest windows of a speaker's clips: what a pause is filled with."""
-    length = int(seconds * FPS)
-    found: list[tuple[float, Candidate, int]] = []
-    for item in pool:
-        speed, wrists = item.speed[:], item.wrists[:]
-        for start in range(0, len(item.motion) - length, length // 2):
+        for start in range(0, len(item.motion) - length, hop):
             low = wrists[start : start + length, :, 1].mean()
-            found.append((float(speed[start : start + length].max()) + HEIGHT_WEIGHT * float(low), item, start))
+            found.append((float(speed[start : start + length].max()) + HEIGHT_WEIGHT * float(low), k, start))
     found.sort(key=lambda entry: entry[0])
-    kept = found[: max(FEWEST_RESTS, int(len(found) * share))]
+    calm = [np.zeros(len(item.motion), dtype=bool) for item in pool]
+    for _, k, start in found[: max(FEWEST_RESTS, int(len(found) * share))]:
+        calm[k][start : start + length] = True
     return [
         Candidate(
             item.id,
-            _part(item.motion, start, start + length),
-            _part(item.wrists, start, start + length),
-            _part(item.speed, start, start + length),
+            _part(item.motion, start, end),
+            _part(item.wrists, start, end),
+            _part(item.speed, start, end),
             np.zeros(0),
             np.zeros(0),
         )
-        for _, item, start in kept
+        for item, mask in zip(pool, calm, strict=True)
+        for start, end in runs(mask)
     ]
-
-
-def _arousal(features: np.ndarray, span: tuple[float, float]) -> float:
-    part = features[int(span[0] * FPS) : max(int(span[0] * FPS) + 1, int(span[1] * FPS))]
-    return float(part[:, LAYOUT["energy"]].mean() + PITCH_WEIGHT * np.abs(part[:, LAYOUT["pitch"]]).mean())
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:
