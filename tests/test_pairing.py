@@ -255,6 +255,7 @@ def test_some_pairs_are_mirrored_as_a_whole(matcher, pool, monkeypatch):
     flipped = matcher.make(features, np.random.default_rng(1))
     assert flipped.sources == tuple(source + "~" for source in plain.sources)
     np.testing.assert_allclose(flipped.motion, CODEC.mirror(plain.motion), atol=1e-6)
+    assert flipped.motion.flags.c_contiguous  # a file of tensors would hold it askew otherwise
     expected = CODEC.decode(plain.motion).mirror()
     np.testing.assert_allclose(CODEC.decode(flipped.motion).rotations, expected.rotations, atol=1e-5)
 

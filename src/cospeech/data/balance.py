@@ -47,7 +47,7 @@ class Tally:
 class Balance:
     """Keeps synthetic pairs as lively as the clips they come from, for each speaker and emotion.
 
-    Matching strokes to accents favours lively windows, and phrases favour long clips. Therefore a few pairs are
+    The choice of stretches of motion for a speech favours some of them. Therefore a few pairs are
     drawn for each speech, and the one is kept that brings the sum of all pairs so far closest to the real clips in
     strokes a minute, hand speed and share of stillness. A decision of ours [D].
     """

@@ -2,7 +2,7 @@
 
 A cross-fade of two movements is slower than either of them. Here each side keeps its own movement up to the join;
 what lies between the two, in pose and in velocity, is spread over a short time before and after it. A decision of ours,
-after the offsets that games let decay ("inertialization", Bollo 2016).
+after inertialization in games (Bollo, GDC 2018).
 """
 
 from __future__ import annotations

@@ -302,7 +302,7 @@ class Matcher:
         mirrored = bool(rng.random() < MIRRORED)
         distance, shuffled = _distances(pieces, heard.beats - STROKE_LEAD, phrases(features), rng)
         return SyntheticPair(
-            self.codec.mirror(motion) if mirrored else motion,
+            np.ascontiguousarray(self.codec.mirror(motion)) if mirrored else motion,  # files hold rows
             tuple(source + "~" * mirrored for source in sources),
             distance,
             shuffled,

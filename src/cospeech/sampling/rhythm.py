@@ -2,8 +2,8 @@
 
 A stroke comes on or just before the accented syllable. A generator that works in steps of a tenth of a
 second places it roughly; here the motion is played a little faster or slower, within 0.75 to 1.33 of its
-speed and never more than 0.35 s off, so that strokes meet the accents nearest to them. Pairs for training
-are made with the same rule. A decision of ours; real coupling is looser (docs/design.md).
+speed and never more than 0.35 s off, so that strokes meet the accents nearest to them. A decision of ours;
+real coupling is looser (docs/design.md).
 """
 
 from __future__ import annotations
