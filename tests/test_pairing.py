@@ -22,7 +22,6 @@ from cospeech.data.synthetic_pairs import (
     calm_stretches,
     candidate,
     phrases,
-    prominent,
 )
 from cospeech.metrics.liveliness import stroke_to_accent
 from cospeech.motion.codec import Codec
@@ -152,15 +151,6 @@ def test_most_accents_have_no_stroke(made):
         moments = np.array([stroke.time for stroke in strokes(CODEC.decode(pair.motion))])
         marked += [np.abs(moments - time + 0.1).min() < 0.1 for time in accents(features)[0]]
     assert 0.1 < np.mean(marked) < 0.5
-
-
-def test_about_one_accent_a_second_is_prominent():
-    features = speech_features(voice(40.0, seed=3)[0])
-    times, strengths = accents(features)
-    chosen = prominent(times, strengths)
-    assert 0.6 < chosen.sum() / 40.0 < 1.4
-    assert strengths[chosen].mean() > strengths[~chosen].mean()
-    assert chosen[strengths.argmax()]
 
 
 def test_loud_passages_have_livelier_gestures(lively_and_calm):

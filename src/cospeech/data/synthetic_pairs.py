@@ -19,7 +19,7 @@ from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.phases import hand_speed, strokes, wrists_in_chest
 from ..sampling.rhythm import sample_frames, smooth_times
-from ..speech.features import accents, pauses
+from ..speech.features import accents, pauses, prominent_accents
 from ..speech.layout import LAYOUT, SILENCE
 from .clips import GestureClip
 from .frames import Frames
@@ -38,7 +38,6 @@ BEFORE_SPEECH, AFTER_SPEECH = 0.3, 0.25  # seconds by which gestures begin befor
 ENVELOPE_LEAD = 0.2  # seconds by which the hands' speed precedes the loudness
 STROKE_LEAD = 0.1  # seconds by which the moments of strokes precede their accents
 LOUDNESS_SMOOTHING = 0.4  # seconds over which loudness is smoothed
-PROMINENT_REACH, PROMINENT_COUNT = 1.5, 2  # an accent among the two strongest of those within 1.5 s is prominent
 KEEP = 0.8  # share of the strokes with a prominent accent within reach that are brought to it
 LOOSE = 0.1  # seconds: real strokes miss their accent, so ours do too (standard deviation)
 STRETCH = (0.8, 1.25)  # allowed speed of the warped motion
@@ -162,20 +161,12 @@ def _widest_gap(times: np.ndarray) -> float:
     return float((times[k] + times[k + 1]) / 2)
 
 
-def prominent(times: np.ndarray, strengths: np.ndarray) -> np.ndarray:
-    """[K] bool: accents that are among the two strongest of those within 1.5 s, about one a second of speech."""
-    near = np.abs(times[:, None] - times[None]) <= PROMINENT_REACH
-    stronger: np.ndarray = (near & (strengths[None] > strengths[:, None])).sum(axis=1)
-    return stronger < PROMINENT_COUNT
-
-
 class _Heard:
     """What of a speech decides about gestures."""
 
     def __init__(self, features: np.ndarray) -> None:
         self.frames = len(features)
-        self.beats, strengths = accents(features)
-        self.prominent = self.beats[prominent(self.beats, strengths)]
+        self.beats, self.prominent = accents(features)[0], prominent_accents(features)[0]
         self.speech = LAYOUT.get(features, "speech") > 0.5
         self.energy, self.pitch = LAYOUT.get(features, "energy"), LAYOUT.get(features, "pitch")
         width = round(LOUDNESS_SMOOTHING * FPS)
