@@ -52,7 +52,7 @@ def save_glb(
     if not mesh:
         return save_skeleton(motion, path, name=name)
     if motion.skeleton.names != CANONICAL_NAMES:
-        motion = retarget(motion)
+        motion = retarget(motion, separate=True)
     motion = one_jaw(motion)
     if body is None:
         body = load_body(level)

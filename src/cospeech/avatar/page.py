@@ -72,7 +72,7 @@ def write_html(
     if level not in (0, 1):
         raise UserError(f"no body of level {level!r}; allowed are 0 (finest) and 1 (smaller file)")
     if motion.skeleton != canonical_skeleton():
-        motion = retarget(motion)
+        motion = retarget(motion, separate=True)
     if body is None:
         from .body import load_body
 

@@ -81,7 +81,7 @@ METRICS: Final[Registry[EvaluationMetricClass]] = Registry(
         # How hands lead the loudness of the voice, and meet its prominent accents.
         "coupling": "cospeech.evaluation.metric_groups:Coupling",
         "smoothness": "cospeech.evaluation.metric_groups:Smoothness",
-        # Joint limits, self-intersection.
+        # Joint limits, self-intersection, hands through hands or the trunk.
         "plausibility": "cospeech.evaluation.metric_groups:Plausibility",
         # Accuracy of the frozen classifier.
         "emotion": "cospeech.evaluation.metric_groups:EmotionRecognition",

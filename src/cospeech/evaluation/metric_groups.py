@@ -14,6 +14,7 @@ from ..metrics.accuracy import MPJPE, MPJRE, PCM
 from ..metrics.base import MeanMetric, Metric, MetricSet, Value
 from ..metrics.beats import BeatAlignment, BeatConstancy, StrokeAccent, onsets
 from ..metrics.collisions import SelfIntersection
+from ..metrics.contact import HandThrough
 from ..metrics.coupling import HandLead
 from ..metrics.diversity import FeatureDiversity, L1Div
 from ..metrics.emotion import EmotionAccuracy
@@ -79,10 +80,10 @@ class Smoothness(MotionMetrics):
 
 
 class Plausibility(MotionMetrics):
-    """Joint limits and self-intersection."""
+    """Joint limits, self-intersection, and hands that pass through hands or the trunk."""
 
     def __init__(self, real: RealMotion) -> None:
-        super().__init__(JointLimits(real.ranges, coded_joints()), SelfIntersection())
+        super().__init__(JointLimits(real.ranges, coded_joints()), SelfIntersection(), HandThrough())
 
 
 class WindowRows:

@@ -80,7 +80,7 @@ def questions(query: Speech | Motion, span: Span | Sequence[Span] | None, embedd
 
 def as_stored(motion: Motion) -> Motion:
     """Motion of any known rig as a dataset keeps it: canonical, 30 fps, upright, with fingers."""
-    standing = upright(on_canonical(motion))
+    standing = upright(on_canonical(motion, separate=False))
     fingers = standing.rotations[:, [*LEFT_HAND, *RIGHT_HAND]]
     if np.abs(fingers - fingers[:1]).max() < _STILL:
         return add_fingers(standing, emotion=None, seed=0)

@@ -16,10 +16,12 @@ import numpy as np
 
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
+from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
 from ..motion.motion import Motion
+from ..motion.procedural.contact import movable_arms, separated
 from ..motion.procedural.face import face_from_speech
 from ..motion.procedural.standing import hanging, lowered, upright
 from ..motion.representation import Representation, representation
@@ -46,6 +48,7 @@ from .postprocessing import embodied, on_the_beat
 
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
+SOON = 0.6  # share of new gestures from which hands are taken out of the body in full
 
 C = TypeVar("C")  # the condition of a method's networks
 G = TypeVar("G", bound=GenerateOptions)
@@ -304,7 +307,8 @@ class BodyModel(FolderModel, Generic[O, C]):
             motion: canonical, at any frame rate, as long as the speech within 0.1 s.
             span: "START:END" or (START, END) in seconds; the whole motion if none.
             joints: groups and joints by name (``sampling.edit.GROUPS``, ``JOINTS``); all of them if none.
-                Pelvis, legs, place and face are always kept.
+                Pelvis, legs, place and face are always kept. New gestures of a whole arm pass through neither the body
+                nor the other hand (``motion.procedural.contact``).
             options: of the new gestures, as in ``generate``.
         Raises:
             UserError: a span, joint or option that cannot be used, another skeleton, or lengths that differ.
@@ -320,7 +324,8 @@ class BodyModel(FolderModel, Generic[O, C]):
         new = onto(hanging(upright(body)), motion)
         weights = span_weights(span_frames(spans, len(motion), motion.fps), len(motion), motion.fps)
         mixed = blend(motion.rotations, new, weights, indices)
-        return replace(motion, rotations=mixed, extra=without_origin(motion.extra))
+        edited = replace(motion, rotations=mixed, extra=without_origin(motion.extra))
+        return separated(edited, weights=minimum_jerk(weights / SOON), sides=movable_arms(indices))
 
     def resolve(self, options: G, speech: Speech | None) -> G:
         """Also reads the poses: canonical, facing the front; of the start pose with the frames that led to it."""

@@ -163,12 +163,12 @@ def read_pose(source: str | Path | Motion | None, *, last: bool = False, history
     if source is None:
         return None
     if isinstance(source, Motion):
-        return on_canonical(source if history else source[-1:] if last else source[:1])
+        return on_canonical(source if history else source[-1:] if last else source[:1], separate=False)
     file_path(source, "a pose as a motion file or FILE@SECONDS")
     name, sign, moment = str(source).rpartition("@")
     if not sign or Path(source).exists():
         motion = load_motion(source)
-        return on_canonical(motion[-1:] if last else motion[:1])
+        return on_canonical(motion[-1:] if last else motion[:1], separate=False)
     motion = load_motion(name)
     try:
         frame = seconds_to_frame(float(moment), fps=motion.fps)
@@ -177,7 +177,7 @@ def read_pose(source: str | Path | Motion | None, *, last: bool = False, history
     if not 0 <= frame <= len(motion):
         raise UserError(f"{name} lasts {motion.seconds:.2f} s; it has no pose at {moment} s")
     place = min(frame, len(motion) - 1)
-    return on_canonical(motion[max(0, place - round(history * motion.fps / FPS)) : place + 1])
+    return on_canonical(motion[max(0, place - round(history * motion.fps / FPS)) : place + 1], separate=False)
 
 
 def check_length(motion: Motion | Keypoints, speech: Speech) -> None:

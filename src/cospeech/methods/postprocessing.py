@@ -1,4 +1,7 @@
-"""From what a network decodes to a person: on the beat, breathing, upright or seated, meeting given poses."""
+"""From what a network decodes to a person: on the beat, breathing, upright or seated, meeting given poses.
+
+At last hands are taken out of the body and of each other (``motion.procedural.contact``).
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,12 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.phases import strokes
+from ..motion.procedural.contact import separated
 from ..motion.procedural.idle import add_idle
 from ..motion.procedural.posture import plant, seat, stand
 from ..motion.procedural.standing import at_ease
@@ -20,6 +25,7 @@ from ..sampling.rhythm import sample_frames, warp_times
 from ..speech.features import accents, phrase_ends
 
 LEAST = 15  # frames of a stretch that is worth bringing to the beat
+POSE_SECONDS = 0.4  # from a given pose, which stays as it is, until hands are taken out of the body in full
 
 
 def on_the_beat(coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tuple[int, int]] = ()) -> np.ndarray:
@@ -55,7 +61,8 @@ def embodied(
     Args:
         features: [T, F] of the speech, for the breath.
         start, end: canonical poses of one frame that the first and the last frame shall have.
-        relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would.
+        relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would, whose hands,
+            as in recordings, pass through a body that is not theirs.
         shape_hands: then fingers take shapes at strokes; False where they were learned from recorded ones.
     """
     motion, shift = Codec().decode(coded), None
@@ -70,11 +77,28 @@ def embodied(
         )
     motion = add_idle(motion, features, seed=seed)
     motion = seat(motion) if seated else stand(motion, shift=shift)
-    if start is None and end is None:
+    if start is not None or end is not None:
+        motion = _meeting(motion, start, end, seated=seated)
+    if not relaxed and not seated:
         return motion
+    return separated(motion, weights=_away_from(len(motion), motion.fps, start is not None, end is not None))
+
+
+def _meeting(motion: Motion, start: Motion | None, end: Motion | None, *, seated: bool) -> Motion:
+    """The motion with given poses at its ends."""
     rotations, joints = motion.rotations, Codec().joints
     longest = len(motion) if start is None or end is None else len(motion) // 2
     for pose in (start, end):
         if pose is not None:
             rotations = meet_pose(rotations, pose.rotations[0], joints, motion.fps, last=pose is end, longest=longest)
     return plant(replace(motion, rotations=rotations), seated=seated)
+
+
+def _away_from(frames: int, fps: float, start: bool, end: bool) -> np.ndarray:
+    """[T] from 0 at an end that has a given pose to 1 after ``POSE_SECONDS``."""
+    at = np.arange(frames) / fps
+    weights = np.ones(frames)
+    for seconds, given in ((at, start), (at[::-1], end)):
+        if given:
+            weights = np.minimum(weights, minimum_jerk(seconds / POSE_SECONDS))
+    return weights

@@ -11,6 +11,7 @@ from .beats import (
     stroke_offsets,
 )
 from .collisions import SelfIntersection, intersections
+from .contact import HandThrough
 from .coupling import HandLead
 from .diversity import FeatureDiversity, L1Div, Multimodality, PairwiseL1
 from .emotion import EmotionAccuracy
@@ -49,6 +50,7 @@ __all__ = [
     "FootSkate",
     "FrechetDistance",
     "HandLead",
+    "HandThrough",
     "JointLimits",
     "JointRanges",
     "KernelDistance",

@@ -16,6 +16,7 @@ from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, strokes
 from ..motion.skeleton import LEFT_HAND, RIGHT_HAND, canonical_skeleton
+from .contact import through_share
 
 ONE_HAND = 0.5  # a stroke is of one hand where the other's speed stays below this share of it
 NEAR_STROKE = 0.2  # seconds before and after a stroke in which the other hand counts
@@ -36,6 +37,7 @@ class Presence:
     head_speed: float  # degrees a second, the head's turn in the world
     trunk_yaw: float  # degrees, deviation of the chest's heading within a motion, mean over motions
     finger_variety: float  # degrees, deviation of finger joints from their mean within a motion, mean over motions
+    hand_through_share: float  # of frames with a hand through the other one or the trunk (``contact``)
 
     def as_dict(self) -> dict[str, float]:
         return asdict(self)
@@ -76,6 +78,7 @@ def presence(motions: Sequence[Motion]) -> Presence:
         float(np.concatenate(heads).mean()),
         float(np.mean(yaws)),
         float(np.mean(fingers)),
+        through_share(motions),
     )
 
 

@@ -26,6 +26,7 @@ from ..core.errors import UserError
 from ..core.rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from .kinematics import global_rotations, joint_positions, local_rotations
 from .motion import Motion
+from .procedural.contact import separated
 from .rig_binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
 from .rigs import SPINE, RigTable
 from .skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
@@ -34,7 +35,12 @@ __all__ = ["detect_table", "known_tables", "limb_directions", "rest_at", "retarg
 
 
 def retarget(
-    motion: Motion, *, table: str | None = None, to: Skeleton | None = None, keep_floor: bool = True
+    motion: Motion,
+    *,
+    table: str | None = None,
+    to: Skeleton | None = None,
+    keep_floor: bool = True,
+    separate: bool = False,
 ) -> Motion:
     """A motion of a known rig on the canonical skeleton.
 
@@ -43,6 +49,8 @@ def retarget(
         table: name of the rig ("ebmdb", "beat", "mixamo", "vrm", "ue5", ...); None looks at the names.
         to: canonical joints with other offsets; default the package's own skeleton.
         keep_floor: lift or lower the whole body so that the lowest foot keeps its height.
+        separate: take hands out of the body and of each other (``procedural.contact``), where the body is wider than
+            the one that was recorded. For motion that people see; data and measures need what was recorded.
 
     Returns:
         The motion with its face; heading and place stay, lengths scale with the legs.
@@ -68,12 +76,15 @@ def retarget(
     ratio = _size(to, _identity_joints(to)) / _size(source, binding.joints)
     translation = positions[:, binding.joints["pelvis"][0]].astype(np.float64) * ratio
     result = Motion(to, motion.fps, local, translation, face=motion.face)
-    if not keep_floor:
-        return result
-    return replace(result, translation=translation + _on_floor(motion, binding, result, bind("canonical", to), ratio))
+    if keep_floor:
+        floor = _on_floor(motion, binding, result, bind("canonical", to), ratio)
+        result = replace(result, translation=translation + floor)
+    return separated(result) if separate else result
 
 
-def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True) -> Motion:
+def to_rig(
+    motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True, separate: bool = False
+) -> Motion:
     """A canonical motion on another rig.
 
     Args:
@@ -82,6 +93,7 @@ def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep
         skeleton: the rig itself, in its rest pose. None makes one: the rig's joint names on the canonical
             offsets in T-pose, which its tools retarget from by name.
         keep_floor: as in ``retarget``.
+        separate: likewise, for arms as long as the rig's on a trunk as wide as the avatar's, both measured in legs.
 
     Raises:
         UserError: the table is unknown, the motion is not canonical, or the skeleton does not fit.
@@ -89,6 +101,9 @@ def to_rig(motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep
     source = motion.skeleton
     if source.names != CANONICAL_NAMES:
         raise UserError("to_rig() starts from the canonical joints; retarget() the motion first")
+    if separate:
+        built = source if skeleton is None else _with_arms_of(skeleton, bind(table, skeleton), source)
+        motion = replace(separated(replace(motion, skeleton=built)), skeleton=source)
     world = global_rotations(motion.rotations.astype(np.float64), source.parents)
     if skeleton is None:
         return _renamed(motion, find_table(table), world)
@@ -133,6 +148,19 @@ def limb_directions(motion: Motion, table: str | None = None) -> dict[str, np.nd
         if name in binding.joints:
             result[name] = _averaged(world, binding.joints[name]) @ binding.facing[:, 1]
     return result
+
+
+def _with_arms_of(rig: Skeleton, binding: Binding, canonical: Skeleton) -> Skeleton:
+    """The canonical joints with arms as long as a rig's, at the size of the canonical legs."""
+    ratio = _size(canonical, _identity_joints(canonical)) / _size(rig, binding.joints)
+    offsets, rest = canonical.offsets.copy(), rig.rest_positions
+    for side in ("left", "right"):
+        for start, end in pairwise(f"{side}_{part}" for part in ("shoulder", "elbow", "wrist")):
+            if start in binding.joints and end in binding.joints:
+                bone = rest[binding.joints[end][0]] - rest[binding.joints[start][0]]
+                own = offsets[canonical.index(end)]
+                offsets[canonical.index(end)] = own * (ratio * np.linalg.norm(bone) / np.linalg.norm(own))
+    return replace(canonical, offsets=offsets)
 
 
 def _identity_joints(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
@@ -286,8 +314,12 @@ def _lowest_sole(motion: Motion, binding: Binding) -> float:
     return float(np.percentile(np.min(heights, axis=0), 1))
 
 
-def on_canonical(motion: Motion) -> Motion:
-    """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised."""
+def on_canonical(motion: Motion, *, separate: bool = True) -> Motion:
+    """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised.
+
+    Args:
+        separate: as in ``retarget``; a motion that is canonical already stays as it is.
+    """
     if motion.skeleton == canonical_skeleton():
         return motion
-    return retarget(motion, table=detect_table(motion.skeleton))
+    return retarget(motion, table=detect_table(motion.skeleton), separate=separate)
