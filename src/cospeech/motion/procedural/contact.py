@@ -94,7 +94,7 @@ def _depths(limbs: Limbs, cores: Cores, hand: np.ndarray) -> tuple[np.ndarray, .
     of_group = {name: np.array([group == name for group in GROUPS]) for name in GROUPS}
 
     def deepest(part: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
-        return np.maximum(part.max(axis=axes), 0.0)
+        return np.asarray(np.maximum(part.max(axis=axes), 0.0))
 
     hands = body[..., FOREARM_PROBES:]
     return (
@@ -438,7 +438,7 @@ def _carried(vectors: np.ndarray, before: np.ndarray, after: np.ndarray) -> np.n
     """Vectors turned by the smallest rotation that takes the unit vectors ``before`` to ``after``."""
     axis, cosine = _cross(before, after), (before * after).sum(-1, keepdims=True)
     along = (axis * vectors).sum(-1, keepdims=True)
-    return vectors * cosine + _cross(axis, vectors) + axis * along / np.maximum(1 + cosine, 1e-6)
+    return np.asarray(vectors * cosine + _cross(axis, vectors) + axis * along / np.maximum(1 + cosine, 1e-6))
 
 
 def _solved(limbs: Limbs, moves: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
