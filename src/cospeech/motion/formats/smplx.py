@@ -95,7 +95,7 @@ def save_smplx(motion: Motion, path: str | Path) -> Path:
     if motion.skeleton.names != CANONICAL_NAMES:
         from ..retarget import retarget
 
-        motion = retarget(motion, separate=True)
+        motion = retarget(motion)
     frames = motion.frames
     kept = motion.extra.get("smplx", {})
     per_frame = {

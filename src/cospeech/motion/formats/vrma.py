@@ -57,7 +57,7 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
     if motion.frames == 0:
         raise UserError("the motion has no frames; nothing to write")
     if motion.skeleton.names != CANONICAL_NAMES:
-        motion = retarget(motion, separate=True)
+        motion = retarget(motion)
     rig = _without_eyes(to_rig(motion, "vrm"))
     writer = GltfWriter()
     channels = Channels(writer, rig)
