@@ -335,6 +335,26 @@ class TestEbmdb:
             assert a.id == b.id
             np.testing.assert_array_equal(a.motion.rotations, b.motion.rotations)
 
+    @pytest.mark.parametrize(("session", "worst"), [("", 1.0), ("take", 45.0)])
+    def test_clips_without_a_session_face_the_front_each_by_itself(self, tmp_path, session, worst):
+        """Two clips of one actor, turned by 60 degrees to either side of the back, the second bowing by 20."""
+        rows = ["file,actor,emotion,kind,session,frames,seconds"]
+        for name, turn, bow in (("one", 120.0, 0.0), ("two", 240.0, 20.0)):
+            motion = gesturing(4.0, seed=3)
+            turned = axis_rotation("Y", np.deg2rad(turn)) @ axis_rotation("X", np.deg2rad(bow))
+            rotations = motion.rotations.copy()
+            rotations[:, 0] = turned @ rotations[:, 0]
+            moved = Motion(motion.skeleton, motion.fps, rotations, motion.translation)
+            save_bvh(to_rig(moved, "ebmdb", skeleton=ebmdb_rig()), tmp_path / f"{name}.bvh")
+            rows.append(f"{name}.bvh,AnBh,joy,nonverbal,{session},{moved.frames},{moved.seconds}")
+        (tmp_path / "clips.csv").write_text("\n".join(rows) + "\n")
+        forward = np.array([chest_forward(clip.motion) for clip in ebmdb.read(tmp_path, quiet=True)])
+        aside = np.rad2deg(np.abs(np.arctan2(forward[:, 0], forward[:, 2]))).max()
+        assert aside < worst if not session else aside > worst  # one take keeps its turns
+        if not session:
+            down = np.rad2deg(-np.arcsin(forward[:, 1]))
+            assert down[1] - down[0] == pytest.approx(20.0, abs=2.0)
+
     def test_limit_missing_files_and_jumps(self, actors, tmp_path):
         assert len(list(ebmdb.read(actors, limit=1, quiet=True))) == 4
         with pytest.raises(UserError, match=r"has no clips\.csv"):

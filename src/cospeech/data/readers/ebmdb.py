@@ -35,6 +35,7 @@ from ..recordings import LazyReader, Recording
 
 # Split by actor: clips of one actor resemble each other too much to stand on both sides.
 SPLITS = {"DiMi": "test", "PaPi": "val"}
+LEAN = 3.0  # degrees to the front of who speaks to somebody and stands
 CREDIT = "MPI Emotional Body Expressions Database (Volkova, de la Rosa, Buelthoff, Mohler, PLOS ONE 2014), CC BY 4.0"
 
 
@@ -44,7 +45,8 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
 
     Every actor's mean orientation of the chest over each take is taken out, so that a person who sat
     askew or leaned back on a chair stands upright; all limbs keep their directions relative to the
-    chest.
+    chest. Clips without a session are of several takes, so each faces +z by itself, and only the lean is the
+    actor's mean; so who bows in sadness still bows.
 
     Args:
         folder: holds clips.csv and clips.zip (or the unpacked actors' folders).
@@ -98,8 +100,8 @@ def _read_take(root: Path, actor: str, take: list[dict[str, str]]) -> Iterator[G
     for row in take:
         motion = retarget(load_bvh(root / row["file"]), table="ebmdb").resample(FPS)
         motions.append((row, motion))
-    upright = _upright([motion for _, motion in motions])
-    for row, motion in motions:
+    turns = upright_turns([_chest(motion) for _, motion in motions], one_take=bool(take[0]["session"]))
+    for (row, motion), upright in zip(motions, turns, strict=True):
         identity = Path(row["file"]).with_suffix("").as_posix()
         emotion = canonical_emotion(row["emotion"])
         if motion.frames < FPS:
@@ -116,21 +118,37 @@ def _read_take(root: Path, actor: str, take: list[dict[str, str]]) -> Iterator[G
         yield GestureClip(identity, actor, SPLITS.get(actor, "train"), emotion, None, finished)
 
 
-def _upright(motions: list[Motion]) -> np.ndarray:
-    """[3, 3] turn that makes the take's mean chest orientation face +z and stand upright."""
-    skeleton = canonical_skeleton()
-    chest = skeleton.index("spine3")
-    world = [
-        global_rotations(motion.rotations[:, : chest + 1], skeleton.parents[: chest + 1])[:, chest]
-        for motion in motions
-    ]
-    all_frames = np.concatenate(world)
+def upright_turns(chests: list[np.ndarray], *, one_take: bool) -> list[np.ndarray]:
+    """[3, 3] turns of the world, one a clip, after which chests face +z and stand upright on average.
+
+    Args:
+        chests: world rotations of spine3, [T, 3, 3] a clip.
+        one_take: the clips were recorded in one go, so they share one turn; otherwise each has its own heading, the
+            median over its frames, and all share the lean.
+    """
+    headings = [np.eye(3)] * len(chests) if one_take else [axis_rotation("Y", -_heading(chest)) for chest in chests]
+    turned = np.concatenate([turn @ chest for turn, chest in zip(headings, chests, strict=True)])
     # Mean rotation: the leading eigenvector of the quaternions' outer products (Markley 2007).
-    q = matrix_to_quaternion(all_frames)
+    q = matrix_to_quaternion(turned)
     mean = quaternion_to_matrix(np.linalg.eigh(q.T @ q)[1][:, -1])
     # A standing person leans forward a few degrees when speaking to somebody.
-    turn: np.ndarray = axis_rotation("X", np.deg2rad(3.0)) @ transpose(mean)
-    return turn
+    shared = axis_rotation("X", np.deg2rad(LEAN)) @ transpose(mean)
+    return [shared @ turn for turn in headings]
+
+
+def _chest(motion: Motion) -> np.ndarray:
+    """[T, 3, 3] world rotations of spine3."""
+    skeleton = canonical_skeleton()
+    chest = skeleton.index("spine3")
+    world: np.ndarray = global_rotations(motion.rotations[:, : chest + 1], skeleton.parents[: chest + 1])[:, chest]
+    return world
+
+
+def _heading(chest: np.ndarray) -> float:
+    """Radians from +z to the left: the median over frames of where the chest faces, taken about their mean."""
+    angles = np.arctan2(chest[:, 0, 2], chest[:, 2, 2])
+    middle = np.angle(np.exp(1j * angles).mean())
+    return float(middle + np.median(np.angle(np.exp(1j * (angles - middle)))))
 
 
 def implausible(motion: Motion) -> str | None:
