@@ -9,17 +9,23 @@ import pytest
 
 from corpus_data import gesturing
 from cospeech.core.rotation import euler_to_matrix
+from cospeech.core.series import runs
 from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import Motion
-from cospeech.motion.procedural.posture import stand
+from cospeech.motion.procedural.posture import already_posed, stand
 from cospeech.motion.procedural.standing import (
     CHEST_RAISED,
     HEAD_RAISED,
     HEAD_STAYS,
+    HOLD_HEIGHT,
+    LAP_HEIGHT,
     SHIFT,
+    Sway,
     at_ease,
+    delayed,
     free_hands,
     hanging,
+    leading,
     lowered,
     nodding,
     rest_weights,
@@ -41,15 +47,15 @@ def pitch(motion: Motion, joint: str) -> np.ndarray:
     return np.rad2deg(-np.arcsin(world[:, 1, 2]))
 
 
-def with_hands_in_the_lap(seconds: float, *, left: slice, right: slice = slice(0)) -> Motion:
-    """Forearms level to the front, still; outside of the slices of frames the hand waves above the chest."""
+def with_hands_in_the_lap(seconds: float, *, left: slice, right: slice = slice(0), lowered_by: float = 72.0) -> Motion:
+    """Forearms level to the front, still, upper arms down by so many degrees; elsewhere hands wave above the chest."""
     frames = round(seconds * FPS)
     rotations = np.tile(np.eye(3, dtype=np.float32), (frames, 55, 1, 1))
     wave = np.sin(np.arange(frames) * 0.5)
     for side, sign, rest in (("left", 1.0, left), ("right", -1.0, right)):
         resting = np.zeros(frames, bool)
         resting[rest] = True
-        raised = np.where(resting, 72.0, 10.0 + 20.0 * wave)
+        raised = np.where(resting, lowered_by, 10.0 + 20.0 * wave)
         angles = np.zeros((frames, 3))
         angles[:, 2] = -sign * np.deg2rad(raised)
         rotations[:, SKELETON.index(f"{side}_shoulder")] = euler_to_matrix(angles, "XYZ")
@@ -98,14 +104,98 @@ def test_a_raised_hand_that_holds_still_does_not_fall():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_feet_stay_where_they_are_while_weight_shifts(seed):
-    relaxed, shift = at_ease(
+    relaxed, moves = at_ease(
         gesturing(20.0, seed=seed), np.arange(2.0, 20.0, 3.0), np.arange(0.5, 20.0, 0.8), seed=seed
     )
-    standing = stand(relaxed, shift=shift)
+    standing = stand(relaxed, shift=moves.shift)
     ankles = standing.positions[:, ANKLES]
     assert np.abs(ankles - ankles[:1]).max() < 0.002
     assert np.ptp(standing.positions[:, 0, 0]) > 0.02
-    assert np.abs(shift).max() <= SHIFT
+    assert np.abs(moves.shift).max() <= SHIFT
+
+
+def stepping(seed: int, seconds: float = 60.0) -> tuple[Motion, Sway]:
+    """Somebody who gestures, in phrases of three seconds, and how he stands."""
+    motion = gesturing(seconds, seed=seed)
+    relaxed, moves = at_ease(motion, np.arange(2.0, seconds, 3.0), np.arange(0.5, seconds, 0.8), seed=seed)
+    return stand(relaxed, shift=moves.shift, feet=moves.feet), moves
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_foot_is_lifted_and_put_down_and_never_slides(seed):
+    standing, moves = stepping(seed)
+    ankles = standing.positions[:, ANKLES].astype(np.float64)
+    lift = ankles[..., 1] - ankles[0, :, 1]
+    way = np.linalg.norm(np.diff(ankles[..., [0, 2]], axis=0), axis=-1)
+    on_the_floor = np.maximum(lift[1:], lift[:-1]) < 0.001
+    assert way[on_the_floor].max() < 0.002  # metres a frame, and no foot creeps from step to step:
+    found = [runs(lift[:, k] > 0.001) for k in (0, 1)]
+    assert 3 <= sum(map(len, found)) <= 8
+    assert not (lift > 0.001).all(axis=1).any()  # one stays
+    assert lift.min() > -0.001
+    for k, steps in enumerate(found):
+        for first, last in steps:
+            assert 0.018 < lift[first:last, k].max() < 0.037
+            put = ankles[min(last + 3, len(ankles) - 1), k] - ankles[first - 3, k]
+            assert 0.045 < np.linalg.norm(put) < 0.14
+            assert np.sign(moves.shift[first]) == (-1 if k == 0 else 1)  # the other leg carries
+        edges = [0, *(edge for first, last in steps for edge in (first - 3, last + 3)), len(ankles)]
+        for begin, end in zip(edges[::2], edges[1::2], strict=True):
+            assert np.ptp(ankles[begin:end, k], axis=0).max() < 0.002
+    speed = np.diff(ankles, axis=0) * FPS
+    assert np.linalg.norm(speed, axis=-1).max() < 0.7
+    assert np.linalg.norm(np.diff(speed, axis=0) * FPS, axis=-1).max() < 6.0  # a foot that sets off at once: over 10
+    pelvis, middle = standing.translation[:, [0, 2]], ankles[:, :, [0, 2]].mean(axis=1)
+    assert np.abs(pelvis - middle).max() < 0.1  # the body goes along
+
+
+def test_steps_are_rare_and_come_at_the_ends_of_phrases():
+    ends = np.arange(2.0, 600.0, 3.0)
+    lift = sway(600 * FPS, FPS, ends, seed=0).feet[..., 1].max(axis=1)
+    begins = np.array([first for first, _ in runs(lift > 1e-6)]) / FPS
+    assert np.diff(begins).min() > 8.0
+    assert 8.0 < np.diff(begins).mean() < 13.0
+    after = (begins[:, None] - ends[None]).min(axis=1, where=begins[:, None] > ends[None], initial=9.0)
+    assert after.max() < 0.8  # at once after the weight has shifted
+    assert not sway(600 * FPS, FPS, ends, seed=0, steps=False).feet.any()
+
+
+def test_feet_stay_in_a_motion_that_begins_or_ends_in_a_given_pose():
+    motion, ends = gesturing(40.0, seed=0), np.arange(2.0, 40.0, 3.0)
+    for posed, moving in (((False, False), True), ((True, False), False), ((False, True), False)):
+        assert at_ease(motion, ends, ends, seed=0, posed=posed)[1].feet.any() == moving
+
+
+def test_who_has_taken_steps_is_known_as_standing():
+    standing, _ = stepping(1)
+    assert already_posed(standing) is standing
+    dragged = replace(standing, translation=standing.translation + np.linspace(0, 3, len(standing))[:, None])
+    assert already_posed(dragged) is None
+
+
+def test_hands_that_are_held_low_for_long_rest_too():
+    """Forearms level before the belly, above the lap: 2 s of it is a hold, 4 s a rest."""
+    for seconds, falls in ((2.0, False), (4.0, True)):
+        still = slice(60, 60 + round(seconds * FPS))
+        motion = with_hands_in_the_lap(8.0, left=still, right=still, lowered_by=25.0)
+        height = motion.positions[still, WRISTS[0], 1] - motion.positions[still, 0, 1]
+        assert LAP_HEIGHT < height.max() < HOLD_HEIGHT
+        assert rest_weights(motion)[still].any() == falls
+
+
+def test_one_hand_leads_in_some_phrases_and_the_other_does_less_and_later():
+    motion, ends = stand(gesturing(30.0, seed=2)), np.arange(3.0, 30.0, 3.0)
+    found = [leading(motion, ends, seed=k) for k in range(10)]
+    assert all((lead.less.min(axis=1) == 0.0).all() for lead in found)
+    assert 0.1 < np.mean([lead.less.max(axis=1) > 0.1 for lead in found]) < 0.7
+    assert max(lead.later.max() for lead in found) <= 0.13
+    later = np.zeros((len(motion), 2))
+    later[100:200, 0] = 4 / FPS
+    moved = delayed(motion, later)
+    left, right = (SKELETON.index(f"{side}_shoulder") for side in ("left", "right"))
+    np.testing.assert_allclose(moved.rotations[100:200, left], motion.rotations[96:196, left], atol=1e-5)
+    np.testing.assert_array_equal(moved.rotations[:, right], motion.rotations[:, right])
+    np.testing.assert_array_equal(moved.rotations[200:, left], motion.rotations[200:, left])
 
 
 def test_sway_turns_at_the_ends_of_phrases_and_is_the_same_for_one_seed():

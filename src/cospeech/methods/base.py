@@ -357,6 +357,7 @@ class BodyModel(FolderModel, Generic[O, C]):
             seated=options.seated,
             relaxed=options.relaxed,
             shape_hands=self.config.get("space") != "smplx",  # whose corpus has fingers
+            mood=dict(zip(EMOTIONS, emotion_weights(options.emotion, known=self.emotions).tolist(), strict=True)),
             start=None if start is None else start[-1:],
             end=options.end_pose,
         )

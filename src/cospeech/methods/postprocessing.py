@@ -5,9 +5,10 @@ At last hands are taken out of the body and of each other (``motion.procedural.c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
@@ -55,6 +56,7 @@ def embodied(
     end: Motion | None,
     relaxed: bool = True,
     shape_hands: bool = True,
+    mood: Mapping[str, float] = MappingProxyType({}),
 ) -> Motion:
     """Coded motion [T, C] as a person without a face.
 
@@ -64,19 +66,24 @@ def embodied(
         relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would, whose hands,
             as in recordings, pass through a body that is not theirs.
         shape_hands: then fingers take shapes at strokes; False where they were learned from recorded ones.
+        mood: weights of emotions by name, for those shapes.
     """
-    motion, shift = Codec().decode(coded), None
+    motion, moves = Codec().decode(coded), None
     if relaxed and not seated:
-        motion, shift = at_ease(
+        motion, moves = at_ease(
             motion,
             phrase_ends(features),
             accents(features)[0],
             seed=seed,
             shape_hands=shape_hands,
             posed=(start is not None, end is not None),
+            mood=mood,
         )
     motion = add_idle(motion, features, seed=seed)
-    motion = seat(motion) if seated else stand(motion, shift=shift)
+    if seated:
+        motion = seat(motion)
+    else:
+        motion = stand(motion) if moves is None else stand(motion, shift=moves.shift, feet=moves.feet)
     if start is not None or end is not None:
         motion = _meeting(motion, start, end, seated=seated)
     if not relaxed and not seated:

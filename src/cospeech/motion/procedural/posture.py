@@ -30,6 +30,9 @@ _SHARE = {"pelvis": 0.12, "spine1": 0.38, "spine2": 0.68}
 _LEGS = ("pelvis", "left_hip", "left_knee", "right_hip", "right_knee")
 _SAME_TURN = np.deg2rad(0.5)  # what a file's rounding, or another frame rate, may change of a joint's turn
 _SAME_PLACE = 0.002  # metres, the same of the pelvis
+STRETCH = 0.6  # metres that the pelvis sinks for each square metre between it and where a foot has it, a leg's geometry
+HEEL = 350.0  # degrees by which a lifted foot points down for each metre of its lift
+_REACH = 0.3  # metres from its place in rest within which a foot may stand
 SINK = 0.15  # metres that the pelvis sinks for each that it moves aside
 TILT = 70.0  # degrees by which it tilts for each metre
 _SEAT_HEIGHT = 0.46  # metres, the pelvis' height above the floor less the seat's softness
@@ -58,16 +61,17 @@ def distribute_spine(chest: np.ndarray, pelvis_share: float = _SHARE["pelvis"]) 
     return dict(zip(("pelvis", "spine1", "spine2", "spine3"), local, strict=True))
 
 
-def stand(motion: Motion, *, shift: np.ndarray | None = None) -> Motion:
-    """The same upper body on a standing person, feet planted where the rest pose has them.
+def stand(motion: Motion, *, shift: np.ndarray | None = None, feet: np.ndarray | None = None) -> Motion:
+    """The same upper body on a standing person, feet planted where the rest pose has them unless they are moved.
 
     The pelvis moves a little with the chest so that the body's weight stays above the feet; the legs
     follow by inverse kinematics. World rotations from spine3 up are kept exactly.
 
     Args:
         shift: [T] metres to the left by which the pelvis moves onto the leg that carries; none unless given.
+        feet: [T, 2, 3] metres by which the left and the right foot are away from their places; the pelvis follows.
     """
-    return _rebuild(motion, seated=False, shift=shift)
+    return _rebuild(motion, seated=False, shift=shift, feet=feet)
 
 
 def seat(motion: Motion) -> Motion:
@@ -82,7 +86,7 @@ def already_posed(motion: Motion) -> Motion | None:
     It is recognised by pelvis, hips and knees, which follow the chest by the rules above and by no others (a
     decision of ours; the median over frames counts, so cuts and ends do not matter). Where a rig
     lacked a part of the spine, or its legs had other lengths, the body is stood up once more. A standing body that
-    shifts its weight is recognised by its feet, which stand level where the rest pose has them.
+    shifts its weight is recognised by its feet, which stand level and still.
     """
     legs, spine = (canonical_skeleton().indices(list(names)) for names in (_LEGS, tuple(_SHARE)))
     standing = stand(motion)
@@ -96,15 +100,19 @@ def already_posed(motion: Motion) -> Motion | None:
 
 
 def _is_planted(motion: Motion) -> bool:
-    """Are both feet level, and where the rest pose has them, under bent knees, in most frames?"""
+    """Are both feet level, still, on the floor and near where the rest pose has them, under bent knees, mostly?"""
     skeleton = canonical_skeleton()
     knees = motion.rotations[:, skeleton.indices(["left_knee", "right_knee"])]
     bent = geodesic(knees, np.broadcast_to(np.eye(3), knees.shape))
     ankles = skeleton.indices(["left_ankle", "right_ankle"])
-    away = np.linalg.norm(motion.positions[:, ankles] - skeleton.rest_positions[ankles], axis=-1)
+    places = motion.positions[:, ankles].astype(np.float64)
+    away = places - skeleton.rest_positions[ankles]
+    still = np.linalg.norm(np.diff(places, axis=0, append=places[-1:]), axis=-1)
     world = global_rotations(motion.rotations, skeleton.parents)[:, ankles]
     turned = geodesic(world, np.broadcast_to(np.eye(3), world.shape))
-    planted = np.median(away, axis=0).max() < _SAME_PLACE and np.median(turned, axis=0).max() < _SAME_TURN
+    level = max(np.median(still, axis=0).max(), np.median(np.abs(away[..., 1]), axis=0).max()) < _SAME_PLACE
+    near = np.linalg.norm(away, axis=-1).max() < _REACH
+    planted = level and near and np.median(turned, axis=0).max() < _SAME_TURN
     return bool(planted and np.median(bent, axis=0).min() > _SAME_TURN)
 
 
@@ -119,7 +127,9 @@ def plant(motion: Motion, *, seated: bool) -> Motion:
     return replace(motion, rotations=rotations)
 
 
-def _rebuild(motion: Motion, *, seated: bool, shift: np.ndarray | None = None) -> Motion:
+def _rebuild(
+    motion: Motion, *, seated: bool, shift: np.ndarray | None = None, feet: np.ndarray | None = None
+) -> Motion:
     skeleton = canonical_skeleton()
     world = global_rotations(motion.rotations, skeleton.parents)
     parts = distribute_spine(world[:, skeleton.index("spine3")], 0.0 if seated else _SHARE["pelvis"])
@@ -134,7 +144,9 @@ def _rebuild(motion: Motion, *, seated: bool, shift: np.ndarray | None = None) -
         translation += _balance(rotations, skeleton)
         if shift is not None:
             rotations, translation = _on_one_leg(rotations, translation, shift)
-    rotations = _pose_legs(rotations, translation, seated=seated)
+        if feet is not None:
+            translation = _over_feet(translation, feet)
+    rotations = _pose_legs(rotations, translation, seated=seated, feet=feet)
     return replace(motion, rotations=rotations.astype(np.float32), translation=translation.astype(np.float32))
 
 
@@ -166,23 +178,39 @@ def _on_one_leg(rotations: np.ndarray, translation: np.ndarray, shift: np.ndarra
     return tilted, moved
 
 
-def _pose_legs(rotations: np.ndarray, translation: np.ndarray, *, seated: bool) -> np.ndarray:
-    """Set hips, knees, ankles and feet: ankles at fixed places, knees bending forward."""
+def _over_feet(translation: np.ndarray, feet: np.ndarray) -> np.ndarray:
+    """The pelvis [T, 3] metres moved to the middle of the feet, a second's mean of it, and low enough for both."""
+    moved = translation.copy()
+    ground = feet * [1.0, 0.0, 1.0]
+    moved += _smooth(ground.mean(axis=1), 31)
+    apart = (moved - canonical_skeleton().offsets[0])[:, None] - ground
+    moved[:, 1] -= STRETCH * (apart[..., [0, 2]] ** 2).sum(axis=(1, 2))
+    return moved
+
+
+def _pose_legs(
+    rotations: np.ndarray, translation: np.ndarray, *, seated: bool, feet: np.ndarray | None = None
+) -> np.ndarray:
+    """Set hips, knees, ankles and feet: ankles at their places, knees bending forward."""
     skeleton = canonical_skeleton()
     rest = skeleton.rest_positions
     pelvis = rotations[:, 0]
-    for side in ("left", "right"):
+    for k, side in enumerate(("left", "right")):
         hip, knee, ankle, foot = (skeleton.index(f"{side}_{part}") for part in ("hip", "knee", "ankle", "foot"))
         thigh, shin = skeleton.offsets[knee], skeleton.offsets[ankle]
         target = rest[ankle].copy()
         if seated:
             sign = np.sign(rest[hip][0])
             target = np.array([rest[ankle][0] + 0.04 * sign, rest[ankle][1], np.linalg.norm(thigh) * 0.92])
+        targets = target[None] if feet is None else target + feet[:, k]
         start = translation + (pelvis @ skeleton.offsets[hip])
-        upper, lower = _two_bone(start, target[None], thigh, shin, toe_out=np.sign(rest[hip][0]) * 0.12)
+        upper, lower = _two_bone(start, targets, thigh, shin, toe_out=np.sign(rest[hip][0]) * 0.12)
         rotations[:, hip] = transpose(pelvis) @ upper
         rotations[:, knee] = transpose(upper) @ lower
         rotations[:, ankle] = transpose(lower)  # the foot stays level, turned as in rest
+        if feet is not None:
+            pitch = np.deg2rad(HEEL * feet[:, k, 1])[:, None] * [1.0, 0.0, 0.0]
+            rotations[:, ankle] = rotations[:, ankle] @ axis_angle_to_matrix(pitch)
         rotations[:, foot] = np.eye(3)
     return rotations
 

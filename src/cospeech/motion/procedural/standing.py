@@ -9,25 +9,22 @@ of standing speakers that could be measured (docs/design.md). They are applied t
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from types import MappingProxyType
 
 import numpy as np
 
-from ...core.rotation import (
-    align_vectors,
-    axis_angle_to_matrix,
-    matrix_to_quaternion,
-    quaternion_to_matrix,
-    slerp,
-    transpose,
-)
+from ...core.rotation import axis_angle_to_matrix, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ...core.series import minimum_jerk, runs
 from ..kinematics import global_rotations, speed
 from ..motion import Motion
 from ..phases import wrists_in_chest
 from ..skeleton import canonical_skeleton
+from .arms import Arm, tempered
 from .hand_shapes import shaped
+from .resting import resting, rests
 
 CHEST_RAISED = 4.0  # degrees by which the chest is straightened
 HEAD_RAISED = 10.0  # degrees by which the head is raised beyond that
@@ -38,13 +35,14 @@ SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
 POSE_SECONDS = 1.5  # from a given pose until hands hang as elsewhere
 EASE = 0.55  # seconds in which a hand goes down, and comes up again
 EASE_LEAD = 0.33  # seconds by which the way down begins before the rest, and the way up ends after it
-HANG_SPREAD = 9.0  # degrees of the hanging upper arm from the vertical, outwards
-HANG_FORWARD = 4.0  # degrees of it to the front
-HANG_ELBOW = 14.0  # degrees by which a hanging elbow is bent
-
+HOLD_HEIGHT = 0.38  # metres above the pelvis: hands that both stay slow below it for long rest as well
+LONG_HOLD = 2.5  # seconds
 
 FREE_SHARE = 0.22  # of phrases whose hands stay apart: one of them hangs while the other gestures
 FREE_APART = 0.2  # metres between the wrists: hands that come nearer do something together
+LED_SHARE = 0.5  # of the other phrases: one hand leads, the other one does less and comes later
+LED_LESS = (0.2, 0.5)  # how far it hangs, least and most
+LED_LATER = (0.04, 0.13)  # seconds by which it comes later, least and most
 NOD_SHARE = 0.45  # of accents that the head marks
 NOD = (2.0, 5.0)  # degrees of a nod, least and most
 NOD_SECONDS = 0.45  # from level to level; the lowest point is on the accent
@@ -57,6 +55,14 @@ HEAD_STAYS = 0.7  # share of a turn that the head does not follow: it goes on fa
 SHIFT = 0.028  # metres to either side that the pelvis moves onto the leg that carries
 SHIFT_EVERY = 6.0  # seconds between shifts of weight, at least
 SHIFT_SECONDS = 1.1  # of a shift
+STEP_EVERY = 8.0  # seconds between small steps, at least; a step comes with a shift, by the leg that is free
+STEP_SECONDS = 0.55  # of a step
+STEP_LENGTH = (0.05, 0.13)  # metres, least and most
+STEP_LIFT = (0.02, 0.035)  # metres by which the foot is lifted, least and most
+STEP_AWAY = 0.12  # metres: no foot goes further from its place
+STANCE = (-0.06, 0.12)  # metres by which feet are wider apart than at rest, least and most
+STAGGER = 0.12  # metres that one foot is before the other, most
+STEP_TRIES = 12  # places that are tried
 
 
 @dataclass(frozen=True)
@@ -65,13 +71,15 @@ class Sway:
 
     yaw: np.ndarray  # [T] degrees, the turn of the trunk about the vertical, to the left
     shift: np.ndarray  # [T] metres, the pelvis to the left
+    feet: np.ndarray  # [T, 2, 3] metres, the left and the right foot away from where they stood at first
 
 
-def sway(frames: int, fps: float, phrase_ends: np.ndarray, *, seed: int) -> Sway:
-    """Turns and shifts of weight at the ends of phrases, a random choice of them.
+def sway(frames: int, fps: float, phrase_ends: np.ndarray, *, seed: int, steps: bool = True) -> Sway:
+    """Turns, shifts of weight and small steps at the ends of phrases, a random choice of them.
 
     Args:
         phrase_ends: [P] seconds.
+        steps: False where feet shall stay.
     """
     rng = np.random.default_rng([seed, 7])
     seconds = frames / fps
@@ -80,7 +88,53 @@ def sway(frames: int, fps: float, phrase_ends: np.ndarray, *, seed: int) -> Sway
     leg = SHIFT * rng.choice([-1.0, 1.0])
     sides = leg * (-1.0) ** np.arange(len(shifts) + 1) * rng.uniform(0.6, 1.0, len(shifts) + 1)
     angles = rng.normal(0.0, TURN_DEVIATION, len(turns) + 1)
-    return Sway(_steps(frames, fps, turns, angles, TURN_SECONDS), _steps(frames, fps, shifts, sides, SHIFT_SECONDS))
+    feet = _feet(frames, fps, shifts, sides[1:], seed=seed) if steps else np.zeros((frames, 2, 3))
+    yaw, shift = (
+        _stepwise(frames, fps, turns, angles, TURN_SECONDS),
+        _stepwise(frames, fps, shifts, sides, SHIFT_SECONDS),
+    )
+    return Sway(yaw, shift, feet)
+
+
+def _feet(frames: int, fps: float, shifts: list[float], sides: np.ndarray, *, seed: int) -> np.ndarray:
+    """[frames, 2, 3] metres: after some shifts the leg that is free takes a small step.
+
+    Args:
+        shifts: seconds.
+        sides: the place of the pelvis after each, positive to the left.
+    """
+    rng = np.random.default_rng([seed, 29])
+    feet, place, at = np.zeros((frames, 2, 3)), np.zeros((2, 3)), np.arange(frames) / fps
+    ready = rng.uniform(0.0, 0.7) * STEP_EVERY
+    for shift, side in zip(shifts, sides, strict=True):
+        begin = shift + SHIFT_SECONDS / 2
+        foot = 1 if side > 0 else 0
+        target = _next_place(place, foot, rng)
+        if shift < ready or begin + STEP_SECONDS > frames / fps or target is None:
+            continue
+        way = np.clip((at - begin) / STEP_SECONDS, 0, 1)
+        feet[:, foot] += minimum_jerk(way)[:, None] * (target - place[foot])
+        feet[:, foot, 1] += rng.uniform(*STEP_LIFT) * 64 * (way * (1 - way)) ** 3
+        place[foot], ready = target, begin + STEP_EVERY
+    return feet
+
+
+def _next_place(place: np.ndarray, foot: int, rng: np.random.Generator) -> np.ndarray | None:
+    """[3] metres where a foot may go, or None if chance found nothing: near its own place and not far from the other.
+
+    Args:
+        place: [2, 3] metres where the feet are, away from where they stood at first.
+        foot: 0 the left one, 1 the right one.
+    """
+    for _ in range(STEP_TRIES):
+        length, angle = rng.uniform(*STEP_LENGTH), rng.uniform(0, 2 * np.pi)
+        after = place.copy()
+        after[foot] += length * np.array([np.cos(angle), 0.0, np.sin(angle)])
+        wider, _, before = after[0] - after[1]
+        if np.linalg.norm(after[foot]) < STEP_AWAY and STANCE[0] < wider < STANCE[1] and abs(before) < STAGGER:
+            target: np.ndarray = after[foot]
+            return target
+    return None
 
 
 def _spaced(times: np.ndarray, seconds: float, gap: float, rng: np.random.Generator) -> list[float]:
@@ -94,7 +148,7 @@ def _spaced(times: np.ndarray, seconds: float, gap: float, rng: np.random.Genera
     return result
 
 
-def _steps(frames: int, fps: float, times: list[float], values: np.ndarray, seconds: float) -> np.ndarray:
+def _stepwise(frames: int, fps: float, times: list[float], values: np.ndarray, seconds: float) -> np.ndarray:
     """[frames] that go from one value to the next within ``seconds`` about each time."""
     at = np.arange(frames) / fps
     result = np.full(frames, values[0])
@@ -113,7 +167,7 @@ def nodding(motion: Motion, phrase_ends: np.ndarray, accents: np.ndarray, *, see
             way = np.clip((at - time) / NOD_SECONDS + 0.5, 0, 1)
             pitch += rng.uniform(*NOD) * np.sin(np.pi * way) ** 2
     times = _spaced(phrase_ends, frames / motion.fps, TILT_SECONDS, rng)
-    roll = _steps(frames, motion.fps, times, rng.normal(0.0, TILT, len(times) + 1), TILT_SECONDS)
+    roll = _stepwise(frames, motion.fps, times, rng.normal(0.0, TILT, len(times) + 1), TILT_SECONDS)
     vectors = np.deg2rad(np.stack([pitch, np.zeros(frames), roll], axis=-1)) / 2
     half, rotations = axis_angle_to_matrix(vectors), motion.rotations.astype(np.float64)
     for joint in canonical_skeleton().indices(["neck", "head"]):
@@ -143,24 +197,29 @@ def at_ease(
     seed: int,
     shape_hands: bool = True,
     posed: tuple[bool, bool] = (False, False),
-) -> tuple[Motion, np.ndarray]:
-    """The upper body of a standing speaker from that of a seated one, and the shift of weight for ``posture.stand``.
+    mood: Mapping[str, float] = MappingProxyType({}),
+) -> tuple[Motion, Sway]:
+    """The upper body of a standing speaker from that of a seated one, and how ``posture.stand`` shall move its legs.
 
     Args:
         phrase_ends: [P] seconds.
         accents: [A] seconds.
         shape_hands: fingers take shapes at strokes; False where they are those of a recording, or learned from such.
-        posed: whether the motion begins, and ends, in a pose that is given; hands near it are left as they are.
+        posed: whether the motion begins, and ends, in a pose that is given; hands near it are left as they are, and
+            feet stay.
+        mood: weights of emotions by name, for the shapes of the hands.
     """
-    moves = sway(len(motion), motion.fps, phrase_ends, seed=seed)
-    raised = upright(motion)
+    moves = sway(len(motion), motion.fps, phrase_ends, seed=seed, steps=not any(posed))
+    away = _away_from_poses(len(motion), motion.fps, posed)
+    lead = leading(motion, phrase_ends, seed=seed)
+    raised = tempered(delayed(upright(motion), lead.later * away[:, None]), away)
     weights = np.maximum(rest_weights(raised), free_hands(raised, phrase_ends, seed=seed))
-    weights *= _away_from_poses(len(motion), motion.fps, posed)[:, None]
-    relaxed = hanging(raised, weights)
+    weights = np.maximum(weights, lead.less) * away[:, None]
+    relaxed = resting(raised, weights, rests(weights, motion.fps, seed=seed), seed=seed)
     if shape_hands:
-        relaxed = shaped(relaxed, weights, seed=seed)
+        relaxed = shaped(relaxed, weights, seed=seed, mood=mood)
     relaxed = nodding(relaxed, phrase_ends, accents, seed=seed)
-    return turned(relaxed, moves.yaw), moves.shift
+    return turned(relaxed, moves.yaw), moves
 
 
 def _away_from_poses(frames: int, fps: float, posed: tuple[bool, bool]) -> np.ndarray:
@@ -197,19 +256,7 @@ def hanging(motion: Motion, weights: np.ndarray | None = None) -> Motion:
     Args:
         weights: [T, 2] from 0 to 1, how far the left and the right hand hang; ``rest_weights`` unless given.
     """
-    weights = rest_weights(motion) if weights is None else weights
-    skeleton = canonical_skeleton()
-    rotations = motion.rotations.astype(np.float64)
-    for side, weight in zip(("left", "right"), weights.T, strict=True):
-        moved = weight > 0.0
-        if not moved.any():
-            continue
-        for joint, target in hanging_pose(side).items():
-            index = skeleton.index(joint)
-            own = matrix_to_quaternion(rotations[moved, index])
-            other = np.broadcast_to(matrix_to_quaternion(target[None]), own.shape)
-            rotations[moved, index] = quaternion_to_matrix(slerp(own, other, weight[moved]))
-    return replace(motion, rotations=rotations.astype(np.float32))
+    return resting(motion, rest_weights(motion) if weights is None else weights, [], seed=0)
 
 
 def rest_weights(motion: Motion) -> np.ndarray:
@@ -220,20 +267,28 @@ def rest_weights(motion: Motion) -> np.ndarray:
     fps = motion.fps
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
     weights = np.zeros_like(pace)
+    slow = np.stack([_smooth(values, 5) for values in pace.T], axis=-1) < LAP_SPEED
+    held = np.zeros(len(pace), dtype=bool)
+    for first, last in runs((slow & (height < HOLD_HEIGHT)).all(axis=1), shortest=round(LONG_HOLD * fps)):
+        held[first:last] = True
     for side in range(2):
         low = height[:, side] < LAP_HEIGHT
-        resting = low & (_smooth(pace[:, side], 5) < LAP_SPEED)
+        still = low & slow[:, side] | held
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
-            resting[edge] |= low[edge].all()  # gestures begin and end with hands that hang
-        for first, last in runs(resting, shortest=SHORTEST_AT_ENDS):
+            still[edge] |= low[edge].all()  # gestures begin and end with hands that hang
+        for first, last in runs(still, shortest=SHORTEST_AT_ENDS):
             if last - first < shortest and 0 < first and last < len(pace):
                 continue
-            begin = first - lead if first else -ease
-            end = last + lead if last < len(pace) else len(pace) + ease
-            at = np.arange(len(pace))
-            way = np.minimum((at - begin) / ease, (end - at) / ease)
-            weights[:, side] = np.maximum(weights[:, side], minimum_jerk(way))
+            weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, lead))
     return weights
+
+
+def _within(first: int, last: int, frames: int, ease: int, lead: int = 0) -> np.ndarray:
+    """[frames] from 0 to 1 in ``ease`` frames and back, from ``lead`` frames before ``first`` on; full at the ends."""
+    at = np.arange(frames)
+    begin = first - lead if first else -ease
+    end = last + lead if last < frames else frames + ease
+    return minimum_jerk(np.minimum((at - begin) / ease, (end - at) / ease))
 
 
 def free_hands(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> np.ndarray:
@@ -243,42 +298,71 @@ def free_hands(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> np.ndar
     phrases throughout which the hands are apart.
     """
     rng = np.random.default_rng([seed, 11])
-    wrists, frames = wrists_in_chest(motion), len(motion)
-    apart = np.linalg.norm(wrists[:, 0] - wrists[:, 1], axis=-1)
-    path = np.linalg.norm(np.diff(wrists, axis=0, prepend=wrists[:1]), axis=-1)
-    ease, weights = round(EASE * motion.fps), np.zeros((frames, 2))
-    edges = [0, *(round(end * motion.fps) for end in phrase_ends if 0 < end * motion.fps < frames), frames]
-    at = np.arange(frames)
-    for first, last in pairwise(edges):
-        chosen = rng.random() < FREE_SHARE
-        if last - first < 2 * ease or np.percentile(apart[first:last], 10) < FREE_APART or not chosen:
-            continue
-        side = int(path[first:last].sum(axis=0).argmin())
-        begin = first if first else -ease
-        end = last if last < frames else frames + ease
-        way = np.minimum((at - begin) / ease, (end - at) / ease)
-        weights[:, side] = np.maximum(weights[:, side], minimum_jerk(way))
+    frames, ease = len(motion), round(EASE * motion.fps)
+    weights = np.zeros((frames, 2))
+    for phrase in _phrases(motion, phrase_ends):
+        if rng.random() < FREE_SHARE and phrase.apart:
+            within = _within(phrase.first, phrase.last, frames, ease)
+            weights[:, phrase.quieter] = np.maximum(weights[:, phrase.quieter], within)
     return weights
 
 
-def hanging_pose(side: str) -> dict[str, np.ndarray]:
-    """Local rotations [3, 3] of collar, shoulder, elbow and wrist of an arm that hangs."""
-    skeleton = canonical_skeleton()
-    sign = 1.0 if side == "left" else -1.0
-    upper = skeleton.offsets[skeleton.index(f"{side}_elbow")]
-    lower = skeleton.offsets[skeleton.index(f"{side}_wrist")]
-    spread, forward = np.deg2rad(HANG_SPREAD), np.deg2rad(HANG_FORWARD)
-    down = np.array([sign * np.sin(spread), -np.cos(spread), np.sin(forward)])
-    shoulder = align_vectors(upper[None], down[None] / np.linalg.norm(down))[0]
-    bend = np.deg2rad(HANG_ELBOW)
-    fore = np.array([sign * np.sin(spread) * 0.6, -np.cos(bend), np.sin(bend) + np.sin(forward)])
-    elbow = shoulder.T @ align_vectors(lower[None], fore[None] / np.linalg.norm(fore))[0]
-    return {
-        f"{side}_collar": np.eye(3),
-        f"{side}_shoulder": shoulder,
-        f"{side}_elbow": elbow,
-        f"{side}_wrist": np.eye(3),
-    }
+@dataclass(frozen=True)
+class Lead:
+    """One hand leads in some phrases; the other one does less and comes later."""
+
+    less: np.ndarray  # [T, 2] from 0 to 1, how far the left and the right hand hang
+    later: np.ndarray  # [T, 2] seconds
+
+
+def leading(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> Lead:
+    """A random choice of phrases throughout which the hands are apart; the actors move both hands alike."""
+    rng = np.random.default_rng([seed, 31])
+    frames, ease = len(motion), round(EASE * motion.fps)
+    less, later = np.zeros((frames, 2)), np.zeros((frames, 2))
+    for phrase in _phrases(motion, phrase_ends):
+        chosen, share, delay = rng.random() < LED_SHARE, rng.uniform(*LED_LESS), rng.uniform(*LED_LATER)
+        if chosen and phrase.apart:
+            within = _within(phrase.first, phrase.last, frames, ease)
+            less[:, phrase.quieter] = np.maximum(less[:, phrase.quieter], share * within)
+            later[:, phrase.quieter] = np.maximum(later[:, phrase.quieter], delay * within)
+    return Lead(less, later)
+
+
+@dataclass(frozen=True)
+class _Phrase:
+    first: int  # frame
+    last: int  # one after the last frame
+    apart: bool  # the hands are apart throughout, and there is time to move one of them alone
+    quieter: int  # the hand that moves less: 0 the left one, 1 the right one
+
+
+def _phrases(motion: Motion, phrase_ends: np.ndarray) -> Iterator[_Phrase]:
+    wrists = np.stack([Arm.of(motion.rotations, side).wrist for side in ("left", "right")], axis=1)
+    frames = len(motion)
+    between = np.linalg.norm(wrists[:, 0] - wrists[:, 1], axis=-1)
+    path = np.linalg.norm(np.diff(wrists, axis=0, prepend=wrists[:1]), axis=-1)
+    edges = [0, *(round(end * motion.fps) for end in phrase_ends if 0 < end * motion.fps < frames), frames]
+    for first, last in pairwise(edges):
+        long = last - first >= 2 * round(EASE * motion.fps)
+        apart = long and bool(np.percentile(between[first:last], 10) >= FREE_APART)
+        yield _Phrase(first, last, apart, int(path[first:last].sum(axis=0).argmin()))
+
+
+def delayed(motion: Motion, later: np.ndarray) -> Motion:
+    """Arms that do what they do ``later`` [T, 2] seconds later, left and right; fingers stay with the time."""
+    skeleton, frames = canonical_skeleton(), len(motion)
+    rotations = motion.rotations.astype(np.float64)
+    for side, late in zip(("left", "right"), later.T, strict=True):
+        moved = np.flatnonzero(late > 0)
+        place = np.clip(moved - late[moved] * motion.fps, 0, frames - 1)
+        before = place.astype(int)
+        after = np.minimum(before + 1, frames - 1)
+        for part in ("collar", "shoulder", "elbow", "wrist"):
+            joint = skeleton.index(f"{side}_{part}")
+            own = matrix_to_quaternion(motion.rotations[:, joint].astype(np.float64))
+            rotations[moved, joint] = quaternion_to_matrix(slerp(own[before], own[after], place - before))
+    return replace(motion, rotations=rotations.astype(np.float32))
 
 
 def _about_x(degrees: float) -> np.ndarray:
