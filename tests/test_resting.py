@@ -13,6 +13,7 @@ from cospeech.core.series import minimum_jerk
 from cospeech.metrics.collisions import intersections, segment_distance
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
+from cospeech.motion.procedural.contact import separated
 from cospeech.motion.procedural.posture import stand
 from cospeech.motion.procedural.resting import KINDS, PLACES, Rest, resting, rests
 from cospeech.motion.skeleton import canonical_skeleton
@@ -58,6 +59,16 @@ def test_hands_meet_and_part_without_passing_through_anything(kind, outer):
         speed = np.linalg.norm(np.diff(wrists_in_chest(rested), axis=0), axis=-1) * FPS
         assert speed[105:135].max() < 0.02
         assert speed.max() < np.linalg.norm(np.diff(wrists_in_chest(motion), axis=0), axis=-1).max() * FPS + 2.5
+
+
+@pytest.mark.parametrize("kind", list(PLACES))
+def test_hands_at_rest_touch_and_hardly_need_be_separated(kind):
+    motion = stand(gesturing(1.0, seed=0))
+    for outer, seed in (("left", 0), ("right", 1), ("right", 2)):
+        rested = stand(resting(motion, np.ones((30, 2)), [Rest(0, 30, kind, outer)], seed=seed))
+        apart = separated(rested)
+        assert np.linalg.norm(apart.positions - rested.positions, axis=-1).max() < 0.02  # on a trunk that leans
+        assert kind == "forearm" or palms_apart(apart).max() < 0.06
 
 
 def test_the_outer_hand_comes_later_and_goes_sooner():

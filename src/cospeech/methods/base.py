@@ -48,7 +48,7 @@ from .postprocessing import embodied, on_the_beat
 
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
-SOON = 0.6  # share of new gestures from which hands are taken out of the body in full
+SOON = 0.2  # share of new gestures from which hands are taken out of the body in full
 
 C = TypeVar("C")  # the condition of a method's networks
 G = TypeVar("G", bound=GenerateOptions)

@@ -25,7 +25,7 @@ HANG_SPREAD = 9.0  # degrees of the hanging upper arm from the vertical, outward
 HANG_FORWARD = 4.0  # degrees of it to the front
 HANG_ELBOW = 14.0  # degrees by which a hanging elbow is bent
 HANG = "hang"
-KINDS: Mapping[str, float] = {HANG: 0.42, "belly": 0.25, "clasp": 0.21, "forearm": 0.12}  # how often each is chosen
+KINDS: Mapping[str, float] = {HANG: 0.44, "belly": 0.27, "clasp": 0.22, "forearm": 0.07}  # how often each is chosen
 SAME_AGAIN = 0.6  # share of rests in which people return to how they rested before
 SHORTEST_TOGETHER = 1.0  # seconds for which both hands must rest before they meet
 MEET = 0.85  # seconds in which hands meet, and part
@@ -57,49 +57,49 @@ class RestingHand:
 PLACES: Mapping[str, tuple[RestingHand, RestingHand]] = {
     "belly": (
         RestingHand(
-            (0.095, -0.25, 0.205),
-            (0.6, -0.6, -0.5),
-            (-0.95, -0.05, 0.12),
-            (0.0, 0.35, -0.9),
+            (0.1, -0.25, 0.226),
+            (0.75, -0.53, -0.39),
+            (-0.83, -0.06, 0.26),
+            (0.06, 0.34, -0.93),
             HandShape(0.1, 0.12, 0.14, 0.16, 0.18),
         ),
         RestingHand(
-            (-0.09, -0.25, 0.25),
-            (-0.6, -0.6, -0.5),
-            (0.95, 0.1, 0.12),
-            (0.1, -0.15, -0.95),
+            (-0.094, -0.247, 0.282),
+            (-0.83, -0.58, -0.52),
+            (0.88, 0.03, 0.29),
+            (0.05, -0.21, -0.87),
             HandShape(0.1, 0.1, 0.15, 0.2, 0.2),
         ),
     ),
     "clasp": (
         RestingHand(
-            (0.085, -0.37, 0.185),
-            (0.8, -0.2, -0.5),
-            (-0.62, -0.75, 0.12),
-            (-0.35, 0.15, -0.9),
+            (0.089, -0.36, 0.228),
+            (1.13, 0.01, -0.34),
+            (-0.72, -0.54, 0.14),
+            (-0.36, 0.09, -0.94),
             HandShape(0.15, 0.2, 0.22, 0.25, 0.25),
         ),
         RestingHand(
-            (-0.085, -0.36, 0.225),
-            (-0.8, -0.2, -0.5),
-            (0.72, -0.68, 0.12),
-            (0.2, 0.1, -0.95),
+            (-0.087, -0.364, 0.27),
+            (-0.57, -0.14, -0.29),
+            (0.7, -0.77, 0.26),
+            (0.15, -0.08, -0.96),
             HandShape(0.15, 0.2, 0.25, 0.3, 0.3),
         ),
     ),
     "forearm": (
         RestingHand(
-            (0.15, -0.375, 0.16),
-            (0.5, -0.3, -0.8),
-            (-0.15, -0.95, 0.25),
-            (-0.9, 0.0, -0.3),
+            (0.157, -0.376, 0.185),
+            (0.78, -0.16, -0.6),
+            (-0.1, -0.87, 0.18),
+            (-0.82, 0.01, -0.19),
             HandShape(0.0, 0.0, 0.02, 0.04, 0.05),
         ),
         RestingHand(
-            (0.065, -0.245, 0.188),
-            (-0.85, -0.5, 0.15),
-            (0.8, -0.15, -0.12),
-            (0.4, -0.1, -0.9),
+            (0.062, -0.236, 0.246),
+            (-0.7, -0.45, 0.34),
+            (0.7, -0.22, -0.26),
+            (0.58, 0.16, -0.73),
             HandShape(0.1, 0.15, 0.2, 0.22, 0.25),
         ),
     ),
