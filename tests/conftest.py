@@ -84,10 +84,26 @@ def tiny_run(mini_dataset: Path, make_once: Make) -> Path:
     from cospeech.methods.training_runs import train
 
     def fill(folder: Path) -> None:
-        train(mini_dataset, folder, preset="tiny")
+        train(mini_dataset, folder, preset="tiny", set=("generator.tokens=body",))
         shake(folder)
 
     return make_once("run", fill)
+
+
+@pytest.fixture(scope="session")
+def parts_model(tiny_run: Path, mini_dataset: Path, make_once: Make) -> Path:
+    """A model folder with words of body parts and a flow, trained from the alignment of the tiny run."""
+    from cospeech.methods.training_runs import export, train
+
+    def fill(folder: Path) -> None:
+        run = folder / "run"
+        shutil.copytree(tiny_run / "alignment", run / "alignment")
+        for stage in ("parts", "generator", "activity", "flow"):
+            train(mini_dataset, run, preset="tiny", stage=stage)
+        shake(run, stages=("generator", "activity", "flow"))
+        export(run, folder / "parts", dataset=mini_dataset)
+
+    return make_once("parts_run", fill) / "parts"
 
 
 @pytest.fixture(scope="session")

@@ -41,12 +41,16 @@ from .conditioning import (
     shown_emotion,
     style_weights,
 )
-from .editing import Span, facing_front, in_place, onto, padded, without_origin
+from .editing import Span, StepWindow, facing_front, in_place, onto, padded, without_origin
+from .flow.latents import STACK
+from .flow.model import MotionFlow, has_flow
 from .model_folder import ModelFolder, read_rest
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
 from .postprocessing import embodied, on_the_beat
 
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
+AROUND = 24  # latents of the flow that are read on either side of an edit
+LIVELY = 1.0  # octaves of activity for one of intensity
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
 SOON = 0.2  # share of new gestures from which hands are taken out of the body in full
 
@@ -173,6 +177,7 @@ class FolderModel(GestureModel):
         # What is added to a speaker's log intensity so that the motion is as lively as that person.
         self._levels: dict[str, float] = folder.config.get("calibration", {}).get("intensity", {})
         self._rest: dict[str, np.ndarray] = {}
+        self.flow = MotionFlow(folder) if has_flow(folder) else None
 
     def with_sampling(self, **changes: Any) -> Self:
         """The same model with other settings of the sampler."""
@@ -340,6 +345,38 @@ class BodyModel(FolderModel, Generic[O, C]):
             end_pose=None if end is None else facing_front(end),
         )
 
+    def enlivened(
+        self,
+        encoded: np.ndarray,
+        features: np.ndarray,
+        condition: Condition,
+        options: O,
+        rng: np.random.Generator,
+        *,
+        fixed: Sequence[Span] = (),
+    ) -> np.ndarray:
+        """Encoded motion [T, C] sampled by the flow, with another one as its plan; as it is without a flow.
+
+        Args:
+            fixed: frames that are kept.
+        """
+        if self.flow is None:
+            return encoded
+        octaves = octaves_of(options)
+        return self.flow.resampled(encoded, features, condition, rng, fixed=fixed, octaves=octaves)
+
+    def enlivened_span(
+        self, new: np.ndarray, part: EditedSpan, condition: Condition, options: O, rng: np.random.Generator
+    ) -> np.ndarray:
+        """The same for the frames [end - first, C] of a span, between those around it."""
+        window = StepWindow.around(part.span, len(part.encoded), STACK, AROUND)
+        read, own = window.frames(STACK), window.of_span(part.span, STACK)
+        encoded = part.encoded.copy()
+        encoded[slice(*part.span)] = new
+        fixed = [(0, own.start), (own.stop, len(encoded[read]))]
+        whole = self.enlivened(encoded[read], part.features[read], condition, options, rng, fixed=fixed)
+        return whole[own]
+
     def _requested(self, action: str, keywords: Mapping[str, Any]) -> O:
         return cast(O, self.requested(action, keywords))
 
@@ -365,6 +402,11 @@ class BodyModel(FolderModel, Generic[O, C]):
         if sampled.explanation is None:
             return motion
         return replace(motion, extra={**motion.extra, "explain": sampled.explanation})
+
+
+def octaves_of(options: GenerateOptions) -> float:
+    """Octaves by which the requested intensity makes hands faster."""
+    return LIVELY * float(np.log2(options.intensity))
 
 
 def _usual_mood(speech: Speech | None) -> str:

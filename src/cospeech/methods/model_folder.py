@@ -175,6 +175,7 @@ COMMON_KEYS = frozenset(
         "credits",
         "sampling",
         "calibration",
+        "flow",
         "results",
         "encoders",
     }

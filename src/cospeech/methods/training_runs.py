@@ -62,6 +62,7 @@ def train(
     overrides = read_overrides(config, set)
     found = settings(training.stages, preset, overrides, chosen=[one.name for one in chosen])
     opened, out, splits = GestureDataset(dataset), Path(out), several(splits)
+    configs = {name: own.config for name, own in found.items()}
     for name in _modalities(method, training, opened, modality):
         runs = modality_folder(out, name) if len(training.stages) > 1 else out
         for one in chosen:
@@ -71,9 +72,13 @@ def train(
                 steps=own.training.steps if steps is None else steps,
                 seed=own.training.seed if seed is None else seed,
             )
-            check_needs(one, own.config, runs)
             folder = runs / one.name if len(training.stages) > 1 else out
-            one.fit(StageRun(opened, folder, runs, own.config, schedule, splits, name))
+            run = StageRun(opened, folder, runs, own.config, schedule, splits, name, configs)
+            if one.applies(run):
+                check_needs(one, run, training.stages)
+                one.fit(run)
+            elif stage != "all":
+                raise UserError(f"with these settings and data {method} has no use for the stage {stage}; leave it out")
     return out
 
 

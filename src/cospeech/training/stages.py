@@ -40,6 +40,7 @@ class StageRun(Generic[Dataset]):
         config, training: of the preset, with the user's overrides.
         splits: of the dataset.
         modality: body or face.
+        configs: of all stages of the method, by name.
     """
 
     dataset: Dataset
@@ -49,11 +50,16 @@ class StageRun(Generic[Dataset]):
     training: TrainConfig
     splits: tuple[str, ...] = ("train",)
     modality: str = "body"
+    configs: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def options(self) -> dict[str, Any]:
         """Keyword arguments that every function that fits a network takes."""
         return {"config": self.config, "training": self.training, "splits": self.splits}
+
+
+def _always(run: StageRun[Any]) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -67,6 +73,7 @@ class Stage(Generic[Dataset]):
         needs: stages that must be trained before, each with the name of the field of this one's config that
             switches the need off when it is false or 0, or None.
         derived: fields of the config that follow from the dataset or from stages before, so that nobody sets them.
+        applies: False for a run that has no use for the stage.
     """
 
     name: str
@@ -74,6 +81,7 @@ class Stage(Generic[Dataset]):
     presets: Mapping[str, Settings]
     needs: Mapping[str, str | None] = field(default_factory=dict)
     derived: Sequence[str] = ()
+    applies: Callable[[StageRun[Dataset]], bool] = _always
 
     def needed(self, config: Any) -> tuple[str, ...]:
         """Names of the stages that must be trained before, with this config."""
@@ -97,11 +105,12 @@ def chosen_stages(stages: Sequence[Stage[Any]], name: str) -> tuple[Stage[Any], 
     return chosen
 
 
-def check_needs(stage: Stage[Any], config: Any, runs: Path) -> None:
-    """Raises UserError unless the stages before have been trained, in ``runs``."""
-    for name in stage.needed(config):
-        if not (runs / name / "model.safetensors").is_file():
+def check_needs(stage: Stage[Dataset], run: StageRun[Dataset], stages: Sequence[Stage[Dataset]]) -> None:
+    """Raises UserError unless the stages before that the run has a use for have been trained."""
+    unused = {other.name for other in stages if not other.applies(run)}
+    for name in stage.needed(run.config):
+        if name not in unused and not (run.runs / name / "model.safetensors").is_file():
             raise UserError(
-                f"the stage {stage.name} needs the stage {name}, and {runs / name} holds no trained weights yet; "
+                f"the stage {stage.name} needs the stage {name}, and {run.runs / name} holds no trained weights yet; "
                 f"train it first with --stage {name}"
             )

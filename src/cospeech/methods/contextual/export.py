@@ -16,6 +16,10 @@ from ...sampling.beam import encode_residual
 from ...training.onnx_export import round_weights
 from ..alignment.export import speech_graph
 from ..conditioning import Condition
+from ..flow.export import export_flow, rest_of
+from ..flow.fit_parts import load_parts_run
+from ..flow.train_activity import load_activity_run
+from ..flow.train_flow import load_flow_run
 from ..modalities import rest_poses
 from ..model_writer import GraphSpec, codec_keys, write_arrays, write_config, write_graphs
 from ..tokenizer.export import codebooks, round_tokenizer, tokenizer_graphs
@@ -154,6 +158,39 @@ def export_contextual(
     )
 
 
+def export_parts(run: Path, dataset: GestureDataset, out: Path, *, name: str, checkpoint: str = "last") -> Path:
+    """Write the model folder of a run with words of body parts and a flow; see ``export_contextual``.
+
+    Raises:
+        UserError: a stage is not finished, or the dataset lacks a style's motion.
+    """
+    generator, described = load_generator_run(run / "generator", checkpoint=checkpoint)
+    codes, (flow, learned) = load_parts_run(run / "parts"), load_flow_run(run / "flow")
+    activity, _ = load_activity_run(run / "activity", checkpoint=checkpoint)
+    styles: list[str] = described["styles"]
+    if learned["styles"] != styles:
+        raise UserError("generator and flow were trained on other speakers; train both on the same splits")
+    round_weights(generator, "int8")
+    write_graphs(out, _graphs(generator, None), weight_format="int8")
+    write_arrays(out, "rest", rest_of(dataset, styles))
+    config = generator.config
+    keys = ("codes", "layers", "downsample", "features", "words", "parts", "width")
+    return write_config(
+        out,
+        "contextual",
+        {key: getattr(config, key) for key in keys},
+        name=name,
+        styles=styles,
+        default_speaker=styles[0],
+        flow=export_flow(flow, activity, codes, out),
+        **codec_keys(),
+        trained_on=described["splits"],
+        made_pairs=dataset.synthetic_pairs,
+        encoders=described.get("encoders", {}),
+        sampling={"window": config.window},
+    )
+
+
 def _part(
     tokenizer_run: str | Path,
     generator_run: str | Path,
@@ -205,7 +242,7 @@ def _write_part(
     }
 
 
-def _graphs(generator: Generator, tokenizer: Tokenizer) -> dict[str, GraphSpec]:
+def _graphs(generator: Generator, tokenizer: Tokenizer | None) -> dict[str, GraphSpec]:
     """All graphs by name. The masked generator runs with and without condition, so in batches of two."""
     config, tokens = generator.config, 8
     conditions = {
@@ -220,7 +257,7 @@ def _graphs(generator: Generator, tokenizer: Tokenizer) -> dict[str, GraphSpec]:
         sequence = {0: "batch", 1: "tokens"}
         graphs["masked"] = GraphSpec(
             generator.masked,
-            {"codes": torch.zeros(2, tokens, dtype=torch.long), **conditions},
+            {"codes": torch.zeros(2, tokens, *[config.parts][: config.parts], dtype=torch.long), **conditions},
             ["logits"],
             {"codes": sequence, **{name: {0: "batch"} for name in conditions}, "speech": sequence},
         )
@@ -232,13 +269,13 @@ def _graphs(generator: Generator, tokenizer: Tokenizer) -> dict[str, GraphSpec]:
     elif generator.latent is not None:
         inputs = {
             "codes": torch.zeros(1, tokens, dtype=torch.long),
-            "known": torch.zeros(1, tokens, tokenizer.config.latent),
+            "known": torch.zeros(1, tokens, config.latent),
             "given": torch.zeros(1, tokens),
             **single,
         }
         dynamic = {name: {1: "tokens"} for name in ("codes", "known", "given", "speech")}
         graphs["residual"] = GraphSpec(generator.latent, inputs, ["latent"], dynamic)
-    return graphs | tokenizer_graphs(tokenizer)
+    return graphs if tokenizer is None else graphs | tokenizer_graphs(tokenizer)
 
 
 def round_for_export(tokenizer: Tokenizer, generator: Generator, weights: str = "int8") -> None:

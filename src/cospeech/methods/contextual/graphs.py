@@ -24,14 +24,16 @@ class OnnxNetworks:
         self._folder = folder
         config = folder.config["config"]
         self.codes: int = config["codes"]
-        self.layers: int = config["layers"]
+        self.layers: int = config.get("layers", 1)
         self.downsample: int = config["downsample"]
         self.quantised: bool = config.get("quantised", True)
         self.kind: str = config.get("residual", "codes")
         self.sound: int = config.get("features", 48)
         self.words: int = config.get("words", 0)
         self._graph = folder.graphs()
-        folder.open_ahead("speech", "masked", "residual", "decoder")
+        folder.open_ahead(
+            *(("speech", "masked") if config.get("parts") else ("speech", "masked", "residual", "decoder"))
+        )
 
     def speech(self, features: np.ndarray) -> np.ndarray:
         parts = [features[:, : self.sound]]

@@ -12,20 +12,24 @@ from ...motion.motion import Motion
 from ...motion.representation import read_representation
 from ..base import BodyModel, SampledMotion
 from ..conditioning import Condition
+from ..flow.model import has_flow
 from ..model_folder import ModelFolder
 from ..options import BodyOptions, GenerateOptions
 from .graphs import encoded_motion
 from .keypoint_model import ContextualKeypoints
 from .options import ContextualOptions
+from .part_model import PartModel
 from .token_model import TokenModel, pose_token
 
 
-def open_model(folder: ModelFolder) -> ContextualModel | ContextualKeypoints:
-    """The model of a folder: of bodies, or of keypoints in a picture.
+def open_model(folder: ModelFolder) -> PartModel | ContextualModel | ContextualKeypoints:
+    """The model of a folder: of body parts, of whole bodies, or of keypoints in a picture.
 
     Raises:
         UserError: config.json lacks what is needed.
     """
+    if has_flow(folder):
+        return PartModel(folder)
     kind = read_representation(folder.config.get("space"), folder.folder / "config.json")
     return ContextualKeypoints(folder) if kind.name == "points" else ContextualModel(folder)
 

@@ -20,6 +20,7 @@ from ..alignment.network import SpeechEncoder, speech_sizes
 from ..tokenizer.network import Tokenizer
 
 RESIDUALS = ("latent", "codes", "none")
+TOKENS = ("parts", "body")
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class GeneratorConfig:
     # hands tremble [D]. "none": nothing.
     residual: str = "latent"
     quantised: bool = True  # False: no first layer either; all of the latent is regressed (an ablation)
+    tokens: str = "parts"  # words of body parts, where there are any [D], or "body": tokens of the whole body [P]
+    parts: int = 0  # so many words a step (``flow.codes``); 0: the layers of a tokenizer
     dropout: float = 0.1
     drop_speech: float = 0.1  # chance that a sample trains without speech, for guidance
     drop_condition: float = 0.1  # chance without emotion, style or intensity, each by itself
@@ -73,6 +76,10 @@ class GeneratorConfig:
         check_heads(self.speech_width, self.speech_heads, of="speech_")
         if self.residual not in RESIDUALS:
             raise UserError(f"unknown residual {self.residual!r}; set residual to one of {', '.join(RESIDUALS)}")
+        if self.tokens not in TOKENS:
+            raise UserError(f"unknown tokens {self.tokens!r}; set tokens to one of {', '.join(TOKENS)}")
+        if self.parts and (self.residual != "none" or not self.quantised):
+            raise UserError("words of body parts have no residual; set residual to none, or parts to 0")
         if not self.quantised and self.residual != "latent":
             raise UserError(
                 f"residual is {self.residual!r} and quantised false; without a quantiser all is regressed, so set "
@@ -81,33 +88,42 @@ class GeneratorConfig:
 
 
 class MaskedGenerator(nn.Module):
-    """Logits of the first-layer codes of a window, some of them known and some masked."""
+    """Logits of the first-layer codes of a window, or of the words of body parts, some known and some masked."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        self.tokens = nn.Embedding(config.codes + 1, config.width)  # the last one is the mask
+        self.codes, self.parts = config.codes, config.parts
+        streams = max(config.parts, 1)
+        self.tokens = nn.Embedding(streams * (config.codes + 1), config.width)  # the last one of each is the mask
         self.condition = Conditioner(config.emotions, config.styles, config.width)
         self.blocks = _blocks(config, config.depth)
         self.norm = nn.LayerNorm(config.width)
-        self.head = nn.Linear(config.width, config.codes)
+        self.head = nn.Linear(config.width, streams * config.codes)
 
     @torch.no_grad()
-    def initialise_from(self, vectors: Tensor) -> None:
-        """Embed codes, and score them, by the vectors [S, D] that they stand for; like codes are then alike
-        from the first step on, which brings training forward a good deal. [D]"""
-        spread = _spread(vectors, self.tokens.embedding_dim)
-        self.tokens.weight[:-1] = spread
-        self.tokens.weight[-1] = 0
-        self.head.weight.copy_(spread * self.tokens.embedding_dim**-0.5)
+    def initialise_from(self, *vectors: Tensor) -> None:
+        """Embed codes, and score them, by the vectors [S, D] that they stand for, of each part; like codes are then
+        alike from the first step on, which brings training forward a good deal. [D]"""
+        width, size = self.tokens.embedding_dim, self.codes
+        for part, own in enumerate(vectors):
+            spread = _spread(own, width)
+            rows = self.tokens.weight[part * (size + 1) : (part + 1) * (size + 1)]
+            rows[:-1] = spread
+            rows[-1] = 0
+            self.head.weight[part * size : (part + 1) * size] = spread * width**-0.5
 
     def forward(self, codes: Tensor, speech: Tensor, emotion: Tensor, style: Tensor, intensity: Tensor) -> Tensor:
-        """codes [B, N] with S for masked, speech [B, N, D] -> logits [B, N, S]."""
-        x = self.tokens(codes)
+        """codes [B, N], of parts [B, N, P], with S for masked, speech [B, N, D] -> logits [B, N, S] or [B, N, P, S]."""
+        if self.parts:
+            offsets = torch.arange(self.parts, device=codes.device) * (self.codes + 1)
+            x = self.tokens(codes + offsets).sum(-2)
+        else:
+            x = self.tokens(codes)
         condition = self.condition(emotion, style, intensity)
         for block in self.blocks:
             x = block(x, speech, condition)
         y: Tensor = self.head(self.norm(x))
-        return y
+        return y.reshape(*y.shape[:-1], self.parts, self.codes) if self.parts else y
 
 
 class ResidualGenerator(nn.Module):
@@ -189,7 +205,7 @@ class Generator(nn.Module):
         self.config = config
         self.speech = SpeechEncoder(speech_sizes(config), config.width)
         self.masked = MaskedGenerator(config) if config.quantised else None
-        kind = config.residual if config.layers > 1 or not config.quantised else "none"
+        kind = config.residual if (config.layers > 1 and not config.parts) or not config.quantised else "none"
         self.residual = ResidualGenerator(config) if kind == "codes" else None
         self.latent = LatentGenerator(config) if kind == "latent" else None
 
@@ -210,14 +226,17 @@ class Generator(nn.Module):
         condition = (speech, emotion, style, intensity)
         terms: dict[str, Tensor] = {}
         parts: dict[str, Tensor] = {}
-        first, predicted = mask_tokens(codes[..., 0], batch["valid"], c)
+        true = codes if c.parts else codes[..., 0]
+        first, predicted = mask_tokens(true, batch["valid"], c)
         parts["predicted"] = predicted
         if self.masked is not None:
             logits = self.masked(first, *condition).float()
-            target = codes[..., 0].masked_fill(~predicted, -100)
-            terms["masked"] = F.cross_entropy(logits.flatten(0, 1), target.flatten(), label_smoothing=c.label_smoothing)
+            target = true.masked_fill(~predicted, -100)
+            terms["masked"] = F.cross_entropy(
+                logits.flatten(0, -2), target.flatten(), label_smoothing=c.label_smoothing
+            )
             with torch.no_grad():
-                right = (logits.argmax(-1) == codes[..., 0]) & predicted
+                right = (logits.argmax(-1) == true) & predicted
                 terms["accuracy"] = right.sum() / predicted.sum().clamp_min(1)
             parts["logits"] = logits
         if self.residual is not None:
@@ -265,13 +284,22 @@ def mask_tokens(codes: Tensor, valid: Tensor, config: GeneratorConfig) -> tuple[
     """Choose the tokens that are to be predicted, and hide them.
 
     Args:
-        codes: [B, N]; valid: [B, N] bool, false where a window is padded.
+        codes: [B, N], or [B, N, P] of parts; valid: [B, N] bool, false where a window is padded.
     Returns:
         codes with hidden ones (80 % mask, 10 % random, 10 % as they are), and where they are to be predicted.
     """
+    if codes.ndim == 3:
+        parts = codes.shape[-1]
+        open_ = (valid & ~_ends(codes[..., 0], valid, config)).repeat_interleave(parts, 1)
+        hidden, predicted = _hidden(codes.flatten(1), open_, config)
+        return hidden.reshape(codes.shape), predicted.reshape(codes.shape)
+    return _hidden(codes, valid & ~_ends(codes, valid, config), config)
+
+
+def _hidden(codes: Tensor, open_: Tensor, config: GeneratorConfig) -> tuple[Tensor, Tensor]:
+    """Hide some of the open tokens [B, N] of a window; which ones."""
     size, length = codes.shape
     device = codes.device
-    open_ = valid & ~_ends(codes, valid, config)
     ratio = config.mask_low + (1 - config.mask_low) * torch.rand(size, 1, device=device)
     score = torch.rand(size, length, device=device).masked_fill(~open_, 2.0)
     count = (ratio * open_.sum(-1, keepdim=True)).ceil()

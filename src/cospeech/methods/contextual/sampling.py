@@ -104,6 +104,28 @@ def sample_tokens(
     return Sampled(tokens[:, 0], latent)
 
 
+def sample_words(
+    networks: Networks,
+    features: np.ndarray,
+    condition: Condition,
+    rng: np.random.Generator,
+    settings: ContextualSampling,
+    *,
+    known: np.ndarray,
+) -> np.ndarray:
+    """Words of body parts [N, P] for features [N * downsample, F].
+
+    Args:
+        known: [N, P] int64, -1 where a word is open; the others are kept.
+    """
+    codes = known.copy()
+    for window in windows(len(codes), settings.window, settings.overlap):
+        part = slice(window.start, window.end)
+        speech = networks.speech(features[part.start * networks.downsample : part.stop * networks.downsample])[None]
+        codes[part] = _first_layer(networks, codes[part], speech, condition, rng, settings)
+    return codes
+
+
 def _fill(
     networks: Networks,
     tokens: np.ndarray,
@@ -141,20 +163,21 @@ def _first_layer(
     rng: np.random.Generator,
     settings: ContextualSampling,
 ) -> np.ndarray:
-    """First codes [N] with the open ones (-1) drawn."""
+    """First codes [N], or words of parts [N, P], with the open ones (-1) drawn."""
     guided = settings.guidance != 1.0
     inputs = np.concatenate([speech, np.zeros_like(speech)]) if guided else speech
     conditions = condition.twice() if guided else condition
 
-    def logits(codes: np.ndarray) -> np.ndarray:
-        batch = np.broadcast_to(codes, (len(inputs), len(codes)))
-        result = networks.masked(np.ascontiguousarray(batch), inputs, conditions)
+    def logits(flat: np.ndarray) -> np.ndarray:
+        shaped = flat.reshape(codes.shape)
+        batch = np.ascontiguousarray(np.broadcast_to(shaped, (len(inputs), *shaped.shape)))
+        result = networks.masked(batch, inputs, conditions).reshape(len(inputs), len(flat), -1)
         if not guided:
             return result[0]
         return result[1] + settings.guidance * (result[0] - result[1])
 
     masked = np.where(codes < 0, networks.codes, codes)
-    return sample_masked(logits, masked, networks.codes, rng, settings.masked)
+    return sample_masked(logits, masked.ravel(), networks.codes, rng, settings.masked).reshape(codes.shape)
 
 
 def _layer_by_layer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ...training.loop import TrainConfig
@@ -9,18 +10,29 @@ from ...training.presets import TINY
 from ...training.stages import Settings
 from ..alignment.stages import ALIGNMENT
 from ..alignment.train import load_alignment_run
+from ..flow.fit_parts import load_parts_run
+from ..flow.stages import ACTIVITY_STAGE, FLOW_STAGE, PARTS_STAGE, has_parts
 from ..tokenizer.stages import TOKENIZER
 from ..tokenizer.train import load_tokenizer_run
 from ..training import Export, GestureStage, GestureStageRun, Training, modality_folder
-from .export import export_contextual
+from .export import export_contextual, export_parts
 from .network import Generator, GeneratorConfig
 from .train import fit_generator
+
+
+def by_parts(run: GestureStageRun) -> bool:
+    """Whether words of body parts are drawn, and a flow samples the rest; else tokens of a tokenizer."""
+    return has_parts(run) and run.configs["generator"].tokens == "parts"
+
+
+def _whole(run: GestureStageRun) -> bool:
+    return not by_parts(run)
 
 
 def _fit_stage(run: GestureStageRun) -> Generator:
     return fit_generator(
         run.dataset,
-        load_tokenizer_run(run.runs / "tokenizer")[0],
+        load_parts_run(run.runs / "parts") if by_parts(run) else load_tokenizer_run(run.runs / "tokenizer")[0],
         run.folder,
         alignment=load_alignment_run(run.runs / "alignment")[0] if run.config.aligned else None,
         **run.options,
@@ -29,6 +41,8 @@ def _fit_stage(run: GestureStageRun) -> Generator:
 
 
 def _export(export: Export) -> Path:
+    if (export.run / "flow").is_dir():
+        return export_parts(export.run, export.dataset, export.out, name=export.name, checkpoint=export.checkpoint)
     face = modality_folder(export.run, "face")
     return export_contextual(
         export.run / "tokenizer",
@@ -57,6 +71,7 @@ _PAPER = Settings(
         speech_hidden=1024,
         speech_depth=2,
         window=80,
+        tokens="body",
         fusion="cross",
         residual="codes",
         mask_low=0.5,
@@ -84,10 +99,10 @@ GENERATOR = GestureStage(
             ),
             TINY,
         ),
-        # An hour on two cores: what is shipped.
+        # An hour on one core: what is shipped.
         "default": Settings(
-            GeneratorConfig(fusion="both", decoded=6),
-            TrainConfig(steps=1300, batch_size=40, learning_rate=6e-4, warmup=100, bf16=True, validate_every=300),
+            GeneratorConfig(fusion="concat", depth=4, decoded=6),
+            TrainConfig(steps=900, batch_size=32, learning_rate=6e-4, warmup=100, bf16=True, validate_every=300),
         ),
         # For a GPU: the design of "default" in the sizes of the paper.
         "large": Settings(
@@ -98,7 +113,19 @@ GENERATOR = GestureStage(
         ),
         "paper": _PAPER,
     },
-    needs={"alignment": "aligned", "tokenizer": None},
-    derived=("features", "words", "codes", "layers", "latent", "downsample", "styles", "emotions"),
+    needs={"alignment": "aligned", "tokenizer": None, "parts": None},
+    derived=("features", "words", "codes", "layers", "latent", "downsample", "styles", "emotions", "parts"),
 )
-TRAINING = Training((ALIGNMENT, TOKENIZER, GENERATOR), _export, mark="generator", faces=True)
+TRAINING = Training(
+    (
+        ALIGNMENT,
+        replace(TOKENIZER, applies=_whole),
+        replace(PARTS_STAGE, applies=by_parts),
+        GENERATOR,
+        replace(ACTIVITY_STAGE, applies=by_parts),
+        replace(FLOW_STAGE, applies=by_parts),
+    ),
+    _export,
+    mark="generator",
+    faces=True,
+)

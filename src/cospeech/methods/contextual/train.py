@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from ..batches import (
     validation,
     vary_voice,
 )
+from ..flow.codes import PartCodes
+from ..flow.latents import PARTS, STACK
 from ..tokenizer.encoding import encode_codes
 from ..tokenizer.network import Tokenizer
 from ..training import description
@@ -41,9 +44,10 @@ class TokenWindows:
     def __init__(
         self,
         dataset: GestureDataset,
-        tokenizer: Tokenizer,
+        encode: Callable[[np.ndarray], np.ndarray],
         styles: tuple[str, ...],
         *,
+        downsample: int,
         splits: tuple[str, ...] = ("train",),
         window: int = 56,
         batch_size: int = 48,
@@ -54,15 +58,16 @@ class TokenWindows:
         """Encode all motion once.
 
         Args:
-            modality: of the dataset, that the tokenizer is of.
+            encode: motion [T, C] -> codes [T / downsample, K].
+            modality: of the dataset, that the codes are of.
             vary: change the voice of every window (``vary_voice``).
         """
         self.vary = vary
         self.dataset, self.window, self.styles = dataset, window, styles
-        self.downsample = tokenizer.config.downsample
+        self.downsample = downsample
         self.samples = pairs_of(dataset, splits)
         self.speeds = mean_speeds(self.samples)
-        self.codes = [encode_codes(tokenizer, dataset.motion(sample, modality=modality)) for sample in self.samples]
+        self.codes = [encode(dataset.motion(sample, modality=modality)) for sample in self.samples]
         self.sizes = input_sizes(dataset)
         self.sampler = WindowSampler(
             dataset, self.samples, batch_size=batch_size, seed=seed, weights=map(len, self.codes)
@@ -86,22 +91,42 @@ class TokenWindows:
         return split_words({name: torch.from_numpy(value) for name, value in arrays.items()}, self.sizes)
 
 
-def _initialised(config: GeneratorConfig, tokenizer: Tokenizer, alignment: Alignment | None) -> Generator:
-    """A generator with the code vectors of the tokenizer and the speech encoder of the alignment."""
+def _initialised(config: GeneratorConfig, vectors: Sequence[Tensor], alignment: Alignment | None) -> Generator:
+    """A generator with the code vectors [S, D] of each stream and the speech encoder of the alignment."""
     model = Generator(config)
-    vectors = tokenizer.quantizer.codebooks[0].vectors
-    assert isinstance(vectors, Tensor)
     for part in (model.masked, model.latent):
         if part is not None:
-            part.initialise_from(vectors)
+            part.initialise_from(*vectors)
     if config.aligned:
         model.speech.initialise_from(alignment)
     return model
 
 
+@dataclass(frozen=True)
+class _Coded:
+    """How motion becomes codes: sizes for the config, the function, and the vectors of each stream."""
+
+    sizes: dict[str, Any]
+    encode: Callable[[np.ndarray], np.ndarray]
+    vectors: list[Tensor]
+
+
+def _coded(tokenizer: Tokenizer | PartCodes) -> _Coded:
+    if isinstance(tokenizer, PartCodes):
+        vectors = [torch.from_numpy(tokenizer.vectors(part)) for part in PARTS]
+        sizes = {"codes": len(vectors[0]), "layers": 1, "latent": vectors[0].shape[1], "downsample": STACK}
+        more = {"parts": len(PARTS), "residual": "none", "decoded": 0}
+        return _Coded(sizes | more, tokenizer.encode_motion, vectors)
+    tokenizer.eval().requires_grad_(False)
+    first = tokenizer.quantizer.codebooks[0].vectors
+    assert isinstance(first, Tensor)
+    sizes = {name: getattr(tokenizer.config, name) for name in ("codes", "layers", "latent", "downsample")}
+    return _Coded(sizes, partial(encode_codes, tokenizer), [first])
+
+
 def fit_generator(
     dataset: GestureDataset,
-    tokenizer: Tokenizer,
+    tokenizer: Tokenizer | PartCodes,
     folder: str | Path,
     *,
     config: GeneratorConfig | None = None,
@@ -115,6 +140,7 @@ def fit_generator(
     """Train both generators; continues a run found in ``folder``.
 
     Args:
+        tokenizer: whose codes are learned, or the words of body parts, which have no residual.
         modality: of the dataset, body or face; the tokenizer and the alignment must be of it.
         styles: speakers whose style is learned; all of the chosen splits unless given.
         alignment: initialises the speech encoder; with ``config.aligned`` there must be one.
@@ -124,27 +150,27 @@ def fit_generator(
         UserError: no speech with motion, or an alignment that is missing or has other sizes.
     """
     training = training or TrainConfig()
-    tokenizer.eval().requires_grad_(False)
     styles = speakers_of(dataset, splits) if styles is None else styles
     sound, words = input_sizes(dataset)
-    config = replace(
-        config or GeneratorConfig(),
-        codes=tokenizer.config.codes,
-        layers=tokenizer.config.layers,
-        downsample=tokenizer.config.downsample,
-        latent=tokenizer.config.latent,
-        features=sound,
-        words=words,
-        styles=len(styles),
+    coded = _coded(tokenizer)
+    config = replace(config or GeneratorConfig(), **coded.sizes, features=sound, words=words, styles=len(styles))
+    build = partial(
+        TokenWindows,
+        dataset,
+        coded.encode,
+        styles,
+        window=config.window,
+        modality=modality,
+        downsample=config.downsample,
     )
-    build = partial(TokenWindows, dataset, tokenizer, styles, window=config.window, modality=modality)
     windows = build(splits=splits, batch_size=training.batch_size, seed=training.seed, vary=vary)
     torch.manual_seed(training.seed)
-    model = _initialised(config, tokenizer, alignment)
+    model = _initialised(config, coded.vectors, alignment)
     held_out = build(splits=("val",), batch_size=32, seed=1) if can_validate(dataset, splits) else None
 
     def loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        return generator_loss(network, batch, tokenizer=tokenizer.to(batch["codes"].device))
+        own = tokenizer.to(batch["codes"].device) if isinstance(tokenizer, Tokenizer) else None
+        return generator_loss(network, batch, tokenizer=own)
 
     described = {
         **description(METHOD, dataset, config, splits, modality=modality),

@@ -15,8 +15,9 @@ from ...motion.procedural.face import face_from_speech
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
 from ..base import LIVELIEST_FACE, BodyModel, Capabilities, EditedSpan, SampledMotion
-from ..conditioning import CONVERSATION, emotion_weights, style_weights
+from ..conditioning import CONVERSATION, Condition, emotion_weights, style_weights
 from ..editing import encoded_pose, padded
+from ..flow.latents import STACK
 from ..model_folder import ModelFolder, check_gesturing, read_settings
 from ..options import GenerateOptions
 from .emotion_track import track_weights
@@ -107,7 +108,9 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         prompt = self._prompt(options)
         latent = sample_latents(self.networks, padded(features, step), condition, prompt, rng, settings)
         explanation = {"method": "emotion", "model": self.name, "variety": settings.variety}
-        return SampledMotion(self._decode(prompt, latent)[: len(features)], explanation=explanation)
+        encoded = self._decode(prompt, latent)[: len(features)]
+        encoded = self.enlivened(encoded, features, self._of_flow(condition), options, rng)
+        return SampledMotion(encoded, explanation=explanation)
 
     def face_weights(self, speech: Speech, options: EmotionOptions, frames: int) -> np.ndarray:
         """ARKit weights [T, 52] of a face that speaks, in the emotions of every frame."""
@@ -133,7 +136,15 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         condition = self.condition(options, 1)
         condition = replace(condition, emotion=np.repeat(condition.emotion, count, 0))
         latent = sample_latents(self.networks, part.features[frames], condition, prompt, rng, self._settings(options))
-        return self._decode(prompt, latent)[: last - first]
+        new = self._decode(prompt, latent)[: last - first]
+        flow = self._of_flow(replace(condition, emotion=condition.emotion[:1]))
+        return self.enlivened_span(new, part, flow, options, rng)
+
+    def _of_flow(self, condition: EmotionCondition) -> Condition:
+        """The condition as the flow takes it, with an emotion for every latent."""
+        steps, step = len(condition.emotion), self.networks.downsample
+        place = np.arange(-(-steps * step // STACK)) * STACK // step
+        return Condition(condition.emotion[place.clip(max=steps - 1)], condition.style[None], condition.intensity[None])
 
     def _decode(self, prompt: np.ndarray, latent: np.ndarray) -> np.ndarray:
         """Encoded motion of latents [N, D] that follow a prompt."""

@@ -85,6 +85,9 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
             settings = replace(settings, diffusion=settings.alone)
         known = self._ends(len(inputs) // step, options, constraint)
         latent = sample_latents(self.networks, inputs, condition, constraint, rng, settings, known=known)
+        fixed = joined(spans)
+        encoded = self.networks.decode(latent)[:frames]
+        encoded = self.enlivened(encoded, features, condition, options, rng, fixed=fixed)
         explanation = {
             "method": "exges",
             "model": self.name,
@@ -93,7 +96,7 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
             "used": [reference.as_dict(rate, span) for reference, span, rate in placed],
             "pins": [requested.as_dict() for requested in constraints],
         }
-        return SampledMotion(self.networks.decode(latent)[:frames], joined(spans), explanation)
+        return SampledMotion(encoded, fixed, explanation)
 
     def postprocess(self, motion: Motion, features: np.ndarray, condition: Condition, options: ExGesOptions) -> Motion:
         """The constraints exactly."""
@@ -110,16 +113,18 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         read = window.frames(step)
         known = networks.encode(part.encoded[read])
         known[window.inside] = np.nan
+        condition = self.global_condition(options)
         latent = sample_latents(
             networks,
             part.features[read],
-            self.global_condition(options),
+            condition,
             Constraint.none(len(part.features[read])),
             rng,
             replace(self.sampling, diffusion=self.sampling.alone),
             known=known,
         )
-        return networks.decode(latent)[window.of_span(part.span, step)]
+        new = networks.decode(latent)[window.of_span(part.span, step)]
+        return self.enlivened_span(new, part, condition, options, rng)
 
     def _references(self, features: np.ndarray, words: Sequence[Any], options: ExGesOptions) -> list[Reference]:
         """Gestures of the library that go with the speech."""

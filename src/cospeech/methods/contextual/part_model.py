@@ -1,0 +1,86 @@
+"""The contextual method of bodies: words of body parts, masked and drawn, and the motion sampled between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..base import AROUND, BodyModel, EditedSpan, SampledMotion, octaves_of
+from ..conditioning import Condition
+from ..editing import StepWindow, encoded_pose, padded
+from ..flow.latents import PARTS
+from ..flow.model import MotionFlow, Plan
+from ..model_folder import ModelFolder, check_gesturing, read_settings
+from ..options import BodyOptions, GenerateOptions
+from .graphs import OnnxNetworks
+from .options import ContextualOptions
+from .sampling import ContextualSampling, sample_words
+
+KEYS = ("space",)  # of config.json, beside those of all methods
+SIZES = ("codes", "downsample", "parts")  # whole numbers of its entry config
+
+
+class PartModel(BodyModel[BodyOptions, Condition]):
+    """Masked words of body parts, distilled from the alignment, and what they leave open sampled by the flow."""
+
+    options: ClassVar[type[GenerateOptions]] = ContextualOptions
+    networks: OnnxNetworks
+    sampling: ContextualSampling
+
+    def __init__(self, folder: ModelFolder) -> None:
+        """Raises UserError if config.json lacks what this method needs."""
+        check_gesturing(folder, KEYS, SIZES)
+        super().__init__(folder)
+        self.sampling = read_settings(folder, ContextualSampling())
+        self.networks = OnnxNetworks(folder)
+        assert self.flow is not None  # ``open_model`` looked
+        self.parts: MotionFlow = self.flow
+
+    def condition(self, options: BodyOptions, frames: int) -> Condition:
+        """One condition for the whole motion."""
+        return self.global_condition(options)
+
+    def sample(
+        self,
+        features: np.ndarray,
+        condition: Condition,
+        options: BodyOptions,
+        rng: np.random.Generator,
+        words: Sequence[Any],
+    ) -> SampledMotion:
+        """From one pose to another, or from rest to rest."""
+        count = -(-len(features) // self.networks.downsample)
+        plan = self._open_plan(count)
+        for pose, place in ((options.start_pose, 0), (options.end_pose, count - 1)):
+            if count > 2 or not place:
+                held = self.rest(options.speaker) if pose is None else encoded_pose(pose)[0]
+                plan.known[place] = self.parts.latents.still(held)
+                plan.given[place] = 1.0
+        return SampledMotion(self._filled(features, condition, options, plan, rng))
+
+    def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
+        """Paper, "Video Gesture Editing": words of the span are opened and sampled between the kept ones."""
+        step = self.networks.downsample
+        window = StepWindow.around(part.span, len(part.encoded), step, AROUND)
+        read = window.frames(step)
+        known = self.parts.latents.encode(part.encoded[read])
+        given = np.ones((len(known), len(PARTS)))
+        given[window.inside] = 0.0
+        plan = replace(self._open_plan(len(known)), known=known, given=given)
+        sampled = self._filled(part.features[read], self.global_condition(options), options, plan, rng)
+        return sampled[window.of_span(part.span, step)]
+
+    def _open_plan(self, count: int) -> Plan:
+        return Plan.free(count, self.parts.latents.size)
+
+    def _filled(
+        self, features: np.ndarray, condition: Condition, options: BodyOptions, plan: Plan, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Encoded motion [T, C] of a plan whose words are drawn where its parts are not given."""
+        codes = np.where(plan.given > 0, self.parts.codes.encode(plan.known), -1)
+        inputs = padded(features, self.networks.downsample)
+        codes = sample_words(self.networks, inputs, condition, rng, self.sampling, known=codes)
+        return self.parts.sample(features, condition, replace(plan, codes=codes, livelier=octaves_of(options)), rng)

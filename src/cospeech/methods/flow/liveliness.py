@@ -1,0 +1,62 @@
+"""How lively the voice is over seconds: people who speak up gesture larger and faster, and stop when they stop.
+
+The tie of hands to single syllables is weak in real recordings and steady over seconds (docs/design.md). What the
+networks hear is normalised by running statistics, so it says little of a speech that grows loud; the track here does.
+A decision of ours.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...core.timing import FPS
+from ...speech.layout import LAYOUT
+from .activity import LEVELS, OCTAVE
+from .latents import STACK
+
+MEMORY = 2.5  # seconds: time constant of what counts as of now
+LOUDNESS = 0.5  # octaves of speed for one deviation of loudness
+PITCH = 0.15  # octaves of speed for one deviation of pitch, up or down
+MOST = 1.0  # octaves, either way
+SILENT = 0.9  # seconds without speech from which hands come to rest
+QUIET_LEVEL = 1.5  # activity of who has been silent for longer
+
+
+def liveliness(features: np.ndarray) -> np.ndarray:
+    """[ceil(T / STACK)] octaves by which the voice asks for faster hands, of speech features [T, F]; causal."""
+    spoken = LAYOUT.get(features, "speech") > 0
+    energy = np.where(spoken, LAYOUT.get(features, "energy"), 0.0)
+    pitch = np.where(spoken, np.abs(LAYOUT.get(features, "pitch")), 0.0)
+    keep = np.exp(-1 / (MEMORY * FPS))
+    weight, loud, high = 1.0, 0.0, 0.0
+    track = np.zeros(len(features))
+    usual = 0.0
+    for frame in range(len(features)):
+        if spoken[frame]:
+            weight, loud, high = weight * keep + 1 - keep, loud * keep, high * keep
+            loud += (1 - keep) * energy[frame]
+            high += (1 - keep) * pitch[frame]
+            usual += (high - usual) / min(frame + 1, 20 * FPS)
+        track[frame] = LOUDNESS * loud + PITCH * (high - usual)
+    octaves = np.clip(track, -MOST, MOST)
+    means: np.ndarray = _of_latents(octaves).mean(1)
+    return means
+
+
+def gated(levels: np.ndarray, features: np.ndarray) -> np.ndarray:
+    """Levels [N, P] of activity, low where nobody has spoken for a while."""
+    silence = _of_latents(LAYOUT.get(features, "pause")).min(1) >= SILENT
+    capped: np.ndarray = np.where(silence[:, None], np.minimum(levels, QUIET_LEVEL), levels)
+    return capped
+
+
+def livelier(levels: np.ndarray, octaves: np.ndarray | float) -> np.ndarray:
+    """Levels [N, P] of parts that move so many octaves faster; what is still stays still."""
+    shift = np.broadcast_to(np.asarray(octaves, dtype=np.float32), len(levels))[:, None] * OCTAVE
+    moved = np.clip(levels + shift, 0.5, LEVELS - 1)
+    return np.where(levels < 0.5, levels, moved).astype(np.float32)
+
+
+def _of_latents(track: np.ndarray) -> np.ndarray:
+    """[T] -> [ceil(T / STACK), STACK]; the last frame is repeated."""
+    return np.pad(track, (0, -len(track) % STACK), mode="edge").reshape(-1, STACK)

@@ -1,0 +1,86 @@
+"""What the flow and the sampler of activity are trained on: latents, words, activity and speech of a dataset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ...data.dataset import GestureDataset, Sample
+from ...data.windows import PAIRS, SampleArrays
+from ...speech.layout import FEATURE_DIM
+from ..batches import vary_voice
+from .activity import part_speeds, to_levels
+from .codes import PartCodes
+from .latents import STACK
+
+SPEECH = STACK * FEATURE_DIM + 1  # columns of the stacked speech of a latent
+MOVED = 0.15  # share of words that are moved by one latent
+PART_DROPPED = 0.1  # chance that a part has no words
+SPAN_DROPPED = 0.3  # chance that a span has none
+
+
+class PartMaterial:
+    """Arrays of the samples of a dataset, a row for each latent; computed once and mapped into memory."""
+
+    def __init__(self, dataset: GestureDataset, samples: Sequence[Sample], codes: PartCodes, folder: Path) -> None:
+        """``folder``: where the arrays are kept; made if need be."""
+        self.dataset, self.samples, self.latents, self.words = dataset, list(samples), codes.latents, codes
+        folder.mkdir(parents=True, exist_ok=True)
+        key = f"{dataset.fingerprint}-{sum(float(np.abs(array).sum()) for array in codes.arrays.values()):.6f}"
+        self.encoded = SampleArrays(folder / "latents", self.samples, self._encode, key=key)
+        self.levels = SampleArrays(folder / "levels", self.samples, self._levels, key=key)
+        self.codes = SampleArrays(folder / "codes", self.samples, self._codes, key=key)
+
+    def _encode(self, sample: Sample) -> np.ndarray:
+        return self.latents.encode(self.dataset.motion(sample)).astype(np.float16)
+
+    def _levels(self, sample: Sample) -> np.ndarray:
+        return to_levels(part_speeds(self.dataset.motion(sample), self.latents.codec)).astype(np.float16)
+
+    def _codes(self, sample: Sample) -> np.ndarray:
+        return self.words.encode(self.latents.encode(self.dataset.motion(sample))).astype(np.int16)
+
+    def cut(self, index: int, start: int, count: int, *, mirror: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Latents [N, D], levels [N, P] and words [N, P] of a window, or of its mirror image."""
+        window = slice(start, start + count)
+        latents = self.encoded[index][window].astype(np.float32)
+        levels = self.levels[index][window].astype(np.float32)
+        codes = self.codes[index][window].astype(np.int64)
+        if not mirror:
+            return latents, levels, codes
+        latents = self.latents.mirrored(latents)
+        return latents, levels[:, [1, 0, 2]], self.words.encode(latents)
+
+    def speech(self, index: int, start: int, count: int, *, vary: np.random.Generator | None = None) -> np.ndarray:
+        """[N, SPEECH] of a window; zeros where the sample has no speech.
+
+        Args:
+            vary: changes the voice (``vary_voice``).
+        """
+        sample, out = self.samples[index], np.zeros((count, SPEECH), dtype=np.float32)
+        if sample.kind in PAIRS:
+            frames = self.dataset.features(sample, start * STACK, min((start + count) * STACK, sample.frames))
+            frames = np.pad(frames, ((0, count * STACK - len(frames)), (0, 0)), mode="edge")
+            out[:, :-1] = (frames if vary is None else vary_voice(frames, vary)).reshape(count, -1)
+            out[:, -1] = 1.0
+        return out
+
+
+def drawn_plan(codes: np.ndarray, rng: np.random.Generator, drop: float) -> np.ndarray:
+    """Words [N, P] as a sampler might draw them: missing (-1) for parts and spans, some too early or too late.
+
+    Args:
+        drop: chance that there are none at all.
+    """
+    count, parts = codes.shape
+    late = np.arange(count) + rng.integers(-1, 2, count) * (rng.random(count) < MOVED)
+    codes = codes[np.clip(late, 0, count - 1)]
+    codes[:, rng.random(parts) < PART_DROPPED] = -1
+    if rng.random() < drop:
+        codes[:] = -1
+    elif rng.random() < SPAN_DROPPED:
+        first = int(rng.integers(count))
+        codes[first : first + int(rng.integers(1, count + 1))] = -1
+    return codes

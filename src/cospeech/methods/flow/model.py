@@ -1,0 +1,123 @@
+"""The flow in use: what is left open of a plan, sampled, for any method that generates bodies. NumPy, ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...motion.codec import Codec
+from ...speech.features import FEATURE_DIM
+from ..conditioning import Condition
+from ..model_folder import ModelFolder, check_sizes, read_settings
+from .activity_sampler import ActivitySampler
+from .codes import PartCodes
+from .latents import PARTS, STACK, PartLatents
+from .liveliness import gated, livelier, liveliness
+from .sampling import FlowInputs, FlowSampling, sample_flow
+
+FOLDER = "flow"  # of a model folder, that holds the flow; the entry of its config.json has the same name
+SIZES = ("ahead", "window")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a method has decided of a motion of N latents, before the flow samples the rest.
+
+    Args:
+        codes: [N, P] words of the parts (``PartCodes``), -1 where the flow is free.
+        known: [N, D] latents, where ``given`` [N, P] is 1.
+        livelier: octaves by which hands are to be faster than the voice lets them be.
+    """
+
+    codes: np.ndarray
+    known: np.ndarray
+    given: np.ndarray
+    livelier: float = 0.0
+
+    @classmethod
+    def free(cls, count: int, size: int) -> Plan:
+        """Nothing decided of N latents of so many columns."""
+        parts = len(PARTS)
+        return cls(np.full((count, parts), -1), np.zeros((count, size), np.float32), np.zeros((count, parts)))
+
+
+def has_flow(folder: ModelFolder) -> bool:
+    """Whether a model folder has a flow."""
+    return FOLDER in folder.config
+
+
+class MotionFlow:
+    """Latents of body parts, their words, the sampler of activity and the flow, out of a model folder."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        """``folder``: of the method; raises UserError if its flow lacks something."""
+        described = folder.config[FOLDER]
+        check_sizes(described, folder.folder / "config.json", FOLDER, SIZES)
+        self._folder = ModelFolder(folder.folder / FOLDER, {**folder.config, **described})
+        self.sampling = read_settings(self._folder, FlowSampling(window=described["window"]))
+        arrays = self._folder.arrays("parts")
+        self.latents = PartLatents(arrays, Codec())
+        self.codes = PartCodes(arrays, self.latents)
+        self.activity = ActivitySampler(self._folder.arrays("activity"), described["ahead"])
+        self.responsive = 1.0  # to how the voice's liveliness changes over seconds
+        self._folder.open_ahead("flow")
+        self._graph = self._folder.graphs()
+
+    def sample(self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+        """Encoded motion [T, C] for speech features [T, F] and a plan of ceil(T / STACK) latents."""
+        latents = self.sample_latents(features, condition, plan, rng)
+        return self.latents.decode(latents)[: len(features)]
+
+    def resampled(
+        self,
+        encoded: np.ndarray,
+        features: np.ndarray,
+        condition: Condition,
+        rng: np.random.Generator,
+        *,
+        fixed: Sequence[tuple[int, int]] = (),
+        octaves: float = 0.0,
+    ) -> np.ndarray:
+        """Encoded motion [T, C] that does in words what another does, and is alive as recorded motion is.
+
+        Args:
+            encoded: [T, C] whose words are the plan; its first latent is kept.
+            fixed: frames [first, last + 1) that are kept, but for what a latent mixes at their edges.
+            octaves: by which hands are to be faster.
+        """
+        known = self.latents.encode(encoded)
+        given = np.zeros((len(known), len(PARTS)))
+        given[0] = 1.0
+        for first, last in fixed:
+            given[first // STACK : -(-last // STACK)] = 1.0
+        return self.sample(features, condition, Plan(self.codes.encode(known), known, given, octaves), rng)
+
+    def sample_latents(
+        self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator
+    ) -> np.ndarray:
+        """[N, D] of what ``sample`` decodes."""
+        speech = stacked(features[:, :FEATURE_DIM])
+        shown = self.codes.shown(plan.codes)
+        levels = self.activity.sample(speech, shown, condition, rng)
+        levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)), features)
+        inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
+        return sample_flow(self._network, inputs, plan.known, self.latents.widths, rng, self.sampling)
+
+    def _network(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> np.ndarray:
+        condition = inputs.condition
+        arrays = (noisy, inputs.given, inputs.plan, inputs.speech, inputs.levels)
+        batched = [np.ascontiguousarray(array[None], dtype=np.float32) for array in arrays]
+        moment, before = np.array([time], np.float32), np.array([known], np.int64)
+        clean: np.ndarray = self._graph("flow")(
+            batched[0], moment, before, *batched[1:], condition.emotion, condition.style, condition.intensity
+        )[0]
+        return clean
+
+
+def stacked(features: np.ndarray) -> np.ndarray:
+    """Features [T, F] -> [ceil(T / STACK), STACK x F + 1]: those of a latent's frames, and that they are known."""
+    fill = -len(features) % STACK
+    rows = np.pad(features, ((0, fill), (0, 0)), mode="edge").reshape(-1, STACK * features.shape[1])
+    return np.concatenate([rows, np.ones((len(rows), 1))], axis=1).astype(np.float32)

@@ -1,0 +1,107 @@
+"""From speech to latents of body parts: the rectified flow, sampled in windows after a known prefix, in NumPy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from ..conditioning import Condition
+from .activity import clock, noise_at
+
+
+class FlowNetwork(Protocol):
+    """What sampling needs; a torch module and an ONNX session provide it alike."""
+
+    def __call__(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> np.ndarray:
+        """Noisy latents [N, D] at a time from 0 (noise) to 1, the first ``known`` final -> clean latents [N, D]."""
+        ...
+
+
+@dataclass(frozen=True)
+class FlowSampling:
+    """How the flow is sampled."""
+
+    steps: int = 5  # Euler steps; ten are no better (docs/experiments.md)
+    window: int = 64  # latents that are seen at once
+    prefix: int = 10  # of which so many are known from the window before
+    temperature: float = 1.0  # of the noise
+
+
+@dataclass(frozen=True)
+class FlowInputs:
+    """What the flow is told about N latents; a slice of it tells about some of them.
+
+    Args:
+        speech: [N, STACK x F + 1] stacked features, and 1 where they are known.
+        levels: [N, P] activity (``activity``).
+        plan: [N, D + P] mean poses of the parts' words, and 1 for each part that has one.
+        given: [N, P] 1 where a part is given.
+        condition: emotion, style and intensity of all of them; or emotion [N, E], one for each.
+    """
+
+    speech: np.ndarray
+    levels: np.ndarray
+    plan: np.ndarray
+    given: np.ndarray
+    condition: Condition
+
+    def __getitem__(self, part: slice) -> FlowInputs:
+        condition = self.condition
+        if len(condition.emotion) > 1:
+            condition = replace(condition, emotion=condition.emotion[part].mean(0, keepdims=True))
+        return FlowInputs(self.speech[part], self.levels[part], self.plan[part], self.given[part], condition)
+
+
+def clocked_noise(levels: np.ndarray, widths: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+    """[N, sum of widths] noise of unit variance that changes as fast as the parts' activity [N, P] lets it."""
+    times = clock(levels)
+    parts = []
+    for part, width in enumerate(widths):
+        own = times[:, part] - times[0, part] + rng.random()
+        parts.append(noise_at(own, rng.standard_normal((int(own[-1]) + 3, width))))
+    return np.concatenate(parts, axis=-1)
+
+
+def sample_flow(
+    network: FlowNetwork,
+    inputs: FlowInputs,
+    known: np.ndarray,
+    widths: tuple[int, ...],
+    rng: np.random.Generator,
+    settings: FlowSampling,
+) -> np.ndarray:
+    """Latents [N, D] that keep the given parts of ``known`` [N, D] and fill in the rest.
+
+    Args:
+        widths: columns of each part, in order.
+    """
+    count = len(known)
+    kept = np.repeat(inputs.given.astype(bool), widths, axis=1)
+    noise = clocked_noise(inputs.levels, widths, rng) * np.float32(settings.temperature)
+    x = np.where(kept, known, noise).astype(np.float32)
+    new = settings.window - settings.prefix
+    windows = max(1, -(-(count - settings.prefix) // new))
+    edges = np.linspace(0, count, windows + 1).round().astype(int)
+    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        before = min(settings.prefix, first)
+        part = slice(first - before, last)
+        x[part] = _window(network, inputs[part], x[part], kept[part], before, settings.steps)
+    return x
+
+
+def _window(
+    network: FlowNetwork, inputs: FlowInputs, x: np.ndarray, kept: np.ndarray, known: int, steps: int
+) -> np.ndarray:
+    given = inputs.given.copy()
+    given[:known] = 1.0
+    kept = kept.copy()
+    kept[:known] = True
+    told = FlowInputs(inputs.speech, inputs.levels, inputs.plan, given, inputs.condition)
+    final = x
+    for step in range(steps):
+        now, then = step / steps, (step + 1) / steps
+        clean = network(x, now, known, told)
+        x = np.where(kept, final, x + (clean - x) * ((then - now) / (1 - now))).astype(np.float32)
+    return x

@@ -1,0 +1,197 @@
+"""Training the flow on a dataset."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ...data.dataset import GestureDataset, Sample
+from ...data.windows import PAIRS, WindowSampler, place_window, select_samples
+from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
+from ..batches import conditions, mean_speeds, speakers_of
+from ..training import description
+from .activity import LEVELS
+from .codes import PartCodes
+from .latents import PARTS
+from .material import SPEECH, PartMaterial, drawn_plan
+from .network import Flow, FlowConfig
+from .sampling import clocked_noise
+
+METHOD = "motion flow"  # as config.json of a run has it
+NEAR_CLEAN = 0.05  # the least 1 - t by which errors are divided
+VELOCITY = 1.0  # weight of the loss of velocity
+STILLNESS = 0.15  # added to the share of activity that divides the loss of velocity
+HOLDING = 0.12  # share of windows in which one arm is made to hold still
+LEAST_OPEN = 4  # latents that are not given, at least
+# Chances of what is given in a window beside its prefix.
+NO_PREFIX, LONG_PREFIX = 0.2, 0.2
+SUFFIX, MOMENT, WHOLE_PART = 0.25, 0.1, 0.1
+LONGEST_SUFFIX, LONGEST_MOMENT = 8, 4
+
+
+class FlowWindows:
+    """Windows for the flow: pairs, and recorded motion without speech, as much of either."""
+
+    def __init__(
+        self,
+        material: PartMaterial,
+        styles: tuple[str, ...],
+        config: FlowConfig,
+        *,
+        batch_size: int,
+        seed: int,
+        augment: bool = True,
+    ) -> None:
+        self.material, self.styles, self.config, self.augment = material, styles, config, augment
+        samples = material.samples
+        self.speeds = mean_speeds(samples)
+        paired = np.array([sample.kind in PAIRS for sample in samples])
+        frames = np.array([sample.frames for sample in samples], dtype=np.float64)
+        weights = np.where(paired, frames / max(frames[paired].sum(), 1), frames / max(frames[~paired].sum(), 1))
+        self.sampler = WindowSampler(material.dataset, samples, batch_size=batch_size, seed=seed, weights=weights)
+
+    def __call__(self, step: int, process: ProcessInfo) -> Batch:
+        config, rng = self.config, self.sampler.rng(step, rank=process.rank)
+        chosen = self.sampler.choose(rng, world_size=process.world_size)
+        rows = [self._row(index, sample, rng) for index, sample in chosen]
+        arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        given = conditions([sample for _, sample in chosen], self.styles, self.speeds)
+        if self.augment:
+            for values in given.values():
+                values[rng.random(len(chosen)) < config.drop_condition] = 0.0
+        arrays |= given
+        return {name: torch.from_numpy(value) for name, value in arrays.items()}
+
+    def _row(self, index: int, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        config, material, augment = self.config, self.material, self.augment
+        start, count = place_window(rng, len(material.encoded[index]), config.window)
+        z, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < 0.5)
+        if augment and rng.random() < HOLDING:
+            z, level, codes = self._held(z, level, rng)
+        if augment and rng.random() < 0.5:
+            level = np.rint(level)  # as the sampler gives it
+        speech = np.zeros((config.window, SPEECH), np.float32)
+        if rng.random() >= config.drop_speech:
+            speech[:count] = material.speech(index, start, count, vary=rng if augment else None)
+        known, given = given_parts(count, config, rng)
+        plan = drawn_plan(codes, rng, config.drop_plan) if augment else codes
+        row = {
+            "clean": z,
+            "noise": clocked_noise(level, material.latents.widths, rng),
+            "levels": level,
+            "given": given,
+            "plan": material.words.shown(plan),
+        }
+        padded = {name: np.pad(v, ((0, config.window - count), (0, 0))).astype(np.float32) for name, v in row.items()}
+        return {**padded, "speech": speech, "valid": np.arange(config.window) < count, "known": np.array(known)}
+
+    def _held(
+        self, z: np.ndarray, level: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """One arm holds still all the time, as it does at its stillest moment."""
+        arm = int(rng.integers(2))
+        z, level = z.copy(), level.copy()
+        stillest = z[level[:, arm].argmin()]
+        z[:, self.material.latents.slices[PARTS[arm]]] = self.material.latents.held(stillest, PARTS[arm])
+        level[:, arm] = 0.0
+        return z, level, self.material.words.encode(z)
+
+
+def given_parts(count: int, config: FlowConfig, rng: np.random.Generator) -> tuple[int, np.ndarray]:
+    """Length of the prefix of a window, and [count, P] which parts are given: the prefix, at times more."""
+    given = np.zeros((count, config.parts))
+    longest = config.prefix if rng.random() < LONG_PREFIX else config.prefix // 3
+    known = 0 if rng.random() < NO_PREFIX else int(rng.integers(min(longest, max(count - LEAST_OPEN, 0)) + 1))
+    given[:known] = 1.0
+    kind = rng.random()
+    if kind < SUFFIX:
+        suffix = min(int(rng.integers(1, LONGEST_SUFFIX + 1)), max(count - known - LEAST_OPEN, 0))
+        given[count - suffix :] = 1.0
+    elif kind < SUFFIX + MOMENT:
+        first = int(rng.integers(count))
+        given[first : first + int(rng.integers(1, LONGEST_MOMENT + 1))] = 1.0
+    elif kind < SUFFIX + MOMENT + WHOLE_PART:
+        given[:, rng.integers(config.parts)] = 1.0
+    return known, given
+
+
+def flow_loss(network: nn.Module, batch: Batch, *, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Error of the predicted clean latents, by 1 / (1 - t), and of their velocity, more where a part is still.
+
+    Args:
+        weights: [D] of the latents' columns.
+    """
+    clean, given = batch["clean"], batch["given"]
+    size, length, _ = clean.shape
+    widths = torch.tensor(network_parts(network, clean.shape[-1]), device=clean.device)
+    time = torch.sigmoid(torch.randn(size, device=clean.device))
+    t = time[:, None, None]
+    kept = given.repeat_interleave(widths, -1)
+    noisy = kept * clean + (1 - kept) * (t * clean + (1 - t) * batch["noise"])
+    inputs = [batch[name] for name in ("known", "given", "plan", "speech", "levels", "emotion", "style", "intensity")]
+    predicted = network(noisy, time, *inputs)
+    counted = (1 - kept) * batch["valid"].float()[..., None] * weights.to(clean.device)
+    scale = (1.0 / (1 - t).clamp_min(NEAR_CLEAN)).expand(-1, length, 1)
+    error = (predicted - clean).float()
+    total = counted.sum().clamp_min(1e-6)
+    main = (error**2 * counted * scale).sum() / total
+    shown = error * (1 - kept)
+    still = 1.0 / (STILLNESS + batch["levels"][:, 1:] / (LEVELS - 1))
+    step = (shown[:, 1:] - shown[:, :-1]) ** 2 * still.repeat_interleave(widths, -1)
+    velocity = (step * counted[:, 1:] * scale[:, 1:]).sum() / total
+    return main + VELOCITY * velocity, {"main": main.detach(), "velocity": velocity.detach()}
+
+
+def network_parts(network: nn.Module, size: int) -> tuple[int, ...]:
+    """Columns of each part in latents of so many."""
+    own = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
+    assert isinstance(own, Flow)
+    assert sum(own.config.widths) == size
+    return own.config.widths
+
+
+def fit_flow(
+    dataset: GestureDataset,
+    codes: PartCodes,
+    folder: str | Path,
+    *,
+    config: FlowConfig | None = None,
+    training: TrainConfig | None = None,
+    splits: tuple[str, ...] = ("train",),
+) -> Flow:
+    """Train the flow; continues a run found in ``folder``.
+
+    Args:
+        codes: words and latents of the parts.
+    Raises:
+        UserError: no motion.
+    """
+    folder, training = Path(folder), training or TrainConfig()
+    styles = speakers_of(dataset, splits)
+    config = replace(config or FlowConfig(), widths=codes.latents.widths, styles=len(styles))
+    material = PartMaterial(dataset, select_samples(dataset, splits=splits), codes, folder / "material")
+    windows = FlowWindows(material, styles, config, batch_size=training.batch_size, seed=training.seed)
+    weights = np.sqrt(codes.latents.scale / codes.latents.scale.mean()).astype(np.float32)
+    torch.manual_seed(training.seed)
+    model = Flow(config)
+    described = {**description(METHOD, dataset, config, splits), "styles": list(styles)}
+    loss = partial(flow_loss, weights=torch.from_numpy(weights))
+    fit(model, loss, windows, folder, training, describe=described)
+    return model
+
+
+def _built(sizes: dict[str, Any]) -> Flow:
+    return Flow(FlowConfig(**{**sizes, "widths": tuple(sizes["widths"])}))
+
+
+def load_flow_run(folder: str | Path) -> tuple[Flow, dict[str, Any]]:
+    """The network of a run folder with its description. Raises UserError if it is none."""
+    network, described = saved_run(folder, {METHOD: _built})
+    assert isinstance(network, Flow)
+    return network, described
