@@ -23,14 +23,17 @@ from ..motion.procedural.posture import plant, seat, stand
 from ..motion.procedural.standing import at_ease
 from ..sampling.edit import meet_pose
 from ..sampling.rhythm import sample_frames, warp_times
-from ..speech.features import accents, phrase_ends
+from ..speech.features import accents, phrase_ends, prominent_accents
 
 LEAST = 15  # frames of a stretch that is worth bringing to the beat
 POSE_SECONDS = 0.4  # from a given pose, which stays as it is, until hands are taken out of the body in full
 
 
 def on_the_beat(coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tuple[int, int]] = ()) -> np.ndarray:
-    """Coded motion [T, C] warped in time so that strokes meet accents (``sampling.rhythm``).
+    """Coded motion [T, C] warped in time so that strokes near a prominent accent meet it (``sampling.rhythm``).
+
+    Most accents have no stroke in real recordings, and most strokes belong to phrases; so only the accents that stand
+    out, about one a second, attract those near them. [D]
 
     Args:
         fixed: frames [first, last + 1) in which time must not be touched, in order and apart.
@@ -41,7 +44,7 @@ def on_the_beat(coded: np.ndarray, features: np.ndarray, *, fixed: Sequence[tupl
         if last - first >= (1 if not fixed else LEAST):
             part = coded[first:last]
             found = np.array([stroke.time for stroke in strokes(Codec().decode(part))])
-            times = warp_times(found, accents(features[first:last])[0], len(part), FPS)
+            times = warp_times(found, prominent_accents(features[first:last])[0], len(part), FPS)
             result[first:last] = sample_frames(part, times * FPS)
     return result
 

@@ -2,7 +2,7 @@
 
 A stroke comes on or just before the accented syllable. A generator that works in steps of a tenth of a
 second places it roughly; here the motion is played a little faster or slower, within 0.75 to 1.33 of its
-speed and never more than 0.35 s off, so that strokes meet the accents nearest to them. A decision of ours;
+speed and never more than 0.25 s off, so that strokes meet the accents nearest to them. A decision of ours;
 real coupling is looser (docs/design.md).
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-LEAD = 0.05  # seconds by which a stroke's peak precedes its accent
+LEAD = 0.1  # seconds by which a stroke's peak precedes its accent
 STRETCH = (0.75, 1.33)  # allowed speed of the warped motion
-MAX_STROKE_SHIFT = 0.35  # seconds: a stroke is moved no further
+MAX_STROKE_SHIFT = 0.25  # seconds: a stroke is moved no further
 MOVED = 0.4  # of the worth of a match, lost at that distance
 SPAN = 6.0  # seconds: how far back a match looks for the one before it
 
