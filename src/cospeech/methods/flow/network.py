@@ -34,6 +34,7 @@ class FlowConfig:
     drop_speech: float = 0.15
     drop_condition: float = 0.15
     drop_plan: float = 0.4  # share of windows without a plan
+    mirror: float = 0.1  # share of windows in the mirror; people have a better hand, so half would be seen
 
     @property
     def parts(self) -> int:
@@ -158,6 +159,7 @@ class ActivityConfig:
     parts: int = 3
     window: int = 128  # latents
     drop_plan: float = 0.5  # share of windows without a plan
+    mirror: float = 0.1  # share of windows in the mirror
     drop_condition: float = 0.15
 
 

@@ -58,7 +58,7 @@ class ActivityWindows:
         config, material, augment = self.config, self.material, self.augment
         total = len(material.levels[index])
         start, count = place_window(rng, total, config.window)
-        _, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < 0.5)
+        _, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < config.mirror)
         more = min(config.ahead, total - start - count)
         heard = material.speech(index, start, count + more, vary=rng if augment else None)
         seen = int(rng.integers(config.ahead + 1)) if augment else config.ahead

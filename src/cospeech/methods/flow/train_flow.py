@@ -71,7 +71,7 @@ class FlowWindows:
     def _row(self, index: int, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
         config, material, augment = self.config, self.material, self.augment
         start, count = place_window(rng, len(material.encoded[index]), config.window)
-        z, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < 0.5)
+        z, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < config.mirror)
         if augment and rng.random() < HOLDING:
             z, level, codes = self._held(z, level, rng)
         if augment and rng.random() < 0.5:
