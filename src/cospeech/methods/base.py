@@ -262,9 +262,9 @@ class BodyModel(FolderModel, Generic[O, C]):
 
     options: ClassVar[type[GenerateOptions]] = BodyOptions
 
-    @abstractmethod
     def condition(self, options: O, frames: int) -> C:
-        """What is requested, as the networks take it, for so many frames."""
+        """What is requested, as the networks take it, for so many frames; unless overridden one for all of them."""
+        return cast(C, self.global_condition(options))
 
     @abstractmethod
     def sample(

@@ -43,10 +43,6 @@ class ContextualModel(TokenModel, BodyModel[BodyOptions, Condition]):
 
     options: ClassVar[type[GenerateOptions]] = ContextualOptions
 
-    def condition(self, options: BodyOptions, frames: int) -> Condition:
-        """One condition for the whole motion."""
-        return self.global_condition(options)
-
     def sample(
         self,
         features: np.ndarray,

@@ -39,10 +39,6 @@ class PartModel(BodyModel[BodyOptions, Condition]):
         assert self.flow is not None  # ``open_model`` looked
         self.parts: MotionFlow = self.flow
 
-    def condition(self, options: BodyOptions, frames: int) -> Condition:
-        """One condition for the whole motion."""
-        return self.global_condition(options)
-
     def sample(
         self,
         features: np.ndarray,

@@ -60,10 +60,6 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         """The requested constraints for a speech of so many seconds, checked."""
         return [checked_constraint(read_constraint(given, seconds), seconds) for given in options.constraint]
 
-    def condition(self, options: ExGesOptions, frames: int) -> Condition:
-        """One condition for the whole motion."""
-        return self.global_condition(options)
-
     def sample(
         self,
         features: np.ndarray,

@@ -104,8 +104,8 @@ class Flow(nn.Module):
         self.blocks = nn.ModuleList(CausalBlock(width, config.heads) for _ in range(config.depth))
         self.norm = nn.LayerNorm(width)
         self.out = nn.Linear(width, config.latent)
-        nn.init.zeros_(self.out.weight)
-        nn.init.zeros_(self.out.bias)
+        for parameter in self.out.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(
         self,

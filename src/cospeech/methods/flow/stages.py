@@ -9,6 +9,7 @@ from ..alignment.train import load_alignment_run
 from ..training import GestureStage, GestureStageRun
 from .codes import PartCodes
 from .fit_parts import PartsConfig, fit_parts, load_parts_run
+from .material import PartTraining
 from .network import ActivityConfig, ActivityNetwork, Flow, FlowConfig
 from .train_activity import fit_activity
 from .train_flow import fit_flow
@@ -27,11 +28,15 @@ def _fit_parts(run: GestureStageRun) -> PartCodes:
 
 
 def _fit_activity(run: GestureStageRun) -> ActivityNetwork:
-    return fit_activity(run.dataset, load_parts_run(run.runs / "parts"), run.folder, **run.options)
+    return fit_activity(_training(run), run.config)
 
 
 def _fit_flow(run: GestureStageRun) -> Flow:
-    return fit_flow(run.dataset, load_parts_run(run.runs / "parts"), run.folder, **run.options)
+    return fit_flow(_training(run), run.config)
+
+
+def _training(run: GestureStageRun) -> PartTraining:
+    return PartTraining(run.dataset, load_parts_run(run.runs / "parts"), run.folder, run.training, run.splits)
 
 
 _TINY_PARTS = Settings(PartsConfig(rank=12, codes=32), TINY)

@@ -11,50 +11,23 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ...data.dataset import GestureDataset
-from ...data.windows import WindowSampler, place_window
+from ...data.dataset import Sample
+from ...data.windows import place_window
 from ...training.checkpoints import BestFigure
-from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
-from ..batches import can_validate, conditions, mean_speeds, pairs_of, speakers_of, validation
-from ..training import description
+from ...training.loop import Batch, fit, saved_run
+from ..batches import can_validate, pairs_of, validation
 from .activity_sampler import with_ahead
-from .codes import PartCodes
-from .material import PartMaterial, drawn_plan
+from .material import PartTraining, PartWindows, drawn_plan
 from .network import ActivityConfig, ActivityNetwork
 
 METHOD = "activity sampler"  # as config.json of a run has it
 
 
-class ActivityWindows:
+class ActivityWindows(PartWindows[ActivityConfig]):
     """Windows of speech with the activity of the parts."""
 
-    def __init__(
-        self,
-        material: PartMaterial,
-        styles: tuple[str, ...],
-        config: ActivityConfig,
-        *,
-        batch_size: int,
-        seed: int,
-        augment: bool = True,
-    ) -> None:
-        self.material, self.styles, self.config, self.augment = material, styles, config, augment
-        self.speeds = mean_speeds(material.samples)
-        self.sampler = WindowSampler(material.dataset, material.samples, batch_size=batch_size, seed=seed)
-
-    def __call__(self, step: int, process: ProcessInfo) -> Batch:
-        rng = self.sampler.rng(step, rank=process.rank)
-        chosen = self.sampler.choose(rng, world_size=process.world_size)
-        rows = [self._row(index, rng) for index, _ in chosen]
-        arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        given = conditions([sample for _, sample in chosen], self.styles, self.speeds)
-        if self.augment:
-            for values in given.values():
-                values[rng.random(len(chosen)) < self.config.drop_condition] = 0.0
-        arrays |= given
-        return {name: torch.from_numpy(value) for name, value in arrays.items()}
-
-    def _row(self, index: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def row(self, index: int, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """See ``PartWindows.row``."""
         config, material, augment = self.config, self.material, self.augment
         total = len(material.levels[index])
         start, count = place_window(rng, total, config.window)
@@ -83,36 +56,21 @@ def activity_loss(network: nn.Module, batch: Batch) -> tuple[Tensor, dict[str, T
     return total, {name: value.detach() for name, value in terms.items()}
 
 
-def fit_activity(
-    dataset: GestureDataset,
-    codes: PartCodes,
-    folder: str | Path,
-    *,
-    config: ActivityConfig | None = None,
-    training: TrainConfig | None = None,
-    splits: tuple[str, ...] = ("train",),
-) -> ActivityNetwork:
-    """Train the sampler of activity; continues a run found in ``folder``.
-
-    Args:
-        codes: words and latents of the parts.
-    Raises:
-        UserError: no speech with motion.
-    """
-    folder, training = Path(folder), training or TrainConfig()
-    styles = speakers_of(dataset, splits)
-    config = replace(config or ActivityConfig(), latent=codes.latents.size, styles=len(styles))
-    material = PartMaterial(dataset, pairs_of(dataset, splits), codes, folder / "material")
-    windows = ActivityWindows(material, styles, config, batch_size=training.batch_size, seed=training.seed)
+def fit_activity(run: PartTraining, config: ActivityConfig | None = None) -> ActivityNetwork:
+    """Train the sampler of activity. Raises UserError if there is no speech with motion."""
+    dataset, schedule = run.dataset, run.schedule
+    config = replace(config or ActivityConfig(), latent=run.codes.latents.size, styles=len(run.styles))
+    material = run.material(pairs_of(dataset, run.splits))
+    windows = ActivityWindows(material, run.styles, config, batch_size=schedule.batch_size, seed=schedule.seed)
     held_out = None
-    if can_validate(dataset, splits):
-        unseen = PartMaterial(dataset, pairs_of(dataset, ("val",)), codes, folder / "material" / "val")
-        held_out = ActivityWindows(unseen, styles, config, batch_size=32, seed=1, augment=False)
-    torch.manual_seed(training.seed)
+    if can_validate(dataset, run.splits):
+        unseen = run.material(pairs_of(dataset, ("val",)), "unseen")
+        held_out = ActivityWindows(unseen, run.styles, config, batch_size=32, seed=1, augment=False)
+    torch.manual_seed(schedule.seed)
     model = ActivityNetwork(config)
-    described = {**description(METHOD, dataset, config, splits), "styles": list(styles)}
     validate, best = validation(activity_loss, held_out), BestFigure("loss")
-    fit(model, activity_loss, windows, folder, training, validate=validate, best=best, describe=described)
+    described = run.described(METHOD, config)
+    fit(model, activity_loss, windows, run.folder, schedule, validate=validate, best=best, describe=described)
     return model
 
 

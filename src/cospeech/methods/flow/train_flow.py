@@ -11,15 +11,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ...data.dataset import GestureDataset, Sample
-from ...data.windows import PAIRS, WindowSampler, place_window, select_samples
-from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
-from ..batches import conditions, mean_speeds, speakers_of
-from ..training import description
+from ...data.dataset import Sample
+from ...data.windows import PAIRS, place_window, select_samples
+from ...training.loop import Batch, fit, saved_run
 from .activity import LEVELS
-from .codes import PartCodes
 from .latents import PARTS
-from .material import SPEECH, PartMaterial, drawn_plan
+from .material import SPEECH, PartTraining, PartWindows, drawn_plan
 from .network import Flow, FlowConfig
 from .sampling import clocked_noise
 
@@ -35,40 +32,18 @@ SUFFIX, MOMENT, WHOLE_PART = 0.25, 0.1, 0.1
 LONGEST_SUFFIX, LONGEST_MOMENT = 8, 4
 
 
-class FlowWindows:
+class FlowWindows(PartWindows[FlowConfig]):
     """Windows for the flow: pairs, and recorded motion without speech, as much of either."""
 
-    def __init__(
-        self,
-        material: PartMaterial,
-        styles: tuple[str, ...],
-        config: FlowConfig,
-        *,
-        batch_size: int,
-        seed: int,
-        augment: bool = True,
-    ) -> None:
-        self.material, self.styles, self.config, self.augment = material, styles, config, augment
-        samples = material.samples
-        self.speeds = mean_speeds(samples)
-        paired = np.array([sample.kind in PAIRS for sample in samples])
-        frames = np.array([sample.frames for sample in samples], dtype=np.float64)
-        weights = np.where(paired, frames / max(frames[paired].sum(), 1), frames / max(frames[~paired].sum(), 1))
-        self.sampler = WindowSampler(material.dataset, samples, batch_size=batch_size, seed=seed, weights=weights)
+    def weights(self) -> list[float]:
+        """See ``PartWindows.weights``."""
+        paired = np.array([sample.kind in PAIRS for sample in self.material.samples])
+        frames = np.array([sample.frames for sample in self.material.samples], dtype=np.float64)
+        shares = np.where(paired, frames / max(frames[paired].sum(), 1), frames / max(frames[~paired].sum(), 1))
+        return [float(share) for share in shares]
 
-    def __call__(self, step: int, process: ProcessInfo) -> Batch:
-        config, rng = self.config, self.sampler.rng(step, rank=process.rank)
-        chosen = self.sampler.choose(rng, world_size=process.world_size)
-        rows = [self._row(index, sample, rng) for index, sample in chosen]
-        arrays = {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-        given = conditions([sample for _, sample in chosen], self.styles, self.speeds)
-        if self.augment:
-            for values in given.values():
-                values[rng.random(len(chosen)) < config.drop_condition] = 0.0
-        arrays |= given
-        return {name: torch.from_numpy(value) for name, value in arrays.items()}
-
-    def _row(self, index: int, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    def row(self, index: int, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """See ``PartWindows.row``."""
         config, material, augment = self.config, self.material, self.augment
         start, count = place_window(rng, len(material.encoded[index]), config.window)
         z, level, codes = material.cut(index, start, count, mirror=augment and rng.random() < config.mirror)
@@ -156,33 +131,16 @@ def network_parts(network: nn.Module, size: int) -> tuple[int, ...]:
     return own.config.widths
 
 
-def fit_flow(
-    dataset: GestureDataset,
-    codes: PartCodes,
-    folder: str | Path,
-    *,
-    config: FlowConfig | None = None,
-    training: TrainConfig | None = None,
-    splits: tuple[str, ...] = ("train",),
-) -> Flow:
-    """Train the flow; continues a run found in ``folder``.
-
-    Args:
-        codes: words and latents of the parts.
-    Raises:
-        UserError: no motion.
-    """
-    folder, training = Path(folder), training or TrainConfig()
-    styles = speakers_of(dataset, splits)
-    config = replace(config or FlowConfig(), widths=codes.latents.widths, styles=len(styles))
-    material = PartMaterial(dataset, select_samples(dataset, splits=splits), codes, folder / "material")
-    windows = FlowWindows(material, styles, config, batch_size=training.batch_size, seed=training.seed)
-    weights = np.sqrt(codes.latents.scale / codes.latents.scale.mean()).astype(np.float32)
-    torch.manual_seed(training.seed)
+def fit_flow(run: PartTraining, config: FlowConfig | None = None) -> Flow:
+    """Train the flow. Raises UserError if there is no motion."""
+    config = replace(config or FlowConfig(), widths=run.codes.latents.widths, styles=len(run.styles))
+    schedule, scale = run.schedule, run.codes.latents.scale
+    material = run.material(select_samples(run.dataset, splits=run.splits))
+    windows = FlowWindows(material, run.styles, config, batch_size=schedule.batch_size, seed=schedule.seed)
+    torch.manual_seed(schedule.seed)
     model = Flow(config)
-    described = {**description(METHOD, dataset, config, splits), "styles": list(styles)}
-    loss = partial(flow_loss, weights=torch.from_numpy(weights))
-    fit(model, loss, windows, folder, training, describe=described)
+    loss = partial(flow_loss, weights=torch.from_numpy(np.sqrt(scale / scale.mean()).astype(np.float32)))
+    fit(model, loss, windows, run.folder, schedule, describe=run.described(METHOD, config))
     return model
 
 
