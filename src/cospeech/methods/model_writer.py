@@ -58,7 +58,8 @@ def write_arrays(out: Path, name: str, arrays: Mapping[str, np.ndarray]) -> None
     from safetensors.numpy import save_file
 
     with atomic_path(out / f"{name}.safetensors") as path:
-        save_file(dict(arrays), path)
+        # The format has rows in order; other arrays would be written scrambled, without a word.
+        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, path)
 
 
 def write_config(

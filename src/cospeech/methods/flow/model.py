@@ -55,7 +55,7 @@ class MotionFlow:
         """``folder``: of the method; raises UserError if its flow lacks something."""
         described = folder.config[FOLDER]
         check_sizes(described, folder.folder / "config.json", FOLDER, SIZES)
-        self._folder = ModelFolder(folder.folder / FOLDER, {**folder.config, **described})
+        self._folder = ModelFolder(folder.folder / FOLDER, described)
         self.sampling = read_settings(self._folder, FlowSampling(window=described["window"]))
         arrays = self._folder.arrays("parts")
         self.latents = PartLatents(arrays, Codec())
@@ -99,7 +99,7 @@ class MotionFlow:
     ) -> np.ndarray:
         """[N, D] of what ``sample`` decodes."""
         speech = stacked(features[:, :FEATURE_DIM])
-        shown = self.codes.shown(plan.codes)
+        shown = self.codes.shown(_thinned(plan.codes, self.sampling.words_every))
         levels = self.activity.sample(speech, shown, condition, rng)
         levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)), features)
         inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
@@ -114,6 +114,14 @@ class MotionFlow:
             batched[0], moment, before, *batched[1:], condition.emotion, condition.style, condition.intensity
         )[0]
         return clean
+
+
+def _thinned(codes: np.ndarray, every: int) -> np.ndarray:
+    """Words [N, P] of which one latent in ``every`` has any."""
+    kept = np.full_like(codes, -1)
+    if every:
+        kept[every // 2 :: every] = codes[every // 2 :: every]
+    return kept
 
 
 def stacked(features: np.ndarray) -> np.ndarray:

@@ -27,6 +27,9 @@ class FlowSampling:
     window: int = 64  # latents that are seen at once
     prefix: int = 10  # of which so many are known from the window before
     temperature: float = 1.0  # of the noise
+    # One word of a plan in so many is shown; 0: none. Words that were drawn in parallel, or that another network
+    # planned, cohere less than what the flow does by itself between a few of them (docs/experiments.md).
+    words_every: int = 1
 
 
 @dataclass(frozen=True)
