@@ -109,7 +109,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         latent = sample_latents(self.networks, padded(features, step), condition, prompt, rng, settings)
         explanation = {"method": "emotion", "model": self.name, "variety": settings.variety}
         encoded = self._decode(prompt, latent)[: len(features)]
-        encoded = self.enlivened(encoded, features, self._of_flow(condition), options, rng)
+        encoded = self.enlivened(encoded, features, self._of_flow(condition, options), options, rng)
         return SampledMotion(encoded, explanation=explanation)
 
     def face_weights(self, speech: Speech, options: EmotionOptions, frames: int) -> np.ndarray:
@@ -137,14 +137,15 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         condition = replace(condition, emotion=np.repeat(condition.emotion, count, 0))
         latent = sample_latents(self.networks, part.features[frames], condition, prompt, rng, self._settings(options))
         new = self._decode(prompt, latent)[: last - first]
-        flow = self._of_flow(replace(condition, emotion=condition.emotion[:1]))
+        flow = self._of_flow(replace(condition, emotion=condition.emotion[:1]), options)
         return self.enlivened_span(new, part, flow, options, rng)
 
-    def _of_flow(self, condition: EmotionCondition) -> Condition:
-        """The condition as the flow takes it, with an emotion for every latent."""
+    def _of_flow(self, condition: EmotionCondition, options: EmotionOptions) -> Condition:
+        """The condition as the flow takes it, with an emotion for every latent; its intensity needs no calibration."""
         steps, step = len(condition.emotion), self.networks.downsample
         place = np.arange(-(-steps * step // STACK)) * STACK // step
-        return Condition(condition.emotion[place.clip(max=steps - 1)], condition.style[None], condition.intensity[None])
+        intensity = np.array([[np.log(options.intensity), 1.0]], dtype=np.float32)
+        return Condition(condition.emotion[place.clip(max=steps - 1)], condition.style[None], intensity)
 
     def _decode(self, prompt: np.ndarray, latent: np.ndarray) -> np.ndarray:
         """Encoded motion of latents [N, D] that follow a prompt."""
