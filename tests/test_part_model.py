@@ -14,6 +14,7 @@ from cospeech.core.errors import UserError
 from cospeech.core.timing import frame_to_sample
 from cospeech.loading import load
 from cospeech.methods.contextual.part_model import PartModel
+from cospeech.methods.flow.export import add_flow
 from cospeech.motion.phases import hand_speed
 from cospeech.speech.speech import Speech
 
@@ -96,6 +97,21 @@ def test_a_config_without_the_flows_sizes_is_refused(parts_model, tmp_path):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(UserError, match=r"flow\.window"):
         load(folder)
+
+
+def test_a_flow_can_be_added_to_a_model_that_plans_otherwise(parts_model, tiny_model, tmp_path, speech):
+    """As the runs of ExGes and EmotionGesture are exported; here onto a folder of whole-body tokens."""
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    before = json.loads((folder / "config.json").read_text())
+    add_flow(parts_model.parent / "nowhere", folder)
+    assert json.loads((folder / "config.json").read_text()) == before
+    add_flow(parts_model.parent / "run", folder)
+    assert json.loads((folder / "config.json").read_text())["flow"]["sampling"] == {"words_every": 16}
+    before["styles"] = ["somebody"]
+    (folder / "config.json").write_text(json.dumps(before))
+    with pytest.raises(UserError, match="train both on the same splits"):
+        add_flow(parts_model.parent / "run", folder)
 
 
 def test_a_stage_that_a_run_has_no_use_for_is_refused(mini_dataset, tmp_path):

@@ -9,6 +9,7 @@ from ...training.loop import TrainConfig
 from ...training.presets import TINY
 from ...training.stages import Settings
 from ..alignment.stages import ALIGNMENT
+from ..flow.export import add_flow
 from ..tokenizer.stages import TOKENIZER
 from ..tokenizer.train import load_tokenizer_run
 from ..training import Export, GestureStage, GestureStageRun, Training
@@ -126,7 +127,7 @@ PRIOR = GestureStage(
 
 def _export(export: Export) -> Path:
     run, prior = export.run, export.run / "prior"
-    return export_emotion(
+    export_emotion(
         run / "tokenizer",
         run / "mining",
         run / "emotion",
@@ -136,6 +137,7 @@ def _export(export: Export) -> Path:
         name=export.name,
         checkpoint=export.checkpoint,
     )
+    return add_flow(run, export.out)
 
 
 TRAINING = Training((ALIGNMENT, TOKENIZER, MINING, GENERATOR, PRIOR), _export, mark="emotion", encoders=False)

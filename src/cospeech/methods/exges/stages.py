@@ -10,6 +10,7 @@ from ...training.presets import TINY
 from ...training.stages import Settings
 from ..alignment.stages import ALIGNMENT
 from ..alignment.train import load_alignment_run
+from ..flow.export import add_flow
 from ..tokenizer.stages import TOKENIZER
 from ..tokenizer.train import load_tokenizer_run
 from ..training import Export, GestureStage, GestureStageRun, Training
@@ -102,7 +103,7 @@ def _export(export: Export) -> Path:
     run, name, checkpoint = export.run, export.name, export.checkpoint
     export_exges(run / "tokenizer", run / "denoiser", export.dataset, export.out, name=name, checkpoint=checkpoint)
     export_retrieval(run / "retrieval", export.out / "retrieval", name=f"{name}-retrieval", checkpoint=checkpoint)
-    return export.out
+    return add_flow(run, export.out)
 
 
 TRAINING = Training((ALIGNMENT, TOKENIZER, RETRIEVAL, DENOISER), _export, mark="denoiser", encoders=False)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from ...core.errors import UserError
+from ...core.files import atomic_path
 from ...data.dataset import GestureDataset
 from ...training.onnx_export import round_weights
 from ..modalities import rest_poses
 from ..model_writer import GraphSpec, write_arrays, write_graphs
 from .codes import PartCodes
-from .fit_parts import parts_arrays
+from .fit_parts import load_parts_run, parts_arrays
 from .model import FOLDER
 from .network import ActivityNetwork, Flow
+from .train_activity import load_activity_run
+from .train_flow import load_flow_run
+
+OF_WORDS = 32  # one latent of words that were drawn in so many is shown to the flow (docs/experiments.md)
+OF_PLANS = 16  # of what another network planned
 
 
 def export_flow(
-    flow: Flow, activity: ActivityNetwork, codes: PartCodes, out: Path, *, weights: str = "int8"
+    flow: Flow, activity: ActivityNetwork, codes: PartCodes, out: Path, *, words_every: int, weights: str = "int8"
 ) -> dict[str, Any]:
     """Write the folder ``flow`` of the model folder ``out``; returns its entry of config.json.
 
     Args:
+        words_every: one latent of a plan in so many is shown to the flow (``FlowSampling``).
         weights: "int8" (one scale a channel), "float16" or "float32"; of the sampler of activity float16 or float32.
     """
     round_weights(flow, weights)
@@ -47,7 +56,30 @@ def export_flow(
     arrays = {name: value.detach().numpy().astype(kept) for name, value in activity.state_dict().items()}
     write_arrays(folder, "activity", arrays)
     write_arrays(folder, "parts", parts_arrays(codes))
-    return {"ahead": activity.config.ahead, "window": config.window}
+    return {"ahead": activity.config.ahead, "window": config.window, "sampling": {"words_every": words_every}}
+
+
+def add_flow(run: Path, out: Path) -> Path:
+    """Add the flow of a run, if it has one, to the model folder ``out`` of a method that plans with its own networks.
+
+    Raises:
+        UserError: the flow was trained on other speakers.
+    """
+    if not (run / "flow").is_dir():
+        return out
+    path = out / "config.json"
+    config = json.loads(path.read_text())
+    flow, described = load_flow_run(run / "flow")
+    if described["styles"] != config["styles"]:
+        raise UserError(
+            f"{run / 'flow'} was trained on {', '.join(described['styles'])} and the model on "
+            f"{', '.join(config['styles'])}; train both on the same splits"
+        )
+    activity, _ = load_activity_run(run / "activity")
+    config[FOLDER] = export_flow(flow, activity, load_parts_run(run / "parts"), out, words_every=OF_PLANS)
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(config, indent=1))
+    return out
 
 
 def rest_of(dataset: GestureDataset, styles: list[str]) -> dict[str, np.ndarray]:
