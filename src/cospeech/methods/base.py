@@ -42,7 +42,7 @@ from .conditioning import (
     style_weights,
 )
 from .editing import Span, StepWindow, facing_front, in_place, onto, padded, without_origin
-from .flow.latents import STACK
+from .flow.latents import PARTS, STACK
 from .flow.model import MotionFlow, has_flow
 from .model_folder import ModelFolder, read_rest
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
@@ -51,6 +51,7 @@ from .postprocessing import embodied, on_the_beat
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 AROUND = 24  # latents of the flow that are read on either side of an edit
 LIVELY = 1.0  # octaves of activity for one of intensity
+CALM_HEAD = -0.7  # octaves: who acts amusement or joy moves the head more than who converses
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
 SOON = 0.2  # share of new gestures from which hands are taken out of the body in full
 
@@ -404,9 +405,12 @@ class BodyModel(FolderModel, Generic[O, C]):
         return replace(motion, extra={**motion.extra, "explain": sampled.explanation})
 
 
-def octaves_of(options: GenerateOptions) -> float:
-    """Octaves by which the requested intensity makes hands faster."""
-    return LIVELY * float(np.log2(options.intensity))
+def octaves_of(options: GenerateOptions) -> np.ndarray:
+    """[P] octaves by which the requested intensity makes each part faster; in conversation the head is calmer. [D]"""
+    octaves = np.full(len(PARTS), LIVELY * np.log2(options.intensity))
+    if options.emotion == CONVERSATION:
+        octaves[PARTS.index("trunk")] += CALM_HEAD
+    return octaves
 
 
 def _usual_mood(speech: Speech | None) -> str:

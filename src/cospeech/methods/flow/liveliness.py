@@ -51,9 +51,8 @@ def gated(levels: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 
 def livelier(levels: np.ndarray, octaves: np.ndarray | float) -> np.ndarray:
-    """Levels [N, P] of parts that move so many octaves faster; what is still stays still."""
-    shift = np.broadcast_to(np.asarray(octaves, dtype=np.float32), len(levels))[:, None] * OCTAVE
-    moved = np.clip(levels + shift, 0.5, LEVELS - 1)
+    """Levels [N, P] of parts that move so many octaves faster, [N, P] or [P]; what is still stays still."""
+    moved = np.clip(levels + np.asarray(octaves, dtype=np.float32) * OCTAVE, 0.5, LEVELS - 1)
     return np.where(levels < 0.5, levels, moved).astype(np.float32)
 
 

@@ -28,13 +28,13 @@ class Plan:
     Args:
         codes: [N, P] words of the parts (``PartCodes``), -1 where the flow is free.
         known: [N, D] latents, where ``given`` [N, P] is 1.
-        livelier: octaves by which hands are to be faster than the voice lets them be.
+        livelier: octaves by which each part, or all of them, are to be faster than the voice lets them be.
     """
 
     codes: np.ndarray
     known: np.ndarray
     given: np.ndarray
-    livelier: float = 0.0
+    livelier: np.ndarray | float = 0.0  # [P]
 
     @classmethod
     def free(cls, count: int, size: int) -> Plan:
@@ -78,14 +78,14 @@ class MotionFlow:
         rng: np.random.Generator,
         *,
         fixed: Sequence[tuple[int, int]] = (),
-        octaves: float = 0.0,
+        octaves: np.ndarray | float = 0.0,
     ) -> np.ndarray:
         """Encoded motion [T, C] that does in words what another does, and is alive as recorded motion is.
 
         Args:
             encoded: [T, C] whose words are the plan; its first latent is kept.
             fixed: frames [first, last + 1) that are kept, but for what a latent mixes at their edges.
-            octaves: by which hands are to be faster.
+            octaves: [P] by which each part, or all of them, are to be faster.
         """
         known = self.latents.encode(encoded)
         given = np.zeros((len(known), len(PARTS)))
@@ -101,7 +101,7 @@ class MotionFlow:
         speech = stacked(features[:, :FEATURE_DIM])
         shown = self.codes.shown(_thinned(plan.codes, self.sampling.words_every))
         levels = self.activity.sample(speech, shown, condition, rng)
-        levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)), features)
+        levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)[:, None]), features)
         inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
         return sample_flow(self._network, inputs, plan.known, self.latents.widths, rng, self.sampling)
 
