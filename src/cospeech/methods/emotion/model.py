@@ -14,7 +14,7 @@ from ...core.timing import FPS
 from ...motion.procedural.face import face_from_speech
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
-from ..base import LIVELIEST_FACE, BodyModel, Capabilities, EditedSpan, SampledMotion
+from ..base import LIVELIEST_FACE, BodyModel, Capabilities, EditedSpan, G, SampledMotion
 from ..conditioning import CONVERSATION, Condition, emotion_weights, style_weights
 from ..editing import encoded_pose, padded
 from ..flow.latents import STACK
@@ -73,6 +73,15 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         mean[0] += CALM
         odds = np.exp(mean - mean.max())
         return dict(zip(EMOTIONS, (odds / odds.sum()).tolist(), strict=True))
+
+    def resolve(self, options: G, speech: Speech | None) -> G:
+        """Also: moods that change count, on the mean, as the mood of what is not step by step (shapes of hands)."""
+        resolved = super().resolve(options, speech)
+        assert isinstance(resolved, EmotionOptions)
+        if not resolved.emotion_track:
+            return resolved
+        mean = track_weights(resolved.emotion_track, 1 if speech is None else speech.frames).mean(0)
+        return replace(resolved, emotion={name: float(w) for name, w in zip(EMOTIONS, mean, strict=True) if w > 0})
 
     def condition(self, options: EmotionOptions, frames: int) -> EmotionCondition:
         """Emotion step by step, style and intensity.
