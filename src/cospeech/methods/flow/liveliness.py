@@ -19,7 +19,7 @@ LOUDNESS = 0.5  # octaves of speed for one deviation of loudness
 PITCH = 0.15  # octaves of speed for one deviation of pitch, up or down
 MOST = 1.0  # octaves, either way
 SILENT = 0.9  # seconds without speech from which hands come to rest
-QUIET_LEVEL = 1.5  # activity of who has been silent for longer
+QUIET_LEVEL = 0.5  # activity of who has been silent for longer
 
 
 def liveliness(features: np.ndarray) -> np.ndarray:
