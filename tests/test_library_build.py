@@ -272,11 +272,11 @@ def test_a_base_of_another_kind_is_refused_with_the_fix(built_library, tmp_path,
 def test_formats_of_the_future_and_what_is_no_base(built_library, library_dataset, tmp_path):
     place = copied(built_library, tmp_path / "base")
     with sqlite3.connect(place / FILE) as catalogue:
-        catalogue.execute("PRAGMA user_version = 2")
-    refused("has gesture library format 2, this version reads 1; update cospeech", open_library, place)
+        catalogue.execute("PRAGMA user_version = 3")
+    refused("has gesture library format 3, this version reads 1 and 2; update cospeech", open_library, place)
     before = (place / FILE).read_bytes()
-    refused("has gesture library format 2", add_to_library, place, library_dataset, model=FAKE)
-    refused("has gesture library format 2", build_library, library_dataset, place, model=FAKE)
+    refused("has gesture library format 3", add_to_library, place, library_dataset, model=FAKE)
+    refused("has gesture library format 3", build_library, library_dataset, place, model=FAKE)
     assert (place / FILE).read_bytes() == before
     with sqlite3.connect(place / FILE) as catalogue:
         catalogue.execute("PRAGMA application_id = 7")

@@ -171,6 +171,7 @@ def build(
     split: Some = ("train",),
     kinds: Some = _KINDS,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
+    motion: Annotated[str, arg(metavar="frames|latents")] = "frames",
 ) -> None:
     """Make a gesture library of a dataset; one that is there is replaced when the new one is finished.
 
@@ -180,10 +181,12 @@ def build(
         split: parts of the dataset: train, val, test.
         kinds: which recordings: motion (no speech), pair (recorded together), made_pair, generated.
         model: what makes the keys: a shipped model or a model folder.
+        motion: how it is kept: frames, as the dataset has it, or latents of body parts, a tenth of the space and
+            not exact.
     """
     from ..gesture_library.build import build_library
 
-    added = build_library(dataset, out, split=split, kinds=kinds, model=model)
+    added = build_library(dataset, out, split=split, kinds=kinds, model=model, motion=motion)
     note(f"wrote {out}: {added}; next: cospeech search talk.wav --library {out}")
 
 
@@ -236,16 +239,23 @@ def check(library: Positional[LibraryFolder], /) -> None:
         raise UserError(found.complaint())
 
 
-def merge(libraries: Positional[LibraryFolders], /, *, out: OutFolder) -> None:
+def merge(
+    libraries: Positional[LibraryFolders],
+    /,
+    *,
+    out: OutFolder,
+    motion: Annotated[str | None, arg(metavar="frames|latents", help_behavior_hint="")] = None,
+) -> None:
     """Make one gesture library of several; of a damaged one, what is whole.
 
     Args:
         libraries: folders of the libraries; what two of them have is taken once.
         out: folder of the new library.
+        motion: keep it anew, as frames or as latents (see library build); as it is unless given.
     """
     from ..gesture_library.merge import merge_libraries
 
-    note(f"wrote {out}: {merge_libraries(libraries, out)}")
+    note(f"wrote {out}: {merge_libraries(libraries, out, motion=motion)}")
 
 
 LIBRARY_COMMANDS: dict[str, Any] = {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,10 @@ from ..data.dataset import SYNTHETIC_PAIR, GestureDataset, Sample
 from ..motion.codec import Codec
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
-from .catalogue import KINDS, Header, check_place, writing
+from .catalogue import KINDS, MOTIONS, Header, check_place, writing
 from .embedder import Embedder, Embedding, load_embedder
 from .expressiveness import Hands
+from .latents import FIT_FRAMES, LatentMotion
 from .library import GestureLibrary, check_header
 from .segments import SHORTEST, segments, speech_breaks
 from .shards import packed
@@ -44,7 +45,7 @@ class Added:
         """One more."""
         self.segments += len(recording.segments)
         self.recordings += 1
-        self.seconds += len(recording.motion) / FPS
+        self.seconds += recording.frames / FPS
         self.synthetic_pairs += recording.kind == "made_pair"
 
     def __str__(self) -> str:
@@ -61,6 +62,7 @@ def build_library(
     split: str | Sequence[str] = ("train",),
     kinds: str | Sequence[str] = tuple(KINDS),
     model: str | Path | Embedder = "alignment",
+    motion: str = "frames",
     quiet: bool = False,
 ) -> Added:
     """Make a gesture library of a dataset. One that is there is replaced when the new one is finished.
@@ -72,26 +74,51 @@ def build_library(
             of a test can be found [P].
         kinds: which recordings: motion, pair (recorded together), made_pair, generated.
         model: what makes the keys, a shipped model's name, a model folder or an ``Embedder``.
+        motion: how it is kept: "frames", as the dataset has it, or "latents" of body parts, a tenth of the space
+            and not exact (``gesture_library.latents``); keys then take a quarter.
         quiet: without progress and notes.
     Raises:
         UserError: anything given that cannot be used, the folder holds something else, or another process
             is writing to it. The library is as it was then.
     """
+    if motion not in MOTIONS:
+        raise UserError(f"motion is {' or '.join(MOTIONS)}; got {motion!r}")
     opened, out, embedder = GestureDataset(dataset), Path(out), load_embedder(model)
     items = _chosen(opened, split, kinds)
     header = _header(opened, embedder)
     check_place(out)
     added = Added()
-    with writing(out, create=True) as change:
-        change.start_anew(header)
-        shards = Shards(change, embedder.embedding)
-        for recording in _cut(opened, items, embedder, {}, added, quiet):
-            shards.add(recording)
-        if not added.segments:
-            raise UserError(f"no recording of {dataset} is a second long; nothing was written")
-        shards.finish()
+    bases = LatentMotion.fit(_Spread(opened, items)) if motion == "latents" else None
+    cut = _cut(opened, items, embedder, {}, added, quiet)
+    write_library(out, header, cut, bases, empty=f"no recording of {dataset} is a second long; nothing was written")
     _report(added, quiet)
     return added
+
+
+def write_library(
+    out: Path, header: Header, recordings: Iterable[Recording], bases: LatentMotion | None, *, empty: str
+) -> None:
+    """Write recordings as a new library, in place of one that is there.
+
+    Args:
+        header: what they have in common.
+        bases: keep motion as latents of these; as frames if None.
+        empty: what is said if there are no segments.
+    Raises:
+        UserError: there are no segments, or the folder cannot be written. What was there is as it was.
+    """
+    check_place(out)
+    count = 0
+    with writing(out, create=True) as change:
+        change.start_anew(replace(header, bases=None if bases is None else bases.fingerprint))
+        shards = Shards(change, header.embedding.size, bases)
+        shards.write_bases()
+        for recording in recordings:
+            shards.add(recording)
+            count += len(recording.segments)
+        if not count:
+            raise UserError(empty)
+        shards.finish()
 
 
 @renamed_keywords({"base": "library"})
@@ -124,7 +151,7 @@ def add_to_library(
     added = Added()
     with writing(before.folder) as change:
         known = dict(change.connection.execute("SELECT name, digest FROM recording"))
-        shards = Shards(change, embedder.embedding)
+        shards = Shards(change, embedder.embedding, before.bases)
         for recording in _cut(opened, items, embedder, known, added, quiet):
             shards.add(recording)
         shards.finish()
@@ -135,6 +162,18 @@ def add_to_library(
 def _report(added: Added, quiet: bool) -> None:
     if added.synthetic_pairs and not quiet:
         note(f"{added.synthetic_pairs:,} synthetic pairs: their speech and motion were never recorded together")
+
+
+class _Spread:
+    """Encoded motions of items evenly over a dataset, ``FIT_FRAMES`` at most; can be iterated over again."""
+
+    def __init__(self, dataset: GestureDataset, items: Sequence[Sample]) -> None:
+        self._dataset = dataset
+        every = max(1, -(-sum(item.frames for item in items) // FIT_FRAMES))
+        self._items = items[::every]
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self._dataset.motion(item) for item in self._items)
 
 
 def _chosen(dataset: GestureDataset, split: str | Sequence[str], kinds: str | Sequence[str]) -> list[Sample]:
@@ -207,7 +246,9 @@ def _cut(
             for start, end in segments(hands.activity, breaks)
         )
         kind = "made_pair" if item.kind == SYNTHETIC_PAIR else item.kind  # a library's name for them
-        recording = Recording(item.id, kind, item.split, item.speaker, item.emotion, origins(item), digest, motion, cut)
+        recording = Recording(
+            item.id, kind, item.split, item.speaker, item.emotion, origins(item), digest, len(motion), motion, cut
+        )
         added.count(recording)
         yield recording
 

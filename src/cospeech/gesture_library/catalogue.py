@@ -24,7 +24,8 @@ from .embedder import Embedding
 from .shards import ShardFile, is_shard, remove_leftovers, sync_folder
 
 FILE = "catalogue.sqlite"
-FORMAT = 1
+FRAMES_FORMAT, LATENTS_FORMAT = 1, 2  # of libraries that keep frames of motion, and latents; both are read
+MOTIONS = ("frames", "latents")  # how motion is kept
 KINDS = {
     "motion": "motion only",
     "pair": "recorded together",
@@ -60,10 +61,21 @@ class Header:
     body: tuple[str, ...]  # joints of the codec
     hands: tuple[str, ...]
     features: int  # F of the speech features
+    bases: str | None = None  # fingerprint of the bases of latents (``LatentMotion``); None: frames of motion
+
+    @property
+    def motion(self) -> str:
+        """How motion is kept: frames or latents."""
+        return MOTIONS[self.bases is not None]
+
+    @property
+    def format(self) -> int:
+        """Format of the catalogue."""
+        return FRAMES_FORMAT if self.bases is None else LATENTS_FORMAT
 
     def rows(self) -> list[tuple[str, str]]:
         """As the table ``base`` keeps it."""
-        return [(name, json.dumps(value)) for name, value in asdict(self).items()]
+        return [(name, json.dumps(value)) for name, value in asdict(self).items() if value is not None]
 
     @classmethod
     def read(cls, rows: Iterable[tuple[str, str]]) -> Header:
@@ -75,6 +87,7 @@ class Header:
             tuple(values["body"]),
             tuple(values["hands"]),
             int(values["features"]),
+            values.get("bases"),
         )
 
 
@@ -143,9 +156,10 @@ def check_format(folder: Path, connection: sqlite3.Connection) -> None:
     if connection.execute("PRAGMA application_id").fetchone()[0] != _APPLICATION:
         raise UserError(f"{folder / FILE} is no catalogue of a gesture library; choose another folder")
     version = connection.execute("PRAGMA user_version").fetchone()[0]
-    if version != FORMAT:
-        what = "update cospeech" if version > FORMAT else "build it again with `cospeech library build`"
-        raise UserError(f"{folder} has gesture library format {version}, this version reads {FORMAT}; {what}")
+    if version not in (FRAMES_FORMAT, LATENTS_FORMAT):
+        what = "update cospeech" if version > LATENTS_FORMAT else "build it again with `cospeech library build`"
+        known = f"{FRAMES_FORMAT} and {LATENTS_FORMAT}"
+        raise UserError(f"{folder} has gesture library format {version}, this version reads {known}; {what}")
 
 
 def read_header(folder: Path, connection: sqlite3.Connection) -> Header:
@@ -180,7 +194,7 @@ class Writing:
                 if statement.strip():
                     self._connection.execute(statement)
             self._connection.execute(f"PRAGMA application_id = {_APPLICATION}")
-            self._connection.execute(f"PRAGMA user_version = {FORMAT}")
+        self._connection.execute(f"PRAGMA user_version = {header.format}")
         for table in TABLES:
             self._connection.execute(f"DELETE FROM {table}")
         self._connection.executemany("INSERT INTO base VALUES (?, ?)", header.rows())

@@ -13,6 +13,7 @@ from ..core.timing import FPS
 from ..motion.codec import Codec
 from .catalogue import FILE, KINDS
 from .embedder import Embedding
+from .latents import STACK
 from .library import GestureLibrary
 from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_array, read_frame_keys
 
@@ -31,6 +32,7 @@ class LibraryInfo:
     spoken: int  # segments with a key of their speech
     with_words: int  # segments whose words are known
     embedding: Embedding
+    motion: str  # how it is kept, see ``build_library``
     shards: int
     bytes: int  # on disk
 
@@ -50,6 +52,7 @@ class LibraryInfo:
             f"emotions    {counted(self.emotions)}",
             f"speech      known of {self.spoken:,} segments, words of {self.with_words:,}",
             f"embedding   {self.embedding}",
+            f"motion      kept as {self.motion}",
             f"on disk     {self.bytes / 1e6:.1f} MB in {self.shards} shards",
         ]
 
@@ -116,6 +119,7 @@ def library_info(library: str | Path) -> LibraryInfo:
         spoken=int(spoken),
         with_words=words,
         embedding=opened.header.embedding,
+        motion=opened.header.motion,
         shards=all_of("SELECT count(*) FROM shard")[0][0],
         bytes=sum(file.bytes for file in opened.files) + (opened.folder / FILE).stat().st_size,
     )
@@ -133,12 +137,19 @@ def check_library(library: str | Path) -> LibraryCheck:
     opened = GestureLibrary(library)
     problems = [f"{opened.folder / FILE}: {text}" for text in _catalogue_problems(opened.catalogue)]
     usable = 0
+    whole = True
+    try:
+        bases = opened.bases
+    except Damaged as error:
+        whole, bases = False, None
+        problems.append(str(error))
     files: dict[int, list[ShardFile]] = {}
     for file in opened.files:
         files.setdefault(file.shard, []).append(file)
     query = "SELECT id, first_row, rows, frames FROM shard ORDER BY id"
     for shard, first, rows, frames in opened.catalogue.execute(query).fetchall():
-        found = list(_shard_problems(opened, files.get(shard, []), rows, frames))
+        shape = (frames, Codec().channels) if bases is None else (frames // STACK, bases.parts.size)
+        found = list(_shard_problems(opened, files.get(shard, []), rows, shape if whole else None))
         last = opened.catalogue.execute(
             "SELECT count(*), max(first + end - start) FROM entry WHERE shard = ? AND row BETWEEN ? AND ?",
             (shard, first, first + rows - 1),
@@ -146,7 +157,7 @@ def check_library(library: str | Path) -> LibraryCheck:
         if last[0] != rows or last[1] > frames:
             found.append(f"{opened.folder / FILE}: the rows of shard {shard} do not fit it")
         problems += found
-        usable += 0 if found else rows
+        usable += rows if whole and not found else 0
     known = {file.name for file in opened.files}
     return LibraryCheck(opened.folder, len(opened), usable, tuple(problems), len(leftovers(opened.folder, known)))
 
@@ -164,11 +175,14 @@ def _catalogue_problems(catalogue: sqlite3.Connection) -> Iterator[str]:
         yield "it has segments of no recording"
 
 
-def _shard_problems(library: GestureLibrary, files: list[ShardFile], rows: int, frames: int) -> Iterator[str]:
+def _shard_problems(
+    library: GestureLibrary, files: list[ShardFile], rows: int, motion: tuple[int, int] | None
+) -> Iterator[str]:
+    """``motion``: shape that it must have; None if that is not known."""
     for role in {MOTION, KEYS[0]} - {file.role for file in files}:
         yield f"{library.folder / FILE}: a shard has no file of its {role}"
     for file in files:
-        channels = Codec().channels if file.role == MOTION else library.header.embedding.size
+        wanted = motion if file.role == MOTION else (rows, library.header.embedding.size)
         try:
             array = read_array(library.folder, file)
             if file.role == FRAMES and len(read_frame_keys(library.folder, file)[1]) != rows:
@@ -176,5 +190,5 @@ def _shard_problems(library: GestureLibrary, files: list[ShardFile], rows: int, 
         except Damaged as error:
             yield str(error)
             continue
-        if file.role in (MOTION, *KEYS) and array.shape != (frames if file.role == MOTION else rows, channels):
+        if file.role in (MOTION, *KEYS) and wanted is not None and array.shape != wanted:
             yield f"{library.folder / file.name} has the shape {list(array.shape)}"

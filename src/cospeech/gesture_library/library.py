@@ -27,8 +27,21 @@ from . import index
 from .catalogue import Header, read_catalogue, read_files, read_header
 from .embedder import Embedder, Embedding
 from .expressiveness import Expressiveness
+from .latents import PARTS, STACK, LatentMotion, rows_around, rows_of
 from .sample import Filters, LibrarySample, plain_text
-from .shards import FRAMES, MOTION, Damaged, ShardFile, read_array, read_bytes, read_frame_keys, read_frames, unpacked
+from .shards import (
+    FRAMES,
+    MOTION,
+    NO_SHARD,
+    Damaged,
+    ShardFile,
+    read_array,
+    read_bases,
+    read_bytes,
+    read_frame_keys,
+    read_frames,
+    unpacked,
+)
 
 SYNC_TOLERANCE = 2.0  # steps, as in the contrast of frames
 
@@ -259,7 +272,7 @@ class GestureLibrary:
     @property
     def has_frame_keys(self) -> bool:
         """Has every shard keys of frames?"""
-        shards = {shard for shard, _ in self._files}
+        shards = {shard for shard, _ in self._files if shard != NO_SHARD}
         return bool(shards) and all((shard, FRAMES) in self._files for shard in shards)
 
     def frame_keys(self, entry: LibrarySample) -> np.ndarray:
@@ -312,7 +325,7 @@ class GestureLibrary:
     # ------------------------------------------------------------------------ motion
 
     def encoded(self, entry: LibrarySample) -> np.ndarray:
-        """Coded motion [T, C] float32 of an entry, exactly what the dataset had.
+        """Coded motion [T, C] float32 of an entry: exactly what the dataset had, or decoded from latents.
 
         Raises:
             Damaged: its shard cannot be read; all others still can.
@@ -328,7 +341,25 @@ class GestureLibrary:
                     f"opened; see `cospeech library check {self.folder}`"
                 ) from None
             self._verified.add(file.name)
-        return unpacked(read_frames(self.folder, file, first, entry.last - entry.first))
+        frames = entry.last - entry.first
+        bases = self.bases
+        if bases is None:
+            return unpacked(read_frames(self.folder, file, first, frames))
+        query = "SELECT frames FROM recording WHERE name = ?"
+        (whole,) = self.catalogue.execute(query, (entry.recording,)).fetchone()
+        start, stop = rows_around(entry.first, frames, rows_of(whole))
+        rows = read_frames(self.folder, file, (first - entry.first) // STACK + start, stop - start)
+        return bases.unpacked(rows, entry.first - start * STACK, frames)
+
+    @cached_property
+    def bases(self) -> LatentMotion | None:
+        """Of the latents that motion is kept as; None if it is kept as frames. Raises ``Damaged``."""
+        if self.header.bases is None:
+            return None
+        file = self._files.get((NO_SHARD, PARTS))
+        if file is None:
+            raise Damaged(f"{self.folder} has no bases of its latents; all motion is lost")
+        return read_bases(self.folder, file)
 
     def motion(self, entry: LibrarySample) -> Motion:
         """The motion of an entry: canonical, 30 fps, legs under it. Raises as ``coded``."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
+from dataclasses import replace
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +13,20 @@ from ..core.arguments import several
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.progress import note, track
-from .build import Added
-from .catalogue import check_place, writing
+from .build import Added, write_library
+from .catalogue import MOTIONS
+from .latents import FIT_FRAMES, STACK, LatentMotion, rows_of
 from .library import GestureLibrary
-from .shards import FRAMES, KEYS, MOTION, Damaged, read_array
-from .writer import Recording, Segment, Shards
+from .shards import FRAMES, KEYS, MOTION, Damaged, packed, read_array, unpacked
+from .writer import Recording, Segment
 
 _ORIGINS = "SELECT name FROM origin WHERE recording = ? ORDER BY name"
 
 
 @renamed_keywords({"bases": "libraries"})
-def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: bool = False) -> Added:
+def merge_libraries(
+    libraries: Sequence[str | Path], out: str | Path, *, motion: str | None = None, quiet: bool = False
+) -> Added:
     """Make one gesture library of several; what two of them have is taken once.
 
     Shards that are damaged are left out and reported, so the merge of a single library keeps what is whole of it.
@@ -31,49 +35,83 @@ def merge_libraries(libraries: Sequence[str | Path], out: str | Path, *, quiet: 
         libraries: folders of the libraries, all of one embedding; one is enough.
         out: folder of the new library. One that is there is replaced when the new one is finished; it may be
             among ``libraries``.
+        motion: how it is kept (``build_library``): anew as frames or as latents, which differ from what was there;
+            if None as it is, which all libraries must have in common.
         quiet: without progress and notes.
     Raises:
-        UserError: a library cannot be opened, embeddings differ, two recordings have one name, nothing whole
+        UserError: a library cannot be opened, embeddings or motion differ, two recordings have one name, nothing whole
             is left, or the folder cannot be written.
     """
     libraries = several(libraries)
     if not libraries:
         raise UserError("no library is named; name one or more, as in cospeech library merge one two -o both")
     opened, out = [GestureLibrary(folder) for folder in libraries], Path(out)
+    if motion not in (None, *MOTIONS):
+        raise UserError(f"motion is {' or '.join(MOTIONS)}; got {motion!r}")
     header = opened[0].header
     for library in opened[1:]:
-        if library.header != header:
+        if replace(library.header, bases=header.bases) != header:
             raise UserError(
                 f"{library.folder} was made with the embedding {library.header.embedding}, {libraries[0]} with "
                 f"{header.embedding}; build one of them again with the other's model"
             )
-    check_place(out)
+    if motion is None:
+        _check_alike(opened)
     added = Added()
-    known: dict[str, str] = {}
-    with writing(out, create=True) as change:
-        change.start_anew(header)
-        shards = Shards(change, header.embedding.size)
-        for library in opened:
-            for recording in _recordings(library, quiet):
-                if recording.name not in known:
-                    known[recording.name] = recording.digest
-                    shards.add(recording)
-                    added.count(recording)
-                elif known[recording.name] == recording.digest:
-                    added.there += 1
-                else:
-                    raise UserError(
-                        f"{library.folder} and a library before it have different recordings called "
-                        f"{recording.name!r}; prepare one of them under another name"
-                    )
-        if not added.segments:
-            raise UserError(f"nothing whole is left in {', '.join(map(str, libraries))}; build the library again")
-        shards.finish()
+    nothing = f"nothing whole is left in {', '.join(map(str, libraries))}; build the library again"
+    bases = opened[0].bases if motion is None else _fitted(opened) if motion == "latents" else None
+    recordings = _once(opened, added, quiet, as_frames=motion is not None)
+    write_library(out, header, recordings, bases, empty=nothing)
     return added
 
 
-def _recordings(library: GestureLibrary, quiet: bool) -> Iterator[Recording]:
-    """All recordings of a library but those of damaged shards."""
+def _fitted(libraries: Sequence[GestureLibrary]) -> LatentMotion | None:
+    """Bases of what is in libraries; None if nothing is."""
+    query = "SELECT total(frames) FROM recording"
+    frames = sum(library.catalogue.execute(query).fetchone()[0] for library in libraries)
+    every = max(1, -(-int(frames) // FIT_FRAMES))
+    recordings = chain.from_iterable(_recordings(library, True, as_frames=True) for library in libraries)
+    motions = [unpacked(recording.motion) for recording in islice(recordings, 0, None, every)]
+    return LatentMotion.fit(motions) if motions else None
+
+
+def _once(libraries: Sequence[GestureLibrary], added: Added, quiet: bool, *, as_frames: bool) -> Iterator[Recording]:
+    """The recordings of libraries, what two of them have once; counted."""
+    known: dict[str, str] = {}
+    for library in libraries:
+        for recording in _recordings(library, quiet, as_frames=as_frames):
+            if recording.name not in known:
+                known[recording.name] = recording.digest
+                added.count(recording)
+                yield recording
+            elif known[recording.name] == recording.digest:
+                added.there += 1
+            else:
+                raise UserError(
+                    f"{library.folder} and a library before it have different recordings called "
+                    f"{recording.name!r}; prepare one of them under another name"
+                )
+
+
+def _check_alike(libraries: Sequence[GestureLibrary]) -> None:
+    """Raises UserError if libraries keep motion in different ways, or as latents of different bases."""
+    first = libraries[0]
+    for library in libraries[1:]:
+        if library.header.bases != first.header.bases:
+            raise UserError(
+                f"{library.folder} keeps motion as {_kept(library)}, {first.folder} as {_kept(first)}; keep them "
+                "apart, or encode both anew with --motion frames or --motion latents"
+            )
+
+
+def _kept(library: GestureLibrary) -> str:
+    """How motion is kept, in words."""
+    header = library.header
+    return header.motion if header.bases is None else f"{header.motion} ({header.bases})"
+
+
+def _recordings(library: GestureLibrary, quiet: bool, *, as_frames: bool) -> Iterator[Recording]:
+    """All recordings of a library but those of damaged shards; motion as it is, or as frames."""
     rows = library.catalogue.execute("SELECT id, first_row, rows FROM shard ORDER BY id").fetchall()
     for shard, first, count in track(rows, f"{library.folder}", total=len(rows), quiet=quiet):
         try:
@@ -81,7 +119,12 @@ def _recordings(library: GestureLibrary, quiet: bool) -> Iterator[Recording]:
         except Damaged as error:
             note(f"{error}; {count} segments are left out")
             continue
-        yield from _of_shard(library, shard, first, count, arrays)
+        for recording in _of_shard(library, shard, first, count, arrays):
+            if as_frames and library.bases is not None:
+                encoded = library.bases.unpacked(recording.motion, 0, recording.frames)
+                yield replace(recording, motion=packed(encoded))
+            else:
+                yield recording
 
 
 def _of_shard(
@@ -97,6 +140,7 @@ def _of_shard(
         number, frames, digest = library.catalogue.execute(
             "SELECT id, frames, digest FROM recording WHERE name = ?", (name,)
         ).fetchone()
+        step, rows = (1, frames) if library.header.bases is None else (STACK, rows_of(frames))
         origins = library.catalogue.execute(_ORIGINS, (number,)).fetchall()
         yield Recording(
             name,
@@ -106,7 +150,8 @@ def _of_shard(
             one.emotion,
             tuple(name for (name,) in origins),
             digest,
-            arrays[MOTION][offset : offset + frames],
+            frames,
+            arrays[MOTION][offset // step : offset // step + rows],
             tuple(
                 Segment(
                     entry.first,

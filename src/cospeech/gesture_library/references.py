@@ -3,7 +3,12 @@
 ExGes, section "Motion retrieval". What the paper leaves open is ours [D]: segments of speech are found as
 those of a library are; silence asks for nothing; the nearest keys are looked at once more frame by frame where
 the library has keys of frames; and of what is near one is taken that begins where the last one ended, has the
-liveliness that is asked for, was said with like words and was not used just before.
+liveliness that is asked for, was said with like words and does not repeat what was shown.
+
+People do not show the same gesture twice within a minute (``metrics.repetition``). So a segment that was shown less
+than ``WITHIN`` seconds ago is not proposed again as long as there is another one, and one that looks like it costs the
+more the nearer it is: wrist paths are compared, in windows of 1.5 s, since keys tell nothing of that (of 7,260 pairs of
+one speaker, the cosine of keys and the distance of paths correlate by -0.02).
 """
 
 from __future__ import annotations
@@ -20,6 +25,7 @@ from ..speech.layout import LAYOUT
 from ..speech.speech import Word
 from .embedder import Embedder, shipped_embedder
 from .library import GestureLibrary, Hit
+from .repeats import Shown
 from .sample import Filters
 from .segments import loudness, segments, speech_breaks
 from .semantics import classes
@@ -31,7 +37,8 @@ WORD = 0.15  # what a word of one class is worth, in cosine
 JOIN = 0.15  # what a jump of one radian in the mean joint costs
 LIVELY = 0.15  # what twice the speed that was asked for costs
 VOICE_SHARE = 0.7  # share of a slot's liveliness that follows the voice, the rest is chance
-USED = 0.3  # what it costs to come again
+USED = 0.3  # what it costs to come again later than that
+REPEATED = 1.0  # what it costs to look exactly like what was shown
 LENGTH = 0.1  # what half or twice the length of the slot costs
 CLOSER = 12  # segments whose motion is looked at
 CHANCE = 0.02  # deviation of the dice that make another take of another seed
@@ -85,6 +92,7 @@ class LibraryReferences:
         filters = self._filters(speaker, emotion)
         found: list[Reference] = []
         used: dict[str, int] = {}
+        shown = Shown()
         slots = [
             (first, last)
             for first, last in segments(loudness(features), speech_breaks(features, words))
@@ -93,17 +101,25 @@ class LibraryReferences:
         speeds = liveliness * self._speeds(slots, features, filters, rng)
         for slot, speed in zip(slots, speeds, strict=True):
             said = [w.text for w in words if slot[0] <= seconds_to_frame((w.start + w.end) / 2) < slot[1]]
-            hits = self._hits(features[slot[0] : slot[1]], filters, rule, rng)
+            shown.forget(slot[0])
+            hits = self._hits(features[slot[0] : slot[1]], filters, rule, rng, shown)
             gains = [self._gain(h, said, slot, speed, used) + rng.normal(0, CHANCE) for h in hits]
             before = found[-1] if found and found[-1].slot[1] == slot[0] else None
-            chosen = self._chosen(slot, hits, gains, said, before)
+            chosen = self._chosen(slot, hits, gains, said, before, shown)
             if chosen is not None:
                 used[chosen.id] = used.get(chosen.id, 0) + 1
+                shown.add(chosen.id, slot[1], fitted(chosen, 1)[0])
                 found.append(chosen)
         return found
 
     def _chosen(
-        self, slot: tuple[int, int], hits: list[Hit], gains: list[float], said: list[str], before: Reference | None
+        self,
+        slot: tuple[int, int],
+        hits: list[Hit],
+        gains: list[float],
+        said: list[str],
+        before: Reference | None,
+        shown: Shown,
     ) -> Reference | None:
         """The best of the hits whose motion can be read; read are only the few that may win."""
         best: tuple[float, Reference] | None = None
@@ -118,10 +134,10 @@ class LibraryReferences:
                 self.library.report(error)
                 continue
             read += 1
-            gain = gains[k]
+            path = fitted(reference, 1)[0]
+            gain = gains[k] - REPEATED * shown.likeness(path)
             if last is not None:
-                first = fitted(reference, 1)[0][0]
-                gain -= JOIN * 4 * float(np.abs(first[BODY] - last[BODY]).mean())
+                gain -= JOIN * 4 * float(np.abs(path[0][BODY] - last[BODY]).mean())
             if best is None or gain > best[0]:
                 best = (gain, reference)
         return None if best is None else best[1]
@@ -153,13 +169,18 @@ class LibraryReferences:
         quantiles: np.ndarray = np.quantile(speed if allowed is None else speed[allowed], (order + 0.5) / len(slots))
         return quantiles
 
-    def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator) -> list[Hit]:
+    def _hits(self, part: np.ndarray, filters: Filters, rule: str, rng: np.random.Generator, shown: Shown) -> list[Hit]:
+        """Hits that may come next (``Shown.fresh``)."""
         if rule == "random":
             present, allowed = self.library.keys("gesture").present, self.library.allowed(filters)
             rows = np.flatnonzero(present if allowed is None else present & allowed)
-            return [Hit(1, 0.0, self.library.samples([int(rng.choice(rows))])[0])] if len(rows) else []
+            drawn = self.library.samples(rng.permutation(rows)[: len(shown.ids) + 1].tolist())
+            fresh = shown.fresh([one.id for one in drawn])
+            return [Hit(1, 0.0, one) for one in drawn if one.id in fresh][:1]
         key = self.embedder.speech(part)
-        hits = self.library.nearest(key, role="gesture", k=NEAREST, filters=filters)
+        hits = self.library.nearest(key, role="gesture", k=NEAREST + len(shown.ids), filters=filters)
+        fresh = shown.fresh([hit.sample.id for hit in hits])
+        hits = [hit for hit in hits if hit.sample.id in fresh][:NEAREST]
         return self.library.rerank(hits, self.embedder.speech_frames(part)) if self.library.has_frame_keys else hits
 
     def _gain(self, hit: Hit, said: list[str], slot: tuple[int, int], speed: float, used: dict[str, int]) -> float:

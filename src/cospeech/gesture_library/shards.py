@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,15 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
+from .latents import PARTS, LatentMotion, unpacked_keys
 
-MOTION = "motion"  # role: coded motion of all segments end to end, tensor "motion" [F, C]
+MOTION = "motion"  # role: coded motion of all segments end to end, tensor "motion" [F, C], or latents of it
 KEYS = ("gesture", "speech")  # roles: keys of the segments, tensor "keys" [n, E], zeros where there is none
-# Role: keys of the segments' frames end to end, tensor "keys" [F', E'] float16, and how many a segment has,
+# Role: keys of the segments' frames end to end, tensor "keys" [F', E'] float16 or int8, and how many a segment has,
 # tensor "counts" [n] int64. A library of an embedder without them lacks this file.
 FRAMES = "frames"
 SCALE = 32767.0  # motion is int16 over [-1, 1], as in a dataset, so that nothing is lost from there to here
+NO_SHARD = -1  # the shard of a file that belongs to all of them
 _NAME = re.compile(r"^\.?([a-z_]+)-[0-9a-f]{16}\b.*\.safetensors$")  # also what a killed writing left
 
 
@@ -54,9 +57,18 @@ def write_shard_file(
 
     A file of that name holds the same bytes; it is written again all the same, which mends it.
     """
+    tensors = {_tensor(role): array} if counts is None else {_tensor(role): array, "counts": counts}
+    return _write_tensors(folder, shard, role, tensors)
+
+
+def write_bases(folder: Path, bases: LatentMotion) -> ShardFile:
+    """Write the bases of a library's latents, as ``write_shard_file`` writes a shard's."""
+    return _write_tensors(folder, NO_SHARD, PARTS, bases.tensors())
+
+
+def _write_tensors(folder: Path, shard: int, role: str, tensors: Mapping[str, np.ndarray]) -> ShardFile:
     from safetensors.numpy import save
 
-    tensors = {_tensor(role): array} if counts is None else {_tensor(role): array, "counts": counts}
     data = save({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()})
     digest = hashlib.sha256(data).hexdigest()
     name = f"{role}-{digest[:16]}.safetensors"
@@ -84,12 +96,13 @@ def read_bytes(folder: Path, file: ShardFile) -> bytes:
 
 
 def read_array(folder: Path, file: ShardFile) -> np.ndarray:
-    """The tensor of a shard file, checked: keys [n, E] float32 or packed motion [F, C] int16.
+    """The tensor of a shard file, checked: keys [n, E] float32, or packed motion, [F, C] int16 or latents int8.
 
     Raises:
         Damaged: see ``read_bytes``.
     """
-    return _tensors(folder, file, (_tensor(file.role),))[0]
+    array = _tensors(folder, file, (_tensor(file.role),))[0]
+    return unpacked_keys(array) if file.role != MOTION and array.dtype == np.int8 else array
 
 
 def read_frame_keys(folder: Path, file: ShardFile) -> tuple[np.ndarray, np.ndarray]:
@@ -97,7 +110,19 @@ def read_frame_keys(folder: Path, file: ShardFile) -> tuple[np.ndarray, np.ndarr
     keys, counts = _tensors(folder, file, (_tensor(file.role), "counts"))
     if counts.ndim != 1 or keys.ndim != 2 or counts.sum() != len(keys):
         raise Damaged(f"{folder / file.name} has {len(keys)} keys of frames and counts {counts.sum()}")
-    return keys, counts
+    return (unpacked_keys(keys) if keys.dtype == np.int8 else keys), counts
+
+
+def read_bases(folder: Path, file: ShardFile) -> LatentMotion:
+    """The bases of a library's latents, checked; raises as ``read_array``."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    data = read_bytes(folder, file)
+    try:
+        return LatentMotion.of(load(data))
+    except (SafetensorError, KeyError, ValueError, IndexError) as error:
+        raise Damaged(f"{folder / file.name} holds no bases of latents ({error})") from None
 
 
 def _tensors(folder: Path, file: ShardFile, names: tuple[str, ...]) -> list[np.ndarray]:
@@ -113,7 +138,7 @@ def _tensors(folder: Path, file: ShardFile, names: tuple[str, ...]) -> list[np.n
 
 
 def read_frames(folder: Path, file: ShardFile, first: int, frames: int) -> np.ndarray:
-    """Packed motion [frames, C] int16 from row ``first`` on, without reading (or checking) the rest.
+    """Packed motion [frames, C], int16 or rows of latents, from row ``first`` on; the rest is not read (or checked).
 
     Raises:
         Damaged: the rows are not there.

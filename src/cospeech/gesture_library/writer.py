@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ import numpy as np
 from ..speech.speech import Word
 from .catalogue import Writing
 from .expressiveness import Expressiveness
+from .latents import STACK, LatentMotion, packed_keys
 from .sample import plain_text
-from .shards import FRAMES, MOTION, write_shard_file
+from .shards import FRAMES, MOTION, ShardFile, unpacked, write_bases, write_shard_file
 
 SHARD_FRAMES = 40_000  # about 22 minutes a shard, 21 MB
 
@@ -42,7 +43,8 @@ class Recording:
     emotion: str | None
     origins: tuple[str, ...]  # what it is made of, see ``build.origins``
     digest: str  # of motion and speech
-    motion: np.ndarray  # [T, C] int16
+    frames: int  # T
+    motion: np.ndarray  # [T, C] int16; or rows of latents, int8, which belong to the bases of the library
     segments: tuple[Segment, ...]
 
 
@@ -52,9 +54,13 @@ class Shards:
     Rows are kept back to the end: as long as nothing is written into the catalogue, readers never wait.
     """
 
-    def __init__(self, change: Writing, embedding: int) -> None:
-        """``embedding``: E."""
-        self._change, self._embedding = change, embedding
+    def __init__(self, change: Writing, embedding: int, bases: LatentMotion | None = None) -> None:
+        """Into a library of ``embedding`` numbers a key.
+
+        Args:
+            bases: keep motion as latents of these, and keys as one byte a number.
+        """
+        self._change, self._embedding, self._bases = change, embedding, bases
         self._waiting: list[Recording] = []
         self._frames = 0  # of those
         self._rows: dict[str, list[tuple[Any, ...]]] = {
@@ -70,10 +76,16 @@ class Shards:
 
     def add(self, recording: Recording) -> None:
         """Add a recording; a shard is written when it is full."""
+        if self._bases is not None and recording.motion.dtype != np.int8:
+            recording = replace(recording, motion=self._bases.packed(unpacked(recording.motion)))
         self._waiting.append(recording)
-        self._frames += len(recording.motion)
+        self._frames += self._room(recording)
         if self._frames >= SHARD_FRAMES:
             self.flush()
+
+    def _room(self, recording: Recording) -> int:
+        """Frames that a recording takes in its shard."""
+        return len(recording.motion) * (1 if self._bases is None else STACK)
 
     def flush(self) -> None:
         """Write what is waiting as one shard."""
@@ -83,28 +95,36 @@ class Shards:
         motion = np.concatenate([recording.motion for recording in self._waiting])
         self._write(MOTION, motion)
         for role, array in _keys(found, self._embedding).items():
-            self._write(role, array.astype(np.float32))
+            self._write(role, array.astype(np.float32) if self._bases is None else packed_keys(array))
         frames = [segment.frames for segment in found if segment.frames is not None]
         if len(frames) == len(found):
             counts = np.array([len(own) for own in frames], dtype=np.int64)
-            self._write(FRAMES, np.concatenate(frames).astype(np.float16), counts=counts)
-        self._rows["shard"].append((self._shard, self._row, len(found), len(motion)))
+            keys = np.concatenate(frames)
+            self._write(FRAMES, keys.astype(np.float16) if self._bases is None else packed_keys(keys), counts=counts)
+        self._rows["shard"].append((self._shard, self._row, len(found), self._frames))
         offset = 0
         for recording in self._waiting:
             self._describe(recording, offset)
-            offset += len(recording.motion)
+            offset += self._room(recording)
         self._shard, self._waiting, self._frames = self._shard + 1, [], 0
 
     def _write(self, role: str, array: np.ndarray, *, counts: np.ndarray | None = None) -> None:
         """Write one file of the shard, and its row."""
-        file = write_shard_file(self._change.folder, self._shard, role, array, counts=counts)
+        self._list(write_shard_file(self._change.folder, self._shard, role, array, counts=counts))
+
+    def _list(self, file: ShardFile) -> None:
         self._rows["file"].append(tuple(asdict(file).values()))
+
+    def write_bases(self) -> None:
+        """Write the bases of latents, which a new library of latents needs."""
+        if self._bases is not None:
+            self._list(write_bases(self._change.folder, self._bases))
 
     def _describe(self, recording: Recording, offset: int) -> None:
         """Rows of a recording whose first frame is so far into the shard."""
         one = recording
         self._rows["recording"].append(
-            (self._recording, one.name, one.kind, one.split, one.speaker, one.emotion, len(one.motion), one.digest)
+            (self._recording, one.name, one.kind, one.split, one.speaker, one.emotion, one.frames, one.digest)
         )
         self._rows["origin"] += [(self._recording, name) for name in one.origins]
         for segment in recording.segments:

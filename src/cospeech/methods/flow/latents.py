@@ -133,12 +133,15 @@ class PartLatents:
         return {name: basis / (basis**2).sum(0) for name in _BASES for basis in [self.arrays[f"{name}_basis"]]}
 
     @classmethod
-    def fit(cls, motions: Iterable[np.ndarray], codec: Codec, *, rank: int = RANK) -> PartLatents:
+    def fit(
+        cls, motions: Iterable[np.ndarray], codec: Codec, *, rank: int = RANK, fingers_rank: int = FINGERS_RANK
+    ) -> PartLatents:
         """Principal components of encoded motions [T, C] and their mirror images.
 
         Args:
             motions: iterated over several times; a sequence, or something that can be iterated over anew.
             rank: numbers of a part; never more than its channels.
+            fingers_rank: and so many more of an arm with fingers.
         """
         hands = codec.slices["hands"]
         variance = np.concatenate([motion[:, hands] for motion in motions]).var(0)
@@ -149,7 +152,7 @@ class PartLatents:
             rows = np.concatenate([part for motion in motions for part in _images(motion, codec, name, channels)])
             mean = rows.mean(0)
             values, vectors = np.linalg.eigh(np.cov((rows - mean).T))
-            order = np.argsort(-values)[: rank + (FINGERS_RANK if fingers and name == "arm" else 0)]
+            order = np.argsort(-values)[: rank + (fingers_rank if fingers and name == "arm" else 0)]
             arrays[f"{name}_mean"] = mean.astype(np.float32)
             arrays[f"{name}_basis"] = (vectors[:, order] * np.sqrt(np.maximum(values[order], 1e-12))).astype(np.float32)
         bases = cls(arrays, codec)
