@@ -43,6 +43,7 @@ from cospeech.gesture_library.shards import packed, unpacked
 from cospeech.gesture_library.writer import Recording, Segment
 from cospeech.loading import load
 from cospeech.methods.base import GestureModel
+from cospeech.metrics.repetition import LEAST_AMPLITUDE
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import wrists_in_chest
@@ -272,17 +273,21 @@ def report(library: GestureLibrary, corpus: Path) -> list[str]:
     everything = [one for own in recordings.values() for one in own]
     samples = library.samples()
     paths = [wrists_of(library.encoded(sample)) for sample in track(samples, "segments", total=len(samples))]
-    lines = [described("library, to any recording", distances(paths, everything))]
-    actors: list[np.ndarray] = []
-    made: list[np.ndarray] = []
-    for actor, own in recordings.items():
-        cuts = [one[a:b] for one in own[::2] for a, b in segments(speed_of(one))]
-        cuts = cuts[:: max(1, len(cuts) // ACTOR_SEGMENTS)]
-        actors.append(distances(cuts, own[1::2]))
-        made.append(distances([p for p, s in zip(paths, samples, strict=True) if s.speaker == actor], own[1::2]))
-    lines.append(described("library, to half of the recordings of the same actor", np.concatenate(made)))
-    lines.append(described("recordings of an actor, to the other half", np.concatenate(actors)))
-    return lines
+    halves = {actor: one[1::2] for actor, one in recordings.items()}
+    own = [(path, halves[s.speaker]) for path, s in zip(paths, samples, strict=True) if s.speaker in halves]
+    cuts: list[tuple[np.ndarray, list[np.ndarray]]] = []
+    for actor, whole in recordings.items():
+        parts = [one[a:b] for one in whole[::2] for a, b in segments(speed_of(one))]
+        cuts += [(part, halves[actor]) for part in parts[:: max(1, len(parts) // ACTOR_SEGMENTS)]]
+    return [
+        compared("library, to any recording", paths, [everything] * len(paths)),
+        compared("library, to half of the recordings of the same actor", *_columns(own)),
+        compared("recordings of an actor, to the other half", *_columns(cuts)),
+    ]
+
+
+def _columns(pairs: Sequence[tuple[np.ndarray, list[np.ndarray]]]) -> tuple[list[np.ndarray], list[list[np.ndarray]]]:
+    return [path for path, _ in pairs], [recordings for _, recordings in pairs]
 
 
 def speed_of(wrists: np.ndarray) -> np.ndarray:
@@ -293,12 +298,25 @@ def speed_of(wrists: np.ndarray) -> np.ndarray:
     return steps.max(axis=1) * FPS
 
 
-def described(what: str, found: np.ndarray) -> str:
-    """Median and minimum in a line."""
-    found = found[np.isfinite(found)]
-    if not len(found):
+def compared(what: str, paths: Sequence[np.ndarray], recordings: Sequence[Sequence[np.ndarray]]) -> str:
+    """A line: median and minimum of ``distances``, in metres and over the amplitude of the segment itself.
+
+    Args:
+        recordings: what each path is compared with; equal ones are looked through at once.
+    """
+    found = np.full(len(paths), np.inf)
+    for own in {id(one): one for one in recordings}.values():
+        members = [k for k, one in enumerate(recordings) if one is own]
+        found[members] = distances([paths[k] for k in members], own)
+    amplitude = np.array([np.sqrt(path.var(axis=0).sum()) for path in paths])
+    moving = np.isfinite(found) & (amplitude >= LEAST_AMPLITUDE)
+    if not moving.any():
         return f"{what}: nothing to compare"
-    return f"{what}: median {np.median(found):.3f} m, minimum {found.min():.3f} m, {len(found)} segments"
+    figures = [
+        f"median {np.median(values):.3f}{unit}, minimum {values.min():.3f}{unit}"
+        for values, unit in ((found[moving], " m"), (found[moving] / amplitude[moving], " of its amplitude"))
+    ]
+    return f"{what}: {'; '.join(figures)}; {moving.sum()} segments that move"
 
 
 def arguments() -> argparse.Namespace:

@@ -99,6 +99,16 @@ def test_from_a_store_to_a_motion_file(place, says, library_dataset, more_datase
     assert best["recording"] in out
     out, err = says("library", "merge", "gestures", "-o", "copy")
     assert err.startswith("wrote copy: 26 segments")
+    says("library", "merge", "gestures", "-o", "small", "--motion", "latents")
+    says("library", "build", library_dataset, "-o", "again", "--model", model, "--motion", "latents")
+    for name, count in (("small", 26), ("again", 22)):
+        out, _ = says("library", "info", name)
+        assert f"segments    {count} of" in out
+        assert "motion      kept as latents" in out
+        out, _ = says("library", "check", name)
+        assert out == f"{count} of {count} segments of {name} are whole\n"
+    out, _ = says("search", "talk.wav", "--library", "small", "--model", model, "-k", "2", "-o", "small.bvh")
+    assert out.splitlines()[2].startswith(rows[2].split(".")[0])
 
 
 def test_made_pairs_are_called_made_pairs(place, says, made, model):

@@ -10,10 +10,10 @@ from typing import Any
 
 from ..core.deprecation import renamed_keywords
 from ..core.timing import FPS
+from ..methods.flow.latents import STACK
 from ..motion.codec import Codec
 from .catalogue import FILE, KINDS
 from .embedder import Embedding
-from .latents import STACK
 from .library import GestureLibrary
 from .shards import FRAMES, KEYS, MOTION, Damaged, ShardFile, leftovers, read_array, read_frame_keys
 

@@ -67,7 +67,8 @@ class LatentMotion:
 
     def packed(self, encoded: np.ndarray) -> np.ndarray:
         """Encoded motion [T, C] -> [ceil(T / STACK), size] int8."""
-        return np.clip(np.round(self.parts.encode(encoded) / self.step), -LEVELS, LEVELS).astype(np.int8)
+        rows: np.ndarray = np.clip(np.round(self.parts.encode(encoded) / self.step), -LEVELS, LEVELS).astype(np.int8)
+        return rows
 
     def unpacked(self, rows: np.ndarray, first: int, frames: int) -> np.ndarray:
         """Rows [N, size] int8 -> encoded motion [frames, C] float32 from frame ``first`` of the rows on."""

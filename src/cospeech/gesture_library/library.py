@@ -18,6 +18,7 @@ from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.progress import note
 from ..core.timing import FPS
+from ..methods.flow.latents import STACK
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.procedural.posture import plant
@@ -27,7 +28,7 @@ from . import index
 from .catalogue import Header, read_catalogue, read_files, read_header
 from .embedder import Embedder, Embedding
 from .expressiveness import Expressiveness
-from .latents import PARTS, STACK, LatentMotion, rows_around, rows_of
+from .latents import PARTS, LatentMotion, rows_around, rows_of
 from .sample import Filters, LibrarySample, plain_text
 from .shards import (
     FRAMES,

@@ -13,9 +13,10 @@ from ..core.arguments import several
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.progress import note, track
+from ..methods.flow.latents import STACK
 from .build import Added, write_library
 from .catalogue import MOTIONS
-from .latents import FIT_FRAMES, STACK, LatentMotion, rows_of
+from .latents import FIT_FRAMES, LatentMotion, rows_of
 from .library import GestureLibrary
 from .shards import FRAMES, KEYS, MOTION, Damaged, packed, read_array, unpacked
 from .writer import Recording, Segment

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from ..methods.flow.latents import STACK
 from ..speech.speech import Word
 from .catalogue import Writing
 from .expressiveness import Expressiveness
-from .latents import STACK, LatentMotion, packed_keys
+from .latents import LatentMotion, packed_keys
 from .sample import plain_text
 from .shards import FRAMES, MOTION, ShardFile, unpacked, write_bases, write_shard_file
 
