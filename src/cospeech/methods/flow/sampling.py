@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -84,14 +85,19 @@ def sample_flow(
     kept = np.repeat(inputs.given.astype(bool), widths, axis=1)
     noise = clocked_noise(inputs.levels, widths, rng) * np.float32(settings.temperature)
     x = np.where(kept, known, noise).astype(np.float32)
-    new = settings.window - settings.prefix
-    windows = max(1, -(-(count - settings.prefix) // new))
-    edges = np.linspace(0, count, windows + 1).round().astype(int)
-    for first, last in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+    edges = window_edges(count, settings)
+    for first, last in pairwise(edges):
         before = min(settings.prefix, first)
         part = slice(first - before, last)
         x[part] = _window(network, inputs[part], x[part], kept[part], before, settings.steps)
     return x
+
+
+def window_edges(count: int, settings: FlowSampling) -> list[int]:
+    """Where windows that are sampled one after the other begin, of so many latents, and the end."""
+    windows = max(1, -(-(count - settings.prefix) // (settings.window - settings.prefix)))
+    edges: list[int] = np.linspace(0, count, windows + 1).round().astype(int).tolist()
+    return edges
 
 
 def _window(
