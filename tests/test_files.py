@@ -6,10 +6,12 @@ import errno
 import os
 import stat
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from cospeech.core.errors import UserError
-from cospeech.core.files import atomic_path
+from cospeech.core.files import atomic_path, write_arrays
 
 
 def fail(target, error):
@@ -92,3 +94,15 @@ def test_permissions_are_those_of_any_new_file(tmp_path):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o640
+
+
+def test_arrays_come_back_however_they_lie_in_memory(tmp_path):
+    """Transposed, reversed and strided arrays; the format would keep the memory of each, not its values."""
+    plain = np.arange(12.0).reshape(3, 4)
+    arrays = {"plain": plain, "turned": plain.T, "back": plain[::-1], "some": plain[:, ::2]}
+    write_arrays(tmp_path / "a.safetensors", arrays)
+    found = load_file(tmp_path / "a.safetensors")
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name], array)
+    with pytest.raises(UserError, match="does not exist"):
+        write_arrays(tmp_path / "nowhere" / "a.safetensors", arrays)

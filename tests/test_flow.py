@@ -281,7 +281,7 @@ def test_the_loss_counts_what_is_open_and_valid_alone():
 
     def loss(**changes) -> float:
         torch.manual_seed(7)
-        return flow_loss(network, {**batch, **changes}, weights=torch.ones(12))[0].item()
+        return flow_loss(network, {**batch, **changes}, weights=torch.ones(12), widths=config.widths)[0].item()
 
     assert loss() > 0
     assert loss(given=torch.ones(1, 10, 3)) == 0

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def same_file(one: str | Path, other: str | Path) -> bool:
@@ -54,6 +58,22 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_arrays(target: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays by name as a safetensors file, whole or not at all.
+
+    The format has rows in order; arrays that lie otherwise in memory (transposed, say) are put in order first, since it
+    would write them scrambled without a word.
+
+    Raises:
+        UserError: as ``atomic_path``.
+    """
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    with atomic_path(target) as path:
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
 def _create_beside(target: Path) -> Path:

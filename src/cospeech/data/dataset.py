@@ -32,7 +32,7 @@ import numpy as np
 from ..core.arguments import file_path
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
-from ..core.files import atomic_path
+from ..core.files import atomic_path, write_arrays
 from ..motion.representation import Representation, read_representation
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
@@ -157,10 +157,8 @@ def write_shard(
         widths: columns by name, of encoders and "acoustics"; a sample that lacks them has zeros.
         value_range: [C] the largest value of every column (``Representation.value_range``); 1 for all if None.
     """
-    from safetensors.numpy import save_file
-
-    with atomic_path(folder / f"{shard_name(shard)}.safetensors") as path:
-        save_file(shard_arrays(samples, feature_dim, widths=widths, value_range=value_range), path)
+    arrays = shard_arrays(samples, feature_dim, widths=widths, value_range=value_range)
+    write_arrays(folder / f"{shard_name(shard)}.safetensors", arrays)
     with atomic_path(folder / f"{shard_name(shard)}.json") as path:
         path.write_text(json.dumps(described(samples)))
 

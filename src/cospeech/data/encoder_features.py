@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..core.files import atomic_path
+from ..core.files import write_arrays
 from ..core.timing import FPS
 from ..speech.encoders.inputs import open_encoder
 from ..speech.encoders.settings import SPEECH, WORDS, Encoder
@@ -80,14 +80,13 @@ class EncoderFeatures:
         shutil.rmtree(self._cache, ignore_errors=True)
 
     def _states(self, kind: str, speech: Speech) -> np.ndarray:
-        from safetensors.numpy import load_file, save_file
+        from safetensors.numpy import load_file
 
         mark = hashlib.sha256(speech.samples.tobytes() + repr(speech.words).encode()).hexdigest()[:24]
         path = self._cache / f"{kind}-{mark}.safetensors"
         if not path.is_file():
             self._cache.mkdir(exist_ok=True)
-            with atomic_path(path) as temporary:
-                save_file({"states": _half(self.encoders[kind].states(speech))}, temporary)
+            write_arrays(path, {"states": _half(self.encoders[kind].states(speech))})
         return load_file(path)["states"]
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..core.files import atomic_path
+from ..core.files import atomic_path, write_arrays
 from ..motion.codec import Codec
 from ..motion.representation import representation
 from ..speech.acoustics import DIM as ACOUSTICS
@@ -191,16 +191,12 @@ class _GroupWriter:
         )
 
     def write(self, name: str) -> None:
-        from safetensors.numpy import save_file
-
         folder = self.reading.folder
         if self._arrays and not self.reading.has_shard(name):
-            with atomic_path(folder / f"{name}.safetensors") as path:
-                save_file(self._joined(), path)
+            write_arrays(folder / f"{name}.safetensors", self._joined())
         if self._material:
             (folder / MATERIAL).mkdir(exist_ok=True)
-            with atomic_path(folder / MATERIAL / f"{name}.safetensors") as path:
-                save_file(self._material, path)
+            write_arrays(folder / MATERIAL / f"{name}.safetensors", self._material)
         with atomic_path(folder / f"{name}.json") as path:
             path.write_text(json.dumps(vars(self.group)))
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from ..core import files
 from ..core.files import atomic_path
 from ..core.timing import FPS
 from ..motion.codec import Codec
@@ -55,11 +56,7 @@ def write_graphs(out: Path, graphs: Mapping[str, GraphSpec], *, weight_format: s
 
 def write_arrays(out: Path, name: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write NAME.safetensors."""
-    from safetensors.numpy import save_file
-
-    with atomic_path(out / f"{name}.safetensors") as path:
-        # The format has rows in order; other arrays would be written scrambled, without a word.
-        save_file({key: np.ascontiguousarray(array) for key, array in arrays.items()}, path)
+    files.write_arrays(out / f"{name}.safetensors", arrays)
 
 
 def write_config(

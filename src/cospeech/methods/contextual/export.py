@@ -16,7 +16,7 @@ from ...sampling.beam import encode_residual
 from ...training.onnx_export import round_weights
 from ..alignment.export import speech_graph
 from ..conditioning import Condition
-from ..flow.export import OF_WORDS, export_flow, rest_of
+from ..flow.export import OF_WORDS, export_flow
 from ..flow.fit_parts import load_parts_run
 from ..flow.train_activity import load_activity_run
 from ..flow.train_flow import load_flow_run
@@ -172,7 +172,7 @@ def export_parts(run: Path, dataset: GestureDataset, out: Path, *, name: str, ch
         raise UserError("generator and flow were trained on other speakers; train both on the same splits")
     round_weights(generator, "int8")
     write_graphs(out, _graphs(generator, None), weight_format="int8")
-    write_arrays(out, "rest", rest_of(dataset, styles))
+    write_arrays(out, "rest", rest_poses(dataset, styles))
     config = generator.config
     keys = ("codes", "layers", "downsample", "features", "words", "parts", "width")
     return write_config(

@@ -24,7 +24,7 @@ class OnnxNetworks:
         self._folder = folder
         config = folder.config["config"]
         self.codes: int = config["codes"]
-        self.layers: int = config.get("layers", 1)
+        self.layers: int = config["layers"]
         self.downsample: int = config["downsample"]
         self.quantised: bool = config.get("quantised", True)
         self.kind: str = config.get("residual", "codes")

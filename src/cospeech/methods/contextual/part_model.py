@@ -20,7 +20,7 @@ from .options import ContextualOptions
 from .sampling import ContextualSampling, sample_words
 
 KEYS = ("space",)  # of config.json, beside those of all methods
-SIZES = ("codes", "downsample", "parts")  # whole numbers of its entry config
+SIZES = ("codes", "layers", "downsample", "parts")  # whole numbers of its entry config
 
 
 class PartModel(BodyModel[BodyOptions, Condition]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.rotation import geodesic
 from ...core.timing import FPS
 from ...motion.codec import Codec
 from ...motion.kinematics import global_rotations
@@ -37,9 +38,7 @@ def part_speeds(encoded: np.ndarray, codec: Codec) -> np.ndarray:
     skeleton = canonical_skeleton()
     world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
     parts = world[:, skeleton.indices(["head", "spine3"])]
-    relative = np.einsum("tpji,tpjk->tpik", parts[:-1], parts[1:])
-    angle = np.arccos(np.clip((np.trace(relative, axis1=-2, axis2=-1) - 1) / 2, -1, 1))
-    turn = np.rad2deg(angle).mean(1) * FPS
+    turn = np.rad2deg(geodesic(parts[:-1], parts[1:])).mean(1) * FPS
     step = np.linalg.norm(np.diff(wrists, axis=0), axis=-1) * FPS
     frames = np.concatenate([step, turn[:, None]], axis=1)
     frames = np.concatenate([frames[:1], frames]) if len(frames) else np.zeros((len(encoded), 3))

@@ -11,9 +11,7 @@ import torch
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...data.dataset import GestureDataset
 from ...training.onnx_export import round_weights
-from ..modalities import rest_poses
 from ..model_writer import GraphSpec, write_arrays, write_graphs
 from .codes import PartCodes
 from .fit_parts import load_parts_run, parts_arrays
@@ -80,8 +78,3 @@ def add_flow(run: Path, out: Path) -> Path:
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(config, indent=1))
     return out
-
-
-def rest_of(dataset: GestureDataset, styles: list[str]) -> dict[str, np.ndarray]:
-    """Every style's rest pose, encoded [C]."""
-    return {style: pose.astype(np.float32) for style, pose in rest_poses(dataset, styles).items()}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
+from ...core.files import atomic_path, write_arrays
 from ...data.dataset import GestureDataset, Sample
 from ...data.windows import RECORDED, select_samples
 from ...motion.codec import Codec
@@ -58,8 +58,6 @@ def fit_parts(
     Raises:
         UserError: no recorded motion, or an alignment that is missing or of another step.
     """
-    from safetensors.numpy import save_file
-
     folder, config = Path(folder), config or PartsConfig()
     samples = select_samples(dataset, splits=splits, kinds=RECORDED, what="recorded motion")
     motions = _Motions(dataset, [sample for sample in samples if sample.frames >= 2 * STACK])
@@ -67,8 +65,7 @@ def fit_parts(
     teacher = _teacher(alignment) if config.distill else None
     codes = PartCodes.fit(motions, latents, teacher, size=config.codes, seed=seed)
     folder.mkdir(parents=True, exist_ok=True)
-    with atomic_path(folder / "model.safetensors") as path:
-        save_file({name: np.ascontiguousarray(array) for name, array in parts_arrays(codes).items()}, path)
+    write_arrays(folder / "model.safetensors", parts_arrays(codes))
     with atomic_path(folder / "config.json") as path:
         path.write_text(
             json.dumps({**description(METHOD, dataset, config, splits), "config": asdict(config)}, indent=1)

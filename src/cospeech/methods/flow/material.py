@@ -66,7 +66,6 @@ class PartMaterial:
         key = f"{dataset.fingerprint}-{sum(float(np.abs(array).sum()) for array in codes.arrays.values()):.6f}"
         self.encoded = SampleArrays(folder / "latents", self.samples, self._encode, key=key)
         self.levels = SampleArrays(folder / "levels", self.samples, self._levels, key=key)
-        self.codes = SampleArrays(folder / "codes", self.samples, self._codes, key=key)
 
     def _encode(self, sample: Sample) -> np.ndarray:
         return self.latents.encode(self.dataset.motion(sample)).astype(np.float16)
@@ -74,19 +73,14 @@ class PartMaterial:
     def _levels(self, sample: Sample) -> np.ndarray:
         return to_levels(part_speeds(self.dataset.motion(sample), self.latents.codec)).astype(np.float16)
 
-    def _codes(self, sample: Sample) -> np.ndarray:
-        return self.words.encode(self.latents.encode(self.dataset.motion(sample))).astype(np.int16)
-
     def cut(self, index: int, start: int, count: int, *, mirror: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Latents [N, D], levels [N, P] and words [N, P] of a window, or of its mirror image."""
         window = slice(start, start + count)
         latents = self.encoded[index][window].astype(np.float32)
         levels = self.levels[index][window].astype(np.float32)
-        codes = self.codes[index][window].astype(np.int64)
-        if not mirror:
-            return latents, levels, codes
-        latents = self.latents.mirrored(latents)
-        return latents, levels[:, [1, 0, 2]], self.words.encode(latents)
+        if mirror:
+            latents, levels = self.latents.mirrored(latents), levels[:, [1, 0, 2]]
+        return latents, levels, self.words.encode(latents)
 
     def speech(self, index: int, start: int, count: int, *, vary: np.random.Generator | None = None) -> np.ndarray:
         """[N, SPEECH] of a window; zeros where the sample has no speech.

@@ -85,4 +85,3 @@ FLOW_STAGE = GestureStage(
     derived=("widths", "styles", "emotions", "features"),
     applies=has_parts,
 )
-FLOW_STAGES = (PARTS_STAGE, ACTIVITY_STAGE, FLOW_STAGE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,18 +97,21 @@ def given_parts(count: int, config: FlowConfig, rng: np.random.Generator) -> tup
     return known, given
 
 
-def flow_loss(network: nn.Module, batch: Batch, *, weights: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def flow_loss(
+    network: nn.Module, batch: Batch, *, weights: Tensor, widths: Sequence[int]
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Error of the predicted clean latents, by 1 / (1 - t), and of their velocity, more where a part is still.
 
     Args:
         weights: [D] of the latents' columns.
+        widths: columns of each part.
     """
     clean, given = batch["clean"], batch["given"]
     size, length, _ = clean.shape
-    widths = torch.tensor(network_parts(network, clean.shape[-1]), device=clean.device)
+    columns = torch.tensor(widths, device=clean.device)
     time = torch.sigmoid(torch.randn(size, device=clean.device))
     t = time[:, None, None]
-    kept = given.repeat_interleave(widths, -1)
+    kept = given.repeat_interleave(columns, -1)
     noisy = kept * clean + (1 - kept) * (t * clean + (1 - t) * batch["noise"])
     inputs = [batch[name] for name in ("known", "given", "plan", "speech", "levels", "emotion", "style", "intensity")]
     predicted = network(noisy, time, *inputs)
@@ -118,17 +122,9 @@ def flow_loss(network: nn.Module, batch: Batch, *, weights: Tensor) -> tuple[Ten
     main = (error**2 * counted * scale).sum() / total
     shown = error * (1 - kept)
     still = 1.0 / (STILLNESS + batch["levels"][:, 1:] / (LEVELS - 1))
-    step = (shown[:, 1:] - shown[:, :-1]) ** 2 * still.repeat_interleave(widths, -1)
+    step = (shown[:, 1:] - shown[:, :-1]) ** 2 * still.repeat_interleave(columns, -1)
     velocity = (step * counted[:, 1:] * scale[:, 1:]).sum() / total
     return main + VELOCITY * velocity, {"main": main.detach(), "velocity": velocity.detach()}
-
-
-def network_parts(network: nn.Module, size: int) -> tuple[int, ...]:
-    """Columns of each part in latents of so many."""
-    own = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
-    assert isinstance(own, Flow)
-    assert sum(own.config.widths) == size
-    return own.config.widths
 
 
 def fit_flow(run: PartTraining, config: FlowConfig | None = None) -> Flow:
@@ -139,7 +135,8 @@ def fit_flow(run: PartTraining, config: FlowConfig | None = None) -> Flow:
     windows = FlowWindows(material, run.styles, config, batch_size=schedule.batch_size, seed=schedule.seed)
     torch.manual_seed(schedule.seed)
     model = Flow(config)
-    loss = partial(flow_loss, weights=torch.from_numpy(np.sqrt(scale / scale.mean()).astype(np.float32)))
+    weights = torch.from_numpy(np.sqrt(scale / scale.mean()).astype(np.float32))
+    loss = partial(flow_loss, weights=weights, widths=config.widths)
     fit(model, loss, windows, run.folder, schedule, describe=run.described(METHOD, config))
     return model
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
+from ...core.files import atomic_path, write_arrays
 from ...core.progress import track
 from ...data.dataset import GestureDataset, Sample
 from ...motion.motion import Motion
@@ -174,11 +174,8 @@ def _seen(appearance: Appearance, motion: Motion, size: int) -> tuple[np.ndarray
 
 
 def _write(folder: Path, number: int, films: list[PersonFilm], people: list[Person]) -> None:
-    from safetensors.numpy import save_file
-
     arrays = {name: np.concatenate([getattr(film, name) for film in films]) for name in ARRAYS}
-    with atomic_path(folder / f"shard-{number:05d}.safetensors") as path:
-        save_file(arrays, path)
+    write_arrays(folder / f"shard-{number:05d}.safetensors", arrays)
     with atomic_path(folder / f"shard-{number:05d}.json") as path:
         path.write_text(json.dumps([asdict(person) for person in people]))
 

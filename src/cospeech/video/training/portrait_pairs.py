@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
+from ...core.files import atomic_path, write_arrays
 from ...motion.points import BODY_SLICE, CHIN, FACE_SLICE, HAND_SIZE, HAND_SLICES, MOUTH_CORNERS, NOSE_BRIDGE, SHOULDERS
 from ..warping.layer_warp import draw
 from ..warping.layers import Layers, cut
@@ -234,12 +234,9 @@ def alike(one: np.ndarray, other: np.ndarray) -> bool:
 
 def write_shard(folder: Path, number: int, pairs: list[Pair]) -> Path:
     """Write pairs as one shard; it appears whole or not at all."""
-    from safetensors.numpy import save_file
-
     path = folder / f"shard-{number:05d}.safetensors"
     stacked = {field.name: np.stack([getattr(pair, field.name) for pair in pairs]) for field in fields(Pair)}
-    with atomic_path(path) as temporary:
-        save_file(stacked, temporary)
+    write_arrays(path, stacked)
     return path
 
 
