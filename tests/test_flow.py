@@ -212,7 +212,7 @@ def call(network: Flow):
             torch.from_numpy(v) for v in (inputs.condition.emotion, inputs.condition.style, inputs.condition.intensity)
         ]
         with torch.no_grad():
-            return network(tensors[0], torch.tensor([time]), torch.tensor([known]), *tensors[1:], *own)[0].numpy()
+            return network(tensors[0], torch.tensor([time]), torch.tensor([known]), *tensors[1:], *own)[0][0].numpy()
 
     return predict
 

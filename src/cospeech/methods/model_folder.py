@@ -95,6 +95,10 @@ class Graph:
             raise UserError(f"{path} is damaged ({_one_line(error)}); export the model again") from None
         self.inputs = [entry.name for entry in self.session.get_inputs()]
 
+    def shape(self, name: str) -> list[Any]:
+        """Sizes of an input's axes; names of those that vary."""
+        return list(next(entry.shape for entry in self.session.get_inputs() if entry.name == name))
+
     def __call__(self, *arrays: np.ndarray) -> np.ndarray:
         return self.all(*arrays)[0]
 

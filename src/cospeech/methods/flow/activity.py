@@ -59,17 +59,57 @@ def to_speeds(levels: np.ndarray) -> np.ndarray:
     return speeds
 
 
+def renewals(levels: np.ndarray) -> np.ndarray:
+    """Levels [N, 3] -> [N, 3] how often the noise is renewed in each latent."""
+    rate: np.ndarray = np.clip(to_speeds(levels) / _CLOCK, SLOWEST_CLOCK, FASTEST_CLOCK)
+    rate[levels < 0.5] = SLOWEST_CLOCK
+    return rate
+
+
 def clock(levels: np.ndarray) -> np.ndarray:
     """Levels [N, 3] -> [N, 3] time of the noise, in renewals since the first latent."""
-    rate = np.clip(to_speeds(levels) / _CLOCK, SLOWEST_CLOCK, FASTEST_CLOCK)
-    rate[levels < 0.5] = SLOWEST_CLOCK
-    return np.cumsum(rate, axis=0)
+    return np.cumsum(renewals(levels), axis=0)
 
 
-def noise_at(times: np.ndarray, knots: np.ndarray) -> np.ndarray:
-    """Noise [N, D] of unit variance at times [N] among independent ``knots`` [K, D] that lie one renewal apart."""
-    index = np.minimum(np.floor(times).astype(int), len(knots) - 2)
+def noise_at(times: np.ndarray, knots: np.ndarray, *, first: int = 0) -> np.ndarray:
+    """Noise [N, D] of unit variance at times [N] among independent ``knots`` [K, D] that lie one renewal apart.
+
+    Args:
+        first: time of the first knot.
+    """
+    index = np.minimum(np.floor(times).astype(int), first + len(knots) - 2)
     share = (times - index)[:, None]
-    mixed = (1 - share) * knots[index] + share * knots[index + 1]
+    mixed = (1 - share) * knots[index - first] + share * knots[index - first + 1]
     noise: np.ndarray = (mixed / np.sqrt((1 - share) ** 2 + share**2)).astype(np.float32)
     return noise
+
+
+class PartNoise:
+    """Noise of one part, latent after latent, on the clock of its activity."""
+
+    def __init__(self, width: int, rng: np.random.Generator) -> None:
+        """``width``: numbers of the part in a latent."""
+        self._rng, self._width = rng, width
+        self._time: float | None = None  # of the clock at the last latent
+        self._origin = self._offset = 0.0
+        self._knots, self._first = np.zeros((0, width)), 0
+
+    def push(self, rate: np.ndarray, *, keep: int | None = None) -> np.ndarray:
+        """Renewals [N] (``renewals``) of the next latents -> their noise [N, D] float32.
+
+        Args:
+            keep: latents after which the next push goes on; the noise of the others is drawn ahead. All if None.
+        """
+        if self._time is None:
+            self._offset, self._origin = self._rng.random(), float(rate[0])
+        times = np.cumsum(rate) if self._time is None else np.cumsum(np.concatenate([[self._time], rate]))[1:]
+        own = times - self._origin + self._offset
+        missing = int(own[-1]) + 3 - self._first - len(self._knots)
+        if missing > 0:
+            self._knots = np.concatenate([self._knots, self._rng.standard_normal((missing, self._width))])
+        noise = noise_at(own, self._knots, first=self._first)
+        last = len(rate) - 1 if keep is None else keep - 1
+        self._time = float(times[last])
+        passed = int(own[last]) - self._first
+        self._knots, self._first = self._knots[passed:], self._first + passed
+        return noise

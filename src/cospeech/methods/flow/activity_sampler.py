@@ -7,11 +7,20 @@ A small recurrent network: cheap enough to run step by step while someone speaks
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..conditioning import Condition
 from .activity import LEVELS
+
+
+@dataclass(frozen=True, eq=False)
+class ActivityState:
+    """What the sampler remembers after a latent."""
+
+    hidden: np.ndarray  # [W] of the recurrent unit
+    levels: np.ndarray  # [P] int64 that were drawn; LEVELS before the first latent
 
 
 class ActivitySampler:
@@ -37,22 +46,43 @@ class ActivitySampler:
         Args:
             temperature: of the draws; 0 takes the likeliest level.
         """
-        heard = with_ahead(speech, self.ahead, len(speech))
-        x = self._linear("speech.2", _silu(self._linear("speech.0", heard))) + self._linear("plan", plan)
-        x = x + self._conditioned(condition)
-        state = np.zeros(x.shape[1], np.float32)
-        before = np.full(self.parts, LEVELS)
-        levels = np.empty((len(x), self.parts), np.int64)
+        x = self.embedded(with_ahead(speech, self.ahead, len(speech)), plan, condition)
+        state = self.start()
+        levels = np.empty((len(x), self.parts), np.float32)
         for step, row in enumerate(x):
-            embedded = row + sum(self._w[f"levels.{part}.weight"][before[part]] for part in range(self.parts))
-            state = self._recurrent(embedded, state)
-            known = state
-            for part in range(self.parts):
-                inner = _silu(self._linear(f"inner.{part}", known)) + state
-                before[part] = _drawn(self._linear(f"heads.{part}", inner), rng, temperature)
-                known = known + self._w[f"levels.{part}.weight"][before[part]]
-            levels[step] = before
-        return levels.astype(np.float32)
+            state = self.step(row, state, rng.random(self.parts), temperature=temperature)
+            levels[step] = state.levels
+        return levels
+
+    def start(self) -> ActivityState:
+        """The state before the first latent."""
+        size = len(self._w["recurrent.bias_hh_l0"]) // 3
+        return ActivityState(np.zeros(size, np.float32), np.full(self.parts, LEVELS))
+
+    def embedded(self, heard: np.ndarray, plan: np.ndarray, condition: Condition) -> np.ndarray:
+        """[N, W] what steps take, of speech [N, (ahead + 1) x (F + 1)] (``with_ahead``) and a plan [N, D + P]."""
+        x = self._linear("speech.2", _silu(self._linear("speech.0", heard))) + self._linear("plan", plan)
+        joined: np.ndarray = x + self._conditioned(condition)
+        return joined
+
+    def step(
+        self, embedded: np.ndarray, state: ActivityState, uniform: np.ndarray, *, temperature: float = 1.0
+    ) -> ActivityState:
+        """Draw the levels of one latent.
+
+        Args:
+            embedded: [W], a row of ``embedded``.
+            uniform: [P] numbers from 0 to 1 by which levels are drawn.
+            temperature: of the draws; 0 takes the likeliest level.
+        """
+        before = (self._w[f"levels.{part}.weight"][state.levels[part]] for part in range(self.parts))
+        hidden = self._recurrent(embedded + sum(before), state.hidden)
+        levels, known = np.empty(self.parts, np.int64), hidden
+        for part in range(self.parts):
+            inner = _silu(self._linear(f"inner.{part}", known)) + hidden
+            levels[part] = _drawn(self._linear(f"heads.{part}", inner), float(uniform[part]), temperature)
+            known = known + self._w[f"levels.{part}.weight"][levels[part]]
+        return ActivityState(hidden, levels)
 
     def _linear(self, name: str, x: np.ndarray) -> np.ndarray:
         y: np.ndarray = x @ self._w[f"{name}.weight"].T
@@ -87,12 +117,12 @@ def with_ahead(speech: np.ndarray, ahead: int, count: int, *, seen: int | None =
     return np.concatenate(columns, axis=1)
 
 
-def _drawn(logits: np.ndarray, rng: np.random.Generator, temperature: float) -> int:
-    """One level from logits [LEVELS]."""
+def _drawn(logits: np.ndarray, uniform: float, temperature: float) -> int:
+    """One level from logits [LEVELS], by a number from 0 to 1."""
     if temperature <= 0:
         return int(logits.argmax())
     chance = np.exp((logits - logits.max()) / temperature)
-    return min(int(np.searchsorted(np.cumsum(chance / chance.sum()), rng.random())), LEVELS - 1)
+    return min(int(np.searchsorted(np.cumsum(chance / chance.sum()), uniform)), LEVELS - 1)
 
 
 def _silu(x: np.ndarray) -> np.ndarray:

@@ -47,9 +47,11 @@ def export_flow(
         "emotion": torch.zeros(1, config.emotions),
         "style": torch.zeros(1, config.styles),
         "intensity": torch.zeros(1, 2),
+        "past": torch.zeros(config.depth, 1, 2, config.heads, count - 3, config.width // config.heads),
     }
-    dynamic = {name: {1: "latents"} for name in ("noisy", "given", "plan", "speech", "levels")}
-    write_graphs(folder, {"flow": GraphSpec(flow, inputs, ["clean"], dynamic)}, weight_format=weights)
+    dynamic = {name: {1: "latents"} for name in ("noisy", "given", "plan", "speech", "levels")} | {"past": {4: "past"}}
+    graph = GraphSpec(flow, inputs, ["clean", "present"], dynamic)
+    write_graphs(folder, {"flow": graph}, weight_format=weights)
     kept = np.float32 if weights == "float32" else np.float16
     arrays = {name: value.detach().numpy().astype(kept) for name, value in activity.state_dict().items()}
     write_arrays(folder, "activity", arrays)

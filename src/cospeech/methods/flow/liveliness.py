@@ -22,24 +22,40 @@ SILENT = 0.9  # seconds without speech from which hands come to rest
 QUIET_LEVEL = 0.5  # activity of who has been silent for longer
 
 
+class VoiceLiveliness:
+    """The track of a voice that is heard bit by bit: the same values whatever the sizes of the pieces."""
+
+    def __init__(self) -> None:
+        self._loud, self._high, self._usual = 0.0, 0.0, 0.0
+        self._frames = 0
+
+    def push(self, features: np.ndarray) -> np.ndarray:
+        """The next speech features [T, F] -> [T] octaves by which the voice asks for faster hands."""
+        spoken = LAYOUT.get(features, "speech") > 0
+        energy = np.where(spoken, LAYOUT.get(features, "energy"), 0.0)
+        pitch = np.where(spoken, np.abs(LAYOUT.get(features, "pitch")), 0.0)
+        keep = np.exp(-1 / (MEMORY * FPS))
+        track = np.zeros(len(features))
+        for frame in range(len(features)):
+            if spoken[frame]:
+                self._loud, self._high = self._loud * keep, self._high * keep
+                self._loud += (1 - keep) * energy[frame]
+                self._high += (1 - keep) * pitch[frame]
+                self._usual += (self._high - self._usual) / min(self._frames + frame + 1, 20 * FPS)
+            track[frame] = LOUDNESS * self._loud + PITCH * (self._high - self._usual)
+        self._frames += len(features)
+        octaves: np.ndarray = np.clip(track, -MOST, MOST)
+        return octaves
+
+
 def liveliness(features: np.ndarray) -> np.ndarray:
     """[ceil(T / STACK)] octaves by which the voice asks for faster hands, of speech features [T, F]; causal."""
-    spoken = LAYOUT.get(features, "speech") > 0
-    energy = np.where(spoken, LAYOUT.get(features, "energy"), 0.0)
-    pitch = np.where(spoken, np.abs(LAYOUT.get(features, "pitch")), 0.0)
-    keep = np.exp(-1 / (MEMORY * FPS))
-    weight, loud, high = 1.0, 0.0, 0.0
-    track = np.zeros(len(features))
-    usual = 0.0
-    for frame in range(len(features)):
-        if spoken[frame]:
-            weight, loud, high = weight * keep + 1 - keep, loud * keep, high * keep
-            loud += (1 - keep) * energy[frame]
-            high += (1 - keep) * pitch[frame]
-            usual += (high - usual) / min(frame + 1, 20 * FPS)
-        track[frame] = LOUDNESS * loud + PITCH * (high - usual)
-    octaves = np.clip(track, -MOST, MOST)
-    means: np.ndarray = _of_latents(octaves).mean(1)
+    return latent_means(VoiceLiveliness().push(features))
+
+
+def latent_means(track: np.ndarray) -> np.ndarray:
+    """[T] of frames -> [ceil(T / STACK)] of latents; the last frame is repeated."""
+    means: np.ndarray = _of_latents(track).mean(1)
     return means
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -105,15 +106,42 @@ class MotionFlow:
         inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
         return sample_flow(self._network, inputs, plan.known, self.latents.widths, rng, self.sampling)
 
+    @property
+    def streams(self) -> bool:
+        """Whether the flow takes a past that was computed before; those of older folders do not."""
+        return "past" in self._graph("flow").inputs
+
+    @cached_property
+    def no_past(self) -> np.ndarray:
+        """[L, 1, 2, H, 0, W / H] keys and values of no positions."""
+        layers, _, _, heads, _, size = self._graph("flow").shape("past")
+        return np.zeros((layers, 1, 2, heads, 0, size), np.float32)
+
+    def after(
+        self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs, past: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Clean latents [N, D] and the keys and values [L, 1, 2, H, N, W / H] of their positions.
+
+        Args:
+            noisy: [N, D] latents at a time from 0 (noise) to 1, of which the first ``known`` are final.
+            past: keys and values of final latents before these.
+        """
+        clean, present = self._graph("flow").all(*self._arrays(noisy, time, known, inputs), past)
+        return clean[0], present
+
     def _network(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> np.ndarray:
+        if self.streams:
+            return self.after(noisy, time, known, inputs, self.no_past)[0]
+        clean: np.ndarray = self._graph("flow")(*self._arrays(noisy, time, known, inputs))[0]
+        return clean
+
+    def _arrays(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> list[np.ndarray]:
+        """Inputs of the graph, in its order."""
         condition = inputs.condition
         arrays = (noisy, inputs.given, inputs.plan, inputs.speech, inputs.levels)
         batched = [np.ascontiguousarray(array[None], dtype=np.float32) for array in arrays]
         moment, before = np.array([time], np.float32), np.array([known], np.int64)
-        clean: np.ndarray = self._graph("flow")(
-            batched[0], moment, before, *batched[1:], condition.emotion, condition.style, condition.intensity
-        )[0]
-        return clean
+        return [batched[0], moment, before, *batched[1:], condition.emotion, condition.style, condition.intensity]
 
 
 def _thinned(codes: np.ndarray, every: int) -> np.ndarray:

@@ -67,16 +67,26 @@ class CausalBlock(nn.Module):
         nn.init.zeros_(self.modulation.weight)
         nn.init.zeros_(self.modulation.bias)
 
-    def forward(self, x: Tensor, condition: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, x: Tensor, condition: Tensor, mask: Tensor, past: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """[B, N, D] of the positions, and their keys and values [B, 2, H, N, D / H] before rotation.
+
+        Args:
+            mask: [B, 1, N, M + N] who sees whom.
+            past: [B, 2, H, M, D / H] of positions before them.
+        """
         s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition))).chunk(6, -1)
         batch, length, width = x.shape
         inner = self.norm1(x) * (1 + s1) + t1
         q, k, v = self.qkv(inner).reshape(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        angles = rotary_angles(length, width // self.heads, x.device)
-        mixed = F.scaled_dot_product_attention(rotate(q, angles), rotate(k, angles), v, attn_mask=mask)
+        own = torch.stack([k, v], 1)
+        seen = own if past is None else torch.cat([past, own], 3)
+        angles = rotary_angles(seen.shape[3], width // self.heads, x.device)
+        mixed = F.scaled_dot_product_attention(
+            rotate(q, angles[-length:]), rotate(seen[:, 0], angles), seen[:, 1], attn_mask=mask
+        )
         x = x + g1 * self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         y: Tensor = x + g2 * self.mlp(self.norm2(x) * (1 + s2) + t2)
-        return y
+        return y, own
 
 
 def prefix_mask(known: Tensor, length: int) -> Tensor:
@@ -119,8 +129,9 @@ class Flow(nn.Module):
         emotion: Tensor,
         style: Tensor,
         intensity: Tensor,
-    ) -> Tensor:
-        """Clean latents [B, N, D].
+        past: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Clean latents [B, N, D], and the keys and values [L, B, 2, H, N, W / H] of their positions.
 
         Args:
             noisy: [B, N, D]; parts that are ``given`` are clean.
@@ -130,6 +141,8 @@ class Flow(nn.Module):
             plan: [B, N, D + P] mean poses of the parts' words, and 1 for each part that has one.
             speech: [B, N, F + 1] stacked features and 1 where they are known.
             levels: [B, N, P] activity, 0 to LEVELS - 1.
+            past: [L, B, 2, H, M, W / H] keys and values of known positions before these. Those see nothing of what
+                follows, so they are computed once.
         """
         batch, length, _ = noisy.shape
         own = torch.maximum(time[:, None], given.amin(-1))
@@ -140,10 +153,14 @@ class Flow(nn.Module):
         x = self.latent(noisy) + self.speech(speech) + self.plan(plan) + local
         condition = self.time(when) + self.condition(emotion, style, intensity)[:, None] + local
         mask = prefix_mask(known, length)
-        for block in self.blocks:
-            x = block(x, condition, mask)
+        if past is not None:
+            mask = F.pad(mask, (past.shape[4], 0), value=True)
+        kept = []
+        for index, block in enumerate(self.blocks):
+            x, own = block(x, condition, mask, None if past is None else past[index])
+            kept.append(own)
         y: Tensor = self.out(self.norm(x))
-        return y
+        return y, torch.stack(kept)
 
 
 @dataclass(frozen=True)

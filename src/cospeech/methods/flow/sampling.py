@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from ..conditioning import Condition
-from .activity import clock, noise_at
+from .activity import PartNoise, renewals
 
 
 class FlowNetwork(Protocol):
@@ -57,14 +57,17 @@ class FlowInputs:
             condition = replace(condition, emotion=condition.emotion[part].mean(0, keepdims=True))
         return FlowInputs(self.speech[part], self.levels[part], self.plan[part], self.given[part], condition)
 
+    def followed_by(self, other: FlowInputs) -> FlowInputs:
+        """These latents and then others, under the condition of those."""
+        names = ("speech", "levels", "plan", "given")
+        joined = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in names}
+        return FlowInputs(**joined, condition=other.condition)
+
 
 def clocked_noise(levels: np.ndarray, widths: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     """[N, sum of widths] noise of unit variance that changes as fast as the parts' activity [N, P] lets it."""
-    times = clock(levels)
-    parts = []
-    for part, width in enumerate(widths):
-        own = times[:, part] - times[0, part] + rng.random()
-        parts.append(noise_at(own, rng.standard_normal((int(own[-1]) + 3, width))))
+    rates = renewals(levels)
+    parts = [PartNoise(width, rng).push(rates[:, part]) for part, width in enumerate(widths)]
     return np.concatenate(parts, axis=-1)
 
 
@@ -112,5 +115,11 @@ def _window(
     for step in range(steps):
         now, then = step / steps, (step + 1) / steps
         clean = network(x, now, known, told)
-        x = np.where(kept, final, x + (clean - x) * ((then - now) / (1 - now))).astype(np.float32)
+        x = np.where(kept, final, euler(x, clean, now, then)).astype(np.float32)
     return x
+
+
+def euler(x: np.ndarray, clean: np.ndarray, now: float, then: float) -> np.ndarray:
+    """Latents at a later time, on the straight way from ``x`` to where the network sees the clean ones."""
+    moved: np.ndarray = x + (clean - x) * ((then - now) / (1 - now))
+    return moved

@@ -114,7 +114,7 @@ def flow_loss(
     kept = given.repeat_interleave(columns, -1)
     noisy = kept * clean + (1 - kept) * (t * clean + (1 - t) * batch["noise"])
     inputs = [batch[name] for name in ("known", "given", "plan", "speech", "levels", "emotion", "style", "intensity")]
-    predicted = network(noisy, time, *inputs)
+    predicted, _ = network(noisy, time, *inputs)
     counted = (1 - kept) * batch["valid"].float()[..., None] * weights.to(clean.device)
     scale = (1.0 / (1 - t).clamp_min(NEAR_CLEAN)).expand(-1, length, 1)
     error = (predicted - clean).float()
