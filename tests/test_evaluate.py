@@ -222,6 +222,18 @@ def test_hands_and_voice_are_measured_in_every_row_that_has_both(pairs):
     assert not any(v.name.startswith("hand_lead") for row in report.rows for v in row.values)  # clips are too short
 
 
+@pytest.mark.parametrize("kind", ["pairs", "apart"])
+def test_finished_bodies_are_held_against_finished_recordings(kind, request):
+    dataset = request.getfixturevalue(kind)
+    report = evaluate([ModelSystem(Fake(dataset))], dataset, quiet=True, metrics=["movement_finished"])
+    for row in report.rows:
+        found = {value.name: value for value in row.values}
+        assert set(found) == {"movement_finished_two_sample", "movement_finished_two_sample_texture"}
+        assert found["movement_finished_two_sample"].chance == 50.0
+    still, real = (value(report, row, "movement_finished_two_sample") for row in ("mean pose", FLOOR))
+    assert still > 80 > real
+
+
 def test_bad_folders_and_clips(pairs, tmp_path):
     with pytest.raises(UserError, match="no such folder"):
         FolderSystem(tmp_path / "nothing")

@@ -41,9 +41,10 @@ def evaluate(
             after the clips, from any program; with several, they are compared on the same clips.
         data: folder of a dataset made by prepare.
         out: folder for report.html, report.json and clips.csv.
-        metrics: groups of figures: fgd, two_sample, movement, liveliness, diversity, beats, smoothness, plausibility,
-            emotion, accuracy, or those of installed packages; all unless named. Of fgd, names in _requested
-            are distances to the speakers that a model imitates, where it does not know those of the split.
+        metrics: groups of figures: fgd, two_sample, movement, movement_finished, presence, liveliness, diversity,
+            beats, coupling, smoothness, plausibility, emotion, accuracy, or those of installed packages; all unless
+            named. Of fgd, names in _requested are distances to the speakers that a model imitates, where it does not
+            know those of the split.
         split: of the dataset: test, val or train.
         clips: speeches at most.
         extractor: features for distances, a shipped model or a folder.

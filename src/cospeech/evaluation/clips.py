@@ -35,6 +35,7 @@ class EvaluationClip:
     number: int  # place in the test set
     read_inputs: ReadInputs | None = None  # None: there are features alone
     words: tuple[Word, ...] = ()  # of the speech, in order; empty where the dataset has none
+    finish: Callable[[], Motion | None] | None = None  # the finished body of the system at hand; None: a recording
 
     def inputs(self, encoders: Mapping[str, EncoderSettings]) -> np.ndarray:
         """What a model with these encoders reads, [T, F]: 48 features, then the encoders' columns.

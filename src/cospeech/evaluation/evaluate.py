@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from ..metrics.extractors import Extractor
 from ..motion.motion import Motion
 from .baselines import BaselineMaterial
 from .clips import EvaluationClip, Recordings, file_name
+from .finished import finished_by
 from .groups import requested_metrics
 from .material import (
     FLOOR,
@@ -100,7 +102,9 @@ def evaluate(
             if isinstance(system, ModelSystem):  # before any work: does the dataset have what it reads?
                 opened.inputs(material.speech[0], 0, 0, encoders=system.encoders)
         requested = requested_speakers(opened, split, systems, speech, seed)
-        real = real_motion(material, recordings, requested=requested, extractor=extractor, classifier=classifier)
+        real = real_motion(
+            material, recordings, requested=requested, speech=speech, extractor=extractor, classifier=classifier
+        )
         run = _Run(real, names, quiet)
         for row in real_rows(material, requested, speech, recordings, clips=clips, seed=seed):
             run.measure(row.name, "real", row.clips, count=row.count)
@@ -161,7 +165,8 @@ class _Run:
 
     def system(self, system: System, speech: Sequence[EvaluationClip]) -> None:
         """Measure what a system gives for the speech. Raises UserError if it gives nothing."""
-        clips = ((clip, system.motion(clip)) for clip in speech)
+        finishing = (replace(clip, finish=cache(partial(finished_by, system, clip))) for clip in speech)
+        clips = ((clip, system.motion(clip)) for clip in finishing)
         row = self.measure(system.name, system.kind, clips, count=len(speech), copies=system.copies)
         if not row.clips:
             raise UserError(

@@ -74,6 +74,10 @@ METRICS: Final[Registry[EvaluationMetricClass]] = Registry(
         "two_sample": "cospeech.evaluation.metric_groups:TwoSample",
         # The same by named features of movement: holds, asymmetry, head, trunk. Shapes of strokes, and repeats.
         "movement": "cospeech.evaluation.metric_groups:Movement",
+        # Whether finished bodies can be told from recordings that went through the same layers.
+        "movement_finished": "cospeech.evaluation.metric_groups:MovementFinished",
+        # One hand alone, hanging hands, turns of head and trunk, fingers: of finished bodies.
+        "presence": "cospeech.evaluation.metric_groups:PresenceGroup",
         # Speed, strokes, stillness, extent.
         "liveliness": "cospeech.evaluation.metric_groups:LivelinessGroup",
         "diversity": "cospeech.evaluation.metric_groups:Diversity",

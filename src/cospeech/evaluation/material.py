@@ -79,6 +79,7 @@ def real_motion(
     recordings: Recordings,
     *,
     requested: RequestedSpeakers | None = None,
+    speech: Sequence[EvaluationClip] = (),
     extractor: str | Path | Mapping[str, Extractor] = "extractor",
     classifier: str | Path | EmotionClassifier = "emotion-classifier",
 ) -> RealMotion:
@@ -86,12 +87,15 @@ def real_motion(
 
     Args:
         requested: whose recordings are a second reference of Frechet distances.
+        speech: the clips that systems gesture to.
     """
     return RealMotion(
         recordings.motion,
         material.reference,
         training_recordings(material.dataset),
         requested=requested.reference if requested else (),
+        speeches=[clip.features for clip in speech],
+        features=recordings.dataset.features,
         extractor=extractor,
         classifier=classifier,
     )

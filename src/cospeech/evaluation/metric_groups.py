@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
@@ -22,6 +24,7 @@ from ..metrics.figures import LivelinessFigures, SpeedDistance
 from ..metrics.frechet import FrechetDistance, KernelDistance, Reference
 from ..metrics.liveliness import stroke_to_accent
 from ..metrics.movement_features import EXTRACTOR, LEAST_SPREAD, movement_features, without_texture
+from ..metrics.presence import PresenceFigures
 from ..metrics.quality import DerivativeSize, JointLimits, Sparc
 from ..metrics.repetition import NearestRepeat
 from ..metrics.stroke_shapes import StrokeShapes
@@ -30,6 +33,7 @@ from ..motion.motion import Motion
 from ..sampling.rhythm import LEAD
 from ..speech.features import accents, prominent_accents
 from .clips import EvaluationClip
+from .finished import finished_recordings
 from .real_motion import RealMotion, coded_joints
 
 WINDOW = "window"  # rows that KID, the two-sample test and the diversity of features are taken over
@@ -176,22 +180,90 @@ class Movement:
             metric.update(motion, clip=clip.id)
 
     def compute(self) -> tuple[Value, ...]:
-        return measured([self._seen, self._all, *(metric.compute for metric in self.own)])
+        values = measured([lambda: movement_two_sample(self.windows, self.real.movement, "movement_two_sample")])
+        return values + measured(metric.compute for metric in self.own)
 
-    def _seen(self) -> Value:
-        sides = [{clip: without_texture(rows) for clip, rows in side.items()} for side in self._sides()]
-        return replace(
-            two_sample(*sides, extractor=EXTRACTOR, least_spread=LEAST_SPREAD)[0], name="movement_two_sample"
-        )
 
-    def _all(self) -> Value:
-        return replace(
-            two_sample(*self._sides(), extractor=EXTRACTOR, least_spread=LEAST_SPREAD)[0],
-            name="movement_two_sample_texture",
-        )
+class FinishedBodies(ABC):
+    """Finished bodies, as users see them, and recordings as finished bodies. The base of several groups.
 
-    def _sides(self) -> tuple[Mapping[str, np.ndarray], Mapping[str, np.ndarray]]:
-        return self.windows, self.real.movement
+    Rows of recordings go through the layers as the reference does (``evaluation.finished``).
+    """
+
+    def __init__(self, real: RealMotion) -> None:
+        self.real = real
+        self.recorded: list[tuple[EvaluationClip, Motion]] = []
+
+    def update(self, motion: Motion, clip: EvaluationClip) -> None:
+        if clip.finish is None:
+            self.recorded.append((clip, motion))
+            return
+        body = clip.finish()
+        if body is not None:
+            self.take(body, clip.id)
+
+    def finish(self) -> None:
+        """Take the recordings, which wait until all are there."""
+        for passage, body in finished_recordings(self.recorded, self.real.speeches):
+            self.take(body, passage)
+        self.recorded.clear()
+
+    @abstractmethod
+    def take(self, body: Motion, clip: str) -> None:
+        """Take one body, or a piece of it."""
+
+
+class MovementFinished(FinishedBodies):
+    """Whether a classifier can tell finished bodies from recordings as finished bodies; rows of these are the null."""
+
+    def __init__(self, real: RealMotion) -> None:
+        super().__init__(real)
+        self.windows: dict[str, list[np.ndarray]] = defaultdict(list)
+
+    def take(self, body: Motion, clip: str) -> None:
+        self.windows[clip].append(movement_features(body))
+
+    def compute(self) -> tuple[Value, ...]:
+        return measured([self._told])
+
+    def _told(self) -> tuple[Value, ...]:
+        self.finish()
+        windows = {clip: np.concatenate(rows) for clip, rows in self.windows.items()}
+        return movement_two_sample(windows, self.real.finished_movement, "movement_finished_two_sample")
+
+
+class PresenceGroup(FinishedBodies):
+    """Hands that gesture alone, hang or are up, turns of head and trunk, variety of fingers: of finished bodies."""
+
+    def __init__(self, real: RealMotion) -> None:
+        super().__init__(real)
+        self.figures = PresenceFigures()
+
+    def take(self, body: Motion, clip: str) -> None:
+        self.figures.update(body, clip=clip)
+
+    def compute(self) -> tuple[Value, ...]:
+        return measured([self._figures])
+
+    def _figures(self) -> tuple[Value, ...]:
+        self.finish()
+        return self.figures.compute()
+
+
+def movement_two_sample(
+    generated: Mapping[str, np.ndarray], real: Mapping[str, np.ndarray], name: str
+) -> tuple[Value, Value]:
+    """The two-sample test by features of movement: without the texture of raw jerk, and (``_texture``) with it.
+
+    Raises:
+        UserError: see ``two_sample``.
+    """
+    seen = [{clip: without_texture(rows) for clip, rows in side.items()} for side in (generated, real)]
+    values = (
+        two_sample(*sides, extractor=EXTRACTOR, least_spread=LEAST_SPREAD)[0] for sides in (seen, (generated, real))
+    )
+    without, texture = values
+    return replace(without, name=name), replace(texture, name=f"{name}_texture")
 
 
 class Diversity(WindowRows):

@@ -26,6 +26,8 @@ from ..metrics.stroke_shapes import StrokeClusters
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.skeleton import canonical_skeleton
+from .clips import EvaluationClip
+from .finished import finished_windows
 
 
 def coded_joints() -> list[int]:
@@ -43,6 +45,8 @@ class RealMotion:
         training: Sequence[Sample],
         *,
         requested: Sequence[Sample] = (),
+        speeches: Sequence[np.ndarray] = (),
+        features: Callable[[Sample], np.ndarray] | None = None,
         extractor: str | Path | Mapping[str, Extractor] = "extractor",
         classifier: str | Path | EmotionClassifier = "emotion-classifier",
     ) -> None:
@@ -53,10 +57,13 @@ class RealMotion:
             reference: the half of the evaluated split that distances are measured against.
             training: recordings of the training split; the reference stands in where there are none.
             requested: recordings of the speakers that systems imitate, if those are others.
+            speeches: features [T, F] of those that systems gesture to.
+            features: those of the speech of a sample that was recorded with it.
             extractor, classifier: shipped ones by name, folders, or loaded ones (extractors by what a row is).
         """
         self._motion, self._reference, self._training = motion, reference, training or reference
         self._requested, self._extractor, self._classifier = requested, extractor, classifier
+        self.speeches, self._features_of = speeches, features
         self._latest: dict[str, tuple[Motion, np.ndarray]] = {}
 
     @cached_property
@@ -133,6 +140,23 @@ class RealMotion:
         """Clip -> features of movement of the requested speakers, or of the reference half where there are none."""
         samples = self._requested or self._reference
         return {sample.id: movement_features(self._motion(sample)) for sample in samples}
+
+    @cached_property
+    def finished_movement(self) -> Mapping[str, np.ndarray]:
+        """The same of finished bodies, passage by passage (``evaluation.finished``).
+
+        Raises:
+            UserError: recordings without a voice, and no speech for them that is as long as a window.
+        """
+        return finished_windows(
+            (self._recorded(sample) for sample in self._requested or self._reference), self.speeches
+        )
+
+    def _recorded(self, sample: Sample) -> tuple[EvaluationClip, Motion]:
+        """A recording as a clip, with its own speech if it has one."""
+        heard = self._features_of if sample.kind == "pair" else None
+        features = np.zeros((0, 0)) if heard is None else heard(sample)
+        return EvaluationClip(sample.id, sample.speaker, sample.emotion, features, None, 0), self._motion(sample)
 
     @cached_property
     def stroke_clusters(self) -> StrokeClusters | None:

@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.timing import FPS
 from ..data.dataset import rounded
-from ..data.readers.paired_files import as_stored
+from ..data.readers.paired_files import Taken, as_stored
 from ..methods.base import BodyModel, GestureModel
 from ..methods.options import GenerateKeywords
 from ..motion.codec import Codec
@@ -64,13 +64,15 @@ class ModelSystem:
 
     def motion(self, clip: EvaluationClip) -> Motion:
         """The upper body as the networks give it: the recorded one was not made to stand at ease either."""
-        options: GenerateKeywords = {
-            "emotion": clip.emotion,
-            "speaker": self.speaker(clip),
-            "seed": self.seed + clip.number,
-        }
-        if isinstance(self.model, BodyModel):
-            options["relaxed"] = False
+        return self._motion(clip, {"relaxed": False} if isinstance(self.model, BodyModel) else {})
+
+    def finished(self, clip: EvaluationClip) -> Motion:
+        """The whole person whom users see, from the same output of the networks."""
+        return self._motion(clip, {})
+
+    def _motion(self, clip: EvaluationClip, options: GenerateKeywords) -> Motion:
+        options["emotion"], options["speaker"] = clip.emotion, self.speaker(clip)
+        options["seed"] = self.seed + clip.number
         motion = self.model.from_features(clip.inputs(self.encoders), words=clip.words, **options)
         if not isinstance(motion, Motion):
             raise UserError(f"{self.name} generates keypoints in a picture; only models of bodies are evaluated")
@@ -106,15 +108,10 @@ class FolderSystem:
             raise UserError(f"{folder} holds no model (config.json) and no motion files ({', '.join(readable)})")
 
     def motion(self, clip: EvaluationClip) -> Motion | None:
-        name = file_name(clip.id)
-        names = [clip.id, name, f"res_{name}"]
-        if Path(name).suffix.lower() in FORMATS:  # the id of a recording may end in its file's suffix
-            names.append(Path(name).stem)
-        path = next((self.files[n] for n in names if n in self.files), None)
+        path = self._path(clip)
         if path is None:
             return None
-        own = True if path.suffix.lower() == ".npz" else None  # SMPL-X has fingers; others are looked at
-        taken = as_stored(load_motion(path), identity=clip.id, emotion=clip.emotion, fingers=own)
+        taken = _taken(path, clip)
         motion = _without_face(taken.motion)
         frames = len(clip.features)
         if len(motion) < frames - SHORTEST:
@@ -129,6 +126,23 @@ class FolderSystem:
         # A dataset's rounding, too: beat constancy sees it where somebody stands still.
         codec = Codec()
         return stand(codec.decode(rounded(codec.encode(motion[:frames]))))
+
+    def posed(self, clip: EvaluationClip) -> bool:
+        """Whether this package had stood up or seated the body before the file was written."""
+        path = self._path(clip)
+        return path is not None and _taken(path, clip).posed
+
+    def _path(self, clip: EvaluationClip) -> Path | None:
+        name = file_name(clip.id)
+        names = [clip.id, name, f"res_{name}"]
+        if Path(name).suffix.lower() in FORMATS:  # the id of a recording may end in its file's suffix
+            names.append(Path(name).stem)
+        return next((self.files[n] for n in names if n in self.files), None)
+
+
+def _taken(path: Path, clip: EvaluationClip) -> Taken:
+    own = True if path.suffix.lower() == ".npz" else None  # SMPL-X has fingers; others are looked at
+    return as_stored(load_motion(path), identity=clip.id, emotion=clip.emotion, fingers=own)
 
 
 def _without_face(motion: Motion) -> Motion:

@@ -20,6 +20,7 @@ from .figures import LivelinessFigures, SpeedDistance, SpeedHistogram
 from .frechet import FrechetDistance, KernelDistance, Reference, frechet_distance, frechet_infinite
 from .images import FVD, LPIPS, PSNR, SSIM, VideoScore, video_reference
 from .liveliness import JointRanges, Liveliness
+from .presence import PresenceFigures
 from .quality import DerivativeSize, FootSkate, JointLimits, Sparc, sparc
 from .repetition import NearestRepeat
 from .retrieval import ranks, retrieval_scores
@@ -65,6 +66,7 @@ __all__ = [
     "Multimodality",
     "NearestRepeat",
     "PairwiseL1",
+    "PresenceFigures",
     "Reference",
     "SelfIntersection",
     "Sparc",

@@ -8,19 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 
 from ..core.rotation import geodesic, transpose
+from ..core.timing import FPS
 from ..motion.kinematics import global_rotations
 from ..motion.motion import Motion
 from ..motion.phases import STILL_SPEED, hand_speed, strokes
 from ..motion.skeleton import LEFT_HAND, RIGHT_HAND, canonical_skeleton
+from .base import DEFAULT, Bootstrap, Label, Sums, Value
 from .contact import through_share
+from .inputs import check_canonical, check_rate
 
 ONE_HAND = 0.5  # a stroke is of one hand where the other's speed stays below this share of it
 NEAR_STROKE = 0.2  # seconds before and after a stroke in which the other hand counts
 HANGING = 0.05  # metres above the hips below which a wrist hangs
+STRETCH = 3.0  # seconds: deviations of trunk and fingers are those within stretches of this length
+
+_FIGURES: tuple[tuple[str, str, str, str], ...] = (
+    (
+        "one_handed_share",
+        "1",
+        "strokes",
+        f"strokes where the slower wrist stays below {ONE_HAND:g} of the faster one's greatest speed within "
+        f"{NEAR_STROKE:g} s; chance: the other hand's speed half a clip later",
+    ),
+    ("hanging_share", "1", "frames", f"frames with both wrists lower than {HANGING:g} m above the middle of the hips"),
+    ("chest_share", "1", "frames", "frames with a wrist higher than the middle of the spine"),
+    ("head_speed", "degrees/s", "frames", "mean angle between orientations of the head in the world, a frame apart"),
+    ("trunk_yaw_3s", "degrees", "stretches", f"mean deviation of the chest's heading within {STRETCH:g} s"),
+    ("finger_variety_3s", "degrees", "stretches", f"mean deviation of 30 finger joints within {STRETCH:g} s"),
+)
 
 
 @dataclass(frozen=True)
@@ -45,26 +65,22 @@ class Presence:
 
 def presence(motions: Sequence[Motion]) -> Presence:
     """Figures of a set of motions together; of at least one stroke and two frames each."""
-    skeleton = canonical_skeleton()
-    wrists = skeleton.indices(["left_wrist", "right_wrist"])
-    hips, middle = skeleton.indices(["left_hip", "right_hip"]), skeleton.index("spine2")
     speeds, still, hanging, high, heads = [], [], [], [], []
     found = one_handed = 0
     yaws, fingers, seconds = [], [], 0.0
     for motion in motions:
-        speed, positions = hand_speed(motion), motion.positions
+        speed = hand_speed(motion)
         speeds.append(speed.ravel())
         still.append((speed < STILL_SPEED).all(axis=1))
-        height = positions[:, wrists, 1]
-        hanging.append((height < positions[:, hips, 1].mean(axis=1, keepdims=True) + HANGING).all(axis=1))
-        high.append((height > positions[:, middle, 1:2]).any(axis=1))
+        low, raised = _heights(motion)
+        hanging.append(low)
+        high.append(raised)
         own = strokes(motion)
         found += len(own)
         one_handed += sum(_is_one_handed(speed, stroke.time, motion.fps) for stroke in own)
-        world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
-        head, chest = world[:, skeleton.index("head")], world[:, skeleton.index("spine3")]
-        heads.append(np.rad2deg(geodesic(head[1:], head[:-1])) * motion.fps)
-        yaws.append(np.rad2deg(np.unwrap(np.arctan2(chest[:, 0, 2], chest[:, 2, 2]))).std())
+        head, heading = _turns(motion)
+        heads.append(head)
+        yaws.append(heading.std())
         fingers.append(_variety(motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]].astype(np.float64)))
         seconds += motion.seconds
     return Presence(
@@ -80,6 +96,94 @@ def presence(motions: Sequence[Motion]) -> Presence:
         float(np.mean(fingers)),
         through_share(motions),
     )
+
+
+class PresenceFigures:
+    """The figures of ``presence`` that rules of standing bodies set, clip by clip: measure finished bodies.
+
+    Deviations of trunk and fingers grow with the length of a motion, so here they are those within stretches of 3 s.
+    As chance of ``one_handed_share`` stands what hands that know nothing of each other would have.
+    """
+
+    def __init__(self, *, fps: float = FPS, bootstrap: Bootstrap = DEFAULT) -> None:
+        self.fps, self.sums = fps, Sums(2 * (len(_FIGURES) + 1), bootstrap)
+        self.left_out = 0
+
+    def update(self, motion: Motion, *, clip: str) -> None:
+        """Take a clip on the canonical skeleton; one of less than two frames is left out."""
+        check_canonical(motion, clip=clip)
+        check_rate(motion, self.fps, clip=clip)
+        if len(motion) < 2:
+            self.left_out += 1
+            return
+        speed, own = hand_speed(motion), strokes(motion)
+        apart = [np.stack([speed[:, side], np.roll(speed[:, 1 - side], len(speed) // 2)], axis=1) for side in (0, 1)]
+        sides = [int(stroke.side == "right") for stroke in own]
+        head, heading = _turns(motion)
+        length = round(STRETCH * self.fps)
+        starts = range(0, len(motion) - length + 1, length)
+        joints = motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]].astype(np.float64)
+        low, raised = _heights(motion)
+        pairs = (
+            (sum(_is_one_handed(speed, stroke.time, motion.fps) for stroke in own), len(own)),
+            (low.sum(), len(low)),
+            (raised.sum(), len(raised)),
+            (head.sum(), len(head)),
+            (sum(heading[start : start + length].std() for start in starts), len(starts)),
+            (sum(_variety(joints[start : start + length]) for start in starts), len(starts)),
+            (
+                sum(_is_one_handed(apart[side], s.time, motion.fps) for s, side in zip(own, sides, strict=True)),
+                len(own),
+            ),
+        )
+        self.sums.add(np.array(pairs, dtype=np.float64).ravel(), clip=clip)
+
+    def compute(self) -> tuple[Value, ...]:
+        """Those of which there is something to measure. Raises UserError without any clip."""
+        values, total = [], self.sums.total
+        for k, (name, unit, counted, convention) in enumerate(_FIGURES):
+            label = Label(name, unit, counted, convention, "real")
+            if not self.sums.clips:
+                raise label.nothing(self.left_out)
+            if not total[2 * k + 1]:
+                continue
+            value, replicates = self.sums.figure(partial(_ratio, k=k))
+            values.append(
+                label.value(
+                    value,
+                    count=int(total[2 * k + 1]),
+                    clips=len(self.sums.clips),
+                    replicates=replicates,
+                    left_out=self.left_out,
+                    chance=None if k else float(_ratio(total, len(_FIGURES))),
+                )
+            )
+        return tuple(values)
+
+
+def _ratio(sums: np.ndarray, k: int) -> np.ndarray:
+    ratio: np.ndarray = sums[..., 2 * k] / sums[..., 2 * k + 1]
+    return ratio
+
+
+def _heights(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """[T] whether both wrists hang, and whether one is up."""
+    skeleton, positions = canonical_skeleton(), motion.positions
+    height = positions[:, skeleton.indices(["left_wrist", "right_wrist"]), 1]
+    hips = positions[:, skeleton.indices(["left_hip", "right_hip"]), 1].mean(axis=1, keepdims=True)
+    middle = skeleton.index("spine2")
+    raised = height > positions[:, middle : middle + 1, 1]
+    return np.asarray((height < hips + HANGING).all(axis=1)), np.asarray(raised.any(axis=1))
+
+
+def _turns(motion: Motion) -> tuple[np.ndarray, np.ndarray]:
+    """[T - 1] degrees a second of the head, [T] degrees of the chest's heading, both in the world."""
+    skeleton = canonical_skeleton()
+    world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
+    head, chest = world[:, skeleton.index("head")], world[:, skeleton.index("spine3")]
+    heading: np.ndarray = np.rad2deg(np.unwrap(np.arctan2(chest[:, 0, 2], chest[:, 2, 2])))
+    pace: np.ndarray = np.rad2deg(geodesic(head[1:], head[:-1])) * motion.fps
+    return pace, heading
 
 
 def _is_one_handed(speed: np.ndarray, time: float, fps: float) -> bool:

@@ -104,7 +104,7 @@ class MotionFlow:
         levels = self.activity.sample(speech, shown, condition, rng)
         levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)[:, None]), features)
         inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
-        return sample_flow(self._network, inputs, plan.known, self.latents.widths, rng, self.sampling)
+        return sample_flow(self.network, inputs, plan.known, self.latents.widths, rng, self.sampling)
 
     @property
     def streams(self) -> bool:
@@ -129,7 +129,8 @@ class MotionFlow:
         clean, present = self._graph("flow").all(*self._arrays(noisy, time, known, inputs), past)
         return clean[0], present
 
-    def _network(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> np.ndarray:
+    def network(self, noisy: np.ndarray, time: float, known: int, inputs: FlowInputs) -> np.ndarray:
+        """See ``FlowNetwork``."""
         if self.streams:
             return self.after(noisy, time, known, inputs, self.no_past)[0]
         clean: np.ndarray = self._graph("flow")(*self._arrays(noisy, time, known, inputs))[0]
