@@ -377,7 +377,8 @@ def main() -> None:
         chosen = [some(recorded, options.recordings), some(pairs, options.pairs)]
         result["parts"] = there_and_back(dataset, options.parts, *chosen)
         if options.parts_table:
-            write(options.parts_table, parts_table(result, f"{command} --parts {options.parts} --models"))
+            sizes = f"--recordings {options.recordings} --pairs {options.pairs}"
+            write(options.parts_table, parts_table(result, f"{command} --models --parts {options.parts} {sizes}"))
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 

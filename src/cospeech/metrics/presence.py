@@ -113,30 +113,10 @@ class PresenceFigures:
         """Take a clip on the canonical skeleton; one of less than two frames is left out."""
         check_canonical(motion, clip=clip)
         check_rate(motion, self.fps, clip=clip)
-        if len(motion) < 2:
-            self.left_out += 1
-            return
-        speed, own = hand_speed(motion), strokes(motion)
-        apart = [np.stack([speed[:, side], np.roll(speed[:, 1 - side], len(speed) // 2)], axis=1) for side in (0, 1)]
-        sides = [int(stroke.side == "right") for stroke in own]
-        head, heading = _turns(motion)
-        length = round(STRETCH * self.fps)
-        starts = range(0, len(motion) - length + 1, length)
-        joints = motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]].astype(np.float64)
-        low, raised = _heights(motion)
-        pairs = (
-            (sum(_is_one_handed(speed, stroke.time, motion.fps) for stroke in own), len(own)),
-            (low.sum(), len(low)),
-            (raised.sum(), len(raised)),
-            (head.sum(), len(head)),
-            (sum(heading[start : start + length].std() for start in starts), len(starts)),
-            (sum(_variety(joints[start : start + length]) for start in starts), len(starts)),
-            (
-                sum(_is_one_handed(apart[side], s.time, motion.fps) for s, side in zip(own, sides, strict=True)),
-                len(own),
-            ),
-        )
-        self.sums.add(np.array(pairs, dtype=np.float64).ravel(), clip=clip)
+        whole = len(motion) >= 2
+        self.left_out += not whole
+        if whole:
+            self.sums.add(_sums(motion), clip=clip)
 
     def compute(self) -> tuple[Value, ...]:
         """Those of which there is something to measure. Raises UserError without any clip."""
@@ -159,6 +139,22 @@ class PresenceFigures:
                 )
             )
         return tuple(values)
+
+
+def _sums(motion: Motion) -> np.ndarray:
+    """Of every figure its sum and of how much, then those of chance."""
+    speed, own = hand_speed(motion), strokes(motion)
+    apart = [np.stack([speed[:, side], np.roll(speed[:, 1 - side], len(speed) // 2)], axis=1) for side in (0, 1)]
+    alone = [_is_one_handed(speed, stroke.time, motion.fps) for stroke in own]
+    by_chance = [_is_one_handed(apart[stroke.side == "right"], stroke.time, motion.fps) for stroke in own]
+    head, heading = _turns(motion)
+    low, raised = _heights(motion)
+    length = round(STRETCH * motion.fps)
+    stretches = [slice(start, start + length) for start in range(0, len(motion) - length + 1, length)]
+    joints = motion.rotations[:, [*LEFT_HAND, *RIGHT_HAND]].astype(np.float64)
+    yaws, fingers = [heading[part].std() for part in stretches], [_variety(joints[part]) for part in stretches]
+    samples = (alone, low, raised, head, yaws, fingers, by_chance)
+    return np.array([(np.sum(values), len(values)) for values in samples], dtype=np.float64).ravel()
 
 
 def _ratio(sums: np.ndarray, k: int) -> np.ndarray:
