@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.timing import FPS
 from ...speech.layout import LAYOUT
+from ...speech.voice import voice_log_odds
 from .activity import LEVELS, OCTAVE
 from .latents import STACK
 
@@ -19,6 +20,7 @@ LOUDNESS = 0.5  # octaves of speed for one deviation of loudness
 PITCH = 0.15  # octaves of speed for one deviation of pitch, up or down
 MOST = 1.0  # octaves, either way
 SILENT = 0.9  # seconds without speech from which hands come to rest
+SURELY_MUSIC = -2.0  # log odds of a voice below which what sounds is taken for music
 QUIET_LEVEL = 0.5  # activity of who has been silent for longer
 
 
@@ -60,8 +62,10 @@ def latent_means(track: np.ndarray) -> np.ndarray:
 
 
 def gated(levels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Levels [N, P] of activity, low where nobody has spoken for a while."""
-    silence = _of_latents(LAYOUT.get(features, "pause")).min(1) >= SILENT
+    """Levels [N, P] of activity, low where nobody has spoken for a while, or not yet, and in music."""
+    since = np.where(np.cumsum(LAYOUT.get(features, "speech")) > 0, LAYOUT.get(features, "pause"), SILENT)
+    music = voice_log_odds(features) < SURELY_MUSIC
+    silence = _of_latents(np.where(music, SILENT, since)).min(1) >= SILENT
     capped: np.ndarray = np.where(silence[:, None], np.minimum(levels, QUIET_LEVEL), levels)
     return capped
 

@@ -30,15 +30,18 @@ CHEST_RAISED = 4.0  # degrees by which the chest is straightened
 HEAD_RAISED = 10.0  # degrees by which the head is raised beyond that
 LAP_HEIGHT = 0.32  # metres above the pelvis: a slow hand below it rests
 LAP_SPEED = 0.15  # metres a second: slower than that it rests
-SHORTEST_REST = 1.2  # seconds
+SHORTEST_REST = 1.6  # seconds
+SHORTEST_BETWEEN = 0.9  # seconds that a low hand moves between two rests; less is no gesture
 SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
 POSE_SECONDS = 1.5  # from a given pose until hands hang as elsewhere
-EASE = 0.55  # seconds in which a hand goes down, and comes up again
-EASE_LEAD = 0.33  # seconds by which the way down begins before the rest, and the way up ends after it
+EASE = 0.9  # seconds in which a hand goes down, and comes up again; not so fast as to outdo the strokes
+EASE_LEAD = 0.45  # seconds by which the way down begins before the rest, and the way up ends after it
 HOLD_HEIGHT = 0.38  # metres above the pelvis: hands that both stay slow below it for long rest as well
 LONG_HOLD = 2.5  # seconds
 
 FREE_SHARE = 0.22  # of phrases whose hands stay apart: one of them hangs while the other gestures
+FREE_AGAIN = 0.45  # of the phrases that follow such a one: the same hand goes on hanging
+FREE_RAISED = 0.9  # seconds after the phrase, when the next one has begun, until the hand is up again
 FREE_APART = 0.2  # metres between the wrists: hands that come nearer do something together
 LED_SHARE = 0.5  # of the other phrases: one hand leads, the other one does less and comes later
 LED_LESS = (0.2, 0.5)  # how far it hangs, least and most
@@ -266,6 +269,7 @@ def rest_weights(motion: Motion) -> np.ndarray:
     pace = speed(wrists_in_chest(motion), motion.fps)
     fps = motion.fps
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
+    between = round(SHORTEST_BETWEEN * fps)
     weights = np.zeros_like(pace)
     slow = np.stack([_smooth(values, 5) for values in pace.T], axis=-1) < LAP_SPEED
     held = np.zeros(len(pace), dtype=bool)
@@ -276,18 +280,26 @@ def rest_weights(motion: Motion) -> np.ndarray:
         still = low & slow[:, side] | held
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
             still[edge] |= low[edge].all()  # gestures begin and end with hands that hang
+        for first, last in runs(low & ~still):
+            if last - first < between and first > 0 and last < len(pace) and still[first - 1] and still[last]:
+                still[first:last] = True
         for first, last in runs(still, shortest=SHORTEST_AT_ENDS):
             if last - first < shortest and 0 < first and last < len(pace):
                 continue
-            weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, lead))
+            weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, lead, lead))
     return weights
 
 
-def _within(first: int, last: int, frames: int, ease: int, lead: int = 0) -> np.ndarray:
-    """[frames] from 0 to 1 in ``ease`` frames and back, from ``lead`` frames before ``first`` on; full at the ends."""
+def _within(first: int, last: int, frames: int, ease: int, lead: int = 0, lag: int = 0) -> np.ndarray:
+    """[frames] from 0 to 1 in ``ease`` frames and back; full at the ends.
+
+    Args:
+        lead: frames before ``first`` from which on.
+        lag: frames after ``last`` until which.
+    """
     at = np.arange(frames)
     begin = first - lead if first else -ease
-    end = last + lead if last < frames else frames + ease
+    end = last + lag if last < frames else frames + ease
     return minimum_jerk(np.minimum((at - begin) / ease, (end - at) / ease))
 
 
@@ -295,15 +307,20 @@ def free_hands(motion: Motion, phrase_ends: np.ndarray, *, seed: int) -> np.ndar
     """[T, 2] from 0 to 1: how far a hand hangs because the other one gestures alone, in some phrases.
 
     The actors hardly ever let one hand rest; people who stand do. It is the hand that moves less, in a random choice of
-    phrases throughout which the hands are apart.
+    phrases throughout which the hands are apart, sometimes several in a row. The hand comes up when the voice goes on:
+    a hand that moves in pauses would loosen the tie of hands and voice.
     """
     rng = np.random.default_rng([seed, 11])
-    frames, ease = len(motion), round(EASE * motion.fps)
-    weights = np.zeros((frames, 2))
+    frames, ease, raised = len(motion), round(EASE * motion.fps), round(FREE_RAISED * motion.fps)
+    spans: list[tuple[int, int, int]] = []  # first frame, one after the last, side
     for phrase in _phrases(motion, phrase_ends):
-        if rng.random() < FREE_SHARE and phrase.apart:
-            within = _within(phrase.first, phrase.last, frames, ease)
-            weights[:, phrase.quieter] = np.maximum(weights[:, phrase.quieter], within)
+        again = bool(spans) and spans[-1][1] == phrase.first
+        if rng.random() < (FREE_AGAIN if again else FREE_SHARE) and phrase.apart:
+            first, _, side = spans.pop() if again else (phrase.first, 0, phrase.quieter)
+            spans.append((first, phrase.last, side))
+    weights = np.zeros((frames, 2))
+    for first, last, side in spans:
+        weights[:, side] = np.maximum(weights[:, side], _within(first, last, frames, ease, lag=raised))
     return weights
 
 
