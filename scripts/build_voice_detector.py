@@ -20,8 +20,8 @@ import numpy as np
 from cospeech.core.files import atomic_path
 from cospeech.core.timing import FPS, SAMPLE_RATE
 from cospeech.data.readers.voices import split_of
-from cospeech.speech.loading import load_speech
 from cospeech.speech.features import speech_features
+from cospeech.speech.loading import load_speech
 from cospeech.speech.voice import WEIGHTS, voice_statistics
 
 SECONDS = 20.0  # of a recording, and of each of two parts of a piece

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -13,7 +15,7 @@ from cospeech.methods.flow.activity import LEVELS, OCTAVE, clock, part_speeds, t
 from cospeech.methods.flow.activity_sampler import ActivitySampler, with_ahead
 from cospeech.methods.flow.codes import PartCodes
 from cospeech.methods.flow.latents import PARTS, STACK, PartLatents
-from cospeech.methods.flow.liveliness import QUIET_LEVEL, gated, livelier, liveliness
+from cospeech.methods.flow.liveliness import QUIET_LEVEL, VoiceGate, gated, livelier, liveliness
 from cospeech.methods.flow.material import drawn_plan
 from cospeech.methods.flow.network import ActivityConfig, ActivityNetwork, Flow, FlowConfig
 from cospeech.methods.flow.sampling import FlowInputs, FlowSampling, clocked_noise, sample_flow
@@ -22,8 +24,10 @@ from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.speech.layout import FEATURE_DIM, LAYOUT
+from cospeech.speech.loading import load_speech
 
 CODEC = Codec()
+HELLO = Path(__file__).parents[1] / "examples" / "hello.wav"
 
 
 def moving(frames: int, seed: int, *, fingers: bool = False, sides: tuple[str, ...] = ("left", "right")) -> np.ndarray:
@@ -324,9 +328,11 @@ def test_who_speaks_up_is_livelier_and_a_steady_voice_is_not():
 
 def test_who_has_been_silent_rests():
     levels = np.full((45, 3), 9.0)
-    heard = np.concatenate([features(3, speech=1), features(3, speech=0, pause=1)])
-    calm = gated(levels, heard)
-    assert (calm[:22] == 9).all()
+    spoken = load_speech(HELLO).features[: 3 * FPS]
+    heard = np.concatenate([spoken, features(3, speech=0, pause=1)])
+    begun = -(-int(np.argmax(LAYOUT.get(spoken, "speech") > 0)) // STACK)
+    calm = gated(levels, VoiceGate().push(heard))
+    assert (calm[begun:22] == 9).all()
     assert (calm[24:] == QUIET_LEVEL).all()
 
 

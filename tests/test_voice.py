@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cospeech.core.timing import FPS, SAMPLE_RATE
-from cospeech.methods.flow.liveliness import QUIET_LEVEL, SURELY_MUSIC, gated
+from cospeech.methods.flow.liveliness import QUIET_LEVEL, SURELY_MUSIC, VoiceGate, gated
 from cospeech.speech.features import speech_features
 from cospeech.speech.loading import load_speech
 from cospeech.speech.voice import voice_log_odds
@@ -58,8 +58,15 @@ def test_nothing_is_said_of_silence() -> None:
 def test_hands_rest_in_music_and_before_anyone_speaks(talk: np.ndarray) -> None:
     lively = np.full((60, 3), 9.0)
     music = speech_features(organ(8.0))
-    assert gated(lively, music)[15:].max() == QUIET_LEVEL
+    assert gated(lively, VoiceGate().push(music))[15:].max() == QUIET_LEVEL
     late = speech_features(np.concatenate([np.zeros(2 * SAMPLE_RATE, np.float32), talk[: 6 * SAMPLE_RATE]]))
-    levels = gated(lively, late)
+    levels = gated(lively, VoiceGate().push(late))
     assert levels[:14].max() == QUIET_LEVEL
     assert levels[20:].max() == 9.0
+
+
+def test_the_gate_is_the_same_bit_by_bit(talk: np.ndarray) -> None:
+    features = speech_features(np.concatenate([organ(4.0), talk[: 5 * SAMPLE_RATE], np.zeros(2 * SAMPLE_RATE)]))
+    gate = VoiceGate()
+    parts = [gate.push(features[first : first + 7]) for first in range(0, len(features), 7)]
+    np.testing.assert_array_equal(np.concatenate(parts), VoiceGate().push(features))

@@ -18,6 +18,7 @@ from .spectrum import MEL_BANDS
 
 WEIGHTS = Path(__file__).with_name("voice.npz")
 SPANS = (1.0, 3.0)  # seconds
+VOICE_MEMORY = round(SPANS[-1] * FPS)  # frames before one that its log odds depend on
 ENOUGH = 1.0  # seconds of sound within the longest span after which the detector is sure of itself
 CEPSTRA = 8  # numbers for the shape of the spectrum
 PERIODIC = 0.5  # voicing from which a frame has a pitch

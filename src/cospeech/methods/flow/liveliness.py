@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.timing import FPS
-from ...speech.layout import LAYOUT
-from ...speech.voice import voice_log_odds
+from ...speech.layout import FEATURE_DIM, LAYOUT
+from ...speech.voice import VOICE_MEMORY, voice_log_odds
 from .activity import LEVELS, OCTAVE
 from .latents import STACK
 
@@ -61,12 +61,29 @@ def latent_means(track: np.ndarray) -> np.ndarray:
     return means
 
 
-def gated(levels: np.ndarray, features: np.ndarray) -> np.ndarray:
-    """Levels [N, P] of activity, low where nobody has spoken for a while, or not yet, and in music."""
-    since = np.where(np.cumsum(LAYOUT.get(features, "speech")) > 0, LAYOUT.get(features, "pause"), SILENT)
-    music = voice_log_odds(features) < SURELY_MUSIC
-    silence = _of_latents(np.where(music, SILENT, since)).min(1) >= SILENT
-    capped: np.ndarray = np.where(silence[:, None], np.minimum(levels, QUIET_LEVEL), levels)
+class VoiceGate:
+    """Where nobody has spoken for a while, or not yet, or music plays; of a voice that is heard bit by bit."""
+
+    def __init__(self) -> None:
+        self._recent: np.ndarray = np.zeros((0, FEATURE_DIM), np.float32)
+        self._heard = False
+
+    def push(self, features: np.ndarray) -> np.ndarray:
+        """The next speech features [T, F] -> [T] bool."""
+        features = features[:, :FEATURE_DIM]
+        heard = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
+        known = np.concatenate([self._recent, features])
+        music = voice_log_odds(known)[len(self._recent) :] < SURELY_MUSIC
+        quiet: np.ndarray = ~heard | music | (LAYOUT.get(features, "pause") >= SILENT)
+        self._recent = known[-VOICE_MEMORY:]
+        self._heard = bool(heard[-1]) if len(heard) else self._heard
+        return quiet
+
+
+def gated(levels: np.ndarray, quiet: np.ndarray) -> np.ndarray:
+    """Levels [N, P] of activity, low where all frames of a latent are ``quiet`` [T] (``VoiceGate``)."""
+    whole = _of_latents(quiet).all(axis=1)
+    capped: np.ndarray = np.where(whole[:, None], np.minimum(levels, QUIET_LEVEL), levels)
     return capped
 
 

@@ -15,7 +15,7 @@ from ..model_folder import ModelFolder, check_sizes, read_settings
 from .activity_sampler import ActivitySampler
 from .codes import PartCodes
 from .latents import PARTS, STACK, PartLatents
-from .liveliness import gated, livelier, liveliness
+from .liveliness import VoiceGate, gated, livelier, liveliness
 from .sampling import FlowInputs, FlowSampling, sample_flow
 
 FOLDER = "flow"  # of a model folder, that holds the flow; the entry of its config.json has the same name
@@ -102,7 +102,8 @@ class MotionFlow:
         speech = stacked(features[:, :FEATURE_DIM])
         shown = self.codes.shown(_thinned(plan.codes, self.sampling.words_every))
         levels = self.activity.sample(speech, shown, condition, rng)
-        levels = gated(livelier(levels, plan.livelier + self.responsive * liveliness(features)[:, None]), features)
+        octaves = plan.livelier + self.responsive * liveliness(features)[:, None]
+        levels = gated(livelier(levels, octaves), VoiceGate().push(features))
         inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
         return sample_flow(self.network, inputs, plan.known, self.latents.widths, rng, self.sampling)
 

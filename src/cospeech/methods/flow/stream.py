@@ -20,7 +20,7 @@ from ..conditioning import Condition, generator
 from .activity import PartNoise, part_speeds, renewals, to_levels
 from .activity_sampler import ActivityState, with_ahead
 from .latents import PARTS, STACK
-from .liveliness import VoiceLiveliness, gated, latent_means, livelier
+from .liveliness import VoiceGate, VoiceLiveliness, gated, latent_means, livelier
 from .model import MotionFlow, stacked
 from .sampling import FlowInputs, euler
 
@@ -98,9 +98,10 @@ class FlowStream:
         children = generator(seed).spawn(len(PARTS) + 1)
         self._rng = children[-1]
         self._noise = [PartNoise(width, rng) for width, rng in zip(flow.latents.widths, children, strict=False)]
-        self._voice = VoiceLiveliness()
+        self._voice, self._gate = VoiceLiveliness(), VoiceGate()
         self._features: np.ndarray = np.zeros((0, FEATURE_DIM), np.float32)  # of frames that are not final
         self._lively: np.ndarray = np.zeros(0)  # octaves by which the voice makes these frames faster
+        self._quiet: np.ndarray = np.zeros(0, dtype=bool)  # where hands rest in these frames
         self._pushed = 0  # frames
         self._given = 0  # of them that have their motion
         self._ended = False
@@ -161,6 +162,7 @@ class FlowStream:
             raise UserError("the stream has ended; begin another one for more speech")
         self._features = np.concatenate([self._features, features])
         self._lively = np.concatenate([self._lively, self._voice.push(features)])
+        self._quiet = np.concatenate([self._quiet, self._gate.push(features)])
         self._pushed += len(features)
 
     def finish(self) -> None:
@@ -193,6 +195,7 @@ class FlowStream:
         self._fresh = self._inputs(speech[:count], levels[:count], final=True)
         self._final = np.concatenate([self._final, sampled[:count]])[-max(CONTEXT, count) :]
         self._features, self._lively = self._features[STACK * count :], self._lively[STACK * count :]
+        self._quiet = self._quiet[STACK * count :]
         frames = frames[: self._pushed - self._given]
         self._given += len(frames)
         return frames
@@ -224,7 +227,7 @@ class FlowStream:
         self._uniform = self._uniform[count:]
         drawn = np.stack([state.levels for state in states]).astype(np.float32)
         octaves = np.add(self.octaves, self._settings.octaves) + self._flow.responsive * latent_means(lively)[:, None]
-        return gated(livelier(drawn, octaves), features)
+        return gated(livelier(drawn, octaves), self._quiet[: len(features)])
 
     def _inputs(self, speech: np.ndarray, levels: np.ndarray, *, final: bool) -> FlowInputs:
         """What the flow is told about some latents, without words."""
