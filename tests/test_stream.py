@@ -162,7 +162,7 @@ def test_it_goes_on_from_what_goes_before(model, features):
 
 def test_seed_mood_and_liveliness_change_what_follows(model, features):
     def given(change=None, **options) -> np.ndarray:
-        stream = begun(model, look_ahead=0.5, **options)
+        stream = begun(model, look_ahead=0.5, advance=2, **options)
         stream.push(features)
         early = np.concatenate([stream.step() for _ in range(5)])
         if change:

@@ -26,9 +26,10 @@ from .sampling import FlowInputs, euler
 
 CONTEXT = 2  # latents before and after others that the frames of those depend on
 GUESSED = 1  # latents after the final ones that are sampled at least, without their speech if it is not known
-CARRIED = 0.5  # share that dies away in a frame, of what the last frames differ from what they would be now
-# Latents of a step, unless said otherwise: without look-ahead, with some, and with all of it.
-ADVANCE, ADVANCE_AHEAD, ADVANCE_ALL = 1, 2, 4
+CARRIED = 0.4  # rate a frame at which the difference of the last frames from what they would be now dies away
+# Latents of a step unless said otherwise, without look-ahead and with some: steps of four are as near to recordings as
+# whole files, shorter ones are not (docs/results.md).
+ADVANCE, ADVANCE_AHEAD = 1, 4
 MOST = 16  # latents of a step
 
 
@@ -37,7 +38,7 @@ class StreamSampling:
     """How a stream is sampled."""
 
     steps: int = 3  # Euler steps; five are no better by the two-sample test (docs/experiments.md)
-    prefix: int = 40  # final latents that are seen
+    prefix: int = 10  # final latents whose keys are kept; more are no better
     ahead: int = 24  # latents of speech that are seen ahead, at most
     # By which each part is told to be faster, since steps move arms about 13 % less than whole windows do at the same
     # activity.
@@ -74,8 +75,8 @@ class FlowStream:
         Args:
             condition: emotion, style and intensity; may be changed between steps (``condition``).
             look_ahead: seconds of speech that must be known after the frames of a step; None: as much as was pushed.
-            advance: latents, of four frames each, that a step makes final; if None one without look-ahead, four with
-                all of it, else two: steps of several cost less for each.
+            advance: latents, of four frames each, that a step makes final; if None one without look-ahead, else four,
+                which look better and cost less. Sound is then known ``look_ahead`` after the last frame of the step.
             history: [T, C] encoded motion that goes before; anything if None.
             octaves: [P] by which each part, or all of them, are to be faster; may be changed (``octaves``).
         Raises:
@@ -86,7 +87,7 @@ class FlowStream:
         if look_ahead is not None and not 0 <= look_ahead < np.inf:
             raise UserError(f"a look-ahead is seconds from 0 on, or None for all that is known; got {look_ahead}")
         if advance is None:
-            advance = ADVANCE_ALL if look_ahead is None else ADVANCE_AHEAD if look_ahead else ADVANCE
+            advance = ADVANCE if look_ahead == 0 else ADVANCE_AHEAD
         if advance not in range(1, MOST + 1):
             raise UserError(f"a step makes 1 to {MOST} latents final; got {advance}")
         self.octaves = octaves
