@@ -71,7 +71,7 @@ class VoiceGate:
     def push(self, features: np.ndarray) -> np.ndarray:
         """The next speech features [T, F] -> [T] bool."""
         features = features[:, :FEATURE_DIM]
-        heard = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
+        heard: np.ndarray = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
         known = np.concatenate([self._recent, features])
         music = voice_log_odds(known)[len(self._recent) :] < SURELY_MUSIC
         quiet: np.ndarray = ~heard | music | (LAYOUT.get(features, "pause") >= SILENT)
