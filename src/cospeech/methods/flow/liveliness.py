@@ -71,7 +71,7 @@ class VoiceGate:
     def push(self, features: np.ndarray) -> np.ndarray:
         """The next speech features [T, F] -> [T] bool."""
         features = features[:, :FEATURE_DIM]
-        heard: np.ndarray = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
+        heard = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
         known = np.concatenate([self._recent, features])
         music = voice_log_odds(known)[len(self._recent) :] < SURELY_MUSIC
         quiet: np.ndarray = ~heard | music | (LAYOUT.get(features, "pause") >= SILENT)
@@ -82,8 +82,8 @@ class VoiceGate:
 
 def gated(levels: np.ndarray, quiet: np.ndarray) -> np.ndarray:
     """Levels [N, P] of activity, low where all frames of a latent are ``quiet`` [T] (``VoiceGate``)."""
-    whole = _of_latents(quiet).all(axis=1)
-    capped: np.ndarray = np.where(whole[:, None], np.minimum(levels, QUIET_LEVEL), levels)
+    whole = _of_latents(quiet).all(axis=1, keepdims=True)
+    capped: np.ndarray = np.where(whole, np.minimum(levels, QUIET_LEVEL), levels)
     return capped
 
 
