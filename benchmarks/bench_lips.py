@@ -1,75 +1,305 @@
-"""Whether a portrait's lips are in step with the voice: one JSON object.
+"""How well lips follow the phones that are spoken: one table, and one JSON object.
 
-For every recording a motion is generated and brought to the points of a portrait; the distance of the inner
-lips' middles over time is compared with the loudness of the voice (dB of each frame, no less than 40 under
-the loudest). ``r`` is their correlation, ``lag`` the shift in frames (30 a second) at which it is greatest,
-positive where lips come after the voice.
+    python benchmarks/bench_lips.py --beat2 FOLDER [--speech FOLDER] [--systems network words ...] [-o FILE]
 
-    python benchmarks/bench_lips.py PORTRAIT SOUND [SOUND ...] [--points POINTS.json] [--model contextual]
+The truth are phones with times: of the TextGrids in the folder ``--beat2`` (with the jaw of the npz beside each), and
+of held-out LibriSpeech voices (``--speech``), whose text is aligned. Systems: ``network`` and ``hama`` (from the sound
+alone), ``words`` (the words are given with their times), ``text`` (without times), ``phones`` (the truth itself, what
+the mouth makes of it) and ``loudness``. Faces are sampled 30 times a second. Lips are apart by jawOpen - mouthClose.
+
+- p/b/m shut: of those spoken, how many have lips apart by less than ``SHUT`` of what is usual (95th percentile of
+  speech) within 60 ms of the phone, with the 95 % interval of Wilson. Closures in speech that have no such phone, and
+  no pause, within 60 ms are false.
+- at 10 false a minute: the same with the bound at which so many are false.
+- opening r: correlation of the opening with a curve made of the true phones (``OPENINGS``, smoothed over 50 ms).
+- jaw r: correlation with the rotation of the real jaw, in frames of speech.
+- visemes: share of the recogniser's frames whose class of fifteen is right.
+- CPU: seconds a second of sound, from the sound to the weights.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from itertools import pairwise
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter1d
 
-import cospeech
-from cospeech.core.timing import FPS
-from cospeech.motion.points import POINTS
+from cospeech.core.timing import FPS, SAMPLE_RATE
+from cospeech.motion.face_shapes import ARKIT_INDEX
+from cospeech.motion.procedural.lips import lips_from_phones
+from cospeech.speech.features import LAYOUT
+from cospeech.speech.loading import load_speech
+from cospeech.speech.phones import hama
+from cospeech.speech.phones.inventory import PHONE_INDEX, SILENCE, VISEME_INDEX, VISEMES
+from cospeech.speech.phones.recognise import recognise
+from cospeech.speech.phones.track import TRACK_RATE, Phone, PhoneTrack, rasterised
 from cospeech.speech.speech import Speech
-from cospeech.video.films.animate import portrait_keypoints
-from cospeech.video.films.portrait import open_portrait
+from cospeech.speech.transcript import read_phones
+from sounds import music, pink, white
 
-LIPS = POINTS.index("face_62"), POINTS.index("face_66")  # middles of the inner lips
-QUIETEST = 40.0  # dB
-FURTHEST = 10  # frames
+NEAR = 0.06  # seconds
+SHUT = 0.1  # of the usual opening
+PAUSE = 0.1  # seconds without a phone that are a pause
+FALSE_RATE = 10.0  # a minute
+OPEN = 0.1  # of the widest usual opening: a mouth that is not closed
+OPENINGS = dict(zip(VISEMES, (0, 0, 0.1, 0.2, 0.2, 0.3, 0.25, 0.15, 0.2, 0.3, 1.0, 0.7, 0.4, 0.7, 0.3), strict=True))
+HELD_OUT = ("librispeech:2033", "librispeech:3331", "librispeech:367", "librispeech:1998", "librispeech:2414")
 
 
-def loudness(speech: Speech) -> np.ndarray:
-    """[T] dB of each frame."""
-    edges = (np.arange(speech.frames + 1) * speech.sample_rate) // FPS
-    power = [float(np.mean(speech.samples[a:b] ** 2)) if b > a else 0.0 for a, b in pairwise(edges)]
-    level = 10 * np.log10(np.maximum(power, 1e-12))
-    return np.maximum(level, level.max() - QUIETEST)
+@dataclass(frozen=True)
+class Recording:
+    """A speech whose phones are known."""
+
+    name: str
+    speech: Speech
+    phones: tuple[Phone, ...]
+    jaw: np.ndarray | None = None
+
+
+@dataclass
+class Counts:
+    """Closures of one system over recordings."""
+
+    wanted: int = 0
+    found: int = 0
+    false: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Counts) -> None:
+        for name in ("wanted", "found", "false", "seconds"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    @property
+    def per_minute(self) -> float:
+        return 60.0 * self.false / max(self.seconds, 1e-9)
+
+
+def opening(face: np.ndarray) -> np.ndarray:
+    """How far the lips are apart, [T]."""
+    apart: np.ndarray = face[:, ARKIT_INDEX["jawOpen"]] - face[:, ARKIT_INDEX["mouthClose"]]
+    return apart
+
+
+def closures(recording: Recording, apart: np.ndarray, bound: float) -> Counts:
+    """p, b and m with lips apart by less than ``bound``, and closures of speech that belong to none."""
+    frames = len(apart)
+    shut = apart < bound
+    speaking = np.zeros(frames, bool)
+    excused = np.zeros(frames, bool)
+    counts = Counts()
+    before = 0.0
+    for phone in recording.phones:
+        first, last = (round(time * FPS) for time in (phone.start, phone.end))
+        speaking[first : last + 1] = True
+        near = slice(max(0, math.ceil((phone.start - NEAR) * FPS)), math.floor((phone.end + NEAR) * FPS) + 1)
+        if phone.name in ("P", "B", "M"):
+            counts.wanted += 1
+            counts.found += bool(shut[near].any())
+            excused[near] = True
+        if phone.start - before > PAUSE:
+            gap = slice(max(0, math.floor((before - NEAR) * FPS)), math.ceil((phone.start + NEAR) * FPS) + 1)
+            excused[gap] = True
+        before = max(before, phone.end)
+    excused[max(0, math.floor((before - NEAR) * FPS)) :] = True
+    edges = np.flatnonzero(np.diff(np.pad((shut & speaking).astype(np.int8), 1)))
+    counts.false = sum(not excused[a:b].any() for a, b in edges.reshape(-1, 2))
+    counts.seconds = float(speaking.sum()) / FPS
+    return counts
+
+
+def at_rate(parts: Sequence[tuple[Recording, np.ndarray]], rate: float) -> Counts:
+    """Closures at the greatest bound with no more than so many false ones a minute."""
+    best = Counts()
+    for bound in np.linspace(0.01, 0.8, 60):
+        total = Counts()
+        for recording, apart in parts:
+            total.add(closures(recording, apart, float(bound)))
+        if total.per_minute <= rate and total.found >= best.found:
+            best = total
+    return best
+
+
+def interval(found: int, wanted: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    if not wanted:
+        return 0.0, 1.0
+    z, share = 1.96, found / wanted
+    middle = (share + z * z / (2 * wanted)) / (1 + z * z / wanted)
+    half = z * math.sqrt(share * (1 - share) / wanted + z * z / (4 * wanted**2)) / (1 + z * z / wanted)
+    return middle - half, middle + half
+
+
+def true_opening(recording: Recording, frames: int) -> np.ndarray:
+    """The curve of the true phones, [frames]."""
+    rows = rasterised(recording.phones, recording.speech.seconds)
+    weights = np.asarray([OPENINGS[VISEMES[index]] for index in VISEME_INDEX])
+    curve = gaussian_filter1d(rows @ weights, 0.05 * TRACK_RATE)
+    return np.interp(np.arange(frames) / FPS, np.arange(len(curve)) / TRACK_RATE, curve)
+
+
+def r(one: np.ndarray, other: np.ndarray) -> float:
+    return float(np.corrcoef(one, other)[0, 1]) if np.std(one) * np.std(other) > 0 else 0.0
+
+
+# Systems ------------------------------------------------------------------------------------------------------------
+
+Tracker = Callable[[Recording], PhoneTrack]
+
+
+def _samples(recording: Recording) -> np.ndarray:
+    return recording.speech.resampled().samples
+
+
+TRACKERS: dict[str, Tracker] = {
+    "network": lambda one: recognise(_samples(one), recogniser="network"),
+    "network-0": lambda one: recognise(_samples(one), recogniser="network", look_ahead=0.0),
+    "network-200": lambda one: recognise(_samples(one), recogniser="network", look_ahead=0.2),
+    "hama": lambda one: recognise(_samples(one)),
+    "words": lambda one: recognise(_samples(one), words=one.speech.words),
+    "phones": lambda one: recognise(_samples(one), phones=one.phones),
+}
+
+
+def _track(system: str, recording: Recording) -> PhoneTrack:
+    if system == "text":
+        from cospeech.speech.forced_alignment import align
+
+        return recognise(_samples(recording), words=align(recording.speech, text=recording.speech.text))
+    return TRACKERS[system](recording)
+
+
+def measure(system: str, recordings: Sequence[Recording]) -> dict[str, Any]:
+    """One row of the table."""
+    parts: list[tuple[Recording, np.ndarray]] = []
+    usual: list[np.ndarray] = []
+    rows: dict[str, list[float]] = {"opening_r": [], "jaw_r": []}
+    right = frames_of_speech = 0
+    cpu = seconds = 0.0
+    for recording in recordings:
+        features = recording.speech.features
+        began = time.process_time()
+        if system == "loudness":
+            track = None
+            apart = np.clip((LAYOUT.get(features, "energy") + 1.3) / 2.6, 0, 1) * LAYOUT.get(features, "speech")
+        else:
+            track = _track(system, recording)
+            apart = opening(lips_from_phones(track, features))
+        cpu += time.process_time() - began
+        seconds += recording.speech.seconds
+        truth = rasterised(recording.phones, recording.speech.seconds)
+        silent = truth[:, PHONE_INDEX[SILENCE]] > 0.5
+        place = np.minimum(np.arange(len(apart)) * TRACK_RATE // FPS, len(silent) - 1)
+        speaking = ~silent[place]
+        usual.append(apart[speaking])
+        parts.append((recording, apart))
+        rows["opening_r"].append(r(apart, true_opening(recording, len(apart))))
+        if recording.jaw is not None:
+            count = min(len(recording.jaw), len(apart))
+            inside = speaking[:count]
+            rows["jaw_r"].append(r(apart[:count][inside], recording.jaw[:count][inside]))
+        if track is not None:
+            classes = np.asarray(VISEME_INDEX)
+            right += int((classes[track.probabilities.argmax(1)] == classes[truth.argmax(1)]).sum())
+            frames_of_speech += len(truth)
+    scale = float(np.percentile(np.concatenate(usual), 95)) or 1.0
+    parts = [(recording, apart / scale) for recording, apart in parts]
+    fixed = Counts()
+    for recording, apart in parts:
+        fixed.add(closures(recording, apart, SHUT))
+    swept = at_rate(parts, FALSE_RATE)
+    return {
+        "system": system,
+        "pbm": [fixed.found, fixed.wanted],
+        "pbm_interval": [round(edge, 2) for edge in interval(fixed.found, fixed.wanted)],
+        "false_per_minute": round(fixed.per_minute, 1),
+        "pbm_at_10_false": [swept.found, swept.wanted],
+        "opening_r": round(float(np.mean(rows["opening_r"])), 3),
+        "jaw_r": round(float(np.mean(rows["jaw_r"])), 3) if rows["jaw_r"] else None,
+        "viseme_accuracy": round(right / frames_of_speech, 3) if frames_of_speech else None,
+        "cpu": round(cpu / seconds, 4),
+    }
+
+
+def open_in_sounds(system: str) -> dict[str, float]:
+    """Share of the frames in which the mouth is open, of sounds that are no speech."""
+    length = 20.0
+    steady = np.arange(round(length * SAMPLE_RATE)) / SAMPLE_RATE
+    hum = sum(np.sin(2 * np.pi * 50 * k * steady) / k for k in range(1, 8))
+    made = {
+        "music": music(length, 3),
+        "white noise": white(length, 3),
+        "pink noise": pink(length, 3),
+        "hum": 0.1 * hum / np.std(hum),
+        "silence": np.zeros_like(steady),
+    }
+    out = {}
+    for name, samples in made.items():
+        speech = Speech(np.clip(samples, -1, 1).astype(np.float32))
+        track = _track(system, Recording(name, speech, ()))
+        out[name] = round(float((opening(lips_from_phones(track, speech.features)) > OPEN * 0.6).mean()), 3)
+    return out
+
+
+# Recordings ---------------------------------------------------------------------------------------------------------
+
+
+def beat2(folder: Path) -> list[Recording]:
+    """Recordings with a TextGrid of words and phones, and a jaw."""
+    out = []
+    for path in sorted(folder.glob("*.TextGrid")):
+        speech = load_speech(path.with_suffix(".wav"), transcript=path)
+        poses = np.load(path.with_suffix(".npz"))["poses"]
+        phones = read_phones(path)
+        out.append(Recording(path.stem, replace(speech, phones=()), phones, poses[:, 66]))
+    return out
+
+
+def held_out(folder: Path) -> list[Recording]:
+    """Recordings of LibriSpeech voices that no network of ours has heard; their phones are those of their text."""
+    import csv
+
+    from cospeech.speech.forced_alignment import align
+
+    out = []
+    with open(folder / "manifest.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["speaker"] in HELD_OUT and row["transcript"]:
+                speech = load_speech(folder / row["file"])
+                speech = replace(speech, words=align(speech, text=row["transcript"]))
+                out.append(Recording(row["file"], speech, speech.phone_track.phones))
+    return out
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("portrait", type=Path)
-    parser.add_argument("sounds", type=Path, nargs="+")
-    parser.add_argument("--points", type=Path)
-    parser.add_argument("--model", default="contextual")
+    parser.add_argument("--beat2", type=Path)
+    parser.add_argument("--speech", type=Path)
+    parser.add_argument("--systems", nargs="+", default=["loudness", "network", "hama", "text", "words", "phones"])
+    parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
-    portrait = open_portrait(options.portrait, points=options.points)
-    model = cospeech.load(options.model)
-    rows = []
-    for path in options.sounds:
-        speech = cospeech.load_speech(path)
-        points = portrait_keypoints(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
-        opened = np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1)
-        loud = loudness(speech)[: len(opened)]
-
-        def r(lag: int, opened: np.ndarray = opened, loud: np.ndarray = loud) -> float:
-            ends = len(loud) - abs(lag)
-            lips, voice = (opened[lag:], loud[:ends]) if lag >= 0 else (opened[:ends], loud[-lag:])
-            return float(np.corrcoef(lips, voice)[0, 1])
-
-        found = {lag: r(lag) for lag in range(-FURTHEST, FURTHEST + 1)}
-        rows.append({"seconds": round(speech.seconds, 2), "r": round(found[0], 3), "lag": max(found, key=found.get)})  # type: ignore[arg-type]
-    result = {
-        "benchmark": "lips",
-        "model": options.model,
-        "recordings": len(rows),
-        "r_mean": round(float(np.mean([row["r"] for row in rows])), 3),
-        "r_least": min(row["r"] for row in rows),
-        "lag_zero": sum(row["lag"] == 0 for row in rows),
-        "each": rows,
-    }
-    print(json.dumps(result, indent=1))
+    systems = [name for name in options.systems if name != "hama" or hama.is_installed()]
+    sets = {"conversation": beat2(options.beat2)} if options.beat2 else {}
+    if options.speech:
+        sets["held-out voices"] = held_out(options.speech)
+    result: dict[str, Any] = {"benchmark": "lips", "sets": {}, "open_in_sounds": {}}
+    for name, recordings in sets.items():
+        result["sets"][name] = [measure(system, recordings) for system in systems]
+        for row in result["sets"][name]:
+            sys.stdout.write(f"{name:16} {json.dumps(row)}\n")
+    for system in ("network", "hama"):
+        if system in systems:
+            result["open_in_sounds"][system] = open_in_sounds(system)
+    sys.stdout.write(json.dumps(result["open_in_sounds"]) + "\n")
+    if options.out:
+        options.out.write_text(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":

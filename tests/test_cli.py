@@ -28,10 +28,11 @@ __all__ = ["place", "works"]  # fixtures
 
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
-    "generate": ("cospeech.api", {}, {"out", "explain", "variants"}, {"face", "relaxed"}),
+    "generate": ("cospeech.api", {}, {"out", "explain", "variants", "no_transcript"}, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, set(), set()),
-    "animate": ("cospeech.api", {}, set(), {"face", "relaxed"}),
+    "animate": ("cospeech.api", {}, {"no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
+    "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
@@ -62,6 +63,7 @@ NAMES = {
     "video setup": "setup_video",
     "video keypoints": "video_keypoints",
     "train video": "train_video",
+    "train phones": "train_phones",
     "video people": "build_synthetic_people",
 }
 

@@ -9,6 +9,7 @@ from .gesture_library.library import open_library
 from .gesture_library.merge import merge_libraries
 from .gesture_library.search import search
 from .loading import load
+from .methods.phones.run import train_phones
 from .methods.training_runs import export, train
 from .motion.motion import Motion, load_motion
 from .motion.skeleton import Skeleton, canonical_skeleton
@@ -52,6 +53,7 @@ __all__ = [
     "search",
     "setup_video",
     "train",
+    "train_phones",
     "train_video",
     "verify",
     "video_keypoints",

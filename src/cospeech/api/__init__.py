@@ -16,6 +16,8 @@ from ..methods.conditioning import AUTO as AUTO
 from ..methods.options import Keywords, with_declared
 from ..motion.formats import FORMATS, known_suffixes
 from ..motion.formats.keypoints import Keypoints
+from ..motion.formats.visemes import SUFFIX as VISEMES_SUFFIX
+from ..motion.formats.visemes import save_visemes
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..speech.loading import SpeechLike, load_speech
@@ -33,6 +35,7 @@ def generate(
     speech: SpeechLike,
     *,
     transcript: str | Path | None = None,
+    lips: str | Path | None = None,
     model: ModelLike = "contextual",
     **options: Unpack[Keywords],
 ) -> Motion | Keypoints:
@@ -44,6 +47,7 @@ def generate(
     Args:
         speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
         transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
+        lips: a track of lips that the mouth follows (``speech.lip_track``): ARKit CSV, visemes, Rhubarb.
         model: a shipped model's name, a model folder or a loaded model.
         options: of the method.
     Raises:
@@ -51,7 +55,7 @@ def generate(
     """
     loaded, keywords = open_model(model, options)
     checked = checked_options(loaded, "generate", keywords)
-    recording = load_speech(speech, transcript=transcript)
+    recording = load_speech(speech, transcript=transcript, lips=lips)
     return loaded.generate(recording, **with_detected_emotion(checked, recording, loaded))
 
 
@@ -74,8 +78,13 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
 
 
 def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None = None) -> Path:
-    """Write motion to any format that is known, the pictures included; points in a picture to .json."""
+    """Write motion to any format that is known, the pictures included; points in a picture to .json.
+
+    A file .visemes.json gets the visemes of the speech.
+    """
     path = check_target(path)
+    if path.name.lower().endswith(VISEMES_SUFFIX):
+        return save_visemes(path, speech, frames=len(motion))
     if isinstance(motion, Keypoints):
         return motion.save(path)
     options = {"speech": speech} if "speech" in FORMATS.get(path.suffix.lower()).options("write") else {}
@@ -220,6 +229,7 @@ def animate(
     motion: str | Path | Motion | Keypoints | None = None,
     points: str | Path | None = None,
     transcript: str | Path | None = None,
+    lips: str | Path | None = None,
     model: ModelLike = "contextual",
     size: int = 512,
     strength: float = 1.0,
@@ -235,7 +245,7 @@ def animate(
         out: the film, *.mp4; it appears whole or not at all.
         motion: what to move as, a motion file or points in a picture, instead of generating.
         points: JSON of the portrait's points from another detector, instead of looking for them.
-        transcript, model: as of ``generate``.
+        transcript, lips, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
         refine: the network that paints what warping cannot: the shipped one, a model folder, or "none".
@@ -250,7 +260,7 @@ def animate(
 
     check_film(out)
     open_refiner(refine)  # a wrong name is reported before anything is generated
-    recording = load_speech(speech, transcript=transcript)
+    recording = load_speech(speech, transcript=transcript, lips=lips)
     if not isinstance(portrait, Portrait):
         portrait = open_portrait(portrait, points=points, size=size)
     method = "motion"

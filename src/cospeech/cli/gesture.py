@@ -27,6 +27,8 @@ def generate(
     *,
     out: Out = (),
     transcript: MaybeFile = None,
+    no_transcript: FlagCreatePairsOff[bool] = False,
+    lips: MaybeFile = None,
     variants: Count = 1,
     explain: FlagCreatePairsOff[bool] = False,
     model: Model = "contextual",
@@ -36,10 +38,13 @@ def generate(
 
     Args:
         speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
-        out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json).
-            Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
+        out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json
+            .visemes.json). Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
             keypoints in a picture .keypoints.json.
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text.
+        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside the recording
+            under its name is taken by itself if it fits.
+        no_transcript: leave out what lies beside the recording.
+        lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         variants: so many takes, of this seed and those after it; the files get numbers.
         explain: write beside the first file which gesture of the library is used where, and why.
         model: a shipped model (contextual, emotion, exges) or a model folder.
@@ -47,9 +52,9 @@ def generate(
     began = time.monotonic()
     from .. import api
     from ..api.inputs import checked_options, open_model
-    from ..speech.loading import load_speech
+    from ..speech.loading import load_recording
 
-    others = (transcript, model, *files_in(options))
+    others = (transcript, lips, model, *files_in(options))
     targets = out or default_targets(speech, *others)
     explanation = targets[0].with_suffix(".explain.json")
     for target in numbered(targets, variants):
@@ -66,7 +71,7 @@ def generate(
         for target in numbered(targets, variants):
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
-    recording = load_speech(speech, transcript=transcript)
+    recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     checked = _with_detected_emotion(checked, recording, loaded)
     first = checked["seed"]
     written: list[Path] = []

@@ -168,6 +168,32 @@ def export(
     note(f"wrote {out}; next: cospeech generate speech.wav --model {out}, if it is one that gestures")
 
 
+def train_phones(
+    speech: Positional[tuple[Path, ...]],
+    /,
+    *,
+    out: OutFolder,
+    preset: str = "default",
+    steps: MaybeCount = None,
+    seed: Count = 0,
+) -> None:
+    """Train the network that hears phones, for lips, on recordings with transcripts (needs the extra [train]).
+
+    Args:
+        speech: folders of sound files, with transcripts beside them or in manifest.csv; those without are labelled by
+            hama, if the extra [phones] is installed.
+        out: run folder, continued if there is one; the model folder is OUT/model.
+        preset: tiny, default or large.
+        steps: instead of the preset's.
+        seed: of weights and batches.
+    """
+    need_torch()
+    from ..methods.phones.run import train_phones as run
+
+    model = run(speech, out, preset=preset, steps=steps, seed=seed)
+    note(f"wrote {model}; speech.phones.network.PhoneNetwork opens it, and models/phones is the shipped one")
+
+
 def need_torch() -> None:
     """Raises UserError where torch is not installed."""
     from importlib.util import find_spec
@@ -176,4 +202,4 @@ def need_torch() -> None:
         raise UserError("training needs torch, which is not installed; pip install 'cospeech[train]'")
 
 
-TRAINING_COMMANDS: dict[str, Any] = {"prepare": prepare, "train": train, "export": export}
+TRAINING_COMMANDS: dict[str, Any] = {"prepare": prepare, "train": train, "train phones": train_phones, "export": export}

@@ -89,6 +89,8 @@ def animate(
     motion: MaybeFile = None,
     points: MaybeFile = None,
     transcript: MaybeFile = None,
+    no_transcript: FlagCreatePairsOff[bool] = False,
+    lips: MaybeFile = None,
     model: Model = "contextual",
     size: Annotated[int, arg(metavar="PIXELS")] = 512,
     strength: Annotated[float, arg(metavar="X")] = 1.0,
@@ -104,7 +106,10 @@ def animate(
         out: the film to write, *.mp4; named after the speech unless given.
         motion: what to move as, a motion file or points in a picture (.json), instead of generating.
         points: JSON of the portrait's points from another detector (MMPose, DWPose, OpenPose).
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; it helps the lips.
+        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; it helps the lips. One that lies
+            beside the recording under its name is taken by itself if it fits.
+        no_transcript: leave out what lies beside the recording.
+        lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         model: a shipped model (contextual, emotion, exges) or a model folder.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
@@ -113,13 +118,13 @@ def animate(
     """
     began = time.monotonic()
     from .. import api
-    from ..speech.loading import load_speech
+    from ..speech.loading import load_recording
 
     target = out or Path(f"{speech.stem}.mp4")
     if out is None and same_file(target, speech):
         target = Path(f"{speech.stem}-animated.mp4")
-    not_over(target, portrait, speech, motion, points, transcript, model, refine, *files_in(options))
-    recording = load_speech(speech, transcript=transcript)
+    not_over(target, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
+    recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     api.animate(
         portrait,
         recording,

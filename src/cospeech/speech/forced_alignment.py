@@ -13,15 +13,14 @@ length slips through about one time in six: the decoder gives no score to judge 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ..core.errors import UserError
 from ..core.progress import note
 from ..core.timing import FPS, SAMPLE_RATE
-from .features import LAYOUT, pauses, speech_features
-from .g2p import pronounce, spoken
+from .features import LAYOUT, pauses
+from .g2p import spoken
+from .pocketsphinx_search import search, sound_of, word_decoder
 from .speech import Speech, Word
 
 WINDOW = 30.0  # seconds aligned at once
@@ -29,7 +28,6 @@ TRUSTED = 6.0  # seconds before a window's end from which its words are heard ag
 FASTEST = 8.0  # words a second of speech; no text is read faster
 SLOWEST = 0.3
 COVERED = 0.75  # share of the speech that the words must cover, if the text is to fit
-_TICKS = 100  # frames a second of pocketsphinx
 _MOST = 6.0  # words a second put into a window's grammar
 
 
@@ -46,12 +44,29 @@ def align(speech: Speech, *, text: str) -> tuple[Word, ...]:
     Raises:
         UserError: the text has no words, or far too many or few for the recording.
     """
+    written, words = _searched(speech, text)
+    if words is not None:
+        return words
+    note("the transcript could not be found in the sound; its words are spread over the speech by length")
+    return _spread_over_speech(written, speech.features, speech.seconds)
+
+
+def find_words(speech: Speech, *, text: str) -> tuple[Word, ...] | None:
+    """The words of a text with their times, as ``align``; None where they cannot be found in the sound.
+
+    Raises:
+        UserError: the text has no words, or far too many or few for the recording.
+    """
+    return _searched(speech, text)[1]
+
+
+def _searched(speech: Speech, text: str) -> tuple[list[str], tuple[Word, ...] | None]:
+    """The words as they are written, and with their times if they are found. Raises UserError, see ``align``."""
     speech = speech.resampled(sample_rate=SAMPLE_RATE)
     written = [word for word in text.split() if any(character.isalnum() for character in word)]
     if not written:
         raise UserError("the transcript has no words in it; give the text that was said")
-    features = speech_features(speech.samples)
-    talking = LAYOUT.get(features, "speech") >= 0.5
+    talking = LAYOUT.get(speech.features, "speech") >= 0.5
     voiced_seconds = max(float(talking.sum()) / FPS, 0.2)
     if not SLOWEST <= len(written) / voiced_seconds <= FASTEST and len(written) > 2:
         raise UserError(
@@ -60,20 +75,21 @@ def align(speech: Speech, *, text: str) -> tuple[Word, ...]:
         )
     tokens = [spoken(word) for word in written]
     known = sum(bool(token) for token in tokens) >= 0.5 * len(written)
-    times = _find(speech.samples, tokens) if known else None
-    if times is not None:
-        words = _place(written, times, speech.seconds)
-        if _covered(words, talking) >= COVERED:
-            return words
-    note("the transcript could not be found in the sound; its words are spread over the speech by length")
-    return _spread_over_speech(written, features, speech.seconds)
+    # Wide beams lose no words, and find those of other recordings as well; so they come second.
+    for wide in (False, True) if known else ():
+        times = _find(speech.samples, tokens, wide=wide)
+        if times is not None:
+            words = _place(written, times, speech.seconds)
+            if _covered(words, talking) >= COVERED:
+                return written, words
+    return written, None
 
 
-def _find(samples: np.ndarray, tokens: list[list[str]]) -> list[tuple[float, float] | None] | None:
+def _find(samples: np.ndarray, tokens: list[list[str]], *, wide: bool) -> list[tuple[float, float] | None] | None:
     """Times of each written word in seconds (None for one that is not spoken); None if not found."""
     flat = [token for word in tokens for token in word]
-    decoder = _decoder(set(flat))
-    sound = (np.clip(samples, -1.0, 1.0) * 32767.0).astype("<i2")
+    decoder = word_decoder(flat, wide=wide)
+    sound = sound_of(samples)
     total = len(sound) / SAMPLE_RATE
     found: list[tuple[float, float]] = []
     begin = 0.0
@@ -84,10 +100,10 @@ def _find(samples: np.ndarray, tokens: list[list[str]]) -> list[tuple[float, flo
         left = flat[len(found) :]
         if not last:
             left = left[: int(_MOST * WINDOW)]
-        pieces = _align_window(decoder, part, left, whole=last)
-        if pieces is None:
+        heard = search(decoder, part, left, whole=last)
+        if heard is None:
             return None
-        pieces = [(start + begin, stop + begin) for start, stop in pieces]
+        pieces = [(piece.start + begin, piece.end + begin) for piece in heard]
         if not last:
             pieces = [piece for piece in pieces if piece[1] < end - TRUSTED]
             # Behind the last word kept, in the middle of what lies between it and the next.
@@ -108,52 +124,6 @@ def _spans(tokens: list[list[str]], found: list[tuple[float, float]]) -> list[tu
         parts = [next(times) for _ in word]
         spans.append((parts[0][0], parts[-1][1]) if parts else None)
     return spans
-
-
-def _decoder(words: set[str]) -> Any:
-    """A decoder that knows the words."""
-    from pocketsphinx import Decoder, get_model_path
-
-    decoder = Decoder(
-        lm=None,
-        hmm=get_model_path("en-us/en-us"),
-        dict=get_model_path("en-us/cmudict-en-us.dict"),
-        cmn="batch",
-        loglevel="FATAL",
-    )
-    missing = sorted(word for word in words if decoder.lookup_word(word) is None)
-    for index, word in enumerate(missing, start=1):
-        decoder.add_word(word, " ".join(pronounce(word) or ("AH",)), index == len(missing))
-    return decoder
-
-
-def _align_window(
-    decoder: Any, sound: np.ndarray, words: list[str], *, whole: bool
-) -> list[tuple[float, float]] | None:
-    """Times of the words, in order, as far as the sound goes (all of them if ``whole``)."""
-    from pocketsphinx import FsgModel
-
-    final = len(words) + 1
-    grammar = FsgModel("text", decoder.get_logmath(), 1.0, final + 1)
-    for index, word in enumerate(words):
-        grammar.trans_add(index, index + 1, 0, grammar.word_add(word))
-        if not whole:
-            grammar.null_trans_add(index, final, 0)
-    grammar.null_trans_add(len(words), final, 0)
-    grammar.set_start_state(0)
-    grammar.set_final_state(final)
-    decoder.add_fsg("text", grammar)
-    decoder.activate_search("text")
-    decoder.start_utt()
-    decoder.process_raw(sound.tobytes(), full_utt=True)
-    decoder.end_utt()
-    if decoder.hyp() is None:
-        return None
-    return [
-        (piece.start_frame / _TICKS, (piece.end_frame + 1) / _TICKS)
-        for piece in decoder.seg()
-        if not piece.word.startswith(("<", "[", "(", "+"))
-    ]
 
 
 def _place(written: list[str], times: list[tuple[float, float] | None], seconds: float) -> tuple[Word, ...]:

@@ -14,8 +14,10 @@ from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE
 from .audio import SHORTEST, decode
 from .forced_alignment import align
+from .lip_track import load_lips
+from .phones.track import cut
 from .speech import Speech
-from .transcript import read_transcript
+from .transcript import read_phones, read_transcript
 
 # What stands for a speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
 SpeechLike = str | Path | tuple[np.ndarray, int] | Speech
@@ -26,6 +28,7 @@ def load_speech(
     *,
     rate: int | None = None,
     transcript: str | Path | None = None,
+    lips: str | Path | None = None,
     emotion: str | None = None,
     speaker: str | None = None,
     sample_rate: int = SAMPLE_RATE,
@@ -37,7 +40,8 @@ def load_speech(
             or a loaded ``Speech``, which keeps its rate.
         rate: samples a second of samples that are given alone.
         transcript: TextGrid, SRT, VTT, Whisper JSON (these bring times), or plain text, which is
-            aligned to the sound.
+            aligned to the sound. Phones of a TextGrid are taken for the lips.
+        lips: a track of lips (``lip_track``) that the mouth follows instead of the sound.
         emotion: one of emotions.EMOTIONS, or an alias.
         speaker: a name for the speaker, as you like.
         sample_rate: samples a second to resample to.
@@ -49,12 +53,31 @@ def load_speech(
         emotion = canonical_emotion(emotion)  # before the work, not after
     speech = _recording(path, rate, sample_rate)
     speech = replace(speech, emotion=emotion or speech.emotion, speaker=speaker or speech.speaker)
+    if lips is not None:
+        speech = replace(speech, lips=load_lips(lips))
     if transcript is None:
         return speech
-    found = read_transcript(file_path(transcript, "a transcript"), seconds=speech.seconds)
+    path = file_path(transcript, "a transcript")
+    found = read_transcript(path, seconds=speech.seconds)
     if isinstance(found, str):
         found = align(speech, text=found)
-    return replace(speech, words=found)
+    return replace(speech, words=found, phones=cut(read_phones(path), 0.0, speech.seconds))
+
+
+def load_recording(
+    path: Path, *, transcript: str | Path | None = None, lips: str | Path | None = None, beside: bool = True
+) -> Speech:
+    """Read a recording as the commands do: without a transcript, one that lies beside it is taken if it fits.
+
+    Raises:
+        UserError: as ``load_speech``; what lies beside the recording raises none.
+    """
+    speech = load_speech(path, transcript=transcript, lips=lips)
+    if transcript is not None or not beside:
+        return speech
+    from .beside import with_words_beside
+
+    return with_words_beside(speech, path)
 
 
 def _recording(source: SpeechLike | np.ndarray, rate: int | None, sample_rate: int) -> Speech:

@@ -14,17 +14,12 @@ import numpy as np
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE, frames_in
+from .lip_track import LipTrack
+from .phones.track import Phone, PhoneTrack
+from .phones.track import cut as cut_phones
+from .word import Word as Word
 
 LONGEST_PLAYED = 60.0  # seconds of sound that a notebook carries
-
-
-@dataclass(frozen=True)
-class Word:
-    """One word as it was spoken."""
-
-    text: str
-    start: float  # seconds
-    end: float  # seconds, not before start
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +36,8 @@ class Speech:
     words: tuple[Word, ...] = ()
     speaker: str | None = None
     emotion: str | None = None  # one of emotions.EMOTIONS; aliases are resolved
+    phones: tuple[Phone, ...] = ()  # as a TextGrid has them; they are heard where none are given
+    lips: LipTrack | None = None  # what the mouth does, whatever is heard
 
     def __post_init__(self) -> None:
         samples = np.asarray(self.samples)
@@ -69,6 +66,7 @@ class Speech:
                 )
             before = word.start
         object.__setattr__(self, "words", words)
+        object.__setattr__(self, "phones", tuple(self.phones))
         if self.emotion is not None:
             object.__setattr__(self, "emotion", canonical_emotion(self.emotion))
 
@@ -95,6 +93,15 @@ class Speech:
         features = speech_features(self.resampled().samples)
         features.flags.writeable = False
         return features
+
+    @cached_property
+    def phone_track(self) -> PhoneTrack:
+        """Which phones are spoken when (``phones.recognise``); found once, at 16 kHz."""
+        from .phones.recognise import recognise
+
+        if self.lips is not None and self.lips.is_of_phones:
+            return self.lips.phone_track(self.seconds)
+        return recognise(self.resampled().samples, phones=self.phones, words=self.words)
 
     def _repr_html_(self) -> str:
         """The speech as a notebook shows it: a table of what is known of it, and a player if it is short."""
@@ -151,4 +158,6 @@ class Speech:
             word_start, word_end = max(word.start - offset, 0.0), min(word.end - offset, seconds)
             if word_end > word_start:
                 words.append(Word(word.text, word_start, word_end))
-        return replace(self, samples=self.samples[first:last], words=tuple(words))
+        phones = cut_phones(self.phones, offset, offset + seconds)
+        lips = None if self.lips is None else self.lips.cut(offset, offset + seconds)
+        return replace(self, samples=self.samples[first:last], words=tuple(words), phones=phones, lips=lips)

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
-from .speech import Word
+from .phones.inventory import PHONES, SILENCE, phones_of_ipa
+from .phones.track import Phone
+from .word import Word
 
 OVERHANG = 1.0  # seconds that the last word may run past the end of the recording; it is cut there
 _ORDER = 1e-3  # seconds; rounding in the file
@@ -46,7 +48,7 @@ def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[
         UserError: the file cannot be read, or an entry has impossible times; the message names it.
     """
     path = Path(path)
-    text = _read(path)
+    text = read_text(path)
     kind = path.suffix.lower()
     if kind not in {".textgrid", ".srt", ".vtt", ".json", ".txt"}:
         kind = _guess(text)
@@ -57,6 +59,32 @@ def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[
         return plain
     readers = {".textgrid": _textgrid, ".srt": _cues, ".vtt": _cues, ".json": _whisper}
     return _words(readers[kind](text, path), path, seconds)
+
+
+def read_phones(path: str | Path) -> tuple[Phone, ...]:
+    """Phones of the tier of a TextGrid that has phones; none if the file has no such tier.
+
+    Stress is left out, and phones written in the IPA or X-SAMPA-like labels of MFA become ours.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    path = Path(path)
+    text = read_text(path)
+    if path.suffix.lower() != ".textgrid" and _guess(text) != ".textgrid":
+        return ()
+    tiers = _tiers(text, path)
+    name = next((name for name in tiers if re.search(r"phone|segment|\bmau\b", name.lower())), None)
+    if name is None:
+        return ()
+    phones: list[Phone] = []
+    for start, end, label in tiers[name]:
+        plain = re.sub(r"\d", "", label.strip())
+        names = (plain.upper(),) if plain.upper() in PHONES else phones_of_ipa(plain)
+        names = tuple(one for one in names if one != SILENCE and plain.lower() not in _SILENT)
+        step = (end - start) / max(1, len(names))
+        phones += [Phone(one, start + k * step, start + (k + 1) * step) for k, one in enumerate(names)]
+    return tuple(phones)
 
 
 def spread(text: str, *, start: float, end: float) -> list[Word]:
@@ -75,7 +103,7 @@ def spread(text: str, *, start: float, end: float) -> list[Word]:
     return words
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a transcript file")
     try:

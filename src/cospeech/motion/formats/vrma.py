@@ -30,7 +30,8 @@ EXTENSION = "VRMC_vrm_animation"
 
 # VRM preset -> the ARKit shapes it stands for: their mean is written; on reading each gets its value.
 PRESETS: dict[str, tuple[str, ...]] = {
-    "aa": ("jawOpen",),
+    "aa": ("jawOpen",),  # what of it ``mouthClose`` does not shut again
+    "ih": ("mouthDimpleLeft", "mouthDimpleRight"),
     "ou": ("mouthPucker",),
     "oh": ("mouthFunnel",),
     "ee": ("mouthStretchLeft", "mouthStretchRight"),
@@ -149,7 +150,8 @@ def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
 
 def _presets(face: np.ndarray) -> dict[str, np.ndarray]:
     shapes = _arkit(face)
-    return {preset: np.mean([shapes[name] for name in names], axis=0) for preset, names in PRESETS.items()}
+    presets = {preset: np.mean([shapes[name] for name in names], axis=0) for preset, names in PRESETS.items()}
+    return {**presets, "aa": np.maximum(shapes["jawOpen"] - shapes["mouthClose"], 0.0)}
 
 
 def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> np.ndarray | None:

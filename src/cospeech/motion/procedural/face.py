@@ -1,9 +1,8 @@
 """A face for a voice, by rules: the 52 ARKit shapes, frame by frame.
 
-The mouth follows the sound (``mouth_from_features``: the place where a trained model would go); eyes,
-lids and brows follow its accents and pauses, with chance where people differ; the emotion lies
-beneath as a steady expression. All of it is a decision of ours. Where the speech has words, lips that
-must meet (p, b, m) meet; without words they do so only where the sound dips.
+The mouth follows the phones (``lips``), those of the words or those heard in the sound; eyes, lids and brows
+follow accents and pauses, with chance where people differ; the emotion lies beneath as a steady
+expression. All of it is a decision of ours.
 """
 
 from __future__ import annotations
@@ -14,12 +13,11 @@ from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.timing import FPS
 from ...speech.features import LAYOUT, accents, phrase_ends
-from ...speech.spectrum import BAND_HERTZ
 from ...speech.speech import Speech
-from ...speech.visemes import VISEMES, visemes
 from ..face_shapes import ARKIT_INDEX as _INDEX
 from ..face_shapes import ARKIT_NAMES as ARKIT_NAMES
 from ..face_shapes import mirror_face as mirror_face
+from .lips import given_lips, lips_from_phones, shape_columns
 
 # Expressions at intensity 1; a name without a side stands for both sides.
 _EXPRESSIONS: dict[str, dict[str, float]] = {
@@ -34,10 +32,6 @@ _EXPRESSIONS: dict[str, dict[str, float]] = {
     "shame": {"browInnerUp": 0.35, "mouthFrown": 0.2, "eyeBlink": 0.2, "eyeLookDown": 0.25, "mouthRollLower": 0.1},
     "surprise": {"browInnerUp": 0.5, "browOuterUp": 0.55, "eyeWide": 0.5},
 }
-
-_JAW = 0.65  # widest opening of the jaw in speech
-_LEAD = 1  # frames by which the mouth goes before the sound
-_ATTACK, _RELEASE = 0.65, 0.4  # share of the way the jaw goes in a frame, opening and closing
 
 
 def face_from_speech(
@@ -67,7 +61,10 @@ def face_from_speech(
         features = np.pad(features, ((0, frames - len(features)), (0, 0)), mode="edge")
     rng = np.random.default_rng(seed)
     ends = phrase_ends(features)
-    face = mouth_from_features(features, lips=visemes(speech.words, features))
+    if speech.lips is None or speech.lips.is_of_phones:
+        face = lips_from_phones(speech.phone_track, features)
+    else:
+        face = given_lips(speech.lips, frames)
     face += _expression(features, emotion, intensity) * (1.0 - 0.5 * face[:, [_INDEX["mouthPucker"]]])
     face += _brows(features, rng, emotion) * min(intensity, 1.5)
     face += _glances(frames, ends, rng)
@@ -81,100 +78,11 @@ def face_from_speech(
     return np.clip(face, 0.0, 1.0, out=face)
 
 
-def mouth_from_features(features: np.ndarray, *, lips: np.ndarray | None = None) -> np.ndarray:
-    """Jaw and lips.
-
-    Openness comes from the level and the first formant; rounding and spreading from where the
-    energy of the vowel lies. Shut in silence.
-
-    Args:
-        features: [T, 48].
-        lips: positions that words ask for, [T, 4] as speech.visemes gives them.
-
-    Returns:
-        [T, 52] float32, shapes other than jaw and mouth zero.
-    """
-    frames = len(features)
-    ahead = np.concatenate([features[_LEAD:], features[-1:].repeat(_LEAD, axis=0)])[:frames]
-    mel = LAYOUT.get(ahead, "mel")
-    speech, voicing, energy = (LAYOUT.get(ahead, name) for name in ("speech", "voicing", "energy"))
-
-    def band(low: float, high: float) -> np.ndarray:
-        inside = (low <= BAND_HERTZ) & (high > BAND_HERTZ)
-        level: np.ndarray = mel[:, inside].mean(axis=1)
-        return level
-
-    voice = _smooth(speech * voicing)
-    loud = np.clip((energy + 1.3) / 2.6, 0.0, 1.0)
-    high_vowel, low_vowel = band(200, 450), band(600, 1100)
-    back, front, hiss = band(350, 1000), band(1500, 2800), band(3800, 7000)
-    open_ = np.clip(0.5 + 0.35 * (low_vowel - high_vowel), 0.0, 1.0)
-    round_ = _smooth(speech * voicing * loud * np.clip(0.1 + 0.5 * (back - front), 0.0, 1.0))
-    spread = _smooth(speech * loud * np.clip(0.1 + 0.4 * (front - low_vowel), 0.0, 1.0))
-    teeth = _smooth(speech * np.clip(0.4 * (hiss - back), 0.0, 1.0) * (1.0 - voicing))
-    if lips is None:
-        lips = np.zeros((frames, len(VISEMES)), np.float32)
-    live = _smooth(LAYOUT.get(features, "speech"))[:, None] * lips
-    shut, bitten = live[:, 0], live[:, 1]
-    round_ = np.maximum(round_, 0.7 * live[:, 2]) * (1.0 - 0.7 * live[:, 3])
-    spread = np.maximum(spread, 0.5 * live[:, 3]) * (1.0 - live[:, 2])
-
-    target = speech * loud * (0.25 + 0.75 * open_) * (0.35 + 0.65 * voicing)
-    jaw = _follow(_JAW * target) * (1.0 - 0.75 * shut) * (1.0 - 0.5 * bitten)
-    gap = jaw / _JAW * (1.0 - shut)
-    # The lips near each other where the sound dips inside speech: likely a stop, perhaps p, b, m.
-    dip = _smooth(speech * np.clip(-energy - 0.4, 0.0, 1.0) * (1.0 - teeth)) * (1.0 - shut)
-    # Pressed in pauses, from the first word on; constant once the pause has lasted half a second.
-    pause = LAYOUT.get(features, "pause")
-    spoken = np.maximum.accumulate(LAYOUT.get(features, "speech")) if frames else pause
-    press = spoken * np.clip((pause - 0.15) / 0.35, 0.0, 1.0)
-
-    face = np.zeros((frames, len(ARKIT_NAMES)), np.float32)
-
-    def put(name: str, value: np.ndarray) -> None:
-        for column in _columns(name):
-            face[:, column] = value
-
-    put("jawOpen", jaw)
-    put("mouthClose", jaw * np.maximum(0.5 * dip, shut))
-    put("mouthPucker", 0.75 * round_)
-    put("mouthFunnel", 0.6 * round_ * gap + 0.15 * teeth)
-    put("mouthStretch", 0.4 * spread + 0.15 * teeth)
-    put("mouthSmile", 0.15 * spread)
-    put("mouthDimple", 0.15 * spread)
-    put("mouthLowerDown", (0.4 * gap * voice * (1.0 - round_) + 0.2 * teeth) * (1.0 - bitten))
-    put("mouthUpperUp", 0.25 * gap * voice * (1.0 - round_) + 0.12 * teeth + 0.2 * bitten)
-    put("mouthRollLower", 0.2 * dip + 0.25 * shut + 0.5 * bitten)
-    put("mouthRollUpper", 0.15 * shut)
-    put("mouthPress", 0.15 * press + 0.15 * dip + 0.3 * shut)
-    return face
-
-
-def _columns(name: str) -> list[int]:
-    """Column of a shape, or both columns of one that has sides."""
-    return [_INDEX[name]] if name in _INDEX else [_INDEX[name + "Left"], _INDEX[name + "Right"]]
-
-
-def _smooth(line: np.ndarray) -> np.ndarray:
-    """[T] smoothed over five frames; zeros stay zero away from the edges."""
-    return np.convolve(line, (0.1, 0.24, 0.32, 0.24, 0.1))[2:-2] if len(line) else line
-
-
-def _follow(target: np.ndarray) -> np.ndarray:
-    """Jaw that opens fast and closes slower, and shuts fully."""
-    out, value = [], 0.0
-    for wanted in target.tolist():
-        value += (_ATTACK if wanted > value else _RELEASE) * (wanted - value)
-        value = value if value > 0.01 or wanted > 0.0 else 0.0
-        out.append(value)
-    return np.asarray(out)
-
-
 def _expression(features: np.ndarray, emotion: str, intensity: float) -> np.ndarray:
     """The steady expression [T, 52], somewhat stronger while the voice is strong."""
     base = np.zeros(len(ARKIT_NAMES), np.float32)
     for name, weight in _EXPRESSIONS[emotion].items():
-        base[_columns(name)] = weight * intensity
+        base[shape_columns(name)] = weight * intensity
     energy = LAYOUT.get(features, "speech") * np.clip(LAYOUT.get(features, "energy"), 0.0, 1.5)
     kernel = np.hanning(FPS + 2)[1:-1]
     # Away from speech the convolution is exactly zero, so the face is still there.
@@ -195,7 +103,7 @@ def _brows(features: np.ndarray, rng: np.random.Generator, emotion: str) -> np.n
     down = emotion in ("anger", "disgust")
     weights = {"browDown": 0.6} if down else {"browInnerUp": 0.7, "browOuterUp": 0.8, "eyeWide": 0.15}
     for name, weight in weights.items():
-        face[:, _columns(name)] = (weight * line)[:, None]
+        face[:, shape_columns(name)] = (weight * line)[:, None]
     return face
 
 
@@ -252,5 +160,5 @@ def _glances(frames: int, ends: np.ndarray, rng: np.random.Generator) -> np.ndar
         ("eyeLookUp", np.clip(up, 0.0, 0.5)),
         ("eyeLookDown", np.clip(-up, 0.0, 0.5)),
     ):
-        face[:, _columns(name)] = line[:, None]
+        face[:, shape_columns(name)] = line[:, None]
     return face

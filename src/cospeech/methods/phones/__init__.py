@@ -1,0 +1,1 @@
+"""Training of the network that hears phones; ``speech.phones`` runs it."""

@@ -1,0 +1,97 @@
+"""A transcript that lies beside a recording, found and used by itself if it is surely one.
+
+``talk.wav`` may have ``talk.TextGrid``, ``.srt``, ``.vtt``, ``.json`` (of Whisper) or ``.txt`` beside it. It is used if
+it can be read and its words fit the sound; otherwise a note says why not. How the fit is judged is a decision of
+ours: the phones of the words must be those that the phone network hears.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UserError
+from ..core.progress import note
+from .forced_alignment import find_words
+from .phones.inventory import PHONE_INDEX, SILENCE, VISEME_INDEX
+from .phones.of_words import phones_in_words
+from .phones.recognise import recognise
+from .phones.track import Phone, cut, rasterised
+from .speech import Speech
+from .transcript import read_phones, read_transcript
+from .word import Word
+
+SUFFIXES = (".textgrid", ".srt", ".vtt", ".json", ".txt")  # the first that is there is taken
+AGREEMENT = 0.3  # probability, on average, that the network gives to what the words say
+_OF_WHISPER = ("segments", "chunks", "transcription", "words", "word_segments")
+_LONGEST = 2_000_000  # bytes of a transcript
+
+
+def transcript_beside(recording: Path) -> Path | None:
+    """The file beside a recording that is a transcript by its name and content; None if there is none."""
+    try:
+        files = {path.name.lower(): path for path in recording.parent.iterdir() if path.stem == recording.stem}
+    except OSError:
+        return None
+    for suffix in SUFFIXES:
+        path = files.get(recording.stem.lower() + suffix)
+        if path is not None and path.is_file() and _may_be_one(path):
+            return path
+    return None
+
+
+def with_words_beside(speech: Speech, recording: Path) -> Speech:
+    """The speech with the words of the transcript beside its recording, if there is one that fits; a note says so."""
+    path = transcript_beside(recording)
+    if path is None:
+        return speech
+    try:
+        found = read_transcript(path, seconds=speech.seconds)
+        words = find_words(speech, text=found) if isinstance(found, str) else found
+        fits = words is not None and agreement(speech, words) >= AGREEMENT
+    except UserError as error:
+        note(f"{path} lies beside the recording but cannot be used ({error})")
+        return speech
+    if words is None or not fits:
+        note(f"{path} lies beside the recording but does not fit the sound; name it with --transcript to use it")
+        return speech
+    note(f"took the words of {path}, which lies beside the recording; --no-transcript leaves them out")
+    return replace(speech, words=words, phones=cut(read_phones(path), 0.0, speech.seconds))
+
+
+def agreement(speech: Speech, words: tuple[Word, ...]) -> float:
+    """Mean probability that the phone network gives to the mouth shapes that the words ask for, 0 to 1.
+
+    Words that are not English have no phones here; their times alone are compared: 1 minus the share of their time in
+    which the network hears silence.
+    """
+    samples = speech.resampled().samples
+    heard = recognise(samples, recogniser="network").probabilities
+    said = phones_in_words(samples, words)
+    if said:
+        rows = rasterised(said, speech.seconds)
+        classes = np.eye(max(VISEME_INDEX) + 1)[list(VISEME_INDEX)]
+        spoken = rows[:, PHONE_INDEX[SILENCE]] < 0.5
+        alike = ((rows @ classes) * (heard @ classes)).sum(axis=1)
+        return float(alike[spoken].mean())
+    rows = rasterised([Phone("AH", word.start, word.end) for word in words], speech.seconds)
+    spoken = rows[:, PHONE_INDEX[SILENCE]] < 0.5
+    return float(1.0 - heard[spoken, PHONE_INDEX[SILENCE]].mean()) if spoken.any() else 0.0
+
+
+def _may_be_one(path: Path) -> bool:
+    """Whether a file looks like a transcript; of JSON only what Whisper writes does, none of our outputs."""
+    try:
+        if path.stat().st_size > _LONGEST:
+            return False
+        if path.suffix.lower() != ".json":
+            return True
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    if isinstance(document, dict):
+        return "format" not in document and any(isinstance(document.get(key), list) for key in _OF_WHISPER)
+    return isinstance(document, list) and bool(document) and isinstance(document[0], dict) and "text" in document[0]
