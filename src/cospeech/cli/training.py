@@ -24,6 +24,7 @@ from .annotations import (
 )
 
 Assignments = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME=VALUE", help_behavior_hint="")]]
+SpeechFolders = Annotated[tuple[Path, ...], arg(metavar="FOLDER ...", help_behavior_hint="")]
 MaybeDataset = Annotated[Path | None, arg(metavar="DATASET", aliases=["--store"], help_behavior_hint="")]
 Modality = Annotated[str, arg(metavar="body|face|all", aliases=["--part"])]
 
@@ -169,7 +170,7 @@ def export(
 
 
 def train_phones(
-    speech: Positional[tuple[Path, ...]],
+    speech: Positional[SpeechFolders],
     /,
     *,
     out: OutFolder,
