@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..base import AROUND, BodyModel, EditedSpan, SampledMotion, octaves_of
+from ..base import BodyModel, EditedSpan, SampledMotion, octaves_of
 from ..conditioning import Condition
-from ..editing import StepWindow, encoded_pose, padded
-from ..flow.latents import PARTS
-from ..flow.model import MotionFlow, Plan
+from ..editing import padded
+from ..flow.model import Plan
+from ..flow_body import FlowBody
 from ..model_folder import ModelFolder, check_gesturing, read_settings
 from ..options import BodyOptions, GenerateOptions
 from .graphs import OnnxNetworks
@@ -23,7 +23,7 @@ KEYS = ("space",)  # of config.json, beside those of all methods
 SIZES = ("codes", "layers", "downsample", "parts")  # whole numbers of its entry config
 
 
-class PartModel(BodyModel[BodyOptions, Condition]):
+class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
     """Masked words of body parts, distilled from the alignment, and what they leave open sampled by the flow."""
 
     options: ClassVar[type[GenerateOptions]] = ContextualOptions
@@ -37,7 +37,7 @@ class PartModel(BodyModel[BodyOptions, Condition]):
         self.sampling = read_settings(folder, ContextualSampling())
         self.networks = OnnxNetworks(folder)
         assert self.flow is not None  # ``open_model`` looked
-        self.parts: MotionFlow = self.flow
+        self.parts = self.flow
 
     def sample(
         self,
@@ -48,29 +48,14 @@ class PartModel(BodyModel[BodyOptions, Condition]):
         words: Sequence[Any],
     ) -> SampledMotion:
         """From one pose to another, or from rest to rest."""
-        count = -(-len(features) // self.networks.downsample)
-        plan = self._open_plan(count)
-        for pose, place in ((options.start_pose, 0), (options.end_pose, count - 1)):
-            if count > 2 or not place:
-                held = self.rest(options.speaker) if pose is None else encoded_pose(pose)[0]
-                plan.known[place] = self.parts.latents.still(held)
-                plan.given[place] = 1.0
+        plan = self.plan_between_poses(len(features), options)
         return SampledMotion(self._filled(features, condition, options, plan, rng))
 
     def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """Paper, "Video Gesture Editing": words of the span are opened and sampled between the kept ones."""
-        step = self.networks.downsample
-        window = StepWindow.around(part.span, len(part.encoded), step, AROUND)
-        read = window.frames(step)
-        known = self.parts.latents.encode(part.encoded[read])
-        given = np.ones((len(known), len(PARTS)))
-        given[window.inside] = 0.0
-        plan = replace(self._open_plan(len(known)), known=known, given=given)
-        sampled = self._filled(part.features[read], self.global_condition(options), options, plan, rng)
-        return sampled[window.of_span(part.span, step)]
-
-    def _open_plan(self, count: int) -> Plan:
-        return Plan.free(count, self.parts.latents.size)
+        opened = self.opened(part)
+        condition = self.global_condition(options)
+        return self._filled(part.features[opened.read], condition, options, opened.plan, rng)[opened.own]
 
     def _filled(
         self, features: np.ndarray, condition: Condition, options: BodyOptions, plan: Plan, rng: np.random.Generator

@@ -5,7 +5,7 @@ from ..registry import Method
 METHOD = Method(
     name="exges",
     title="gestures from a library, joined by diffusion (ExGes)",
-    open="cospeech.methods.exges.model:ExGesModel",
+    open="cospeech.methods.exges.flow_model:open_model",
     options="cospeech.methods.exges.options:ExGesOptions",
     training="cospeech.methods.exges.stages:TRAINING",
 )

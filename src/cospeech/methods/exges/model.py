@@ -83,16 +83,26 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         latent = sample_latents(self.networks, inputs, condition, constraint, rng, settings, known=known)
         fixed = joined(spans)
         encoded = self.networks.decode(latent)[:frames]
-        encoded = self.enlivened(encoded, features, condition, options, rng, fixed=fixed)
-        explanation = {
+        used = [reference.as_dict(rate, span) for reference, span, rate in placed]
+        return SampledMotion(encoded, fixed, self.explanation(share, used, constraints))
+
+    def explanation(
+        self, share: float, used: list[dict[str, Any]], constraints: Sequence[MotionConstraint]
+    ) -> dict[str, Any]:
+        """What ``--explain`` writes: where the gestures come from, for JSON.
+
+        Args:
+            share: of the retrieved gestures, that was to be kept.
+            used: of every gesture, which and where (``Reference.as_dict``).
+        """
+        return {
             "method": "exges",
             "model": self.name,
             "faithfulness": share,
             "base": None if self.library is None else self.library.name,
-            "used": [reference.as_dict(rate, span) for reference, span, rate in placed],
+            "used": used,
             "pins": [requested.as_dict() for requested in constraints],
         }
-        return SampledMotion(encoded, fixed, explanation)
 
     def postprocess(self, motion: Motion, features: np.ndarray, condition: Condition, options: ExGesOptions) -> Motion:
         """The constraints exactly."""
@@ -119,8 +129,7 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
             replace(self.sampling, diffusion=self.sampling.alone),
             known=known,
         )
-        new = networks.decode(latent)[window.of_span(part.span, step)]
-        return self.enlivened_span(new, part, condition, options, rng)
+        return networks.decode(latent)[window.of_span(part.span, step)]
 
     def _references(self, features: np.ndarray, words: Sequence[Any], options: ExGesOptions) -> list[Reference]:
         """Gestures of the library that go with the speech."""
@@ -150,10 +159,16 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         return known
 
 
-def _insist(constraint: Constraint, requested: MotionConstraint, frames: int) -> Span:
-    """Write a checked motion constraint into the constraint of the networks; its frames."""
+def constraint_frames(requested: MotionConstraint, frames: int) -> tuple[np.ndarray, Span, list[int]]:
+    """Encoded motion [L, C] of a checked motion constraint, its frames of so many, and its columns of a mask."""
     first = seconds_to_frame(requested.start)
     last = min(frames, first + len(requested.motion))
     encoded = Codec().encode(in_place(requested.motion))[: last - first]
-    constraint.insist(encoded, first, columns_of(joint_indices(requested.joints)))
-    return first, last
+    return encoded, (first, last), columns_of(joint_indices(requested.joints))
+
+
+def _insist(constraint: Constraint, requested: MotionConstraint, frames: int) -> Span:
+    """Write a checked motion constraint into the constraint of the networks; its frames."""
+    encoded, span, columns = constraint_frames(requested, frames)
+    constraint.insist(encoded, span[0], columns)
+    return span

@@ -170,6 +170,11 @@ class PartLatents:
         return cls(arrays, codec)
 
 
+def latent_rows(track: np.ndarray) -> np.ndarray:
+    """[T] of frames -> [ceil(T / STACK), STACK] of latents; the last frame is repeated."""
+    return np.pad(track, (0, -len(track) % STACK), mode="edge").reshape(-1, STACK)
+
+
 def with_neighbours(latents: np.ndarray) -> np.ndarray:
     """[N, D] -> [N, 3 D + 1]: each with the one before it and the one after it, and 1."""
     padded = np.pad(latents, ((1, 1), (0, 0)), mode="edge")

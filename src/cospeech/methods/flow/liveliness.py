@@ -13,7 +13,7 @@ from ...core.timing import FPS
 from ...speech.layout import FEATURE_DIM, LAYOUT
 from ...speech.voice import VOICE_MEMORY, voice_log_odds
 from .activity import LEVELS, OCTAVE
-from .latents import STACK
+from .latents import latent_rows
 
 MEMORY = 2.5  # seconds: time constant of what counts as of now
 LOUDNESS = 0.5  # octaves of speed for one deviation of loudness
@@ -57,7 +57,7 @@ def liveliness(features: np.ndarray) -> np.ndarray:
 
 def latent_means(track: np.ndarray) -> np.ndarray:
     """[T] of frames -> [ceil(T / STACK)] of latents; the last frame is repeated."""
-    means: np.ndarray = _of_latents(track).mean(1)
+    means: np.ndarray = latent_rows(track).mean(1)
     return means
 
 
@@ -71,7 +71,7 @@ class VoiceGate:
     def push(self, features: np.ndarray) -> np.ndarray:
         """The next speech features [T, F] -> [T] bool."""
         features = features[:, :FEATURE_DIM]
-        heard = self._heard | (np.cumsum(LAYOUT.get(features, "speech")) > 0)
+        heard: np.ndarray = np.cumsum(LAYOUT.get(features, "speech")) > (-1 if self._heard else 0)
         known = np.concatenate([self._recent, features])
         music = voice_log_odds(known)[len(self._recent) :] < SURELY_MUSIC
         quiet: np.ndarray = ~heard | music | (LAYOUT.get(features, "pause") >= SILENT)
@@ -82,7 +82,7 @@ class VoiceGate:
 
 def gated(levels: np.ndarray, quiet: np.ndarray) -> np.ndarray:
     """Levels [N, P] of activity, low where all frames of a latent are ``quiet`` [T] (``VoiceGate``)."""
-    whole = _of_latents(quiet).all(axis=1, keepdims=True)
+    whole = latent_rows(quiet).all(axis=1, keepdims=True)
     capped: np.ndarray = np.where(whole, np.minimum(levels, QUIET_LEVEL), levels)
     return capped
 
@@ -91,8 +91,3 @@ def livelier(levels: np.ndarray, octaves: np.ndarray | float) -> np.ndarray:
     """Levels [N, P] of parts that move so many octaves faster, [N, P] or [P]; what is still stays still."""
     moved = np.clip(levels + np.asarray(octaves, dtype=np.float32) * OCTAVE, 0.5, LEVELS - 1)
     return np.where(levels < 0.5, levels, moved).astype(np.float32)
-
-
-def _of_latents(track: np.ndarray) -> np.ndarray:
-    """[T] -> [ceil(T / STACK), STACK]; the last frame is repeated."""
-    return np.pad(track, (0, -len(track) % STACK), mode="edge").reshape(-1, STACK)

@@ -30,12 +30,14 @@ class Plan:
         codes: [N, P] words of the parts (``PartCodes``), -1 where the flow is free.
         known: [N, D] latents, where ``given`` [N, P] is 1.
         livelier: octaves by which each part, or all of them, are to be faster than the voice lets them be.
+        levels: activity; drawn from the voice unless given (``MotionFlow.levels``).
     """
 
     codes: np.ndarray
     known: np.ndarray
     given: np.ndarray
     livelier: np.ndarray | float = 0.0  # [P]
+    levels: np.ndarray | None = None  # [N, P]
 
     @classmethod
     def free(cls, count: int, size: int) -> Plan:
@@ -99,13 +101,33 @@ class MotionFlow:
         self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator
     ) -> np.ndarray:
         """[N, D] of what ``sample`` decodes."""
-        speech = stacked(features[:, :FEATURE_DIM])
-        shown = self.codes.shown(_thinned(plan.codes, self.sampling.words_every))
-        levels = self.activity.sample(speech, shown, condition, rng)
-        octaves = plan.livelier + self.responsive * liveliness(features)[:, None]
-        levels = gated(livelier(levels, octaves), VoiceGate().push(features))
-        inputs = FlowInputs(speech, levels, shown, plan.given.astype(np.float32), condition)
+        levels = self.levels(features, condition, plan, rng) if plan.levels is None else plan.levels
+        speech, given = stacked(features[:, :FEATURE_DIM]), plan.given.astype(np.float32)
+        inputs = FlowInputs(speech, levels.astype(np.float32), self._shown(plan), given, condition)
         return sample_flow(self.network, inputs, plan.known, self.latents.widths, rng, self.sampling)
+
+    def levels(self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator) -> np.ndarray:
+        """[N, P] activity of the parts (``activity``), drawn from the voice."""
+        drawn = self.activity.sample(stacked(features[:, :FEATURE_DIM]), self._shown(plan), condition, rng)
+        octaves = plan.livelier + self.responsive * liveliness(features)[:, None]
+        return gated(livelier(drawn, octaves), VoiceGate().push(features))
+
+    def _shown(self, plan: Plan) -> np.ndarray:
+        return self.codes.shown(_thinned(plan.codes, self.sampling.words_every))
+
+    def give(self, plan: Plan, encoded: np.ndarray, first: int, columns: Sequence[int]) -> None:
+        """Write encoded motion [L, C], from a frame on, into a plan, of the parts all of whose joints are wanted.
+
+        Args:
+            columns: joints by their place in the codec.
+        """
+        before = first % STACK
+        rows = self.latents.encode(np.pad(encoded, ((before, 0), (0, 0)), mode="edge"))
+        here = slice(first // STACK, first // STACK + len(rows))
+        for part, channels in enumerate(self.latents.channels.values()):
+            if set(channels // 6) <= set(columns):
+                own = self.latents.slices[PARTS[part]]
+                plan.known[here, own], plan.given[here, part] = rows[:, own], 1.0
 
     @property
     def streams(self) -> bool:
