@@ -50,7 +50,7 @@ from .postprocessing import embodied, on_the_beat
 
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 AROUND = 24  # latents of the flow that are read on either side of an edit
-LIVELY = 1.0  # octaves of activity for one of intensity
+LIVELY = 1.2  # octaves of activity for one of intensity: lively parts do not follow in full
 CALM_HEAD = -0.7  # octaves: who acts amusement or joy moves the head more than who converses
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
 SOON = 0.2  # share of new gestures from which hands are taken out of the body in full

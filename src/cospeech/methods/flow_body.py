@@ -26,8 +26,14 @@ class OpenedSpan:
 class FlowBody:
     """Part of a ``BodyModel`` whose motion is sampled by its flow."""
 
-    parts: MotionFlow
+    flow: MotionFlow | None
     rest: Callable[[str | None], np.ndarray]
+
+    @property
+    def parts(self) -> MotionFlow:
+        """The flow, which such a model has."""
+        assert self.flow is not None
+        return self.flow
 
     def plan_between_poses(self, frames: int, options: BodyOptions) -> Plan:
         """Nothing decided but the first and the last latent: the poses that are requested, else the speaker's rest."""

@@ -36,8 +36,6 @@ class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
         super().__init__(folder)
         self.sampling = read_settings(folder, ContextualSampling())
         self.networks = OnnxNetworks(folder)
-        assert self.flow is not None  # ``open_model`` looked
-        self.parts = self.flow
 
     def sample(
         self,

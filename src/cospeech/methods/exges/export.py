@@ -80,10 +80,13 @@ def export_exges(
     sampling: dict[str, Any] | None = None,
     results: dict[str, Any] | None = None,
     checkpoint: str = "last",
+    diffusion: bool = True,
 ) -> Path:
     """Write a model folder from two finished runs; the dataset gives every style's rest pose.
 
     Args:
+        diffusion: False leaves the denoiser out, where a flow is added that does its work; other models may use the
+            tokenizer's graphs.
         library: the gesture library that belongs to it, a folder beside config.json, if any.
     Raises:
         UserError: a folder is no such run, or the two are not of one tokenizer.
@@ -95,11 +98,10 @@ def export_exges(
         raise UserError(f"{denoiser_run} was trained on another tokenizer than {tokenizer_run}; name that one")
     round_weights(denoiser, "int8")
     round_tokenizer(tokenizer)
-    graphs = {
-        "speech": speech_graph(denoiser.speech, config.features, config.words, config.downsample),
-        "denoiser": _denoiser_graph(denoiser),
-        **tokenizer_graphs(tokenizer, denoiser),
-    }
+    graphs = tokenizer_graphs(tokenizer, denoiser)
+    if diffusion:
+        graphs["speech"] = speech_graph(denoiser.speech, config.features, config.words, config.downsample)
+        graphs["denoiser"] = _denoiser_graph(denoiser)
     write_graphs(out, graphs)
     write_arrays(out, "rest", rest_poses(dataset, styles))
     return write_config(

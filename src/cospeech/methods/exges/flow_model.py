@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ...core.timing import FPS
-from ..base import EditedSpan, SampledMotion, octaves_of
-from ..conditioning import Condition
+from ..base import EditedSpan, octaves_of
+from ..editing import Span
 from ..flow.model import Plan, has_flow
 from ..flow_body import FlowBody
 from ..model_folder import ModelFolder
-from .model import ExGesModel, constraint_frames
-from .motion_constraint import MotionConstraint, joined
-from .options import ExGesOptions
+from .model import ExGesModel, Wanted, constraint_frames
+from .motion_constraint import MotionConstraint
 from .placement import place_references
 
 
@@ -36,33 +33,21 @@ class FlowExGesModel(FlowBody, ExGesModel):
     is used.
     """
 
-    def __init__(self, folder: ModelFolder) -> None:
-        """Raises UserError if config.json lacks what this method needs."""
-        super().__init__(folder)
-        assert self.flow is not None  # ``open_model`` looked
-        self.parts = self.flow
-
-    def sample(
-        self,
-        features: np.ndarray,
-        condition: Condition,
-        options: ExGesOptions,
-        rng: np.random.Generator,
-        words: Sequence[Any],
-    ) -> SampledMotion:
-        """Latents sampled round retrieved gestures, constraints and the poses at both ends."""
-        share = self.sampling.faithfulness if options.faithfulness is None else options.faithfulness
-        constraints = self.resolve_constraints(options, len(features) / FPS)
-        plan, spans = self.plan_between_poses(len(features), options), []
-        for requested in constraints:
-            spans.append(self._insist(plan, requested, len(features)))
+    def completed(
+        self, wanted: Wanted, rng: np.random.Generator
+    ) -> tuple[np.ndarray, list[Span], list[dict[str, Any]]]:
+        """Encoded motion by the flow, the frames of its constraints, and the references as they were used."""
+        features, options = wanted.features, wanted.options
+        plan = self.plan_between_poses(len(features), options)
+        spans = [self._insist(plan, requested, len(features)) for requested in wanted.constraints]
         plan = replace(plan, livelier=octaves_of(options))
-        plan = replace(plan, levels=self.parts.levels(features, condition, plan, rng))
-        references = self._references(features, words, options) if share > 0 else []
-        plan, placed = place_references(plan, references, self.parts.latents, features, faithfulness=share, rng=rng)
-        used = [{**p.reference.as_dict(p.rate, p.frames), "size": round(p.size, 3)} for p in placed]
-        explanation = self.explanation(share, used, constraints)
-        return SampledMotion(self.parts.sample(features, condition, plan, rng), joined(spans), explanation)
+        levels = self.parts.levels(features, wanted.condition, plan, rng)
+        references = self.references(wanted)
+        plan, placed = place_references(
+            replace(plan, levels=levels), references, self.parts.latents, features, faithfulness=wanted.share, rng=rng
+        )
+        used = [{**place.reference.as_dict(place.rate, place.frames), "size": round(place.size, 3)} for place in placed]
+        return self.parts.sample(features, wanted.condition, plan, rng), spans, used
 
     def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """What lies outside the span is given; the flow samples the span."""
@@ -71,7 +56,7 @@ class FlowExGesModel(FlowBody, ExGesModel):
         condition = self.global_condition(options)
         return self.parts.sample(part.features[opened.read], condition, plan, rng)[opened.own]
 
-    def _insist(self, plan: Plan, requested: MotionConstraint, frames: int) -> tuple[int, int]:
+    def _insist(self, plan: Plan, requested: MotionConstraint, frames: int) -> Span:
         """Give the latents of a checked motion constraint, of the parts all of whose joints it has; its frames."""
         encoded, span, columns = constraint_frames(requested, frames)
         self.parts.give(plan, encoded, span[0], columns)

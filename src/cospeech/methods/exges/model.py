@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -29,6 +29,18 @@ from .sampling import ExGesSampling, sample_latents
 KEYS = ("base",)  # of config.json, beside those of all methods
 AROUND = 24  # steps that are read on either side of an edit
 HELD = 6  # steps for which a pose is held while it is encoded
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a motion is made of."""
+
+    features: np.ndarray  # [T, F] of the speech
+    condition: Condition
+    options: ExGesOptions
+    words: Sequence[Any]  # that are said
+    share: float  # of the retrieved gestures, that is kept
+    constraints: Sequence[MotionConstraint]  # that are met exactly
 
 
 class ExGesModel(BodyModel[ExGesOptions, Condition]):
@@ -68,40 +80,38 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         rng: np.random.Generator,
         words: Sequence[Any],
     ) -> SampledMotion:
-        """Latents completed by diffusion round retrieved gestures, constraints and the poses at both ends."""
-        settings, step, frames = self.sampling, self.networks.downsample, len(features)
-        share = settings.faithfulness if options.faithfulness is None else options.faithfulness
-        inputs = padded(features, step)
+        """Motion round retrieved gestures, constraints and the poses at both ends."""
+        share = self.sampling.faithfulness if options.faithfulness is None else options.faithfulness
+        constraints = self.resolve_constraints(options, len(features) / FPS)
+        wanted = Wanted(features, condition, options, words, share, constraints)
+        encoded, spans, used = self.completed(wanted, rng)
+        return SampledMotion(encoded, joined(spans), self._explanation(wanted, used))
+
+    def completed(
+        self, wanted: Wanted, rng: np.random.Generator
+    ) -> tuple[np.ndarray, list[Span], list[dict[str, Any]]]:
+        """Encoded motion by diffusion, the frames of its constraints, and the references as they were used."""
+        settings, step, frames = self.sampling, self.networks.downsample, len(wanted.features)
+        inputs = padded(wanted.features, step)
         constraint = Constraint.none(len(inputs))
-        constraints = self.resolve_constraints(options, frames / FPS)
-        spans = [_insist(constraint, requested, frames) for requested in constraints]
-        references = self._references(features, words, options) if share > 0 else []
-        placed = propose(constraint, references, faithfulness=share, step=step, rng=rng)
+        spans = [_insist(constraint, requested, frames) for requested in wanted.constraints]
+        references = self.references(wanted)
+        placed = propose(constraint, references, faithfulness=wanted.share, step=step, rng=rng)
         if not placed:
             settings = replace(settings, diffusion=settings.alone)
-        known = self._ends(len(inputs) // step, options, constraint)
-        latent = sample_latents(self.networks, inputs, condition, constraint, rng, settings, known=known)
-        fixed = joined(spans)
-        encoded = self.networks.decode(latent)[:frames]
+        known = self._ends(len(inputs) // step, wanted.options, constraint)
+        latent = sample_latents(self.networks, inputs, wanted.condition, constraint, rng, settings, known=known)
         used = [reference.as_dict(rate, span) for reference, span, rate in placed]
-        return SampledMotion(encoded, fixed, self.explanation(share, used, constraints))
+        return self.networks.decode(latent)[:frames], spans, used
 
-    def explanation(
-        self, share: float, used: list[dict[str, Any]], constraints: Sequence[MotionConstraint]
-    ) -> dict[str, Any]:
-        """What ``--explain`` writes: where the gestures come from, for JSON.
-
-        Args:
-            share: of the retrieved gestures, that was to be kept.
-            used: of every gesture, which and where (``Reference.as_dict``).
-        """
+    def _explanation(self, wanted: Wanted, used: list[dict[str, Any]]) -> dict[str, Any]:
         return {
             "method": "exges",
             "model": self.name,
-            "faithfulness": share,
+            "faithfulness": wanted.share,
             "base": None if self.library is None else self.library.name,
             "used": used,
-            "pins": [requested.as_dict() for requested in constraints],
+            "pins": [requested.as_dict() for requested in wanted.constraints],
         }
 
     def postprocess(self, motion: Motion, features: np.ndarray, condition: Condition, options: ExGesOptions) -> Motion:
@@ -131,13 +141,14 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         )
         return networks.decode(latent)[window.of_span(part.span, step)]
 
-    def _references(self, features: np.ndarray, words: Sequence[Any], options: ExGesOptions) -> list[Reference]:
+    def references(self, wanted: Wanted) -> list[Reference]:
         """Gestures of the library that go with the speech."""
-        if self.library is None or self.sampling.rule == "none":
+        if self.library is None or self.sampling.rule == "none" or not wanted.share:
             return []
+        options = wanted.options
         return self.library.references(
-            features[:, :FEATURE_DIM],
-            tuple(words),
+            wanted.features[:, :FEATURE_DIM],
+            tuple(wanted.words),
             speaker=self.speaker(options.speaker),
             emotion=strongest(emotion_weights(options.emotion, known=self.emotions)),
             liveliness=options.intensity,

@@ -23,6 +23,7 @@ from .pose_mask import CELL, JOIN
 from .references import SLOT, Reference, fitted
 
 MOVED = 6  # latents by which a gesture is moved within its slot, at most
+SHORTEST = 4  # latents of a gesture that is seen
 APART = 2  # latents between gestures, at least
 ALIKE = 2.0  # levels of activity that a gesture may be off, on average of both arms
 WITH_VOICE = 2.0  # levels that its correlation with the voice's loudness is worth
@@ -36,7 +37,7 @@ class Placement:
     """A retrieved gesture in a motion."""
 
     reference: Reference
-    frames: SLOT
+    frames: SLOT  # in which it is seen
     rate: float  # speed of playing
     size: float  # of its movements, 1 as they were retrieved
 
@@ -96,8 +97,7 @@ def place_references(
         levels[here] = np.where(shown, np.clip(own[best.inner] + octaves * OCTAVE, 0, LEVELS - 1), levels[here])
         given[here] = np.where(shown, 1.0, given[here])
         free = here.stop + APART
-        frames = (STACK * best.first, STACK * best.first + len(coded))
-        placed.append(Placement(reference, frames, rate, 2**octaves))
+        placed.append(Placement(reference, (STACK * here.start, STACK * here.stop), rate, 2**octaves))
     return replace(plan, known=known, given=given, levels=levels), placed
 
 
@@ -113,7 +113,7 @@ def _best(own: np.ndarray, slot: int, free: int, levels: np.ndarray, loud: np.nd
     pace = own[:, :ARMS].max(axis=1)
     for first in range(slot - MOVED, slot + MOVED + 1):
         begin, end = max(join, free - first), min(len(own) - join, len(levels) - 1 - first)
-        if end - begin < 2:
+        if end - begin < SHORTEST:
             continue
         inner = slice(begin, end)
         there = slice(first + begin, first + end)

@@ -99,9 +99,20 @@ DENOISER = GestureStage(
 
 
 def _export(export: Export) -> Path:
-    """The model folder, with the embedding for retrieval in its folder of that name."""
+    """The model folder, with the embedding for retrieval in its folder of that name.
+
+    A run that has a flow needs no denoiser to generate, so it is left out.
+    """
     run, name, checkpoint = export.run, export.name, export.checkpoint
-    export_exges(run / "tokenizer", run / "denoiser", export.dataset, export.out, name=name, checkpoint=checkpoint)
+    export_exges(
+        run / "tokenizer",
+        run / "denoiser",
+        export.dataset,
+        export.out,
+        name=name,
+        checkpoint=checkpoint,
+        diffusion=not (run / "flow").is_dir(),
+    )
     export_retrieval(run / "retrieval", export.out / "retrieval", name=f"{name}-retrieval", checkpoint=checkpoint)
     return add_flow(run, export.out)
 
