@@ -1,11 +1,13 @@
 """How well lips follow the phones that are spoken: one table, and one JSON object.
 
-    python benchmarks/bench_lips.py --beat2 FOLDER [--speech FOLDER] [--systems network words ...] [-o FILE]
+    python benchmarks/bench_lips.py --beat2 FOLDER [--speech FOLDER] [--sounds FOLDER] [--systems network ...] [-o FILE]
 
-The truth are phones with times: of the TextGrids in the folder ``--beat2`` (with the jaw of the npz beside each), and
-of held-out LibriSpeech voices (``--speech``), whose text is aligned. Systems: ``network`` and ``hama`` (from the sound
-alone), ``words`` (the words are given with their times), ``text`` (without times), ``phones`` (the truth itself, what
-the mouth makes of it) and ``loudness``. Faces are sampled 30 times a second. Lips are apart by jawOpen - mouthClose.
+The truth are phones with times: of the TextGrids in the folder ``--beat2`` (with the jaw of the npz beside each), of
+held-out LibriSpeech voices (``--speech``), whose text is aligned, and of the test split of labelled sounds
+(``--sounds``, ``methods.phones.dataset``), such as synthesised German. Systems: ``network`` and ``hama`` (from the
+sound alone), ``words`` (the words are given with their times), ``text`` (without times), ``phones`` (the truth itself,
+what the mouth makes of it) and ``loudness``. Faces are sampled 30 times a second. Lips are apart by jawOpen -
+mouthClose.
 
 - p/b/m shut: of those spoken, how many have lips apart by less than ``SHUT`` of what is usual (95th percentile of
   speech) within 60 ms of the phone, with the 95 % interval of Wilson. Closures in speech that have no such phone, and
@@ -26,6 +28,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +36,13 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from cospeech.core.timing import FPS, SAMPLE_RATE
+from cospeech.methods.phones.dataset import LABEL_RATE, PhoneDataset
 from cospeech.motion.face_shapes import ARKIT_INDEX
 from cospeech.motion.procedural.lips import lips_from_phones
 from cospeech.speech.features import LAYOUT
 from cospeech.speech.loading import load_speech
 from cospeech.speech.phones import hama
-from cospeech.speech.phones.inventory import PHONE_INDEX, SILENCE, VISEME_INDEX, VISEMES
+from cospeech.speech.phones.inventory import PHONE_INDEX, PHONES, SILENCE, VISEME_INDEX, VISEMES
 from cospeech.speech.phones.recognise import recognise
 from cospeech.speech.phones.track import TRACK_RATE, Phone, PhoneTrack, rasterised
 from cospeech.speech.speech import Speech
@@ -118,7 +122,7 @@ def closures(recording: Recording, apart: np.ndarray, bound: float) -> Counts:
 def at_rate(parts: Sequence[tuple[Recording, np.ndarray]], rate: float) -> Counts:
     """Closures at the greatest bound with no more than so many false ones a minute."""
     best = Counts()
-    for bound in np.linspace(0.01, 0.8, 60):
+    for bound in np.linspace(0.01, 0.8, 80):
         total = Counts()
         for recording, apart in parts:
             total.add(closures(recording, apart, float(bound)))
@@ -278,10 +282,27 @@ def held_out(folder: Path) -> list[Recording]:
     return out
 
 
+def labelled(folder: Path) -> list[Recording]:
+    """Recordings of the test split of a folder of labelled sounds."""
+    dataset = PhoneDataset(folder)
+    out = []
+    for clip in dataset.select("test"):
+        labels = dataset.phones(clip)
+        edges = [0, *(np.flatnonzero(np.diff(labels)) + 1).tolist(), len(labels)]
+        phones = tuple(
+            Phone(PHONES[labels[a]], a / LABEL_RATE, b / LABEL_RATE)
+            for a, b in pairwise(edges)
+            if PHONES[labels[a]] != SILENCE
+        )
+        out.append(Recording(clip.name, Speech(dataset.sound(clip)), phones))
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--beat2", type=Path)
     parser.add_argument("--speech", type=Path)
+    parser.add_argument("--sounds", type=Path)
     parser.add_argument("--systems", nargs="+", default=["loudness", "network", "hama", "text", "words", "phones"])
     parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
@@ -289,6 +310,8 @@ def main() -> None:
     sets = {"conversation": beat2(options.beat2)} if options.beat2 else {}
     if options.speech:
         sets["held-out voices"] = held_out(options.speech)
+    if options.sounds:
+        sets["labelled sounds"] = labelled(options.sounds)
     result: dict[str, Any] = {"benchmark": "lips", "sets": {}, "open_in_sounds": {}}
     for name, recordings in sets.items():
         result["sets"][name] = [measure(system, recordings) for system in systems]

@@ -114,6 +114,26 @@ def test_all_is_in_range(hello):
     assert (apart(face) >= -1e-6).all()
 
 
+@pytest.mark.parametrize("look_ahead", [0.0, 0.08, 0.2])
+def test_live_lips_are_those_of_a_whole_file(hello, look_ahead):
+    from cospeech.motion.procedural.lip_stream import LipStream
+    from cospeech.speech.phones.recognise import recognise
+
+    whole = lips_from_phones(recognise(hello.samples, recogniser="network", look_ahead=look_ahead), hello.features)
+    stream = LipStream(look_ahead=look_ahead)
+    parts, ready = [], 0
+    for at in range(0, len(hello.samples), 1600):
+        parts.append(stream.push(hello.samples[at : at + 1600]))
+        ready += len(parts[-1])
+        heard = min(at + 1600, len(hello.samples)) / 16000
+        assert ready >= (heard - stream.delay - 0.1) * 30
+    parts.append(stream.flush())
+    live = np.concatenate(parts)
+    assert live.shape == whole.shape
+    assert np.abs(live - whole).mean() < 0.01
+    assert np.corrcoef(apart(live), apart(whole))[0, 1] > 0.97
+
+
 # Tracks -------------------------------------------------------------------------------------------------------------
 
 

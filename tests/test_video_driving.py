@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from cospeech.motion.motion import Motion
 from cospeech.motion.points import BODY_POINTS, ELBOWS, FACE_POINTS, HAND_SLICES, POINTS, PointCodec, parents
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.skeleton import canonical_skeleton
+from cospeech.speech.features import LAYOUT
+from cospeech.speech.loading import load_speech
 from cospeech.speech.speech import Speech
 from cospeech.video.driving.driver import drive, drive_keypoints
 from cospeech.video.driving.heads import INNER
@@ -27,6 +30,7 @@ SIZE = (512, 512)
 SEEN = np.ones(116)
 SKELETON = canonical_skeleton()
 FRAMES = 60
+HELLO = Path(__file__).parents[1] / "examples" / "hello.wav"
 
 
 def motion(frames=FRAMES, *, size=0.5, seed=0, face=None, **joints):
@@ -266,17 +270,14 @@ def test_points_drive_as_the_motion_does():
 
 
 def test_points_without_a_face_get_one_from_the_voice():
-    rate, time = 16000, np.arange(2 * 16000) / 16000
-    loud = np.sin(2 * np.pi * 1.5 * time) > 0
-    voice = sum(np.sin(2 * np.pi * 150 * k * time) / k for k in range(1, 12)) * loud * 0.2
-    speech = Speech(voice.astype(np.float32), rate)
+    speech = load_speech(HELLO).cut(end=FRAMES / 30)
     body = keypoints(motion(), BODY_POINTS)
     face = lips(speech, FRAMES)
     assert face.shape == (FRAMES, 52)
     silent, spoken = (drive_keypoints(body, portrait(), SEEN, SIZE, face=f) for f in (None, face))
     np.testing.assert_allclose(np.diff(silent[:, 48:] - silent[:, 48:49], axis=0), 0, atol=1e-6)
     np.testing.assert_array_equal(silent[:, :48], spoken[:, :48])
-    on = loud[(np.arange(FRAMES) * rate) // 30]
+    on = LAYOUT.get(speech.features, "speech")[:FRAMES] >= 0.5
     assert gap(spoken)[20:][on[20:]].mean() > 2 * gap(spoken)[20:][~on[20:]].mean()
     assert len(lips(speech, 90)) == 90
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 RECOGNISERS = ("best", "network", "hama")
 UNLIKELY, LIKELY = 0.15, 0.75  # probability of speech below which there is none, and above which there is
+SHARE = 0.35  # of what hama hears, beside the network
+UNSURE, SURE = 0.4, 0.7  # probability that the network gives to a closure that hama did not hear, not taken and taken
 LIPS = tuple(PHONE_INDEX[phone] for phone in ("P", "B", "M", "F", "V"))  # phones that lips make visible beyond doubt
 
 
@@ -60,14 +62,14 @@ def recognise(
         if found:
             return PhoneTrack(found, rasterised(found, seconds), "words")
     steps = hear_phones(samples, look_ahead=look_ahead)
-    probabilities = _on_the_grid(steps, rows_of(seconds))
+    probabilities = on_the_grid(steps, rows_of(seconds))
     if recogniser == "network" or not hama.is_installed():
         return PhoneTrack(decoded(steps.times, steps.probabilities), probabilities, "network")
     heard = hama.phones_by_hama(samples)
     return PhoneTrack(heard, _combined(rasterised(heard, seconds), probabilities), "recogniser")
 
 
-def _on_the_grid(steps: PhoneSteps, rows: int) -> np.ndarray:
+def on_the_grid(steps: PhoneSteps, rows: int) -> np.ndarray:
     """Probabilities [rows, phones] at the rate of a track, from those of the network, linearly."""
     out = np.zeros((rows, steps.probabilities.shape[1]), np.float32)
     if not len(steps.times):
@@ -92,9 +94,10 @@ def _certain(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _combined(heard: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
-    """The mean of both, but lips shut and bite where the recogniser of whole files heard it, and only there."""
-    out = 0.5 * (heard + probabilities)
-    sure = heard[:, LIPS]
+    """The mean of both, but lips shut and bite wherever one of them is sure of it."""
+    out = SHARE * heard + (1.0 - SHARE) * probabilities
+    sure = np.maximum(heard[:, LIPS], np.clip((probabilities[:, LIPS] - UNSURE) / (SURE - UNSURE), 0.0, 1.0))
+    sure /= np.maximum(sure.sum(axis=1, keepdims=True), 1.0)
     out[:, LIPS] = 0.0
     left = 1.0 - sure.sum(axis=1, keepdims=True)
     out *= left / np.maximum(out.sum(axis=1, keepdims=True), 1e-6)
