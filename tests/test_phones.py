@@ -187,3 +187,23 @@ def test_training_resumes_and_is_exported(tmp_path):
         fit_phones(tmp_path / "sounds", tmp_path / "other", preset="huge")
     with pytest.raises(UserError, match="no folder of labelled sounds"):
         fit_phones(tmp_path / "none", tmp_path / "other", preset="tiny")
+
+
+@pytest.mark.slow
+def test_recordings_with_transcripts_train_a_network(tmp_path):
+    pytest.importorskip("torch")
+    import shutil
+
+    from cospeech.data.readers.voices import split_of
+    from cospeech.methods.phones.dataset import PhoneDataset
+    from cospeech.methods.phones.run import train_phones
+
+    folder = tmp_path / "speech"
+    folder.mkdir()
+    name = next(name for name in "abcdefgh" if split_of(f"{name}.wav") == "train")
+    for suffix in (".wav", ".txt"):
+        shutil.copy(ROOT / "examples" / f"hello{suffix}", folder / f"{name}{suffix}")
+    model = train_phones(folder, tmp_path / "out", preset="tiny", steps=2)
+    assert (model / "network.safetensors").is_file()
+    clip = PhoneDataset(tmp_path / "out" / "sounds").clips[0]
+    assert (clip.source, clip.split) == ("text", "train")

@@ -7,8 +7,8 @@ ten minutes.)
 
 Words the dictionary lacks are pronounced by rules (g2p.py). Where the text cannot be found in the
 sound (another language, another recording, too much noise), the words are spread over the stretches
-of speech by their length, and a note says so. Both are decisions of ours. A wrong text of the right
-length slips through about one time in six: the decoder gives no score to judge by.
+of speech by their length, and a note says so. Both are decisions of ours. The decoder gives no score to judge
+by; what is found with wide beams only must agree with what the phone network hears.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.progress import note
 from ..core.timing import FPS, SAMPLE_RATE
+from .agreement import agreement
 from .features import LAYOUT, pauses
 from .g2p import spoken
 from .pocketsphinx_search import search, sound_of, word_decoder
@@ -28,6 +29,7 @@ TRUSTED = 6.0  # seconds before a window's end from which its words are heard ag
 FASTEST = 8.0  # words a second of speech; no text is read faster
 SLOWEST = 0.3
 COVERED = 0.75  # share of the speech that the words must cover, if the text is to fit
+AGREED = 0.28  # least agreement of words that are only found by wide beams (``agreement``)
 _MOST = 6.0  # words a second put into a window's grammar
 
 
@@ -80,7 +82,7 @@ def _searched(speech: Speech, text: str) -> tuple[list[str], tuple[Word, ...] | 
         times = _find(speech.samples, tokens, wide=wide)
         if times is not None:
             words = _place(written, times, speech.seconds)
-            if _covered(words, talking) >= COVERED:
+            if _covered(words, talking) >= COVERED and (not wide or agreement(speech, words) >= AGREED):
                 return written, words
     return written, None
 
