@@ -24,6 +24,7 @@ from cospeech.motion.procedural.standing import (
     at_ease,
     delayed,
     free_hands,
+    hand_rests,
     hanging,
     leading,
     lowered,
@@ -242,3 +243,15 @@ def test_one_hand_is_free_in_some_phrases_in_which_hands_are_apart(monkeypatch):
     assert 0.02 < share < 0.4
     monkeypatch.setattr("cospeech.motion.procedural.standing.FREE_APART", 5.0)
     assert not any(free_hands(motion, ends, seed=k).any() for k in range(20))
+
+
+def test_a_hand_that_gestures_low_does_not_rest_between_its_short_holds():
+    """Short holds are no rests, however near they lie; a stir between two rests is no gesture."""
+    low = np.ones(300, dtype=bool)
+    busy = np.tile(np.r_[np.ones(10, dtype=bool), np.zeros(15, dtype=bool)], 12)
+    busy[[0, 1, 2, -1, -2, -3]] = True
+    assert all(first == 0 or last == 300 for first, last in hand_rests(busy, low, 48, 27))
+    calm = np.ones(300, dtype=bool)
+    calm[140:160] = False
+    assert hand_rests(calm, low, 48, 27) == [(0, 300)]
+    assert hand_rests(calm, ~(np.arange(300) == 150), 48, 27) == [(0, 140), (160, 300)]

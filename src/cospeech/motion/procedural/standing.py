@@ -31,7 +31,7 @@ HEAD_RAISED = 10.0  # degrees by which the head is raised beyond that
 LAP_HEIGHT = 0.32  # metres above the pelvis: a slow hand below it rests
 LAP_SPEED = 0.15  # metres a second: slower than that it rests
 SHORTEST_REST = 1.6  # seconds
-SHORTEST_BETWEEN = 0.9  # seconds that a low hand moves between two rests; less is no gesture
+STIRRED = 0.9  # seconds that a low hand moves between two rests; less is no gesture
 SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
 POSE_SECONDS = 1.5  # from a given pose until hands hang as elsewhere
 EASE = 0.9  # seconds in which a hand goes down, and comes up again; not so fast as to outdo the strokes
@@ -269,7 +269,7 @@ def rest_weights(motion: Motion) -> np.ndarray:
     pace = speed(wrists_in_chest(motion), motion.fps)
     fps = motion.fps
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
-    between = round(SHORTEST_BETWEEN * fps)
+    between = round(STIRRED * fps)
     weights = np.zeros_like(pace)
     slow = np.stack([_smooth(values, 5) for values in pace.T], axis=-1) < LAP_SPEED
     held = np.zeros(len(pace), dtype=bool)
@@ -280,14 +280,27 @@ def rest_weights(motion: Motion) -> np.ndarray:
         still = low & slow[:, side] | held
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
             still[edge] |= low[edge].all()  # gestures begin and end with hands that hang
-        for first, last in runs(low & ~still):
-            if last - first < between and first > 0 and last < len(pace) and still[first - 1] and still[last]:
-                still[first:last] = True
-        for first, last in runs(still, shortest=SHORTEST_AT_ENDS):
-            if last - first < shortest and 0 < first and last < len(pace):
-                continue
+        for first, last in hand_rests(still, low, shortest, between):
             weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, lead, lead))
     return weights
+
+
+def hand_rests(still: np.ndarray, low: np.ndarray, shortest: int, between: int) -> list[tuple[int, int]]:
+    """First frame and one after the last of the rests of a hand, two of them joined where it only stirs between.
+
+    Args:
+        still, low: [T] bool.
+        shortest: frames of a rest within the motion.
+        between: frames of a movement of a low hand that is more than that.
+    """
+    result: list[tuple[int, int]] = []
+    for first, last in runs(still, shortest=SHORTEST_AT_ENDS):
+        if last - first < shortest and 0 < first and last < len(still):
+            continue
+        if result and first - result[-1][1] < between and low[result[-1][1] : first].all():
+            first = result.pop()[0]
+        result.append((first, last))
+    return result
 
 
 def _within(first: int, last: int, frames: int, ease: int, lead: int = 0, lag: int = 0) -> np.ndarray:
