@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from corpus_data import gesturing
-from cospeech.core.rotation import euler_to_matrix
+from cospeech.core.rotation import euler_to_matrix, matrix_to_axis_angle
 from cospeech.core.series import runs
 from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import Motion
@@ -255,3 +255,13 @@ def test_a_hand_that_gestures_low_does_not_rest_between_its_short_holds():
     calm[140:160] = False
     assert hand_rests(calm, low, 48, 27) == [(0, 300)]
     assert hand_rests(calm, ~(np.arange(300) == 150), 48, 27) == [(0, 140), (160, 300)]
+
+
+def test_resting_hands_are_loosely_curled():
+    motion = with_hands_in_the_lap(6.0, left=slice(0, 180))
+    joints = [j for j, name in enumerate(SKELETON.names) if name.startswith("left") and "middle" in name]
+    relaxed, _ = at_ease(motion, np.array([3.0]), np.zeros(0), seed=0)
+    curl = np.rad2deg(np.linalg.norm(matrix_to_axis_angle(relaxed.rotations[:, joints].astype(float)), axis=-1))
+    assert curl.mean(axis=1).min() > 10
+    learned, _ = at_ease(motion, np.zeros(0), np.zeros(0), seed=0, shape_hands=False, posed=(True, True))
+    assert np.abs(learned.rotations[[0, -1]][:, joints] - np.eye(3)).max() < 1e-5

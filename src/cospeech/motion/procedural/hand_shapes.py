@@ -163,6 +163,19 @@ def shaped(motion: Motion, rest: np.ndarray, *, seed: int, mood: Mapping[str, fl
     return replace(motion, rotations=rotations.astype(np.float32))
 
 
+def at_rest(motion: Motion, share: np.ndarray) -> Motion:
+    """The motion with loosely curled fingers, as those of a hand that does nothing are.
+
+    Args:
+        share: [T] from 0 to 1, how far; the rest is left to the fingers that were there.
+    """
+    rotations = motion.rotations.astype(np.float64)
+    at = np.arange(len(motion)) / motion.fps
+    for side in ("left", "right"):
+        _take(rotations, side, at, [0.0], [SHAPES["relaxed"]], share)
+    return replace(motion, rotations=rotations.astype(np.float32))
+
+
 def _hand_stroke(motion: Motion, wrist: np.ndarray, time: float, fastest: np.ndarray, side: int) -> HandStroke:
     """A stroke of one hand, 0 the left one; its wrist [T, 3] in the frame of the chest, both hands' speeds [2]."""
     first, last = (int(np.clip(round((time + a) * motion.fps), 0, len(wrist) - 1)) for a in (-AROUND, AROUND))

@@ -23,7 +23,7 @@ from ..motion import Motion
 from ..phases import wrists_in_chest
 from ..skeleton import canonical_skeleton
 from .arms import Arm, tempered
-from .hand_shapes import shaped
+from .hand_shapes import at_rest, shaped
 from .resting import resting, rests
 
 CHEST_RAISED = 4.0  # degrees by which the chest is straightened
@@ -218,6 +218,8 @@ def at_ease(
     raised = tempered(delayed(upright(motion), lead.later * away[:, None]), away)
     weights = np.maximum(rest_weights(raised), free_hands(raised, phrase_ends, seed=seed))
     weights = np.maximum(weights, lead.less) * away[:, None]
+    if shape_hands:
+        raised = at_rest(raised, away)
     relaxed = resting(raised, weights, rests(weights, motion.fps, seed=seed), seed=seed)
     if shape_hands:
         relaxed = shaped(relaxed, weights, seed=seed, mood=mood)
@@ -281,7 +283,8 @@ def rest_weights(motion: Motion) -> np.ndarray:
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
             still[edge] |= low[edge].all()  # gestures begin and end with hands that hang
         for first, last in hand_rests(still, low, shortest, between):
-            weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, lead, lead))
+            sooner, later = ease if last == len(pace) else lead, ease if first == 0 else lead  # still at both ends
+            weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, sooner, later))
     return weights
 
 
