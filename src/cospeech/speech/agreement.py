@@ -12,15 +12,18 @@ from .speech import Speech
 from .word import Word
 
 
-def agreement(speech: Speech, words: tuple[Word, ...]) -> float:
+def agreement(speech: Speech, words: tuple[Word, ...], *, phones: tuple[Phone, ...] | None = None) -> float:
     """Mean probability that the phone network gives to the mouth shapes that the words ask for, 0 to 1.
 
     Words that are not English have no phones here; their times alone are compared: 1 minus the share of their time in
     which the network hears silence.
+
+    Args:
+        phones: of the words (``phones_in_words``), where they are known already.
     """
     samples = speech.resampled().samples
     heard = recognise(samples, recogniser="network").probabilities
-    said = phones_in_words(samples, words)
+    said = phones_in_words(samples, words) if phones is None else phones
     if said:
         rows = rasterised(said, speech.seconds)
         classes = np.eye(max(VISEME_INDEX) + 1)[list(VISEME_INDEX)]

@@ -15,6 +15,7 @@ from ..core.errors import UserError
 from ..core.progress import note
 from .agreement import agreement
 from .forced_alignment import find_words
+from .phones.of_words import phones_in_words
 from .phones.track import cut
 from .speech import Speech
 from .transcript import read_phones, read_transcript
@@ -46,7 +47,8 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
     try:
         found = read_transcript(path, seconds=speech.seconds)
         words = find_words(speech, text=found) if isinstance(found, str) else found
-        fits = words is not None and agreement(speech, words) >= AGREEMENT
+        phones = () if words is None else phones_in_words(speech.resampled().samples, words)
+        fits = words is not None and agreement(speech, words, phones=phones) >= AGREEMENT
     except UserError as error:
         note(f"{path} lies beside the recording but cannot be used ({error})")
         return speech
@@ -54,7 +56,7 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
         note(f"{path} lies beside the recording but does not fit the sound; name it with --transcript to use it")
         return speech
     note(f"took the words of {path}, which lies beside the recording; --no-transcript leaves them out")
-    return replace(speech, words=words, phones=cut(read_phones(path), 0.0, speech.seconds))
+    return replace(speech, words=words, phones=cut(read_phones(path), 0.0, speech.seconds) or phones)
 
 
 def _may_be_one(path: Path) -> bool:
