@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core.emotions import EMOTIONS
 from ...motion.codec import Codec
 from ...speech.features import FEATURE_DIM
 from ..conditioning import Condition
@@ -20,6 +21,7 @@ from .sampling import FlowInputs, FlowSampling, sample_flow
 
 FOLDER = "flow"  # of a model folder, that holds the flow; the entry of its config.json has the same name
 SIZES = ("ahead", "window")
+OF_ARMS = np.array([part != "trunk" for part in PARTS], np.float32)
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,8 @@ class MotionFlow:
         self.codes = PartCodes(arrays, self.latents)
         self.activity = ActivitySampler(self._folder.arrays("activity"), described["ahead"])
         self.responsive = 1.0  # to how the voice's liveliness changes over seconds
+        moods: dict[str, float] = described.get("moods", {})
+        self._moods = np.array([moods.get(name, 0.0) for name in EMOTIONS], np.float32)
         self._folder.open_ahead("flow")
         self._graph = self._folder.graphs()
 
@@ -109,8 +113,17 @@ class MotionFlow:
     def levels(self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator) -> np.ndarray:
         """[N, P] activity of the parts (``activity``), drawn from the voice."""
         drawn = self.activity.sample(stacked(features[:, :FEATURE_DIM]), self._shown(plan), condition, rng)
-        octaves = plan.livelier + self.responsive * liveliness(features)[:, None]
+        octaves = plan.livelier + self.mood_octaves(condition) + self.responsive * liveliness(features)[:, None]
         return gated(livelier(drawn, octaves), VoiceGate().push(features))
+
+    def mood_octaves(self, condition: Condition) -> np.ndarray:
+        """[1 or N, P] octaves by which a mood's arms are faster than the networks make them.
+
+        The networks move less differently from mood to mood than people do; what is missing was measured
+        (``scripts/calibrate_moods.py``) and is in config.json, octaves by emotion. [D]
+        """
+        octaves: np.ndarray = (condition.emotion @ self._moods)[:, None] * OF_ARMS
+        return octaves
 
     def _shown(self, plan: Plan) -> np.ndarray:
         return self.codes.shown(_thinned(plan.codes, self.sampling.words_every))

@@ -227,7 +227,8 @@ class FlowStream:
         self._drawn, self._activity = states[count:sure], states[count - 1]
         self._uniform = self._uniform[count:]
         drawn = np.stack([state.levels for state in states]).astype(np.float32)
-        octaves = np.add(self.octaves, self._settings.octaves) + self._flow.responsive * latent_means(lively)[:, None]
+        octaves = np.add(self.octaves, self._settings.octaves) + self._flow.mood_octaves(self._condition)
+        octaves = octaves + self._flow.responsive * latent_means(lively)[:, None]
         return gated(livelier(drawn, octaves), self._quiet[: len(features)])
 
     def _inputs(self, speech: np.ndarray, levels: np.ndarray, *, final: bool) -> FlowInputs:
