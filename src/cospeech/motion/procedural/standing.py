@@ -35,6 +35,7 @@ STIRRED = 0.9  # seconds that a low hand moves between two rests; less is no ges
 SHORTEST_AT_ENDS = 3  # frames of a rest with which a motion begins or ends
 POSE_SECONDS = 1.5  # from a given pose until hands hang as elsewhere
 EASE = 0.9  # seconds in which a hand goes down, and comes up again; not so fast as to outdo the strokes
+EASE_AT_ENDS = 0.72  # the same where the motion begins and ends, which it does nearly still
 EASE_LEAD = 0.45  # seconds by which the way down begins before the rest, and the way up ends after it
 HOLD_HEIGHT = 0.38  # metres above the pelvis: hands that both stay slow below it for long rest as well
 LONG_HOLD = 2.5  # seconds
@@ -271,7 +272,7 @@ def rest_weights(motion: Motion) -> np.ndarray:
     pace = speed(wrists_in_chest(motion), motion.fps)
     fps = motion.fps
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
-    between = round(STIRRED * fps)
+    between, at_ends = round(STIRRED * fps), round(EASE_AT_ENDS * fps)
     weights = np.zeros_like(pace)
     slow = np.stack([_smooth(values, 5) for values in pace.T], axis=-1) < LAP_SPEED
     held = np.zeros(len(pace), dtype=bool)
@@ -283,7 +284,7 @@ def rest_weights(motion: Motion) -> np.ndarray:
         for edge in (slice(SHORTEST_AT_ENDS), slice(-SHORTEST_AT_ENDS, None)):
             still[edge] |= low[edge].all()  # gestures begin and end with hands that hang
         for first, last in hand_rests(still, low, shortest, between):
-            sooner, later = ease if last == len(pace) else lead, ease if first == 0 else lead  # still at both ends
+            sooner, later = at_ends if last == len(pace) else lead, at_ends if first == 0 else lead
             weights[:, side] = np.maximum(weights[:, side], _within(first, last, len(pace), ease, sooner, later))
     return weights
 
