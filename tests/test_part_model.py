@@ -107,7 +107,7 @@ def test_a_flow_can_be_added_to_a_model_that_plans_otherwise(parts_model, tiny_m
     add_flow(parts_model.parent / "nowhere", folder)
     assert json.loads((folder / "config.json").read_text()) == before
     add_flow(parts_model.parent / "run", folder)
-    assert json.loads((folder / "config.json").read_text())["flow"]["sampling"] == {"words_every": 16}
+    assert json.loads((folder / "config.json").read_text())["flow"]["sampling"] == {"words_every": 32}
     before["styles"] = ["somebody"]
     (folder / "config.json").write_text(json.dumps(before))
     with pytest.raises(UserError, match="train both on the same splits"):

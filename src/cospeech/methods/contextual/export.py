@@ -16,7 +16,7 @@ from ...sampling.beam import encode_residual
 from ...training.onnx_export import round_weights
 from ..alignment.export import speech_graph
 from ..conditioning import Condition
-from ..flow.export import OF_WORDS, export_flow
+from ..flow.export import export_flow
 from ..flow.fit_parts import load_parts_run
 from ..flow.train_activity import load_activity_run
 from ..flow.train_flow import load_flow_run
@@ -182,7 +182,7 @@ def export_parts(run: Path, dataset: GestureDataset, out: Path, *, name: str, ch
         name=name,
         styles=styles,
         default_speaker=styles[0],
-        flow=export_flow(flow, activity, codes, out, words_every=OF_WORDS),
+        flow=export_flow(flow, activity, codes, out),
         **codec_keys(),
         trained_on=described["splits"],
         made_pairs=dataset.synthetic_pairs,

@@ -20,17 +20,15 @@ from .network import ActivityNetwork, Flow
 from .train_activity import load_activity_run
 from .train_flow import load_flow_run
 
-OF_WORDS = 32  # one latent of words that were drawn in so many is shown to the flow (docs/experiments.md)
-OF_PLANS = 16  # of what another network planned
+WORDS_EVERY = 32  # one latent of a plan in so many has words that are shown to the flow (docs/experiments.md)
 
 
 def export_flow(
-    flow: Flow, activity: ActivityNetwork, codes: PartCodes, out: Path, *, words_every: int, weights: str = "int8"
+    flow: Flow, activity: ActivityNetwork, codes: PartCodes, out: Path, *, weights: str = "int8"
 ) -> dict[str, Any]:
     """Write the folder ``flow`` of the model folder ``out``; returns its entry of config.json.
 
     Args:
-        words_every: one latent of a plan in so many is shown to the flow (``FlowSampling``).
         weights: "int8" (one scale a channel), "float16" or "float32"; of the sampler of activity float16 or float32.
     """
     round_weights(flow, weights)
@@ -56,7 +54,7 @@ def export_flow(
     arrays = {name: value.detach().numpy().astype(kept) for name, value in activity.state_dict().items()}
     write_arrays(folder, "activity", arrays)
     write_arrays(folder, "parts", parts_arrays(codes))
-    return {"ahead": activity.config.ahead, "window": config.window, "sampling": {"words_every": words_every}}
+    return {"ahead": activity.config.ahead, "window": config.window, "sampling": {"words_every": WORDS_EVERY}}
 
 
 def add_flow(run: Path, out: Path) -> Path:
@@ -76,7 +74,7 @@ def add_flow(run: Path, out: Path) -> Path:
             f"{', '.join(config['styles'])}; train both on the same splits"
         )
     activity, _ = load_activity_run(run / "activity")
-    config[FOLDER] = export_flow(flow, activity, load_parts_run(run / "parts"), out, words_every=OF_PLANS)
+    config[FOLDER] = export_flow(flow, activity, load_parts_run(run / "parts"), out)
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(config, indent=1))
     return out
