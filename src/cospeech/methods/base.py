@@ -50,7 +50,8 @@ from .postprocessing import embodied, on_the_beat
 
 LEAST_SPEECH = 0.02  # share of frames with speech below which nobody speaks
 AROUND = 24  # latents of the flow that are read on either side of an edit
-LIVELY = 1.2  # octaves of activity for one of intensity: lively parts do not follow in full
+LIVELY = 1.2  # octaves of activity for one of intensity above 1: lively parts do not follow in full
+CALM = 0.6  # the same below 1: who moves a little slower also rests more
 CALM_HEAD = -0.7  # octaves: who acts amusement or joy moves the head more than who converses
 LIVELIEST_FACE = 1.5  # intensity above which a face moves no more
 SOON = 0.2  # share of new gestures from which hands are taken out of the body in full
@@ -407,7 +408,8 @@ class BodyModel(FolderModel, Generic[O, C]):
 
 def octaves_of(options: GenerateOptions) -> np.ndarray:
     """[P] octaves by which the requested intensity makes each part faster; in conversation the head is calmer. [D]"""
-    octaves = np.full(len(PARTS), LIVELY * np.log2(options.intensity))
+    asked = np.log2(options.intensity)
+    octaves = np.full(len(PARTS), asked * (LIVELY if asked > 0 else CALM))
     if options.emotion == CONVERSATION:
         octaves[PARTS.index("trunk")] += CALM_HEAD
     return octaves
