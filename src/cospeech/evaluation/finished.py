@@ -26,7 +26,7 @@ from ..metrics.movement_features import WINDOW, movement_features
 from ..motion.codec import Codec
 from ..motion.motion import Motion
 from .clips import EvaluationClip
-from .systems import FolderSystem, ModelSystem, System
+from .systems import ModelSystem, System
 
 SEED = 1000  # of the layers, where recordings go through them; models' clips have seeds of their own
 
@@ -53,13 +53,14 @@ def finished(encoded: np.ndarray, features: np.ndarray, *, seed: int, emotion: s
 def finished_by(system: System, clip: EvaluationClip) -> Motion | None:
     """The finished body that a system has for a clip; None if it has none.
 
-    A model finishes its bodies itself. A file with a body that this package had stood up is taken for finished.
+    A model finishes its bodies itself. Files go through the layers whatever they hold, since recordings that somebody
+    stood up look like bodies that are finished; name the model itself to measure what it finishes.
     """
     if isinstance(system, ModelSystem):
         return system.finished(clip)
     motion = system.motion(clip)
-    if motion is None or (isinstance(system, FolderSystem) and system.posed(clip)):
-        return motion
+    if motion is None:
+        return None
     return finished(Codec().encode(motion), clip.features, seed=SEED + clip.number, emotion=clip.emotion)
 
 

@@ -127,11 +127,6 @@ class FolderSystem:
         codec = Codec()
         return stand(codec.decode(rounded(codec.encode(motion[:frames]))))
 
-    def posed(self, clip: EvaluationClip) -> bool:
-        """Whether this package had stood up or seated the body before the file was written."""
-        path = self._path(clip)
-        return path is not None and _taken(path, clip).posed
-
     def _path(self, clip: EvaluationClip) -> Path | None:
         name = file_name(clip.id)
         names = [clip.id, name, f"res_{name}"]
