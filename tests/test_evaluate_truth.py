@@ -93,7 +93,7 @@ def check(real: Row, theirs: Row, *, near: float = NEAR) -> None:
         if name.startswith(FINISHED):
             # A file's rounding decides now and then whether a hand rests, and each of these few windows counts.
             assert abs(found[name] - value) < FEW_WINDOWS, name
-        elif name in PRESENCE:
+        elif name.startswith(PRESENCE):
             assert found[name] == pytest.approx(value, rel=0.15, abs=0.06), name
         else:
             assert found[name] == pytest.approx(value, rel=near, abs=min(near, SMALL), nan_ok=True), name
