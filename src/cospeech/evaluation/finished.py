@@ -10,6 +10,7 @@ a recording. A decision of ours [D].
 
 from __future__ import annotations
 
+import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -28,8 +29,6 @@ from ..motion.motion import Motion
 from .clips import EvaluationClip
 from .systems import ModelSystem, System
 
-SEED = 1000  # of the layers, where recordings go through them; models' clips have seeds of their own
-
 Recorded = tuple[EvaluationClip, Motion]  # a recording as ``Recordings.clip`` gives it
 
 
@@ -44,10 +43,14 @@ class Passage:
     edges: tuple[int, ...]  # frames at which recordings begin, and the end
 
 
-def finished(encoded: np.ndarray, features: np.ndarray, *, seed: int, emotion: str | None) -> Motion:
-    """Encoded motion [T, C] as the person whom users see, who hears speech features [T, F]; without a face."""
+def finished(encoded: np.ndarray, features: np.ndarray, *, clip: str, emotion: str | None) -> Motion:
+    """Encoded motion [T, C] as the person whom users see, who hears speech features [T, F]; without a face.
+
+    Args:
+        clip: an id, of which the seed of the layers is made, so that a clip is finished alike wherever it stands.
+    """
     mood = dict(zip(EMOTIONS, emotion_weights(emotion, known=EMOTIONS).tolist(), strict=True))
-    return embodied(encoded, features, seed=seed, seated=False, start=None, end=None, mood=mood)
+    return embodied(encoded, features, seed=zlib.crc32(clip.encode()), seated=False, start=None, end=None, mood=mood)
 
 
 def finished_by(system: System, clip: EvaluationClip) -> Motion | None:
@@ -61,7 +64,7 @@ def finished_by(system: System, clip: EvaluationClip) -> Motion | None:
     motion = system.motion(clip)
     if motion is None:
         return None
-    return finished(Codec().encode(motion), clip.features, seed=SEED + clip.number, emotion=clip.emotion)
+    return finished(Codec().encode(motion), clip.features, clip=clip.id, emotion=clip.emotion)
 
 
 def passages(recorded: Iterable[Recorded], speeches: Sequence[np.ndarray]) -> Iterator[Passage]:
@@ -102,8 +105,8 @@ def finished_recordings(recorded: Iterable[Recorded], speeches: Sequence[np.ndar
     Raises:
         UserError: see ``passages``.
     """
-    for number, passage in enumerate(passages(recorded, speeches)):
-        motion = finished(passage.encoded, passage.features, seed=SEED + number, emotion=passage.emotion)
+    for passage in passages(recorded, speeches):
+        motion = finished(passage.encoded, passage.features, clip=passage.id, emotion=passage.emotion)
         for first, last in pairwise(passage.edges):
             yield passage.id, motion[first:last]
 

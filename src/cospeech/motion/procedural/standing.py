@@ -43,6 +43,7 @@ LONG_HOLD = 2.5  # seconds
 FREE_SHARE = 0.22  # of phrases whose hands stay apart: one of them hangs while the other gestures
 FREE_AGAIN = 0.45  # of the phrases that follow such a one: the same hand goes on hanging
 FREE_RAISED = 0.9  # seconds after the phrase, when the next one has begun, until the hand is up again
+ALIKE_PATHS = 1e-3  # metres by which a hand's way must be shorter to count as that which moves less
 FREE_APART = 0.2  # metres between the wrists: hands that come nearer do something together
 LED_SHARE = 0.5  # of the other phrases: one hand leads, the other one does less and comes later
 LED_LESS = (0.2, 0.5)  # how far it hangs, least and most
@@ -380,7 +381,8 @@ def _phrases(motion: Motion, phrase_ends: np.ndarray) -> Iterator[_Phrase]:
     for first, last in pairwise(edges):
         long = last - first >= 2 * round(EASE * motion.fps)
         apart = long and bool(np.percentile(between[first:last], 10) >= FREE_APART)
-        yield _Phrase(first, last, apart, int(path[first:last].sum(axis=0).argmin()))
+        left, right = path[first:last].sum(axis=0)
+        yield _Phrase(first, last, apart, int(right < left - ALIKE_PATHS))
 
 
 def delayed(motion: Motion, later: np.ndarray) -> Motion:
