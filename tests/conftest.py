@@ -15,8 +15,8 @@ import pytest
 from hypothesis import settings
 
 IN_WORKER = "PYTEST_XDIST_WORKER" in os.environ
-if IN_WORKER:  # workers fill the machine already; read when NumPy and torch are imported
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Workers fill the machine already, and sums differ with threads; read when NumPy and torch are imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from corpus_data import MiniCorpus, shake, write_ebmdb, write_speech  # noqa: E402
 
