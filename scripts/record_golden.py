@@ -19,9 +19,9 @@ from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as in tests: sums differ with threads; read when NumPy is imported
 
-import numpy as np  # noqa: E402
+import numpy as np
 
-import cospeech  # noqa: E402
+import cospeech
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
