@@ -13,7 +13,6 @@ perplexities are then those of fewer strokes, of recordings as well.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +30,7 @@ from cospeech.core.errors import UserError
 from cospeech.core.files import atomic_path
 from cospeech.core.progress import note, track
 from cospeech.data.dataset import GestureDataset
-from cospeech.data.readers.voices import split_of
+from cospeech.data.readers.voices import manifest, split_of
 from cospeech.data.synthetic_pairs import phrases
 from cospeech.evaluation.clips import Recordings
 from cospeech.evaluation.splits import split_halves
@@ -77,8 +76,7 @@ QUICK = Size(voices=12, moods=1, minutes=2, raised=8, sounds=1, strokes=120)
 
 def held_out(folder: Path, split: str) -> list[Speech]:
     """Recordings of a split's voices without transcripts, one of each voice first, then second ones."""
-    with open(folder / "manifest.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if split_of(row["speaker"]) == split]
+    rows = [row for row in manifest(folder).values() if split_of(row["speaker"]) == split]
     rows = [row for row in rows if float(row["seconds"]) >= SHORTEST]
     seen: dict[str, int] = {}
     order = []

@@ -268,17 +268,15 @@ def beat2(folder: Path) -> list[Recording]:
 
 def held_out(folder: Path) -> list[Recording]:
     """Recordings of LibriSpeech voices that no network of ours has heard; their phones are those of their text."""
-    import csv
-
+    from cospeech.data.readers.voices import manifest
     from cospeech.speech.forced_alignment import align
 
     out = []
-    with open(folder / "manifest.csv", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["speaker"] in HELD_OUT and row["transcript"]:
-                speech = load_speech(folder / row["file"])
-                speech = replace(speech, words=align(speech, text=row["transcript"]))
-                out.append(Recording(row["file"], speech, speech.phone_track.phones))
+    for name, row in manifest(folder).items():
+        if row["speaker"] in HELD_OUT and row["transcript"]:
+            speech = load_speech(folder / name)
+            speech = replace(speech, words=align(speech, text=row["transcript"]))
+            out.append(Recording(name, speech, speech.phone_track.phones))
     return out
 
 

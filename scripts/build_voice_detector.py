@@ -11,7 +11,6 @@ and so is all of ``--other-music``, best of other composers. A third of the lear
 from __future__ import annotations
 
 import argparse
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +18,7 @@ import numpy as np
 
 from cospeech.core.files import atomic_path
 from cospeech.core.timing import FPS, SAMPLE_RATE
-from cospeech.data.readers.voices import split_of
+from cospeech.data.readers.voices import manifest, split_of
 from cospeech.speech.features import speech_features
 from cospeech.speech.loading import load_speech
 from cospeech.speech.voice import WEIGHTS, voice_statistics
@@ -38,8 +37,7 @@ Clips = list[np.ndarray]  # statistics of each
 
 def voices(folder: Path, split: str, most: int) -> Iterator[np.ndarray]:
     """Samples of recordings of a split's voices."""
-    with open(folder / "manifest.csv", newline="") as file:
-        rows = [row["file"] for row in csv.DictReader(file) if split_of(row["speaker"]) == split]
+    rows = [name for name, row in manifest(folder).items() if split_of(row["speaker"]) == split]
     for name in np.random.default_rng(0).permutation(rows)[:most]:
         yield load_speech(folder / name).cut(end=SECONDS).samples
 

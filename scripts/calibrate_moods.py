@@ -10,7 +10,6 @@ the activity of the arms; two rounds, each on top of the one before.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 from pathlib import Path
 
@@ -20,7 +19,7 @@ import cospeech
 from cospeech.core.emotions import EMOTIONS
 from cospeech.core.files import atomic_path
 from cospeech.data.dataset import GestureDataset
-from cospeech.data.readers.voices import split_of
+from cospeech.data.readers.voices import manifest, split_of
 from cospeech.metrics.response import mean_wrist_speed
 from cospeech.motion.codec import Codec
 from cospeech.speech.loading import load_speech
@@ -43,8 +42,7 @@ def recorded(dataset: GestureDataset) -> dict[str, float]:
 
 def voices(folder: Path, count: int) -> list[Speech]:
     """Recordings of so many validation voices."""
-    with open(folder / "manifest.csv", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if split_of(row["speaker"]) == "val"]
+    rows = [row for row in manifest(folder).values() if split_of(row["speaker"]) == "val"]
     first = {row["speaker"]: row["file"] for row in reversed(rows) if float(row["seconds"]) >= SHORTEST}
     return [load_speech(folder / name).cut(end=LONGEST) for _, name in sorted(first.items())[:count]]
 

@@ -34,10 +34,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         UserError: the folder holds no sound files.
     """
     folder = Path(folder)
-    rows: dict[str, dict[str, str]] = {}
-    if (folder / "manifest.csv").is_file():
-        with open(folder / "manifest.csv", newline="") as file:
-            rows = {row["file"]: row for row in csv.DictReader(file)}
+    rows = manifest(folder)
     files = sorted(folder.rglob("*"))
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
     texts = {(path.with_suffix(""), path.suffix.lower()): path for path in files if path.suffix.lower() in TRANSCRIPTS}
@@ -51,6 +48,15 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         said = row.get("transcript") if text is None and row.get("language", "en") == "en" else None
         load = partial(_clip, path, name, row.get("speaker") or name, text=text, said=said, quiet=quiet)
         yield Recording(name, (path,) if text is None else (path, text), load)
+
+
+def manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """Rows of ``manifest.csv`` by the file that they describe; none if there is no such file."""
+    path = folder / "manifest.csv"
+    if not path.is_file():
+        return {}
+    with open(path, newline="") as file:
+        return {row["file"]: row for row in csv.DictReader(file)}
 
 
 def _clip(

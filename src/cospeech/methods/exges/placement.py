@@ -17,7 +17,8 @@ import numpy as np
 
 from ...speech.layout import LAYOUT
 from ..flow.activity import LEVELS, OCTAVE, part_speeds, to_levels
-from ..flow.latents import PARTS, STACK, PartLatents, latent_rows
+from ..flow.latents import PARTS, STACK, PartLatents
+from ..flow.liveliness import latent_means
 from ..flow.model import Plan
 from .pose_mask import CELL, JOIN
 from .references import SLOT, Reference, fitted
@@ -72,7 +73,7 @@ def place_references(
     """
     assert plan.levels is not None
     known, given, levels = plan.known.copy(), plan.given.copy(), plan.levels.copy()
-    energy = np.pad(latent_rows(LAYOUT.get(features, "energy")).mean(1), (1, 1 + LEAD), mode="edge")
+    energy = np.pad(latent_means(LAYOUT.get(features, "energy")), (1, 1 + LEAD), mode="edge")
     loud = np.convolve(energy, (0.25, 0.5, 0.25), mode="valid")[LEAD:]
     cells = -(-len(known) * STACK // CELL)
     kept = rng.random((cells, len(PARTS))) < faithfulness
