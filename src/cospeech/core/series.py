@@ -20,3 +20,14 @@ def runs(mask: np.ndarray, *, shortest: int = 1) -> list[tuple[int, int]]:
     """
     edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
+
+
+def widest(values: np.ndarray, reach: int) -> np.ndarray:
+    """[T] the largest of the values [T] within so many places of each.
+
+    >>> widest(np.array([0, 0, 3, 0, 1]), 1)
+    array([0, 3, 3, 3, 1])
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(values, reach, mode="edge"), 2 * reach + 1)
+    largest: np.ndarray = windows.max(axis=-1)
+    return largest

@@ -13,8 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
+from ...core.series import widest
 from ...core.timing import FPS
 from ...speech.phones.inventory import PHONE_INDEX, PHONES
 from ...speech.phones.track import TRACK_RATE
@@ -126,14 +126,8 @@ def _spread(line: np.ndarray, before: float, after: float) -> np.ndarray:
 
 def _held(line: np.ndarray, frames: int) -> np.ndarray:
     """[frames]: as strong as ``line`` [T] is at its strongest while a frame lasts, with soft edges outside it."""
-    held = _greatest(line, round(TRACK_RATE / FPS))
+    held = widest(line, round(TRACK_RATE / FPS) // 2)
     edges = round(_CLOSING * TRACK_RATE)
-    mean = np.convolve(np.pad(_greatest(held, edges), edges // 2, mode="edge"), np.full(edges, 1.0 / edges), "valid")
+    mean = np.convolve(np.pad(widest(held, edges // 2), edges // 2, mode="edge"), np.full(edges, 1.0 / edges), "valid")
     place = np.minimum(np.round(np.arange(frames) * TRACK_RATE / FPS).astype(np.int64), len(line) - 1)
     return np.asarray(np.clip(np.maximum(held, mean[: len(held)])[place], 0.0, 1.0))
-
-
-def _greatest(line: np.ndarray, width: int) -> np.ndarray:
-    """[T]: the greatest of ``width`` values around each; width is odd."""
-    greatest: np.ndarray = sliding_window_view(np.pad(line, width // 2, mode="edge"), width).max(axis=1)
-    return greatest

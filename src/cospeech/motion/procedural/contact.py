@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core.rotation import transpose
-from ...core.series import runs
+from ...core.series import runs, widest
 from ..motion import Motion
 from ..skeleton import canonical_skeleton
 from .body_solids import (
@@ -336,7 +336,7 @@ def _spread(pushes: np.ndarray, reach: int) -> np.ndarray:
             size = _length(pushes[:, k, part])
             if not size.any():
                 continue
-            held = _widest(size, reach)
+            held = widest(size, reach)
             one_way = pushes[:, k, part].copy()
             for first, last in runs(held > 0):
                 one_way[first:last] = _one_way(one_way[first:last], size[first:last])
@@ -353,14 +353,6 @@ def _one_way(pushes: np.ndarray, size: np.ndarray) -> np.ndarray:
     if not against.any() or length < 1e-9:
         return pushes
     return np.where(against[:, None], size[:, None] * total / length, pushes)
-
-
-def _widest(values: np.ndarray, reach: int) -> np.ndarray:
-    """[T] the largest value within ``reach`` frames."""
-    padded = np.pad(values, reach)
-    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
-    widest: np.ndarray = windows.max(axis=-1)
-    return widest
 
 
 def _smooth(values: np.ndarray, reach: int) -> np.ndarray:

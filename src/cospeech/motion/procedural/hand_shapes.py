@@ -27,7 +27,6 @@ CHANGE = 0.35  # seconds in which a hand takes another shape
 RELAXING = 0.45  # share of the way to a hand at rest that it passes on the way from one shape to another
 LEAD = 0.15  # seconds by which it has it before the stroke is fastest
 LASTING = 1.4  # seconds after a stroke in which the shape is kept
-SHARE = 1.0  # of the shape, beside the fingers that were there
 TOGETHER = 0.5  # a hand takes part in a stroke where its speed reaches this share of the other's
 ALIKE = 0.55  # share of strokes of both hands in which both take one shape
 SPREAD = {"index": 7.0, "middle": 1.5, "ring": -5.0, "pinky": -12.0, "thumb": 14.0}  # degrees of a spread hand
@@ -158,7 +157,7 @@ def shaped(motion: Motion, rest: np.ndarray, *, seed: int, mood: Mapping[str, fl
     at = np.arange(len(motion)) / motion.fps
     for k, side in enumerate(("left", "right")):
         if times[k]:
-            presence = _presence(at, np.array(times[k])) * (1 - rest[:, k]) * SHARE
+            presence = _presence(at, np.array(times[k])) * (1 - rest[:, k])
             _take(rotations, side, at, times[k], shapes[k], presence)
     return replace(motion, rotations=rotations.astype(np.float32))
 
