@@ -29,13 +29,14 @@ __all__ = ["place", "works"]  # fixtures
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants", "no_transcript"}, {"face", "relaxed"}),
-    "edit": ("cospeech.api.editing", {}, set(), set()),
+    "edit": ("cospeech.api.editing", {}, {"no_transcript"}, set()),
     "animate": ("cospeech.api", {}, {"no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
-    "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript"}, set()),
+    "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript", "speech"}, set()),
+    "face": ("cospeech.api.face", {}, {"out", "no_transcript"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
     "train": ("cospeech.methods.training_runs", {}, set(), set()),
     "export": ("cospeech.methods.training_runs", {}, set(), set()),
@@ -55,6 +56,7 @@ MIRROR = {
 COMMANDS = {name: completed(command, plugins=False) for name, command in cli.COMMANDS.items()}
 # Commands whose functions have another name.
 NAMES = {
+    "face": "add_face",
     "library build": "build_library",
     "library info": "library_info",
     "library add": "add_to_library",
@@ -144,8 +146,9 @@ def flags_before_the_input() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("command", "flag"), flags_before_the_input())
 def test_a_flag_before_the_input_takes_no_value(command, flag):
+    required = ["--speech", "talk.wav"] if command == "face" else []
     for words in ([flag, "in.file"], ["in.file", flag]):
-        call = parsed([command, *words, "-o", "a.html", "b.glb"], cli.COMMANDS)
+        call = parsed([command, *required, *words, "-o", "a.html", "b.glb"], cli.COMMANDS)
         assert call.args == (Path("in.file"),)
         assert call.keywords["out"] == (Path("a.html"), Path("b.glb"))
         name = flag.removeprefix("--").removeprefix("no-").replace("-", "_")

@@ -40,6 +40,8 @@ OVER = [
     "generate talk.wav --constraint dance.glb@0:1 --constraint pose.bvh@0:1 -o {pose.bvh}",
     "generate talk.wav --model model -o {model/config.json}",
     "edit pose.bvh --speech talk.wav -o {pose.bvh}",
+    "edit pose.bvh --speech talk.wav --transcript t.json -o {t.json}",
+    "face pose.bvh --speech talk.wav --transcript t.html -o {t.html}",
     "edit t.mp4 --points points.json -o {points.json}",
     "convert pose.bvh -o {pose.bvh}",
     "render pose.bvh --audio talk.wav --transcript t.mp4 -o {t.mp4}",

@@ -10,6 +10,7 @@ import pytest
 import cospeech
 from cli_data import HELLO, SHIPPED, fails, motion_file, needs_model, place, tone, works, write_wav
 from corpus_data import voice
+from cospeech.cli import main
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_rotation, geodesic
 from cospeech.loading import load
@@ -275,6 +276,38 @@ def test_the_commands(place, works, fails, tiny_model):
     }.items():
         model = () if "--model" in wrong else ("--model", tiny_model)
         assert message in fails(*wrong, *model), wrong
+
+
+@pytest.mark.slow
+def test_an_edit_takes_the_transcript_beside_its_speech(place, capfd, tiny_model):
+    """As generate does: named, left out, or taken by itself and said."""
+    for suffix in (".wav", ".txt"):
+        (place / f"talk{suffix}").write_bytes((HELLO.parent / f"hello{suffix}").read_bytes())
+    frames = cospeech.load_speech("talk.wav").frames
+    motion_file(place / "dance.npz", frames=frames)
+
+    def page(*words: str) -> tuple[str, str]:
+        given = ["dance.npz", "--speech", "talk.wav", "--span", "1:3", "--model", str(tiny_model)]
+        main(["edit", *given, *words, "-o", "a.html"])
+        return (place / "a.html").read_text(), capfd.readouterr().err
+
+    taken, said = page()
+    assert "took the words of talk.txt" in said
+    silent, said = page("--no-transcript")
+    assert "took" not in said
+    named, said = page("--transcript", "talk.txt")
+    assert "took" not in said
+    assert named == taken
+    assert silent != taken
+
+
+def test_a_transcript_goes_with_a_speech(place, fails, tiny_model):
+    motion_file(place / "dance.npz")
+    for words in (("--transcript", "a.txt"), ("--lips", "a.csv")):
+        line = fails("edit", "dance.npz", *words, "--model", tiny_model, "-o", "b.npz")
+        assert "go with a speech; give that with --speech" in line
+    with pytest.raises(UserError, match="go with a speech"):
+        cospeech.edit("dance.npz", transcript="a.txt", model=tiny_model)
 
 
 # ---------------------------------------------------------------------------- with the shipped model

@@ -1,5 +1,6 @@
 from .api import animate, compare, convert, evaluate, generate, render
 from .api.editing import edit
+from .api.face import add_face
 from .core.errors import UserError
 from .data.clips import GestureClip
 from .data.prepare import prepare
@@ -30,6 +31,7 @@ __all__ = [
     "Speech",
     "UserError",
     "Word",
+    "add_face",
     "add_to_library",
     "animate",
     "build_library",

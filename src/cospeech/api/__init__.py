@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypedDict, Unpack
 from ..core.arguments import file_path, several, with_arguments_of
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
+from ..core.timing import seconds_to_frame
 from ..loading import load
 from ..methods.base import GestureModel
 from ..methods.conditioning import AUTO as AUTO
@@ -23,6 +24,10 @@ from ..motion.retarget import on_canonical
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
 from .editing import edit as edit
+from .face import add_face as add_face
+from .face import check_face_target as check_face_target
+from .face import face_options as face_options
+from .face import placed_speech as placed_speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 
 if TYPE_CHECKING:
@@ -84,7 +89,7 @@ def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None
     """
     path = check_target(path)
     if path.name.lower().endswith(VISEMES_SUFFIX):
-        return save_visemes(path, speech, frames=len(motion))
+        return save_visemes(path, speech, frames=max(1, seconds_to_frame(len(motion) / motion.fps)))
     if isinstance(motion, Keypoints):
         return motion.save(path)
     options = {"speech": speech} if "speech" in FORMATS.get(path.suffix.lower()).options("write") else {}
@@ -126,13 +131,28 @@ def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) ->
     return write(motion, path, speech=speech)
 
 
-def convert(source: str | Path, out: str | Path) -> Path:
-    """Motion from one format to another; rigs that are known are retargeted where the target needs it."""
-    out = check_target(out)
+def convert(source: str | Path, out: str | Path, *, speech: SpeechLike | None = None) -> Path:
+    """Motion from one format to another; rigs that are known are retargeted where the target needs it.
+
+    Args:
+        source: a motion file.
+        out: where to write; the suffix chooses the format.
+        speech: a recording that the motion gets lips and a face from, as by ``add_face``.
+    Raises:
+        UserError: anything given that cannot be used, or, with a speech, a format that carries no face.
+    """
+    out = check_target(out) if speech is None else check_face_target(out)
     motion = load_motion(source)
-    if not FORMATS.get(out.suffix.lower()).any_rig:
-        motion = on_canonical(motion)
-    return write(motion, out)
+    if speech is None:
+        return write_converted(motion, out)
+    recording = placed_speech(motion, load_speech(speech))
+    return write_converted(add_face(motion, recording), out, speech=recording)
+
+
+def write_converted(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
+    """Write motion, retargeted first where the format holds one rig only."""
+    path = check_target(path)
+    return write(motion if FORMATS.get(path.suffix.lower()).any_rig else on_canonical(motion), path, speech=speech)
 
 
 def evaluate(

@@ -26,6 +26,8 @@ def edit(
     motion: str | Path | Motion,
     *,
     speech: SpeechLike | None = None,
+    transcript: str | Path | None = None,
+    lips: str | Path | None = None,
     out: str | Path | None = None,
     span: Span | Sequence[Span] = (),
     joints: str | Sequence[str] = (),
@@ -45,6 +47,7 @@ def edit(
         motion: a motion file, a loaded ``Motion``, or a video.
         speech: the sound that goes with it, as of ``generate``, as long as it within 0.1 s; of a video its own
             sound if None, and another speech is heard, and followed by the face, within the spans.
+        transcript, lips: of that speech, as of ``generate``.
         out: where a video is written to, *.mp4; of motion nothing is written.
         span: what to generate again, "START:END" or (START, END) in seconds, or several; everything if none.
         joints: which joints, by name or group: hands, arms, left-arm, right-arm, head, torso. If none, all of
@@ -63,16 +66,19 @@ def edit(
     """
     if not isinstance(motion, Motion):
         file_path(motion, "a motion file, a video or a loaded Motion")
+    check_goes_with(speech, transcript, lips)
     what: dict[str, Any] = {"span": listed_spans(span), "joints": several(joints)}
     if isinstance(motion, Motion) or not is_film(motion):
         if out is not None or points is not None:
             raise UserError("out and points are for videos; leave them out, or give a video to edit")
-        return _edit_motion(motion, speech, model, options, what)
+        if speech is None:
+            raise UserError("no speech is given; give the sound that goes with the motion with --speech")
+        return _edit_motion(motion, load_speech(speech, transcript=transcript, lips=lips), model, options, what)
     if out is None:
         raise UserError(f"the edit of {motion} has to be written; name the video with out, as in out.mp4")
     from ..video.films.edit_film import edit_film
 
-    recording = None if speech is None else load_speech(speech)
+    recording = None if speech is None else load_speech(speech, transcript=transcript, lips=lips)
     loaded, checked = _opened(model, options, recording or Path(motion))
     return edit_film(
         Path(motion), out, speech=recording, model=loaded, points=points, refine=refine, mark=mark, **checked, **what
@@ -80,19 +86,12 @@ def edit(
 
 
 def _edit_motion(
-    motion: str | Path | Motion,
-    speech: SpeechLike | None,
-    model: ModelLike,
-    options: Mapping[str, object],
-    what: dict[str, Any],
+    motion: str | Path | Motion, speech: Speech, model: ModelLike, options: Mapping[str, object], what: dict[str, Any]
 ) -> Motion:
     """``edit`` of a motion."""
-    if speech is None:
-        raise UserError("no speech is given; give the sound that goes with the motion with --speech")
-    recording = load_speech(speech)
-    loaded, checked = _opened(model, options, recording)
+    loaded, checked = _opened(model, options, speech)
     edited = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    return loaded.edit(edited, recording, **checked, **what)
+    return loaded.edit(edited, speech, **checked, **what)
 
 
 def _opened(
@@ -104,6 +103,12 @@ def _opened(
     if checked["emotion"] == AUTO:
         checked = with_detected_emotion(checked, voice if isinstance(voice, Speech) else load_speech(voice), loaded)
     return loaded, checked
+
+
+def check_goes_with(speech: object, transcript: object, lips: object) -> None:
+    """Raises UserError if a transcript or lips are given and no speech that they are of."""
+    if speech is None and (transcript is not None or lips is not None):
+        raise UserError("a transcript and lips go with a speech; give that with --speech")
 
 
 def is_film(source: object) -> bool:

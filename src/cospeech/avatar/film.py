@@ -226,4 +226,4 @@ def contact_sheet(
     return path
 
 
-FORMAT = Format(".mp4", "a video of the avatar, H.264 and AAC", write=render_video, content="picture")
+FORMAT = Format(".mp4", "a video of the avatar, H.264 and AAC", write=render_video, content="picture", face=True)

@@ -160,4 +160,4 @@ def _add_mesh(writer: GltfWriter, body: Body, joints: np.ndarray, weights: np.nd
     return writer.node(name="body", mesh=0, skin=0)
 
 
-FORMAT = Format(".glb", "glTF binary: avatar with animation", load_glb, save_glb)
+FORMAT = Format(".glb", "glTF binary: avatar with animation", load_glb, save_glb, face=True)

@@ -276,4 +276,4 @@ def _stool(motion: Motion, body: Body) -> dict[str, float] | None:
     return {"x": round(x, 4), "z": round(z, 4), "height": round(seat, 4)}
 
 
-FORMAT = Format(".html", "one page that plays anywhere, offline", write=save_page, content="picture")
+FORMAT = Format(".html", "one page that plays anywhere, offline", write=save_page, content="picture", face=True)

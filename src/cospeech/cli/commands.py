@@ -13,7 +13,7 @@ from ..core.arguments import with_arguments_of
 from ..core.errors import UserError
 from ..core.progress import note
 from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
-from .formats import convert, render
+from .formats import convert, face, render
 from .gesture import edit, generate
 from .library import LIBRARY_COMMANDS
 from .training import TRAINING_COMMANDS
@@ -85,6 +85,7 @@ COMMANDS: dict[str, Any] = {
     "edit": edit,
     "convert": convert,
     "render": render,
+    "face": face,
     **TRAINING_COMMANDS,
     "evaluate": evaluate,
     "compare": compare,

@@ -1,23 +1,35 @@
-"""The commands on motion that is there: into another format, or drawn."""
+"""The commands on motion that is there: into another format, drawn, or given a face."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
-from tyro.conf import Positional
+from tyro.conf import FlagCreatePairsOff, Positional, arg
 
-from ..core.progress import stage
-from .annotations import MaybeFile, MotionFile, Out
+from ..core.progress import note, stage
+from .annotations import Count, MaybeEmotion, MaybeFile, MaybeRecording, MotionFile, Out
+from .gesture import with_detected_emotion
 from .outputs import done, not_over, some
 
+if TYPE_CHECKING:
+    from ..motion.motion import Motion
+    from ..speech.speech import Speech
 
-def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
+
+def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecording = None) -> None:
     """Bring motion from one format to another.
 
     Args:
         source: a motion file (.bvh .npz .glb .vrma).
         out: where to write; the suffix chooses the format. Takes several.
+        speech: a recording that the motion gets lips and a face from, as by the command face.
     """
+    if speech is not None:
+        face(source, speech=speech, out=out)
+        return
     began = time.monotonic()
     from .. import api
 
@@ -29,29 +41,104 @@ def convert(source: Positional[MotionFile], /, *, out: Out) -> None:
     done(out, began, f"from {source.name}")
 
 
+def face(
+    motion: Positional[MotionFile],
+    /,
+    *,
+    speech: Annotated[Path, arg(metavar="SPEECH")],
+    out: Out,
+    start: Annotated[float, arg(metavar="SECONDS")] = 0.0,
+    transcript: MaybeFile = None,
+    no_transcript: FlagCreatePairsOff[bool] = False,
+    lips: MaybeFile = None,
+    emotion: MaybeEmotion = None,
+    intensity: Annotated[float, arg(metavar="X")] = 1.0,
+    seed: Count = 0,
+) -> None:
+    """Give body motion lips and a face that speak a recording: cospeech face dance.bvh --speech talk.wav -o dance.glb.
+
+    The motion keeps its length and all that the body does. Before the speech and after it the face lives on in silence.
+
+    Args:
+        motion: a motion file (.bvh .npz .glb .vrma).
+        speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound; what goes beyond the motion is
+            cut.
+        out: where to write; the suffix chooses the format, of those with a face (.glb .vrma .html .mp4 .csv
+            .visemes.json). Takes several.
+        start: where in the motion the speech begins, seconds.
+        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside the recording
+            under its name is taken by itself if it fits.
+        no_transcript: leave out what lies beside the recording.
+        lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
+        emotion: of the face: neutral (default), amusement, anger, disgust, fear, joy, pride, sadness, shame, surprise;
+            of a mixture the strongest; or auto, for what the voice sounds like.
+        intensity: strength of expression and brows, 0.25 to 2.5; the lips keep to the sound.
+        seed: of blinks, glances and brows.
+    """
+    began = time.monotonic()
+    from .. import api
+    from ..motion.motion import load_motion
+    from ..speech.loading import load_recording
+
+    for target in some(out):
+        not_over(api.check_face_target(target), motion, speech, transcript, lips)
+    options = api.face_options(emotion=emotion, intensity=intensity, seed=seed)
+    moved = load_motion(motion)
+    stage("reading the speech")
+    recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
+    moved, recording = _speaking(moved, recording, with_detected_emotion(options, recording), start=start)
+    for target in out:
+        stage(f"writing {target.name}")
+        api.write_converted(moved, target, speech=recording)
+    done(out, began, f"{moved.seconds:.1f} s of motion with a face")
+
+
 def render(
-    motion: Positional[MotionFile], /, *, out: Out, audio: MaybeFile = None, transcript: MaybeFile = None
+    motion: Positional[MotionFile],
+    /,
+    *,
+    out: Out,
+    audio: MaybeFile = None,
+    speech: MaybeRecording = None,
+    transcript: MaybeFile = None,
 ) -> None:
     """Draw motion on the default body, as a film or a page.
 
     Args:
         motion: a motion file (.bvh .npz .glb .vrma).
         out: a film (.mp4) or a page (.html). Takes several.
-        audio: the speech that goes with it.
-        transcript: its words, for the page.
+        audio: the sound that goes with it, which leaves the face as it is; that of --speech unless given.
+        speech: a recording that the motion gets lips and a face from, as by the command face.
+        transcript: its words, for the page and the lips.
     """
     began = time.monotonic()
     from .. import api
     from ..motion.formats import known_suffixes
     from ..motion.motion import load_motion
-    from ..speech.loading import load_speech
+    from ..speech.loading import load_recording, load_speech
 
     drawn = known_suffixes("write", content="picture")
     for target in some(out):
-        not_over(api.check_target(target, suffixes=drawn), motion, audio, transcript)
-    speech = None if audio is None else load_speech(audio, transcript=transcript)
+        not_over(api.check_target(target, suffixes=drawn), motion, audio, speech, transcript)
+    sound = None if audio is None else load_speech(audio, transcript=transcript if speech is None else None)
     moved = load_motion(motion)
+    if speech is not None:
+        moved, spoken = _speaking(moved, load_recording(speech, transcript=transcript))
+        sound = spoken if sound is None else sound
     for target in out:
         stage(f"drawing {target.name}")
-        api.render(moved, target, speech=speech)
+        api.render(moved, target, speech=sound)
     done(out, began, f"{moved.seconds:.1f} s of motion")
+
+
+def _speaking(
+    motion: Motion, speech: Speech, options: Mapping[str, Any] | None = None, *, start: float = 0.0
+) -> tuple[Motion, Speech]:
+    """The motion with a face, and the speech as long as it; what is replaced is said."""
+    from .. import api
+
+    if motion.face is not None and motion.face.any():
+        note("the face that the motion has is replaced")
+    placed = api.placed_speech(motion, speech, start=start)
+    stage("making the face")
+    return api.add_face(motion, placed, **(options or {})), placed

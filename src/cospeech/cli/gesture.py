@@ -72,7 +72,7 @@ def generate(
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
-    checked = _with_detected_emotion(checked, recording, loaded)
+    checked = with_detected_emotion(checked, recording, loaded)
     first = checked["seed"]
     written: list[Path] = []
     for take in range(variants):
@@ -95,6 +95,9 @@ def edit(
     *,
     out: Out,
     speech: MaybeRecording = None,
+    transcript: MaybeFile = None,
+    no_transcript: FlagCreatePairsOff[bool] = False,
+    lips: MaybeFile = None,
     span: Spans = (),
     joints: Joints = (),
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
@@ -110,6 +113,11 @@ def edit(
         out: where to write; the suffix chooses the format. Takes several of a motion; of a video one .mp4.
         speech: the sound that goes with it, as long as it within 0.1 s. A video needs none; another speech is
             heard within the spans, and the face follows it.
+        transcript: what is said in it: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside it under
+            its name is taken by itself if it fits.
+        no_transcript: leave out what lies beside the speech.
+        lips: a track that the mouth of a video follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb,
+            TextGrid phones.
         span: what to generate again, as in 2.0:4.5, in seconds; everything unless given. Takes several.
         joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
             all of a motion, whose pelvis, legs, place and face are always kept; of a video the arms.
@@ -120,28 +128,30 @@ def edit(
     """
     began = time.monotonic()
     from .. import api
-    from ..api.editing import is_film
+    from ..api.editing import check_goes_with, is_film
     from ..api.inputs import checked_options
     from ..loading import load
     from ..motion.motion import Motion, load_motion
-    from ..speech.loading import load_speech
+    from ..speech.loading import load_recording, load_speech
 
+    check_goes_with(speech, transcript, lips)
     video = is_film(motion)
     if video and len(out) > 1:
         raise UserError(f"the edit of a video is written to one file; got {len(out)}, name one .mp4")
     for target in some(out):
-        not_over(api.check_target(target), motion, speech, points, model, refine)
+        not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine)
     loaded, source = load(model), motion if video else load_motion(motion)
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
     recording = None
-    if speech is not None or (video and checked["emotion"] == api.AUTO):
-        recording = load_speech(speech or motion)
-        checked = _with_detected_emotion(checked, recording, loaded)
+    if speech is not None:
+        recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
+    if checked["emotion"] == api.AUTO and (video or recording is not None):
+        checked = with_detected_emotion(checked, recording or load_speech(motion), loaded)
     stage("generating")
     edited = api.edit(
         source,
-        speech=None if speech is None else recording,
+        speech=recording,
         out=out[0] if video else None,
         span=span,
         joints=joints,
@@ -160,13 +170,18 @@ def edit(
     done(out, began, f"{edited.seconds:.1f} s of motion")
 
 
-def _with_detected_emotion(options: dict[str, Any], speech: Speech, model: GestureModel) -> dict[str, Any]:
-    """The options, "auto" replaced by the emotion that the voice sounds like, which is reported."""
+def with_detected_emotion(options: dict[str, Any], speech: Speech, model: GestureModel | None = None) -> dict[str, Any]:
+    """The options, "auto" replaced by the emotion that the voice sounds like, which is reported.
+
+    Args:
+        model: what gets the options; without one any emotion may be heard.
+    """
     from ..api.inputs import detect_emotion
+    from ..core.emotions import EMOTIONS
     from ..methods.conditioning import AUTO, described_weights, detected_mixture
 
     if options["emotion"] != AUTO:
         return options
     found = detect_emotion(speech, model=model)
     note(f"the voice sounds like {described_weights(found)} (a guess; name an emotion with --emotion to overrule it)")
-    return {**options, "emotion": detected_mixture(found, known=model.emotions)}
+    return {**options, "emotion": detected_mixture(found, known=EMOTIONS if model is None else model.emotions)}

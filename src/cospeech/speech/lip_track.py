@@ -62,14 +62,18 @@ class LipTrack:
         first = min(round(start * self.fps), len(self.weights) - 1)
         return replace(self, weights=self.weights[first : max(first + 1, round(end * self.fps) + 1)])
 
-    def at_rate(self, fps: float, frames: int) -> np.ndarray:
-        """Weights [frames, names] at another rate, between its rows linearly; 0 after its end."""
-        place = np.arange(frames) * self.fps / fps
+    def at_rate(self, fps: float, frames: int, *, start: float = 0.0) -> np.ndarray:
+        """Weights [frames, names] at another rate, between its rows linearly; 0 after its end.
+
+        Args:
+            start: seconds at which the track begins; 0 before.
+        """
+        place = np.arange(frames) * self.fps / fps - start * self.fps
         last = len(self.weights) - 1
-        below = np.minimum(np.floor(place).astype(np.int64), last)
+        below = np.clip(np.floor(place).astype(np.int64), 0, last)
         share = np.clip(place - below, 0.0, 1.0)[:, None]
         mixed = (1.0 - share) * self.weights[below] + share * self.weights[np.minimum(below + 1, last)]
-        mixed[place > last + 1.0] = 0.0
+        mixed[(place < 0.0) | (place > last + 1.0)] = 0.0
         return np.asarray(mixed, np.float32)
 
     def phone_track(self, seconds: float) -> PhoneTrack:

@@ -36,6 +36,7 @@ class Format:
         content: "body" (and face, if the format has one), "face" alone, "points" (positions without rotations), or
             "picture" (drawn on the avatar).
         any_rig: the writer keeps every skeleton as it is; others get motion on the canonical skeleton.
+        face: the writer keeps the weights of a face, or draws them.
     """
 
     suffix: str
@@ -44,6 +45,7 @@ class Format:
     write: Callable[..., Path] | None = None
     content: Content = "body"
     any_rig: bool = False
+    face: bool = False
 
     def options(self, action: Action) -> tuple[str, ...]:
         """Names of the keyword options that reading or writing takes."""
@@ -78,6 +80,11 @@ def known_suffixes(action: Action, *, content: Content | None = None) -> tuple[s
         for form in formats
         if (form.read if action == "read" else form.write) and content in (None, form.content)
     )
+
+
+def face_suffixes() -> tuple[str, ...]:
+    """Suffixes of the formats that are written with a face."""
+    return tuple(suffix for suffix in known_suffixes("write") if FORMATS.get(suffix).face)
 
 
 def find_format(path: str | Path, action: Action) -> Format:

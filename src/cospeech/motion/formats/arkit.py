@@ -179,4 +179,4 @@ def _frame_rate(stamps: list[str]) -> float:
     return next(rate for rate in (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0) if highest < rate) if changes.size else 60.0
 
 
-FORMAT = Format(".csv", "ARKit face, as Live Link Face writes it", load_arkit, save_arkit, content="face")
+FORMAT = Format(".csv", "ARKit face, as Live Link Face writes it", load_arkit, save_arkit, content="face", face=True)

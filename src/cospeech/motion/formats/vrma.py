@@ -183,4 +183,4 @@ def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> n
     return face if found else None
 
 
-FORMAT = Format(".vrma", "VRM animation", load_vrma, save_vrma)
+FORMAT = Format(".vrma", "VRM animation", load_vrma, save_vrma, face=True)

@@ -43,6 +43,14 @@ class PhoneTrack:
     probabilities: np.ndarray
     source: str
 
+    def placed(self, start: float, seconds: float) -> PhoneTrack:
+        """The track as it lies in so many seconds of silence, from ``start`` on; what goes beyond them is cut."""
+        rows, first = rows_of(seconds), round(start * TRACK_RATE)
+        silence = rasterised((), seconds)
+        heard = self.probabilities[: max(0, rows - first)]
+        probabilities = np.concatenate([silence[:first], heard, silence[first + len(heard) :]])
+        return PhoneTrack(cut(shifted(self.phones, start), 0.0, seconds), probabilities, self.source)
+
 
 def shifted(phones: Iterable[Phone], seconds: float) -> tuple[Phone, ...]:
     """The same phones later by so many seconds; none begins before 0."""
