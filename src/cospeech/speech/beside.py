@@ -48,6 +48,7 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
         found = read_transcript(path, seconds=speech.seconds)
         words = find_words(speech, text=found) if isinstance(found, str) else found
         phones = () if words is None else phones_in_words(speech.resampled().samples, words)
+        given = cut(read_phones(path), 0.0, speech.seconds)
         fits = words is not None and agreement(speech, words, phones=phones) >= AGREEMENT
     except UserError as error:
         note(f"{path} lies beside the recording but cannot be used ({error})")
@@ -56,7 +57,7 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
         note(f"{path} lies beside the recording but does not fit the sound; name it with --transcript to use it")
         return speech
     note(f"took the words of {path}, which lies beside the recording; --no-transcript leaves them out")
-    return replace(speech, words=words, phones=cut(read_phones(path), 0.0, speech.seconds) or phones)
+    return replace(speech, words=words, phones=given or phones)
 
 
 def _may_be_one(path: Path) -> bool:

@@ -13,6 +13,7 @@ import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from ..core.arguments import file_path
 from ..core.errors import UserError
+from ..core.timecodes import backwards, timecode_rate
 from .phones.inventory import PHONE_INDEX, PHONES, SILENCE, VISEMES
 from .phones.track import TRACK_RATE, Phone, PhoneTrack, rasterised, rows_of
 from .transcript import read_phones, read_text
@@ -33,9 +35,16 @@ VRM0_NAMES = {"a": "aa", "i": "ih", "u": "ou", "e": "ee", "o": "oh"}
 RHUBARB_PHONES = dict(zip("ABCDEFGHX", "M S EH AA AO UW F L SIL".split(), strict=True))
 _OCULUS = re.compile(r"(?:viseme_)?(sil|pp|ff|th|dd|kk|ch|ss|nn|rr|aa|e|i|ih|o|oh|u|ou)", re.IGNORECASE)
 _OCULUS_NAMES = {name.lower(): name for name in VISEMES} | {"ih": "I", "oh": "O", "ou": "U"}
+USUAL = 30.0  # rows a second where a table does not tell
 FASTEST = 1000.0  # rows a second of a table
+LONGEST = 4 * 3600.0  # seconds of a track
+LARGEST = 256 * 2**20  # bytes of a file
+OVERLAP = 0.05  # seconds by which an entry may begin before the one above it ends
 TIME_NAMES = ("time", "seconds", "t", "start")
-_NO_SHAPES = {"timecode", "blendshapecount", *TIME_NAMES}
+_NO_SHAPES = {"timecode", "blendshapecount", "", *TIME_NAMES}
+_ARKIT = re.compile(r"(eye|jaw|mouth|cheek|brow|nose|tongue|head|lefteye|righteye)[a-z]+", re.IGNORECASE)
+_OF_THE_MOUTH = ("jaw", "mouth", "tongue")
+_CUE = re.compile(r"([-+]?[\d.]+(e[-+]?\d+)?|[-+]?(nan|inf\w*))\s+\S+", re.IGNORECASE)  # a line of Rhubarb
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,32 +101,46 @@ def load_lips(path: str | Path) -> LipTrack:
     """Read a track of lips; what it is, is told by its content.
 
     Raises:
-        UserError: no such file, or one that holds no track that is known, times backwards, unknown names, or values
-            that are no finite numbers; the message names the entry.
+        UserError: no such file, or one that holds no track that is known, times that are negative, run backwards or
+            overlap, unknown names, rows of another length, or values that are no finite numbers; the message names the
+            entry. Or more than ``LARGEST`` bytes or ``LONGEST`` seconds.
     """
     path = file_path(path, "a track of lips")
-    text = read_text(path)
+    if path.is_file() and path.stat().st_size > LARGEST:
+        raise UserError(
+            f"{path} has {path.stat().st_size / 2**20:.0f} MiB; a track of lips has {LARGEST >> 20} at most"
+        )
+    text = read_text(path, what="track of lips")
+    if not text.strip():
+        raise UserError(f"{path} is empty; give a track of lips")
     if path.suffix.lower() == ".textgrid":
-        return _of_phones(path, read_phones(path))
+        return _of_phones(path, read_phones(path, strict=True))
     if text.lstrip().startswith(("{", "[")):
         return _from_json(path, text)
-    lines = text.splitlines()
-    if lines and re.fullmatch(r"[\d.]+\s+[A-HX]", lines[0].strip()):
-        return _from_rhubarb(path, [(line.split()[0], line.split()[-1]) for line in lines if line.strip()])
+    lines = [line for line in text.splitlines() if line.strip()]
+    if path.suffix.lower() == ".tsv" or _CUE.fullmatch(lines[0].strip()):
+        return _from_rhubarb_lines(path, lines)
     return _from_table(path, text)
 
 
 def _of_phones(path: Path, phones: Sequence[Phone]) -> LipTrack:
     if not phones:
         raise UserError(f"{path} has no phones or visemes with times; give a track of lips")
-    return LipTrack(PHONES, rasterised(phones, phones[-1].end), float(TRACK_RATE))
+    end = max(phone.end for phone in phones)
+    _check_length(path, end)
+    return LipTrack(PHONES, rasterised(phones, end), float(TRACK_RATE))
+
+
+def _check_length(path: Path, seconds: float) -> None:
+    if seconds > LONGEST:
+        raise UserError(f"{path} ends at {seconds:g} s; a track of lips lasts {LONGEST:g} s at most, in seconds")
 
 
 def _number(value: Any, where: str) -> float:
     """A finite number. Raises UserError."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise UserError(f"{where}: {str(value)[:40]!r} is no finite number; correct it")
@@ -127,16 +150,22 @@ def _number(value: Any, where: str) -> float:
 def _timed(path: Path, entries: Sequence[tuple[Any, Any, Any]], phone_of: Callable[[str], str | None]) -> LipTrack:
     """A track of (start, end, name); names that ``phone_of`` does not know are refused."""
     phones: list[Phone] = []
-    before = 0.0
+    before = until = 0.0
     for index, (start, end, name) in enumerate(entries, start=1):
         where = f"{path}, entry {index}"
         first, last = _number(start, where), _number(end, where)
+        if first < 0.0:
+            raise UserError(f"{where} begins at {first:g} s; times count from 0")
         if first < before - 1e-6 or last < first:
             raise UserError(f"{where} is at {first:g} to {last:g} s, after one at {before:g} s; put times in order")
+        if first < until - OVERLAP:
+            raise UserError(
+                f"{where} begins at {first:g} s, before the one above it ends ({until:g} s); cut that short"
+            )
         phone = phone_of(str(name))
         if phone is None:
             raise UserError(f"{where}: unknown name {str(name)[:40]!r}; known: {', '.join(VISEMES)}, or A-H and X")
-        before = first
+        before, until = first, max(until, last)
         if phone != SILENCE and last > first:
             phones.append(Phone(phone, first, last))
     return _of_phones(path, phones)
@@ -148,16 +177,31 @@ def _viseme_phone(name: str) -> str | None:
     return OCULUS_PHONES[_OCULUS_NAMES[match[1].lower()]] if match else None
 
 
-def _from_rhubarb(path: Path, cues: Sequence[tuple[Any, Any]]) -> LipTrack:
-    """A track of (start, A to X), each until the next one."""
-    entries = [(start, cues[k + 1][0] if k + 1 < len(cues) else start, value) for k, (start, value) in enumerate(cues)]
-    return _timed(path, entries, lambda name: RHUBARB_PHONES.get(name.strip().upper()))
+def _from_rhubarb_lines(path: Path, lines: Sequence[str]) -> LipTrack:
+    """A track of lines "start A-X", each until the next one."""
+    cues = [line.split() for line in lines]
+    for index, cue in enumerate(cues, start=1):
+        if len(cue) != 2:
+            raise UserError(f"{path}, entry {index} has {len(cue)} columns; a line is a time and a name, A-H or X")
+    starts = [_number(start, f"{path}, entry {k}") for k, (start, _) in enumerate(cues, start=1)]
+    for index, (one, following) in enumerate(pairwise(starts), start=2):
+        if following < one:
+            raise UserError(f"{path}, entry {index} is at {following:g} s, after one at {one:g} s; put times in order")
+    entries = [
+        (start, end, name) for start, end, (_, name) in zip(starts, [*starts[1:], starts[-1]], cues, strict=True)
+    ]
+    return _timed(path, entries, _rhubarb_phone)
+
+
+def _rhubarb_phone(name: str) -> str | None:
+    """The phone of a mouth cue; None for another name."""
+    return RHUBARB_PHONES.get(name.strip().upper())
 
 
 def _from_json(path: Path, text: str) -> LipTrack:
     try:
         data = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is no JSON that can be read ({error}); save the track again") from None
     if isinstance(data, dict):
         for read in (_weights_of, _cues_of, _timed_visemes_of):
@@ -180,16 +224,16 @@ def _weights_of(path: Path, data: dict[str, Any]) -> LipTrack | None:
     names, rows = found
     if not rows or not all(isinstance(row, list) and len(row) == len(names) for row in rows):
         raise UserError(f"{path}: every row of weights must have {len(names)} numbers")
+    phones = _phones_of(path, [str(name) for name in names])
     values = [[_number(value, f"{path}, row {k}") for value in row] for k, row in enumerate(rows, start=1)]
-    return _weights(path, [str(name) for name in names], values, _rate(path, data.get("fps", 30)))
+    return _weights(path, [str(name) for name in names], phones, np.asarray(values), _rate(path, data.get("fps", 30)))
 
 
 def _cues_of(path: Path, data: dict[str, Any]) -> LipTrack | None:
     cues = data.get("mouthCues")
     if not isinstance(cues, list) or not all(isinstance(cue, dict) for cue in cues):
         return None
-    entries = [(cue.get("start"), cue.get("end"), cue.get("value")) for cue in cues]
-    return _timed(path, entries, lambda name: RHUBARB_PHONES.get(name.strip().upper()))
+    return _timed(path, [(cue.get("start"), cue.get("end"), cue.get("value")) for cue in cues], _rhubarb_phone)
 
 
 def _timed_visemes_of(path: Path, data: dict[str, Any]) -> LipTrack | None:
@@ -201,10 +245,10 @@ def _timed_visemes_of(path: Path, data: dict[str, Any]) -> LipTrack | None:
         starts, lasting = ([_number(ms, str(path)) / 1000 for ms in column] for column in (times, lengths))
         spans = [(at, at + length, name) for at, length, name in zip(starts, lasting, visemes, strict=True)]
         return _timed(path, spans, _viseme_phone)
-    visemes = data.get("visemes") or []
-    if "visemes" not in data or not all(isinstance(one, dict) for one in visemes):
+    timed = data.get("visemes")
+    if not isinstance(timed, list) or not all(isinstance(one, dict) for one in timed):
         return None
-    return _timed(path, [(one.get("start"), one.get("end"), one.get("viseme")) for one in visemes], _viseme_phone)
+    return _timed(path, [(one.get("start"), one.get("end"), one.get("viseme")) for one in timed], _viseme_phone)
 
 
 def _rate(path: Path, value: Any) -> float:
@@ -214,75 +258,136 @@ def _rate(path: Path, value: Any) -> float:
     return rate
 
 
+@dataclass(frozen=True)
+class _Table:
+    """A CSV table: names of its columns as they are written, and its rows with the lines they stand in."""
+
+    path: Path
+    header: list[str]
+    rows: list[list[str]]
+    lines: list[int]
+
+    def column(self, *names: str) -> int | None:
+        """The first column of one of these names, in any case."""
+        return next((k for k, name in enumerate(self.header) if name.lower() in names), None)
+
+    def where(self, row: int) -> str:
+        return f"{self.path}, line {self.lines[row]}"
+
+
 def _from_table(path: Path, text: str) -> LipTrack:
-    """A CSV whose first line names the columns."""
+    """A CSV whose first line names the columns, with times, with time codes, or 30 rows a second."""
+    table = _read_table(path, text)
+    columns = [k for k, name in enumerate(table.header) if name.lower() not in _NO_SHAPES]
+    if not table.rows or not columns:
+        raise UserError(f"{path} holds no track of lips that is known; give CSV, TSV, JSON or TextGrid")
+    names = [table.header[k] for k in columns]
+    phones = _phones_of(path, names)
+    times, codes = table.column(*TIME_NAMES), table.column("timecode")
+    values, fps = _cells(table, columns, may_be_lost=codes is not None), USUAL
+    if times is not None:
+        values, fps = _evenly(table, values, times)
+    elif codes is not None:
+        fps = _timecode_rate(table, codes)
+    return _weights(path, names, phones, values, fps)
+
+
+def _read_table(path: Path, text: str) -> _Table:
+    reader = csv.reader(text.splitlines())
     try:
-        table = [row for row in csv.reader(text.splitlines()) if row]
+        numbered = [(reader.line_num, row) for row in reader if row]
     except csv.Error as error:
         raise UserError(f"{path} is no CSV table ({error}); save the track again") from None
-    if len(table) < 2:
-        raise UserError(f"{path} holds no track of lips that is known; give CSV, TSV, JSON or TextGrid")
-    header = [name.strip() for name in table[0]]
-    times = next((k for k, name in enumerate(header) if name.lower() in TIME_NAMES), None)
-    columns = [k for k, name in enumerate(header) if name.lower() not in _NO_SHAPES]
-    fps = _timecode_rate(header, table) if times is None else _frame_rate(path, [row[times] for row in table[1:]])
-    return _weights(path, [header[k] for k in columns], _rows(path, table, columns), fps)
+    header = [name.strip() for name in numbered[0][1]]
+    return _Table(path, header, [row for _, row in numbered[1:]], [line for line, _ in numbered[1:]])
 
 
-def _rows(path: Path, table: Sequence[Sequence[str]], columns: Sequence[int]) -> list[list[float]]:
-    """Numbers of the columns; a row that Live Link Face left empty, where it lost the face, is as the one before."""
-    rows: list[list[float]] = []
-    for line, row in enumerate(table[1:], start=2):
-        if len(row) > 2 and not any(cell.strip() for cell in row[2:]):
-            rows.append(list(rows[-1]) if rows else [0.0] * len(columns))
-        elif len(row) < len(table[0]):
-            raise UserError(f"{path}, line {line} has {len(row)} cells of {len(table[0])}; save the track again")
-        else:
-            rows.append([_number(row[k] or 0, f"{path}, line {line}") for k in columns])
-    return rows
+def _timecode_rate(table: _Table, column: int) -> float:
+    """Rows a second by the time codes of a column. Raises UserError where they run backwards."""
+    stamps = [row[column] if column < len(row) else "" for row in table.rows]
+    late = backwards(stamps)
+    if late is not None:
+        raise UserError(f"{table.where(late)}: the time runs backwards; put the rows in order of time")
+    return timecode_rate(stamps)
 
 
-def _frame_rate(path: Path, cells: Sequence[str]) -> float:
-    """Rows a second of a column of times. Raises UserError where times run backwards."""
-    stamps = [_number(cell, f"{path}, line {line}") for line, cell in enumerate(cells, start=2)]
+def check_cells(path: Path, line: int, row: Sequence[str], count: int) -> None:
+    """Raises UserError if a row of a table has fewer cells than the header, or more that hold something."""
+    if len(row) < count or any(cell.strip() for cell in row[count:]):
+        raise UserError(f"{path}, line {line} has {len(row)} cells of {count}; save the table again")
+
+
+def _cells(table: _Table, columns: Sequence[int], *, may_be_lost: bool) -> np.ndarray:
+    """[rows, columns] numbers; a row that Live Link Face left empty, where it lost the face, is as the one before."""
+    values = np.zeros((len(table.rows), len(columns)), np.float32)
+    for at, row in enumerate(table.rows):
+        if may_be_lost and not any(cell.strip() for cell in row[2:]):
+            values[at] = values[at - 1] if at else 0.0
+            continue
+        check_cells(table.path, table.lines[at], row, len(table.header))
+        values[at] = np.clip([_number(row[k].strip() or 0, table.where(at)) for k in columns], 0.0, 1.0)
+    return values
+
+
+def _evenly(table: _Table, values: np.ndarray, column: int) -> tuple[np.ndarray, float]:
+    """Rows at the times of a column, brought to an even rate from 0 s on (0 before the first); and that rate.
+
+    Raises:
+        UserError: times that are negative or do not grow, or rows closer than ``FASTEST`` allows.
+    """
+    stamps = [_number(row[column], table.where(at)) for at, row in enumerate(table.rows)]
+    if stamps[0] < 0.0:
+        raise UserError(f"{table.where(0)} is at {stamps[0]:g} s; times count from 0")
     steps = np.diff(stamps)
     if len(steps) and steps.min() <= 0.0:
-        line = int(np.argmin(steps)) + 3
-        raise UserError(f"{path}, line {line}: the time runs backwards; put the rows in order of time")
-    return _rate(path, 1.0 / float(np.median(steps))) if len(steps) else 30.0
+        late = int(np.argmin(steps)) + 1
+        raise UserError(f"{table.where(late)}: the time runs backwards; put the rows in order of time")
+    _check_length(table.path, stamps[-1])
+    rate = min(_rate(table.path, 1.0 / float(np.median(steps))), float(TRACK_RATE)) if len(steps) else USUAL
+    grid = np.arange(round(stamps[-1] * rate) + 1) / rate
+    even = np.stack([np.interp(grid, stamps, one, left=0.0) for one in values.T], axis=1)
+    return even.astype(np.float32), rate
 
 
-def _timecode_rate(header: Sequence[str], table: Sequence[Sequence[str]]) -> float:
-    """Rows a second by the frame numbers of time codes; 60, as Live Link Face has it, where they do not tell."""
-    place = next((k for k, name in enumerate(header) if name.lower() == "timecode"), None)
-    if place is None:
-        return 30.0
-    seconds = [match[1] for row in table[1:] if (match := re.match(r"(\d+:\d+:\d+)", row[place]))]
-    changes = [k for k in range(1, len(seconds)) if seconds[k] != seconds[k - 1]]
-    return float(np.median(np.diff(changes))) if len(changes) > 1 else (30.0 if len(changes) else 60.0)
+def _phones_of(path: Path, names: Sequence[str]) -> list[str] | None:
+    """A phone for each column: visemes of Oculus or shapes of VRM, told by their names. None: shapes of ARKit.
 
-
-def _weights(path: Path, names: Sequence[str], rows: Sequence[Sequence[float]], fps: float) -> LipTrack:
-    """A track of columns of weights: Oculus visemes, shapes of VRM, or ARKit shapes, told by their names."""
-    values = np.clip(np.asarray(rows, np.float64), 0.0, 1.0)
+    Raises:
+        UserError: a name that is none of these, or twice there.
+    """
     lower = [name.lower() for name in names]
-    vrm = {**{name: name for name in VRM_PHONES}, **VRM0_NAMES}
-    if all(name in vrm for name in lower):
-        phones: list[str | None] = [VRM_PHONES[vrm[name]] for name in lower]
-    elif all(_OCULUS.fullmatch(name) for name in lower):
-        phones = [_viseme_phone(name) for name in lower]
-    elif any(name in ("jawopen", "mouthclose") for name in lower):
+    twice = next((name for k, name in enumerate(names) if name.lower() in lower[:k]), None)
+    if twice is not None:
+        raise UserError(f"{path} names {twice[:40]!r} twice; name every column once")
+    for known in (_vrm_phone, _viseme_phone):
+        phones = [phone for phone in map(known, names) if phone is not None]
+        if names and len(phones) == len(names):
+            return phones
+    strangers = [name for name in names if not _ARKIT.fullmatch(name)]
+    if not strangers and any(name.startswith(_OF_THE_MOUTH) for name in lower):
+        return None
+    if len(strangers) == len(names):
+        strangers = [name for name in names if _viseme_phone(name) is None]
+    odd = [*strangers, *names, ""][0]
+    raise UserError(f"{path}: unknown name {odd[:40]!r}; known are ARKit shapes, Oculus visemes and shapes of VRM")
+
+
+def _vrm_phone(name: str) -> str | None:
+    """The phone of a mouth shape of VRM 0 or 1; None for another name."""
+    name = name.lower()
+    return VRM_PHONES.get(VRM0_NAMES.get(name, name))
+
+
+def _weights(path: Path, names: Sequence[str], phones: Sequence[str] | None, rows: np.ndarray, fps: float) -> LipTrack:
+    """A track of columns of weights, [rows, names]."""
+    _check_length(path, len(rows) / fps)
+    values = np.clip(rows, 0.0, 1.0)
+    if phones is None:
         return LipTrack(tuple(names), values.astype(np.float32), fps)
-    else:
-        odd = next((name for name in names if not _OCULUS.fullmatch(name)), names[0])
-        raise UserError(f"{path}: unknown name {odd[:40]!r}; known are ARKit shapes, Oculus visemes and shapes of VRM")
-    out = np.zeros((len(values), len(PHONES)), np.float32)
+    spoken = np.zeros((len(values), len(PHONES)), np.float32)
     for column, phone in enumerate(phones):
-        assert phone is not None
-        out[:, PHONE_INDEX[phone]] += values[:, column]
-    spoken = out.copy()
+        spoken[:, PHONE_INDEX[phone]] += values[:, column]
     spoken[:, PHONE_INDEX[SILENCE]] = 0.0
-    total = spoken.sum(axis=1, keepdims=True)
-    spoken /= np.maximum(total, 1.0)
+    spoken /= np.maximum(spoken.sum(axis=1, keepdims=True), 1.0)
     spoken[:, PHONE_INDEX[SILENCE]] = 1.0 - spoken.sum(axis=1)
     return LipTrack(PHONES, spoken, fps)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
-from .phones.inventory import PHONES, SILENCE, phones_of_ipa
+from .phones.inventory import PHONES, SILENCE, is_ipa, phones_of_ipa
 from .phones.track import Phone
 from .word import Word
 
@@ -61,13 +61,15 @@ def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[
     return _words(readers[kind](text, path), path, seconds)
 
 
-def read_phones(path: str | Path) -> tuple[Phone, ...]:
+def read_phones(path: str | Path, *, strict: bool = False) -> tuple[Phone, ...]:
     """Phones of the tier of a TextGrid that has phones; none if the file has no such tier.
 
     Stress is left out, and phones written in the IPA or X-SAMPA-like labels of MFA become ours.
 
+    Args:
+        strict: refuse labels that are no phones, instead of passing them over.
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or an interval has impossible times; the message names it.
     """
     path = Path(path)
     text = read_text(path)
@@ -78,13 +80,33 @@ def read_phones(path: str | Path) -> tuple[Phone, ...]:
     if name is None:
         return ()
     phones: list[Phone] = []
-    for start, end, label in tiers[name]:
-        plain = re.sub(r"\d", "", label.strip())
-        names = (plain.upper(),) if plain.upper() in PHONES else phones_of_ipa(plain)
-        names = tuple(one for one in names if one != SILENCE and plain.lower() not in _SILENT)
-        step = (end - start) / max(1, len(names))
-        phones += [Phone(one, start + k * step, start + (k + 1) * step) for k, one in enumerate(names)]
+    before = 0.0
+    for index, (start, end, label) in enumerate(tiers[name], start=1):
+        where = f"{path}: interval {index} of tier {name!r}"
+        if not (math.isfinite(start) and math.isfinite(end)) or start < before - _ORDER or end < start - _ORDER:
+            raise UserError(f"{where} is at {start:g} to {end:g} s, after {before:g} s; put times in order")
+        before = end
+        names = _phones_of_label(label)
+        if strict and names is None:
+            raise UserError(f"{where}: unknown name {label[:40]!r}; give phones of CMUdict or the IPA")
+        phones += _shared_out(names or (), start, end)
     return tuple(phones)
+
+
+def _shared_out(names: Sequence[str], start: float, end: float) -> list[Phone]:
+    """Phones that share a time evenly."""
+    step = (end - start) / max(1, len(names))
+    return [Phone(name, start + k * step, start + (k + 1) * step) for k, name in enumerate(names)]
+
+
+def _phones_of_label(label: str) -> tuple[str, ...] | None:
+    """Phones of a label of a tier of phones, none of silence; None if it is no phone."""
+    plain = re.sub(r"\d", "", label.strip())
+    if plain.lower() in _SILENT or plain.upper() == SILENCE or _MARK.fullmatch(plain):
+        return ()
+    if plain.upper() in PHONES:
+        return (plain.upper(),)
+    return tuple(one for one in phones_of_ipa(plain) if one != SILENCE) if is_ipa(plain) else None
 
 
 def spread(text: str, *, start: float, end: float) -> list[Word]:
@@ -103,13 +125,14 @@ def spread(text: str, *, start: float, end: float) -> list[Word]:
     return words
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, *, what: str = "transcript") -> str:
+    """The text of a file in UTF-8, UTF-16 or Latin-1. Raises UserError; ``what`` says what is wanted."""
     if path.is_dir():
-        raise UserError(f"{path} is a folder; give a transcript file")
+        raise UserError(f"{path} is a folder; give a {what} file")
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:
-        raise UserError(f"no such transcript: {path}; check the name") from error
+        raise UserError(f"no such {what}: {path}; check the name") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from error
     encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1")
@@ -120,7 +143,8 @@ def read_text(path: Path) -> str:
             continue
         if "\x00" not in text:
             return text
-    raise UserError(f"{path} is no text file; give TextGrid, SRT, VTT, Whisper JSON or plain text")
+    kinds = "TextGrid, SRT, VTT, Whisper JSON or plain text" if what == "transcript" else "CSV, TSV, JSON or TextGrid"
+    raise UserError(f"{path} is no text file; give {kinds}")
 
 
 def _guess(text: str) -> str:
@@ -171,6 +195,7 @@ def _words(entries: Iterable[_Entry], path: Path, seconds: float | None) -> tupl
 # one reader serves the long form and the short one.
 _TOKEN = re.compile(r'(?:(?<=\s)|^)("(?:[^"]|"")*"|<[^<>\s]+>|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?%?)(?=\s|$)')
 _WORD_TIERS = ("words", "word", "wrd", "orthography", "ortho", "transcript", "transcription", "text")
+_MARK = re.compile(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}")  # a label that is not said, as in <laugh>
 _SILENT = {"", "sp", "sil", "spn", "pau", "brth", "#", "_"}
 
 
@@ -182,7 +207,7 @@ def _textgrid(text: str, path: Path) -> list[_Entry]:
     entries = []
     for index, (start, end, label) in enumerate(tiers[tier], start=1):
         label = label.strip()
-        if label.lower() not in _SILENT and not re.fullmatch(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}", label):
+        if label.lower() not in _SILENT and not _MARK.fullmatch(label):
             entries.append(_Entry(f"interval {index} of tier {tier!r}", label, start, end))
     return entries
 

@@ -9,7 +9,6 @@ down, roll leans to the person's right. The head's is against the chest, the eye
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,8 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
+from ...core.timecodes import backwards, timecode_rate
+from ...speech.lip_track import check_cells
 from ..face_shapes import ARKIT_NAMES, FACE_SHAPES
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
@@ -49,7 +50,6 @@ LIVE_LINK_ROTATIONS = tuple(
     part + angle for part in ("Head", "LeftEye", "RightEye") for angle in ("Yaw", "Pitch", "Roll")
 )
 FEWEST_SHAPES = 2  # columns of shapes that make a table one of a face
-_TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+)(\.\d+)?")
 
 
 def save_arkit(motion: Motion, path: str | Path) -> Path:
@@ -83,7 +83,8 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
         fps: None takes it from the timecodes, 60 where they do not tell.
 
     Raises:
-        UserError: no such columns, or a value that is no number (the message names the line).
+        UserError: no such columns, rows of another length, times backwards, or a value that is no number (the message
+            names the line).
     """
     path = Path(path)
     if fps is not None and not 0 < fps <= 1000:
@@ -93,8 +94,9 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
     if sum(name.lower() in place for name in ARKIT_NAMES) < FEWEST_SHAPES:
         raise UserError(f"{path}: the first line names no ARKit shapes such as JawOpen or EyeBlinkLeft")
     values = _values(path, place, rows, lines)
+    rate = _timecode_rate(path, place, rows, lines)
     if fps is None:
-        fps = _frame_rate([row[place["timecode"]] for row in rows if "timecode" in place and row])
+        fps = rate
     skeleton = canonical_skeleton()
     rotations = np.tile(np.eye(3), (len(rows), len(skeleton), 1, 1))
     angles = values[:, FACE_SHAPES:].reshape(-1, 3, 3)
@@ -112,13 +114,24 @@ def _values(path: Path, place: dict[str, int], rows: list[list[str]], lines: lis
     columns = [place.get(name.lower()) for name in (*ARKIT_NAMES, *LIVE_LINK_ROTATIONS)]
     values = np.zeros((len(rows), len(columns)))
     for at, (row, line) in enumerate(zip(rows, lines, strict=True)):
-        if at and not any(row[2:]):  # the app leaves a row empty when it loses the face: hold the last one
-            values[at] = values[at - 1]
+        if not any(row[2:]):  # the app leaves a row empty when it loses the face: hold the last one
+            values[at] = values[at - 1] if at else 0.0
             continue
+        check_cells(path, line, row, len(place))
         for k, column in enumerate(columns):
-            if column is not None and column < len(row) and row[column]:
+            if column is not None and row[column]:
                 values[at, k] = _number(row[column], path, line)
     return values
+
+
+def _timecode_rate(path: Path, place: dict[str, int], rows: list[list[str]], lines: list[int]) -> float:
+    """Frames a second by the time codes, if there are any. Raises UserError where they run backwards."""
+    column = place.get("timecode")
+    stamps = [] if column is None else [row[column] if column < len(row) else "" for row in rows]
+    late = backwards(stamps)
+    if late is not None:
+        raise UserError(f"{path}, line {lines[late]}: the time runs backwards; put the rows in order of time")
+    return timecode_rate(stamps)
 
 
 def _number(text: str, path: Path, line: int) -> float:
@@ -159,24 +172,10 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     if len(table) < 2:
         raise UserError(f"{path}: needs a line of names and at least one line of numbers")
     header = [name.lower() for name in table[0][0]]
+    twice = next((name for name in header if name and header.count(name) > 1), None)
+    if twice is not None:
+        raise UserError(f"{path} names {twice!r} twice; name every column once")
     return header, [row for row, _ in table[1:]], [line for _, line in table[1:]]
-
-
-def _frame_rate(stamps: list[str]) -> float:
-    """Frames a second: how many rows pass between changes of the second."""
-    seconds, frames = [], []
-    for stamp in stamps:
-        match = _TIMECODE.match(stamp)
-        if match is None:
-            return 60.0
-        hours, minutes, second, frame = (int(match[i]) for i in (1, 2, 3, 4))
-        seconds.append(hours * 3600 + minutes * 60 + second)
-        frames.append(frame)
-    changes = np.flatnonzero(np.diff(seconds))
-    if len(changes) >= 2:
-        return float(np.median(np.diff(changes)))
-    highest = max(frames, default=59)
-    return next(rate for rate in (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0) if highest < rate) if changes.size else 60.0
 
 
 FORMAT = Format(".csv", "ARKit face, as Live Link Face writes it", load_arkit, save_arkit, content="face", face=True)

@@ -61,3 +61,12 @@ def phones_of_ipa(text: str) -> tuple[str, ...]:
             out += _TABLE[plain[at : at + size]]
         at += max(size, 1)
     return tuple(out)
+
+
+def is_ipa(text: str) -> bool:
+    """Whether a text has a letter of the IPA that is known, also one that lips do not show.
+
+    >>> is_ipa("kʰ"), is_ipa("ʔ"), is_ipa("?!")
+    (True, True, False)
+    """
+    return any(c in _TABLE for c in unicodedata.normalize("NFD", text))
