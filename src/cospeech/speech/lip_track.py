@@ -363,13 +363,20 @@ def _phones_of(path: Path, names: Sequence[str]) -> list[str] | None:
         phones = [phone for phone in map(known, names) if phone is not None]
         if names and len(phones) == len(names):
             return phones
-    strangers = [name for name in names if not _ARKIT.fullmatch(name)]
-    if not strangers and any(name.startswith(_OF_THE_MOUTH) for name in lower):
+    odd = _stranger(names)
+    if odd is None:
         return None
-    if len(strangers) == len(names):
-        strangers = [name for name in names if _viseme_phone(name) is None]
-    odd = [*strangers, *names, ""][0]
     raise UserError(f"{path}: unknown name {odd[:40]!r}; known are ARKit shapes, Oculus visemes and shapes of VRM")
+
+
+def _stranger(names: Sequence[str]) -> str | None:
+    """The name that keeps these from being ARKit shapes of a face with a mouth; None if they are."""
+    strangers = [name for name in names if not _ARKIT.fullmatch(name)]
+    if not strangers and any(name.lower().startswith(_OF_THE_MOUTH) for name in names):
+        return None
+    if len(strangers) == len(names):  # visemes, then, but for some
+        strangers = [name for name in names if _viseme_phone(name) is None]
+    return [*strangers, *names, ""][0]
 
 
 def _vrm_phone(name: str) -> str | None:
