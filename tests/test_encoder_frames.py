@@ -152,7 +152,7 @@ def test_a_model_without_encoders_reads_the_features_alone():
     speech = noise(2.0)
     inputs = SpeechInputs.of_model({"method": "contextual"}, Path("somewhere"))
     assert inputs.width == 48
-    np.testing.assert_array_equal(inputs(speech), speech_features(speech.samples))
+    np.testing.assert_array_equal(inputs(speech), speech.features)
     longer = inputs(speech, 65)
     np.testing.assert_array_equal(longer[60:], np.repeat(longer[59:60], 5, 0))
 
@@ -168,7 +168,7 @@ def test_a_model_with_encoders_reads_their_columns_as_well():
     assert rows.shape == (66, 52)
     assert rows.dtype == np.float32
     parts = {name: rows[:, part] for name, part in inputs.slices.items()}
-    np.testing.assert_array_equal(parts["features"][:60], speech_features(speech.samples))
+    np.testing.assert_array_equal(parts["features"][:60], speech.features)
     np.testing.assert_allclose(parts["speech_encoding"][1:58, 1], np.arange(1, 58) / 30, atol=1e-5)
     np.testing.assert_array_equal(parts["words"][3:12, 0], 2)  # "we", 0.1 to 0.4 s
     np.testing.assert_array_equal(parts["words"][15:24, 0], 5)

@@ -15,7 +15,7 @@ from cospeech.methods.flow.activity import LEVELS, OCTAVE, clock, part_speeds, t
 from cospeech.methods.flow.activity_sampler import ActivitySampler, with_ahead
 from cospeech.methods.flow.codes import PartCodes
 from cospeech.methods.flow.latents import PARTS, STACK, PartLatents
-from cospeech.methods.flow.liveliness import QUIET_LEVEL, VoiceGate, gated, livelier, liveliness
+from cospeech.methods.flow.liveliness import QUIET_LEVEL, VoiceGate, enlarged, followed, gated, livelier, liveliness
 from cospeech.methods.flow.material import drawn_plan
 from cospeech.methods.flow.network import ActivityConfig, ActivityNetwork, Flow, FlowConfig
 from cospeech.methods.flow.sampling import FlowInputs, FlowSampling, clocked_noise, sample_flow
@@ -338,6 +338,21 @@ def test_who_has_been_silent_rests():
 
 def test_livelier_parts_move_faster_and_still_ones_stay_still():
     levels = np.array([[0.0, 5.0, 14.5]])
-    twice = livelier(levels, 1.0)
+    twice = followed(livelier(levels, 1.0))
     np.testing.assert_allclose(twice, [[0.0, 5.0 + OCTAVE, LEVELS - 1]], rtol=1e-6)
     np.testing.assert_allclose(livelier(levels, 0.0), levels)
+
+
+def test_what_the_flow_cannot_follow_is_made_larger_where_it_was_asked_for_and_not_given():
+    latents = np.sin(np.arange(120) / 2)[:, None].repeat(6, 1)
+    parts = [slice(0, 2), slice(2, 4), slice(4, 6)]
+    levels = np.tile([16.0, 16.0, 9.0], (120, 1))
+    kept = np.zeros((120, 3))
+    kept[60:80, 1] = 1
+    larger = enlarged(latents, levels, np.array([0.4, 0.4, 0.4]), kept, parts)
+    assert 1.2 < np.abs(larger[20:50, :2]).max() <= 2**0.4
+    np.testing.assert_array_equal(larger[60:80, 2:4], latents[60:80, 2:4])
+    assert np.abs(larger[20:50, 2:4]).max() > 1.2
+    assert np.abs(np.diff(larger, axis=0)).max() < 1.6 * np.abs(np.diff(latents, axis=0)).max()  # without a jump
+    np.testing.assert_array_equal(larger[:, 4:], latents[:, 4:])  # which the flow follows
+    np.testing.assert_array_equal(enlarged(latents, levels, 0.0, kept, parts), latents)

@@ -10,6 +10,7 @@ import pytest
 from cospeech.core.errors import UserError
 from cospeech.speech import Speech, Word, load_speech
 from cospeech.speech.audio import write_wav
+from cospeech.speech.layout import LAYOUT
 
 HELLO = Path(__file__).parents[1] / "examples" / "hello.wav"
 
@@ -92,3 +93,16 @@ def test_the_greeting_is_as_promised():
     speech = load_speech(HELLO)
     assert 12.0 < speech.seconds < 16.0
     assert HELLO.stat().st_size < 500_000
+
+
+def test_how_far_up_a_recorder_was_turned_is_not_heard():
+    speech = load_speech(HELLO)
+    for gain in (0.05, 0.5):
+        quieter = Speech(speech.samples * np.float32(gain), speech.sample_rate)
+        np.testing.assert_allclose(quieter.features, speech.features, atol=1e-3)
+
+
+def test_what_is_hardly_there_is_not_made_a_voice():
+    noise = np.random.default_rng(0).standard_normal(64000).astype(np.float32)
+    for level in (0.0, 1e-5, 1e-4):
+        assert LAYOUT.get(Speech(noise * np.float32(level)).features, "speech").mean() == 0

@@ -22,6 +22,20 @@ def runs(mask: np.ndarray, *, shortest: int = 1) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
 
 
+def hann_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Moving mean of [T] or [T, C] along time, weighted by a Hann window of so many places; edges are held.
+
+    >>> hann_mean(np.array([0.0, 0.0, 4.0, 0.0, 0.0]), 3)
+    array([0., 1., 2., 1., 0.])
+    """
+    window = np.hanning(width + 2)[1:-1]
+    window /= window.sum()
+    columns = values.reshape(len(values), -1).T
+    padded = np.pad(columns, ((0, 0), (width // 2, width - 1 - width // 2)), mode="edge")
+    means = np.stack([np.convolve(column, window, mode="valid") for column in padded], axis=-1)
+    return means.reshape(values.shape)
+
+
 def widest(values: np.ndarray, reach: int) -> np.ndarray:
     """[T] the largest of the values [T] within so many places of each.
 

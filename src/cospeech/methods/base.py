@@ -38,6 +38,7 @@ from .conditioning import (
     emotion_weights,
     generator,
     read_pose,
+    seed_for,
     shown_emotion,
     style_weights,
 )
@@ -384,15 +385,15 @@ class BodyModel(FolderModel, Generic[O, C]):
 
     def _gestures(self, features: np.ndarray, options: O, words: Sequence[Any]) -> Motion:
         """The body, with resolved options."""
-        condition = self.condition(options, len(features))
-        sampled = self.sample(features, condition, options, generator(options.seed), words)
+        condition, seed = self.condition(options, len(features)), seed_for(options.seed, len(features))
+        sampled = self.sample(features, condition, options, generator(seed), words)
         encoded, start = sampled.encoded, options.start_pose
         if self.sampling.rhythm:
             encoded = on_the_beat(encoded, features, fixed=sampled.fixed)
         motion = embodied(
             encoded,
             features,
-            seed=options.seed,
+            seed=seed,
             seated=options.seated,
             relaxed=options.relaxed,
             shape_hands=self.config.get("space") != "smplx",  # whose corpus has fingers

@@ -196,6 +196,11 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
+def seed_for(seed: int, frames: int) -> int:
+    """The seed of one speech, so that two of different lengths do not begin alike. [D]"""
+    return int(np.random.SeedSequence([seed, frames]).generate_state(1)[0])
+
+
 def described_weights(weights: Mapping[str, float]) -> str:
     """Weights in words, the largest first: "joy 62 %, surprise 20 %"."""
     order = sorted(weights.items(), key=lambda pair: -pair[1])

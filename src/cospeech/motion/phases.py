@@ -11,6 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from ..core.series import hann_mean
 from .kinematics import global_rotations, speed
 from .motion import Motion
 from .skeleton import canonical_skeleton
@@ -56,10 +57,7 @@ def hand_speed(motion: Motion, *, smooth: int = 5) -> np.ndarray:
     values = speed(wrists_in_chest(motion), motion.fps)
     if smooth < 2 or len(values) < smooth:
         return values
-    window = np.hanning(smooth + 2)[1:-1]
-    window /= window.sum()
-    padded = np.pad(values, ((smooth // 2, smooth // 2), (0, 0)), mode="edge")
-    return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=-1)
+    return hann_mean(values, smooth)
 
 
 def peaks(values: np.ndarray, *, height: float, distance: int, prominence: float = 0.0) -> np.ndarray:

@@ -37,6 +37,7 @@ __all__ = [
     "FeatureExtractor",
     "FeatureLayout",
     "accents",
+    "at_usual_level",
     "pauses",
     "phrase_ends",
     "prominent_accents",
@@ -45,6 +46,10 @@ __all__ = [
 
 LOOK_AHEAD = (WINDOW // 2 + AHEAD * SAMPLE_RATE / FPS) / SAMPLE_RATE  # 0.0987 seconds
 BLOCK = 10 * FPS  # frames worked on at once: bounds the memory
+
+USUAL_LEVEL = -18.0  # dBFS: the median of recordings of readers and of the voices that train
+USUAL_SHARE = 95  # percent of a recording's frames that are fainter than its level
+MOST_GAIN = 25.0  # dB: what is fainter is noise
 
 ACCENT_GAP = 0.15  # seconds between accents, at least
 ACCENT_FLOOR = 0.25  # cue from which a peak is an accent
@@ -67,6 +72,23 @@ def speech_features(samples: np.ndarray) -> np.ndarray:
     """
     extractor = FeatureExtractor()
     return np.concatenate([extractor.push(samples), extractor.flush()])
+
+
+def at_usual_level(samples: np.ndarray) -> np.ndarray:
+    """A whole recording [N] made as loud as recordings usually are, so that how far up a recorder was turned is not
+    heard: samples [N] float64, beyond [-1, 1] where it has to be.
+
+    The running statistics forget a recording's level within its first words, but where the first sound begins they
+    do not know it yet. A decision of ours.
+    """
+    samples = samples.astype(np.float64)
+    step = SAMPLE_RATE // FPS
+    frames = samples[: len(samples) // step * step].reshape(-1, step)
+    loud = np.percentile(np.square(frames).mean(axis=1), USUAL_SHARE) if len(frames) else 0.0
+    if loud <= 0.0:
+        return samples
+    gain = min(USUAL_LEVEL - 10.0 * math.log10(loud), MOST_GAIN)
+    return np.asarray(samples * 10.0 ** (gain / 20.0))
 
 
 class FeatureExtractor:

@@ -87,10 +87,13 @@ class Speech:
 
     @cached_property
     def features(self) -> np.ndarray:
-        """[frames, 48] float32, read-only, columns as in ``features.LAYOUT``; computed once, at 16 kHz."""
-        from .features import speech_features
+        """[frames, 48] float32, read-only, columns as in ``features.LAYOUT``; computed once, at 16 kHz.
 
-        features = speech_features(self.resampled().samples)
+        How far up the recorder was turned makes no difference (``features.at_usual_level``).
+        """
+        from .features import at_usual_level, speech_features
+
+        features = speech_features(at_usual_level(self.resampled().samples))
         features.flags.writeable = False
         return features
 

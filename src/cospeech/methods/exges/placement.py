@@ -18,7 +18,7 @@ import numpy as np
 from ...speech.layout import LAYOUT
 from ..flow.activity import LEVELS, OCTAVE, part_speeds, to_levels
 from ..flow.latents import PARTS, STACK, PartLatents
-from ..flow.liveliness import latent_means
+from ..flow.liveliness import MOST_ENLARGED, followed, latent_means
 from ..flow.model import Plan
 from .pose_mask import CELL, JOIN
 from .references import SLOT, Reference, fitted
@@ -74,6 +74,8 @@ def place_references(
     assert plan.levels is not None
     known, given, levels = plan.known.copy(), plan.given.copy(), plan.levels.copy()
     energy = np.pad(latent_means(LAYOUT.get(features, "energy")), (1, 1 + LEAD), mode="edge")
+    asked = followed(plan.levels)
+    most = SCALED + float(np.clip(np.mean(np.broadcast_to(plan.livelier, asked.shape)[:, :ARMS]), 0.0, MOST_ENLARGED))
     loud = np.convolve(energy, (0.25, 0.5, 0.25), mode="valid")[LEAD:]
     cells = -(-len(known) * STACK // CELL)
     kept = rng.random((cells, len(PARTS))) < faithfulness
@@ -83,14 +85,14 @@ def place_references(
         coded, (start, end), rate = fitted(reference, STACK)
         coded = coded[: min(end, len(features)) - start]
         rows, own = latents.encode(coded), to_levels(part_speeds(coded, latents.codec))
-        best = _best(own, start // STACK, free, plan.levels, loud)
+        best = _best(own, start // STACK, free, asked, loud)
         if best is None or best.apart > ALIKE:
             continue
         here = slice(best.first + best.inner.start, best.first + best.inner.stop)
         shown = kept[here] & (given[here] == 0)
         if not shown.any():
             continue
-        octaves = float(np.clip(best.quieter / OCTAVE, -SCALED, SCALED))
+        octaves = float(np.clip(best.quieter / OCTAVE, -SCALED, most))
         middle = rows.mean(0)
         scaled = middle + 2**octaves * (rows[best.inner] - middle)
         columns = np.repeat(shown, latents.widths, axis=1)

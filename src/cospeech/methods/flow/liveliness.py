@@ -7,8 +7,11 @@ A decision of ours.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ...core.series import hann_mean, widest
 from ...core.timing import FPS
 from ...speech.layout import FEATURE_DIM, LAYOUT
 from ...speech.voice import VOICE_MEMORY, voice_log_odds
@@ -22,6 +25,10 @@ MOST = 1.0  # octaves, either way
 SILENT = 0.9  # seconds without speech from which hands come to rest
 SURELY_MUSIC = -2.0  # log odds of a voice below which what sounds is taken for music
 QUIET_LEVEL = 0.5  # activity of who has been silent for longer
+FOLLOWED = 13.0  # level up to which the flow moves parts as fast as it is asked to
+MOST_ENLARGED = 0.5  # octaves
+MIDDLE = 15  # latents, two seconds, about whose mean a movement is enlarged
+NEAR = 5  # latents over which enlarging sets in and ends
 
 
 class VoiceLiveliness:
@@ -88,6 +95,41 @@ def gated(levels: np.ndarray, quiet: np.ndarray) -> np.ndarray:
 
 
 def livelier(levels: np.ndarray, octaves: np.ndarray | float) -> np.ndarray:
-    """Levels [N, P] of parts that move so many octaves faster, [N, P] or [P]; what is still stays still."""
-    moved = np.clip(levels + np.asarray(octaves, dtype=np.float32) * OCTAVE, 0.5, LEVELS - 1)
+    """Levels [N, P] of parts that move so many octaves faster, [N, P] or [P]; what is still stays still.
+
+    Beyond ``LEVELS - 1`` they say what the flow cannot follow (``enlarged``).
+    """
+    moved = np.maximum(levels + np.asarray(octaves, dtype=np.float32) * OCTAVE, 0.5)
     return np.where(levels < 0.5, levels, moved).astype(np.float32)
+
+
+def followed(levels: np.ndarray) -> np.ndarray:
+    """Levels as the flow knows them, at most ``LEVELS - 1``."""
+    known: np.ndarray = np.minimum(levels, LEVELS - 1)
+    return known
+
+
+def enlarged(
+    latents: np.ndarray, levels: np.ndarray, octaves: np.ndarray | float, kept: np.ndarray, parts: Sequence[slice]
+) -> np.ndarray:
+    """Latents [N, D] whose movements are larger where parts were asked to be faster than the flow makes them.
+
+    Latents are linear, so that a movement is enlarged about its mean over two seconds: an animator's exaggeration. A
+    decision of ours.
+
+    Args:
+        levels: [N, P] that were asked for (``livelier``).
+        octaves: [P], or of all parts, that a user asked for; where it is none, or fewer, nothing is enlarged.
+        kept: [N, P] 1 where a part is given; it and what is near stay as they are.
+        parts: columns of each part.
+    """
+    beyond = np.clip((levels - FOLLOWED) / OCTAVE, 0.0, np.clip(octaves, 0.0, MOST_ENLARGED))
+    if not beyond.any():
+        return latents
+    larger = latents.copy()
+    for part, columns in enumerate(parts):
+        free = hann_mean(1.0 - widest(kept[:, part], NEAR // 2), NEAR)
+        factor = 2 ** (hann_mean(beyond[:, part], NEAR) * free)
+        middle = hann_mean(latents[:, columns], MIDDLE)
+        larger[:, columns] += (factor[:, None] - 1) * (latents[:, columns] - middle)
+    return larger

@@ -16,7 +16,7 @@ from ..model_folder import ModelFolder, check_sizes, read_settings
 from .activity_sampler import ActivitySampler
 from .codes import PartCodes
 from .latents import PARTS, STACK, PartLatents
-from .liveliness import VoiceGate, gated, livelier, liveliness
+from .liveliness import VoiceGate, enlarged, followed, gated, livelier, liveliness
 from .sampling import FlowInputs, FlowSampling, sample_flow
 
 FOLDER = "flow"  # of a model folder, that holds the flow; the entry of its config.json has the same name
@@ -107,8 +107,9 @@ class MotionFlow:
         """[N, D] of what ``sample`` decodes."""
         levels = self.levels(features, condition, plan, rng) if plan.levels is None else plan.levels
         speech, given = stacked(features[:, :FEATURE_DIM]), plan.given.astype(np.float32)
-        inputs = FlowInputs(speech, levels.astype(np.float32), self._shown(plan), given, condition)
-        return sample_flow(self.network, inputs, plan.known, self.latents.widths, rng, self.sampling)
+        inputs = FlowInputs(speech, followed(levels).astype(np.float32), self._shown(plan), given, condition)
+        latents = sample_flow(self.network, inputs, plan.known, self.latents.widths, rng, self.sampling)
+        return enlarged(latents, levels, plan.livelier, plan.given, list(self.latents.slices.values()))
 
     def levels(self, features: np.ndarray, condition: Condition, plan: Plan, rng: np.random.Generator) -> np.ndarray:
         """[N, P] activity of the parts (``activity``), drawn from the voice."""

@@ -20,7 +20,7 @@ from ..conditioning import Condition, generator
 from .activity import PartNoise, part_speeds, renewals, to_levels
 from .activity_sampler import ActivityState, with_ahead
 from .latents import PARTS, STACK
-from .liveliness import VoiceGate, VoiceLiveliness, gated, latent_means, livelier
+from .liveliness import VoiceGate, VoiceLiveliness, followed, gated, latent_means, livelier
 from .model import MotionFlow, stacked
 from .sampling import FlowInputs, euler
 
@@ -229,7 +229,7 @@ class FlowStream:
         drawn = np.stack([state.levels for state in states]).astype(np.float32)
         octaves = np.add(self.octaves, self._settings.octaves) + self._flow.mood_octaves(self._condition)
         octaves = octaves + self._flow.responsive * latent_means(lively)[:, None]
-        return gated(livelier(drawn, octaves), self._quiet[: len(features)])
+        return gated(followed(livelier(drawn, octaves)), self._quiet[: len(features)])
 
     def _inputs(self, speech: np.ndarray, levels: np.ndarray, *, final: bool) -> FlowInputs:
         """What the flow is told about some latents, without words."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...core.rotation import transpose
-from ...core.series import runs, widest
+from ...core.series import hann_mean, runs, widest
 from ..motion import Motion
 from ..skeleton import canonical_skeleton
 from .body_solids import (
@@ -340,8 +340,8 @@ def _spread(pushes: np.ndarray, reach: int) -> np.ndarray:
             one_way = pushes[:, k, part].copy()
             for first, last in runs(held > 0):
                 one_way[first:last] = _one_way(one_way[first:last], size[first:last])
-            way = _smooth(one_way, 2 * reach)
-            result[:, k, part] = _unit(way, np.zeros(way.shape[1])) * _smooth(held[:, None], reach)
+            way = hann_mean(one_way, 2 * 2 * reach + 1)
+            result[:, k, part] = _unit(way, np.zeros(way.shape[1])) * hann_mean(held[:, None], 2 * reach + 1)
     return result
 
 
@@ -353,14 +353,6 @@ def _one_way(pushes: np.ndarray, size: np.ndarray) -> np.ndarray:
     if not against.any() or length < 1e-9:
         return pushes
     return np.where(against[:, None], size[:, None] * total / length, pushes)
-
-
-def _smooth(values: np.ndarray, reach: int) -> np.ndarray:
-    """[T, C] weighted means within ``reach`` frames (Hann), edges held."""
-    window = np.hanning(2 * reach + 3)[1:-1]
-    window /= window.sum()
-    padded = np.pad(values, ((reach, reach), (0, 0)), mode="edge")
-    return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=-1)
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:

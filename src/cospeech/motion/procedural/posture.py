@@ -21,6 +21,7 @@ from ...core.rotation import (
     slerp,
     transpose,
 )
+from ...core.series import hann_mean
 from ..kinematics import forward, global_rotations
 from ..motion import Motion
 from ..skeleton import Skeleton, canonical_skeleton
@@ -156,7 +157,7 @@ def _balance(rotations: np.ndarray, skeleton: Skeleton) -> np.ndarray:
     chest = positions[:, skeleton.index("neck")] - (
         skeleton.rest_positions[skeleton.index("neck")] - skeleton.offsets[0]
     )
-    shift = -0.35 * _smooth(chest, 31)
+    shift = -0.35 * hann_mean(chest, 31)
     shift[:, 1] = 0.0
     shift = 0.04 * np.tanh(shift / 0.04)
     shift[:, 1] = -0.008 - 0.1 * np.linalg.norm(shift, axis=-1)
@@ -182,7 +183,7 @@ def _over_feet(translation: np.ndarray, feet: np.ndarray) -> np.ndarray:
     """The pelvis [T, 3] metres moved to the middle of the feet, a second's mean of it, and low enough for both."""
     moved = translation.copy()
     ground = feet * [1.0, 0.0, 1.0]
-    moved += _smooth(ground.mean(axis=1), 31)
+    moved += hann_mean(ground.mean(axis=1), 31)
     apart = (moved - canonical_skeleton().offsets[0])[:, None] - ground
     moved[:, 1] -= STRETCH * (apart[..., [0, 2]] ** 2).sum(axis=(1, 2))
     return moved
@@ -234,16 +235,8 @@ def _two_bone(
     return align_vectors(thigh[None], knee - start), align_vectors(shin[None], ankle - knee)
 
 
-def _smooth(values: np.ndarray, width: int) -> np.ndarray:
-    """Hann-window moving mean along time, edges held; width in frames."""
-    window = np.hanning(width + 2)[1:-1]
-    window /= window.sum()
-    padded = np.pad(values, ((width // 2, width - 1 - width // 2), (0, 0)), mode="edge")
-    return np.stack([np.convolve(column, window, mode="valid") for column in padded.T], axis=-1)
-
-
 def _smooth_quaternions(quaternion: np.ndarray, width: int) -> np.ndarray:
     """Moving mean of nearby orientations, normalised; q is w >= 0 and far from half turns here."""
-    mean = _smooth(quaternion, width)
+    mean = hann_mean(quaternion, width)
     unit: np.ndarray = mean / np.linalg.norm(mean, axis=-1, keepdims=True)
     return unit

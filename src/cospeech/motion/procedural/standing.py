@@ -17,7 +17,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ...core.rotation import axis_angle_to_matrix, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
-from ...core.series import minimum_jerk, runs
+from ...core.series import hann_mean, minimum_jerk, runs
 from ..kinematics import global_rotations, speed
 from ..motion import Motion
 from ..phases import wrists_in_chest
@@ -275,7 +275,7 @@ def rest_weights(motion: Motion) -> np.ndarray:
     ease, lead, shortest = round(EASE * fps), round(EASE_LEAD * fps), round(SHORTEST_REST * fps)
     between, at_ends = round(STIRRED * fps), round(EASE_AT_ENDS * fps)
     weights = np.zeros_like(pace)
-    slow = np.stack([_smooth(values, 5) for values in pace.T], axis=-1) < LAP_SPEED
+    slow = hann_mean(pace, 5) < LAP_SPEED
     held = np.zeros(len(pace), dtype=bool)
     for first, last in runs((slow & (height < HOLD_HEIGHT)).all(axis=1), shortest=round(LONG_HOLD * fps)):
         held[first:last] = True
@@ -409,9 +409,3 @@ def _about_y(degrees: np.ndarray) -> np.ndarray:
     vectors = np.zeros((len(degrees), 3))
     vectors[:, 1] = np.deg2rad(degrees)
     return axis_angle_to_matrix(vectors)
-
-
-def _smooth(values: np.ndarray, width: int) -> np.ndarray:
-    window = np.hanning(width + 2)[1:-1]
-    padded = np.pad(values, width // 2, mode="edge")
-    return np.convolve(padded, window / window.sum(), mode="valid")[: len(values)]

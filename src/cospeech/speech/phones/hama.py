@@ -26,8 +26,9 @@ _USUAL = 0.12  # seconds that a phone lasts at most, where pocketsphinx does not
 
 
 def is_installed() -> bool:
-    """Whether the package is there."""
-    return find_spec("hama") is not None
+    """Whether the package is there; a folder of that name is none."""
+    spec = find_spec("hama")
+    return spec is not None and spec.origin is not None
 
 
 @cache
