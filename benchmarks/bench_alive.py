@@ -160,7 +160,7 @@ def asked_intensity(
 
 def measured(model: str, speeches: Sequence[Speech], clusters: StrokeClusters, size: Size) -> dict[str, Any]:
     """All figures of a model."""
-    generate = partial(cospeech.generate, model=cospeech.load(model))
+    generate = partial(cospeech.generate, model=cospeech.load(model), face=False)
     chosen = speeches[: size.voices]
     motions = [generate(speech, seed=seed) for seed, speech in enumerate(track(chosen, f"{model}: voices"))]
     found: dict[str, Any] = {**body(motions), **shapes(clusters, motions, size.strokes)}

@@ -47,7 +47,7 @@ def main() -> None:
     model = cospeech.load(options.model)
     speeches = held_out(options.speech, options.voices)
     motions = [
-        cospeech.generate(speech, model=model, seed=seed, emotion=options.emotion)
+        cospeech.generate(speech, model=model, seed=seed, emotion=options.emotion, face=False)
         for seed, speech in enumerate(track(speeches, "generating"))
     ]
     result: dict[str, Any] = {
