@@ -94,7 +94,7 @@ def test_cut_and_edit_keep_the_rest_bit_equal(tmp_path):
 
 
 def test_generated_motion_has_the_layout_of_the_field(tmp_path):
-    motion = canonical_motion(7)
+    motion = canonical_motion(7, face=False)
     save_motion(motion, tmp_path / "made.npz")
     with np.load(tmp_path / "made.npz") as file:
         assert {
@@ -111,6 +111,32 @@ def test_generated_motion_has_the_layout_of_the_field(tmp_path):
     again = load_motion(tmp_path / "made.npz")
     assert geodesic(again.rotations.astype(float), motion.rotations.astype(float)).max() < 1e-5
     np.testing.assert_allclose(again.translation, motion.translation, atol=1e-6)
+
+
+def test_a_face_is_kept_beside_the_parameters(tmp_path):
+    """And what reads SMPL-X finds the other arrays as before."""
+    motion = canonical_motion(7)
+    first = save_motion(motion, tmp_path / "a.npz")
+    with np.load(first) as file:
+        assert list(file.files) == [*LAYOUT, "arkit_face"]
+        assert file["arkit_face"].dtype == np.float32
+    again = load_motion(first)
+    np.testing.assert_array_equal(again.face, motion.face)
+    assert save_motion(again, tmp_path / "b.npz").read_bytes() == first.read_bytes()
+    save_motion(again.with_face(None), tmp_path / "c.npz")
+    assert load_motion(tmp_path / "c.npz").face is None
+
+
+@pytest.mark.parametrize(
+    ("face", "problem"),
+    [(np.zeros((3, 52)), r"must be \(7, 52\); got \(3, 52\)"), (np.full((7, 52), np.nan), "finite numbers")],
+)
+def test_a_broken_face_is_refused(tmp_path, face, problem):
+    with np.load(save_motion(canonical_motion(7), tmp_path / "a.npz")) as file:
+        arrays = dict(file)
+    np.savez(tmp_path / "b.npz", **{**arrays, "arkit_face": face})
+    with pytest.raises(UserError, match=f"arkit_face {problem}|arkit_face must hold {problem}"):
+        load_motion(tmp_path / "b.npz")
 
 
 def test_other_rigs_are_retargeted(tmp_path):

@@ -15,6 +15,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.rotation import transpose
 from ..motion.expressions import one_jaw
+from ..motion.eyes import one_gaze
 from ..motion.formats import Format
 from ..motion.formats.glb import Channels, add_joints, add_skin, load_glb, save_skeleton
 from ..motion.formats.gltf import INDICES, VERTICES, GltfWriter
@@ -53,7 +54,7 @@ def save_glb(
         return save_skeleton(motion, path, name=name)
     if motion.skeleton.names != CANONICAL_NAMES:
         motion = retarget(motion, separate=True)
-    motion = one_jaw(motion)
+    motion = one_gaze(one_jaw(motion))
     if body is None:
         body = load_body(level)
     writer = GltfWriter()

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..motion.expressions import one_jaw
+from ..motion.eyes import one_gaze
 from ..motion.motion import Motion
 from ..motion.skeleton import CANONICAL_NAMES
 from .body import Body
@@ -52,7 +53,7 @@ def pose_vertices(body: Body, motion: Motion, *, frames: slice = slice(None)) ->
 
 def canonical_motion(body: Body, motion: Motion, frames: slice) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Rotations [T, 55, 3, 3], root positions [T, 3] fitted to the body, face weights [T, 52] or None."""
-    motion, skeleton = one_jaw(motion), motion.skeleton
+    motion, skeleton = one_gaze(one_jaw(motion)), motion.skeleton
     missing = [name for name in CANONICAL_NAMES[:22] if name not in skeleton.names]
     if missing:
         raise UserError(

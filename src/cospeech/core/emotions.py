@@ -7,6 +7,9 @@ from .errors import UserError
 # The ten categories of the MPI Emotional Body Expressions Database, neutral first.
 EMOTIONS = ("neutral", "amusement", "anger", "disgust", "fear", "joy", "pride", "sadness", "shame", "surprise")
 
+# The mood of someone who talks with somebody, which no actor was asked to show.
+CONVERSATION = "conversation"
+
 # BEAT's eight categories and a few everyday words.
 ALIASES = {
     "happiness": "joy",

@@ -279,20 +279,21 @@ class BodyModel(FolderModel, Generic[O, C]):
         """What a method adds to the finished body; nothing by default."""
         return motion
 
-    def face_weights(self, speech: Speech, options: O, frames: int) -> np.ndarray:
-        """ARKit weights [T, 52] of a face that speaks, in the strongest emotion."""
+    def face_weights(self, speech: Speech, options: O, body: Motion) -> np.ndarray:
+        """ARKit weights [T, 52] of a face that speaks, in the strongest emotion, for a finished body."""
         return face_from_speech(
             speech,
             seed=options.seed,
             emotion=shown_emotion(options.emotion, known=self.emotions),
             intensity=min(LIVELIEST_FACE, options.intensity),
+            body=body,
         )
 
     def generate(self, speech: Speech, **options: Unpack[GenerateKeywords]) -> Motion:
         """See ``GestureModel.generate``."""
         resolved = self.resolve(self._requested("generate", options), speech)
         motion = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words)
-        return motion.with_face(self.face_weights(speech, resolved, len(motion))) if resolved.face else motion
+        return motion.with_face(self.face_weights(speech, resolved, motion)) if resolved.face else motion
 
     def from_features(
         self, features: np.ndarray, *, words: Sequence[Any] = (), **options: Unpack[GenerateKeywords]

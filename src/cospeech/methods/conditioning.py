@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.arguments import file_path, number
+from ..core.emotions import CONVERSATION as CONVERSATION
 from ..core.emotions import EMOTIONS, canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import FPS, seconds_to_frame
@@ -19,9 +20,7 @@ from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
 
 AUTO = "auto"  # the emotion that the voice sounds like
-# The mood of someone who talks with somebody, which no actor was asked to show: a mixture of the actors' livelier
-# moods, and what holds unless a mood is named. [D]
-CONVERSATION = "conversation"
+# What holds unless a mood is named: a mixture of the actors' livelier moods. [D]
 _CONVERSATION = {"amusement": 0.3, "pride": 0.3, "joy": 0.2, "surprise": 0.2}
 INTENSITY_RANGE = (0.25, 2.5)
 LENGTH_SLACK = 0.1  # seconds by which a motion to edit and its speech may differ
@@ -104,8 +103,8 @@ def parse_emotion(text: str) -> dict[str, float]:
 
 
 def shown_emotion(emotion: str | Mapping[str, float] | None, *, known: Collection[str] = EMOTIONS) -> str | None:
-    """The emotion that the face shows: the one that has most weight; neutral in conversation."""
-    return "neutral" if emotion == CONVERSATION else strongest(emotion_weights(emotion, known=known))
+    """The mood that the face shows: conversation, or the emotion that has most weight."""
+    return CONVERSATION if emotion == CONVERSATION else strongest(emotion_weights(emotion, known=known))
 
 
 def strongest(weights: np.ndarray) -> str | None:

@@ -11,6 +11,7 @@ import numpy as np
 from ...core.emotions import EMOTIONS
 from ...core.errors import UserError
 from ...core.timing import FPS
+from ...motion.motion import Motion
 from ...motion.procedural.face import face_from_speech
 from ...speech.acoustics import DECIBELS, MEL, acoustics
 from ...speech.speech import Speech
@@ -121,18 +122,17 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         encoded = self.enlivened(encoded, features, self._of_flow(condition, options), options, rng)
         return SampledMotion(encoded, explanation=explanation)
 
-    def face_weights(self, speech: Speech, options: EmotionOptions, frames: int) -> np.ndarray:
-        """ARKit weights [T, 52] of a face that speaks, in the emotions of every frame."""
-        shown = replace(options, emotion="neutral") if options.emotion == CONVERSATION else options
-        weights = self._emotion_over_time(shown, frames)
+    def face_weights(self, speech: Speech, options: EmotionOptions, body: Motion) -> np.ndarray:
+        """ARKit weights [T, 52] of a face that speaks, in the emotions of every frame, for a finished body."""
+        if options.emotion == CONVERSATION and not options.emotion_track:
+            moods: dict[str, float | np.ndarray] = {CONVERSATION: 1.0}
+        else:
+            weights = self._emotion_over_time(options, len(body))
+            present = np.flatnonzero(weights.max(0) >= FAINT)
+            share = weights[:, present] / weights[:, present].sum(1, keepdims=True)
+            moods = {EMOTIONS[k]: share[:, column] for column, k in enumerate(present.tolist())}
         intensity = min(LIVELIEST_FACE, options.intensity)
-        present = np.flatnonzero(weights.max(0) >= FAINT)
-        faces = [face_from_speech(speech, seed=options.seed, emotion=EMOTIONS[k], intensity=intensity) for k in present]
-        if len(faces) == 1:
-            return faces[0]
-        share = weights[:, present] / weights[:, present].sum(1, keepdims=True)
-        mixed: np.ndarray = np.einsum("tk,ktc->tc", share, np.stack(faces)[:, : len(share)]).astype(np.float32)
-        return mixed
+        return face_from_speech(speech, seed=options.seed, emotion=moods, intensity=intensity, body=body)
 
     def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """The span is prompted with what is before it."""

@@ -3,7 +3,8 @@
 Columns: Timecode (HH:MM:SS:FF.thousandths), BlendShapeCount (61), 52 shapes in the app's order, then HeadYaw,
 HeadPitch, HeadRoll and the same of both eyes. The app documents neither unit nor sign of the rotations; here
 they are radians, ``R = Ry(yaw) Rx(pitch) Rz(roll)`` in our axes: yaw turns to the person's left, pitch nods
-down, roll leans to the person's right. The head's is against the chest, the eyes' against the head.
+down, roll leans to the person's right. The head's is against the chest, the eyes' against the head; eyes whose joints
+rest have the angles of their weights (``motion.eyes``).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
 from ...core.timecodes import backwards, timecode_rate
 from ...speech.lip_track import check_cells
+from ..eyes import with_eyes_in_face, with_turned_eyes
 from ..face_shapes import ARKIT_NAMES, FACE_SHAPES
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, canonical_skeleton
@@ -106,7 +108,7 @@ def load_arkit(path: str | Path, *, fps: float | None = None) -> Motion:
     for name, turn in (("neck", half), ("head", half), ("left_eye", turns[:, 1]), ("right_eye", turns[:, 2])):
         rotations[:, skeleton.index(name)] = turn
     translation = np.tile(skeleton.offsets[0], (len(rows), 1))
-    return Motion(skeleton, fps, rotations, translation, face=values[:, :FACE_SHAPES])
+    return with_eyes_in_face(Motion(skeleton, fps, rotations, translation, face=values[:, :FACE_SHAPES]))
 
 
 def _values(path: Path, place: dict[str, int], rows: list[list[str]], lines: list[int]) -> np.ndarray:
@@ -146,7 +148,8 @@ def _number(text: str, path: Path, line: int) -> float:
 
 
 def _angles(motion: Motion) -> np.ndarray:
-    """Yaw, pitch, roll of head and eyes, [T, 9] radians."""
+    """Yaw, pitch, roll of head and eyes, [T, 9] radians; eyes that rest look where the weights say."""
+    motion = with_turned_eyes(motion)
     if motion.skeleton.names != CANONICAL_NAMES:
         return np.zeros((motion.frames, 9))
     neck, head, left, right = (

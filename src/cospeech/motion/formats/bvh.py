@@ -24,6 +24,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler
+from ..eyes import with_turned_eyes
 from ..kinematics import forward
 from ..motion import Motion
 from ..skeleton import Skeleton
@@ -387,6 +388,7 @@ def save_bvh(
     order = order.upper()
     if order not in _ORDERS:
         raise UserError(f"rotation order must be one of {', '.join(_ORDERS)}; got {order!r}")
+    motion = with_turned_eyes(motion)
     if rig is not None:
         from ..retarget import to_rig
 

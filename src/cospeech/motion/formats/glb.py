@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.rotation import matrix_to_quaternion
+from ..eyes import with_turned_eyes
 from ..face_shapes import ARKIT_NAMES
 from ..motion import Motion
 from ..skeleton import Skeleton
@@ -51,6 +52,7 @@ def save_skeleton(motion: Motion, path: str | Path, *, name: str = "gesture") ->
         path: the file; it appears whole or not at all.
         name: of the animation.
     """
+    motion = with_turned_eyes(motion)
     writer = GltfWriter()
     channels = Channels(writer, motion)
     nodes = add_joints(writer, motion.skeleton)

@@ -9,6 +9,9 @@ The model's pelvis lies ``PELVIS`` from its origin, so the root is at trans + PE
 it by a few centimetres, which only the licensed body model could tell. What a file holds beside the motion
 stays in ``motion.extra``, and where rotations and root are still those that were read, the original numbers
 are written back: an unmodified motion gives the same file, byte for byte.
+
+A face of ARKit weights is kept beside them, as ``arkit_face`` (T, 52) float32 in the order of ``ARKIT_NAMES``, a key
+that SMPL-X tools do not read; its gaze also turns the eyes in ``poses``.
 """
 
 from __future__ import annotations
@@ -21,6 +24,8 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from ..eyes import with_eyes_in_face, with_turned_eyes
+from ..face_shapes import FACE_SHAPES
 from ..kinematics import global_rotations
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
@@ -33,6 +38,7 @@ _PER_FRAME = ("poses", "expressions", "trans")
 JOINTS = len(CANONICAL_NAMES)
 _POSE = 3 * JOINTS  # axis-angle of all joints
 _BETAS, _EXPRESSIONS = 300, 100  # coefficients of shape, and of the face of FLAME
+FACE_KEY = "arkit_face"
 _PREFIX = "smplx/"  # of the keys in motion.extra["per_frame"]
 _Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
 
@@ -52,7 +58,7 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
         raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
     arrays = _read_npz(path)
     _check_arrays(path, arrays)
-    poses, trans = arrays["poses"], arrays["trans"]
+    poses, trans, face = arrays["poses"], arrays["trans"], arrays.pop(FACE_KEY, None)
     frames = len(poses)
     fps = _rate(path, arrays)
     if up == "auto":
@@ -66,7 +72,7 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
     }
     rest = {key: value for key, value in arrays.items() if _PREFIX + key not in per_frame}
     extra: dict[str, Any] = {"per_frame": per_frame, "smplx": {"arrays": rest, "order": tuple(arrays), "up": up}}
-    return Motion(canonical_skeleton(), fps, rotations, translation, extra=extra)
+    return with_eyes_in_face(Motion(canonical_skeleton(), fps, rotations, translation, face, extra))
 
 
 def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -80,14 +86,16 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
         raise UserError(
             f"{path}: poses must be (T, {_POSE}) and trans (T, 3) with T > 0; got {poses.shape} and {trans.shape}"
         )
-    for key in (*_PER_FRAME, "betas"):
+    if arrays.get(FACE_KEY, np.zeros((frames, FACE_SHAPES))).shape != (frames, FACE_SHAPES):
+        raise UserError(f"{path}: {FACE_KEY} must be ({frames}, {FACE_SHAPES}); got {arrays[FACE_KEY].shape}")
+    for key in (*_PER_FRAME, "betas", FACE_KEY):
         value = arrays.get(key)
         if value is not None and (value.dtype.kind not in "fiu" or not np.isfinite(value).all()):
             raise UserError(f"{path}: {key} must hold finite numbers")
 
 
 def save_smplx(motion: Motion, path: str | Path) -> Path:
-    """Write a BEAT2-style npz; other rigs are retargeted first. ARKit face weights have no place in it.
+    """Write a BEAT2-style npz; other rigs are retargeted first. ARKit weights are added as ``arkit_face``.
 
     Betas and expressions are those the motion was read with, zeros for a generated one.
     """
@@ -96,6 +104,7 @@ def save_smplx(motion: Motion, path: str | Path) -> Path:
         from ..retarget import retarget
 
         motion = retarget(motion)
+    motion = with_turned_eyes(motion)
     frames = motion.frames
     kept = motion.extra.get("smplx", {})
     per_frame = {
@@ -119,6 +128,8 @@ def save_smplx(motion: Motion, path: str | Path) -> Path:
         "poses": poses,
         "trans": trans,
     }
+    if motion.face is not None:
+        arrays[FACE_KEY] = motion.face
     for key in _RATE_KEYS:
         if key in arrays and float(arrays[key]) != motion.fps:
             arrays[key] = rate

@@ -18,6 +18,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp
+from ..eyes import EYES, LOOKS, angles_of, eyes_rest, look_weights, with_turned_eyes
 from ..face_shapes import ARKIT_NAMES
 from ..motion import Motion
 from ..skeleton import CANONICAL_NAMES
@@ -59,6 +60,7 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
         raise UserError("the motion has no frames; nothing to write")
     if motion.skeleton.names != CANONICAL_NAMES:
         motion = retarget(motion)
+    motion = with_turned_eyes(motion)
     rig = _without_eyes(to_rig(motion, "vrm"))
     writer = GltfWriter()
     channels = Channels(writer, rig)
@@ -84,7 +86,7 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
         head = nodes[rig.skeleton.index("head")]
         writer.document["nodes"][head].setdefault("children", []).append(node)
         channels.rotation(node, gaze, rest=True)
-        eyes = motion.skeleton.offsets[motion.skeleton.indices(["left_eye", "right_eye"])].mean(0)
+        eyes = motion.skeleton.offsets[motion.skeleton.indices(EYES)].mean(0)
         extension["lookAt"] = {"node": node, "offsetFromHeadBone": eyes.tolist()}
     writer.document["scenes"][0]["nodes"] = scene
     writer.document["extensionsUsed"] = [EXTENSION]
@@ -94,7 +96,7 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
 
 
 def load_vrma(path: str | Path, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
-    """Read a VRM animation: a motion on VRM's bones, its expressions as ARKit weights. The gaze is not read.
+    """Read a VRM animation: a motion on VRM's bones, its expressions and its gaze as ARKit weights.
 
     Args:
         path: the file.
@@ -118,7 +120,8 @@ def load_vrma(path: str | Path, *, animation: str | int | None = None, fps: floa
         if "hips" not in joints.values():
             raise UserError(f"{path}: names no hips among its bones; damaged")
         motion = read_motion(file, tracks, joints)
-        return motion.with_face(_read_face(tracks, extension.get("expressions", {}), motion.frames))
+        face = _read_face(tracks, extension.get("expressions", {}), motion.frames)
+        return motion.with_face(_with_gaze(face, tracks, extension.get("lookAt", {}), motion.frames))
 
 
 def _without_eyes(motion: Motion) -> Motion:
@@ -137,11 +140,21 @@ def _without_eyes(motion: Motion) -> Motion:
 
 def _gaze(motion: Motion) -> np.ndarray | None:
     """Mean rotation of the eyes [T, 3, 3] in head space; None if they never move."""
-    left, right = (motion.rotations[:, motion.skeleton.index(f"{side}_eye")] for side in ("left", "right"))
-    if (left == np.eye(3)).all() and (right == np.eye(3)).all():
+    if eyes_rest(motion):
         return None
+    left, right = (motion.rotations[:, joint] for joint in motion.skeleton.indices(EYES))
     a, b = matrix_to_quaternion(left.astype(np.float64)), matrix_to_quaternion(right.astype(np.float64))
     return quaternion_to_matrix(slerp(a, b, np.full(len(a), 0.5)))
+
+
+def _with_gaze(face: np.ndarray | None, tracks: Animation, look_at: dict[str, Any], frames: int) -> np.ndarray | None:
+    """The face [T, 52] with the gaze of ``lookAt``, unless its own weights say where it looks."""
+    track = tracks.tracks.get((look_at["node"], "rotation")) if "node" in look_at else None
+    if track is None or (face is not None and face[:, LOOKS].any()):
+        return face
+    turns = quaternion_to_matrix(track.at(tracks.times)[:, [3, 0, 1, 2]].astype(np.float64))
+    looks = look_weights(np.repeat(angles_of(turns)[:, None], 2, axis=1))
+    return looks if face is None else face + looks
 
 
 def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
