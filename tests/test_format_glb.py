@@ -14,6 +14,7 @@ import pytest
 
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_angle_to_matrix, axis_rotation, geodesic, matrix_to_quaternion
+from cospeech.motion.eyes import one_gaze
 from cospeech.motion.formats import load_motion, save_motion
 from cospeech.motion.formats.gltf import GltfFile, GltfWriter
 from cospeech.motion.motion import Motion
@@ -89,7 +90,7 @@ def test_another_reader_sees_the_posed_mesh(tmp_path, twist):
     body = default_body()
     from cospeech.avatar.skinning import dense_weights, joint_transforms
 
-    motion = canonical_motion(5)
+    motion = one_gaze(canonical_motion(5))  # the weights turn the eyes
     path = save_motion(motion, tmp_path / "a.glb", level=1, twist=twist)
     gltf = pygltflib.GLTF2().load(str(path))
     blob = gltf.binary_blob()

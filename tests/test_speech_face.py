@@ -273,3 +273,11 @@ def test_moods_may_be_mixed_and_change(hello):
     whole, mild = (face_from_speech(hello, emotion={"joy": share}) for share in (1.0, 0.5))
     np.testing.assert_array_equal(whole, face_from_speech(hello, emotion="happy"))
     assert 0.3 < mild[:, smile].mean() / whole[:, smile].mean() < 0.7
+
+
+def test_a_mixture_is_as_mixed_as_its_shares(hello):
+    """All of the face, eyes and lids as well."""
+    joy, anger, neutral = (face_from_speech(hello, emotion=name) for name in ("joy", "anger", "neutral"))
+    mixed = face_from_speech(hello, emotion={"joy": 0.6, "anger": 0.4})
+    np.testing.assert_allclose(mixed, 0.6 * joy + 0.4 * anger, atol=1e-5)
+    np.testing.assert_allclose(face_from_speech(hello, emotion={"joy": 0.6}), 0.6 * joy + 0.4 * neutral, atol=1e-5)

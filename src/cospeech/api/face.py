@@ -22,6 +22,7 @@ from ..motion.formats import face_suffixes
 from ..motion.formats.visemes import SUFFIX as VISEMES_SUFFIX
 from ..motion.motion import Motion, load_motion
 from ..motion.procedural.face import face_from_speech
+from ..motion.retarget import on_canonical
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.placed import placed
 from ..speech.speech import Speech
@@ -73,7 +74,16 @@ def add_face(
     if options["emotion"] is not None:
         options["emotion"] = shown_emotion(options["emotion"], known=EMOTIONS)
     options["intensity"] = min(LIVELIEST_FACE, options["intensity"])
-    return motion.with_face(_at_rate(face_from_speech(recording, **options), motion))
+    face = face_from_speech(recording, body=_known_body(motion), **options)
+    return motion.with_face(_at_rate(face, motion))
+
+
+def _known_body(motion: Motion) -> Motion | None:
+    """The motion on the canonical skeleton, for eyes that hold their gaze; None for a rig that is not known."""
+    try:
+        return on_canonical(motion)
+    except UserError:
+        return None
 
 
 def face_options(**options: Any) -> dict[str, Any]:

@@ -206,4 +206,4 @@ def _points_z(poses: np.ndarray) -> bool:
     return bool(up[2] > 1.5 * abs(up[1]))
 
 
-FORMAT = Format(".npz", "SMPL-X parameters as in BEAT2", load_smplx, save_smplx)
+FORMAT = Format(".npz", "SMPL-X parameters as in BEAT2", load_smplx, save_smplx, face=True)

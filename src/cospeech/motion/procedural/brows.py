@@ -41,16 +41,15 @@ _TREMBLE_KNOTS = 1.0  # seconds
 _FLASH, _FLASH_EVERY = 0.14, 7.0  # weight of a small movement of the brows in silence, and seconds between them
 
 
-def brows(features: np.ndarray, questions: np.ndarray, drawn: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def brows(features: np.ndarray, questions: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Brows that go with accents and questions.
 
     Args:
         features: [T, 48].
         questions: times at which questions end, seconds.
-        drawn: [T] 0 to 1, how far brows are drawn down instead of up (anger, disgust).
 
     Returns:
-        [T, 52].
+        [T, 52] of brows that rise, and [T, 52] of the same accents with brows drawn down (anger, disgust).
     """
     times, strengths = accents(features)
     line = np.zeros(len(features))
@@ -62,8 +61,7 @@ def brows(features: np.ndarray, questions: np.ndarray, drawn: np.ndarray, rng: n
     asked = np.zeros(len(features))
     for end in questions.tolist():
         hill(asked, end - _QUESTION_SECONDS, 0.3, 0.5, _QUESTION, hold=0.5)
-    face: np.ndarray = _put(np.maximum(line, asked) * (1.0 - drawn), RAISED) + _put(line * drawn, DRAWN)
-    return face
+    return _put(np.maximum(line, asked), RAISED), _put(line, DRAWN)
 
 
 def thinking(searching: np.ndarray) -> np.ndarray:

@@ -25,9 +25,10 @@ from ..motion import Motion
 from . import brows
 from .blinks import LID_DOWN, LID_UP, blinks
 from .gaze import Gaze, downcast_share, gaze
-from .lips import given_lips, lips_from_phones, shape_columns
-from .mood_faces import expression
+from .lips import given_lips, lips_from_phones
+from .mood_faces import MoodFaces
 
+_DRAWN = ("anger", "disgust")  # moods whose accents draw the brows down
 _LIVELY_BROWS = 1.5  # intensity above which brows move no further
 _FRONT = 15.0  # degrees; whose chest faces the front within these, on average, talks to somebody in front
 
@@ -65,22 +66,27 @@ def face_from_speech(
     moods = _moods(emotion or speech.emotion or "neutral", len(features))
     look = gaze_of(speech, seed=seed, moods=moods, body=body)
     # Each part has its own chance, so that one does not change with another.
-    of_blinks, of_brows, of_mood, of_life = (np.random.default_rng([seed, part]) for part in (11, 12, 13, 14))
+    of_blinks, of_brows, of_moods, of_life = (np.random.default_rng([seed, part]) for part in (11, 12, 13, 14))
     spoken = LAYOUT.get(features, "speech") >= 0.5
     ends = phrase_ends(features)
     if speech.lips is None or speech.lips.is_of_phones:
-        face = lips_from_phones(speech.phone_track, features)
+        lips = lips_from_phones(speech.phone_track, features)
     else:
-        face = given_lips(speech.lips, len(features))
-    face += expression(features, face, moods, intensity, of_mood)
-    drawn = np.clip(sum(moods.get(mood, 0.0) for mood in ("anger", "disgust")), 0.0, 1.0) * np.ones(len(features))
+        lips = given_lips(speech.lips, len(features))
     questions = brows.question_ends(features, ends, speech.words)
-    signals = brows.brows(features, questions, drawn, of_brows) + brows.thinking(look.thinking)
-    face += signals * min(intensity, _LIVELY_BROWS) + brows.small_life(spoken, of_life)
-    face += look_weights(np.repeat(look.eyes[:, None], 2, axis=1))
+    raised, drawn = brows.brows(features, questions, of_brows)
+    thinks, life = brows.thinking(look.thinking), brows.small_life(spoken, of_life)
+    life += look_weights(np.repeat(look.eyes[:, None], 2, axis=1))
     shifts = [(saccade.start, saccade.amplitude) for saccade in look.saccades]
-    _move_lids(face, blinks(spoken, ends, shifts, of_blinks))
-    return np.clip(face, 0.0, 1.0, out=face)
+    blink = blinks(spoken, ends, shifts, of_blinks)
+    faces = MoodFaces(features, lips, of_moods)
+    mixed = np.zeros_like(lips)
+    for mood, share in moods.items():
+        signals = (drawn if mood in _DRAWN else raised) + thinks
+        face = lips + faces.of(mood, intensity) + signals * min(intensity, _LIVELY_BROWS) + life
+        _move_lids(face, blink)
+        mixed += share[:, None].astype(np.float32) * np.clip(face, 0.0, 1.0)
+    return mixed
 
 
 def gaze_of(speech: Speech, *, seed: int, moods: Mapping[str, np.ndarray], body: Motion | None = None) -> Gaze:
@@ -97,7 +103,7 @@ def features_of(speech: Speech) -> np.ndarray:
 
 
 def _moods(emotion: str | Shares, frames: int) -> dict[str, np.ndarray]:
-    """Share of each mood over time, [T] by name."""
+    """Share of each mood over time, [T] by name; they sum to one, what they lack is neutral."""
     shares = {emotion: 1.0} if isinstance(emotion, str) else emotion
     moods: dict[str, np.ndarray] = {}
     for name, share in shares.items():
@@ -105,7 +111,9 @@ def _moods(emotion: str | Shares, frames: int) -> dict[str, np.ndarray]:
         line = np.asarray(share, np.float64)
         line = np.full(frames, line) if line.ndim == 0 else np.pad(line, (0, max(0, frames - len(line))), mode="edge")
         moods[mood] = moods.get(mood, 0.0) + line[:frames]
-    return moods
+    whole = np.sum(list(moods.values()), axis=0)
+    moods["neutral"] = moods.get("neutral", 0.0) + np.maximum(1.0 - whole, 0.0)
+    return {mood: share / np.maximum(whole, 1.0) for mood, share in moods.items() if share.any()}
 
 
 def _head(body: Motion, frames: int) -> np.ndarray | None:
@@ -132,4 +140,3 @@ def _move_lids(face: np.ndarray, blink: np.ndarray) -> None:
         shut += (1.0 - shut) * blink
         wide += LID_UP * face[:, _INDEX["eyeLookUp" + side]]
         wide *= 1.0 - blink
-    face[:, shape_columns("cheekSquint")] += 0.05 * blink[:, None]

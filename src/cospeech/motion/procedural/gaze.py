@@ -235,15 +235,16 @@ class _Plan:
         return max(end - frame, FPS // 3)
 
     def _asked(self) -> np.ndarray:
-        """[T] what discourse and head ask for; 0 where they leave it open."""
+        """[T] what the head and, over that, the discourse ask for; 0 where they leave it open."""
         frames = len(self.spoken)
         asked = np.zeros(frames, np.int64)
+        requests = []
+        for first, stop in runs(np.hypot(*self.head.T) > _STRAIN, shortest=FPS // 3):
+            requests.append((first / FPS - LEAD[1], (stop - first) / FPS, _AWAY))
         silences = self.pauses if self.pauses and self.pauses[0][0] == 0.0 else [(0.0, 0.0), *self.pauses]
-        requests = [request for start, end in silences for request in self._around_pause(start, end)]
+        requests += [request for start, end in silences for request in self._around_pause(start, end)]
         if self.spoken[-FPS // 2 :].any():
             requests.append((frames / FPS - float(self.rng.uniform(0.5, 0.9)), 1.0, _LISTENER))
-        for first, stop in runs(np.hypot(*self.head.T) > _STRAIN, shortest=FPS // 3):
-            requests.append((first / FPS - float(self.rng.uniform(*LEAD)), (stop - first) / FPS, _AWAY))
         for start, seconds, state in requests:
             asked[max(0, round(start * FPS)) : max(0, round((start + seconds) * FPS))] = state
         return asked

@@ -105,33 +105,31 @@ class _Mouth:
     idle: np.ndarray  # nobody speaks
 
 
-def expression(
-    features: np.ndarray, lips: np.ndarray, moods: Mapping[str, np.ndarray], intensity: float, rng: np.random.Generator
-) -> np.ndarray:
-    """What moods add to a face that talks.
+class MoodFaces:
+    """What moods add to one face that talks.
 
     Args:
         features: of the speech, [T, 48].
         lips: weights [T, 52] of the mouth that it makes.
-        moods: share of each of ``MOODS`` over time, [T].
-        intensity: 0 to 2.
-        rng: decides the slow changes and the sides.
-
-    Returns:
-        [T, 52], to be added to the lips.
+        rng: decides the slow changes and the sides, the same for all moods.
     """
-    frames = len(features)
-    course, fading = _course(features), _fading(features)
-    face = np.zeros((frames, FACE_SHAPES), np.float32)
-    for mood, share in moods.items():
+
+    def __init__(self, features: np.ndarray, lips: np.ndarray, rng: np.random.Generator) -> None:
+        self._course, self._fading = _course(features), _fading(features)
+        self._life = _life(len(features), rng)
+        self._mouth = _mouth(features, lips)
+
+    def of(self, mood: str, intensity: float) -> np.ndarray:
+        """What one of ``MOODS`` adds to the lips at an intensity of 0 to 2, [T, 52]."""
         brief = BRIEF.get(mood, 0.0)
-        level = intensity * share * course * (1.0 - brief + brief * fading)
+        level = intensity * self._course * (1.0 - brief + brief * self._fading)
+        face = np.zeros((len(level), FACE_SHAPES), np.float32)
         for name, weight in EXPRESSIONS[mood].items():
-            face[:, shape_columns(name)] += (weight * level)[:, None]
-    face = np.minimum(face * _life(frames, rng), 1.0)
-    for column in shape_columns("eyeBlink"):
-        face[:, column] = np.minimum(face[:, column], _LOWEST_LIDS)
-    return _around_lips(face, _mouth(features, lips))
+            face[:, shape_columns(name)] = (weight * level)[:, None]
+        face = np.minimum(face * self._life, 1.0)
+        lids = shape_columns("eyeBlink")
+        face[:, lids] = np.minimum(face[:, lids], _LOWEST_LIDS)
+        return _around_lips(face, self._mouth)
 
 
 def _course(features: np.ndarray) -> np.ndarray:
