@@ -37,6 +37,7 @@ TURN = 0.8  # seconds of silence after which a thought begins; a shorter pause i
 _DWELL = {"talking": (3.1, 0.93), "silent": (4.5, 0.7)}  # mean seconds at the listener and away
 _SPREAD = 2.0  # shape of the gamma distribution of these times
 _SHARE = 0.66  # of the time at the listener, to which chance is steered
+_AVERTED = 0.2  # less of it, for eyes that are cast down
 _STEER = 0.12  # surplus of it that shortens the next look at the listener to 1/e
 _THINKS = 0.35  # of hesitations, with eyes that search for a word
 _LISTENER, _AWAY, _THINKING = 1, 2, 3
@@ -46,6 +47,7 @@ _CAST_DOWN = np.array([0.0, 0.0, 0.0, 0.0, 0.0, 0.3, 0.4, 0.3])
 _NEAREST, _MEAN, _FURTHEST = 7.0, 5.0, 19.0  # degrees away from the listener: least, mean beyond it, most
 _FACE = (1.2, 0.4)  # degrees, half the distance of the listener's eyes, and their height
 _MOUTH = 2.2  # degrees below, where a listener's mouth is at 1.5 m
+_LOWERED = 1.8  # degrees by which eyes that are cast down meet a listener lower
 _FIXATION = (0.3, 0.9)  # seconds: least of a fixation, and mean beyond it
 _TREMBLE = 0.25  # degrees of the saccades within a fixation
 _TURNED = 4.0  # degrees from which a turn of the head is looked along
@@ -187,7 +189,7 @@ class _Plan:
         self.spoken = LAYOUT.get(features, "speech") >= 0.5
         self.pauses = pauses(features)
         self.onsets = _departures(head)
-        self.share = _SHARE - 0.08 * downcast
+        self.share = _SHARE - _AVERTED * downcast
 
     def fixations(self) -> tuple[Fixation, ...]:
         """All of them, from the first frame on."""
@@ -271,7 +273,7 @@ class _Plan:
         while now < end:
             eye = self.rng.random() < 0.75
             yaw = float(self.rng.choice([-1.0, 1.0])) * _FACE[0] if eye else 0.0
-            pitch = -_FACE[1] if eye else _MOUTH
+            pitch = (-_FACE[1] if eye else _MOUTH) + _LOWERED * self.downcast
             stop = min(now + _FIXATION[0] + float(self.rng.exponential(_FIXATION[1])), end)
             found += self._trembling(now, stop, yaw, pitch, away=False)
             now = stop
