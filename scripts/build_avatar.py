@@ -13,13 +13,17 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from build_avatar_dress import body_suit, jacket, shirt, shoes, trousers
 from build_avatar_hair import hair
-from build_avatar_head import brows, eyes, lashes, mouth, skin
-from build_avatar_mesh import Part, join, normals
+from build_avatar_head import brows, eyes, lashes, mask_of, skin
+from build_avatar_lids import find_eyes
+from build_avatar_mesh import Part, join, normals, smooth
+from build_avatar_mouth import teeth_and_tongue
 from build_avatar_reduce import reduce
 from build_avatar_rig import Rig, build_rig, four_largest, joint_weights, t_pose_vertices, write_offsets
+from build_avatar_shapes import mend_face, refine_lips
 from build_avatar_source import SHAPES, Source, read_source
 from cospeech.avatar.body import ASSETS, FORMAT
 from cospeech.avatar.raster import visibility
@@ -28,19 +32,22 @@ Array = np.ndarray
 
 STEP = 1 / 16000  # metres, one step of a stored position
 MORPH_STEP = 1 / 32000
+EYES = 1.6333  # metres, height of the eyes' centres in T-pose
 REST_FACE = {"mouthSmileLeft": 0.22, "mouthSmileRight": 0.22}
 KEPT = ("a", "t", "w", "m", "colour", "shine", "softness", "occlusion")
 
 # Vertices of each part: level 0, level 1.
-BUDGET = {"cloth": (4600, 2300), "skin": (6600, 2300), "hair": (1200, 620), "lashes": (130, 90)}
+BUDGET = {"cloth": (4600, 2300), "skin": (6600, 2450), "hair": (1200, 620), "lashes": (130, 90)}
 
 
 def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
     """The dressed person in full detail, by part."""
+    refine_lips(source)
     weights = joint_weights(source)
-    morphs = np.stack([source.morphs[name] for name in SHAPES], 1)
     for name, amount in REST_FACE.items():
         source.vertices = source.vertices + amount * source.morphs[name]
+    mend_face(source, mask_of(source, "inside-mouth", source.uv))
+    morphs = np.stack([source.morphs[name] for name in SHAPES], 1)
     t = t_pose_vertices(rig, source.vertices, weights)
     suit = body_suit(source, rig, weights)
     cloth = join([jacket(suit, rig), shirt(suit, rig), trousers(suit, rig), shoes(suit, rig)])
@@ -49,21 +56,22 @@ def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
     parts = {
         "cloth": cloth,
         "skin": face,
-        "mouth": mouth(source, t, weights, morphs),
-        "lashes": lashes(source, t, weights, morphs),
+        "mouth": teeth_and_tongue(source, EYES, detail=0),
+        "mouth1": teeth_and_tongue(source, EYES, detail=1),
+        "lashes": lashes(find_eyes(source, t), face),
         "brows": brows(face),
         "hair": hair(face),
-        "eyes": eyes(source, t, morphs),
-        "eyes1": eyes(source, t, morphs, sides=10),
+        "eyes": eyes(source, t),
+        "eyes1": eyes(source, t, sides=10),
     }
     for name, part in parts.items():
-        part.data["softness"] = np.full(len(part), float(name in ("skin", "mouth")))
+        part.data.setdefault("softness", np.full(len(part), float(name in ("skin", "mouth", "mouth1"))))
     return parts
 
 
 def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -> None:
     """Ambient occlusion of every vertex in A-pose: the share of directions from which it is seen."""
-    chosen = [name for name in parts if name != "eyes1"]
+    chosen = [name for name in parts if not name.endswith("1")]
     whole = join([parts[name] for name in chosen])
     points, triangles = whole["a"], whole.triangles
     normal = normals(points, triangles)
@@ -109,13 +117,19 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
     # What the jacket hides of the shirt is black, and would bleed into what is seen of it.
     front = (cloth["colour"].min(1) > 0.7) & (cloth["t"][:, 1] > 0.9) & (np.abs(cloth["t"][:, 0]) < 0.3)
     cloth["occlusion"][front] = 0.93
-    inside = parts["mouth"]  # closed as it is, it would be black
-    inside.data["occlusion"] = 0.1 + 0.7 * np.clip((inside["t"][:, 2] - 0.105) / 0.03, 0, 1)
-    parts["eyes1"].data["occlusion"] = np.ones(len(parts["eyes1"]))
+    # Closed as it is, the mouth would be black: its depth says how dark it is when it opens.
+    for name in ("mouth", "mouth1"):
+        parts[name].data["occlusion"] = 0.10 + 0.80 * np.clip((parts[name]["t"][:, 2] - 0.098) / 0.036, 0, 1)
+    face = parts["skin"]
+    face.data["occlusion"] = smooth(face["occlusion"], face.triangles, 2)
+    lining = 0.10 + 0.56 * np.clip((face["t"][:, 2] - 0.105) / 0.042, 0, 1)
+    face.data["occlusion"] = np.where(face["inside"] > 0.5, lining, face["occlusion"])
+    _, near = cKDTree(face["t"]).query(parts["brows"]["t"], k=4)  # the skin's, so that no edge shows
+    parts["brows"].data["occlusion"] = face["occlusion"][near].mean(1)
     for name in ("eyes", "eyes1"):  # the lids' shadow on the eyeball
         eye = parts[name]
         up = eye["t"][:, 1] - 1.6355
-        eye.data["occlusion"] = np.clip(1 - 0.45 * np.clip((up + 0.001) / 0.006, 0, 1), 0, 1)
+        eye.data["occlusion"] = 1 - 0.62 * np.clip((up + 0.002) / 0.007, 0, 1)
 
 
 def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
@@ -136,6 +150,9 @@ def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
                 reach = np.abs(t[:, 0])
                 face = (t[:, 2] > 0.09) & (reach < 0.06) & (t[:, 1] > 1.50)
                 importance = np.where(face, 3.0, np.where(reach > 0.5, 4.0, 0.7))
+                detail = (t[:, 2] > 0.115) & (reach < 0.052) & (np.abs(t[:, 1] - EYES) < 0.020)  # lids
+                detail |= (t[:, 2] > 0.132) & (reach < 0.028) & (np.abs(t[:, 1] - EYES + 0.068) < 0.020)  # lips
+                importance = np.where(detail, (7.0, 4.0)[level], importance)
                 importance = np.where(reach > 0.72, 6.0, importance)
                 hidden = part["colour"][:, 1] < 0.25  # inside the mouth
                 ear = reach > 0.073
@@ -211,11 +228,11 @@ def main() -> None:
     parts = parts_of(source, rig)
     occlude(parts)
     ASSETS.mkdir(exist_ok=True)
-    light_eyes = parts.pop("eyes1")
+    light = {name[:-1]: parts.pop(name) for name in ("eyes1", "mouth1")}
     for level in (0, 1):
         parts = lighter(parts, level)
         if level == 1:
-            parts["eyes"] = Part({key: light_eyes[key] for key in KEPT}, light_eyes.triangles)
+            parts |= {name: Part({key: part[key] for key in KEPT}, part.triangles) for name, part in light.items()}
         part = join(list(parts.values()))
         size = save(part, rig, ASSETS / f"body{level}.npz")
         print(f"level {level}: {len(part)} vertices, {len(part.triangles)} triangles, {size / 1e6:.2f} MB")

@@ -1,4 +1,4 @@
-"""Head and hands: skin colours, eyes, teeth, tongue, lashes and brows."""
+"""Head and hands: skin colours, eyes, lashes and brows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from PIL import Image
 from scipy.spatial import cKDTree
 
 from build_avatar_dress import bump, neckline, paint, step
-from build_avatar_mesh import Part, compact, cut, fan, join, keep, normals
+from build_avatar_lids import Eye, find_eyes, tint
+from build_avatar_mesh import Part, compact, cut, fan, join, keep, normals, smooth
 from build_avatar_rig import INDEX
-from build_avatar_source import Source
+from build_avatar_source import SHAPES, Source
+from cospeech.core.rotation import axis_rotation
 
 Array = np.ndarray
 
@@ -17,10 +19,13 @@ SKIN = np.array([226, 178, 150]) / 255
 BLUSH = np.array([216, 138, 120]) / 255
 LIPS = np.array([190, 108, 104]) / 255
 NAIL = np.array([236, 192, 176]) / 255
-MOUTH = np.array([92, 34, 36]) / 255
-TONGUE = (186, 96, 98)
-TEETH = (238, 232, 222)
-LASH = (38, 28, 26)
+MOUTH = np.array([104, 40, 42]) / 255
+THROAT = np.array([60, 18, 20]) / 255
+WET = np.array([222, 158, 146]) / 255
+CARUNCLE = np.array([208, 124, 112]) / 255
+LASH = np.array([84, 62, 52]) / 255
+GAZE = {"Up": ("X", -18.0), "Down": ("X", 20.0), "Out": ("Y", 25.0), "In": ("Y", -25.0)}  # axis, degrees at weight 1
+LASHES = 13  # of one upper lid
 BROW = np.array([70, 50, 38]) / 255
 SCLERA = np.array([238, 234, 230]) / 255
 IRIS = np.array([86, 116, 112]) / 255
@@ -34,7 +39,7 @@ def take(source: Source, groups: list[str], t: Array, weights: Array, morphs: Ar
     return compact(Part({"a": source.vertices, "t": t, "w": weights, "m": morphs, "uv": source.uv}, triangles))
 
 
-def _mask(source: Source, name: str, uv: Array) -> Array:
+def mask_of(source: Source, name: str, uv: Array) -> Array:
     """A mask texture of the source sampled at texture coordinates, 0 to 1."""
     image = Image.open(source.data / f"mpfb2/textures/mpfb_{name}.jpg").convert("L").resize((1024, 1024), Image.BOX)
     pixels = np.asarray(image, float) / 255
@@ -46,6 +51,9 @@ def _mask(source: Source, name: str, uv: Array) -> Array:
 def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     """Head with neck down to the shirt, and hands from within the cuffs."""
     part = take(source, ["body"], t, weights, morphs)
+    eyes = find_eyes(source, t)
+    socket = eyes[0].socket(part["t"]) | eyes[1].socket(part["t"])
+    part = keep(part, ~socket)
     reach = np.abs(part["t"][:, 0])
     neck = np.minimum(0.016 - neckline(part["t"]), 0.105 - reach)
     part = cut(part, np.where(reach < 0.3, neck, reach - 0.637))
@@ -66,10 +74,17 @@ def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     colour = mix(colour, BLUSH, 0.34 * cheek + 0.30 * nose + 0.14 * chin + 0.35 * ear)
     shade = bump(eye, 0.008, 0.009) * bump(reach, 0.033, 0.018) * front  # lids
     colour = mix(colour, BLUSH * 0.84, 0.35 * shade)
-    lips = _mask(source, "lips", part["uv"])
+    lips = smooth(mask_of(source, "lips", part["uv"]), part.triangles, 3)
     colour = mix(colour, LIPS, 0.8 * lips * head)
-    inside = _mask(source, "inside-mouth", part["uv"]) * head
-    colour = mix(colour, MOUTH, step(inside, 0.2, 0.6))
+    inside = mask_of(source, "inside-mouth", part["uv"]) * head
+    deep = MOUTH + step(-t[:, 2], -0.138, -0.100)[:, None] * (THROAT - MOUTH)
+    colour = mix(colour, LIPS * 0.8 + 0.2 * MOUTH, step(inside, 0.2, 0.6))
+    colour = mix(colour, deep, step(inside, 0.2, 0.6) * (1 - step(t[:, 2], 0.143, 0.149)))
+    for own in eyes:
+        share = tint(own, t)
+        colour = mix(colour, WET, 0.8 * share["wet"] * head)
+        colour = mix(colour, CARUNCLE, 0.85 * share["caruncle"] * head)
+        colour = mix(colour, LASH, share["lash"] * head)
     hand = step(reach, 0.6, 0.65)
     knuckle = sum(
         np.exp(-((np.linalg.norm(t - place, axis=1) / 0.009) ** 2))
@@ -78,10 +93,11 @@ def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     )
     tips = step(reach, 0.80, 0.86)
     colour = mix(colour, BLUSH, (0.30 * np.clip(knuckle, 0, 1) + 0.22 * tips + 0.06) * hand)
-    colour = mix(colour, NAIL, 0.8 * _mask(source, "fingernails", part["uv"]) * hand)
+    colour = mix(colour, NAIL, 0.8 * mask_of(source, "fingernails", part["uv"]) * hand)
     rng = np.random.default_rng(0)
     colour *= 1 + rng.normal(0, 0.006, (len(part), 1))
     part.data["colour"] = np.clip(colour, 0, 1)
+    part.data["inside"] = inside
     shine = 0.22 + 0.12 * bump(reach, 0.0, 0.03) * step(eye, -0.05, 0.02) + 0.25 * lips - 0.2 * inside
     part.data["shine"] = np.clip(np.where(hand > 0.5, 0.18, shine), 0, 1)
     return part
@@ -100,44 +116,50 @@ def _knuckles(t: Array, weights: Array, side: int) -> list[Array]:
     return result
 
 
-def mouth(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
-    """Teeth and tongue."""
-    parts = []
-    for group, shift, colour in (
-        ("helper-upper-teeth", (0.0, -0.0030, 0.001), TEETH),
-        ("helper-lower-teeth", (0.0, 0.0, 0.0), TEETH),
-        ("helper-tongue", (0.0, -0.0035, -0.004), TONGUE),
-    ):
-        part = take(source, [group], t, weights, morphs)
-        for name in ("a", "t"):
-            part.data[name] = part[name] + shift
-        parts.append(paint(part, colour, shine=0.25))
-    return join(parts)
+def lashes(eyes: list[Eye], face: Part) -> Part:
+    """Single lashes along the upper lids: thin triangles that turn with the lid."""
+    return paint(join([_lashes(eye, face) for eye in eyes]), tuple(255 * LASH))
 
 
-def lashes(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
-    """Lash lines: the lash strips, drawn in to a third of their length."""
-    parts = []
-    for side in "lr":
-        for row, length in ((2, 0.45),):
-            part = take(source, [f"helper-{side}-eyelashes-{row}"], t, weights, morphs)
-            lid = np.unique(np.ravel(source.groups["body"]))
-            tree = cKDTree(t[lid])
-            distance, _ = tree.query(part["t"])
-            # Root vertices lie on the lid; every other follows its nearest root.
-            root = distance < 0.0022
-            _, own = cKDTree(part["t"][root]).query(part["t"])
-            own = np.flatnonzero(root)[own]
-            for name in ("t", "a"):
-                part.data[name] = part[name][own] + length * (part[name] - part[name][own])
-            part.data["m"] = part["m"][own] + length * (part["m"] - part["m"][own])
-            parts.append(part)
-    part = join(parts)
-    back = Part(part.data, part.triangles[:, ::-1])
-    return paint(join([part, back]), LASH)
+def _lashes(eye: Eye, face: Part) -> Part:
+    azimuth = np.linspace(-27.0, 57.0, LASHES)
+    upper, _ = eye.margins(azimuth)
+    outward = np.linspace(0, 1, LASHES)
+    middle = eye.place(np.full(LASHES, 0.0030), azimuth, upper + 0.4)
+    radial = (middle - eye.centre) / np.linalg.norm(middle - eye.centre, axis=1, keepdims=True)
+    along = np.cross([0.0, eye.side, 0.0], radial)
+    along /= np.linalg.norm(along, axis=1, keepdims=True)
+    lean = (0.5 * outward - 0.12)[:, None] * along
+    direction = 0.75 * radial + lean + [0.0, 0.42, 0.0]
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    length = (0.0019 + 0.0018 * outward * (1 - 0.25 * outward))[:, None]
+    half = 0.00036 * along
+    data = surface(keep(face, (face["t"][:, 2] > 0.09) & (face["t"][:, 1] > 1.6)), middle)
+    data.pop("n")
+    rows = {key: np.concatenate([value] * 3) for key, value in data.items()}
+    shift = np.concatenate([-half, half, length * direction])
+    for key in ("t", "a"):
+        rows[key] = rows[key] + shift
+    for shape in range(52):
+        # The root moves with the lid; the lash turns as far as the lid slides over the eyeball.
+        if SHAPES[shape].startswith(("eyeBlink", "eyeLook", "eyeWide", "eyeSquint")):
+            angle = -rows["m"][:, shape, 1] / (eye.radius + 0.003)
+            turned = np.stack(
+                [
+                    shift[:, 0],
+                    np.cos(angle) * shift[:, 1] - np.sin(angle) * shift[:, 2],
+                    np.sin(angle) * shift[:, 1] + np.cos(angle) * shift[:, 2],
+                ],
+                1,
+            )
+            rows["m"][:, shape] += turned - shift
+    i = np.arange(LASHES)
+    triangles = np.stack([i, i + LASHES, i + 2 * LASHES], 1)
+    part = Part(rows, triangles)
+    return join([part, Part(part.data, triangles[:, ::-1])])
 
 
-def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
+def eyes(source: Source, t: Array, *, sides: int = 20) -> Part:
     """Eyeballs as spheres of rings round the line of sight; gaze shapes turn them."""
     parts = []
     rings = (
@@ -172,7 +194,7 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
             )
             streak = 1 + (0.12 * np.sin(phi * 9 + k) if 9 < degrees < 21 else 0 * phi)
             colours.append(np.clip(np.array(colour) * streak[:, None], 0, 1))
-            shine.append(np.full(count, 1.0 if degrees < 26 else 0.7))
+            shine.append(np.full(count, 0.25 if degrees < 9 else 0.8 if degrees < 26 else 0.6))
         triangles = [(0, 1 + i, 1 + (i + 1) % sides) for i in range(sides)]
         for k in range(1, len(rings) - 1):
             u, v = 1 + (k - 1) * sides, 1 + k * sides
@@ -189,12 +211,10 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
         colours.append(np.ones((len(glint[0]), 3)))
         shine.append(np.ones(len(glint[0])))
         delta = np.zeros((len(local), 52, 3))
-        for shape in range(52):
-            moved = morphs[ball, shape]
-            if np.abs(moved).max() > 1e-5:
-                about = t[ball] - centre
-                turn = _best_turn(about, about + moved - moved.mean(0))
-                delta[:, shape] = local @ turn.T - local
+        for look, (axis, degrees) in GAZE.items():
+            # Out is towards the ear, so it and In turn the two eyes opposite ways.
+            turn = axis_rotation(axis, np.radians(degrees * (-1 if axis == "Y" and side == "right" else 1)))
+            delta[:, SHAPES.index(f"eyeLook{look}{side.title()}")] = local @ turn.T - local
         weights = np.zeros((len(local), 55))
         weights[:, INDEX[f"{side}_eye"]] = 1
         data = {
@@ -211,20 +231,15 @@ def eyes(source: Source, t: Array, morphs: Array, *, sides: int = 20) -> Part:
 
 
 def _glint(radius: float, start: int) -> tuple[Array, list[tuple[int, int, int]]]:
-    direction = np.array([0.17, 0.2, 1.0])
+    direction = np.array([-0.16, 0.13, 1.0])
     direction /= np.linalg.norm(direction)
     u = np.cross([0, 1, 0], direction)
     u /= np.linalg.norm(u)
     v = np.cross(direction, u)
-    angle = np.linspace(0, 2 * np.pi, 6, endpoint=False)
-    ring = 0.0011 * (np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v)
+    angle = np.linspace(0, 2 * np.pi, 8, endpoint=False)
+    ring = 0.0010 * (np.cos(angle)[:, None] * u + np.sin(angle)[:, None] * v)
     points = np.concatenate([[0 * u], ring]) + direction * radius * 1.034
-    return points, [(start, start + 1 + i, start + 1 + (i + 1) % 6) for i in range(6)]
-
-
-def _best_turn(a: Array, b: Array) -> Array:
-    u, _, vt = np.linalg.svd(b.T @ a)
-    return u @ np.diag([1, 1, np.linalg.det(u @ vt)]) @ vt
+    return points, [(start, start + 1 + i, start + 1 + (i + 1) % 8) for i in range(8)]
 
 
 def surface(part: Part, points: Array) -> dict[str, Array]:
@@ -259,18 +274,19 @@ def _closest(corner: Array, point: Array) -> Array:
 
 
 def brows(face: Part) -> Part:
-    """Eyebrows as thin strips that ride on the forehead and move with it."""
+    """Eyebrows as soft strips that ride on the forehead and move with it; level, a little arched."""
     parts = []
-    s = np.linspace(0, 1, 13)
+    s = np.linspace(0, 1, 15)
+    rows = np.array([-1.0, -0.45, 0.0, 0.45, 1.0])
+    n = len(s)
     for side in (1, -1):
-        x = 0.0135 + 0.0385 * s
-        y = 1.633 + 0.0212 + 0.0050 * np.sin(np.pi * np.clip(s * 0.78, 0, 1)) - 0.0055 * step(s, 0.55, 1.0)
-        half = 0.0034 * (1 - 0.75 * step(s, 0.35, 1.0)) * (0.75 + 0.25 * step(s, 0.0, 0.12))
-        rows = []
-        for k in (-1, 0, 1):
-            lean = 0.002 * k * (1 - s)
-            rows.append(np.stack([side * (x - lean), y + k * half, np.full_like(s, 0.17)], 1))
-        points = np.concatenate(rows)
+        x = 0.0125 + 0.0385 * s
+        y = 1.633 + 0.0198 + 0.0012 * s + 0.0042 * np.sin(np.pi * s**1.25)
+        half = 0.0041 * (1 - 0.62 * step(s, 0.30, 1.0)) * (0.72 + 0.28 * step(s, 0.0, 0.2))
+        lean = 0.0016 * (1 - s)
+        points = np.concatenate(
+            [np.stack([side * (x - lean * k), y + k * half, np.full_like(s, 0.17)], 1) for k in rows]
+        )
         # Drop each point on to the forehead from the front.
         front = face["t"][:, 2] > 0.09
         region = keep(face, front)
@@ -278,20 +294,21 @@ def brows(face: Part) -> Part:
             spot = surface(region, points)
             points = np.stack([points[:, 0], points[:, 1], spot["t"][:, 2]], 1)
         data = surface(region, points)
-        lift = np.repeat([0.0004, 0.0016, 0.0004], len(s))[:, None]
-        data["t"] = data["t"] + lift * data["n"]
-        data["a"] = data["a"] + lift * data["n"]
-        n = len(s)
+        # Hair is dense in the middle and thins out towards every edge, most at the inner end.
+        dense = np.repeat([0.0, 0.72, 0.92, 0.72, 0.0], n)
+        dense *= np.tile(step(s, 0.0, 0.34) * (1 - step(s, 0.80, 1.02)), len(rows))
+        stroke = np.tile(np.where(np.arange(n) % 2, 0.94, 1.06), len(rows))
+        dense = np.clip(dense * stroke, 0, 1)[:, None]
+        for key in ("t", "a"):
+            data[key] = data[key] + (0.0003 + 0.0008 * dense) * data["n"]
         triangles = []
-        for r in (0, 1):
+        for r in range(len(rows) - 1):
             for i in range(n - 1):
                 a, b, c, d = r * n + i, r * n + i + 1, (r + 1) * n + i, (r + 1) * n + i + 1
                 triangles += [(a, b, d), (a, d, c)] if side > 0 else [(a, d, b), (a, c, d)]
         part = Part({name: value for name, value in data.items() if name != "n"}, np.array(triangles))
-        colour = np.tile(BROW, (3 * n, 1))
-        edge = np.clip(np.repeat([0.5, 0.08, 0.5], n) + 0.35 * np.tile(1 - step(s, 0.0, 0.2), 3), 0, 1)[:, None]
-        under = data["colour"]
-        part.data["colour"] = colour * (1 - edge) + under * edge
-        part.data["shine"] = np.full(3 * n, 0.05)
+        part.data["colour"] = data["colour"] + dense * (BROW - data["colour"])
+        part.data["shine"] = data["shine"] * (1 - dense[:, 0])
+        part.data["softness"] = 1 - dense[:, 0]
         parts.append(part)
     return join(parts)

@@ -32,20 +32,7 @@ LIP_RED = 0.238  # red - green half way from the skin round the lips to the lips
 EDGE = 0.22  # of the normal towards the viewer: the jaw's edge
 
 EYEBALL = 221  # vertices of one on the full body
-
-
-def components(body: Body) -> Array:
-    """[V] number of the piece that a vertex belongs to."""
-    label = np.arange(len(body))
-    while True:
-        low = label[body.triangles].min(1)
-        new = label.copy()
-        for k in range(3):
-            np.minimum.at(new, body.triangles[:, k], low)
-        new = new[new]
-        if (new == label).all():
-            return label
-        label = new
+BROW = 75  # vertices of one on either level
 
 
 def moved(body: Body, shapes: dict[str, float]) -> Array:
@@ -207,14 +194,13 @@ def brow(body: Body, label: Array) -> list[Array]:
     """17 to 26: the middle of the strips that are the brows."""
     result = []
     for side in (-1, 1):
-        own = [k for k in np.unique(label) if (label == k).sum() == 39]
+        own = [k for k in np.unique(label) if (label == k).sum() == BROW]
         strip = next(body.vertices[label == k] for k in own if side * body.vertices[label == k][0, 0] > 0)
         end, start = np.abs(strip[:, 0]).max(), np.abs(strip[:, 0]).min() + 0.002
         shares = np.linspace(0, 1, 5)
         for share in shares[::-1] if side < 0 else shares:
             distance = np.abs(np.abs(strip[:, 0]) - start - share * (end - start))
-            same = strip[distance < distance.min() + 1e-4]
-            result.append(same[np.argsort(same[:, 1])[len(same) // 2]])
+            result.append(strip[distance < distance.min() + 0.002].mean(0))
     return result
 
 
@@ -234,7 +220,7 @@ def tips(body: Body) -> list[Array]:
 def skins(body: Body, label: Array) -> Array:
     """Triangles of the head, the hands and the brows."""
     size = np.bincount(label, minlength=len(body))[label]
-    skin = (body.softness > 0.5) & (size > 400) | (size == 39)
+    skin = (body.softness > 0.5) & (size > 400) | (size == BROW)
     return body.triangles[skin[body.triangles].all(1)]
 
 
@@ -269,7 +255,7 @@ def fit(points: Array, corners: Array) -> tuple[Array, Array]:
 def main() -> None:
     """Find all points on the full body, and look them up on both levels."""
     full = load_body(0)
-    label = components(full)
+    label = full.pieces
     triangles = skins(full, label)
     head = triangles[(full.vertices[triangles, 1].min(1) > 1.43) & (full.softness[triangles].min(1) > 0.5)]
     size = np.bincount(label)[label]
@@ -283,7 +269,7 @@ def main() -> None:
     table: dict[str, object] = {"format": 1}
     for level in LEVELS:
         body = load_body(level)
-        own = skins(body, components(body))
+        own = skins(body, body.pieces)
         faces, shares = fit(wanted, described(body)[own])
         found = np.einsum("pk,pkd->pd", shares, described(body)[own[faces]])
         far = np.linalg.norm(found - wanted, axis=1)

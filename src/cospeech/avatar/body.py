@@ -65,6 +65,20 @@ class Body:
         """[V, 3] float32 sRGB with ambient occlusion multiplied in (for players without it)."""
         return self.colours * (0.35 + 0.65 * self.occlusion[:, None])
 
+    @cached_property
+    def pieces(self) -> np.ndarray:
+        """[V] lowest vertex of the piece of the mesh, held together by triangles, that a vertex belongs to."""
+        label = np.arange(len(self))
+        while True:
+            low = label[self.triangles].min(1)
+            joined = label.copy()
+            for k in range(3):
+                np.minimum.at(joined, self.triangles[:, k], low)
+            joined = joined[joined]
+            if (joined == label).all():
+                return label
+            label = joined
+
 
 @lru_cache(maxsize=4)
 def load_body(level: int = 0) -> Body:

@@ -68,7 +68,7 @@ def vertex_colours(figure: Figure, appearance: Appearance) -> np.ndarray:
     brow = region == BROW
     share = np.clip((base[:, :1] - _BROW[0]) / (_SKIN[0] - _BROW[0]), 0, 1)
     result[brow] = (np.array(appearance.hair.brows) * (1 - share) + tone * share)[brow]
-    iris = (region == EYE) & (figure.body.shine > 0.95) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
+    iris = (region == EYE) & (figure.body.shine > 0.75) & (base.max(1) < 0.75) & (base.max(1) > 0.1)
     result[iris] *= np.array(appearance.iris) / _IRIS
     noise = waves(v, appearance.clothing.top.seed + 1, _NOISE_SIZE)
     return np.concatenate([np.clip(result, 0, 1), lip[:, None], noise[:, None]], 1).astype(np.float32)

@@ -29,6 +29,8 @@ SHOULDER, ELBOW, WRIST = 0.162, 0.432, 0.668  # metres from the middle, T-pose
 _ARM_AT = (0.17, 0.24, 0.32, 0.43, 0.50, 0.58, 0.62, 0.638, 0.648, 0.67)
 _ARM_UP = (0.052, 0.049, 0.045, 0.036, 0.036, 0.029, 0.025, 0.0235, 0.019, 0.018)
 _ARM_FORWARD = (0.056, 0.051, 0.047, 0.040, 0.041, 0.033, 0.029, 0.0272, 0.022, 0.021)
+_MOUTH = ((-0.035, 1.53, 0.05), (0.035, 1.60, 0.148))  # metres, opposite corners of boxes in T-pose
+_BROWS = ((-0.06, 1.64, 0.09), (0.06, 1.67, 0.20))
 _DEFAULT_COLOURS = {  # of scripts/build_avatar_dress.py
     (58, 82, 112): TOP,
     (60, 70, 88): TOP,
@@ -77,16 +79,19 @@ def regions(level: int) -> np.ndarray:
     region[(region == INNER) & (np.abs(v[:, 0]) > 0.5)] = CUFF
     cloth = (v[:, 1] < 1.53) & (body.softness < 0.5) & (region == EYE)
     region[cloth] = INNER  # shades of the shirt's band
-    lid = np.abs(v[:, 0]) > 0.011
-    strip = (body.softness < 0.5) & (region == EYE) & (v[:, 1] > 1.6495) & (v[:, 1] < 1.664) & lid
-    region[strip & (v[:, 2] > 0.12) & (np.abs(body.shine - 0.05) < 0.01)] = BROW
+    inside = _pieces_within(body.pieces, v, _MOUTH)  # teeth, tongue
     hair = (region == EYE) & (body.softness < 0.5) & (np.abs(body.shine - 0.35) < 0.06)
     region[hair] = HAIR
-    mouth = (v[:, 1] > 1.54) & (v[:, 1] < 1.583) & (np.abs(v[:, 0]) < 0.035)
-    inside = (colours == (238, 232, 222)).all(1) | (colours == (186, 96, 98)).all(1)  # teeth, tongue
-    inside &= mouth & (np.abs(body.shine - 0.25) < 0.003)
     region[(body.softness > 0.5) & ~inside] = SKIN
+    region[_pieces_within(body.pieces, v, _BROWS)] = BROW
     return region
+
+
+def _pieces_within(piece: np.ndarray, v: np.ndarray, box: tuple[tuple[float, ...], tuple[float, ...]]) -> np.ndarray:
+    """[V] whether a vertex belongs to a piece that lies in a box as a whole."""
+    outside = ((v < box[0]) | (v > box[1])).any(1)
+    whole: np.ndarray = np.bincount(piece, outside)[piece] == 0
+    return whole
 
 
 def _parts(joints: np.ndarray) -> np.ndarray:
