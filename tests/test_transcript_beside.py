@@ -6,8 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import cospeech
+from cospeech.cli import main
 from cospeech.speech import beside
 from cospeech.speech.loading import load_recording
 from cospeech.speech.speech import Speech
@@ -92,3 +95,18 @@ def test_a_transcript_that_is_named_goes_first(talk, notes):
     speech = load_recording(talk, transcript=EXAMPLES / "hello.txt")
     assert words_of(speech) > 20
     assert notes == []
+
+
+def test_nothing_is_aligned_for_a_format_without_words_or_a_face(tmp_path, capsys):
+    examples = Path(__file__).parents[1] / "examples"
+    for name in ("hello.wav", "hello.txt"):
+        shutil.copy(examples / name, tmp_path)
+    bodies = []
+    for suffix in (".bvh", ".glb"):
+        out = tmp_path / f"talk{suffix}"
+        main(["generate", str(tmp_path / "hello.wav"), "-o", str(out)])
+        assert ("took the words" in capsys.readouterr().err) == (suffix == ".glb")
+        bodies.append(cospeech.load_motion(out))
+    assert bodies[1].face is not None
+    wrists = [body.positions[:, 20] - body.positions[:, 0] for body in bodies]
+    np.testing.assert_allclose(wrists[0], wrists[1], atol=2e-3)

@@ -25,6 +25,7 @@ from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
 from .editing import edit as edit
 from .face import add_face as add_face
+from .face import carries_face as carries_face
 from .face import check_face_target as check_face_target
 from .face import face_options as face_options
 from .face import placed_speech as placed_speech

@@ -18,7 +18,7 @@ from ..loading import load
 from ..methods.base import LIVELIEST_FACE
 from ..methods.conditioning import AUTO, shown_emotion
 from ..methods.options import GenerateOptions, options_of
-from ..motion.formats import face_suffixes
+from ..motion.formats import FORMATS, face_suffixes
 from ..motion.formats.visemes import SUFFIX as VISEMES_SUFFIX
 from ..motion.motion import Motion, load_motion
 from ..motion.procedural.face import face_from_speech
@@ -119,11 +119,17 @@ def check_face_target(path: str | Path) -> Path:
         UserError: another format, or a folder that is missing or cannot be written.
     """
     path = file_path(path, "where to write")
-    if path.suffix.lower() not in face_suffixes() and not path.name.lower().endswith(VISEMES_SUFFIX):
+    if not carries_face(path):
         known = ", ".join((*face_suffixes(), VISEMES_SUFFIX))
         raise UserError(f"cannot write {path}: {path.suffix or 'it'} carries no face; these do: {known}")
     check_folder(path)
     return path
+
+
+def carries_face(path: Path) -> bool:
+    """Whether what is written under this name has a face in it."""
+    suffix = path.suffix.lower()
+    return path.name.lower().endswith(VISEMES_SUFFIX) or (suffix in FORMATS and FORMATS.get(suffix).face)
 
 
 def _at_rate(face: np.ndarray, motion: Motion) -> np.ndarray:

@@ -71,7 +71,9 @@ def generate(
         for target in numbered(targets, variants):
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
-    recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
+    checked["face"] &= any(map(api.carries_face, targets))
+    beside = not no_transcript and (checked["face"] or loaded.reads_words)
+    recording = load_recording(speech, transcript=transcript, lips=lips, beside=beside)
     checked = with_detected_emotion(checked, recording, loaded)
     first = checked["seed"]
     written: list[Path] = []

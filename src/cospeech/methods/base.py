@@ -85,6 +85,11 @@ class GestureModel(ABC):
     capabilities: Capabilities = Capabilities()
 
     @property
+    def reads_words(self) -> bool:
+        """Whether gestures may depend on the words of a speech; a method that reads none says so."""
+        return True
+
+    @property
     def described(self) -> str:
         """What this is, as the subject of a message."""
         return f"the method {self.config['method']}" if self.config.get("method") else f"the model {self.name}"

@@ -37,6 +37,11 @@ class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
         self.sampling = read_settings(folder, ContextualSampling())
         self.networks = OnnxNetworks(folder)
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether an encoder of its speech does."""
+        return "words" in self.inputs.settings
+
     def sample(
         self,
         features: np.ndarray,

@@ -105,6 +105,11 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
             np.array([self.level(options), 1.0], dtype=np.float32),
         )
 
+    @property
+    def reads_words(self) -> bool:
+        """Whether an encoder of its speech does."""
+        return "words" in self.inputs.settings
+
     def sample(
         self,
         features: np.ndarray,
