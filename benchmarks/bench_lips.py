@@ -1,13 +1,15 @@
 """How well lips follow the phones that are spoken: one table, and one JSON object.
 
-    python benchmarks/bench_lips.py --beat2 FOLDER [--speech FOLDER] [--sounds FOLDER] [--systems network ...] [-o FILE]
+    python benchmarks/bench_lips.py --beat2 FOLDER [--speech FOLDER] [--sounds FOLDER] [--systems network ...]
+        [--peers FOLDER] [-o FILE]
 
 The truth are phones with times: of the TextGrids in the folder ``--beat2`` (with the jaw of the npz beside each), of
 held-out LibriSpeech voices (``--speech``), whose text is aligned, and of the test split of labelled sounds
 (``--sounds``, ``methods.phones.dataset``), such as synthesised German. Systems: ``network`` and ``hama`` (from the
 sound alone), ``words`` (the words are given with their times), ``text`` (without times), ``phones`` (the truth itself,
-what the mouth makes of it) and ``loudness``. Faces are sampled 30 times a second. Lips are apart by jawOpen -
-mouthClose.
+what the mouth makes of it) and ``loudness``; with ``--peers`` also those of other projects that are installed from npm
+in that folder (``peers``); what cannot be run says why in its row. Faces are sampled 30 times a second. Lips are apart
+by jawOpen - mouthClose.
 
 - p/b/m shut: of those spoken, how many have lips apart by less than ``SHUT`` of what is usual (95th percentile of
   speech) within 60 ms of the phone, with the 95 % interval of Wilson. Closures in speech that have no such phone, and
@@ -24,9 +26,10 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -35,6 +38,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+import peers
 from cospeech.core.timing import FPS, SAMPLE_RATE
 from cospeech.methods.phones.dataset import LABEL_RATE, PhoneDataset
 from cospeech.motion.face_shapes import ARKIT_INDEX
@@ -182,22 +186,63 @@ def _track(system: str, recording: Recording) -> PhoneTrack:
 
 def measure(system: str, recordings: Sequence[Recording]) -> dict[str, Any]:
     """One row of the table."""
-    parts: list[tuple[Recording, np.ndarray]] = []
-    usual: list[np.ndarray] = []
-    rows: dict[str, list[float]] = {"opening_r": [], "jaw_r": []}
-    right = frames_of_speech = 0
-    cpu = seconds = 0.0
+    tracks: list[PhoneTrack | None] = []
+    mouths: list[np.ndarray] = []
+    cpu = 0.0
     for recording in recordings:
         features = recording.speech.features
         began = time.process_time()
         if system == "loudness":
-            track = None
-            apart = np.clip((LAYOUT.get(features, "energy") + 1.3) / 2.6, 0, 1) * LAYOUT.get(features, "speech")
+            tracks.append(None)
+            mouths.append(np.clip((LAYOUT.get(features, "energy") + 1.3) / 2.6, 0, 1) * LAYOUT.get(features, "speech"))
         else:
             track = _track(system, recording)
-            apart = opening(lips_from_phones(track, features))
+            tracks.append(track)
+            mouths.append(opening(lips_from_phones(track, features)))
         cpu += time.process_time() - began
-        seconds += recording.speech.seconds
+    seconds = sum(recording.speech.seconds for recording in recordings)
+    return scored(system, recordings, tracks, mouths, cpu / seconds)
+
+
+def measure_peer(system: str, recordings: Sequence[Recording], folder: Path) -> dict[str, Any]:
+    """One row of the table for another project; with a note instead of figures if it cannot be run."""
+    if not peers.is_installed(system, folder):
+        return {"system": system, "note": f"{peers.PEERS[system].package} is not installed"}
+    if system in peers.NEEDS_WORDS and not all(recording.speech.words for recording in recordings):
+        return {"system": system, "note": "needs words, which these recordings have not"}
+    try:
+        documents, cpu = peers.run_peer(system, [recording.speech for recording in recordings], folder)
+    except (OSError, RuntimeError, subprocess.TimeoutExpired) as error:
+        return {"system": system, "note": f"cannot be run: {error}"}
+    rows = []
+    for delay in peers.PEERS[system].delays:
+        pairs = zip(documents, recordings, strict=True)
+        tracks = [peers.track_of(found, one.speech.seconds, earlier=delay) for found, one in pairs]
+        mouths = [
+            opening(lips_from_phones(track, one.speech.features)) for track, one in zip(tracks, recordings, strict=True)
+        ]
+        rows.append({**scored(system, recordings, tracks, mouths, cpu), "delay": delay})
+    return max(rows, key=lambda row: float(row["viseme_accuracy"]))
+
+
+def scored(
+    system: str,
+    recordings: Sequence[Recording],
+    tracks: Sequence[PhoneTrack | None],
+    mouths: Sequence[np.ndarray],
+    cpu: float,
+) -> dict[str, Any]:
+    """Figures of openings of the mouth [T] beside the truth.
+
+    Args:
+        tracks: what the system heard, None if it hears no phones.
+        cpu: seconds a second of sound.
+    """
+    parts: list[tuple[Recording, np.ndarray]] = []
+    usual: list[np.ndarray] = []
+    rows: dict[str, list[float]] = {"opening_r": [], "jaw_r": []}
+    right = rows_heard = 0
+    for recording, track, apart in zip(recordings, tracks, mouths, strict=True):
         truth = rasterised(recording.phones, recording.speech.seconds)
         silent = truth[:, PHONE_INDEX[SILENCE]] > 0.5
         place = np.minimum(np.arange(len(apart)) * TRACK_RATE // FPS, len(silent) - 1)
@@ -212,7 +257,7 @@ def measure(system: str, recordings: Sequence[Recording]) -> dict[str, Any]:
         if track is not None:
             classes = np.asarray(VISEME_INDEX)
             right += int((classes[track.probabilities.argmax(1)] == classes[truth.argmax(1)]).sum())
-            frames_of_speech += len(truth)
+            rows_heard += len(truth)
     scale = float(np.percentile(np.concatenate(usual), 95)) or 1.0
     parts = [(recording, apart / scale) for recording, apart in parts]
     fixed = Counts()
@@ -227,9 +272,57 @@ def measure(system: str, recordings: Sequence[Recording]) -> dict[str, Any]:
         "pbm_at_10_false": [swept.found, swept.wanted],
         "opening_r": round(float(np.mean(rows["opening_r"])), 3),
         "jaw_r": round(float(np.mean(rows["jaw_r"])), 3) if rows["jaw_r"] else None,
-        "viseme_accuracy": round(right / frames_of_speech, 3) if frames_of_speech else None,
-        "cpu": round(cpu / seconds, 4),
+        "viseme_accuracy": round(right / rows_heard, 3) if rows_heard else None,
+        "cpu": round(cpu, 4),
     }
+
+
+LABELS = {
+    "loudness": "loudness alone",
+    "network": "network, 80 ms",
+    "network-0": "network, 0 ms",
+    "network-200": "network, 200 ms",
+    "hama": "`[phones]`",
+    "words": "words with times",
+    "phones": "true phones",
+    **{name: peer.label for name, peer in peers.PEERS.items()},
+}
+COLUMNS = (
+    "recordings",
+    "system",
+    "p, b, m shut (95 % interval)",
+    "false a minute",
+    "at 10 false a minute",
+    "opening r",
+    "jaw r",
+    "visemes right",
+    "CPU s a second",
+)
+
+
+def cells(recordings: str, row: Mapping[str, Any]) -> list[str]:
+    """A row as ``results/lips.json`` has it."""
+    start = [recordings, LABELS.get(row["system"], row["system"])]
+    if "note" in row:
+        return [*start, row["note"], *[""] * (len(COLUMNS) - 3)]
+    (found, wanted), (low, high), (swept, _) = row["pbm"], row["pbm_interval"], row["pbm_at_10_false"]
+    return [
+        *start,
+        f"{found}/{wanted} ({low:.2f} to {high:.2f})",
+        f"{row['false_per_minute']:.1f}",
+        f"{swept}/{wanted}" if swept else "at no bound",
+        f"{row['opening_r']:.2f}",
+        "" if row["jaw_r"] is None else f"{row['jaw_r']:.2f}",
+        "" if row["viseme_accuracy"] is None else f"{100 * row['viseme_accuracy']:.0f} %",
+        f"{row['cpu']:.3f}",
+    ]
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    """Columns side by side."""
+    widths = [max(len(row[k]) for row in (COLUMNS, *rows)) for k in range(len(COLUMNS))]
+    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in (COLUMNS, *rows))
+    return "".join(f"{line.rstrip()}\n" for line in lines)
 
 
 def open_in_sounds(system: str) -> dict[str, float]:
@@ -302,6 +395,7 @@ def main() -> None:
     parser.add_argument("--speech", type=Path)
     parser.add_argument("--sounds", type=Path)
     parser.add_argument("--systems", nargs="+", default=["loudness", "network", "hama", "text", "words", "phones"])
+    parser.add_argument("--peers", type=Path, metavar="FOLDER", help="where npm has installed other projects")
     parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     systems = [name for name in options.systems if name != "hama" or hama.is_installed()]
@@ -312,9 +406,11 @@ def main() -> None:
         sets["labelled sounds"] = labelled(options.sounds)
     result: dict[str, Any] = {"benchmark": "lips", "sets": {}, "open_in_sounds": {}}
     for name, recordings in sets.items():
-        result["sets"][name] = [measure(system, recordings) for system in systems]
-        for row in result["sets"][name]:
-            sys.stdout.write(f"{name:16} {json.dumps(row)}\n")
+        rows = [measure(system, recordings) for system in systems]
+        if options.peers:
+            rows += [measure_peer(system, recordings, options.peers) for system in peers.PEERS]
+        result["sets"][name] = rows
+    sys.stdout.write(table([cells(name, row) for name, rows in result["sets"].items() for row in rows]))
     for system in ("network", "hama"):
         if system in systems:
             result["open_in_sounds"][system] = open_in_sounds(system)

@@ -1,75 +1,92 @@
-"""Whether a portrait's lips are in step with the voice: one JSON object.
+"""Whether a portrait's lips follow the phones that are spoken, up to the points of the picture: one JSON object.
 
-For every recording a motion is generated and brought to the points of a portrait; the distance of the inner
-lips' middles over time is compared with the loudness of the voice (dB of each frame, no less than 40 under
-the loudest). ``r`` is their correlation, ``lag`` the shift in frames (30 a second) at which it is greatest,
-positive where lips come after the voice.
+For every recording with a TextGrid of phones a motion is generated and brought to the points of a portrait; the
+distance of the inner lips' middles over time, from the closest they come, is scored as ``bench_lips`` scores a mouth:
+``r`` is its correlation with a curve made of the true phones, ``pbm`` how many p, b and m have lips apart by less than
+a tenth of what is usual within 60 ms, of how many. ``lag`` is the shift in frames (30 a second) at which the
+correlation is greatest, positive where lips come after the phones. With ``--words`` the words of the TextGrid are
+given; else the sound alone is heard.
 
-    python benchmarks/bench_portrait_lips.py PORTRAIT SOUND [SOUND ...] [--points POINTS.json] [--model contextual]
+    python benchmarks/bench_portrait_lips.py PORTRAIT --beat2 FOLDER [--words] [--points POINTS.json] [--model NAME]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from itertools import pairwise
+import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import cospeech
+from bench_lips import SHUT, Recording, beat2, closures, interval, r, true_opening
 from cospeech.core.timing import FPS
+from cospeech.methods.base import GestureModel
 from cospeech.motion.points import POINTS
-from cospeech.speech.speech import Speech
 from cospeech.video.films.animate import portrait_keypoints
-from cospeech.video.films.portrait import open_portrait
+from cospeech.video.films.portrait import Portrait, open_portrait
 
 LIPS = POINTS.index("face_62"), POINTS.index("face_66")  # middles of the inner lips
-QUIETEST = 40.0  # dB
 FURTHEST = 10  # frames
 
 
-def loudness(speech: Speech) -> np.ndarray:
-    """[T] dB of each frame."""
-    edges = (np.arange(speech.frames + 1) * speech.sample_rate) // FPS
-    power = [float(np.mean(speech.samples[a:b] ** 2)) if b > a else 0.0 for a, b in pairwise(edges)]
-    level = 10 * np.log10(np.maximum(power, 1e-12))
-    return np.maximum(level, level.max() - QUIETEST)
+def opened(portrait: Portrait, model: GestureModel, recording: Recording, *, words: bool) -> np.ndarray:
+    """Distance of the inner lips [T] in pixels, from the closest they come."""
+    speech = recording.speech if words else replace(recording.speech, words=())
+    points = portrait_keypoints(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
+    apart: np.ndarray = np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1)
+    return apart - apart.min()
+
+
+def measure(recording: Recording, apart: np.ndarray) -> dict[str, Any]:
+    """The figures of one recording."""
+    truth = true_opening(recording, len(apart))
+
+    def r_at(lag: int) -> float:
+        end = len(apart) - abs(lag)
+        return r(apart[lag:], truth[:end]) if lag >= 0 else r(apart[:end], truth[-lag:])
+
+    spoken = np.zeros(len(apart), bool)
+    for phone in recording.phones:
+        spoken[round(phone.start * FPS) : round(phone.end * FPS) + 1] = True
+    shut = closures(recording, apart / float(np.percentile(apart[spoken], 95)), SHUT)
+    return {
+        "name": recording.name,
+        "seconds": round(recording.speech.seconds, 2),
+        "r": round(r_at(0), 3),
+        "lag": max(range(-FURTHEST, FURTHEST + 1), key=r_at),
+        "pbm": [shut.found, shut.wanted],
+        "pbm_interval": [round(edge, 2) for edge in interval(shut.found, shut.wanted)],
+        "false_per_minute": round(shut.per_minute, 1),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("portrait", type=Path)
-    parser.add_argument("sounds", type=Path, nargs="+")
+    parser.add_argument("--beat2", type=Path, required=True)
+    parser.add_argument("--words", action="store_true")
     parser.add_argument("--points", type=Path)
     parser.add_argument("--model", default="contextual")
     options = parser.parse_args()
     portrait = open_portrait(options.portrait, points=options.points)
     model = cospeech.load(options.model)
-    rows = []
-    for path in options.sounds:
-        speech = cospeech.load_speech(path)
-        points = portrait_keypoints(portrait, model.generate(speech, seed=0), speech)[: speech.frames]
-        opened = np.linalg.norm(points[:, LIPS[0]] - points[:, LIPS[1]], axis=-1)
-        loud = loudness(speech)[: len(opened)]
-
-        def r(lag: int, opened: np.ndarray = opened, loud: np.ndarray = loud) -> float:
-            ends = len(loud) - abs(lag)
-            lips, voice = (opened[lag:], loud[:ends]) if lag >= 0 else (opened[:ends], loud[-lag:])
-            return float(np.corrcoef(lips, voice)[0, 1])
-
-        found = {lag: r(lag) for lag in range(-FURTHEST, FURTHEST + 1)}
-        rows.append({"seconds": round(speech.seconds, 2), "r": round(found[0], 3), "lag": max(found, key=found.get)})  # type: ignore[arg-type]
+    rows = [measure(one, opened(portrait, model, one, words=options.words)) for one in beat2(options.beat2)]
     result = {
-        "benchmark": "lips",
+        "benchmark": "portrait_lips",
         "model": options.model,
+        "words": options.words,
         "recordings": len(rows),
         "r_mean": round(float(np.mean([row["r"] for row in rows])), 3),
         "r_least": min(row["r"] for row in rows),
-        "lag_zero": sum(row["lag"] == 0 for row in rows),
+        "latest": max((abs(row["lag"]) for row in rows), default=0),
+        "pbm_share": round(sum(row["pbm"][0] for row in rows) / max(1, sum(row["pbm"][1] for row in rows)), 3),
         "each": rows,
     }
-    print(json.dumps(result, indent=1))
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
