@@ -39,7 +39,8 @@ USUAL = 30.0  # rows a second where a table does not tell
 FASTEST = 1000.0  # rows a second of a table
 LONGEST = 4 * 3600.0  # seconds of a track
 LARGEST = 256 * 2**20  # bytes of a file
-OVERLAP = 0.05  # seconds by which an entry may begin before the one above it ends
+OVERLAP = 0.15  # seconds by which an entry may begin before the one above it ends, which is cut there (Rhubarb: 0.12)
+ORDER = 0.02  # seconds by which an entry may begin before the one above it begins (Rhubarb: 0.01)
 TIME_NAMES = ("time", "seconds", "t", "start")
 _NO_SHAPES = {"timecode", "blendshapecount", "", *TIME_NAMES}
 _ARKIT = re.compile(r"(eye|jaw|mouth|cheek|brow|nose|tongue|head|lefteye|righteye)[a-z]+", re.IGNORECASE)
@@ -156,7 +157,7 @@ def _timed(path: Path, entries: Sequence[tuple[Any, Any, Any]], phone_of: Callab
         first, last = _number(start, where), _number(end, where)
         if first < 0.0:
             raise UserError(f"{where} begins at {first:g} s; times count from 0")
-        if first < before - 1e-6 or last < first:
+        if first < before - ORDER or last < first:
             raise UserError(f"{where} is at {first:g} to {last:g} s, after one at {before:g} s; put times in order")
         if first < until - OVERLAP:
             raise UserError(
@@ -165,6 +166,9 @@ def _timed(path: Path, entries: Sequence[tuple[Any, Any, Any]], phone_of: Callab
         phone = phone_of(str(name))
         if phone is None:
             raise UserError(f"{where}: unknown name {str(name)[:40]!r}; known: {', '.join(VISEMES)}, or A-H and X")
+        first = max(first, before)
+        if phones and phones[-1].end > first:
+            phones[-1] = replace(phones[-1], end=first)
         before, until = first, max(until, last)
         if phone != SILENCE and last > first:
             phones.append(Phone(phone, first, last))
