@@ -46,7 +46,8 @@ def add_face(
 
     Skeleton, frame rate, length, rotations [T, J, 3, 3] and translation [T, 3] keep their bits; a face that the
     motion has is replaced. Where nothing is said, before the speech and after it, the face lives on in silence. The
-    face is made at 30 frames a second and brought to the rate of the motion linearly. (Our own decisions.)
+    face is made at 30 frames a second and brought to the rate of the motion linearly. Its gaze, which holds against
+    turns of the head, is in the weights; formats with eye joints turn these as they write. (Our own decisions.)
 
     Args:
         motion: a motion file, or a loaded ``Motion`` of any rig.

@@ -63,8 +63,8 @@ def face(
         motion: a motion file (.bvh .npz .glb .vrma).
         speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound; what goes beyond the motion is
             cut.
-        out: where to write; the suffix chooses the format, of those with a face (.glb .vrma .html .mp4 .csv
-            .visemes.json). Takes several.
+        out: where to write; the suffix chooses the format, of those with a face (.glb .vrma .npz .html .mp4
+            .csv .visemes.json). Takes several.
         start: where in the motion the speech begins, seconds.
         transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside the recording
             under its name is taken by itself if it fits.
