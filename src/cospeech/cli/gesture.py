@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
@@ -71,7 +72,7 @@ def generate(
         for target in numbered(targets, variants):
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
-    checked["face"] &= any(map(api.carries_face, targets))
+    checked["face"] &= _shows_face(loaded, targets)
     beside = not no_transcript and (checked["face"] or loaded.reads_words)
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=beside)
     checked = with_detected_emotion(checked, recording, loaded)
@@ -88,6 +89,13 @@ def generate(
             (target,) = numbered((explanation,), variants, take)
             written.append(api.write_explanation(motion, target))
     done(written, began, f"{motion.seconds:.1f} s of motion")
+
+
+def _shows_face(model: GestureModel, targets: Iterable[Path]) -> bool:
+    """Whether one of the files that a model's motion goes into has a face, be it of points."""
+    from .. import api
+
+    return model.representation.name == "points" or any(map(api.carries_face, targets))
 
 
 @takes("edit")
