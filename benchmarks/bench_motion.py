@@ -74,7 +74,7 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
             made = []
             for _ in range(voices):
                 speech, times, spans = prepared[turn % len(prepared)]
-                motion = model.generate(speech, emotion=emotion, speaker=style, seed=turn, face=False)
+                motion = model.generate(speech, emotion=emotion, speaker=style, seed=turn, face=False, relaxed=False)
                 turn += 1
                 made.append(motion)
                 a, b = stroke_to_accent(motion, times, spans, rng=rng)
@@ -109,7 +109,7 @@ def measure(model: Any, real_clips: list, speeches: list, *, voices: int) -> dic
         )
         for kind in ("speed", "extent")
     }
-    takes = [model.generate(speeches[0], emotion="joy", seed=seed, face=False) for seed in range(4)]
+    takes = [model.generate(speeches[0], emotion="joy", seed=seed, face=False, relaxed=False) for seed in range(4)]
     wrists = canonical_skeleton().indices(["left_wrist", "right_wrist"])
     apart = [
         float(np.linalg.norm(a.positions[:, wrists] - b.positions[:, wrists], axis=-1).mean())
