@@ -17,6 +17,7 @@ from .coarticulation import MouthShapes, coarticulated
 
 _OF_LIPS = ("jaw", "mouth", "tongue", "cheekPuff")
 JAW = 0.6  # opening of the jaw in a clear "ah"
+_ROUNDED = 1.35  # times its mean with its neighbours' that rounding is shown: w and "oo" are too short to get there
 _EFFORT = 0.25  # share of the opening that depends on how loud the voice is
 _PHRASE = 2.0  # frames over which loudness is smoothed
 _PRESS_AFTER, _PRESSED = 0.15, 0.35  # seconds of a pause until the lips press, and until they are pressed
@@ -77,7 +78,8 @@ def mouth_weights(shapes: MouthShapes, effort: np.ndarray, press: np.ndarray) ->
     apart = np.clip(shapes.open * strength, 0.0, 1.0)
     jaw = JAW * apart * (1.0 - 0.55 * shut) * (1.0 - 0.25 * bitten)
     gap = apart * (1.0 - shut)
-    free = gap * (1.0 - shapes.round) * (1.0 - bitten)
+    rounded = np.clip(_ROUNDED * shapes.round, 0.0, 1.0)
+    free = gap * (1.0 - rounded) * (1.0 - bitten)
     teeth = shapes.teeth * (1.0 - shut) * (1.0 - bitten)
     face = np.zeros((len(apart), FACE_SHAPES), np.float32)
 
@@ -87,9 +89,9 @@ def mouth_weights(shapes: MouthShapes, effort: np.ndarray, press: np.ndarray) ->
 
     put("jawOpen", jaw)
     put("mouthClose", jaw * np.maximum(shut, 0.35 * bitten))
-    put("mouthPucker", 0.8 * shapes.round * (1.0 - 0.5 * shut))
-    put("mouthFunnel", (0.55 * shapes.round * gap + 0.1 * teeth * shapes.round) * (1.0 - shut))
-    put("mouthStretch", (0.35 * shapes.wide + 0.12 * teeth) * (1.0 - shut) * (1.0 - shapes.round))
+    put("mouthPucker", 0.8 * rounded * (1.0 - 0.5 * shut))
+    put("mouthFunnel", (0.55 * rounded * gap + 0.1 * teeth * rounded) * (1.0 - shut))
+    put("mouthStretch", (0.35 * shapes.wide + 0.12 * teeth) * (1.0 - shut) * (1.0 - rounded))
     put("mouthSmile", 0.12 * shapes.wide * (1.0 - shut))
     put("mouthDimple", 0.3 * shapes.wide * (1.0 - shut))
     put("mouthLowerDown", 0.4 * free + 0.25 * teeth)

@@ -39,11 +39,17 @@ EXPRESSIONS: Mapping[str, Mapping[str, float]] = {
     # AU 4 5 7 23 24
     "anger": {
         **{"browDown": 1.0, "noseSneer": 0.5, "eyeSquint": 0.45, "eyeWide": 0.15},
-        **{"mouthFrown": 0.45, "mouthRollLower": 0.2, "mouthRollUpper": 0.25, "mouthShrugLower": 0.3},
+        **{
+            "mouthFrown": 0.45,
+            "mouthPress": 0.45,
+            "mouthRollLower": 0.2,
+            "mouthRollUpper": 0.25,
+            "mouthShrugLower": 0.3,
+        },
     },
     # AU 9 10 15 17
     "disgust": {
-        **{"noseSneer": 1.0, "mouthUpperUp": 0.65, "browDown": 0.5, "cheekSquint": 0.5, "eyeSquint": 0.55},
+        **{"noseSneer": 1.0, "mouthUpperUp": 0.75, "browDown": 0.3, "cheekSquint": 0.5, "eyeSquint": 0.55},
         **{"mouthFrown": 0.35, "mouthShrugLower": 0.3},
     },
     # AU 1 2 4 5 20 25
