@@ -7,7 +7,7 @@ import pytest
 
 from cospeech.avatar.body import load_body
 from cospeech.avatar.camera import frame_motion
-from cospeech.avatar.film import contact_sheet, render_video
+from cospeech.avatar.film import FILM_SIZE, contact_sheet, render_video
 from cospeech.avatar.frames import render_frames
 from cospeech.avatar.pose import pose_vertices
 from cospeech.core.errors import UserError
@@ -84,11 +84,34 @@ def test_hands_and_head_stay_in_the_picture(view, aspect):
     if view == "full":
         shown |= body.vertices[:, 1] < 0.1
     height = 100
-    screen = camera.project(pose_vertices(body, motion)[:, shown], round(aspect * height), height)
-    assert screen[..., 0].min() > 0
-    assert screen[..., 1].min() > 0
-    assert screen[..., 0].max() < round(aspect * height)
-    assert screen[..., 1].max() < height
+    points = pose_vertices(body, motion)[:, shown]
+    hips = 0.95 if view == "gesture" else -1.0  # metres; hands that hang lower may leave a picture of gestures
+    screen = camera.project(points, round(aspect * height), height)[points[..., 1] > hips]
+    assert len(screen) > 1000
+    assert screen[:, 0].min() > 0
+    assert screen[:, 1].min() > 0
+    assert screen[:, 0].max() < round(aspect * height)
+    assert screen[:, 1].max() < height
+
+
+def test_the_face_of_a_film_is_about_110_pixels_wide():
+    count = len(SKELETON)
+    standing = Motion(
+        SKELETON,
+        30,
+        np.tile(np.eye(3, dtype=np.float32), (4, count, 1, 1)),
+        np.tile(SKELETON.offsets[0], (4, 1)).astype(np.float32),
+    )
+    body = load_body(1)
+    arms = [axis_angle_to_matrix(np.array([0, 0, turn])) for turn in (-1.2, 1.2)]
+    standing.rotations[:, SKELETON.indices(["left_shoulder", "right_shoulder"])] = np.array(arms, dtype=np.float32)
+    width, height = FILM_SIZE
+    camera = frame_motion(standing, aspect=width / height)
+    face = (body.vertices[:, 1] > 1.6) & (body.vertices[:, 1] < 1.7)  # from ear to ear
+    screen = camera.project(pose_vertices(body, standing)[0][face], width, height)
+    assert height == 720
+    assert 95 < np.ptp(screen[:, 0]) < 130
+    assert abs(screen[:, 0].mean() - width / 2) < 20
 
 
 def test_the_camera_faces_a_turned_body():

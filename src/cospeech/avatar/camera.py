@@ -14,6 +14,7 @@ from .pose import canonical_motion
 from .skinning import joint_transforms
 
 VIEWS = ("gesture", "full", "face")
+HANGING = 0.05  # metres below the hips, from which a hand may leave a picture of gestures
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
 
     Args:
         motion: on the canonical joints.
-        view: "gesture" from mid-thigh to above the head, "full" with the feet, "face" head and
-            shoulders; in the first two the hands are in the picture in every frame.
+        view: "gesture" from the hips to above the head, "full" with the feet, "face" head and shoulders. Hands that
+            gesture are in the picture in the first two, those that hang below the hips in the second.
         aspect: width of the picture / height.
         yaw: degrees off the front, so that depth shows.
 
@@ -82,29 +83,32 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
     if view == "face":
         points += [head + [0.24, -0.16, 0], head - [0.24, 0.16, 0]]
     else:
+        hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
         points += [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")]
         for side in ("left", "right"):
+            raised = (view == "full") | (place[:, index[f"{side}_middle3"], 1] > hip[:, 1] - HANGING)
             for finger in ("index", "middle", "pinky", "thumb"):
                 joint = index[f"{side}_{finger}3"]
                 reach = 0.045 if side == "left" else -0.045
-                points.append(place[:, joint] + transforms[:, joint, :3, 0] * reach)
-        hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
+                points.append((place[:, joint] + transforms[:, joint, :3, 0] * reach)[raised])
         if view == "full":
             feet = [
                 place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("ankle", "foot", "knee")
             ]
             points += [p - [0, 0.11, 0] for p in feet]
         else:
-            points += [hip - [0, 0.17, 0]]
+            points += [hip - [0, 0.1, 0]]
         points += [hip + [0.3, 0, 0], hip - [0.3, 0, 0]]
     margin = {"gesture": 0.06, "full": 0.07, "face": 0.03}[view]
     cloud = np.concatenate(points)
     axes = Camera((0.0, 0.0, 0.0), 1.0, 1.0, turn).axes
     local = cloud @ axes.T
     low, high = local.min(0), local.max(0)
-    centre = (low + high) / 2
-    centre[2] = np.median(local[:, 2])
     span = max(high[1] - low[1], (high[0] - low[0]) / aspect) + 2 * margin
+    centre = (low + high) / 2
+    room = max(0.0, span * aspect / 2 - margin - (high[0] - low[0]) / 2)
+    centre[0] += np.clip(np.median((head @ axes.T)[:, 0]) - centre[0], -room, room)  # head in the middle
+    centre[2] = np.median(local[:, 2])
     x, y, z = (float(v) for v in centre @ axes)
     target = (x, y, z)
     camera = Camera(target, 3.2 * span, span, turn)

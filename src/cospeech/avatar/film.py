@@ -19,6 +19,7 @@ from ..speech.speech import Speech
 from .camera import Camera, frame_motion
 from .frames import picture_size, render_frames
 
+FILM_SIZE = (960, 720)  # pixels of a film: a face is about 110 wide, and arms that are spread stay in the picture
 AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 AAC_FRAME = 1024  # samples
 BT709 = (1, 1, 1)  # colour space, primaries, curve
@@ -29,7 +30,7 @@ def render_video(
     path: str | Path,
     *,
     speech: Speech | None = None,
-    size: int | tuple[int, int] = 512,
+    size: int | tuple[int, int] = FILM_SIZE,
     fps: float | None = None,
     view: str = "gesture",
     camera: Camera | None = None,
