@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from build_avatar_dress import body_suit, jacket, shirt, shoes, trousers
+from build_avatar_folds import add_folds, refine_folds
 from build_avatar_hair import hair
 from build_avatar_head import brows, eyes, lashes, mask_of, skin
 from build_avatar_lids import find_eyes
@@ -43,10 +44,11 @@ BUDGET = {"cloth": (4600, 2300), "skin": (6600, 2450), "hair": (1200, 620), "las
 def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
     """The dressed person in full detail, by part."""
     refine_lips(source)
+    refine_folds(source)
     weights = joint_weights(source)
     for name, amount in REST_FACE.items():
         source.vertices = source.vertices + amount * source.morphs[name]
-    mend_face(source, mask_of(source, "inside-mouth", source.uv))
+    mend_face(source, mask_of(source, "inside-mouth", source.uv), add_folds)
     morphs = np.stack([source.morphs[name] for name in SHAPES], 1)
     t = t_pose_vertices(rig, source.vertices, weights)
     suit = body_suit(source, rig, weights)
@@ -119,10 +121,10 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
     cloth["occlusion"][front] = 0.93
     # Closed as it is, the mouth would be black: its depth says how dark it is when it opens.
     for name in ("mouth", "mouth1"):
-        parts[name].data["occlusion"] = 0.10 + 0.80 * np.clip((parts[name]["t"][:, 2] - 0.098) / 0.036, 0, 1)
+        parts[name].data["occlusion"] = 0.26 + 0.64 * np.clip((parts[name]["t"][:, 2] - 0.098) / 0.036, 0, 1)
     face = parts["skin"]
     face.data["occlusion"] = smooth(face["occlusion"], face.triangles, 2)
-    lining = 0.10 + 0.56 * np.clip((face["t"][:, 2] - 0.105) / 0.042, 0, 1)
+    lining = 0.42 + 0.32 * np.clip((face["t"][:, 2] - 0.105) / 0.042, 0, 1)
     face.data["occlusion"] = np.where(face["inside"] > 0.5, lining, face["occlusion"])
     _, near = cKDTree(face["t"]).query(parts["brows"]["t"], k=4)  # the skin's, so that no edge shows
     parts["brows"].data["occlusion"] = face["occlusion"][near].mean(1)
@@ -130,6 +132,11 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
         eye = parts[name]
         up = eye["t"][:, 1] - 1.6355
         eye.data["occlusion"] = 1 - 0.62 * np.clip((up + 0.002) / 0.007, 0, 1)
+
+
+def pair(name: str) -> list[str]:
+    """The shape of this name, or those of its two sides."""
+    return [own for own in (name, f"{name}Left", f"{name}Right") if own in SHAPES]
 
 
 def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
@@ -146,7 +153,9 @@ def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
                 open_mouth = t + m[:, names.index("jawOpen")] + 0.6 * m[:, names.index("mouthFunnel")]
                 blink = t + m[:, names.index("eyeBlinkLeft")] + m[:, names.index("eyeBlinkRight")]
                 smile = t + m[:, names.index("mouthSmileLeft")] + m[:, names.index("mouthSmileRight")]
-                poses += [open_mouth, blink, smile]
+                folds = ("browInnerUp", "browOuterUp", "noseSneer", "mouthDimple", "mouthPress")
+                folded = t + sum(m[:, names.index(own)] for name in folds for own in pair(name))
+                poses += [open_mouth, blink, smile, folded][: 4 - level]
                 reach = np.abs(t[:, 0])
                 face = (t[:, 2] > 0.09) & (reach < 0.06) & (t[:, 1] > 1.50)
                 importance = np.where(face, 3.0, np.where(reach > 0.5, 4.0, 0.7))

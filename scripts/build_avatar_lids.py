@@ -17,11 +17,17 @@ Array = np.ndarray
 
 SIDES = (("Left", "l", 1.0), ("Right", "r", -1.0))
 INNER, OUTER = (-41.0, -8.5), (58.0, -5.0)  # degrees: azimuth and elevation of the corners of the eye
-SAG = 8.0  # degrees by which the closed slit hangs below the line from corner to corner
+SAG = 5.5  # degrees by which the closed slit hangs below the line from corner to corner
 OVERLAP = 1.2  # degrees by which the upper lid passes the lower one
 FOLD = 42.0  # degrees above the margin that unfold when the upper lid closes
 GAZE_LIDS = {"Up": (5.0, 2.5), "Down": (-9.0, -5.0)}  # degrees by which the upper and the lower lid follow the eye
-UPPER_CLEARANCE, LOWER_CLEARANCE = 0.0030, 0.0024  # metres, skin of the closed lids above the eyeball
+OPENER = 2.5  # degrees by which the upper lid is higher than the source's
+SQUINT = (-3.0, 6.2)  # degrees by which the upper and the lower lid go in eyeSquint
+WIDE = (6.5, -2.5)  # in eyeWide
+CHEEK = (0.0, 3.2)  # in cheekSquint
+LIDS_REST = 1.0, 2.4  # of the ellipse round the opening: where the lids end, where the cheek and the brow are free
+UPPER_CLEARANCE, LOWER_CLEARANCE = 0.0036, 0.0021  # metres, skin of the closed lids above the eyeball
+STILL_LIDS = ("nose", "cheek", "mouth", "eyeLookIn", "eyeLookOut")  # the source's shapes that must not move lids
 POCKET = 0.0016  # metres above the eyeball, below which the mesh is its socket
 
 
@@ -109,17 +115,58 @@ def _envelope(samples: Array, azimuth: Array, elevation: Array, sign: float) -> 
     return np.convolve(wide, [0.25, 0.5, 0.25], "valid")
 
 
+def open_lids(source: Source, body: Array) -> None:
+    """Lift the upper lids of the resting face a little; ``body`` holds the vertices that may move."""
+    for eye in find_eyes(source, source.vertices):
+        source.vertices[body] += _slide(eye, source.vertices[body], OPENER * _width(eye, source.vertices[body]), 0.0)
+
+
 def shape_lids(source: Source) -> None:
-    """Blinks in which both lids slide over the eyeball until they meet, and lids that go along with the gaze."""
+    """Shapes in which both lids slide over the eyeball; blinks go on until they meet."""
     for (name, _, _), eye in zip(SIDES, find_eyes(source, source.vertices), strict=True):
-        _, azimuth, _ = eye.polar(source.vertices)
+        v = source.vertices
+        clearance, azimuth, elevation = eye.polar(v)
         upper, lower = eye.margins(azimuth)
         slit = _slit(azimuth)
         fall, rise = np.clip(upper - slit + OVERLAP, 0, None), np.clip(slit - lower, 0, None)
-        source.morphs[f"eyeBlink{name}"] = _slide(eye, source.vertices, -fall, rise, flat=1.0)
-        for look, (above, below) in GAZE_LIDS.items():
-            width = np.clip((upper - lower) / 30, 0, 1)
-            source.morphs[f"eyeLook{look}{name}"] = _slide(eye, source.vertices, above * width, below * width)
+        source.morphs[f"eyeBlink{name}"] = _slide(eye, v, -fall, rise, flat=1.0)
+        width = _width(eye, v)
+        turns = {f"eyeLook{look}": turn for look, turn in GAZE_LIDS.items()}
+        for shape, (above, below) in (turns | {"eyeSquint": SQUINT, "eyeWide": WIDE}).items():
+            source.morphs[f"{shape}{name}"] = _slide(eye, v, above * width, below * width)
+        pouch = bump(elevation, lower - 12, 9) * bump(azimuth, 8, 38) * (1 - step(clearance, 0.008, 0.020))
+        # Where a squint goes with a blink, the lower lid's edge slides behind the upper lid.
+        edge = bump(elevation, lower, 5) * width * step(clearance, 0.0012, 0.0022) * (1 - step(clearance, 0.005, 0.010))
+        behind = (eye.centre - v) * (0.0011 * edge / (eye.radius + clearance))[:, None]
+        source.morphs[f"eyeSquint{name}"] += behind + np.outer(0.0008 * pouch, [0, 0, 1])
+        for other in source.morphs:
+            if other.startswith(STILL_LIDS):
+                source.morphs[other] = source.morphs[other] * _free(eye, v)[:, None]
+        source.morphs[f"cheekSquint{name}"] = _cheek(eye, v) + _slide(eye, v, CHEEK[0] * width, CHEEK[1] * width)
+        source.morphs[f"cheekSquint{name}"] += 0.6 * behind
+
+
+def _width(eye: Eye, points: Array) -> Array:
+    """[V] 0 at the corners of the eye, 1 in its middle."""
+    _, azimuth, _ = eye.polar(points)
+    upper, lower = eye.margins(azimuth)
+    return np.clip((upper - lower) / 30, 0, 1)
+
+
+def _free(eye: Eye, points: Array) -> Array:
+    """[V] 0 on the lids, 1 away from them."""
+    clearance, azimuth, elevation = eye.polar(points)
+    away = ((azimuth - 10) / 58) ** 2 + ((elevation + 4) / 24) ** 2
+    return np.maximum(step(away, *LIDS_REST), step(clearance, 0.012, 0.024))
+
+
+def _cheek(eye: Eye, points: Array) -> Array:
+    """[V, 3] metres: the cheek rises and bulges below the eye."""
+    local = (points - eye.centre) * [eye.side, 1.0, 1.0]
+    front = step(local[:, 2], -0.034, -0.010) * _free(eye, points)
+    up = bump(local[:, 0], 0.008, 0.024) * bump(local[:, 1], -0.033, 0.015) * front
+    full = bump(local[:, 0], 0.008, 0.017) * bump(local[:, 1], -0.024, 0.010) * front
+    return np.stack([eye.side * 0.0006 * up, 0.0042 * up, 0.0010 * up + 0.0016 * full], 1)
 
 
 def _slide(eye: Eye, points: Array, upper_turn: Array, lower_turn: Array, *, flat: float = 0.0) -> Array:

@@ -40,7 +40,7 @@ def teeth_and_tongue(source: Source, eye_height: float, *, detail: int) -> Part:
     own = source.vertices[ids] + [0, lift, 0]
     moves = {name: affine(own, source.morphs[name][ids]) for name in JAW_SHAPES}
     upper = _arch(UPPER, np.array([0.0, eye_height - 0.0718, 0.1030]), (0.0265, 0.0395), 1.0, detail)
-    lower = _arch(LOWER, np.array([0.0, eye_height - 0.0700, 0.1020]), (0.0245, 0.0362), -1.0, detail)
+    lower = _arch(LOWER, np.array([0.0, eye_height - 0.07185, 0.1020]), (0.0245, 0.0362), -1.0, detail)
     for part in (upper, lower):
         part.data["m"] = np.zeros((len(part), 52, 3))
     _with_jaw(lower, moves)
@@ -165,7 +165,7 @@ def _line(s: Array, eye_height: float, knots: tuple[tuple[float, float], ...]) -
 
 def _tube(s: Array, line: Array, around: int, *, flat: float = 1.0, narrow: float = 1.0) -> Array:
     """Rings round a line, [N * around + 1, 3]: broad, flat on top with a furrow, closed by the tip."""
-    half = 0.0185 * np.sqrt(np.clip(1.06 - s**2.8, 0, 1)) * (0.92 + 0.08 * np.sin(np.pi * s)) * narrow
+    half = 0.0212 * np.sqrt(np.clip(1.06 - s**2.8, 0, 1)) * (0.92 + 0.08 * np.sin(np.pi * s)) * narrow
     thick = 0.0085 * np.sqrt(np.clip(1.06 - s**1.6, 0, 1)) * flat
     turn = np.linspace(0, 2 * np.pi, around, endpoint=False)
     slope = np.gradient(line, s, axis=0)

@@ -5,11 +5,13 @@ Everything here changes ``Source.vertices`` and ``Source.morphs`` before parts a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from scipy.spatial import cKDTree
 
 from build_avatar_dress import bump, step
-from build_avatar_lids import SIDES, find_eyes, shape_lids
+from build_avatar_lids import SIDES, find_eyes, open_lids, shape_lids
 from build_avatar_mesh import fan, laplacian
 from build_avatar_source import Source
 from cospeech.avatar.raster import visibility
@@ -26,11 +28,17 @@ CLOSED = (
     *("mouthRollLower", "mouthRollUpper", "mouthPucker", "mouthLeft", "mouthRight", "cheekPuff"),
     *("jawForward", "jawLeft", "jawRight"),
 )
-STRONGER = {"noseSneer": 1.5, "cheekSquint": 1.5, "mouthSmile": 0.9}
+STRONGER = {"noseSneer": 1.5, "mouthSmile": 0.9, "mouthLowerDown": 0.9}
 
 
-def mend_face(source: Source, inside: Array) -> None:
-    """All of it, in order. ``inside`` [V] is the share of a vertex that lines the mouth."""
+def mend_face(source: Source, inside: Array, add_folds: Callable[[Source], None]) -> None:
+    """All of it, in order.
+
+    Args:
+        source: is changed.
+        inside: [V] share of a vertex that lines the mouth.
+        add_folds: folds the skin in the shapes.
+    """
     body = np.unique(np.concatenate([np.ravel(face) for face in source.groups["body"]]))
     middle = np.mean([eye.centre for eye in find_eyes(source, source.vertices)], 0)
     head = body[(source.vertices[body, 1] > middle[1] - 0.22) & (np.abs(source.vertices[body, 0]) < 0.12)]
@@ -43,15 +51,18 @@ def mend_face(source: Source, inside: Array) -> None:
         for side, _, _ in SIDES:
             source.morphs[f"{name}{side}"] = source.morphs[f"{name}{side}"] * factor
     _tear_trough(source, triangles)
+    open_lids(source, body)
     shape_lids(source)
     _round_opening(source, middle, inside)
     follow = _follow_jaw(source)
     _funnel(source, middle, follow)
     _brows(source, middle)
     _press(source, middle, inside)
+    _sneer(source, middle, follow)
+    add_folds(source)
     helpers = np.setdiff1d(np.arange(len(source.vertices)), body)  # eyes, teeth and tongue have shapes of their own
     for name in source.morphs:
-        if name.startswith(("eyeBlink", "eyeLook", "brow", "mouthPress", "mouthFunnel")):
+        if name.startswith(("eye", "brow", "cheekSquint", "mouthPress", "mouthFunnel")):
             source.morphs[name][helpers] = 0
     _mirror(source, head)
     # The slit is closed at rest, in shapes that do not open it, and where mouthClose shuts it under a hanging jaw.
@@ -104,30 +115,47 @@ def _funnel(source: Source, middle: Array, follow: Array) -> None:
     red = bump(height, 0, 0.011) * (1 - step(np.abs(x), 0.014, 0.030)) * front
     part = np.clip(1 - (x / 0.023) ** 2, 0, 1) * red
     lower = step(follow, 0.30, 0.55)
-    y = part * (0.0042 - lower * 0.0092)
-    source.morphs["mouthFunnel"] = np.stack([-0.30 * x * ring, y, 0.0060 * red + 0.0018 * ring], 1)
+    flare = bump(np.abs(height), 0.0065, 0.0040) * (1 - step(np.abs(x), 0.010, 0.026)) * front
+    y = part * (0.0042 - lower * 0.0092) + 0.0012 * np.sign(height) * flare
+    source.morphs["mouthFunnel"] = np.stack([-0.34 * x * ring, y, 0.0076 * red + 0.0022 * ring + 0.0016 * flare], 1)
 
 
 def refine_lips(source: Source) -> None:
-    """Halve the columns of polygons across the lips, which are 6 mm wide, along smooth curves (four-point rule)."""
+    """Halve the columns of polygons across the lips, which are 6 mm wide."""
+    middle = np.mean([eye.centre for eye in find_eyes(source, source.vertices)], 0)
+
+    def near(v: Array) -> Array:
+        line = middle[1] - 0.0685 + 4.6 * v[:, 0] ** 2
+        return (np.abs(v[:, 1] - line) < 0.0185) & (v[:, 2] > middle[2] + 0.004) & (np.abs(v[:, 0]) < 0.0262)
+
+    def columns(a: Array, b: Array) -> Array:
+        across = np.abs(a - b)
+        return near(a) & near(b) & (across[:, 0] > np.maximum(0.0028, across[:, 1]))
+
+    refine(source, columns)
+
+
+def refine(source: Source, wanted: Callable[[Array, Array], Array]) -> None:
+    """Halve edges along smooth curves (four-point rule), and the polygons beside them.
+
+    Args:
+        source: whose body is refined.
+        wanted: which edges [E], from where they start and where they end, [E, 3] metres.
+    """
     v = source.vertices
-    middle = np.mean([eye.centre for eye in find_eyes(source, v)], 0)
-    line = middle[1] - 0.0685 + 4.6 * v[:, 0] ** 2
-    region = (np.abs(v[:, 1] - line) < 0.0185) & (v[:, 2] > middle[2] + 0.004) & (np.abs(v[:, 0]) < 0.0262)
     polygons = source.groups["body"]
-    split: dict[tuple[int, int], int] = {}
-    rows = []
     beside: dict[int, dict[int, set[int]]] = {}
     for number, polygon in enumerate(polygons):
         for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True):
             beside.setdefault(a, {}).setdefault(b, set()).add(number)
             beside.setdefault(b, {}).setdefault(a, set()).add(number)
-    for a, around in beside.items():
-        for b in around:
-            across = np.abs(v[a] - v[b])
-            if a < b and region[a] and region[b] and across[0] > max(0.0028, across[1]):
-                split[a, b] = len(v) + len(rows)
-                rows.append((_beyond(beside, b, a), a, b, _beyond(beside, a, b)))
+    edges = np.array([(a, b) for a, around in beside.items() for b in around if a < b])
+    edges = edges[wanted(v[edges[:, 0]], v[edges[:, 1]])]
+    split: dict[tuple[int, int], int] = {}
+    rows = []
+    for a, b in edges.tolist():
+        split[a, b] = len(v) + len(rows)
+        rows.append((_beyond(beside, b, a), a, b, _beyond(beside, a, b)))
     before, a, b, after = np.array(rows).T
 
     def insert(values: Array, *, curved: bool) -> Array:
@@ -135,11 +163,12 @@ def refine_lips(source: Source) -> None:
         bend = (values[a] + values[b] - values[before] - values[after]) / 16 if curved else 0.0
         return np.concatenate([values, straight + bend])
 
+    flat = insert(v, curved=False)
     source.vertices = insert(v, curved=True)
     source.uv = insert(source.uv, curved=False)
     source.morphs = {name: insert(delta, curved=True) for name, delta in source.morphs.items()}
     source.weights = {name: insert(column, curved=False) for name, column in source.weights.items()}
-    source.groups["body"] = [part for polygon in polygons for part in _split_polygon(polygon, split)]
+    source.groups["body"] = [part for polygon in polygons for part in _split_polygon(polygon, split, flat)]
 
 
 def _beyond(beside: dict[int, dict[int, set[int]]], a: int, b: int) -> int:
@@ -149,8 +178,8 @@ def _beyond(beside: dict[int, dict[int, set[int]]], a: int, b: int) -> int:
     return found[0] if len(found) == 1 and len(beside[b]) == 4 else a
 
 
-def _split_polygon(polygon: list[int], split: dict[tuple[int, int], int]) -> list[list[int]]:
-    """A polygon some of whose edges have a new vertex in the middle, as polygons without."""
+def _split_polygon(polygon: list[int], split: dict[tuple[int, int], int], points: Array) -> list[list[int]]:
+    """A polygon some of whose edges have a new vertex in the middle, as polygons without; points [V, 3]."""
     whole, new = [], []
     for a, b in zip(polygon, polygon[1:] + polygon[:1], strict=True):
         whole.append(a)
@@ -158,11 +187,22 @@ def _split_polygon(polygon: list[int], split: dict[tuple[int, int], int]) -> lis
         if middle is not None:
             new.append(len(whole))
             whole.append(middle)
+    if not new:
+        return [whole]
     if len(new) == 2:
         first, second = new
-        return [whole[first : second + 1], whole[second:] + whole[: first + 1]]
-    start = new[0] if new else 0
-    return [whole[start:] + whole[:start]]
+        halves = [whole[first : second + 1], whole[second:] + whole[: first + 1]]
+        if min(_thinnest(half, points) for half in halves) > 1e-3:
+            return halves
+    return [max((whole[k:] + whole[:k] for k in range(len(whole))), key=lambda turned: _thinnest(turned, points))]
+
+
+def _thinnest(polygon: list[int], points: Array) -> float:
+    """Least area of the triangles between the first corner and the others', of the square of their longest edge."""
+    corner = points[polygon]
+    u, v = corner[1:-1] - corner[0], corner[2:] - corner[0]
+    longest = np.maximum((u * u).sum(1), np.maximum((v * v).sum(1), ((u - v) ** 2).sum(1)))
+    return float((np.linalg.norm(np.cross(u, v), axis=1) / longest).min())
 
 
 def _smooth(source: Source, triangles: Array, middle: Array) -> None:
@@ -257,6 +297,19 @@ def _brows(source: Source, middle: Array) -> None:
     )
 
 
+def _sneer(source: Source, middle: Array, follow: Array) -> None:
+    """noseSneer and mouthUpperUp draw the upper lip further up beside the middle."""
+    v = source.vertices
+    height = v[:, 1] - (middle[1] - 0.0682 + 4.6 * v[:, 0] ** 2)
+    front = step(v[:, 2], middle[2] - 0.004, middle[2] + 0.012)
+    upper = bump(height, 0.003, 0.012) * (1 - step(follow, 0.10, 0.35)) * front
+    for side, _, sign in SIDES:
+        lift = upper * bump(sign * v[:, 0], 0.0105, 0.0125)
+        for name, amount in (("noseSneer", 0.0019), ("mouthUpperUp", 0.0012)):
+            delta = np.stack([0 * lift, amount * lift, 0.0008 * lift], 1)
+            source.morphs[f"{name}{side}"] = source.morphs[f"{name}{side}"] + delta
+
+
 def _press(source: Source, middle: Array, inside: Array) -> None:
     """mouthPress: the red of both lips is pressed flat and in, the corners tighten."""
     v = source.vertices
@@ -265,11 +318,12 @@ def _press(source: Source, middle: Array, inside: Array) -> None:
     height = v[:, 1] - line
     front = step(v[:, 2], middle[2] - 0.004, middle[2] + 0.012)
     red = bump(height, 0, 0.0095) * (1 - step(np.abs(x), 0.020, 0.032)) * front
+    thin = bump(height, 0, 0.0145) * (1 - step(np.abs(x), 0.020, 0.034)) * front
     skin = bump(np.abs(height), 0.014, 0.006) * (1 - step(np.abs(x), 0.016, 0.034)) * front
     for side, _, sign in SIDES:
         own = step(sign * x, -0.012, 0.012)
-        y = -0.42 * height * red * (1 - inside)
-        z = -0.0030 * red + 0.0009 * skin
+        y = -0.68 * height * thin * (1 - inside)
+        z = -0.0040 * red + 0.0016 * skin
         source.morphs[f"mouthPress{side}"] = own[:, None] * np.stack([0 * x, y, z], 1)
 
 

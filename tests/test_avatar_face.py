@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cospeech.avatar.body import LEVELS, load_body
+from cospeech.avatar.body import LEVELS, load_body, vertex_normals
 from cospeech.avatar.raster import visibility
 from cospeech.motion.face_shapes import ARKIT_NAMES
 from cospeech.motion.skeleton import CANONICAL_NAMES
@@ -67,6 +67,35 @@ def lip_gap(body, **weights):
     inner = behind_the_lips(body)[body.triangles].all(1)
     ids = seen(body, posed(body, **weights), (0, EYES - 0.075), (0.07, 0.08))
     return float((inner[ids] & (ids >= 0)).sum(0).max() * CELL)
+
+
+def surface_depth(body, points, triangles, places):
+    """[P] metres: depth of the foremost of some triangles at places [P, 3] seen from ahead; NaN where none is."""
+    width, height = round(0.08 / CELL), round(0.09 / CELL)
+    screen = np.stack([points[:, 0] / CELL + width / 2, height / 2 - (points[:, 1] - EYES + 0.08) / CELL], 1)
+    screen = np.concatenate([screen, -points[:, 2:]], 1)
+    at = np.stack([places[:, 0] / CELL + width / 2, height / 2 - (places[:, 1] - EYES + 0.08) / CELL], 1)
+    column, row = np.clip(at.astype(int), 0, [width - 1, height - 1]).T
+    ids = visibility(screen.astype(np.float32), triangles[:, ::-1], width, height)[row, column]
+    a, b, c = (screen[triangles[ids][:, k]] for k in range(3))
+    area = np.cross(b[:, :2] - a[:, :2], c[:, :2] - a[:, :2])
+    u = np.cross(at - a[:, :2], c[:, :2] - a[:, :2]) / area
+    v = np.cross(b[:, :2] - a[:, :2], at - a[:, :2]) / area
+    depth = -(a[:, 2] + u * (b[:, 2] - a[:, 2]) + v * (c[:, 2] - a[:, 2]))
+    return np.where(ids >= 0, depth, np.nan)
+
+
+def clearance(body, side, points):
+    """[V] metres of points above an eyeball, and [V] which vertices are the lids and lashes that lie on it."""
+    joint = CANONICAL_NAMES.index(f"{side}_eye")
+    ball = (body.joints[:, 0] == joint) & (body.weights[:, 0] > 0.99)
+    centre = body.joint_positions[joint]
+    radius = np.median(np.linalg.norm(body.vertices[ball] - centre, axis=1))
+    local = body.vertices - centre
+    distance = np.linalg.norm(local, axis=1)
+    front = (local[:, 2] > 0.4 * distance) & (np.abs(local[:, 1]) < 0.75 * distance)
+    lids = front & (distance > radius + 0.0012) & (distance < radius + 0.006) & ~ball
+    return np.linalg.norm(points - centre, axis=1) - radius, lids
 
 
 def eyeball_area(body, side, **weights):
@@ -190,3 +219,139 @@ def test_a_smile_lifts_corners_and_cheeks(body):
     corner = (np.abs(np.abs(x) - 0.024) < 0.003) & (np.abs(y - EYES + 0.067) < 0.004) & (z > 0.13)
     assert delta[corner, 1].mean() > 0.005
     assert delta[cheek, 1].mean() > 0.001
+
+
+LIDS = [
+    {"eyeBlink": blink, "eyeSquint": squint, "cheekSquint": cheek, **look}
+    for blink in (0.0, 0.3, 0.5, 0.8)
+    for squint, cheek in ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0))
+    for look in ({}, {"eyeWide": 0.5}, {"eyeLookDown": 0.7}, {"eyeLookUp": 0.7}, {"browDown": 1.0, "noseSneer": 1.0})
+]
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_lids_and_lashes_stay_outside_the_eyeball(body, side):
+    for weights in [*LIDS, {"eyeWide": 1.0, "eyeLookUp": 1.0}, {"eyeBlink": 1.0, "eyeSquint": 1.0, "cheekSquint": 1.0}]:
+        above, lids = clearance(body, side, posed(body, **weights))
+        assert lids.sum() > 60
+        assert above[lids].min() > 0.0002, weights
+        assert above[lids].max() < 0.0085, weights
+
+
+def test_lids_narrow_the_eye_by_degrees(body):
+    """A blink, a squint and a raised cheek each cover more; all together leave no part of the eye bare."""
+    bare = [eyeball_area(body, "left", **weights) for weights in ({}, {"eyeSquint": 0.6}, {"eyeSquint": 1.0})]
+    assert bare[0] > 1.1 * bare[1] > 1.1 * bare[2] > 0.5 * bare[0]
+    half = eyeball_area(body, "left", eyeBlink=0.35, eyeSquint=0.4)
+    assert 0.35 * bare[0] < half < 0.8 * bare[0]
+    assert eyeball_area(body, "left", eyeWide=1.0) > 1.15 * bare[0]
+    shut = {"eyeBlink": 1.0, "eyeSquint": 1.0, "cheekSquint": 1.0, "mouthSmile": 1.0}
+    assert eyeball_area(body, "left", **shut) < 0.02 * bare[0]
+
+
+def test_the_outer_corner_of_the_eye_does_not_fold_over(body):
+    """No skin beside the eye turns its back in a hearty smile."""
+    x, y, z = body.vertices.T
+    near = (np.abs(x) > 0.047) & (np.abs(x) < 0.066) & (np.abs(y - EYES) < 0.014) & (z > 0.08) & (body.softness > 0.5)
+    near &= body.pieces == np.argmax(np.bincount(body.pieces[near]))
+    triangles = body.triangles[near[body.triangles].all(1)]
+
+    def facing(points):
+        a, b, c = (points[triangles[:, k]] for k in range(3))
+        return np.cross(b - a, c - a)[:, 2]
+
+    seen_at_rest = facing(body.vertices) > 1e-7
+    smile = facing(posed(body, mouthSmile=1.0, cheekSquint=1.0, eyeSquint=1.0))
+    assert seen_at_rest.sum() > 10
+    assert (smile[seen_at_rest] > 0).all()
+
+
+SPEECH = [
+    {"jawOpen": jaw, **shape, **mood}
+    for jaw in (0.0, 0.1, 0.2, 0.3)
+    for shape in (
+        *({}, {"mouthStretch": 0.8}, {"mouthLowerDown": 0.6}, {"mouthFunnel": 0.6}, {"mouthPucker": 0.7}),
+        *(
+            {"mouthPress": 0.6},
+            {"mouthRollLower": 0.5, "mouthUpperUp": 0.3},
+            {"mouthStretch": 0.5, "mouthLowerDown": 0.4},
+        ),
+    )
+    for mood in (
+        *({}, {"mouthSmile": 0.9, "cheekSquint": 0.8}, {"mouthFrown": 0.7, "mouthShrugLower": 0.5}),
+        *({"noseSneer": 1.0, "mouthUpperUp": 0.65}, {"mouthDimple": 0.6, "mouthPress": 0.4}),
+    )
+]
+
+
+def test_teeth_stay_behind_the_lips_in_speech(body):
+    bright, inner = teeth(body), behind_the_lips(body)
+    x, y, z = body.vertices.T
+    lips = ~inner & (body.softness > 0.5) & (np.abs(x) < 0.045) & (np.abs(y - EYES + 0.08) < 0.04) & (z > 0.115)
+    triangles = body.triangles[lips[body.triangles].all(1)]
+    for weights in SPEECH:
+        points = posed(body, **weights)
+        over = points[bright, 2] - surface_depth(body, points, triangles, points[bright])
+        assert np.isfinite(over).sum() > 20
+        assert np.nanmax(over) < -0.0002, weights
+
+
+def test_lower_teeth_do_not_peep_over_the_lip(body):
+    """Where the jaw hardly opens, less than a square millimetre of them is seen."""
+    bright = teeth(body) & (body.joints[:, 0] == CANONICAL_NAMES.index("jaw"))
+    bright = bright[body.triangles].all(1)
+    for weights in SPEECH:
+        if "mouthFunnel" not in weights:
+            ids = seen(body, posed(body, **weights), (0, EYES - 0.075), (0.07, 0.08))
+            assert (bright[ids] & (ids >= 0)).sum() * CELL**2 < 1e-6, weights
+
+
+@pytest.mark.parametrize("weights", [{"mouthStretch": 0.8, "jawOpen": 0.25, "mouthLowerDown": 0.4}, {"jawOpen": 0.4}])
+def test_corners_of_an_open_mouth_are_not_black(body, weights):
+    ids = seen(body, posed(body, **weights), (0, EYES - 0.075), (0.07, 0.08))
+    light = (body.colours.max(1) * body.occlusion)[body.triangles].mean(1)
+    hole = behind_the_lips(body)[body.triangles].all(1)[ids] & (ids >= 0)
+    hole &= np.abs(np.arange(hole.shape[1]) - hole.shape[1] / 2 + 0.5) * CELL > 0.012
+    assert hole.sum() > 200
+    assert np.quantile(light[ids[hole]], 0.02) > 0.13
+
+
+def test_skin_folds_with_its_shapes():
+    """Lines of the forehead, beside the nose, between the brows; the lighter body has too few vertices for them."""
+    body = load_body(0)
+    x, y, z = body.vertices.T
+    places = {
+        "browInnerUp": (np.abs(x) < 0.02) & (y > EYES + 0.03) & (y < EYES + 0.06) & (z > 0.1),
+        "noseSneer": (np.abs(x) < 0.01) & (np.abs(y - EYES + 0.004) < 0.014) & (z > 0.13),
+        "browDown": (np.abs(x) < 0.016) & (np.abs(y - EYES - 0.015) < 0.011) & (z > 0.13),
+        "mouthSmile": (np.abs(np.abs(x) - 0.030) < 0.009) & (np.abs(y - EYES + 0.055) < 0.014) & (z > 0.1),
+        "mouthDimple": (np.abs(np.abs(x) - 0.0335) < 0.008) & (np.abs(y - EYES + 0.066) < 0.008) & (z > 0.1),
+    }
+    for name, area in places.items():
+        before, after = (
+            vertex_normals(points[None], body.triangles)[0] for points in (body.vertices, posed(body, **{name: 1}))
+        )
+        turn = np.degrees(np.arccos(np.clip((before * after).sum(1), -1, 1)))
+        assert np.quantile(turn[area], 0.9) > 12, name
+
+
+def test_pressed_lips_are_thinner(body):
+    x, y, _ = body.vertices.T
+    red = (body.colours[:, 0] - body.colours[:, 1] > 0.26) & ~behind_the_lips(body) & (np.abs(x) < 0.006)
+    red &= np.abs(y - EYES + 0.0705) < 0.011
+    pressed = posed(body, mouthPress=1.0)
+    assert pressed[red, 1].std() < 0.75 * y[red].std()
+    assert (pressed - body.vertices)[red, 2].mean() < -0.0008
+
+
+def test_a_sneer_bares_the_upper_teeth(body):
+    upper = teeth(body) & (body.joints[:, 0] == CANONICAL_NAMES.index("head"))
+    upper = upper[body.triangles].all(1)
+    ids = seen(body, posed(body, noseSneer=1.0, mouthUpperUp=0.65), (0, EYES - 0.075), (0.07, 0.08))
+    assert (upper[ids] & (ids >= 0)).sum() * CELL**2 > 0.00008
+
+
+def test_a_funnel_flares_the_lips(body):
+    x, y, z = body.vertices.T
+    lip = (np.abs(x) < 0.01) & (np.abs(y - EYES + 0.069) < 0.012) & (z > 0.14) & ~behind_the_lips(body)
+    assert moved(body, "mouthFunnel")[lip, 2].mean() > 0.0045
