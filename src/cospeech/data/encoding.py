@@ -14,7 +14,6 @@ from ..motion.expressions import KEY, ExpressionCodec
 from ..motion.phases import hand_speed
 from ..motion.representation import Representation, representation
 from ..speech.acoustics import acoustics
-from ..speech.features import speech_features
 from .clips import Dropped, GestureClip
 from .dataset import SampleData
 from .encoder_features import EncoderFeatures, word_info
@@ -104,7 +103,7 @@ def encoded(
     features: np.ndarray | None = None
     extra: dict[str, np.ndarray] = {}
     if clip.speech is not None:
-        features = fitted(speech_features(clip.speech.samples), len(motion))
+        features = fitted(clip.speech.features, len(motion))
         info |= word_info(clip.speech, len(motion))
         extra = {"acoustics": fitted(acoustics(clip.speech.samples), len(motion))}
         extra |= {} if encoders is None else encoders.recorded(clip.speech, len(motion))

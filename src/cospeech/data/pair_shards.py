@@ -18,7 +18,7 @@ from ..core.timing import SAMPLE_RATE
 from ..motion.codec import Codec
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.acoustics import acoustics
-from ..speech.features import speech_features
+from ..speech.features import at_usual_level, speech_features
 from ..speech.layout import LAYOUT
 from .balance import Balance, Tally
 from .dataset import SYNTHETIC_PAIR, SampleData, write_shard
@@ -98,7 +98,7 @@ class PairMaker:
         before, after = (int(SAMPLE_RATE * rng.uniform(SHORTEST_SILENCE, SILENCE)) for _ in range(2))
         speech = voice.speech()
         samples = np.pad(speech.samples, (before, after))
-        features = speech_features(samples)
+        features = speech_features(at_usual_level(samples))
         drawn = [self.matchers[key].make(features, rng) for _ in range(DRAWS)]
         tallies = [Tally.of(self.codec.decode(pair.motion)) for pair in drawn]
         choice = self.balances[key].choose(tallies)

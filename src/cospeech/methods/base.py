@@ -284,6 +284,10 @@ class BodyModel(FolderModel, Generic[O, C]):
         """What a method adds to the finished body; nothing by default."""
         return motion
 
+    def moods(self, options: O, frames: int) -> Mapping[str, float | np.ndarray]:
+        """Weights of emotions by name, of all frames or [T] of each, for what is not sampled: shapes of hands."""
+        return dict(zip(EMOTIONS, emotion_weights(options.emotion, known=self.emotions).tolist(), strict=True))
+
     def face_weights(self, speech: Speech, options: O, body: Motion) -> np.ndarray:
         """ARKit weights [T, 52] of a face that speaks, in the strongest emotion, for a finished body."""
         return face_from_speech(
@@ -403,7 +407,7 @@ class BodyModel(FolderModel, Generic[O, C]):
             seated=options.seated,
             relaxed=options.relaxed,
             shape_hands=self.config.get("space") != "smplx",  # whose corpus has fingers
-            mood=dict(zip(EMOTIONS, emotion_weights(options.emotion, known=self.emotions).tolist(), strict=True)),
+            mood=self.moods(options, len(features)),
             start=None if start is None else start[-1:],
             end=options.end_pose,
         )

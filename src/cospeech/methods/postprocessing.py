@@ -5,7 +5,7 @@ At last hands are taken out of the body and of each other (``motion.procedural.c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from ..motion.codec import Codec
 from ..motion.motion import Motion
 from ..motion.phases import strokes
 from ..motion.procedural.contact import separated
+from ..motion.procedural.hand_shapes import Moods
 from ..motion.procedural.idle import add_idle
 from ..motion.procedural.posture import plant, seat, stand
 from ..motion.procedural.standing import at_ease
@@ -59,7 +60,7 @@ def embodied(
     end: Motion | None,
     relaxed: bool = True,
     shape_hands: bool = True,
-    mood: Mapping[str, float] = MappingProxyType({}),
+    mood: Moods = MappingProxyType({}),
 ) -> Motion:
     """Coded motion [T, C] as a person without a face.
 
@@ -69,7 +70,7 @@ def embodied(
         relaxed: who stands stands as people do (``standing.at_ease``), not as the seated actors would, whose hands,
             as in recordings, pass through a body that is not theirs.
         shape_hands: then fingers take shapes at strokes; False where they were learned from recorded ones.
-        mood: weights of emotions by name, for those shapes.
+        mood: weights of emotions by name, of all frames or [T] of each, for those shapes.
     """
     motion, moves = Codec().decode(coded), None
     if relaxed and not seated:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -76,7 +76,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         return dict(zip(EMOTIONS, (odds / odds.sum()).tolist(), strict=True))
 
     def resolve(self, options: G, speech: Speech | None) -> G:
-        """Also: moods that change count, on the mean, as the mood of what is not step by step (shapes of hands)."""
+        """Also: moods that change count, on the mean, as the mood of what is not step by step."""
         resolved = super().resolve(options, speech)
         assert isinstance(resolved, EmotionOptions)
         if not resolved.emotion_track:
@@ -129,15 +129,17 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
 
     def face_weights(self, speech: Speech, options: EmotionOptions, body: Motion) -> np.ndarray:
         """ARKit weights [T, 52] of a face that speaks, in the emotions of every frame, for a finished body."""
-        if options.emotion == CONVERSATION and not options.emotion_track:
-            moods: dict[str, float | np.ndarray] = {CONVERSATION: 1.0}
-        else:
-            weights = self._emotion_over_time(options, len(body))
-            present = np.flatnonzero(weights.max(0) >= FAINT)
-            share = weights[:, present] / weights[:, present].sum(1, keepdims=True)
-            moods = {EMOTIONS[k]: share[:, column] for column, k in enumerate(present.tolist())}
+        talks = options.emotion == CONVERSATION and not options.emotion_track
+        moods = {CONVERSATION: 1.0} if talks else self.moods(options, len(body))
         intensity = min(LIVELIEST_FACE, options.intensity)
         return face_from_speech(speech, seed=options.seed, emotion=moods, intensity=intensity, body=body)
+
+    def moods(self, options: EmotionOptions, frames: int) -> Mapping[str, float | np.ndarray]:
+        """Weights of emotions by name, [T] of each frame."""
+        weights = self._emotion_over_time(options, frames)
+        present = np.flatnonzero(weights.max(0) >= FAINT)
+        share = weights[:, present] / weights[:, present].sum(1, keepdims=True)
+        return {EMOTIONS[k]: share[:, column] for column, k in enumerate(present.tolist())}
 
     def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """The span is prompted with what is before it."""

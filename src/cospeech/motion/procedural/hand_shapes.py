@@ -23,6 +23,7 @@ from ..phases import hand_speed, strokes, wrists_in_chest
 from ..skeleton import FINGERS, canonical_skeleton
 from .fingers import FIST, REST_CURL, finger_rotation
 
+Moods = Mapping[str, float | np.ndarray]  # weights of emotions by name, of all frames or [T] of each
 CHANGE = 0.35  # seconds in which a hand takes another shape
 RELAXING = 0.45  # share of the way to a hand at rest that it passes on the way from one shape to another
 LEAD = 0.15  # seconds by which it has it before the stroke is fastest
@@ -128,12 +129,12 @@ def chances(kinds: Sequence[str], mood: Mapping[str, float] = MappingProxyType({
     return {name: weight / total for name, weight in weights.items()}
 
 
-def shaped(motion: Motion, rest: np.ndarray, *, seed: int, mood: Mapping[str, float] = MappingProxyType({})) -> Motion:
+def shaped(motion: Motion, rest: np.ndarray, *, seed: int, mood: Moods = MappingProxyType({})) -> Motion:
     """The motion with hands that take shapes at strokes.
 
     Args:
         rest: [T, 2] from 0 to 1, how far the left and the right hand rest; resting hands keep their fingers.
-        mood: weights of emotions by name.
+        mood: weights of emotions by name, of all frames or [T] of each.
     """
     rng = np.random.default_rng([seed, 17])
     speed, found = hand_speed(motion), strokes(motion)
@@ -141,14 +142,16 @@ def shaped(motion: Motion, rest: np.ndarray, *, seed: int, mood: Mapping[str, fl
     times: tuple[list[float], list[float]] = ([], [])
     shapes: tuple[list[HandShape], list[HandShape]] = ([], [])
     for stroke in found:
-        fastest = speed[round(stroke.time * motion.fps)]
+        frame = round(stroke.time * motion.fps)
+        fastest = speed[frame]
+        now = {name: float(np.broadcast_to(weight, len(motion))[frame]) for name, weight in mood.items()}
         leader, alike, taken = int(fastest.argmax()), rng.random() < ALIKE, ""
         for k in (leader, 1 - leader):
             draw = rng.random()
             if fastest[k] < TOGETHER * fastest[1 - k]:
                 continue
             hand = _hand_stroke(motion, wrists[:, k], stroke.time, fastest, k)
-            likely = chances(hand.kinds, mood)
+            likely = chances(hand.kinds, now)
             if not (alike and taken):
                 taken = list(likely)[min(int(np.searchsorted(np.cumsum(list(likely.values())), draw)), len(likely) - 1)]
             times[k].append(stroke.time - LEAD)

@@ -9,7 +9,7 @@ of standing speakers that could be measured (docs/design.md). They are applied t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from types import MappingProxyType
@@ -23,7 +23,7 @@ from ..motion import Motion
 from ..phases import wrists_in_chest
 from ..skeleton import canonical_skeleton
 from .arms import Arm, tempered
-from .hand_shapes import at_rest, shaped
+from .hand_shapes import Moods, at_rest, shaped
 from .resting import resting, rests
 
 CHEST_RAISED = 4.0  # degrees by which the chest is straightened
@@ -202,7 +202,7 @@ def at_ease(
     seed: int,
     shape_hands: bool = True,
     posed: tuple[bool, bool] = (False, False),
-    mood: Mapping[str, float] = MappingProxyType({}),
+    mood: Moods = MappingProxyType({}),
 ) -> tuple[Motion, Sway]:
     """The upper body of a standing speaker from that of a seated one, and how ``posture.stand`` shall move its legs.
 
@@ -212,7 +212,7 @@ def at_ease(
         shape_hands: fingers take shapes at strokes; False where they are those of a recording, or learned from such.
         posed: whether the motion begins, and ends, in a pose that is given; hands near it are left as they are, and
             feet stay.
-        mood: weights of emotions by name, for the shapes of the hands.
+        mood: weights of emotions by name, of all frames or [T] of each, for the shapes of the hands.
     """
     moves = sway(len(motion), motion.fps, phrase_ends, seed=seed, steps=not any(posed))
     away = _away_from_poses(len(motion), motion.fps, posed)

@@ -18,7 +18,7 @@ from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.retarget import on_canonical
 from . import keypoint_driver as speakers
-from .heads import expressions, turned
+from .heads import expressions, turned, uncrossed
 from .limbs import Limbs, leaning
 from .motion_directions import MotionDirections, motion_directions
 from .portrait_fit import Fit, fit
@@ -117,8 +117,8 @@ def _assemble(
     neck = person.width * (directions.neck @ upright)
     points = np.empty((frames, len(POINTS), 2))
     face = turned(person, directions.turn, expression)
-    points[:, FACE_SLICE] = person.face + share[:, None, None] * (face - person.face + neck[:, None])
-    points[:, FACE_SLICE] += _NECK * shoulders.mean(1)[:, None]
+    eased = person.face + share[:, None, None] * (face - person.face + neck[:, None])
+    points[:, FACE_SLICE] = uncrossed(eased + _NECK * shoulders.mean(1)[:, None], person.face)
     poses = Limbs(person, directions, own)
     points[:, BODY_SLICE] = poses.at(shoulders, share[:, None] * poses.clear(shoulders, share, points[:, FACE_SLICE]))
     points[share == 0.0] = person.points

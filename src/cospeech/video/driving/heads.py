@@ -62,7 +62,7 @@ def turned(fit: Fit, turn: np.ndarray, expression: np.ndarray | None) -> np.ndar
         expression: [T, 68, 3] from ``expressions``, or None.
 
     Returns:
-        [T, 68, 2] pixels; lips and lids never cross.
+        [T, 68, 2] pixels.
     """
     still = np.concatenate([fit.face, fit.depth[:, None]], -1) - fit.pivot
     still[:, 1] *= -1
@@ -70,8 +70,8 @@ def turned(fit: Fit, turn: np.ndarray, expression: np.ndarray | None) -> np.ndar
     if expression is not None:
         points = points + expression @ fit.head.T
     points = points @ np.swapaxes(turn, -1, -2)
-    flat = points[..., :2] * [1.0, -1.0] + fit.pivot[:2]
-    return uncrossed(flat, fit.face)
+    flat: np.ndarray = points[..., :2] * [1.0, -1.0] + fit.pivot[:2]
+    return flat
 
 
 def uncrossed(points: np.ndarray, own: np.ndarray) -> np.ndarray:
