@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -226,15 +225,15 @@ def test_prepare_reads_a_folder_and_says_what_comes_next(place, capfd):
 @needs_model
 @pytest.mark.slow
 def test_the_first_command_of_the_readme(place, works):
-    shutil.copy(HELLO, place / "hello.wav")
+    speech = load_speech(HELLO).cut(end=4.0)  # CI runs the command on the whole recording as well
+    write_wav(place / "hello.wav", speech.samples)
     line = works("generate", "hello.wav")
     assert line.startswith("wrote hello.html, hello.mp4, hello.bvh, hello.glb (")
     assert "open hello.html in a browser" in line
     assert sorted(path.name for path in place.iterdir()) == [
         f"hello.{suffix}" for suffix in ("bvh", "glb", "html", "mp4", "wav")
     ]
-    motion, speech = load_motion(place / "hello.bvh"), load_speech(HELLO)
-    assert motion.frames == speech.frames
+    assert load_motion(place / "hello.bvh").frames == speech.frames
 
 
 @pytest.mark.parametrize(
