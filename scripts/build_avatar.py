@@ -126,6 +126,10 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
     face.data["occlusion"] = smooth(face["occlusion"], face.triangles, 2)
     lining = 0.42 + 0.32 * np.clip((face["t"][:, 2] - 0.105) / 0.042, 0, 1)
     face.data["occlusion"] = np.where(face["inside"] > 0.5, lining, face["occlusion"])
+    # Under the hair the forehead is black, and would bleed below the hairline where triangles are large.
+    hairline = (face["t"][:, 1] > 1.69) & (face["t"][:, 1] < 1.735) & (face["t"][:, 2] > 0.09)
+    hairline &= np.abs(face["t"][:, 0]) < 0.06
+    face.data["occlusion"] = np.where(hairline, np.maximum(face["occlusion"], 0.6), face["occlusion"])
     _, near = cKDTree(face["t"]).query(parts["brows"]["t"], k=4)  # the skin's, so that no edge shows
     parts["brows"].data["occlusion"] = face["occlusion"][near].mean(1)
     for name in ("eyes", "eyes1"):  # the lids' shadow on the eyeball
