@@ -12,12 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...data.point_normalization import SEEN
 from ...motion.points import SHOULDERS
 from .inpaint import inpainted
 from .limb_geometry import (
-    FINGER_HALF_WIDTH,
-    INDEX,
     PARTS,
     SIDES,
     TINY,
@@ -28,16 +25,17 @@ from .limb_geometry import (
     hand,
     hand_distance,
     pixel_grid,
+    tapered_distance,
 )
-from .limb_widths import half_widths, measured_distance
-from .matte import box, connected, filled, snapped
-from .person_matte import person_alpha
+from .matte import box, filled, snapped
 
-# Usual half widths of sleeves and arms in shoulder widths, at the two ends of a bone; the picture corrects them.
+# Half widths of sleeves and arms in shoulder widths, at the two ends of a bone.
 LIMB_HALF_WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
 SMOOTHING = 1e-4  # of the guided filter: variance of colours (0 to 1) below which it does not follow edges
 MATTE_RADIUSES = 40  # parts of a shoulder width that the radius of filters is one of
 
+# The person's mask: below 0.1 nothing, from 0.9 on all.
+MASK_LOW, MASK_RANGE = 0.1, 0.8
 # What surely belongs to the person: face, neck, the middle of the trunk, hands.
 OVAL_SURE = 0.9  # squared radius of the face's oval
 NECK_HALF_WIDTH = 0.6  # half widths of the face
@@ -48,8 +46,8 @@ HAND_SURE = 0.8  # half widths of a hand's lines
 LIMB_LOGIT = 9.0  # log odds that a half width makes
 LIKELY_LOW, LIKELY_RANGE = 0.15, 0.7  # probability from which a pixel counts as arm, and range until it counts fully
 EDGE = 0.2  # half widths over which masks fall off
-HAND_END, LIMB_END = 1.25, 1.35  # half widths: end of a hand's and a limb's mask
-RIM, RIM_LOW, RIM_GAIN = 60, 0.1, 2.0  # parts of a shoulder width that an outline is one of; spread mask, and gain
+HAND_END, LIMB_END, HIDDEN_END = 1.25, 1.35, 1.6  # half widths: end of a hand's and a limb's mask, of what it hides
+RIM_END, RIM_FALL = 1.9, 0.3  # end of the rim, which is no part of the body, and its fall-off
 ELBOW_CAP, WRIST_CAP = 1.1, 0.9  # half widths: round ends of upper and lower arm below what is in front of them
 STEM = 0.85  # half widths: a limb within that is solid, also where it is foreshortened
 CAP_SLOPE = 8.0  # of the borders of caps and stems, per half width
@@ -58,6 +56,7 @@ FORESHORTENED, FORESHORTENED_RANGE = 0.3, 0.15  # shoulder widths: limbs shorter
 # The shoulder, where the arm's layer fades into the body's.
 FADE_START, FADE_RANGE = 0.05, 0.3  # shares of the upper arm
 FADE_SLOPE = 1.5
+RIM_FADE, RIM_FADE_SLOPE = 0.8, 5.0  # fade from which the rim and what the arm hides begin
 INNER_BORDER = 1.05  # half widths to the inner side of an upper arm that hangs
 SHOULDER_RADIUS, SHOULDER_FALL = 0.2, 0.15  # shoulder widths of the disc that the body keeps; share of it
 BELOW_SHOULDER = 0.03  # shoulder widths over which the disc ends downwards
@@ -71,15 +70,13 @@ TRUNK_LOW_AT = 0.6
 TRUNK_SLIM_BEFORE = 0.3  # above the first row that tells, if that is far down, the trunk is slim
 TRUNK_EDGE, TRUNK_TOP_EDGE = 0.02, 0.05  # softness of its sides and of its top
 ARM_NEAR, PERSON_SURE = 0.1, 0.5  # masks from which a pixel counts as arm, and as person
-SOLID = 0.8  # matte from which the trunk goes on behind an arm
-THIN = 0.03  # shoulder widths: half of what a piece of body must be thick
-LOOSE_END = 0.12  # shoulder widths beyond its border to which loose pieces belong to an arm
-COVERED = 0.02  # of a pixel that must be left by what is in front, for its share to tell an opacity
 
 # Colours.
 TRUSTED, TRUST_SLOPE = 0.85, 8.0  # mask from which a colour is surely the part's own
 KEPT, KEPT_SLOPE = 0.5, 2.5  # mask from which a limb keeps the picture's pixels
+GAP_GAIN, GAP_LOW = 3.0, 0.66  # closing of gaps between fingers: gain of the spread mask, level that closes
 LIMB_GAIN, LIMB_MIDDLE = 2.0, 0.5  # the body's pixels end where an arm's mask passes its middle
+HIDDEN_NEAR, HIDDEN_GAIN = 0.2, 5.0  # share of arm near by at which the body's colours are hidden entirely
 BODY_GAIN = 2.0  # of the spread arms, which the body's colours keep away from
 SURE = 0.9  # mask above which a pixel counts for a part's typical colour
 BODY_SURE = 0.95  # likewise of the body, whose pattern is inpainted
@@ -89,11 +86,8 @@ PATTERNED = 0.08  # contrast of a shirt with a pattern; folds of a plain one hav
 PATTERN_BELOW = 0.35  # shoulder widths below the shoulders from which a pattern goes on behind the arms
 PATTERN_RADIUSES = 3  # filter radiuses over which contrast is measured
 DEEP = 0.8  # share of arm round a pixel from which the shirt behind it is inpainted
-BACKGROUND_GAIN = 10.0  # of the matte, where the background is no longer the picture
-BACKGROUND_FREE = 0.01  # matte below which the background is seen
-BORDER_GAIN = 3.0  # of the share of background near by, to what the hole has of its border's colours
-BODY_POWER, ROOM_POWER = 3, 4  # of the visible share of body and background, by which they get what is missing
-REPRODUCED = 4  # rounds of giving the layers what is missing of the picture
+BACKGROUND_RADIUSES, BACKGROUND_GAIN = 1.3, 6.0  # the person's mask grows by that before the background begins
+BACKGROUND_FREE = 0.01  # grown mask below which the background is seen
 
 # Colour likelihoods: histograms of RGB.
 COLOUR_BINS = 12  # a channel
@@ -132,143 +126,59 @@ class _Frame:
 
 @dataclass(frozen=True, eq=False)
 class _Limb:
-    """One part of an arm, [H, W] each."""
+    """Masks [H, W] of one part of an arm."""
 
-    shape: np.ndarray  # soft mask of all of it, also where other parts are in front
-    cap: np.ndarray  # what of it goes on below the parts in front of it
-    beyond: np.ndarray  # shoulder widths to its border, negative within
+    mask: np.ndarray  # soft
+    seen: np.ndarray  # where its own colour is seen
+    rim: np.ndarray  # the part and a wide rim, which is none of the body
+    hides: np.ndarray  # what it hides of the body
 
 
-def cut(
-    picture: np.ndarray,
-    points: np.ndarray,
-    person: np.ndarray,
-    *,
-    confidence: np.ndarray | None = None,
-    room: bool = True,
-) -> Layers:
+def cut(picture: np.ndarray, points: np.ndarray, person: np.ndarray, *, room: bool = True) -> Layers:
     """Cut a portrait into layers.
 
     Args:
         picture: [H, W, 3] uint8 sRGB.
         points: [116, 2] pixels, complete.
         person: [H, W] soft mask of the person in 0 .. 1.
-        confidence: [116] of the points, 0 where they are imputed; without it all were found. An arm whose elbow
-            or wrist was not found stays part of the body.
         room: False for a quicker cut, where the background comes from elsewhere.
     """
     scale = body_scale(points)
     size = picture.shape[1], picture.shape[0]
     frame = _Frame(picture.astype(np.float64) / 255, points, size, scale, max(2, round(scale / MATTE_RADIUSES)))
-    hands = _found_hands(confidence)
-    alpha = person_alpha(frame.image, person, _sure_person(frame, hands), frame.radius)
-    limbs: dict[int, _Limb] = {}
-    for side in _found_arms(confidence):
-        for part, limb in _arm(frame, alpha, side, with_hand=side in hands).items():
-            limbs[PARTS.index(f"{side}_{part}")] = limb
-    visible = _partition(frame, alpha, limbs)
-    masks = _masks(visible, limbs, frame, alpha)
-    arms = visible[1:].sum(0)
-    own = visible.copy()
-    own[0] = alpha * (1 - np.clip(box(arms, frame.radius) * BODY_GAIN, 0, 1))
-    colours = _colours(frame, masks, own, np.clip((arms - LIMB_MIDDLE) * LIMB_GAIN, 0, 1), room=room)
-    background = _background(frame, alpha, room=room)
-    _reproduce(frame.image, visible, colours, background)
+    person = snapped(np.clip(person, 0, 1), frame.image, frame.radius, SMOOTHING)
+    person = np.maximum(np.clip((person - MASK_LOW) / MASK_RANGE, 0, 1), _sure_person(frame))
+    masks, own = np.zeros((2, len(PARTS), size[1], size[0]))
+    rim, hidden = np.zeros((2, *person.shape))
+    for side in SIDES:
+        for part, limb in _arm(frame, person, side).items():
+            k = PARTS.index(f"{side}_{part}")
+            masks[k], own[k] = limb.mask, limb.seen
+            rim, hidden = np.maximum(rim, limb.rim), np.maximum(hidden, limb.hides)
+    limbs = masks[1:].max(0)
+    # Behind the arms the body goes on as far as the trunk reaches; the rim of an arm is none of it.
+    masks[0] = person * np.maximum(1 - rim, _trunk(frame, person, limbs))
+    own[0] = person * (1 - np.clip(box(limbs, frame.radius) * BODY_GAIN, 0, 1))
+    colours = _colours(frame, masks, own, _hidden_body(limbs, hidden, frame.radius), room=room)
     return Layers(
-        background.astype(np.float32),
+        _background(frame, person, room=room).astype(np.float32),
         colours.astype(np.float32),
         masks.astype(np.float32),
         np.asarray(points, np.float64),
-        alpha.astype(np.float32),
+        person.astype(np.float32),
     )
 
 
-def _found_arms(confidence: np.ndarray | None) -> tuple[str, ...]:
-    """Sides whose elbow and wrist were found."""
-    joints = {side: [INDEX[f"{side}_{name}"] for name in ("elbow", "wrist")] for side in SIDES}
-    return tuple(side for side in SIDES if confidence is None or confidence[joints[side]].min() >= SEEN)
-
-
-def _found_hands(confidence: np.ndarray | None) -> tuple[str, ...]:
-    """Sides of whose hand most points were found."""
-    if confidence is None:
-        return SIDES
-    return tuple(side for side in SIDES if float(np.median(hand(confidence[:, None], side))) >= SEEN)
-
-
-def _partition(frame: _Frame, alpha: np.ndarray, limbs: dict[int, _Limb]) -> np.ndarray:
-    """[7, H, W] what is seen of each part in the portrait; together they are the matte [H, W].
-
-    Parts in front take what their shape covers, those behind them the rest of theirs, and the body what is left,
-    but for pieces that only an arm connects with it.
-    """
-    visible = np.zeros((len(PARTS), *alpha.shape))
-    taken = np.zeros_like(alpha)
-    for k in sorted(limbs, reverse=True):
-        visible[k] = np.clip(limbs[k].shape - taken, 0, 1)
-        taken = np.maximum(taken, limbs[k].shape)
-    if limbs:
-        parts = sorted(limbs)
-        beyond = np.stack([limbs[k].beyond for k in parts])
-        loose = _loose(frame, alpha, taken, beyond.min(0))
-        nearest = beyond.argmin(0)
-        for number, k in enumerate(parts):
-            visible[k] += (alpha - taken) * loose * (nearest == number)
-    visible[0] = np.maximum(alpha - visible[1:].sum(0), 0)
-    return visible
-
-
-def _loose(frame: _Frame, alpha: np.ndarray, arms: np.ndarray, beyond: np.ndarray) -> np.ndarray:
-    """[H, W] 0 or 1: person beside an arm that nothing but the arm, or a rim of it, connects with the body."""
-    x, y = pixel_grid(frame.size)
-    middle = (frame.points[SHOULDERS[0]] + frame.points[SHOULDERS[1]]) / 2
-    rest = (alpha > PERSON_SURE) & (arms < PERSON_SURE)
-    thin = max(1, round(THIN * frame.scale))
-    firm = box((~rest).astype(float), thin) < TINY
-    start = firm & (np.abs(x - middle[0]) < TRUNK_CORE * frame.scale)
-    kept = connected(firm, start)
-    # Back to full width, and one pixel more, so that corners stay.
-    body = box(kept.astype(float), 2 * thin) > TINY
-    # The top of the shoulder is the body's.
-    beside = (beyond < LOOSE_END) & (y > middle[1] + BELOW_SHOULDER * frame.scale)
-    result: np.ndarray = ((alpha > 0) & ~body & beside).astype(float)
-    return result
-
-
-def _masks(visible: np.ndarray, limbs: dict[int, _Limb], frame: _Frame, alpha: np.ndarray) -> np.ndarray:
-    """[7, H, W] opacities that show what is visible, laid over one another, and go on below what is in front."""
-    masks = np.zeros_like(visible)
-    rest = np.ones_like(alpha)
-    for k in range(len(PARTS) - 1, -1, -1):
-        opacity = np.where(rest > COVERED, visible[k] / np.maximum(rest, COVERED), 0.0)
-        rest = rest - visible[k]
-        if k in limbs:
-            opacity = np.maximum(opacity, limbs[k].cap)
-        masks[k] = np.clip(opacity, 0, 1)
-    arms = masks[1:].max(0)
-    # Behind the arms the body goes on as far as the trunk reaches.
-    solid = np.clip((alpha - SOLID) / (1 - SOLID), 0, 1)
-    masks[0] = np.maximum(masks[0], solid * _trunk(frame, alpha, arms) * (arms > ARM_NEAR))
-    return masks
-
-
-def _reproduce(image: np.ndarray, visible: np.ndarray, colours: np.ndarray, background: np.ndarray) -> None:
-    """Change colours in place so that all layers together are the picture [H, W, 3].
-
-    What is missing goes to the layers by a power of what is seen of them, rather to those in front, so that no outline
-    of an arm stays on the body or of the person on the wall.
-    """
-    shares = [*visible, np.clip(1 - visible.sum(0), 0, 1)]
-    layers = [*colours, background]
-    parts = [
-        share**power for share, power in zip(shares, (BODY_POWER, *[1] * (len(PARTS) - 1), ROOM_POWER), strict=True)
-    ]
-    whole = np.maximum(sum(share * part for share, part in zip(shares, parts, strict=True)), TINY)
-    for _ in range(REPRODUCED):
-        missing = image - sum(share[..., None] * layer for share, layer in zip(shares, layers, strict=True))
-        for part, layer in zip(parts, layers, strict=True):
-            layer += (part / whole)[..., None] * missing
-            np.clip(layer, 0, 1, out=layer)
+def _hidden_body(limbs: np.ndarray, hidden: np.ndarray, radius: int) -> np.ndarray:
+    """[H, W] where the picture does not show the body's own colours, because of arms [H, W] or their outlines."""
+    # Gaps between fingers are arm as well.
+    spread = box(np.clip(box(limbs, radius) * GAP_GAIN, 0, 1), radius)
+    closed = np.clip((spread - GAP_LOW) * GAP_GAIN, 0, 1)
+    # The body's own colours begin a little away from the arms, else their outlines would stay on the shirt.
+    return np.maximum(
+        np.clip((np.maximum(limbs, closed) - LIMB_MIDDLE) * LIMB_GAIN, 0, 1),
+        hidden * box(limbs, radius).clip(0, HIDDEN_NEAR) * HIDDEN_GAIN,
+    )
 
 
 def _colours(frame: _Frame, masks: np.ndarray, own: np.ndarray, hidden: np.ndarray, *, room: bool) -> np.ndarray:
@@ -319,15 +229,12 @@ def _pattern_continued(frame: _Frame, far: np.ndarray, masks: np.ndarray, own: n
     return np.where(deep[..., None], inpainted(frame.image, visible, deep), far)
 
 
-def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
-    """[H, W, 3] in 0 .. 1: the picture without the person; where nothing of the person is, it is the picture."""
-    known = box(alpha, frame.radius // 2) < BACKGROUND_FREE
-    behind = filled(frame.image, known.astype(float))
-    if room:  # at its border the hole has the border's own colours
-        border = np.clip(box(known.astype(float), 2 * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
-        behind = inpainted(frame.image, known) * (1 - border) + behind * border
-    share = np.clip(alpha * BACKGROUND_GAIN, 0, 1)[..., None]
-    result: np.ndarray = frame.image * (1 - share) + behind * share
+def _background(frame: _Frame, person: np.ndarray, *, room: bool) -> np.ndarray:
+    """[H, W, 3] in 0 .. 1: the picture without the person."""
+    grown = np.clip(box(person, round(BACKGROUND_RADIUSES * frame.radius)) * BACKGROUND_GAIN, 0, 1)
+    known = grown < BACKGROUND_FREE
+    behind = inpainted(frame.image, known) if room else filled(frame.image, known.astype(float))
+    result: np.ndarray = frame.image * (1 - grown[..., None]) + behind * grown[..., None]
     return result
 
 
@@ -359,7 +266,7 @@ def _trunk(frame: _Frame, person: np.ndarray, limbs: np.ndarray) -> np.ndarray:
     return inside * np.clip((y - middle[1]) / (TRUNK_TOP_EDGE * scale) + 1.0, 0, 1)
 
 
-def _sure_person(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
+def _sure_person(frame: _Frame) -> np.ndarray:
     """[H, W]: face, neck, hands and the middle of the trunk, which a mask of the person may have lost."""
     points, size, scale = frame.points, frame.size, frame.scale
     x, y = pixel_grid(size)
@@ -368,49 +275,46 @@ def _sure_person(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
     shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
     neck = (np.abs(x - middle[0]) < NECK_HALF_WIDTH * half[0]) & (y > middle[1]) & (y < shoulders[1])
     core = (np.abs(x - shoulders[0]) < TRUNK_CORE * scale) & (y > shoulders[1]) & (y < shoulders[1] + scale)
-    palms = [hand_distance(hand(points, side), size, scale) < HAND_SURE for side in hands]
-    return np.maximum.reduce([oval < OVAL_SURE, neck, core, *palms]).astype(float)
+    hands = [hand_distance(hand(points, side), size, scale) < HAND_SURE for side in SIDES]
+    return np.maximum.reduce([oval < OVAL_SURE, neck, core, *hands]).astype(float)
 
 
-def _arm(frame: _Frame, alpha: np.ndarray, side: str, *, with_hand: bool) -> dict[str, _Limb]:
-    """Hand, lower and upper arm of a side; a hand that was not found counts as lower arm."""
+def _arm(frame: _Frame, person: np.ndarray, side: str) -> dict[str, _Limb]:
+    """Hand, lower and upper arm of a side."""
     size, scale = frame.size, frame.scale
     arm = bones(frame.points, side)
     distance, share = {}, {}
     for part, bone in arm.items():
-        usual = tuple(scale * half_width for half_width in LIMB_HALF_WIDTHS[part])
-        shares, widths = half_widths(frame.image, alpha, bone, (usual[0], usual[1]))
-        share[part], distance[part] = measured_distance(bone, size, shares, widths)
+        share[part], distance[part] = tapered_distance(bone, size, scale, LIMB_HALF_WIDTHS[part])
     distance["hand"] = hand_distance(hand(frame.points, side), size, scale)
-    alone = _likely_limbs(frame, alpha, distance)
+    alone = _likely_limbs(frame, person, distance)
     whole = np.maximum.reduce(list(alone.values()))
-    aside, beyond = _shoulder(frame, arm["upper"])
     # The top of the arm fades into the body, which moves nearly alike there.
     fade = np.clip((share["upper"] + FADE_START) / FADE_RANGE, 0, 1)
-    top = np.maximum(np.clip(fade * FADE_SLOPE, 0, 1), beyond)
-    top = top * np.where(aside < 0, np.clip((INNER_BORDER - distance["upper"]) / EDGE, 0, 1), 1.0)
-    grip = alone["hand"] * np.clip((HAND_END - distance["hand"]) / EDGE, 0, 1)
-    # Outlines and shadows on the body go with what they belong to.
-    near = max(1, round(scale / RIM))
-    result = {}
-    if with_hand:
-        shape = np.maximum(grip, alpha * np.clip((box(grip, near) - RIM_LOW) * RIM_GAIN, 0, 1))
-        result["hand"] = _Limb(shape, np.zeros_like(grip), (distance["hand"] - 1) * FINGER_HALF_WIDTH)
-    for part, cap in (("lower", WRIST_CAP), ("upper", ELBOW_CAP)):
+    aside, beyond = _shoulder(frame, arm["upper"])
+    inner = np.clip((INNER_BORDER + aside / (scale * LIMB_HALF_WIDTHS["upper"][0])) / EDGE, 0, 1)
+    masks = {"hand": alone["hand"] * np.clip((HAND_END - distance["hand"]) / EDGE, 0, 1)}
+    covers = {"hand": np.zeros_like(whole)}
+    # What is in front keeps its pixels; the part behind it goes on under it as a round cap at the joint.
+    for part, front, cap in (("lower", ("hand",), WRIST_CAP), ("upper", ("hand", "lower"), ELBOW_CAP)):
+        covers[part] = np.max([masks[other] for other in front], axis=0)
         reached = np.hypot(*(pixel_grid(size) - arm[part][1][:, None, None])) / (scale * LIMB_HALF_WIDTHS[part][1])
         stem = (STEM - distance[part]) * (share[part] < 1.0)  # what is foreshortened is solid as well
         round_end = np.clip(np.maximum(cap - reached, stem) * CAP_SLOPE, 0, 1)
+        own = np.clip((LIMB_END - distance[part]) / EDGE, 0, 1)
         # What points to the viewer has hardly a direction in the picture: its core alone is turned.
         length = float(np.linalg.norm(arm[part][1] - arm[part][0])) / scale
         directed = np.clip((length - FORESHORTENED) / FORESHORTENED_RANGE, 0, 1)
-        own = whole * np.clip((LIMB_END - distance[part]) / EDGE, 0, 1) * (top if part == "upper" else 1.0)
-        shape = own * np.maximum(directed, round_end)
-        if part == "lower" and not with_hand:
-            shape = np.maximum(shape, grip)
-        rim = alpha * np.clip((box(shape, near) - RIM_LOW) * RIM_GAIN, 0, 1) * (top if part == "upper" else 1.0)
-        past = (distance[part] - 1) * float(np.mean(LIMB_HALF_WIDTHS[part]))
-        result[part] = _Limb(np.maximum(shape, rim), own * round_end, past)
-    return result
+        masks[part] = whole * own * np.maximum((1 - covers[part]) * directed, round_end)
+        if part == "upper":
+            masks[part] = masks[part] * np.maximum(np.clip(fade * FADE_SLOPE, 0, 1), beyond) * inner
+    rims = {part: np.clip((RIM_END - distance[part]) / RIM_FALL, 0, 1) for part in masks}
+    rims["upper"] = rims["upper"] * np.maximum(np.clip((fade - RIM_FADE) * RIM_FADE_SLOPE, 0, 1), beyond)
+    seen = {part: whole * np.clip((LIMB_END - distance[part]) / EDGE, 0, 1) * (1 - covers[part]) for part in masks}
+    seen["hand"] = masks["hand"]
+    hides = {part: np.clip((HIDDEN_END - distance[part]) / EDGE, 0, 1) for part in masks}
+    hides["upper"] = hides["upper"] * np.clip((fade - RIM_FADE) * RIM_FADE_SLOPE, 0, 1)
+    return {part: _Limb(masks[part], seen[part], rims[part], hides[part]) for part in masks}
 
 
 def _likely_limbs(frame: _Frame, person: np.ndarray, distance: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

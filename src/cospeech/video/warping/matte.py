@@ -36,47 +36,12 @@ def snapped(mask: np.ndarray, picture: np.ndarray, radius: int, smooth: float = 
     guide = picture.astype(np.float64)
     mean, target = box(guide, radius), box(mask.astype(np.float64), radius)
     cross = box(guide * mask[..., None], radius) - mean * target[..., None]
-    slope = _solved(guide, mean, cross, radius, smooth)
+    pairs = guide[..., :, None] * guide[..., None, :]
+    variance = box(pairs, radius) - mean[..., :, None] * mean[..., None, :] + smooth * np.eye(3)
+    slope = np.linalg.solve(variance, cross[..., None])[..., 0]
     offset = target - (slope * mean).sum(-1)
     result: np.ndarray = (box(slope, radius) * guide).sum(-1) + box(offset, radius)
     return np.clip(result, 0.0, 1.0)
-
-
-def _solved(guide: np.ndarray, mean: np.ndarray, cross: np.ndarray, radius: int, smooth: float) -> np.ndarray:
-    """[H, W, 3] local covariance with the mask, divided by the local covariance of colours (Cramer's rule)."""
-    rows, columns = (0, 0, 0, 1, 1, 2), (0, 1, 2, 1, 2, 2)
-    pairs = box(guide[..., rows] * guide[..., columns], radius) - mean[..., rows] * mean[..., columns]
-    a, b, c, d, e, f = np.moveaxis(pairs, -1, 0)
-    a, d, f = a + smooth, d + smooth, f + smooth
-    # The adjugate of the symmetric matrix ((a, b, c), (b, d, e), (c, e, f)).
-    aa, ab, ac = d * f - e * e, c * e - b * f, b * e - c * d
-    bb, bc, cc = a * f - c * c, b * c - a * e, a * d - b * b
-    x, y, z = np.moveaxis(cross, -1, 0)
-    result: np.ndarray = np.stack([aa * x + ab * y + ac * z, ab * x + bb * y + bc * z, ac * x + bc * y + cc * z], -1)
-    return result / (a * aa + b * ab + c * ac)[..., None]
-
-
-def connected(inside: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """[H, W] bool: what of ``inside`` is reached from ``start`` by steps along rows and columns."""
-    reached = inside & start
-    while True:
-        before = int(reached.sum())
-        for axis in (0, 1):
-            for step in (1, -1):
-                turned = slice(None, None, step)
-                way = (turned, slice(None)) if axis == 0 else (slice(None), turned)
-                reached[way] = _swept(inside[way], reached[way], axis)
-        if int(reached.sum()) == before:
-            return reached
-
-
-def _swept(inside: np.ndarray, reached: np.ndarray, axis: int) -> np.ndarray:
-    """What of ``inside`` is reached by steps forward along an axis."""
-    shape = [-1 if k == axis else 1 for k in range(2)]
-    place = np.arange(1, inside.shape[axis] + 1).reshape(shape)
-    wall = np.maximum.accumulate(np.where(inside, 0, place), axis)
-    last = np.maximum.accumulate(np.where(reached, place, 0), axis)
-    return inside & (last > wall)
 
 
 def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
