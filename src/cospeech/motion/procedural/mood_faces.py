@@ -227,4 +227,5 @@ def _around_lips(face: np.ndarray, mouth: _Mouth) -> np.ndarray:
             gain *= (1.0 - mouth.bitten) * (1.0 - 0.6 * mouth.apart * (1.0 - mouth.idle))
         face[:, ARKIT_INDEX[name]] *= gain
     face[:, ARKIT_INDEX["jawOpen"]] *= mouth.idle * free
+    face[:, shape_columns("noseSneer")] *= (1.0 - 0.8 * mouth.shut)[:, None]  # it lifts the upper lip
     return face
