@@ -2,7 +2,8 @@
 
 For every style and emotion, speech of the test speakers in turn is given gestures and the figures are set
 beside those of real clips of the same emotion: of the actor whose style was asked for, and of the test
-actor, whom no training saw. All generated motion comes from a model trained on synthetic pairs.
+actor, whom no training saw. Bodies are as the networks give them, without the layers of standing. All
+generated motion comes from a model trained on synthetic pairs.
 
     python benchmarks/bench_motion.py --ebmdb FOLDER --speech FOLDER [--model NAME] [--voices 6] [--split val]
 """

@@ -104,12 +104,17 @@ def _follow_jaw(source: Source) -> Array:
     return share
 
 
+def _above_lips(v: Array, middle: Array) -> Array:
+    """[V] metres above the line on which the lips meet, which rises towards the corners."""
+    height: Array = v[:, 1] - (middle[1] - 0.0682 + 4.6 * v[:, 0] ** 2)
+    return height
+
+
 def _funnel(source: Source, middle: Array, follow: Array) -> None:
     """mouthFunnel: the corners come in, the lips part in the middle and turn outwards."""
     v = source.vertices
     x = v[:, 0]
-    line = middle[1] - 0.0682 + 4.6 * x**2
-    height = v[:, 1] - line
+    height = _above_lips(v, middle)
     front = step(v[:, 2], middle[2] - 0.010, middle[2] + 0.012)
     ring = bump(height, 0, 0.017) * (1 - step(np.abs(x), 0.022, 0.046)) * front
     red = bump(height, 0, 0.011) * (1 - step(np.abs(x), 0.014, 0.030)) * front
@@ -300,7 +305,7 @@ def _brows(source: Source, middle: Array) -> None:
 def _sneer(source: Source, middle: Array, follow: Array) -> None:
     """noseSneer and mouthUpperUp draw the upper lip further up beside the middle."""
     v = source.vertices
-    height = v[:, 1] - (middle[1] - 0.0682 + 4.6 * v[:, 0] ** 2)
+    height = _above_lips(v, middle)
     front = step(v[:, 2], middle[2] - 0.004, middle[2] + 0.012)
     upper = bump(height, 0.003, 0.012) * (1 - step(follow, 0.10, 0.35)) * front
     for side, _, sign in SIDES:
@@ -314,8 +319,7 @@ def _press(source: Source, middle: Array, inside: Array) -> None:
     """mouthPress: the red of both lips is pressed flat and in, the corners tighten."""
     v = source.vertices
     x = v[:, 0]
-    line = middle[1] - 0.0682 + 4.6 * x**2
-    height = v[:, 1] - line
+    height = _above_lips(v, middle)
     front = step(v[:, 2], middle[2] - 0.004, middle[2] + 0.012)
     red = bump(height, 0, 0.0095) * (1 - step(np.abs(x), 0.020, 0.032)) * front
     thin = bump(height, 0, 0.0145) * (1 - step(np.abs(x), 0.020, 0.034)) * front

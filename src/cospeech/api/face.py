@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..core.arguments import file_path, number
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
@@ -18,11 +16,13 @@ from ..loading import load
 from ..methods.base import LIVELIEST_FACE
 from ..methods.conditioning import AUTO, shown_emotion
 from ..methods.options import GenerateOptions, options_of
+from ..motion.face_shapes import ARKIT_NAMES
 from ..motion.formats import FORMATS, face_suffixes
 from ..motion.formats.visemes import SUFFIX as VISEMES_SUFFIX
 from ..motion.motion import Motion, load_motion
 from ..motion.procedural.face import face_from_speech
 from ..motion.retarget import on_canonical
+from ..speech.lip_track import LipTrack
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.placed import placed
 from ..speech.speech import Speech
@@ -76,7 +76,7 @@ def add_face(
         options["emotion"] = shown_emotion(options["emotion"], known=EMOTIONS)
     options["intensity"] = min(LIVELIEST_FACE, options["intensity"])
     face = face_from_speech(recording, body=_known_body(motion), **options)
-    return motion.with_face(_at_rate(face, motion))
+    return motion.with_face(LipTrack(ARKIT_NAMES, face, float(FPS)).at_rate(motion.fps, motion.frames))
 
 
 def _known_body(motion: Motion) -> Motion | None:
@@ -131,12 +131,3 @@ def carries_face(path: Path) -> bool:
     """Whether what is written under this name has a face in it."""
     suffix = path.suffix.lower()
     return path.name.lower().endswith(VISEMES_SUFFIX) or (suffix in FORMATS and FORMATS.get(suffix).face)
-
-
-def _at_rate(face: np.ndarray, motion: Motion) -> np.ndarray:
-    """A face [T', 52] of 30 frames a second at the frames of a motion, [T, 52]."""
-    place = np.minimum(np.arange(motion.frames) * (FPS / motion.fps), len(face) - 1)
-    below = np.floor(place + 1e-9).astype(np.int64)
-    share = np.clip(place - below, 0.0, 1.0).astype(np.float32)[:, None]
-    between: np.ndarray = (1.0 - share) * face[below] + share * face[np.minimum(below + 1, len(face) - 1)]
-    return between

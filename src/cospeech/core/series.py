@@ -22,6 +22,20 @@ def runs(mask: np.ndarray, *, shortest: int = 1) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True) if b - a >= shortest]
 
 
+def wander(rng: np.random.Generator, frames: int, fps: float, *, period: float, hold: float = 0.0) -> np.ndarray:
+    """[T] smooth chance in [-1, 1], from knot to knot; it stays at each for a share ``hold`` of the time.
+
+    Args:
+        period: seconds from one knot to the next.
+    """
+    knots = rng.uniform(-1, 1, int(frames / fps / period) + 3)
+    place = np.arange(frames) / fps / period + rng.random()
+    low = place.astype(int)
+    t = minimum_jerk((place - low) / max(1e-6, 1 - hold))
+    values: np.ndarray = knots[low] * (1 - t) + knots[low + 1] * t
+    return values
+
+
 def hann_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Moving mean of [T] or [T, C] along time, weighted by a Hann window of so many places; edges are held.
 

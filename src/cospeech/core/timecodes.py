@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+
+from .errors import UserError
 
 USUAL_RATE = 60.0  # frames a second where time codes do not tell, as Live Link Face records
 _TIMECODE = re.compile(r"(\d+):(\d+):(\d+)[:;](\d+)(\.\d+)?")
 _RATES = (24.0, 25.0, 30.0, 60.0, 120.0, 1000.0)
 _MIDNIGHT = 12 * 3600  # seconds; who goes back by more has passed midnight
+
+
+def checked_rate(stamps: Sequence[str], where: Callable[[int], str]) -> float:
+    """``timecode_rate`` of time codes in order.
+
+    Args:
+        where: the place of a row by its index, for the message.
+
+    Raises:
+        UserError: the time runs backwards.
+    """
+    late = backwards(stamps)
+    if late is not None:
+        raise UserError(f"{where(late)}: the time runs backwards; put the rows in order of time")
+    return timecode_rate(stamps)
 
 
 def timecode_rate(stamps: Sequence[str]) -> float:

@@ -269,6 +269,12 @@ class BodyModel(FolderModel, Generic[O, C]):
     """
 
     options: ClassVar[type[GenerateOptions]] = BodyOptions
+    samples_by_words: ClassVar[bool] = True  # whether ``sample`` looks at the words that it is given
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether ``sample`` or an encoder of its speech does."""
+        return self.samples_by_words or "words" in self.inputs.settings
 
     def condition(self, options: O, frames: int) -> C:
         """What is requested, as the networks take it, for so many frames; unless overridden one for all of them."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..core.arguments import file_path
 from ..core.errors import UserError
-from ..core.timecodes import backwards, timecode_rate
+from ..core.timecodes import checked_rate
 from .phones.inventory import PHONE_INDEX, PHONES, SILENCE, VISEMES
 from .phones.track import TRACK_RATE, Phone, PhoneTrack, rasterised, rows_of
 from .transcript import read_phones, read_text
@@ -292,7 +292,7 @@ def _from_table(path: Path, text: str) -> LipTrack:
     if times is not None:
         values, fps = _evenly(table, values, times)
     elif codes is not None:
-        fps = _timecode_rate(table, codes)
+        fps = checked_rate([row[codes] if codes < len(row) else "" for row in table.rows], table.where)
     return _weights(path, names, phones, values, fps)
 
 
@@ -304,15 +304,6 @@ def _read_table(path: Path, text: str) -> _Table:
         raise UserError(f"{path} is no CSV table ({error}); save the track again") from None
     header = [name.strip() for name in numbered[0][1]]
     return _Table(path, header, [row for _, row in numbered[1:]], [line for line, _ in numbered[1:]])
-
-
-def _timecode_rate(table: _Table, column: int) -> float:
-    """Rows a second by the time codes of a column. Raises UserError where they run backwards."""
-    stamps = [row[column] if column < len(row) else "" for row in table.rows]
-    late = backwards(stamps)
-    if late is not None:
-        raise UserError(f"{table.where(late)}: the time runs backwards; put the rows in order of time")
-    return timecode_rate(stamps)
 
 
 def check_cells(path: Path, line: int, row: Sequence[str], count: int) -> None:

@@ -27,6 +27,7 @@ class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
     """Masked words of body parts, distilled from the alignment, and what they leave open sampled by the flow."""
 
     options: ClassVar[type[GenerateOptions]] = ContextualOptions
+    samples_by_words = False
     networks: OnnxNetworks
     sampling: ContextualSampling
 
@@ -36,11 +37,6 @@ class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
         super().__init__(folder)
         self.sampling = read_settings(folder, ContextualSampling())
         self.networks = OnnxNetworks(folder)
-
-    @property
-    def reads_words(self) -> bool:
-        """Whether an encoder of its speech does."""
-        return "words" in self.inputs.settings
 
     def sample(
         self,

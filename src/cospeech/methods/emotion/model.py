@@ -41,6 +41,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
     """Gestures in an emotion, a mixture of emotions, or one that changes; each seed another take."""
 
     options: ClassVar[type[GenerateOptions]] = EmotionOptions
+    samples_by_words = False
     networks: OnnxNetworks
     sampling: EmotionSampling
 
@@ -104,11 +105,6 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
             style_weights(self.speaker(options.speaker), self.speakers),
             np.array([self.level(options), 1.0], dtype=np.float32),
         )
-
-    @property
-    def reads_words(self) -> bool:
-        """Whether an encoder of its speech does."""
-        return "words" in self.inputs.settings
 
     def sample(
         self,

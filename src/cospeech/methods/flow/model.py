@@ -32,7 +32,8 @@ class Plan:
         codes: [N, P] words of the parts (``PartCodes``), -1 where the flow is free.
         known: [N, D] latents, where ``given`` [N, P] is 1.
         livelier: octaves by which each part, or all of them, are to be faster than the voice lets them be.
-        levels: activity; drawn from the voice unless given (``MotionFlow.levels``).
+        levels: activity; drawn from the voice unless given (``MotionFlow.levels``), above LEVELS - 1 where a part is to
+            be larger than the flow makes it (``liveliness.enlarged``).
     """
 
     codes: np.ndarray

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
-from ...core.timecodes import backwards, timecode_rate
+from ...core.timecodes import checked_rate
 from ...speech.lip_track import check_cells
 from ..eyes import with_eyes_in_face, with_turned_eyes
 from ..face_shapes import ARKIT_NAMES, FACE_SHAPES
@@ -130,10 +130,7 @@ def _timecode_rate(path: Path, place: dict[str, int], rows: list[list[str]], lin
     """Frames a second by the time codes, if there are any. Raises UserError where they run backwards."""
     column = place.get("timecode")
     stamps = [] if column is None else [row[column] if column < len(row) else "" for row in rows]
-    late = backwards(stamps)
-    if late is not None:
-        raise UserError(f"{path}, line {lines[late]}: the time runs backwards; put the rows in order of time")
-    return timecode_rate(stamps)
+    return checked_rate(stamps, lambda row: f"{path}, line {lines[row]}")
 
 
 def _number(text: str, path: Path, line: int) -> float:

@@ -13,13 +13,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ...core.series import minimum_jerk
+from ...core.series import hann_mean, minimum_jerk, wander
 from ...core.timing import FPS
 from ...speech.features import LAYOUT, accents
 from ...speech.word import Word
 from ..face_shapes import FACE_SHAPES
 from .lips import shape_columns
-from .mood_faces import slow
 
 RAISED = {"browInnerUp": 0.75, "browOuterUp": 0.8, "eyeWide": 0.15}
 DRAWN = {"browDown": 0.6}
@@ -66,9 +65,7 @@ def brows(features: np.ndarray, questions: np.ndarray, rng: np.random.Generator)
 
 def thinking(searching: np.ndarray) -> np.ndarray:
     """Brows [T, 52] that draw together while someone searches for a word, [T] bool."""
-    width = round(0.4 * FPS)
-    window = np.hanning(width + 2)[1:-1]
-    eased = np.convolve(searching.astype(np.float64), window / window.sum(), "same")[: len(searching)]
+    eased = hann_mean(searching.astype(np.float64), round(0.4 * FPS))
     return _put(eased, THINKING)
 
 
@@ -77,7 +74,7 @@ def small_life(spoken: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     frames = len(spoken)
     face = np.zeros((frames, FACE_SHAPES), np.float32)
     for weights in _TREMBLE:
-        face += _put(0.5 + 0.5 * slow(frames, _TREMBLE_KNOTS, rng), weights)
+        face += _put(0.5 + 0.5 * wander(rng, frames, FPS, period=_TREMBLE_KNOTS), weights)
     line, time = np.zeros(frames), float(rng.exponential(_FLASH_EVERY))
     while time < frames / FPS:
         size = _FLASH * float(rng.uniform(0.4, 1.0))

@@ -297,9 +297,7 @@ class _Plan:
         shares = _DIRECTIONS.copy()
         if thinking:  # up and aside, as people do who search for a word (Goodwin and Goodwin 1986)
             shares *= (1.0, 3.0, 1.5, 3.0, 1.0, 0.3, 0.2, 0.3)
-        shares = shares / shares.sum() * (1.0 - self.downcast) + self.downcast * np.array(
-            [0, 0, 0, 0, 0, 0.3, 0.4, 0.3]
-        )
+        shares = shares / shares.sum() * (1.0 - self.downcast) + self.downcast * _CAST_DOWN
         angle = np.pi / 4 * (rng.choice(8, p=shares / shares.sum()) + rng.uniform(-0.4, 0.4))
         reach = min(_NEAREST + float(rng.exponential(_MEAN)), _FURTHEST)
         yaw, pitch = reach * float(np.cos(angle)), -0.8 * reach * float(np.sin(angle))

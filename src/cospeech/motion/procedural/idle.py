@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from ...core.rotation import euler_to_matrix
-from ...core.series import minimum_jerk
+from ...core.series import hann_mean, wander
 from ...speech.speech import Speech
 from ..motion import Motion
 from ..skeleton import canonical_skeleton
@@ -32,7 +32,7 @@ def add_idle(motion: Motion, speech: Speech | np.ndarray, *, seed: int = 0) -> M
     skeleton = canonical_skeleton()
     frames, fps = len(motion), motion.fps
     rotations = motion.rotations.copy()
-    pace = 1 + 0.12 * _wander(rng, frames, fps, period=5.0)
+    pace = 1 + 0.12 * wander(rng, frames, fps, period=5.0)
     phase = rng.uniform(0, 2 * np.pi) + np.cumsum(2 * np.pi / (BREATH * fps) * pace)
     breath = 0.5 - 0.5 * np.cos(phase)
     zero = np.zeros(frames)
@@ -49,8 +49,8 @@ def add_idle(motion: Motion, speech: Speech | np.ndarray, *, seed: int = 0) -> M
         rotations[:, collar] = lift @ rotations[:, collar]
         rotations[:, shoulder] = np.swapaxes(lift, -1, -2) @ rotations[:, shoulder]
     quiet = quiet_share(speech, frames, fps)
-    yaw = np.deg2rad(GAZE[0]) * _wander(rng, frames, fps, period=2.8, hold=0.6) * quiet
-    nod = np.deg2rad(GAZE[1]) * _wander(rng, frames, fps, period=3.7, hold=0.6) * quiet
+    yaw = np.deg2rad(GAZE[0]) * wander(rng, frames, fps, period=2.8, hold=0.6) * quiet
+    nod = np.deg2rad(GAZE[1]) * wander(rng, frames, fps, period=3.7, hold=0.6) * quiet
     head = skeleton.index("head")
     half = euler_to_matrix(np.stack([yaw / 2, nod / 2, zero], -1), "YXZ")
     rotations[:, neck] = rotations[:, neck] @ half
@@ -66,19 +66,4 @@ def quiet_share(speech: Speech | np.ndarray, frames: int, fps: float) -> np.ndar
     for start, end in pauses(speech if isinstance(speech, np.ndarray) else speech.resampled().samples):
         if end - start >= QUIET:
             mask[round((start + 0.5) * fps) : max(0, round((end - 0.3) * fps))] = 1.0
-    width = round(0.8 * fps)
-    window = np.hanning(width + 2)[1:-1]
-    return np.convolve(np.pad(mask, width // 2, mode="edge"), window / window.sum(), mode="same")[
-        width // 2 : width // 2 + frames
-    ]
-
-
-def _wander(rng: np.random.Generator, frames: int, fps: float, *, period: float, hold: float = 0.0) -> np.ndarray:
-    """[T] smooth values in [-1, 1] from knot to knot, staying at each for a share ``hold`` of the time."""
-    knots = rng.uniform(-1, 1, int(frames / fps / period) + 3)
-    place = np.arange(frames) / fps / period + rng.random()
-    low = place.astype(int)
-    t = np.clip((place - low) / max(1e-6, 1 - hold), 0, 1)
-    t = minimum_jerk(t)
-    values: np.ndarray = knots[low] * (1 - t) + knots[low + 1] * t
-    return values
+    return hann_mean(mask, round(0.8 * fps))

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...core.emotions import CONVERSATION, EMOTIONS
-from ...core.series import minimum_jerk
+from ...core.series import minimum_jerk, wander
 from ...core.timing import FPS
 from ...speech.features import LAYOUT
 from ..face_shapes import ARKIT_INDEX, FACE_SHAPES
@@ -171,23 +171,13 @@ def _fading(features: np.ndarray) -> np.ndarray:
 def _life(frames: int, rng: np.random.Generator) -> np.ndarray:
     """[T, 52] slow changes about 1: of mouth, eyes and brows apart, and of left against right."""
     life = np.ones((frames, FACE_SHAPES), np.float32)
-    parts = {part: 1.0 + _LIFE * slow(frames, _LIFE_KNOTS, rng) for part in ("mouth", "eye", "brow")}
-    lopsided = _SIDES * (0.7 * float(rng.uniform(-1.0, 1.0)) + 0.5 * slow(frames, 2.5, rng))
+    parts = {part: 1.0 + _LIFE * wander(rng, frames, FPS, period=_LIFE_KNOTS) for part in ("mouth", "eye", "brow")}
+    lopsided = _SIDES * (0.7 * float(rng.uniform(-1.0, 1.0)) + 0.5 * wander(rng, frames, FPS, period=2.5))
     for name, column in ARKIT_INDEX.items():
         part = next((part for part in ("brow", "eye") if name.startswith(part)), "mouth")
         sided = lopsided if name.endswith("Left") else -lopsided if name.endswith("Right") else 0.0
         life[:, column] = parts[part] * (1.0 + sided)
     return life
-
-
-def slow(frames: int, knots: float, rng: np.random.Generator) -> np.ndarray:
-    """[T] smooth chance from -1 to 1, anew every ``knots`` seconds."""
-    values = rng.uniform(-1.0, 1.0, int(frames / FPS / knots) + 3)
-    place = np.arange(frames) / FPS / knots + float(rng.random())
-    low = place.astype(np.int64)
-    way = minimum_jerk(place - low)
-    smooth: np.ndarray = values[low] * (1.0 - way) + values[low + 1] * way
-    return smooth
 
 
 def _mouth(features: np.ndarray, lips: np.ndarray) -> _Mouth:
