@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...data.point_normalization import SEEN
 from ...motion.points import FACE_SLICE, FINGERS, HAND_SIZE, POINTS, SHOULDERS
 
 SIDES = ("left", "right")
@@ -17,6 +18,7 @@ FACE_HEIGHTS = 1.4  # of a face from brows to chin, that count as a shoulder wid
 FINGER_HALF_WIDTH, PALM_HALF_WIDTH = 0.038, 0.05  # shoulder widths, set by eye on portraits [D]
 # Lines between a hand's points that fill its palm: across the knuckles, and between thumb and knuckles.
 PALM_LINES = ((5, 9), (9, 13), (13, 17), (2, 5), (1, 17), (2, 9))
+TOUCHING = 0.1  # shoulder widths between points of the two hands below which they are folded [D]
 TINY = 1e-6  # pixels: lengths and their squares below count as none
 
 
@@ -47,19 +49,18 @@ def finger_chain(finger: int) -> list[int]:
     return [0, *range(1 + 4 * finger, 5 + 4 * finger)]
 
 
-def along(bone: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Where every pixel lies beside a bone.
+def along(bone: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where places lie beside a bone.
 
     Args:
         bone: [2, 2] pixels, start and end.
-        size: (width, height) of the picture.
+        places: [..., 2] pixels.
 
     Returns:
-        Share of the way along the bone [H, W] (below 0 before its start, above 1 beyond its end) and distance
-        to the bone in pixels [H, W].
+        Share of the way along the bone [...] (below 0 before its start, above 1 beyond its end) and distance to the bone
+        in pixels [...].
     """
-    width, height = size
-    y, x = np.mgrid[0:height, 0:width] + 0.5
+    x, y = places[..., 0], places[..., 1]
     start, way = bone[0], bone[1] - bone[0]
     share = ((x - start[0]) * way[0] + (y - start[1]) * way[1]) / max(float(way @ way), TINY)
     near = np.clip(share, 0.0, 1.0)
@@ -68,31 +69,31 @@ def along(bone: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarr
 
 
 def tapered_distance(
-    bone: np.ndarray, size: tuple[int, int], scale: float, half_widths: tuple[float, float]
+    bone: np.ndarray, places: np.ndarray, scale: float, half_widths: tuple[float, float]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Share of the way along a bone, as ``along``, and distance to it in its half widths [H, W], 1 at its border.
+    """Share of the way along a bone, as ``along``, and distance to it in its half widths [...], 1 at its border.
 
     Args:
         bone: [2, 2] pixels.
-        size: (width, height) of the picture.
+        places: [..., 2] pixels.
         scale: pixels of a shoulder width.
         half_widths: at the two ends, shoulder widths.
     """
-    share, distance = along(bone, size)
+    share, distance = along(bone, places)
     first, last = half_widths
     return share, distance / (scale * (first + (last - first) * np.clip(share, 0, 1)))
 
 
-def hand_distance(shape: np.ndarray, size: tuple[int, int], scale: float) -> np.ndarray:
-    """[H, W] distance to a hand [21, 2], 1 at its border: fingers as lines, the palm as a fan of lines."""
+def hand_distance(shape: np.ndarray, places: np.ndarray, scale: float) -> np.ndarray:
+    """[...] distance of places [..., 2] to a hand [21, 2], 1 at its border: fingers as lines, the palm as a fan."""
     lines = []
     for finger in range(len(FINGERS)):
         chain = finger_chain(finger)
         lines += [(chain[k], chain[k + 1], PALM_HALF_WIDTH if k == 0 else FINGER_HALF_WIDTH) for k in range(4)]
     lines += [(a, b, PALM_HALF_WIDTH) for a, b in PALM_LINES]
-    best = np.full((size[1], size[0]), np.inf)
+    best = np.full(places.shape[:-1], np.inf)
     for a, b, half_width in lines:
-        best = np.minimum(best, along(np.stack([shape[a], shape[b]]), size)[1] / (half_width * scale))
+        best = np.minimum(best, along(np.stack([shape[a], shape[b]]), places)[1] / (half_width * scale))
     return best
 
 
@@ -102,8 +103,45 @@ def pixel_grid(size: tuple[int, int]) -> np.ndarray:
     return np.stack([x, y])
 
 
+def pixel_places(size: tuple[int, int]) -> np.ndarray:
+    """[H, W, 2]: the middle of every pixel, as ``pixel_grid``."""
+    return np.moveaxis(pixel_grid(size), 0, -1)
+
+
 def face_oval(points: np.ndarray, least: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Middle [2] and half axes [2], at least ``least`` pixels, of the box round the face of keypoints [116, 2]."""
     face = points[FACE_SLICE]
     low, high = face.min(0), face.max(0)
     return (low + high) / 2, np.maximum((high - low) / 2, least)
+
+
+def found_hands(confidence: np.ndarray | None) -> tuple[str, ...]:
+    """Sides of whose hand most points were found, by the confidence [116] of all points; both without it."""
+    if confidence is None:
+        return SIDES
+    return tuple(side for side in SIDES if float(np.median(hand(confidence[:, None], side))) >= SEEN)
+
+
+def free_arms(points: np.ndarray, confidence: np.ndarray | None, size: tuple[int, int]) -> tuple[str, ...]:
+    """Sides whose forearm and hand can move by themselves: found, whole, and not folded with the other hand.
+
+    Args:
+        points: [116, 2] pixels, complete.
+        confidence: [116] 0 to 1, or None if all points were found.
+        size: (width, height) of the picture.
+    """
+    left, right = (hand(points, side) for side in SIDES)
+    apart = np.linalg.norm(left[:, None] - right, axis=-1).min()
+    if apart < TOUCHING * body_scale(points):
+        return ()
+    joints = {side: [INDEX[f"{side}_{name}"] for name in ("elbow", "wrist")] for side in SIDES}
+    return tuple(
+        side
+        for side in found_hands(confidence)
+        if (confidence is None or confidence[joints[side]].min() >= SEEN) and _within(hand(points, side), size)
+    )
+
+
+def _within(places: np.ndarray, size: tuple[int, int]) -> bool:
+    """Whether places [N, 2] are all inside a picture."""
+    return bool((places > 0).all() and (places < size).all())

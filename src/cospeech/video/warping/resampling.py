@@ -66,3 +66,14 @@ def enlarge(values: np.ndarray, side: int) -> np.ndarray:
     values = values[low] * (1 - share)[:, None, None] + values[low + 1] * share[:, None, None]
     result: np.ndarray = values[:, low] * (1 - share)[:, None] + values[:, low + 1] * share[:, None]
     return result
+
+
+def resized(values: np.ndarray, step: int) -> np.ndarray:
+    """[H, W, C] -> means of squares of ``step`` pixels [ceil(H / step), ceil(W / step), C]; borders are repeated."""
+    if step == 1:
+        return values
+    height, width, channels = values.shape
+    padded = np.pad(values, ((0, -height % step), (0, -width % step), (0, 0)), mode="edge")
+    rows, columns = padded.shape[0] // step, padded.shape[1] // step
+    result: np.ndarray = padded.reshape(rows, step, columns, step, channels).mean((1, 3))
+    return result

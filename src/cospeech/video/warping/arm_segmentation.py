@@ -1,0 +1,135 @@
+"""Which pixels of a portrait are forearms and hands in front of the body.
+
+Decision of ours [D]: from seeds on the keypoints, every pixel goes to the seeds that it is nearest to along paths
+that avoid edges and unlike colours (``geodesic``). So an arm is cut where the picture shows its outline, and not at
+a width from a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .geodesic import change_per_pixel, geodesic_distance
+from .limb_geometry import SIDES, TINY, body_scale, bones, hand, hand_distance, pixel_places, tapered_distance
+from .matte import snapped
+from .resampling import resized
+
+LONGEST = 288  # pixels of the longer side in which distances are computed
+UNIT = 0.05  # shoulder widths that a path over plain colours counts as 1
+EDGE_COST = 6.0  # of a path over an edge from black to white
+COLOUR_COST = 2.0  # of a unit over colours that only the others have
+FOREARM_HALF_WIDTHS, UPPER_HALF_WIDTHS = (0.12, 0.075), (0.16, 0.13)  # shoulder widths at the two ends
+HAND_SEED, FOREARM_SEED, UPPER_SEED = 0.75, 0.4, 0.55  # half widths within which a pixel surely belongs to a part
+FOREARM_FROM, UPPER_UNTIL = 0.35, 0.8  # shares of the bones between which they are seeds, away from the elbow
+SHORT = 0.15  # shoulder widths: a forearm shorter than that points to the viewer, its line is no seed
+HAND_CLEAR = 1.6  # half widths of a hand, within which no upper arm is a seed
+BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond which the body is surely seen
+HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
+BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
+NEAR = 20.0  # half widths of a hand: the body's colours are taken within
+PERSON = 0.5  # matte from which a pixel can be a seed
+COLOUR_BINS = 12  # a channel
+SPREAD = ((0, 0.25), (1, 0.5), (2, 0.25))  # weights over neighbouring bins
+LEAST_SHARE = 1e-5  # of a colour
+SMOOTHING = 1e-4  # of the guided filter
+STEEPNESS, MIDDLE = 2.5, 0.5  # of the filtered mask
+
+
+def front_arms(
+    image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...], radius: int
+) -> dict[str, np.ndarray]:
+    """Soft masks of forearm and hand of some sides.
+
+    Args:
+        image: [H, W, 3] in 0 .. 1.
+        points: [116, 2] pixels.
+        person: [H, W] matte in 0 .. 1.
+        sides: whose arms are looked for.
+        radius: pixels, of the filter that brings the masks to the picture's edges.
+
+    Returns:
+        By side, [H, W] in 0 .. 1; they add up to at most 1. Where nobody is they are 0.
+    """
+    if not sides:
+        return {}
+    height, width = person.shape
+    step = max(1, -(-max(height, width) // LONGEST))
+    small = resized(np.concatenate([image, person[..., None]], -1), step)
+    places = points / step
+    labels = _labels(small[..., :3], places, small[..., 3], sides)
+    masks = []
+    for k in range(len(sides)):
+        rough = np.repeat(np.repeat((labels == 1 + k).astype(float), step, 0), step, 1)[:height, :width]
+        fine = snapped(rough, image, max(radius, step), SMOOTHING)
+        masks.append(np.clip((fine - MIDDLE) * STEEPNESS + MIDDLE, 0, 1) * person)
+    total = np.maximum(np.sum(masks, 0), 1.0)
+    return {side: mask / total for side, mask in zip(sides, masks, strict=True)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Seeds:
+    hands: list[np.ndarray]  # [h, w] bool for each side
+    forearms: list[np.ndarray]  # likewise
+    body: np.ndarray  # [h, w] bool
+    near: np.ndarray  # [h, w] half widths to the nearest arm
+
+
+def _labels(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> np.ndarray:
+    """[h, w] int: 0 the body, 1 and on the sides' arms."""
+    unit = UNIT * body_scale(points)
+    seeds = _seeds(image, points, person, sides)
+    hands: np.ndarray = np.any(seeds.hands, axis=0)
+    forearms: np.ndarray = np.any(seeds.forearms, axis=0)
+    # Each colour is judged as a share of the part that has most of it: few pixels of a sleeve are seen beside a hand.
+    ours = np.maximum(_colour_share(image, hands), _colour_share(image, forearms))
+    others = _colour_share(image, seeds.body & (seeds.near < NEAR))
+    likely = (ours + LEAST_SHARE) / (ours + others + 2 * LEAST_SHARE)
+    plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
+    distances = [geodesic_distance(plain + COLOUR_COST / unit * likely, seeds.body)]
+    for palm, forearm in zip(seeds.hands, seeds.forearms, strict=True):
+        distances.append(geodesic_distance(plain + COLOUR_COST / unit * (1 - likely), palm | forearm))
+    return np.argmin(distances, axis=0)
+
+
+def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> _Seeds:
+    places, scale = pixel_places((person.shape[1], person.shape[0])), body_scale(points)
+    there = person > PERSON
+    near = np.full(person.shape, np.inf)
+    upper_arms = np.zeros(person.shape, bool)
+    palms, cores = [], []
+    for side in SIDES:
+        arm = bones(points, side)
+        along, lower = tapered_distance(arm["lower"], places, scale, FOREARM_HALF_WIDTHS)
+        along_upper, upper = tapered_distance(arm["upper"], places, scale, UPPER_HALF_WIDTHS)
+        palm = hand_distance(hand(points, side), places, scale)
+        upper_arms |= (upper < UPPER_SEED) & (along_upper < UPPER_UNTIL) & (palm > HAND_CLEAR)
+        if side in sides:
+            core = (lower < FOREARM_SEED) & (along > FOREARM_FROM) & (along < 1.0)
+            directed = float(np.linalg.norm(arm["lower"][1] - arm["lower"][0])) > SHORT * scale
+            palms.append(palm)
+            cores.append(core & directed & there)
+            beside = np.where(along > TINY, lower * (BODY_BEYOND / FOREARM_BEYOND), np.inf)
+            near = np.minimum(near, np.minimum(palm, beside))
+    # What has the colour of the hands' middle is no body near them, and what has not is no hand.
+    skin = _colour_share(image, (np.min(palms, axis=0) < HAND_CORE) & there)
+    cloth = _colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
+    alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
+    hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
+    arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
+    body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR)) & ~arms & there
+    return _Seeds(hands, cores, body, near)
+
+
+def _colour_share(image: np.ndarray, where: np.ndarray) -> np.ndarray:
+    """[h, w] share that the colour of every pixel has among those of a part [h, w] bool."""
+    bins = np.minimum((image * COLOUR_BINS).astype(int), COLOUR_BINS - 1)
+    code = (bins[..., 0] * COLOUR_BINS + bins[..., 1]) * COLOUR_BINS + bins[..., 2]
+    grid = np.bincount(code[where], minlength=COLOUR_BINS**3).astype(float).reshape([COLOUR_BINS] * 3)
+    for axis in range(3):
+        padded = np.pad(grid, [(1, 1) if k == axis else (0, 0) for k in range(3)])
+        size = grid.shape[axis]
+        grid = np.sum([padded.take(range(k, k + size), axis) * weight for k, weight in SPREAD], axis=0)
+    result: np.ndarray = (grid / max(float(grid.sum()), TINY)).ravel()[code]
+    return result
