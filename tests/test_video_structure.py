@@ -16,7 +16,8 @@ ORDER = (
     ("films",),
     ("evaluation", "synthetic"),
     ("detection",),
-    ("driving", "warping"),
+    ("driving",),
+    ("warping",),
     ("provenance",),
 )
 LEVEL = {name: level for level, names in enumerate(ORDER) for name in names}

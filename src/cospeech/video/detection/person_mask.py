@@ -20,6 +20,7 @@ from ..warping.limb_geometry import (
     finger_chain,
     hand,
     pixel_grid,
+    pixel_places,
     tapered_distance,
 )
 from ..warping.matte import box, snapped

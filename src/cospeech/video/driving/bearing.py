@@ -62,36 +62,44 @@ def bearing(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -
     )
 
 
-def borne(driven: np.ndarray, portrait: np.ndarray, limits: Bearing) -> tuple[np.ndarray, np.ndarray]:
+@dataclass(frozen=True, eq=False)
+class Borne:
+    """A motion within what a portrait bears."""
+
+    points: np.ndarray  # [T, 116, 2] pixels
+    kept: np.ndarray  # [2] share of the motion that is left to either arm
+    damage: float  # mean squared move of free wrists against their elbows, of the furthest; what drawing must stretch
+
+
+def borne(driven: np.ndarray, portrait: np.ndarray, limits: Bearing) -> Borne:
     """Bring arms within the limits of a portrait.
 
     Args:
         driven: [T, 116, 2] pixels, what the motion asks for.
         portrait: [116, 2] pixels.
         limits: of the portrait.
-
-    Returns:
-        [T, 116, 2] pixels, and for each arm the share of the motion that is left [2].
     """
     result = driven.copy()
     share = _rise(np.arange(len(driven)) / FPS / EASE)[:, None]
     asked = [_moves(driven, portrait, k, WRISTS) for k in range(2)]
     if limits.folded:
         asked = [np.mean(asked, axis=0)] * 2
-    left = np.ones(2)
+    kept, damages = np.ones(2), []
     for k in range(2):
         shoulder = driven[:, SHOULDERS[k]] - portrait[SHOULDERS[k]]
         furthest = limits.elbow[k] + limits.relative[k]
         wanted = share * _about_mean(asked[k])
         usual = float(np.percentile(np.linalg.norm(wanted, axis=1), USUAL))
-        left[k] = min(1.0, furthest / max(usual, TINY))
-        wrist = soft(left[k] * wanted, furthest)
+        kept[k] = min(1.0, furthest / max(usual, TINY))
+        wrist = soft(kept[k] * wanted, furthest)
         elbow = wrist * limits.elbow[k] / furthest
         result[:, ELBOWS[k]] = portrait[ELBOWS[k]] + shoulder + elbow
         result[:, WRISTS[k]] = portrait[WRISTS[k]] + shoulder + wrist
+        if limits.free[k]:
+            damages.append(float(((wrist / furthest) ** 2).sum(1).mean()))
         moved = result[:, WRISTS[k]] - portrait[WRISTS[k]]
         result[:, HAND_SLICES[k]] = _hand(driven, portrait, k, limits.turn[k], share) + moved[:, None]
-    return result, left
+    return Borne(result, kept, float(np.mean(damages)) if damages else 0.0)
 
 
 def _moves(driven: np.ndarray, portrait: np.ndarray, k: int, joints: tuple[int, int]) -> np.ndarray:
@@ -112,7 +120,8 @@ def _hand(driven: np.ndarray, portrait: np.ndarray, k: int, furthest: float, sha
     power = max(float((abs(own) ** 2).sum()), TINY)
     factor = (asked * own.conj()).sum(1) / power
     size = np.maximum(abs(factor), TINY)
-    bent = FINGERS * (asked / factor[:, None] * (size / size)[:, None] - own) if furthest else np.zeros_like(asked)
+    factor = np.where(abs(factor) < TINY, 1.0, factor)
+    bent = FINGERS * (asked / factor[:, None] - own) if furthest else np.zeros_like(asked)
     angle = share * _about_mean(np.unwrap(np.angle(factor))[:, None])
     usual = float(np.percentile(abs(angle), USUAL))
     angle = soft(min(1.0, furthest / max(usual, TINY)) * angle, furthest) if furthest else 0 * angle

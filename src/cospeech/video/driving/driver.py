@@ -18,6 +18,7 @@ from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.retarget import on_canonical
 from . import keypoint_driver as speakers
+from .bearing import Bearing, bearing, borne
 from .heads import expressions, turned, uncrossed
 from .limbs import Limbs, leaning
 from .motion_directions import MotionDirections, motion_directions
@@ -35,6 +36,7 @@ def drive(
     strength: float = 1.0,
     ease: float = 0.5,
     own: float = 0.5,
+    bounded: bool = True,
 ) -> np.ndarray:
     """Keypoints of a portrait's person who does what a motion does.
 
@@ -47,6 +49,7 @@ def drive(
         ease: seconds from the portrait's pose, with which the video starts, into the motion.
         own: mean pose of arms and hands, from 0 (the motion's) to 1 (the portrait's); they move about it. An arm
             whose hand the portrait does not show keeps the portrait's pose.
+        bounded: keep arms within what the portrait bears (``bearing``); otherwise all is as the motion asks.
 
     Returns:
         [T, 116, 2] pixels at 30 frames a second; T = motion.frames if the motion has that rate.
@@ -55,9 +58,10 @@ def drive(
         UserError: options out of range, no frames, or a portrait that cannot be measured (``fit``).
     """
     person = fit(portrait_keypoints, confidence, size)
+    limits = bearing(person.points, np.asarray(confidence), size) if bounded else None
     motion = on_canonical(motion).resample(FPS)
     expression = None if motion.face is None else expressions(person, motion.face)
-    return _assemble(person, motion_directions(motion), expression, strength, ease, own)
+    return _assemble(person, motion_directions(motion), expression, strength, ease, own, limits)
 
 
 def drive_keypoints(
@@ -70,6 +74,7 @@ def drive_keypoints(
     strength: float = 1.0,
     ease: float = 0.5,
     own: float = 0.5,
+    bounded: bool = True,
 ) -> np.ndarray:
     """Like ``drive``, for keypoints that a model generated or a detector found in another picture.
 
@@ -83,6 +88,7 @@ def drive_keypoints(
         strength: as in ``drive``.
         ease: as in ``drive``.
         own: as in ``drive``.
+        bounded: as in ``drive``.
 
     Returns:
         [T, 116, 2] pixels at 30 frames a second.
@@ -91,17 +97,24 @@ def drive_keypoints(
         UserError: other keypoints, another number of frames of ``face``, or as ``drive``.
     """
     person = fit(portrait_keypoints, confidence, size)
+    limits = bearing(person.points, np.asarray(confidence), size) if bounded else None
     body, seen = speakers.at_rate(keypoints)
     if face is not None and np.shape(face) != (len(body), len(ARKIT_NAMES)):
         raise UserError(f"face must be [{len(body)}, {len(ARKIT_NAMES)}] ARKit weights; got {list(np.shape(face))}")
     expression = None if seen is None else speakers.expressions(seen, person)
     if face is not None:
         expression = expressions(person, face)
-    return _assemble(person, speakers.keypoint_directions(body, seen), expression, strength, ease, own)
+    return _assemble(person, speakers.keypoint_directions(body, seen), expression, strength, ease, own, limits)
 
 
 def _assemble(
-    person: Fit, directions: MotionDirections, expression: np.ndarray | None, strength: float, ease: float, own: float
+    person: Fit,
+    directions: MotionDirections,
+    expression: np.ndarray | None,
+    strength: float,
+    ease: float,
+    own: float,
+    limits: Bearing | None,
 ) -> np.ndarray:
     """[T, 116, 2] pixels: the face over the shoulders, then arms that keep off the face."""
     if not 0.0 <= strength <= 1.0:
@@ -121,6 +134,8 @@ def _assemble(
     points[:, FACE_SLICE] = uncrossed(eased + _NECK * shoulders.mean(1)[:, None], person.face)
     poses = Limbs(person, directions, own)
     points[:, BODY_SLICE] = poses.at(shoulders, share[:, None] * poses.clear(shoulders, share, points[:, FACE_SLICE]))
+    if limits is not None:
+        points = borne(points, person.points, limits).points
     points[share == 0.0] = person.points
     return points
 

@@ -36,7 +36,7 @@ class Portrait:
     @cached_property
     def layers(self) -> Layers:
         """The portrait cut into layers that move separately."""
-        layers = cut(self.picture, self.points, self.person)
+        layers = cut(self.picture, self.points, self.person, confidence=self.confidence)
         if self.behind is None:
             return layers
         sure = self.behind[..., 3:]

@@ -17,7 +17,7 @@ from ...motion.points import BODY_SLICE, WRISTS
 from ...sampling.edit import ease
 from ..warping.layer_warp import draw, sample
 from ..warping.layers import Layers
-from ..warping.limb_geometry import PARTS, SIDES, along, body_scale, bones, hand, hand_distance
+from ..warping.limb_geometry import PARTS, SIDES, along, body_scale, bones, hand, hand_distance, pixel_places
 from ..warping.matte import box
 from ..warping.refine import METHOD, Refiner, open_refiner
 from .portrait import Portrait
@@ -110,17 +110,17 @@ def arm_region(points: np.ndarray, size: tuple[int, int], parts: tuple[int, ...]
         size: (width, height) of the picture.
         parts: indices among limb_geometry.PARTS.
     """
-    small = -(-size[0] // _COARSE), -(-size[1] // _COARSE)
+    places = pixel_places((-(-size[0] // _COARSE), -(-size[1] // _COARSE)))
     near, scale = points / _COARSE, body_scale(points) / _COARSE
-    found = np.zeros(small[::-1], bool)
+    found = np.zeros(places.shape[:2], bool)
     for side in SIDES:
         for part, bone in bones(near, side).items():
             if PARTS.index(f"{side}_{part}") in parts:
-                share, distance = along(bone, small)
+                share, distance = along(bone, places)
                 first, last = _HALF_WIDTHS[part]
                 found |= distance < scale * (first + (last - first) * np.clip(share, 0, 1))
         if PARTS.index(f"{side}_hand") in parts:
-            found |= hand_distance(hand(near, side), small, scale) < _HAND
+            found |= hand_distance(hand(near, side), places, scale) < _HAND
     large = found.repeat(_COARSE, 0).repeat(_COARSE, 1)[: size[1], : size[0]]
     return large.astype(float)
 

@@ -16,7 +16,7 @@ from .matte import box
 CELLS = 64  # of the picture's longer side
 SEEN = 0.02  # mask from which a cell is part of the mesh
 ELBOW_HALF_WIDTHS = (0.15, 0.13)  # shoulder widths of the upper arm at shoulder and elbow
-ELBOW_FROM, ELBOW_REACH = 0.6, 1.15  # share of the upper arm, and half widths, within which an arm is held
+HELD_FROM, HELD_UNTIL, HELD_REACH = 0.3, 0.85, 1.3  # shares of the upper arm, and half widths, where an arm is held
 HAND_REACH, HAND_CLEAR = 1.0, 1.2  # half widths of a hand: what moves with it, and what surely does not
 LOOSE = 1e-3  # conductance of a cell without person, against 1
 HELD, CARRIED = 0.35, 0.65  # of the harmonic function: up to where the body, and from where the hand has a share
@@ -76,7 +76,7 @@ def _ends(vertices: np.ndarray, points: np.ndarray, side: str, scale: float) -> 
     share, beside = tapered_distance(arm["upper"], vertices, scale, ELBOW_HALF_WIDTHS)
     palm = hand_distance(hand(points, side), vertices, scale)
     carried = palm < HAND_REACH
-    held = (share > ELBOW_FROM) & (beside < ELBOW_REACH) & (palm > HAND_CLEAR)
+    held = (share > HELD_FROM) & (share < HELD_UNTIL) & (beside < HELD_REACH) & (palm > HAND_CLEAR)
     return held, carried
 
 

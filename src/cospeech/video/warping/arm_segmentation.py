@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .geodesic import change_per_pixel, geodesic_distance
+from .colours import change_per_pixel, colour_share
+from .geodesic import geodesic_distance
 from .limb_geometry import SIDES, TINY, body_scale, bones, hand, hand_distance, pixel_places, tapered_distance
-from .matte import snapped
+from .matte import box, snapped
 from .resampling import resized
 
 LONGEST = 288  # pixels of the longer side in which distances are computed
@@ -21,17 +22,16 @@ UNIT = 0.05  # shoulder widths that a path over plain colours counts as 1
 EDGE_COST = 6.0  # of a path over an edge from black to white
 COLOUR_COST = 2.0  # of a unit over colours that only the others have
 FOREARM_HALF_WIDTHS, UPPER_HALF_WIDTHS = (0.12, 0.075), (0.16, 0.13)  # shoulder widths at the two ends
-HAND_SEED, FOREARM_SEED, UPPER_SEED = 0.75, 0.4, 0.55  # half widths within which a pixel surely belongs to a part
-FOREARM_FROM, UPPER_UNTIL = 0.35, 0.8  # shares of the bones between which they are seeds, away from the elbow
+HAND_SEED, FOREARM_SEED, UPPER_SEED, ELBOW_SEED = 0.75, 0.6, 0.55, 0.6  # half widths within which a pixel surely belongs to a part
+FOREARM_FROM, ELBOW_FROM, UPPER_UNTIL = 0.2, 0.65, 0.5  # shares of the bones from and until which they are seeds
 SHORT = 0.15  # shoulder widths: a forearm shorter than that points to the viewer, its line is no seed
 HAND_CLEAR = 1.6  # half widths of a hand, within which no upper arm is a seed
 BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond which the body is surely seen
 HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
+THIN, SLIVER_NEAR = 0.045, 5.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
 PERSON = 0.5  # matte from which a pixel can be a seed
-COLOUR_BINS = 12  # a channel
-SPREAD = ((0, 0.25), (1, 0.5), (2, 0.25))  # weights over neighbouring bins
 LEAST_SHARE = 1e-5  # of a colour
 SMOOTHING = 1e-4  # of the guided filter
 STEEPNESS, MIDDLE = 2.5, 0.5  # of the filtered mask
@@ -83,14 +83,21 @@ def _labels(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tu
     hands: np.ndarray = np.any(seeds.hands, axis=0)
     forearms: np.ndarray = np.any(seeds.forearms, axis=0)
     # Each colour is judged as a share of the part that has most of it: few pixels of a sleeve are seen beside a hand.
-    ours = np.maximum(_colour_share(image, hands), _colour_share(image, forearms))
-    others = _colour_share(image, seeds.body & (seeds.near < NEAR))
+    ours = np.maximum(colour_share(image, hands), colour_share(image, forearms))
+    others = colour_share(image, seeds.body & (seeds.near < NEAR))
     likely = (ours + LEAST_SHARE) / (ours + others + 2 * LEAST_SHARE)
     plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
     distances = [geodesic_distance(plain + COLOUR_COST / unit * likely, seeds.body)]
     for palm, forearm in zip(seeds.hands, seeds.forearms, strict=True):
         distances.append(geodesic_distance(plain + COLOUR_COST / unit * (1 - likely), palm | forearm))
-    return np.argmin(distances, axis=0)
+    labels = np.argmin(distances, axis=0)
+    # Slivers of the body beside an arm belong to it: its outline, the far side of a cuff.
+    body = (labels == 0) & (person > PERSON)
+    half = max(1, round(THIN * body_scale(points)))
+    core = box((~body).astype(float), half) < TINY
+    sliver = body & (box(core.astype(float), half) < TINY) & (seeds.near < SLIVER_NEAR)
+    labels[sliver] = 1 + np.argmin([distance[sliver] for distance in distances[1:]], axis=0)
+    return labels
 
 
 def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> _Seeds:
@@ -109,27 +116,16 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
             core = (lower < FOREARM_SEED) & (along > FOREARM_FROM) & (along < 1.0)
             directed = float(np.linalg.norm(arm["lower"][1] - arm["lower"][0])) > SHORT * scale
             palms.append(palm)
-            cores.append(core & directed & there)
+            # Where a sleeve goes on past the elbow nothing is seen of the border, and the mesh joins both sides of it.
+            elbow = (upper < ELBOW_SEED) & (along_upper > ELBOW_FROM) & (along_upper < 1.0) & (palm > HAND_CLEAR)
+            cores.append(((core & directed) | elbow) & there)
             beside = np.where(along > TINY, lower * (BODY_BEYOND / FOREARM_BEYOND), np.inf)
             near = np.minimum(near, np.minimum(palm, beside))
     # What has the colour of the hands' middle is no body near them, and what has not is no hand.
-    skin = _colour_share(image, (np.min(palms, axis=0) < HAND_CORE) & there)
-    cloth = _colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
+    skin = colour_share(image, (np.min(palms, axis=0) < HAND_CORE) & there)
+    cloth = colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
     hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
     arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
     body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR)) & ~arms & there
     return _Seeds(hands, cores, body, near)
-
-
-def _colour_share(image: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """[h, w] share that the colour of every pixel has among those of a part [h, w] bool."""
-    bins = np.minimum((image * COLOUR_BINS).astype(int), COLOUR_BINS - 1)
-    code = (bins[..., 0] * COLOUR_BINS + bins[..., 1]) * COLOUR_BINS + bins[..., 2]
-    grid = np.bincount(code[where], minlength=COLOUR_BINS**3).astype(float).reshape([COLOUR_BINS] * 3)
-    for axis in range(3):
-        padded = np.pad(grid, [(1, 1) if k == axis else (0, 0) for k in range(3)])
-        size = grid.shape[axis]
-        grid = np.sum([padded.take(range(k, k + size), axis) * weight for k, weight in SPREAD], axis=0)
-    result: np.ndarray = (grid / max(float(grid.sum()), TINY)).ravel()[code]
-    return result

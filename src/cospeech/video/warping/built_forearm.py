@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .limb_geometry import INDEX, TINY, bones, hand, hand_distance, pixel_places, tapered_distance
+from .limb_geometry import TINY, body_scale, bones, pixel_places, tapered_distance
 
 WIDEST, NARROWEST = (0.1, 0.07), (0.045, 0.04)  # half widths at elbow and wrist, shoulder widths
 TRIED = 6  # widths between these
@@ -37,8 +37,8 @@ def build_forearm(
     image: np.ndarray,
     mask: np.ndarray,
     points: np.ndarray,
+    palm: np.ndarray,
     side: str,
-    scale: float,
     sleeve: np.ndarray,
     bare_from: float,
 ) -> Forearm:
@@ -48,14 +48,14 @@ def build_forearm(
         image: [H, W, 3] in 0 .. 1.
         mask: [H, W] in 0 .. 1 of forearm and hand.
         points: [116, 2] pixels.
+        palm: [H, W] distance to the hand in its half widths.
         side: "left" or "right".
-        scale: pixels of a shoulder width.
         sleeve: [H, W] in 0 .. 1, the upper arm.
         bare_from: share of the upper arm from which it is drawn as well.
     """
     places = pixel_places((mask.shape[1], mask.shape[0]))
     bone = bones(points, side)["lower"]
-    palm = hand_distance(hand(points, side), places, scale)
+    scale = body_scale(points)
     share = np.clip(tapered_distance(bone, places, scale, WIDEST)[0], 0, 1)
     own = (mask > COVERED) & (palm > PALM)
     on_hand = (mask > COVERED) & (palm < PALM)

@@ -42,10 +42,3 @@ def _scan_down(cost: np.ndarray, distance: np.ndarray) -> None:
         for way in (slice(None), slice(None, None, -1)):
             total = np.cumsum(step[way])
             best[way] = np.minimum.accumulate(best[way] - total) + total
-
-
-def change_per_pixel(image: np.ndarray) -> np.ndarray:
-    """[H, W] how much the colours of a picture [H, W, 3] change over a pixel."""
-    changes = [np.gradient(image, axis=axis) for axis in (0, 1)]
-    result: np.ndarray = np.sqrt(sum((change * change).sum(-1) for change in changes))
-    return result

@@ -20,7 +20,7 @@ from .plate import hand_plate
 DIRECTED, DIRECTED_RANGE = 0.15, 0.2  # shoulder widths: forearms shorter than that have no direction in the picture
 STRETCH = (0.5, 2.0)  # range of a forearm's length against the portrait's
 MARGIN = 0.5  # shoulder widths round the body's mask that are drawn
-LATTICE, FACE_LATTICE = 4, 2  # pixels between places at which the body's map is computed, and in the face
+LATTICE, FACE_LATTICE = 8, 2  # pixels between places at which the body's map is computed, and in the face
 FACE_MARGIN = 3  # pixels round the face that are computed on the finer lattice
 SEEN_MASK = 0.004  # of a layer, below which it is not drawn (1/255)
 FADE_OUT = 2.0  # pixels over which an arm ends beyond the portrait's border
@@ -154,7 +154,11 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
 
 def _sampled(layers: Layers, k: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colours [M, 3], opacities [M] and residuals [M, 3] of a layer at places [M, 2] pixels of the portrait."""
-    got = sample(layers.stacked[k], places)
+    width, height = layers.size
+    x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
+    there = np.flatnonzero(layers.drawn[k, y, x])
+    got = np.zeros((len(places), layers.stacked.shape[-1]), np.float32)
+    got[there] = sample(layers.stacked[k], places[there])
     return got[:, :3], got[:, 3], got[:, 4:]
 
 
@@ -175,7 +179,7 @@ def places_from(
 ) -> np.ndarray:
     """Source pixels [h, w, 2] float32 of a window of the driven picture.
 
-    Splines are computed on every 4th pixel and interpolated bilinearly; within ``detail`` on every 2nd.
+    Splines are computed on every 8th pixel and interpolated bilinearly; within ``detail`` on every 2nd.
     """
     rows, columns = window
     result = _coarse(move, window, LATTICE)

@@ -46,6 +46,7 @@ OVAL_SURE = 0.9  # squared radius of the face's oval
 NECK_HALF_WIDTH = 0.6  # half widths of the face
 TRUNK_CORE = 0.33  # shoulder widths to either side of the middle, one shoulder width down
 HAND_SURE = 0.45  # half widths of a hand's lines
+FOREARM_LIKELY, HAND_LIKELY = 1.7, 2.4  # half widths of forearm and hand within which a mask may have missed them
 
 # Half widths in shoulder widths at the two ends of arms, by which a pixel is told to be of one of PARTS.
 PART_HALF_WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
@@ -102,6 +103,12 @@ class Layers:
         """[3, H, W, 7] float32: colours, masks and residuals of LAYERS, as they are drawn."""
         return np.concatenate([self.colours, self.masks[..., None], self.residuals], -1)
 
+    @cached_property
+    def drawn(self) -> np.ndarray:
+        """[3, H, W] bool: where a layer has anything, or has it beside."""
+        there = (self.masks > 0) | (np.abs(self.residuals).max(-1) > 0)
+        return np.stack([box(one.astype(np.float32), 1) > 0 for one in there])
+
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
@@ -112,6 +119,16 @@ class _Frame:
     size: tuple[int, int]  # width, height
     scale: float  # pixels of a shoulder width
     radius: int  # pixels of the filters
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """[H, W, 2] pixels."""
+        return pixel_places(self.size)
+
+    @cached_property
+    def palms(self) -> dict[str, np.ndarray]:
+        """By side, distance to the hand [H, W] in its half widths."""
+        return {side: hand_distance(hand(self.points, side), self.places, self.scale) for side in SIDES}
 
 
 def cut(
@@ -134,7 +151,8 @@ def cut(
     scale = body_scale(points)
     size = picture.shape[1], picture.shape[0]
     frame = _Frame(picture.astype(np.float64) / 255, points, size, scale, max(2, round(scale / MATTE_RADIUSES)))
-    alpha = person_alpha(frame.image, person, _sure_person(frame, found_hands(confidence)), frame.radius)
+    hands = found_hands(confidence)
+    alpha = person_alpha(frame.image, person, _sure_person(frame, hands), _likely_arms(frame, hands), frame.radius)
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
     seen = np.zeros((len(LAYERS), *alpha.shape))
     for side, mask in arms.items():
@@ -149,9 +167,8 @@ def cut(
     forearms = {}
     for side, mesh in meshes.items():
         sleeve = np.maximum(_upper_arm(frame, side, seen), parts[PARTS.index(f"{side}_upper")])
-        forearms[side] = build_forearm(
-            frame.image, arms[side], points, side, scale, sleeve, min(1.0, sleeve_end(seen, points, side, scale) - SLEEVE_BELOW)
-        )
+        bare_from = min(1.0, _sleeve_end(frame, seen, side) - SLEEVE_BELOW)
+        forearms[side] = build_forearm(frame.image, arms[side], points, frame.palms[side], side, sleeve, bare_from)
     return Layers(
         behind.astype(np.float32),
         colours.astype(np.float32),
@@ -177,24 +194,23 @@ def _opacities(frame: _Frame, seen: np.ndarray, alpha: np.ndarray, front: np.nda
 
 def _upper_arm(frame: _Frame, side: str, seen: np.ndarray) -> np.ndarray:
     """[H, W] in 0 .. 1: an upper arm as far as the sleeve, or else the elbow, reaches."""
-    places = pixel_places(frame.size)
+    places = frame.places
     share, beside = tapered_distance(bones(frame.points, side)["upper"], places, frame.scale, UPPER_HALF_WIDTHS)
-    end = sleeve_end(seen, frame.points, side, frame.scale)
+    end = _sleeve_end(frame, seen, side)
     return np.clip((1 - beside) / UPPER_EDGE, 0, 1) * np.clip((end - share) / SLEEVE_EDGE, 0, 1)
 
 
-def sleeve_end(seen: np.ndarray, points: np.ndarray, side: str, scale: float) -> float:
+def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str) -> float:
     """Share of the upper arm to which the body's layer reaches, a little below what hides it.
 
     Args:
+        frame: of the portrait.
         seen: [3, H, W] what is seen of each of LAYERS.
-        points: [116, 2] pixels.
         side: "left" or "right".
-        scale: pixels of a shoulder width.
     """
-    places = pixel_places((seen.shape[2], seen.shape[1]))
-    share, beside = tapered_distance(bones(points, side)["upper"], places, scale, UPPER_HALF_WIDTHS)
-    palm = hand_distance(hand(points, side), places, scale)
+    bone = bones(frame.points, side)["upper"]
+    share, beside = tapered_distance(bone, frame.places, frame.scale, UPPER_HALF_WIDTHS)
+    palm = frame.palms[side]
     core = (beside < SLEEVE_CORE) & (share > 0)
     sleeve, bare = core & (seen[0] > PERSON_SURE), core & (seen[1:].sum(0) > PERSON_SURE) & (palm > SLEEVE_CLEAR)
     count = [np.histogram(share[where], SLEEVE_BINS, (0.0, 1.0))[0] for where in (sleeve, bare)]
@@ -205,12 +221,12 @@ def sleeve_end(seen: np.ndarray, points: np.ndarray, side: str, scale: float) ->
 
 def _parts(frame: _Frame, seen: np.ndarray) -> np.ndarray:
     """[7, H, W] visible share of each of PARTS, by the layers [3, H, W] and the places of the bones."""
-    places = pixel_places(frame.size)
+    places = frame.places
     result = np.zeros((len(PARTS), *seen.shape[1:]))
     result[0] = seen[0]
     for side in SIDES:
         arm = bones(frame.points, side)
-        palm = _within(hand_distance(hand(frame.points, side), places, frame.scale))
+        palm = _within(frame.palms[side])
         lower = _within(tapered_distance(arm["lower"], places, frame.scale, PART_HALF_WIDTHS["lower"])[1])
         along, beside = tapered_distance(arm["upper"], places, frame.scale, PART_HALF_WIDTHS["upper"])
         upper = _within(beside) * np.clip((along - UPPER_FROM) / UPPER_RANGE, 0, 1)
@@ -317,8 +333,18 @@ def _sure_person(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
     shoulders = (points[SHOULDERS[0]] + points[SHOULDERS[1]]) / 2
     neck = (np.abs(x - middle[0]) < NECK_HALF_WIDTH * half[0]) & (y > middle[1]) & (y < shoulders[1])
     core = (np.abs(x - shoulders[0]) < TRUNK_CORE * scale) & (y > shoulders[1]) & (y < shoulders[1] + scale)
-    palms = [hand_distance(hand(points, side), np.stack([x, y], -1), scale) < HAND_SURE for side in hands]
+    palms = [frame.palms[side] < HAND_SURE for side in hands]
     return np.maximum.reduce([oval < OVAL_SURE, neck, core, *palms]).astype(float)
+
+
+def _likely_arms(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
+    """[H, W] 0 or 1: round hands and forearms, of which masks of a person miss most."""
+    result = np.zeros(frame.places.shape[:2])
+    for side in hands:
+        lower = tapered_distance(bones(frame.points, side)["lower"], frame.places, frame.scale, PART_HALF_WIDTHS["lower"])[1]
+        palm = frame.palms[side]
+        result[(lower < FOREARM_LIKELY) | (palm < HAND_LIKELY)] = 1
+    return result
 
 
 def contrast(image: np.ndarray, where: np.ndarray, radius: int) -> float:

@@ -60,11 +60,11 @@ def along(bone: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         Share of the way along the bone [...] (below 0 before its start, above 1 beyond its end) and distance to the bone
         in pixels [...].
     """
-    x, y = places[..., 0], places[..., 1]
     start, way = bone[0], bone[1] - bone[0]
-    share = ((x - start[0]) * way[0] + (y - start[1]) * way[1]) / max(float(way @ way), TINY)
+    x, y = places[..., 0] - start[0], places[..., 1] - start[1]
+    share = (x * way[0] + y * way[1]) / max(float(way @ way), TINY)
     near = np.clip(share, 0.0, 1.0)
-    distance = np.hypot(x - start[0] - near * way[0], y - start[1] - near * way[1])
+    distance = np.sqrt((x - near * way[0]) ** 2 + (y - near * way[1]) ** 2)
     return share, distance
 
 

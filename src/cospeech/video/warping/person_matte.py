@@ -9,28 +9,34 @@ from __future__ import annotations
 
 import numpy as np
 
-from .geodesic import change_per_pixel, geodesic_distance
+from .colours import change_per_pixel, colour_share
+from .geodesic import geodesic_distance
 from .matte import box, filled, snapped
 from .resampling import resized
 
 LONGEST = 288  # pixels of the longer side in which distances are computed
 SURE, FREE = 0.95, 0.05  # of the rough mask: all is person, and nothing is
-AROUND = 1.75  # radiuses beyond the mask within which the person may be, for masks rather miss a hand than add one
-EDGE_COST = 8.0  # of a path over an edge from black to white, where a radius over plain colours counts as 1
-COLOUR_COST = 3.0  # of a radius over the other side's colours
+# Costs of a path: over a radius of plain colours, over a radius of the other side's colours, and over an edge from
+# black to white.
+PLAIN_COST, COLOUR_COST, EDGE_COST = 0.3, 2.0, 8.0
 SMOOTHING = 1e-5  # of the guided filter: variance of colours (0 to 1) below which it does not follow edges
 APART = 0.1  # distance of the two sides' colours at which colours and the filter count alike
 LEVEL_LOW, LEVEL_RANGE = 0.2, 0.7  # of the matte, so that both of its ends are reached
+AROUND = 4.0  # radiuses round the places of arms whose colours are compared
+LEAST_SHARE = 1e-5  # of a colour
 TINY = 1e-4  # distance of colours
 
 
-def person_alpha(image: np.ndarray, person: np.ndarray, sure: np.ndarray, radius: int) -> np.ndarray:
+def person_alpha(
+    image: np.ndarray, person: np.ndarray, sure: np.ndarray, likely: np.ndarray, radius: int
+) -> np.ndarray:
     """Share of the person in each pixel.
 
     Args:
         image: [H, W, 3] in 0 .. 1.
         person: [H, W] in 0 .. 1, rough.
         sure: [H, W] in 0 .. 1, what is person whatever the mask says.
+        likely: [H, W] in 0 .. 1, where the person may be although the mask has nothing.
         radius: pixels; the mask's border may be wrong by as much.
 
     Returns:
@@ -39,8 +45,8 @@ def person_alpha(image: np.ndarray, person: np.ndarray, sure: np.ndarray, radius
     height, width = person.shape
     step = max(1, -(-max(height, width) // LONGEST))
     rough = np.maximum(np.clip(person, 0, 1), sure)
-    small = resized(np.concatenate([image, rough[..., None]], -1), step)
-    labels = _inside(small[..., :3], small[..., 3], max(1.0, radius / step))
+    small = resized(np.concatenate([image, np.stack([rough, sure, likely], -1)], -1), step)
+    labels = _inside(small[..., :3], small[..., 3:], max(1.0, radius / step))
     hard = np.repeat(np.repeat(labels.astype(float), step, 0), step, 1)[:height, :width]
     rim = max(2, step)
     near = box(hard, rim)
@@ -57,16 +63,22 @@ def person_alpha(image: np.ndarray, person: np.ndarray, sure: np.ndarray, radius
     return result
 
 
-def _inside(image: np.ndarray, rough: np.ndarray, radius: float) -> np.ndarray:
-    """[h, w] bool: the person."""
-    inside, outside = box(rough, round(radius)) > SURE, box(rough, round(AROUND * radius)) < FREE
+def _inside(image: np.ndarray, masks: np.ndarray, radius: float) -> np.ndarray:
+    """[h, w] bool: the person, by masks [h, w, 3]: rough, sure and likely."""
+    rough, sure, likely = np.moveaxis(masks, -1, 0)
+    near = box(rough, round(radius))
+    inside, outside = (near > SURE) | (sure > SURE), (near < FREE) & (likely < FREE)
     if not inside.any() or not outside.any():
         return rough > 0.5
     fore, back = (filled(image, where.astype(float)) for where in (inside, outside))
     to_fore, to_back = (np.linalg.norm(image - colour, axis=-1) + TINY for colour in (fore, back))
-    likely = to_back / (to_fore + to_back)
-    plain = 1 / radius + EDGE_COST * change_per_pixel(image)
-    ours = geodesic_distance(plain + COLOUR_COST / radius * (1 - likely), inside)
-    others = geodesic_distance(plain + COLOUR_COST / radius * likely, outside)
-    result: np.ndarray = ours < others
+    ours = to_back / (to_fore + to_back)
+    # Near the arms, by all colours that are seen there on either side as well.
+    around = box(likely, round(AROUND * radius)) > 0
+    own, other = (colour_share(image, where & around) + LEAST_SHARE for where in (inside, outside))
+    ours = np.where(likely > 0, (ours + own / (own + other)) / 2, ours)
+    plain = PLAIN_COST / radius + EDGE_COST * change_per_pixel(image)
+    to_inside = geodesic_distance(plain + COLOUR_COST / radius * (1 - ours), inside)
+    to_outside = geodesic_distance(plain + COLOUR_COST / radius * ours, outside)
+    result: np.ndarray = to_inside < to_outside
     return result

@@ -35,7 +35,8 @@ def radial(squared: np.ndarray) -> np.ndarray:
 
 def basis(places: np.ndarray, control: np.ndarray) -> np.ndarray:
     """[..., M, N + 3]: U of every distance, then 1, x, y."""
-    squared = ((places[..., :, None, :] - control[..., None, :, :]) ** 2).sum(-1)
+    x, y = (places[..., :, None, k] - control[..., None, :, k] for k in (0, 1))
+    squared = x * x + y * y
     ones = np.ones((*squared.shape[:-1], 1), squared.dtype)
     flat = np.broadcast_to(places, (*squared.shape[:-1], 2))
     return np.concatenate([radial(squared), ones, flat], axis=-1)
