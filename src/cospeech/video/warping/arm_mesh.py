@@ -18,6 +18,7 @@ SEEN = 0.02  # mask from which a cell is part of the mesh
 ELBOW_HALF_WIDTHS = (0.15, 0.13)  # shoulder widths of the upper arm at shoulder and elbow
 HELD_FROM, HELD_UNTIL, HELD_REACH = 0.3, 0.85, 1.3  # shares of the upper arm, and half widths, where an arm is held
 HAND_REACH, HAND_CLEAR = 1.0, 1.2  # half widths of a hand: what moves with it, and what surely does not
+SOLID = 0.4  # mean mask round a vertex from which the arm is held there
 LOOSE = 1e-3  # conductance of a cell without person, against 1
 HELD, CARRIED = 0.35, 0.65  # of the harmonic function: up to where the body, and from where the hand has a share
 
@@ -61,9 +62,10 @@ def arm_mesh(mask: np.ndarray, points: np.ndarray, side: str, scale: float) -> A
     c, d = number[cells_y + 1, cells_x], number[cells_y + 1, cells_x + 1]
     triangles = np.concatenate([np.stack([a, b, c], -1), np.stack([b, d, c], -1)])
     vertices = np.stack([vertex_x - 1, vertex_y - 1], -1).astype(float) * cell
+    share = filled[cells_y, cells_x]
     held, carried = _ends(vertices, points, side, scale)
-    share = filled[cells_y, cells_x] + LOOSE
-    along = _harmonic(len(vertices), np.stack([a, b, d, c], -1), share, held, carried)
+    held &= _mean_of_cells(len(vertices), np.stack([a, b, d, c], -1), share) > SOLID
+    along = _harmonic(len(vertices), np.stack([a, b, d, c], -1), share + LOOSE, held, carried)
     at_body, at_hand = 1 - _rise(along / HELD), _rise((along - CARRIED) / (1 - CARRIED))
     weights = np.stack([at_body, 1 - at_body - at_hand, at_hand], -1)
     order = np.argsort(along[triangles].mean(1), kind="stable")  # the hand is drawn over the forearm
@@ -78,6 +80,13 @@ def _ends(vertices: np.ndarray, points: np.ndarray, side: str, scale: float) -> 
     carried = palm < HAND_REACH
     held = (share > HELD_FROM) & (share < HELD_UNTIL) & (beside < HELD_REACH) & (palm > HAND_CLEAR)
     return held, carried
+
+
+def _mean_of_cells(count: int, corners: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """[V] mean of the shares [M] of the cells that meet at a vertex."""
+    at = corners.ravel()
+    cells = np.maximum(np.bincount(at, minlength=count), 1)
+    return np.asarray(np.bincount(at, np.repeat(share, 4), count) / cells)
 
 
 def _rise(share: np.ndarray) -> np.ndarray:

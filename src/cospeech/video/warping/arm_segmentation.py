@@ -30,6 +30,7 @@ BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond
 HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
 THIN, SLIVER_NEAR = 0.045, 5.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
+HALF, BARE = 0.5, 0.4  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
 PERSON = 0.5  # matte from which a pixel can be a seed
 LEAST_SHARE = 1e-5  # of a colour
@@ -105,7 +106,7 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     there = person > PERSON
     near = np.full(person.shape, np.inf)
     upper_arms = np.zeros(person.shape, bool)
-    palms, cores = [], []
+    palms, cores, elbows, forearms = [], [], [], []
     for side in SIDES:
         arm = bones(points, side)
         along, lower = tapered_distance(arm["lower"], places, scale, FOREARM_HALF_WIDTHS)
@@ -116,15 +117,19 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
             core = (lower < FOREARM_SEED) & (along > FOREARM_FROM) & (along < 1.0)
             directed = float(np.linalg.norm(arm["lower"][1] - arm["lower"][0])) > SHORT * scale
             palms.append(palm)
-            # Where a sleeve goes on past the elbow nothing is seen of the border, and the mesh joins both sides of it.
-            elbow = (upper < ELBOW_SEED) & (along_upper > ELBOW_FROM) & (along_upper < 1.0) & (palm > HAND_CLEAR)
-            cores.append(((core & directed) | elbow) & there)
+            cores.append(core & directed & there)
+            elbows.append((upper < ELBOW_SEED) & (along_upper > ELBOW_FROM) & (along_upper < 1.0) & (palm > HAND_CLEAR))
+            forearms.append((lower < 1.0) & (palm > HAND_CLEAR) & there)
             beside = np.where(along > TINY, lower * (BODY_BEYOND / FOREARM_BEYOND), np.inf)
             near = np.minimum(near, np.minimum(palm, beside))
     # What has the colour of the hands' middle is no body near them, and what has not is no hand.
     skin = colour_share(image, (np.min(palms, axis=0) < HAND_CORE) & there)
     cloth = colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
+    # A sleeve goes on past the elbow without a border, so all of it is cut out, and the mesh joins it to the body.
+    for core, elbow, forearm in zip(cores, elbows, forearms, strict=True):
+        if (alike[forearm] > HALF).mean() < BARE if forearm.any() else False:
+            core |= elbow & there
     hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
     arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
     body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR)) & ~arms & there

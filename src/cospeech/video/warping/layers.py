@@ -46,7 +46,8 @@ OVAL_SURE = 0.9  # squared radius of the face's oval
 NECK_HALF_WIDTH = 0.6  # half widths of the face
 TRUNK_CORE = 0.33  # shoulder widths to either side of the middle, one shoulder width down
 HAND_SURE = 0.45  # half widths of a hand's lines
-FOREARM_LIKELY, HAND_LIKELY = 1.7, 2.4  # half widths of forearm and hand within which a mask may have missed them
+CUFF_HALF_WIDTHS = (0.15, 0.12)  # shoulder widths, of a forearm with a wide sleeve
+FOREARM_LIKELY, HAND_LIKELY = 1.6, 1.5  # half widths of forearm and hand within which a mask may have missed them
 
 # Half widths in shoulder widths at the two ends of arms, by which a pixel is told to be of one of PARTS.
 PART_HALF_WIDTHS = {"upper": (0.185, 0.15), "lower": (0.15, 0.085)}
@@ -286,12 +287,12 @@ def _pattern_continued(frame: _Frame, far: np.ndarray, masks: np.ndarray, own: n
 
 def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
     """[H, W, 3] in 0 .. 1: the picture without the person; where nothing of the person is, it is the picture."""
+    share = np.clip(box(alpha, frame.radius // 2) * BACKGROUND_GAIN, 0, 1)[..., None]
     known = box(alpha, frame.radius // 2) < CLEAR
     behind = filled(frame.image, known.astype(float))
     if room:  # at its border the hole has the border's own colours
         border = np.clip(box(known.astype(float), 2 * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
         behind = inpainted(frame.image, known) * (1 - border) + behind * border
-    share = np.clip(box(alpha, frame.radius // 2) * BACKGROUND_GAIN, 0, 1)[..., None]
     result: np.ndarray = frame.image * (1 - share) + behind * share
     return result
 
@@ -341,7 +342,7 @@ def _likely_arms(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
     """[H, W] 0 or 1: round hands and forearms, of which masks of a person miss most."""
     result = np.zeros(frame.places.shape[:2])
     for side in hands:
-        lower = tapered_distance(bones(frame.points, side)["lower"], frame.places, frame.scale, PART_HALF_WIDTHS["lower"])[1]
+        lower = tapered_distance(bones(frame.points, side)["lower"], frame.places, frame.scale, CUFF_HALF_WIDTHS)[1]
         palm = frame.palms[side]
         result[(lower < FOREARM_LIKELY) | (palm < HAND_LIKELY)] = 1
     return result
