@@ -76,7 +76,7 @@ def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np
     both = np.stack([layers.points, points]) / (side / 2) - 1
     return Pair(
         source,
-        _bytes(_halved(layers.masks)),
+        _bytes(_halved(layers.parts)),
         _bytes(drawn.picture),
         _bytes(_halved(drawn.seen)),
         flow.astype(np.float16),

@@ -30,7 +30,7 @@ class Refiner:
     def encode(self, layers: Layers, picture: np.ndarray) -> None:
         """Compute the features of the portrait [H, W, 3] uint8, once for a video."""
         source = to_square(picture.astype(np.float32) / 127.5 - 1)
-        masks = to_square(layers.masks.transpose(1, 2, 0), MAP_SIDE)
+        masks = to_square(layers.parts.transpose(1, 2, 0), MAP_SIDE)
         self._features = self._encoder.all(planes(source), planes(masks))
 
     def __call__(self, drawn: Drawn, points: np.ndarray) -> np.ndarray:
