@@ -241,6 +241,22 @@ def compare(systems: ModelLike | Sequence[ModelLike], data: str | Path, **option
     return evaluate(systems, data, **options)
 
 
+def _best_borne(
+    portrait: Portrait, speech: Speech, model: ModelLike, variants: int, strength: float, options: Keywords
+) -> Motion | Keypoints:
+    """The take of some seeds that a portrait bears best."""
+    from ..video.films.animate import estimated_damage
+
+    if variants < 1:
+        raise UserError(f"variants must be a whole number from 1 on; got {variants}")
+    opened, keywords = open_model(model, options)
+    first = int(keywords.get("seed", 0))
+    takes = (generate(speech, model=opened, **{**keywords, "seed": first + take}) for take in range(variants))
+    if variants == 1:
+        return next(takes)
+    return min(takes, key=lambda motion: estimated_damage(portrait, motion, strength=strength))
+
+
 @with_declared("load", "generate")
 def animate(
     portrait: str | Path | Portrait,
@@ -254,6 +270,8 @@ def animate(
     model: ModelLike = "contextual",
     size: int = 512,
     strength: float = 1.0,
+    crop: str = "auto",
+    variants: int = 4,
     refine: str | Path = "portrait",
     mark: bool = True,
     **options: Unpack[Keywords],
@@ -269,6 +287,10 @@ def animate(
         transcript, lips, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
+        crop: what of the picture is shown: "half" for as much as there is of the person, "bust" for head and
+            shoulders, "auto" for those where no hand can be shown moving.
+        variants: so many takes are generated, of this seed and those after it, and the one that the portrait bears
+            best is drawn.
         refine: the network that paints what warping cannot: the shipped one, a model folder, or "none".
         mark: add the watermark and the record that say it is generated.
         options: of the method, as of ``generate``.
@@ -283,11 +305,11 @@ def animate(
     open_refiner(refine)  # a wrong name is reported before anything is generated
     recording = load_speech(speech, transcript=transcript, lips=lips)
     if not isinstance(portrait, Portrait):
-        portrait = open_portrait(portrait, points=points, size=size)
+        portrait = open_portrait(portrait, points=points, size=size, crop=crop)
     method = "motion"
     if motion is None:
         method = Path(model).name if isinstance(model, str | Path) else model.name
-        motion = generate(recording, model=model, **options)
+        motion = _best_borne(portrait, recording, model, variants, strength, options)
     elif not isinstance(motion, Motion | Keypoints):
         motion = open_driver(motion)
     return animate_portrait(

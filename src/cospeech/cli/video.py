@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Unpack
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Unpack
 
 from tyro.conf import FlagCreatePairsOff, Positional, UseAppendAction, arg
 
@@ -23,7 +23,7 @@ from .annotations import (
     Recording,
 )
 from .declared import takes
-from .outputs import done, files_in, not_over
+from .outputs import done, files_in, not_over, numbered
 from .training import need_torch
 
 if TYPE_CHECKING:
@@ -94,6 +94,10 @@ def animate(
     model: Model = "contextual",
     size: Annotated[int, arg(metavar="PIXELS")] = 512,
     strength: Annotated[float, arg(metavar="X")] = 1.0,
+    crop: Literal["auto", "bust", "half"] = "auto",
+    variants: Count = 4,
+    best: Annotated[bool, arg(help_behavior_hint="")] = True,
+    fast: FlagCreatePairsOff[bool] = False,
     refine: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
     **options: Unpack[Keywords],
@@ -113,32 +117,45 @@ def animate(
         model: a shipped model (contextual, emotion, exges) or a model folder.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
+        crop: what of the picture is shown: half for as much as there is of the person, bust for head and shoulders,
+            auto for those where no hand can be shown moving.
+        variants: so many takes, of this seed and those after it, of which the one that the portrait bears best is drawn.
+        best: choose among the takes; --no-best to draw all of them, into files with numbers.
+        fast: one take, without the network; twice as fast.
         refine: the network that paints what warping cannot: the shipped one, a folder, or none.
         mark: add the watermark and the record that say it is generated; --no-mark to leave them out.
     """
     began = time.monotonic()
     from .. import api
     from ..speech.loading import load_recording
+    from ..video.films.portrait import open_portrait
+    from ..video.warping.refine import NONE
 
     target = out or Path(f"{speech.stem}.mp4")
     if out is None and same_file(target, speech):
         target = Path(f"{speech.stem}-animated.mp4")
-    not_over(target, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
+    takes_drawn = 1 if best or fast or motion is not None else variants
+    targets = numbered((target,), takes_drawn)
+    for path in targets:
+        not_over(path, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
-    api.animate(
-        portrait,
-        recording,
-        target,
-        motion=motion,
-        points=points,
-        model=model,
-        size=size,
-        strength=strength,
-        refine=refine,
-        mark=mark,
-        **options,
-    )
-    done((target,), began, f"{recording.seconds:.1f} s of film")
+    opened = open_portrait(portrait, points=points, size=size, crop=crop)
+    first = options.pop("seed", 0)
+    for take, path in enumerate(targets):
+        api.animate(
+            opened,
+            recording,
+            path,
+            motion=motion,
+            model=model,
+            strength=strength,
+            variants=variants if best and not fast else 1,
+            refine=NONE if fast else refine,
+            mark=mark,
+            seed=first + take,
+            **options,
+        )
+    done(targets, began, f"{recording.seconds:.1f} s of film")
 
 
 def train_video(

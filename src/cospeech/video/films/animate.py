@@ -19,6 +19,7 @@ from ...motion.motion import Motion, load_motion
 from ...motion.points import FACE_POINTS
 from ...motion.retarget import on_canonical
 from ...speech.speech import Speech
+from ..driving.bearing import bearing, borne
 from ..driving.driver import drive, drive_keypoints
 from ..driving.lips import lips
 from ..provenance.record import Record, fingerprint, marked
@@ -45,7 +46,12 @@ def open_driver(path: str | Path) -> Motion | Keypoints:
 
 
 def portrait_keypoints(
-    portrait: Portrait, motion: Motion | Keypoints, speech: Speech | None = None, *, strength: float = 1.0
+    portrait: Portrait,
+    motion: Motion | Keypoints,
+    speech: Speech | None = None,
+    *,
+    strength: float = 1.0,
+    bounded: bool = True,
 ) -> np.ndarray:
     """Keypoints [T, 116, 2] in pixels of a portrait that follows a motion, at 30 frames a second.
 
@@ -53,18 +59,37 @@ def portrait_keypoints(
         motion: a body, or keypoints of another picture.
         speech: moves the lips if the motion has no face.
         strength: of the gestures, 0 (still) to 1.
+        bounded: keep arms within what the portrait bears.
     Raises:
         UserError: a motion that cannot drive a portrait.
     """
+    own = portrait.points, portrait.confidence, portrait.size
     if isinstance(motion, Motion):
         motion = on_canonical(motion).resample(FPS)
         if motion.face is None and speech is not None:
             motion = replace(motion, face=lips(speech, motion.frames))
-        return drive(motion, portrait.points, portrait.confidence, portrait.size, strength=strength)
+        return drive(motion, *own, strength=strength, bounded=bounded)
     face = None
     if speech is not None and not set(FACE_POINTS) <= set(motion.names):
         face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
-    return drive_keypoints(motion, portrait.points, portrait.confidence, portrait.size, face=face, strength=strength)
+    return drive_keypoints(motion, *own, face=face, strength=strength, bounded=bounded)
+
+
+def estimated_damage(portrait: Portrait, motion: Motion | Keypoints, *, strength: float = 1.0) -> float:
+    """How badly a portrait bears a motion, 0 (as it is) to 2: gestures that are lost, and arms that are stretched.
+
+    Takes of the same speech are chosen by it; it sees keypoints and no pixels [D].
+
+    Args:
+        portrait: from ``open_portrait``.
+        motion: of a body, or keypoints of a picture.
+        strength: of the gestures, 0 (still) to 1.
+    Raises:
+        UserError: a motion that cannot drive a portrait.
+    """
+    asked = portrait_keypoints(portrait, motion, strength=strength, bounded=False)
+    within = borne(asked, portrait.points, bearing(portrait.points, portrait.confidence, portrait.size))
+    return float(1 - within.kept.mean()) + within.damage
 
 
 def animate_portrait(

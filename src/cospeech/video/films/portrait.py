@@ -14,6 +14,7 @@ from ..detection.keypoints import check_person, complete_keypoints, find_keypoin
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
 from ..warping.layers import Layers, cut
+from .cropping import choose_crop
 
 SMALLEST, LARGEST = 128, 1024  # pixels of the longer side of a film
 
@@ -44,7 +45,7 @@ class Portrait:
 
 
 def open_portrait(
-    path: str | Path, *, points: str | Path | None = None, size: int = 512, cache: bool = True
+    path: str | Path, *, points: str | Path | None = None, size: int = 512, cache: bool = True, crop: str = "half"
 ) -> Portrait:
     """Read a picture of one person and detect their keypoints.
 
@@ -55,6 +56,8 @@ def open_portrait(
         points: JSON of another detector (see ``find_keypoints``), read instead of detecting.
         size: of the longer side, pixels; smaller pictures are enlarged.
         cache: False to detect anew.
+        crop: what of the picture is shown: "half" for as much as there is of the person, "bust" for head and
+            shoulders, "auto" for those where no hand can be shown moving.
     Raises:
         UserError: no picture, nobody or several people in it, no face or shoulders, or a wrong size.
     """
@@ -64,7 +67,12 @@ def open_portrait(
     for line in check_person(seen, Path(path).name):
         note(line)
     found = complete_keypoints(seen.points, seen.confidence, seen.size)[0]
-    return portrait_of(picture, found, seen.confidence[0], seen.mask, size)
+    shown = choose_crop(found, seen.confidence[0], seen.size, crop)
+    if shown.reason:
+        note(f"{Path(path).name}: {shown.reason}")
+    left, top, right, bottom = shown.box
+    mask = None if seen.mask is None else seen.mask[top:bottom, left:right]
+    return portrait_of(picture[top:bottom, left:right], found - [left, top], seen.confidence[0], mask, size)
 
 
 def portrait_of(

@@ -122,6 +122,13 @@ def found_hands(confidence: np.ndarray | None) -> tuple[str, ...]:
     return tuple(side for side in SIDES if float(np.median(hand(confidence[:, None], side))) >= SEEN)
 
 
+def folded_hands(points: np.ndarray) -> bool:
+    """Whether the hands of keypoints [116, 2] touch."""
+    left, right = (hand(points, side) for side in SIDES)
+    apart = float(np.linalg.norm(left[:, None] - right, axis=-1).min())
+    return apart < TOUCHING * body_scale(points)
+
+
 def free_arms(points: np.ndarray, confidence: np.ndarray | None, size: tuple[int, int]) -> tuple[str, ...]:
     """Sides whose forearm and hand can move by themselves: found, whole, and not folded with the other hand.
 
@@ -130,9 +137,7 @@ def free_arms(points: np.ndarray, confidence: np.ndarray | None, size: tuple[int
         confidence: [116] 0 to 1, or None if all points were found.
         size: (width, height) of the picture.
     """
-    left, right = (hand(points, side) for side in SIDES)
-    apart = np.linalg.norm(left[:, None] - right, axis=-1).min()
-    if apart < TOUCHING * body_scale(points):
+    if folded_hands(points):
         return ()
     joints = {side: [INDEX[f"{side}_{name}"] for name in ("elbow", "wrist")] for side in SIDES}
     return tuple(
