@@ -119,7 +119,8 @@ def animate(
         strength: 0 (still) to 1 of the gestures.
         crop: what of the picture is shown: half for as much as there is of the person, bust for head and shoulders,
             auto for those where no hand can be shown moving.
-        variants: so many takes, of this seed and those after it, of which the one that the portrait bears best is drawn.
+        variants: so many takes, of this seed and those after it, of which the one that the portrait bears best is
+            drawn.
         best: choose among the takes; --no-best to draw all of them, into files with numbers.
         fast: one take, without the network; twice as fast.
         refine: the network that paints what warping cannot: the shipped one, a folder, or none.
@@ -140,7 +141,7 @@ def animate(
         not_over(path, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     opened = open_portrait(portrait, points=points, size=size, crop=crop)
-    first = options.pop("seed", 0)
+    first = options.get("seed", 0)
     for take, path in enumerate(targets):
         api.animate(
             opened,
@@ -152,8 +153,7 @@ def animate(
             variants=variants if best and not fast else 1,
             refine=NONE if fast else refine,
             mark=mark,
-            seed=first + take,
-            **options,
+            **{**options, "seed": first + take},
         )
     done(targets, began, f"{recording.seconds:.1f} s of film")
 

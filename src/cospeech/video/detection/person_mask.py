@@ -93,8 +93,9 @@ def _distance(points: np.ndarray, size: tuple[int, int], scale: float) -> np.nda
         shape = hand(points, side)
         for finger in range(len(FINGERS)):
             lines += [(shape[a], shape[b], FINGER) for a, b in pairwise(finger_chain(finger))]
+    places = pixel_places(size)
     for start, end, half_widths in lines:
-        best = np.minimum(best, tapered_distance(np.stack([start, end]), size, scale, half_widths)[1])
+        best = np.minimum(best, tapered_distance(np.stack([start, end]), places, scale, half_widths)[1])
     return best
 
 

@@ -114,7 +114,7 @@ def _about_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _hand(driven: np.ndarray, portrait: np.ndarray, k: int, furthest: float, share: np.ndarray) -> np.ndarray:
-    """[T, 21, 2] the portrait's hand, turned and bent about its wrist as far as it may be, where the portrait has it."""
+    """[T, 21, 2] the portrait's hand, turned and bent about its wrist as far as it may be."""
     own = (portrait[HAND_SLICES[k]] - portrait[WRISTS[k]]) @ [1, 1j]
     asked = (driven[:, HAND_SLICES[k]] - driven[:, WRISTS[k], None]) @ [1, 1j]
     power = max(float((abs(own) ** 2).sum()), TINY)

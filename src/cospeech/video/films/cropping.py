@@ -53,7 +53,8 @@ def choose_crop(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int
         return Crop(_around(points, size, BUST_WIDTH, BUST_BELOW), reason)
     if scale < SMALL * max(size):
         return Crop(
-            _around(points, size, HALF_WIDTH, HALF_BELOW), "the person is small in the picture, so the film shows a part"
+            _around(points, size, HALF_WIDTH, HALF_BELOW),
+            "the person is small in the picture, so the film shows a part",
         )
     return Crop(whole, "")
 

@@ -94,9 +94,7 @@ def _rise(share: np.ndarray) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def _harmonic(
-    count: int, corners: np.ndarray, share: np.ndarray, held: np.ndarray, carried: np.ndarray
-) -> np.ndarray:
+def _harmonic(count: int, corners: np.ndarray, share: np.ndarray, held: np.ndarray, carried: np.ndarray) -> np.ndarray:
     """[V] solution of Laplace's equation: 0 where held, 1 where carried, by the cells' conductances [M]."""
     if not held.any() or not carried.any():
         return np.full(count, float(carried.any() or not held.any()))

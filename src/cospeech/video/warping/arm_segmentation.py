@@ -22,7 +22,12 @@ UNIT = 0.05  # shoulder widths that a path over plain colours counts as 1
 EDGE_COST = 6.0  # of a path over an edge from black to white
 COLOUR_COST = 2.0  # of a unit over colours that only the others have
 FOREARM_HALF_WIDTHS, UPPER_HALF_WIDTHS = (0.12, 0.075), (0.16, 0.13)  # shoulder widths at the two ends
-HAND_SEED, FOREARM_SEED, UPPER_SEED, ELBOW_SEED = 0.75, 0.6, 0.55, 0.6  # half widths within which a pixel surely belongs to a part
+HAND_SEED, FOREARM_SEED, UPPER_SEED, ELBOW_SEED = (
+    0.75,
+    0.6,
+    0.55,
+    0.6,
+)  # half widths within which a pixel surely belongs to a part
 FOREARM_FROM, ELBOW_FROM, UPPER_UNTIL = 0.2, 0.65, 0.5  # shares of the bones from and until which they are seeds
 SHORT = 0.15  # shoulder widths: a forearm shorter than that points to the viewer, its line is no seed
 HAND_CLEAR = 1.6  # half widths of a hand, within which no upper arm is a seed

@@ -76,12 +76,7 @@ def build_forearm(
 
 
 def paint_forearm(
-    picture: np.ndarray,
-    forearm: Forearm,
-    chain: np.ndarray,
-    source: np.ndarray,
-    came: np.ndarray,
-    scale: float,
+    picture: np.ndarray, forearm: Forearm, chain: np.ndarray, source: np.ndarray, came: np.ndarray, scale: float
 ) -> tuple[tuple[slice, slice], np.ndarray] | None:
     """Paint a forearm onto a driven picture, in place.
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from ...motion.points import FACE_SLICE
 from .arm_mesh import ArmMesh, rasterized
-from .built_forearm import paint_forearm
 from .body_map import BodyMap, body_map
+from .built_forearm import paint_forearm
 from .layers import LAYERS, Layers
 from .limb_geometry import INDEX, PARTS, TINY, body_scale, bones, hand
 from .mouth_and_lids import paint_face
@@ -128,7 +128,12 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
         k = LAYERS.index(f"{side}_arm")
         moved, chain = driven_vertices(mesh, body, layers.points, driven, side)
         painted = paint_forearm(
-            picture, layers.forearms[side], chain, np.concatenate([*bones(layers.points, side).values()])[[0, 1, 3]], came[0], scale
+            picture,
+            layers.forearms[side],
+            chain,
+            np.concatenate([*bones(layers.points, side).values()])[[0, 1, 3]],
+            came[0],
+            scale,
         )
         if painted is not None:
             window, share = painted
@@ -174,9 +179,7 @@ def _window(layers: Layers) -> tuple[slice, slice]:
     return spans[0], spans[1]
 
 
-def places_from(
-    move: BodyMap, window: tuple[slice, slice], detail: tuple[slice, slice] | None = None
-) -> np.ndarray:
+def places_from(move: BodyMap, window: tuple[slice, slice], detail: tuple[slice, slice] | None = None) -> np.ndarray:
     """Source pixels [h, w, 2] float32 of a window of the driven picture.
 
     Splines are computed on every 8th pixel and interpolated bilinearly; within ``detail`` on every 2nd.

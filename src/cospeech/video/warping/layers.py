@@ -255,7 +255,9 @@ def _residuals(frame: _Frame, seen: np.ndarray, colours: np.ndarray, background:
     Outlines and shadows next to an arm or the person go with them, so that none stays behind on the body or the wall.
     """
     shares = [*seen, np.clip(1 - seen.sum(0), 0, 1)]
-    missing = frame.image - sum(share[..., None] * layer for share, layer in zip(shares, [*colours, background], strict=True))
+    missing = frame.image - sum(
+        share[..., None] * layer for share, layer in zip(shares, [*colours, background], strict=True)
+    )
     left = np.ones(seen.shape[1:])
     result = np.zeros_like(colours)
     for k in reversed(range(len(seen))):
