@@ -143,6 +143,7 @@ def animate(
     opened = open_portrait(portrait, points=points, size=size, crop=crop)
     first = options.get("seed", 0)
     for take, path in enumerate(targets):
+        options["seed"] = first + take
         api.animate(
             opened,
             recording,
@@ -153,7 +154,7 @@ def animate(
             variants=variants if best and not fast else 1,
             refine=NONE if fast else refine,
             mark=mark,
-            **{**options, "seed": first + take},
+            **options,
         )
     done(targets, began, f"{recording.seconds:.1f} s of film")
 

@@ -1,7 +1,7 @@
 """What of a picture a film shows: all of it, the upper half of a person who is far away, or head and shoulders.
 
-Decision of ours [D]: where neither arm can move, because hands are hidden or outside the picture, head and shoulders are
-the better film.
+Decision of ours [D]: where neither arm can move, because hands are hidden or outside the picture, head and shoulders
+are the better film.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """A mesh over forearm and hand, skinned to body, forearm and hand, so that no joint can tear.
 
 Linear blend skinning with harmonic weights over the pixels of the arm (Joshi et al., SIGGRAPH 2007), which follow the
-arm's shape in the picture: 0 where it leaves the sleeve or the upper arm, 1 at the hand. Sizes are decisions of ours [D].
+arm's shape in the picture: 0 where it leaves the sleeve or the upper arm, 1 at the hand. Sizes are decisions of
+ours [D].
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ class Bend:
         """Displacements [M, 2] of places [M, 2] before."""
         if not np.any(self.moves):
             return np.zeros_like(places)
-        moved, nearness, nearest = 0.0, 0.0, np.full(len(places), np.inf)
+        moved, nearness, nearest = np.zeros_like(places), np.zeros((len(places), 1)), np.full(len(places), np.inf)
         for k, half_width in zip(range(len(self.chain) - 1), (UPPER_HALF_WIDTH, LOWER_HALF_WIDTH), strict=False):
             share, distance = along(self.chain[k : k + 2], places)
             if k == 0:

@@ -12,7 +12,7 @@ from .arm_mesh import ArmMesh, rasterized
 from .body_map import BodyMap, body_map
 from .built_forearm import paint_forearm
 from .layers import LAYERS, Layers
-from .limb_geometry import INDEX, PARTS, TINY, body_scale, bones, hand
+from .limb_geometry import INDEX, PARTS, TINY, body_scale, hand
 from .mouth_and_lids import paint_face
 from .plate import hand_plate
 
@@ -127,14 +127,8 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     for side, mesh in layers.meshes.items():
         k = LAYERS.index(f"{side}_arm")
         moved, chain = driven_vertices(mesh, body, layers.points, driven, side)
-        painted = paint_forearm(
-            picture,
-            layers.forearms[side],
-            chain,
-            np.concatenate([*bones(layers.points, side).values()])[[0, 1, 3]],
-            came[0],
-            scale,
-        )
+        own = layers.points[[INDEX[f"{side}_{joint}"] for joint in ("shoulder", "elbow", "wrist")]]
+        painted = paint_forearm(picture, layers.forearms[side], chain, own, came[0], scale)
         if painted is not None:
             window, share = painted
             shares[(slice(None), *window)] *= 1 - share

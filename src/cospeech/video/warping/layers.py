@@ -2,10 +2,10 @@
 
 Decision of ours [D]: the paper's warp (Contextual Gesture, section 3.3) has one flow for all pixels, which tears
 where an arm passes in front of the body. Here forearms and hands are cut out where the picture shows their outline
-(``arm_segmentation``) and stay joined to the upper arm, which is part of the body, by a mesh (``arm_mesh``). Layers are a
-partition of the person, and together they give the portrait back. What an arm hides is filled from its surroundings.
-The cut follows rules on the 116 keypoints, the person's mask and the colours, so it needs no network. All thresholds
-below are ours, set by eye on portraits and drawn people [D].
+(``arm_segmentation``) and stay joined to the upper arm, which is part of the body, by a mesh (``arm_mesh``). Layers
+are a partition of the person, and together they give the portrait back. What an arm hides is filled from its
+surroundings. The cut follows rules on the 116 keypoints, the person's mask and the colours, so it needs no network.
+All thresholds below are ours, set by eye on portraits and drawn people [D].
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def cut(
     meshes = {side: arm_mesh(mask, points, side, scale) for side, mask in arms.items() if mask.max() > PERSON_SURE}
     parts = _parts(frame, seen)
     forearms = {}
-    for side, mesh in meshes.items():
+    for side in meshes:
         sleeve = np.maximum(_upper_arm(frame, side, seen), parts[PARTS.index(f"{side}_upper")])
         bare_from = min(1.0, _sleeve_end(frame, seen, side) - SLEEVE_BELOW)
         forearms[side] = build_forearm(frame.image, arms[side], points, frame.palms[side], side, sleeve, bare_from)

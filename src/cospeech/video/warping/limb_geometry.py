@@ -57,8 +57,8 @@ def along(bone: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         places: [..., 2] pixels.
 
     Returns:
-        Share of the way along the bone [...] (below 0 before its start, above 1 beyond its end) and distance to the bone
-        in pixels [...].
+        Share of the way along the bone [...] (below 0 before its start, above 1 beyond its end) and distance to the
+        bone in pixels [...].
     """
     start, way = bone[0], bone[1] - bone[0]
     x, y = places[..., 0] - start[0], places[..., 1] - start[1]

@@ -1,8 +1,8 @@
 """The matte of a person: how much of each pixel is person, from a rough mask and the colours on either side.
 
 Decision of ours [D]: a trimap as in natural image matting (Chuang et al., CVPR 2001). Well inside the mask all is
-person, well outside nothing is; in the band between a pixel goes to the side that it is nearer to along paths that avoid
-edges and the other side's colours (``geodesic``), and a guided filter makes the border soft.
+person, well outside nothing is; in the band between a pixel goes to the side that it is nearer to along paths that
+avoid edges and the other side's colours (``geodesic``), and a guided filter makes the border soft.
 """
 
 from __future__ import annotations
