@@ -34,7 +34,7 @@ HAND_CLEAR = 1.6  # half widths of a hand, within which no upper arm is a seed
 BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond which the body is surely seen
 HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
-THIN, SLIVER_NEAR = 0.045, 5.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
+THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
 HALF, BARE = 0.5, 0.4  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
 PERSON = 0.5  # matte from which a pixel can be a seed
@@ -43,10 +43,18 @@ SMOOTHING = 1e-4  # of the guided filter
 STEEPNESS, MIDDLE = 2.5, 0.5  # of the filtered mask
 
 
+@dataclass(frozen=True, eq=False)
+class FrontArm:
+    """An arm in front of the body."""
+
+    mask: np.ndarray  # [H, W] in 0 .. 1, of forearm and hand
+    bare: bool  # the forearm is not in a sleeve
+
+
 def front_arms(
     image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...], radius: int
-) -> dict[str, np.ndarray]:
-    """Soft masks of forearm and hand of some sides.
+) -> dict[str, FrontArm]:
+    """Find forearm and hand of some sides.
 
     Args:
         image: [H, W, 3] in 0 .. 1.
@@ -56,7 +64,7 @@ def front_arms(
         radius: pixels, of the filter that brings the masks to the picture's edges.
 
     Returns:
-        By side, [H, W] in 0 .. 1; they add up to at most 1. Where nobody is they are 0.
+        By side; masks add up to at most 1. Where nobody is they are 0.
     """
     if not sides:
         return {}
@@ -64,14 +72,14 @@ def front_arms(
     step = max(1, -(-max(height, width) // LONGEST))
     small = resized(np.concatenate([image, person[..., None]], -1), step)
     places = points / step
-    labels = _labels(small[..., :3], places, small[..., 3], sides)
+    labels, bare = _labels(small[..., :3], places, small[..., 3], sides)
     masks = []
     for k in range(len(sides)):
         rough = np.repeat(np.repeat((labels == 1 + k).astype(float), step, 0), step, 1)[:height, :width]
         fine = snapped(rough, image, max(radius, step), SMOOTHING)
         masks.append(np.clip((fine - MIDDLE) * STEEPNESS + MIDDLE, 0, 1) * person)
     total = np.maximum(np.sum(masks, 0), 1.0)
-    return {side: mask / total for side, mask in zip(sides, masks, strict=True)}
+    return {side: FrontArm(mask / total, naked) for side, mask, naked in zip(sides, masks, bare, strict=True)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,10 +88,13 @@ class _Seeds:
     forearms: list[np.ndarray]  # likewise
     body: np.ndarray  # [h, w] bool
     near: np.ndarray  # [h, w] half widths to the nearest arm
+    bare: list[bool]  # for each side
 
 
-def _labels(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> np.ndarray:
-    """[h, w] int: 0 the body, 1 and on the sides' arms."""
+def _labels(
+    image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]
+) -> tuple[np.ndarray, list[bool]]:
+    """[h, w] int: 0 the body, 1 and on the sides' arms; and whether these are bare."""
     unit = UNIT * body_scale(points)
     seeds = _seeds(image, points, person, sides)
     hands: np.ndarray = np.any(seeds.hands, axis=0)
@@ -103,7 +114,7 @@ def _labels(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tu
     core = box((~body).astype(float), half) < TINY
     sliver = body & (box(core.astype(float), half) < TINY) & (seeds.near < SLIVER_NEAR)
     labels[sliver] = 1 + np.argmin([distance[sliver] for distance in distances[1:]], axis=0)
-    return labels
+    return labels, seeds.bare
 
 
 def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> _Seeds:
@@ -132,10 +143,11 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     cloth = colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
     # A sleeve goes on past the elbow without a border, so all of it is cut out, and the mesh joins it to the body.
-    for core, elbow, forearm in zip(cores, elbows, forearms, strict=True):
-        if (alike[forearm] > HALF).mean() < BARE if forearm.any() else False:
+    bare = [not forearm.any() or bool((alike[forearm] > HALF).mean() >= BARE) for forearm in forearms]
+    for core, elbow, naked in zip(cores, elbows, bare, strict=True):
+        if not naked:
             core |= elbow & there
     hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
     arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
     body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR)) & ~arms & there
-    return _Seeds(hands, cores, body, near)
+    return _Seeds(hands, cores, body, near, bare)

@@ -57,6 +57,9 @@ UPPER_FROM, UPPER_RANGE = 0.05, 0.3  # shares of the upper arm over which it beg
 # Upper arms behind forearms and hands.
 UPPER_HALF_WIDTHS, UPPER_EDGE = (0.16, 0.11), 0.15  # shoulder widths; half widths of its soft edge
 SLEEVE_CORE, SLEEVE_CLEAR = 0.7, 1.3  # half widths of the arm, and beyond the hand's, where a sleeve is looked for
+SLEEVE_SEEN = 0.15  # share of the upper arm above what hides it, in which its outer side is measured
+OUTER_MOST, OUTER_PERCENTILE, OUTER_BESIDE = 0.3, 97.0, 2.0  # shoulder widths, percent, and half widths
+SOFT_PIXELS = 2.0  # of a sleeve's outer edge
 SLEEVE_BINS = 20  # parts of the upper arm
 SLEEVE_BELOW, SLEEVE_EDGE = 0.15, 0.08  # shares of the upper arm that a sleeve goes on below what hides it; its edge
 
@@ -67,6 +70,7 @@ TRUNK_TOP, TRUNK_LOW = 0.52, 0.46  # half widths at the shoulders, and 0.6 below
 TRUNK_LOW_AT = 0.6
 TRUNK_SLIM_BEFORE = 0.3  # above the first row that tells, if that is far down, the trunk is slim
 TRUNK_EDGE, TRUNK_TOP_EDGE = 0.02, 0.05  # softness of its sides and of its top
+COVERED, COVERED_RANGE = 0.4, 0.4  # mask of arms from which the body may go on behind them, and until it fully does
 ARM_NEAR, PERSON_SURE = 0.1, 0.5  # masks from which a pixel counts as arm, and as person
 
 # Colours.
@@ -156,20 +160,23 @@ def cut(
     alpha = person_alpha(frame.image, person, _sure_person(frame, hands), _likely_arms(frame, hands), frame.radius)
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
     seen = np.zeros((len(LAYERS), *alpha.shape))
-    for side, mask in arms.items():
-        seen[LAYERS.index(f"{side}_arm")] = mask
+    for side, arm in arms.items():
+        seen[LAYERS.index(f"{side}_arm")] = arm.mask
     front = seen[1:].sum(0)
     seen[0] = alpha - front
-    masks = _opacities(frame, seen, alpha, front)
+    sleeved = tuple(side for side, arm in arms.items() if not arm.bare)
+    masks = _opacities(frame, seen, alpha, front, sleeved)
     behind = _background(frame, alpha, room=room)
     colours = np.stack([_colours(frame, k, seen, masks, room=room) for k in range(len(LAYERS))])
-    meshes = {side: arm_mesh(mask, points, side, scale) for side, mask in arms.items() if mask.max() > PERSON_SURE}
+    meshes = {
+        side: arm_mesh(arm.mask, points, side, scale) for side, arm in arms.items() if arm.mask.max() > PERSON_SURE
+    }
     parts = _parts(frame, seen)
     forearms = {}
     for side in meshes:
-        sleeve = np.maximum(_upper_arm(frame, side, seen), parts[PARTS.index(f"{side}_upper")])
-        bare_from = min(1.0, _sleeve_end(frame, seen, side) - SLEEVE_BELOW)
-        forearms[side] = build_forearm(frame.image, arms[side], points, frame.palms[side], side, sleeve, bare_from)
+        sleeve = np.maximum(_upper_arm(frame, side, seen, sleeved), parts[PARTS.index(f"{side}_upper")])
+        bare_from = min(1.0, _sleeve_end(frame, seen, side, sleeved) - SLEEVE_BELOW)
+        forearms[side] = build_forearm(frame.image, arms[side].mask, points, frame.palms[side], side, sleeve, bare_from)
     return Layers(
         behind.astype(np.float32),
         colours.astype(np.float32),
@@ -183,32 +190,55 @@ def cut(
     )
 
 
-def _opacities(frame: _Frame, seen: np.ndarray, alpha: np.ndarray, front: np.ndarray) -> np.ndarray:
+def _opacities(
+    frame: _Frame, seen: np.ndarray, alpha: np.ndarray, front: np.ndarray, sleeved: tuple[str, ...]
+) -> np.ndarray:
     """[3, H, W] opacities that show what is seen, laid over one another; the body goes on behind the arms."""
     masks = seen.copy()
     # What the arms do not hide entirely shows the body through them.
     masks[0] = np.where(front < 1, seen[0] / np.maximum(1 - front, TINY), 0.0)
-    solid = [_trunk(frame, alpha, front), *(_upper_arm(frame, side, seen) for side in SIDES)]
-    masks[0] = np.clip(np.maximum(masks[0], np.max(solid, axis=0) * alpha * (front > 0)), 0, 1)
+    solid = [_trunk(frame, alpha, front), *(_upper_arm(frame, side, seen, sleeved) for side in SIDES)]
+    masks[0] = np.clip(
+        np.maximum(masks[0], np.max(solid, axis=0) * np.clip((front - COVERED) / COVERED_RANGE, 0, 1)), 0, 1
+    )
     return masks
 
 
-def _upper_arm(frame: _Frame, side: str, seen: np.ndarray) -> np.ndarray:
-    """[H, W] in 0 .. 1: an upper arm as far as the sleeve, or else the elbow, reaches."""
-    places = frame.places
-    share, beside = tapered_distance(bones(frame.points, side)["upper"], places, frame.scale, UPPER_HALF_WIDTHS)
-    end = _sleeve_end(frame, seen, side)
-    return np.clip((1 - beside) / UPPER_EDGE, 0, 1) * np.clip((end - share) / SLEEVE_EDGE, 0, 1)
+def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, sleeved: tuple[str, ...]) -> np.ndarray:
+    """[H, W] in 0 .. 1: an upper arm as far as the sleeve, or else the elbow, reaches.
+
+    Its outer side is as far from the bone as where it is last seen.
+    """
+    bone = bones(frame.points, side)["upper"]
+    share, beside = tapered_distance(bone, frame.places, frame.scale, UPPER_HALF_WIDTHS)
+    way = (bone[1] - bone[0]) / max(float(np.linalg.norm(bone[1] - bone[0])), TINY)
+    outward = np.array([-way[1], way[0]])
+    middle = frame.points[list(SHOULDERS)].mean(0)
+    outward = outward * (1.0 if (bone[0] - middle) @ outward > 0 else -1.0)
+    across = (frame.places - bone[0]) @ outward / frame.scale
+    end = _sleeve_end(frame, seen, side, sleeved)
+    outer_half = (across > 0) & (across < OUTER_MOST) & (share > 0)
+    hidden = outer_half & (seen[1:].sum(0) > PERSON_SURE)
+    first = min(1.0, float(share[hidden].min())) if hidden.any() else 1.0
+    own = outer_half & (share > first - SLEEVE_SEEN) & (share < first) & (seen[0] > PERSON_SURE)
+    outer = float(np.percentile(across[own], OUTER_PERCENTILE)) if own.any() else 0.0
+    outside = np.clip((outer - across) * frame.scale / SOFT_PIXELS + 0.5, 0, 1) * (across > 0)
+    inside = np.maximum(np.clip((1 - beside) / UPPER_EDGE, 0, 1), outside)
+    result: np.ndarray = inside * (beside < OUTER_BESIDE) * np.clip((end - share) / SLEEVE_EDGE, 0, 1) * (share > 0)
+    return result
 
 
-def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str) -> float:
+def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str, sleeved: tuple[str, ...]) -> float:
     """Share of the upper arm to which the body's layer reaches, a little below what hides it.
 
     Args:
         frame: of the portrait.
         seen: [3, H, W] what is seen of each of LAYERS.
         side: "left" or "right".
+        sleeved: sides whose forearm is in a sleeve, which therefore reaches at least to the elbow.
     """
+    if side in sleeved:
+        return 1 + SLEEVE_BELOW
     bone = bones(frame.points, side)["upper"]
     share, beside = tapered_distance(bone, frame.places, frame.scale, UPPER_HALF_WIDTHS)
     palm = frame.palms[side]
