@@ -18,7 +18,7 @@ LONGEST = 288  # pixels of the longer side in which distances are computed
 SURE, FREE = 0.95, 0.05  # of the rough mask: all is person, and nothing is
 # Costs of a path: over a radius of plain colours, over a radius of the other side's colours, and over an edge from
 # black to white.
-PLAIN_COST, COLOUR_COST, EDGE_COST = 0.3, 2.0, 8.0
+PLAIN_COST, COLOUR_COST, EDGE_COST = 0.3, 5.0, 8.0
 SMOOTHING = 1e-5  # of the guided filter: variance of colours (0 to 1) below which it does not follow edges
 APART = 0.1  # distance of the two sides' colours at which colours and the filter count alike
 LEVEL_LOW, LEVEL_RANGE = 0.2, 0.7  # of the matte, so that both of its ends are reached
