@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ...motion.points import FACE_SLICE
+from ...motion.points import FACE_SLICE, SHOULDERS
 from .arm_mesh import ArmMesh, rasterized
 from .body_map import BodyMap, body_map
 from .built_forearm import paint_forearm
@@ -23,6 +23,7 @@ MARGIN = 0.5  # shoulder widths round the body's mask that are drawn
 LATTICE, FACE_LATTICE = 8, 2  # pixels between places at which the body's map is computed, and in the face
 FACE_MARGIN = 3  # pixels round the face that are computed on the finer lattice
 SEEN_MASK = 0.004  # of a layer, below which it is not drawn (1/255)
+STAYS = 0.04  # shoulder widths that a layer moves until the room beside it is as it is without the person
 FADE_OUT = 2.0  # pixels over which an arm ends beyond the portrait's border
 
 
@@ -110,6 +111,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     """
     width, height = layers.size
     picture = layers.background.copy()
+    _add_rims(picture, layers, driven)
     source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
@@ -149,6 +151,18 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
         source.reshape(-1, 2)[at[solid]] = places[solid]
     np.clip(picture, 0, 1, out=picture)
     return Drawn(picture, shares, source, came, layers)
+
+
+def _add_rims(picture: np.ndarray, layers: Layers, driven: np.ndarray) -> None:
+    """Add to the background [H, W, 3], in place, what it has next to layers that hardly move."""
+    apart = np.linalg.norm(driven - layers.points, axis=1) / body_scale(layers.points)
+    for k, name in enumerate(LAYERS):
+        side = name.partition("_")[0]
+        of_arm = [*(INDEX[f"{side}_{joint}"] for joint in ("elbow", "wrist"))] if k else [*SHOULDERS]
+        moved = max(float(apart[of_arm].max()), 0.0 if k else float(apart[FACE_SLICE].mean()))
+        still = 1 - min(1.0, moved / STAYS)
+        if still > 0:
+            picture += np.float32(still) * layers.rims[k]
 
 
 def _sampled(layers: Layers, k: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -46,6 +46,7 @@ OVAL_SURE = 0.9  # squared radius of the face's oval
 NECK_HALF_WIDTH = 0.6  # half widths of the face
 TRUNK_CORE = 0.33  # shoulder widths to either side of the middle, one shoulder width down
 HAND_SURE = 0.45  # half widths of a hand's lines
+EARS_LIKELY = np.array([1.35, 0.8])  # half widths and heights of the face within which ears are
 CUFF_HALF_WIDTHS = (0.15, 0.12)  # shoulder widths, of a forearm with a wide sleeve
 FOREARM_LIKELY, HAND_LIKELY = 1.6, 1.5  # half widths of forearm and hand within which a mask may have missed them
 
@@ -91,6 +92,7 @@ class Layers:
     background: np.ndarray  # [H, W, 3] float32 in 0 .. 1, the person filled away
     colours: np.ndarray  # [3, H, W, 3] float32, in the order of LAYERS, filled beyond the masks
     residuals: np.ndarray  # [3, H, W, 3] float32, added after each layer: what they lack of the picture
+    rims: np.ndarray  # [3, H, W, 3] float32, added to the background next to each layer as long as it does not move
     masks: np.ndarray  # [3, H, W] float32 in 0 .. 1: opacities, each layer over those before it
     parts: np.ndarray  # [7, H, W] float32: visible share of each of PARTS; together with the background 1
     meshes: dict[str, ArmMesh]  # by side, of the arms that are cut out
@@ -157,7 +159,7 @@ def cut(
     size = picture.shape[1], picture.shape[0]
     frame = _Frame(picture.astype(np.float64) / 255, points, size, scale, max(2, round(scale / MATTE_RADIUSES)))
     hands = found_hands(confidence)
-    alpha = person_alpha(frame.image, person, _sure_person(frame, hands), _likely_arms(frame, hands), frame.radius)
+    alpha = person_alpha(frame.image, person, _sure_person(frame, hands), _likely_person(frame, hands), frame.radius)
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
     seen = np.zeros((len(LAYERS), *alpha.shape))
     for side, arm in arms.items():
@@ -172,6 +174,7 @@ def cut(
         side: arm_mesh(arm.mask, points, side, scale) for side, arm in arms.items() if arm.mask.max() > PERSON_SURE
     }
     parts = _parts(frame, seen)
+    residuals, rims = _residuals(frame, seen, colours, behind)
     forearms = {}
     for side in meshes:
         sleeve = np.maximum(_upper_arm(frame, side, seen, sleeved), parts[PARTS.index(f"{side}_upper")])
@@ -180,7 +183,8 @@ def cut(
     return Layers(
         behind.astype(np.float32),
         colours.astype(np.float32),
-        _residuals(frame, seen, colours, behind).astype(np.float32),
+        residuals.astype(np.float32),
+        rims.astype(np.float32),
         masks.astype(np.float32),
         parts.astype(np.float32),
         meshes,
@@ -279,22 +283,29 @@ def _within(distance: np.ndarray) -> np.ndarray:
     return np.clip((PART_END - distance) / PART_FALL, 0, 1)
 
 
-def _residuals(frame: _Frame, seen: np.ndarray, colours: np.ndarray, background: np.ndarray) -> np.ndarray:
-    """[3, H, W, 3] what is to be added after each layer so that together they are the picture [H, W, 3].
+def _residuals(
+    frame: _Frame, seen: np.ndarray, colours: np.ndarray, background: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is to be added so that all layers together are the picture.
 
-    Outlines and shadows next to an arm or the person go with them, so that none stays behind on the body or the wall.
+    Outlines next to an arm or the person go with them, so that none stays behind on the body or the wall. What is
+    missing of the room round the person, shadows and what the matte has lost, is there only as long as nothing moves.
+
+    Returns:
+        [3, H, W, 3] after each layer, and [3, H, W, 3] of the background, by the layer that it is next to.
     """
     shares = [*seen, np.clip(1 - seen.sum(0), 0, 1)]
-    missing = frame.image - sum(
-        share[..., None] * layer for share, layer in zip(shares, [*colours, background], strict=True)
-    )
+    layers = [*colours, background]
+    missing = frame.image - sum(share[..., None] * layer for share, layer in zip(shares, layers, strict=True))
+    room = shares[-1] > 1 - CLEAR
     left = np.ones(seen.shape[1:])
-    result = np.zeros_like(colours)
+    own, rims = np.zeros((2, *colours.shape))
     for k in reversed(range(len(seen))):
         near = np.clip(box(seen[k], frame.radius) * NEAR_GAIN, 0, 1) * left if k else left
-        result[k] = near[..., None] * missing
+        part = near[..., None] * missing
+        own[k], rims[k] = np.where(room[..., None], 0, part), np.where(room[..., None], part, 0)
         left = left - near
-    return result
+    return own, rims
 
 
 def _colours(frame: _Frame, k: int, seen: np.ndarray, masks: np.ndarray, *, room: bool) -> np.ndarray:
@@ -319,8 +330,9 @@ def _pattern_continued(frame: _Frame, far: np.ndarray, masks: np.ndarray, own: n
 
 def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
     """[H, W, 3] in 0 .. 1: the picture without the person; where nothing of the person is, it is the picture."""
-    share = np.clip(box(alpha, frame.radius // 2) * BACKGROUND_GAIN, 0, 1)[..., None]
-    known = box(alpha, frame.radius // 2) < CLEAR
+    near = box(alpha, frame.radius)
+    share = np.clip(near * BACKGROUND_GAIN, 0, 1)[..., None]
+    known = near < CLEAR
     behind = filled(frame.image, known.astype(float))
     if room:  # at its border the hole has the border's own colours
         border = np.clip(box(known.astype(float), 2 * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
@@ -370,9 +382,11 @@ def _sure_person(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
     return np.maximum.reduce([oval < OVAL_SURE, neck, core, *palms]).astype(float)
 
 
-def _likely_arms(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
-    """[H, W] 0 or 1: round hands and forearms, of which masks of a person miss most."""
-    result = np.zeros(frame.places.shape[:2])
+def _likely_person(frame: _Frame, hands: tuple[str, ...]) -> np.ndarray:
+    """[H, W] 0 or 1: round hands and forearms, of which masks of a person miss most, and ears."""
+    middle, half = face_oval(frame.points, 1.0)
+    from_ears = (frame.places - middle) / (half * EARS_LIKELY)
+    result = (np.linalg.norm(from_ears, axis=-1) < 1).astype(float)
     for side in hands:
         lower = tapered_distance(bones(frame.points, side)["lower"], frame.places, frame.scale, CUFF_HALF_WIDTHS)[1]
         palm = frame.palms[side]

@@ -73,10 +73,10 @@ def _inside(image: np.ndarray, masks: np.ndarray, radius: float) -> np.ndarray:
     fore, back = (filled(image, where.astype(float)) for where in (inside, outside))
     to_fore, to_back = (np.linalg.norm(image - colour, axis=-1) + TINY for colour in (fore, back))
     ours = to_back / (to_fore + to_back)
-    # Near the arms, by the mask, and by all colours that are seen there on either side, as well.
+    # Near the arms, by all colours that are seen there on either side as well.
     around = box(likely, round(AROUND * radius)) > 0
     own, other = (colour_share(image, where & around) + LEAST_SHARE for where in (inside, outside))
-    ours = np.where(likely > 0, (ours + own / (own + other) + rough) / 3, ours)
+    ours = np.where(likely > 0, (ours + own / (own + other)) / 2, ours)
     plain = PLAIN_COST / radius + EDGE_COST * change_per_pixel(image)
     to_inside = geodesic_distance(plain + COLOUR_COST / radius * (1 - ours), inside)
     to_outside = geodesic_distance(plain + COLOUR_COST / radius * ours, outside)
