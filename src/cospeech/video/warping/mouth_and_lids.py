@@ -33,7 +33,9 @@ OWN_OPEN = (
 OWN_LEAST, OWN_RANGE, OWN_BELOW = 1.5, 1.5, 1.2  # pixels that lips are apart to show teeth, which begin below the lip
 BLEED, BLEED_SHARE = 0.8, 0.2  # pixels, and share of the portrait's opening: teeth at the lower lip's edge
 SHUT_HALF, SHUT_MOST = 0.05, 0.5  # widths of the mouth hidden above and below where lips meet; share of the opening
+SHUT_FROM = 0.6  # share of closing from which the lips' edges cover what is between them
 SHUT_REACH = 3.0  # of these, over which lips are stretched to hide it
+PARTED = 0.05  # widths of the mouth that the lips of an open mouth stay apart in warping
 SEAM_HALF, SEAM_MOST, SEAM_DARK = 0.6, 0.5, 0.45  # pixels of the line between lips, its opacity and brightness
 # Within the eight inner lip points: the curves above and below, and pairs opposite each other.
 UPPER_CURVE, LOWER_CURVE = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]
@@ -67,7 +69,7 @@ def paint_face(
         came: [h, w, 2] float32 pixels of the portrait that each pixel came from; changed where others are drawn.
         gaze: [2] radians by which the eyes turn, to the right of the picture and down; None for eyes at rest.
     """
-    wide = eyes_open(layers.points, driven)
+    wide = unfolded(layers.points, driven)
     for eye, iris in zip(EYES, irises(layers), strict=True):
         points = eye_points(wide, eye)
         margin = MARGIN * np.ptp(points[:, 0])
@@ -83,7 +85,7 @@ def paint_face(
     low, high = inner.min(0) - MOUTH_MARGIN, inner.max(0) + MOUTH_MARGIN
     patch = Patch.around(layers, colours, came, window, low, high)
     if patch is not None:
-        _mouth(patch, driven)
+        _mouth(patch, driven, wide)
 
 
 def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
@@ -99,6 +101,34 @@ def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
     return result
 
 
+def unfolded(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Driven keypoints [116, 2] to which a picture can be warped without folds: with open eyes, and lips that do not
+    quite meet where the portrait's do not."""
+    result = eyes_open(source, driven)
+    lips = BODY_SLICE.stop + np.array(INNER_LIPS)
+    before, after = source[lips], driven[lips]
+    ways = [_unit(points[4] - points[0]) for points in (before, after)]
+    down = np.array([-ways[1][1], ways[1][0]])
+    least = PARTED * float(np.linalg.norm(before[4] - before[0]))
+    for upper, lower in zip(UPPER_LIP, LOWER_LIP, strict=True):
+        own = float((before[lower] - before[upper]) @ [-ways[0][1], ways[0][0]])
+        apart, wanted = after[lower] - after[upper], min(least, own)
+        gap = float(apart @ down)
+        if gap < wanted:
+            beside = float((before[lower] - before[upper]) @ ways[0]) - float(apart @ ways[1])
+            share = min(1.0, (wanted - gap) / max(wanted, TINY))  # which comes in smoothly
+            move = (wanted - gap) / 2 * down + share * beside / 2 * ways[1]
+            result[lips[upper]] -= move
+            result[lips[lower]] += move
+    return result
+
+
+def _unit(way: np.ndarray) -> np.ndarray:
+    """A vector [2] of length 1."""
+    unit: np.ndarray = way / max(float(np.hypot(*way)), TINY)
+    return unit
+
+
 def _gap(eye: np.ndarray) -> float:
     """Opening of an eye [6, 2], pixels."""
     return float(np.linalg.norm(eye[[1, 2]] - eye[[5, 4]], axis=1).mean())
@@ -109,14 +139,15 @@ def _opening(inner: np.ndarray) -> float:
     return float(np.linalg.norm(inner[UPPER_LIP] - inner[LOWER_LIP], axis=1).mean())
 
 
-def _mouth(patch: Patch, driven: np.ndarray) -> None:
+def _mouth(patch: Patch, driven: np.ndarray, wide: np.ndarray) -> None:
     """Hide what a mouth shows that shuts, or show what is inside one that opens."""
     inner, before = (points[FACE_SLICE][list(INNER_LIPS)] for points in (driven, patch.layers.points))
     axes, size = Axes.of(inner[0], inner[4]), float(np.linalg.norm(before[4] - before[0]))
     places, local = axes.into(patch.places), axes.into(inner)
     gap, own = _opening(inner), _opening(before)
     if gap < own and own > OWN_OPEN * size:
-        _shut(patch, axes, places, local, (1 - gap / own, own, size))
+        warped = axes.into(wide[FACE_SLICE][list(INNER_LIPS)])
+        _shut(patch, axes, places, warped, (1 - gap / own, own, size))
     shown = smooth(np.array(((gap - own) / max(size, TINY) - MOUTH_OPEN) / MOUTH_RANGE))
     if shown > 0:
         _inside(patch, driven, axes, places, (local, float(shown)))
@@ -129,18 +160,17 @@ def _shut(
     share, own, size = measures
     x, y = places[..., 0], places[..., 1]
     upper, lower = curve(local[UPPER_CURVE], x), curve(local[LOWER_CURVE], x)
+    started = float(smooth(np.array((share - SHUT_FROM) / (1 - SHUT_FROM))))
     within = np.sqrt(np.clip(1 - (2 * x / axes.width) ** 2, 0, 1))  # thinner towards the corners
-    hidden = min(SHUT_HALF * size, SHUT_MOST * own) * smooth(np.array(2 * share - 1)) * within
-    reach = np.maximum(SHUT_REACH * hidden, TINY)
-    middle = (upper + lower) / 2
+    beyond = min(SHUT_HALF * size, SHUT_MOST * own) * within
+    middle, half = (upper + lower) / 2, (lower - upper) / 2
     off = y - middle
-    half = (lower - upper) / 2
-    # Between the lips' edges their own pixels come from beyond them.
-    far = half + hidden
-    pulled = np.sign(off) * (far + (np.abs(off)) * np.maximum(reach - far, 0) / reach)
-    where = (np.abs(off) < reach) & (hidden > TINY)
+    # Between the lips' edges, and a little beyond, their own pixels come from further out.
+    far, reach = started * (half + beyond), half + np.maximum(SHUT_REACH * beyond, TINY)
+    pulled = np.sign(off) * (far + np.abs(off) * np.maximum(reach - far, 0) / reach)
+    where = (np.abs(off) < reach) & (far > TINY)
     patch.blend(where.astype(float), patch.origin(axes.out_of(x, middle + pulled)))
-    line = SEAM_MOST * np.exp(-((off / SEAM_HALF) ** 2) / 2) * where * smooth(np.array(2 * share - 1))
+    line = SEAM_MOST * np.exp(-((off / SEAM_HALF) ** 2) / 2) * where * started
     patch.colours[:] *= (1 - line * (1 - SEAM_DARK))[..., None].astype(np.float32)
 
 
