@@ -14,13 +14,14 @@ from .limb_geometry import TINY
 
 # All of these are decisions of ours, set by eye [D]; in widths of an eye where nothing else is said.
 MARGIN = 0.25  # of what is drawn anew beside an eye
-SKIN_SHARE, SKIN_LEAST = 0.42, 0.2  # of the way from the upper lid to the brow that is stretched, and its least
+SKIN_SHARE, SKIN_LEAST = 0.36, 0.2  # of the way from the upper lid to the brow that is stretched, and its least
 BELOW = 0.3  # below the lower lid that is stretched
 LASHES = 0.09  # above a lid's edge, that keep their height
 LASH_HALF, LASH_LEAST = 0.035, 0.45  # half the thickness of the line where lids meet, and pixels at least
 LASH_MOST = 0.6  # its opacity
 LASH_DARK = 0.75  # brightness of that line, of the darkest that the portrait has on its lid
 LOWER_SHARE = 0.14  # of an eye's opening that the lower lid closes
+RIM, RIM_SHARE = 0.6, 0.15  # pixels that a closing lid's edge is cut back by and laid over, and share of its fall
 STILL = 0.15  # pixels that a lid moves before anything is drawn
 
 
@@ -52,11 +53,12 @@ def close_lids(patch: Patch, wide: np.ndarray, driven: np.ndarray, eye: range) -
         return
     brow = axes.into(wide[FACE_SLICE][BROWS[EYES.index(eye)]])[:, 1].mean()
     skin = max(SKIN_SHARE * (float(local[[1, 2], 1].mean()) - brow), SKIN_LEAST * axes.width)
-    above = _stretched(y - high, fallen, skin, LASHES * axes.width) + upper
-    below = lower - _stretched(low - y, risen, BELOW * axes.width, 0.0)
+    rim = np.minimum(RIM, RIM_SHARE * fallen)  # of the white that a keypoint beside the edge may leave
+    above = _stretched(y - high, fallen, skin, LASHES * axes.width) + upper - rim
+    below = lower - _stretched(low - y, risen, BELOW * axes.width, 0.0) + rim
     started = np.clip(np.maximum(fallen, risen) / STILL - 1, 0, 1)
-    of_upper = np.clip(high - y + 0.5, 0, 1) * (y > upper - skin) * (fallen > 0)
-    of_lower = np.clip(y - low + 0.5, 0, 1) * (y < lower + BELOW * axes.width) * (risen > 0)
+    of_upper = np.clip(high - y + 0.5 + rim, 0, 1) * (y > upper - skin) * (fallen > 0)
+    of_lower = np.clip(y - low + 0.5 + rim, 0, 1) * (y < lower + BELOW * axes.width) * (risen > 0)
     patch.blend(of_lower * started, patch.origin(axes.out_of(x, below)))
     patch.blend(of_upper * started, patch.origin(axes.out_of(x, above)))
     _lashes(patch, axes, local, (x, y - high, fallen / np.maximum(lower - upper, TINY)))

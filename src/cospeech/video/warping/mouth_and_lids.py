@@ -25,7 +25,7 @@ MOUTH_OPEN, MOUTH_RANGE = 0.015, 0.05  # lips open further than in the portrait,
 MOUTH_MARGIN = 3  # pixels
 STABLE = (27, 28, *range(31, 36), 36, 39, 42, 45)  # points that neither jaw nor lids move
 NOSE_BASE = slice(31, 36)  # of these, the ones as deep in the head as the teeth
-UPPER_SHOWN, LOWER_HIDDEN = 1.2, 1.8  # millimetres of upper teeth below their lip at rest, of lower ones behind theirs
+UPPER_SHOWN, LOWER_HIDDEN = 1.2, 2.2  # millimetres of upper teeth below their lip at rest, of lower ones behind theirs
 CHEEKS = ((2, 31), (14, 35))  # points between which the light on the face is measured
 OWN_OPEN = (
     0.03  # widths of the mouth: lips of a portrait that are open further show teeth, which are hidden in shutting
