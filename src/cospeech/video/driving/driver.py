@@ -24,6 +24,7 @@ from .limbs import Limbs, leaning
 from .motion_directions import MotionDirections, motion_directions
 from .portrait_fit import Fit, fit
 
+EASE = 0.5  # seconds in which a film gets from the portrait's pose into the motion [D]
 _NECK = 0.8  # share of the shoulders' mean movement that the head follows [D]
 
 
@@ -34,7 +35,7 @@ def drive(
     size: tuple[int, int],
     *,
     strength: float = 1.0,
-    ease: float = 0.5,
+    ease: float = EASE,
     own: float = 0.5,
     bounded: bool = True,
 ) -> np.ndarray:
@@ -72,7 +73,7 @@ def drive_keypoints(
     *,
     face: np.ndarray | None = None,
     strength: float = 1.0,
-    ease: float = 0.5,
+    ease: float = EASE,
     own: float = 0.5,
     bounded: bool = True,
 ) -> np.ndarray:
@@ -124,20 +125,26 @@ def _assemble(
     if not ease >= 0.0:
         raise UserError(f"ease is a time in seconds, 0 or more; got {ease}")
     frames = len(directions.arms)
-    share = strength * _rise(np.arange(frames) / FPS / max(ease, 1e-9))
+    share = eased(frames, strength, ease)
     upright = leaning(person)
     shoulders = share[:, None, None] * person.width * (directions.shoulders @ upright)
     neck = person.width * (directions.neck @ upright)
     points = np.empty((frames, len(POINTS), 2))
     face = turned(person, directions.turn, expression)
-    eased = person.face + share[:, None, None] * (face - person.face + neck[:, None])
-    points[:, FACE_SLICE] = uncrossed(eased + _NECK * shoulders.mean(1)[:, None], person.face)
+    moved = person.face + share[:, None, None] * (face - person.face + neck[:, None])
+    points[:, FACE_SLICE] = uncrossed(moved + _NECK * shoulders.mean(1)[:, None], person.face)
     poses = Limbs(person, directions, own)
     points[:, BODY_SLICE] = poses.at(shoulders, share[:, None] * poses.clear(shoulders, share, points[:, FACE_SLICE]))
     if limits is not None:
         points = borne(points, person.points, limits).points
     points[share == 0.0] = person.points
     return points
+
+
+def eased(frames: int, strength: float, ease: float = EASE) -> np.ndarray:
+    """[frames] shares of the motion that are shown, from 0 to ``strength`` within ``ease`` seconds."""
+    share: np.ndarray = strength * _rise(np.arange(frames) / FPS / max(ease, 1e-9))
+    return share
 
 
 def _rise(time: np.ndarray) -> np.ndarray:

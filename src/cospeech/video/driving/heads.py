@@ -16,6 +16,8 @@ INNER = ((61, 67), (62, 66), (63, 65))  # pairs of the inner lips, upper and low
 _EYES = (((37, 41), (38, 40), slice(36, 42)), ((43, 47), (44, 46), slice(42, 48)))  # pairs of lids, and the eye
 _MOUTH, _EYE = (0.8, 1.25), (0.4, 2.0)  # range of sizes, against the default person's, that are followed [D]
 _OPEN = 0.6  # weight of jawOpen at most that an open mouth of the portrait stands for [D]
+_UPPER = 0.2  # share of the upper lip in closing a mouth that is open in the portrait [D]
+_OUTER_UPPER, _OUTER_LOWER = range(49, 54), range(55, 60)  # from the right to the left, and back
 _CHIN = 0.5  # share of the chin in closing such a mouth [D]
 
 
@@ -41,16 +43,26 @@ def expressions(fit: Fit, face: np.ndarray) -> np.ndarray:
 
 
 def shut(fit: Fit) -> np.ndarray:
-    """Moves that close the mouth of a portrait: [68, 3] pixels in the axes of the head, y up."""
+    """Moves that close the mouth of a portrait: [68, 3] pixels in the axes of the head, y up.
+
+    Each pair of inner lips meets, most of the way by the lower one; the outer lips and the jaw go along.
+    """
     model = default_face()
+    face = fit.face
     jaw = model.shapes[ARKIT_NAMES.index("jawOpen")]
-    wide = _width(fit.face) / _width(model.neutral)  # pixels a metre
-    least, each = _gap(model.neutral), _gap(model.neutral + jaw) - _gap(model.neutral)
-    opened = np.clip((_gap(fit.face) / wide - least) / each, 0.0, _OPEN)
-    moved = np.zeros_like(jaw)
-    moved[LIPS] = -opened * wide * jaw[LIPS]
-    moved[JAW_LINE] = -_CHIN * opened * wide * jaw[JAW_LINE]
-    return moved
+    wide = _width(face) / _width(model.neutral)  # pixels a metre
+    widest = _OPEN * (_gap(model.neutral + jaw) - _gap(model.neutral)) * wide
+    gap = np.array([face[lower] - face[upper] for upper, lower in INNER])  # [3, 2]
+    gap *= min(1.0, widest / max(_gap(face), 1e-6))
+    moved = np.zeros((len(face), 2))
+    for (upper, lower), apart in zip(INNER, gap, strict=True):
+        moved[upper], moved[lower] = _UPPER * apart, (_UPPER - 1) * apart
+    right, middle, left = gap
+    moved[list(_OUTER_UPPER)] = _UPPER * np.array([right / 2, right, middle, left, left / 2])
+    moved[list(_OUTER_LOWER)] = (_UPPER - 1) * np.array([left / 2, left, middle, right, right / 2])
+    # The jaw line by its share of what the chin moves when the default person's jaw opens.
+    moved[JAW_LINE] = -_CHIN * middle * (jaw[JAW_LINE, 1:2] / jaw[CHIN, 1])
+    return np.concatenate([moved * [1, -1], np.zeros((len(face), 1))], -1) @ fit.head
 
 
 def turned(fit: Fit, turn: np.ndarray, expression: np.ndarray | None) -> np.ndarray:

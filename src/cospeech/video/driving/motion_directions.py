@@ -67,7 +67,7 @@ def motion_directions(motion: Motion) -> MotionDirections:
         arms=bones[:, :, :2],
         hands=bones[:, :, 2, :2],
         curl=from_mean(_curl(motion, places)),
-        turn=_small(head @ transpose(_mean_rotation(head))),
+        turn=_small(head @ transpose(mean_rotation(head))),
         neck=soft(from_mean(neck), NOD),
     )
 
@@ -104,7 +104,7 @@ def _curl(motion: Motion, places: np.ndarray) -> np.ndarray:
     return result
 
 
-def _mean_rotation(rotations: np.ndarray) -> np.ndarray:
+def mean_rotation(rotations: np.ndarray) -> np.ndarray:
     """The rotation [3, 3] nearest to all of [T, 3, 3]."""
     u, _, v = np.linalg.svd(rotations.mean(0))
     return u @ np.diag([1.0, 1.0, np.linalg.det(u @ v)]) @ v

@@ -20,7 +20,8 @@ from ...motion.points import FACE_POINTS
 from ...motion.retarget import on_canonical
 from ...speech.speech import Speech
 from ..driving.bearing import bearing, borne
-from ..driving.driver import drive, drive_keypoints
+from ..driving.driver import drive, drive_keypoints, eased
+from ..driving.gaze import gaze
 from ..driving.lips import lips
 from ..provenance.record import Record, fingerprint, marked
 from ..warping.refine import NONE
@@ -65,14 +66,29 @@ def portrait_keypoints(
     """
     own = portrait.points, portrait.confidence, portrait.size
     if isinstance(motion, Motion):
-        motion = on_canonical(motion).resample(FPS)
-        if motion.face is None and speech is not None:
-            motion = replace(motion, face=lips(speech, motion.frames))
-        return drive(motion, *own, strength=strength, bounded=bounded)
+        return drive(_with_face(motion, speech), *own, strength=strength, bounded=bounded)
     face = None
     if speech is not None and not set(FACE_POINTS) <= set(motion.names):
         face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
     return drive_keypoints(motion, *own, face=face, strength=strength, bounded=bounded)
+
+
+def portrait_gaze(
+    motion: Motion | Keypoints, speech: Speech | None = None, *, strength: float = 1.0
+) -> np.ndarray | None:
+    """Turns of the eyes that belong to ``portrait_keypoints``, [T, 2] radians; None for eyes at rest."""
+    if not isinstance(motion, Motion):
+        return None
+    turns = gaze(_with_face(motion, speech))
+    return None if turns is None else turns * eased(len(turns), strength)[:, None]
+
+
+def _with_face(motion: Motion, speech: Speech | None) -> Motion:
+    """A motion at the rate of films, whose face is made from the speech if it has none."""
+    motion = on_canonical(motion).resample(FPS)
+    if motion.face is None and speech is not None:
+        motion = replace(motion, face=lips(speech, motion.frames))
+    return motion
 
 
 def estimated_damage(portrait: Portrait, motion: Motion | Keypoints, *, strength: float = 1.0) -> float:
@@ -130,9 +146,11 @@ def animate_portrait(
             "of the same speech"
         )
     points = portrait_keypoints(portrait, motion, speech, strength=strength)
+    turns = portrait_gaze(motion, speech, strength=strength)
     if speech is not None:
-        points = points[np.minimum(np.arange(speech.frames), len(points) - 1)]
-    frames = portrait_frames(portrait, points, refine=refine, workers=workers)
+        held = np.minimum(np.arange(speech.frames), len(points) - 1)
+        points, turns = points[held], None if turns is None else turns[held]
+    frames = portrait_frames(portrait, points, gaze=turns, refine=refine, workers=workers)
     metadata: dict[str, str] = {}
     if mark:
         inputs = {"portrait": fingerprint(portrait.picture)}

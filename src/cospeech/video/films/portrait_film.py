@@ -21,6 +21,7 @@ ALONE = 12  # videos of fewer frames are drawn in this process
 class _Job:
     portrait: Portrait
     points: np.ndarray  # [T, 116, 2]
+    gaze: np.ndarray | None  # [T, 2]
     refine: str
 
     @property
@@ -37,19 +38,25 @@ class _Job:
         if refiner is not None:
             refiner.encode(layers, self.portrait.picture)
         for frame in frames:
-            drawn = draw(layers, self.points[frame])
+            drawn = draw(layers, self.points[frame], None if self.gaze is None else self.gaze[frame])
             picture = drawn.picture if refiner is None else refiner(drawn, self.points[frame])
             yield np.clip(np.round(picture * 255), 0, 255).astype(np.uint8)
 
 
 def portrait_frames(
-    portrait: Portrait, points: np.ndarray, *, refine: str | Path = NONE, workers: int | None = None
+    portrait: Portrait,
+    points: np.ndarray,
+    *,
+    gaze: np.ndarray | None = None,
+    refine: str | Path = NONE,
+    workers: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Draw the portrait with its keypoints moved, one picture a frame.
 
     Args:
         portrait: from ``open_portrait``.
         points: [T, 116, 2] pixels of the portrait.
+        gaze: [T, 2] radians by which the eyes turn, to the right of the picture and down; None for eyes at rest.
         refine: a network that paints what warping cannot (a model folder), or "none".
         workers: processes that draw; one for each processor by default.
 
@@ -66,7 +73,7 @@ def portrait_frames(
         raise UserError("keypoints must be finite numbers; complete missing ones first")
     open_refiner(refine)  # a wrong name is reported here and not by a worker
     portrait.layers  # noqa: B018 - cut once, not by every worker
-    job = _Job(portrait, points, str(refine))
+    job = _Job(portrait, points, gaze, str(refine))
     workers = processors() if workers is None else workers
     if workers < 2 or job.frames < ALONE:
         return job.draw(range(job.frames))

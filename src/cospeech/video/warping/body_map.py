@@ -12,7 +12,7 @@ import numpy as np
 
 from ...motion.points import FACE_SLICE, SHOULDERS
 from .limb_geometry import INDEX, SIDES, TINY, along, body_scale, face_oval, hand, hand_distance
-from .mouth_and_lids import eyes_open, similarity
+from .mouth_and_lids import similarity, unfolded
 from .plate import Plate, plate
 
 # All of these are decisions of ours, set by eye [D].
@@ -128,7 +128,7 @@ def body_map(source: np.ndarray, driven: np.ndarray, size: tuple[int, int], cut_
         size: (width, height).
         cut_out: sides whose forearm and hand are layers of their own.
     """
-    awake = eyes_open(source, driven)
+    awake = unfolded(source, driven)
     new, old = (np.concatenate([p[list(SHOULDERS)], p[FACE_SLICE], anchors(p, source)]) for p in (awake, source))
     spline = plate(new, old, max(size) / 2, BODY_RIDGE)
     scale = body_scale(source)

@@ -102,12 +102,13 @@ def _along_bone(places: np.ndarray, before: np.ndarray, after: np.ndarray) -> np
     return result
 
 
-def draw(layers: Layers, driven: np.ndarray) -> Drawn:
+def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> Drawn:
     """Warp a portrait.
 
     Args:
         layers: from ``layers.cut``.
         driven: [116, 2] pixels, where its keypoints move to.
+        gaze: [2] radians by which the eyes turn, to the right of the picture and down; None for eyes at rest.
     """
     width, height = layers.size
     picture = layers.background.copy()
@@ -121,7 +122,7 @@ def draw(layers: Layers, driven: np.ndarray) -> Drawn:
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)
-    paint_face(got, layers, driven, window)
+    paint_face(got, layers, driven, window, came[(0, *window)], gaze)
     picture[window] += share[..., None] * (got - picture[window]) + residual
     shares[(0, *window)] = share
     source[window] = np.where(share[..., None] > 0.5, came[(0, *window)], source[window])

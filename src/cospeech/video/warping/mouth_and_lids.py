@@ -1,35 +1,45 @@
-"""Mouth and lids, which warping cannot show: the inside of a mouth that opens, lids over eyes that close.
+"""What warping alone cannot show of a face: a mouth that opens or shuts, lids that close, irises that move.
 
-Decision of ours [D]: the mouth is dark with teeth above, lids have the colour of the skin round the eye and end in
-a line of lashes. Both are painted onto the warped body.
+Lids (``lids``) and irises (``gaze``) are the portrait's own pixels; the inside of a mouth (``mouth_interior``) is
+drawn. Drawn at its own keypoints, a portrait is left as it is.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
-from ...motion.points import BODY_SLICE, BROWS, EYES, FACE_SLICE, INNER_LIPS
+from ...motion.points import BODY_SLICE, CHIN, EYES, FACE_SLICE, INNER_LIPS
+from .face_curves import Axes, Patch, bilinear, curve, smooth
+from .gaze import LUMA, irises, look
 from .layers import Layers
+from .lids import MARGIN, close_lids, eye_points
 from .limb_geometry import TINY
+from .mouth_interior import Cavity, interior
 
-# All of these are decisions of ours, set by eye [D]. Colours are sRGB in 0 .. 1.
-CLOSED, CLOSED_RANGE = 0.12, 0.2  # an eye is less open than in the portrait by this share before its lid is painted
-EYE_MARGIN = 0.3  # of an eye's width: what is looked at round it
-EYE_GROWTH = np.array([0.12, 0.3])  # of an eye's opening across and up, to the border of what a lid covers
-LASH_THICKNESS, LASH_LEAST = 0.05, 0.7  # of an eye's width, and pixels at least
-LASH_START, LASH_MOST = 1.2, 0.75  # thicknesses from the lid's end, and opacity
-LASH_HALF_WIDTH, LASH_END = 0.52, 0.1  # of an eye's width: where lashes end, and how softly
-LASH_COLOUR = np.array([0.12, 0.08, 0.07])
-BROW_SHARE = 0.3  # of the way from the upper lid to the brow: where the lid's colour is taken
-CHEEK_SHARE = 1.2  # eye openings below the lower lid: where the other colour is taken
-MOUTH_OPEN, MOUTH_RANGE = 0.02, 0.06  # lips open further than in the portrait, in widths of the mouth
-MOUTH_MARGIN = 2  # pixels
-TEETH_LOW, TEETH_FADE = 0.42, 0.12  # depth of the teeth below the upper lip, share of the opening
-TEETH_SIDE, TEETH_SIDE_FADE = 0.85, 0.3  # half widths of the mouth
-TEETH_OPEN, TEETH_RANGE = 0.08, 0.1  # widths of the mouth that it opens before teeth are seen
-MOUTH_COLOUR, TEETH_COLOUR = np.array([0.22, 0.09, 0.09]), np.array([0.80, 0.76, 0.72])
-# Within the eight inner lip points: corners, three above and the three opposite below.
-CORNERS, UPPER_LIP, LOWER_LIP = [0, 4], [1, 2, 3], [7, 6, 5]
+# All of these are decisions of ours, set by eye [D]. Millimetres are those of a face of usual size.
+EYES_APART = 90.0  # millimetres between the outer corners of the eyes
+MOUTH_HALF = 24.0  # millimetres from the middle of a mouth at rest to its corner
+MOUTH_OPEN, MOUTH_RANGE = 0.015, 0.05  # lips open further than in the portrait, in widths of the mouth
+MOUTH_MARGIN = 3  # pixels
+STABLE = (27, 28, *range(31, 36), 36, 39, 42, 45)  # points that neither jaw nor lids move
+NOSE_BASE = slice(31, 36)  # of these, the ones as deep in the head as the teeth
+UPPER_SHOWN, LOWER_HIDDEN = 1.2, 2.2  # millimetres of upper teeth below their lip at rest, of lower ones behind theirs
+CHEEKS = ((2, 31), (14, 35))  # points between which the light on the face is measured
+OWN_OPEN = (
+    0.03  # widths of the mouth: lips of a portrait that are open further show teeth, which are hidden in shutting
+)
+OWN_LEAST, OWN_RANGE, OWN_BELOW = 1.5, 1.5, 1.2  # pixels that lips are apart to show teeth, which begin below the lip
+BLEED, BLEED_SHARE = 0.8, 0.2  # pixels, and share of the portrait's opening: teeth at the lower lip's edge
+SHUT_HALF, SHUT_MOST = 0.05, 0.5  # widths of the mouth hidden above and below where lips meet; share of the opening
+SHUT_FROM = 0.6  # share of closing from which the lips' edges cover what is between them
+SHUT_REACH = 3.0  # of these, over which lips are stretched to hide it
+PARTED = 0.05  # widths of the mouth that the lips of an open mouth stay apart in warping
+SEAM_HALF, SEAM_MOST, SEAM_DARK = 0.6, 0.5, 0.45  # pixels of the line between lips, its opacity and brightness
+# Within the eight inner lip points: the curves above and below, and pairs opposite each other.
+UPPER_CURVE, LOWER_CURVE = [0, 1, 2, 3, 4], [0, 7, 6, 5, 4]
+UPPER_LIP, LOWER_LIP = [1, 2, 3], [7, 6, 5]
 
 
 def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,20 +51,41 @@ def similarity(source: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.n
     return matrix, target.mean(0) - matrix @ source.mean(0)
 
 
-def paint_face(colours: np.ndarray, layers: Layers, driven: np.ndarray, window: tuple[slice, slice]) -> None:
-    """Paint mouth and lids onto the warped body, in place.
+def paint_face(
+    colours: np.ndarray,
+    layers: Layers,
+    driven: np.ndarray,
+    window: tuple[slice, slice],
+    came: np.ndarray,
+    gaze: np.ndarray | None = None,
+) -> None:
+    """Draw irises, lids and mouth onto the warped body, in place.
 
     Args:
         colours: [h, w, 3] float32 in 0 .. 1, a window of the driven picture.
         layers: of the portrait.
         driven: [116, 2] pixels.
         window: its rows and columns.
+        came: [h, w, 2] float32 pixels of the portrait that each pixel came from; changed where others are drawn.
+        gaze: [2] radians by which the eyes turn, to the right of the picture and down; None for eyes at rest.
     """
-    grid = np.stack(np.meshgrid(*(np.arange(span.start, span.stop) + 0.5 for span in (window[1], window[0]))), -1)
-    places, flat = grid.reshape(-1, 2), colours.reshape(-1, 3)
-    _lids(flat, layers, driven, places)
-    _mouth(flat, driven, layers, places)
-    colours[:] = flat.reshape(colours.shape)
+    wide = unfolded(layers.points, driven)
+    for eye, iris in zip(EYES, irises(layers), strict=True):
+        points = eye_points(wide, eye)
+        margin = MARGIN * np.ptp(points[:, 0])
+        brow = driven[FACE_SLICE][17:27, 1].min()
+        low = np.minimum(points.min(0) - margin, [np.inf, brow])
+        patch = Patch.around(layers, colours, came, window, low, points.max(0) + 2 * margin)
+        if patch is None:
+            continue
+        if gaze is not None and iris is not None and np.any(gaze):
+            look(patch, points, iris, gaze)
+        close_lids(patch, wide, driven, eye)
+    inner = driven[FACE_SLICE][list(INNER_LIPS)]
+    low, high = inner.min(0) - MOUTH_MARGIN, inner.max(0) + MOUTH_MARGIN
+    patch = Patch.around(layers, colours, came, window, low, high)
+    if patch is not None:
+        _mouth(patch, driven, wide)
 
 
 def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
@@ -70,99 +101,135 @@ def eyes_open(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
     return result
 
 
+def unfolded(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Driven keypoints [116, 2] to which a picture can be warped without folds: with open eyes, and lips that do not
+    quite meet where the portrait's do not."""
+    result = eyes_open(source, driven)
+    lips = BODY_SLICE.stop + np.array(INNER_LIPS)
+    before, after = source[lips], driven[lips]
+    ways = [_unit(points[4] - points[0]) for points in (before, after)]
+    down = np.array([-ways[1][1], ways[1][0]])
+    least = PARTED * float(np.linalg.norm(before[4] - before[0]))
+    for upper, lower in zip(UPPER_LIP, LOWER_LIP, strict=True):
+        own = float((before[lower] - before[upper]) @ [-ways[0][1], ways[0][0]])
+        apart, wanted = after[lower] - after[upper], min(least, own)
+        gap = float(apart @ down)
+        if gap < wanted:
+            beside = float((before[lower] - before[upper]) @ ways[0]) - float(apart @ ways[1])
+            share = min(1.0, (wanted - gap) / max(wanted, TINY))  # which comes in smoothly
+            move = (wanted - gap) / 2 * down + share * beside / 2 * ways[1]
+            result[lips[upper]] -= move
+            result[lips[lower]] += move
+    return result
+
+
+def _unit(way: np.ndarray) -> np.ndarray:
+    """A vector [2] of length 1."""
+    unit: np.ndarray = way / max(float(np.hypot(*way)), TINY)
+    return unit
+
+
 def _gap(eye: np.ndarray) -> float:
     """Opening of an eye [6, 2], pixels."""
     return float(np.linalg.norm(eye[[1, 2]] - eye[[5, 4]], axis=1).mean())
 
 
-def _lids(flat: np.ndarray, layers: Layers, driven: np.ndarray, places: np.ndarray) -> None:
-    """Skin over the part of each eye that the driven lid covers, with lashes at its end."""
-    awake = eyes_open(layers.points, driven)
-    for eye in EYES:
-        points = [BODY_SLICE.stop + k for k in eye]
-        wide, own = awake[points], driven[points]
-        gap = _gap(wide)
-        shut = 1 - _gap(own) / max(gap, TINY)
-        if shut <= CLOSED or gap < 1:
-            continue
-        size = float(np.linalg.norm(wide[3] - wide[0]))
-        low, high = wide.min(0) - EYE_MARGIN * size, wide.max(0) + EYE_MARGIN * size
-        near = np.flatnonzero(((places > low) & (places < high)).all(1))
-        if not len(near):
-            continue
-        here = places[near]
-        x = here[:, 0]
-        grown = wide + (wide - wide.mean(0)) * EYE_GROWTH
-        lid = np.interp(x, *_sorted(own[[0, 1, 2, 3]]))  # where the upper lid ends now
-        shown = min(1.0, (shut - CLOSED) / CLOSED_RANGE)
-        inside = _inside(here, grown) * np.clip(lid - here[:, 1] + 0.5, 0, 1) * shown
-        skin = _skin(layers, eye)
-        shade = np.clip((here[:, 1] - grown[:, 1].min()) / np.ptp(grown[:, 1]), 0, 1)[:, None]
-        colour = skin[0] * (1 - shade) + skin[1] * shade
-        flat[near] = flat[near] * (1 - inside[:, None]) + colour * inside[:, None]
-        thick = max(LASH_LEAST, LASH_THICKNESS * size)
-        off = np.abs(x - wide[[0, 3], 0].mean())
-        across = np.clip((LASH_HALF_WIDTH * size - off) / (LASH_END * size), 0, 1)
-        lash = np.clip(LASH_START - np.abs(here[:, 1] - lid) / thick, 0, LASH_MOST) * across
-        lash = lash * shown
-        flat[near] = flat[near] * (1 - lash[:, None]) + LASH_COLOUR * lash[:, None]
+def _opening(inner: np.ndarray) -> float:
+    """Opening of inner lips [8, 2], pixels."""
+    return float(np.linalg.norm(inner[UPPER_LIP] - inner[LOWER_LIP], axis=1).mean())
 
 
-def _skin(layers: Layers, eye: range) -> np.ndarray:
-    """[2, 3] colours of the portrait's skin: above the eye, below the brow, and below the eye."""
+def _mouth(patch: Patch, driven: np.ndarray, wide: np.ndarray) -> None:
+    """Hide what a mouth shows that shuts, or show what is inside one that opens."""
+    inner, before = (points[FACE_SLICE][list(INNER_LIPS)] for points in (driven, patch.layers.points))
+    axes, size = Axes.of(inner[0], inner[4]), float(np.linalg.norm(before[4] - before[0]))
+    places, local = axes.into(patch.places), axes.into(inner)
+    gap, own = _opening(inner), _opening(before)
+    if gap < own and own > OWN_OPEN * size:
+        warped = axes.into(wide[FACE_SLICE][list(INNER_LIPS)])
+        _shut(patch, axes, places, warped, (1 - gap / own, own, size))
+    shown = smooth(np.array(((gap - own) / max(size, TINY) - MOUTH_OPEN) / MOUTH_RANGE))
+    if shown > 0:
+        _inside(patch, driven, axes, places, (local, float(shown)))
+
+
+def _shut(
+    patch: Patch, axes: Axes, places: np.ndarray, local: np.ndarray, measures: tuple[float, float, float]
+) -> None:
+    """Lips over the teeth of a mouth that shuts; ``measures``: share shut, opening and width in the portrait."""
+    share, own, size = measures
+    x, y = places[..., 0], places[..., 1]
+    upper, lower = curve(local[UPPER_CURVE], x), curve(local[LOWER_CURVE], x)
+    started = float(smooth(np.array((share - SHUT_FROM) / (1 - SHUT_FROM))))
+    within = np.sqrt(np.clip(1 - (2 * x / axes.width) ** 2, 0, 1))  # thinner towards the corners
+    beyond = min(SHUT_HALF * size, SHUT_MOST * own) * within
+    middle, half = (upper + lower) / 2, (lower - upper) / 2
+    off = y - middle
+    # Between the lips' edges, and a little beyond, their own pixels come from further out.
+    far, reach = started * (half + beyond), half + np.maximum(SHUT_REACH * beyond, TINY)
+    pulled = np.sign(off) * (far + np.abs(off) * np.maximum(reach - far, 0) / reach)
+    where = (np.abs(off) < reach) & (far > TINY)
+    patch.blend(where.astype(float), patch.origin(axes.out_of(x, middle + pulled)))
+    line = SEAM_MOST * np.exp(-((off / SEAM_HALF) ** 2) / 2) * where * started
+    patch.colours[:] *= (1 - line * (1 - SEAM_DARK))[..., None].astype(np.float32)
+
+
+def _inside(patch: Patch, driven: np.ndarray, axes: Axes, places: np.ndarray, lips: tuple[np.ndarray, float]) -> None:
+    """Teeth and tongue between lips that open; ``lips``: inner ones in the mouth's axes, and the share that shows."""
+    local, shown = lips
+    x, y = places[..., 0], places[..., 1]
+    upper, lower = curve(local[UPPER_CURVE], x), curve(local[LOWER_CURVE], x)
+    bleeding = min(BLEED, BLEED_SHARE * _opening(patch.layers.points[FACE_SLICE][list(INNER_LIPS)]))
+    share = np.clip(np.minimum(y - upper, lower + bleeding - y) + 0.5, 0, 1) * np.clip(lower - upper, 0, 1)
+    share = share * np.clip(axes.width / 2 - np.abs(x) + 0.5, 0, 1) * shown
+    where = np.nonzero(share > 0)
+    if not len(where[0]):
+        return
+    source = patch.layers.points
+    face, moved = source[FACE_SLICE], driven[FACE_SLICE]
+    matrix = similarity(face[list(STABLE)], moved[list(STABLE)])[0]
+    back = np.linalg.inv(matrix)
+    base, new = face[NOSE_BASE].mean(0), moved[NOSE_BASE].mean(0)
+    skull = (patch.places[where] - new) @ back.T + base  # pixels of the portrait, fixed to the skull
+    own = Axes.of(face[36], face[45])
+    pixels = own.width / EYES_APART  # of a millimetre, in the portrait
+    rest = own.into(face[list(INNER_LIPS)])
+    at = own.into(skull)
+    middle = rest[[2, 6]].mean(0)[0]
+    half = np.where(at[:, 0] < middle, middle - rest[0, 0], rest[4, 0] - middle)
+    edge = rest[2, 1] + UPPER_SHOWN * pixels
+    low = max(rest[6, 1] + LOWER_HIDDEN * pixels, edge)
+    dropped = own.into((moved[CHIN] - new) @ back.T + base)[1] - own.into(face[CHIN])[1]
+    scale = pixels * np.sqrt(abs(np.linalg.det(matrix)))  # of a millimetre, as it is drawn
+    cavity = Cavity(
+        (at[:, 0] - middle) / np.maximum(half, TINY) * MOUTH_HALF,
+        (at[:, 1] - edge) / pixels,
+        (at[:, 1] - low - dropped) / pixels,
+        np.maximum((y - upper)[where], 0) / scale,
+        np.maximum((lower - y)[where], 0) / scale,
+        2 * np.abs(x[where]) / axes.width,
+        axes.width / max(float(scale / pixels) * (rest[4, 0] - rest[0, 0]), TINY),
+    )
+    drawn = interior(cavity, float(scale), _light(patch.layers))
+    kept, within = _own_inside(at, rest)
+    drawn = drawn * (1 - kept[:, None]) + patch.from_portrait(own.out_of(at[:, 0], within)) * kept[:, None]
+    patch.colours[where] += share[where][:, None].astype(np.float32) * (drawn - patch.colours[where])
+
+
+def _own_inside(at: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How far the portrait itself shows what is at places [M, 2] fixed to the skull, [M], and at which height [M].
+
+    Its own teeth go on upwards behind its upper lip.
+    """
+    upper, lower = curve(rest[UPPER_CURVE], at[:, 0]), curve(rest[LOWER_CURVE], at[:, 0])
+    kept = np.clip(lower - 0.5 - at[:, 1], 0, 1) * smooth((lower - upper - OWN_LEAST) / OWN_RANGE)
+    below = np.maximum(at[:, 1], upper + np.minimum(OWN_BELOW, (lower - upper) / 2))
+    return kept * ((at[:, 0] > rest[0, 0]) & (at[:, 0] < rest[4, 0])), below
+
+
+@lru_cache(maxsize=2)
+def _light(layers: Layers) -> float:
+    """Brightness of the cheeks, 0 to 1."""
     face = layers.points[FACE_SLICE]
-    points = face[list(eye)]
-    brow = face[BROWS[EYES.index(eye)]]
-    height, width = layers.person.shape
-    result = []
-    top = points[[1, 2]].mean(0)
-    above = top + BROW_SHARE * (brow.mean(0) - top)
-    low = points[[4, 5]].mean(0)
-    below = low + CHEEK_SHARE * (low - top)
-    for place in (above, below):
-        x, y = int(np.clip(place[0], 1, width - 2)), int(np.clip(place[1], 1, height - 2))
-        result.append(layers.colours[0, y - 1 : y + 2, x - 1 : x + 2].mean((0, 1)))
-    return np.array(result)
-
-
-def _mouth(flat: np.ndarray, driven: np.ndarray, layers: Layers, places: np.ndarray) -> None:
-    """Inside of the mouth, as far as the lips open further than in the portrait: dark, with teeth above."""
-    inner, before = driven[FACE_SLICE][list(INNER_LIPS)], layers.points[FACE_SLICE][list(INNER_LIPS)]
-    gap = np.linalg.norm(inner[UPPER_LIP] - inner[LOWER_LIP], axis=1).mean()
-    own = np.linalg.norm(before[UPPER_LIP] - before[LOWER_LIP], axis=1).mean()
-    wide = float(np.linalg.norm(inner[4] - inner[0]))
-    opened = (gap - own) / max(wide, TINY)
-    if opened <= MOUTH_OPEN:
-        return
-    low, high = inner.min(0) - MOUTH_MARGIN, inner.max(0) + MOUTH_MARGIN
-    near = np.flatnonzero(((places > low) & (places < high)).all(1))
-    if not len(near):
-        return
-    share = _inside(places[near], inner) * min(1.0, (opened - MOUTH_OPEN) / MOUTH_RANGE)
-    upper = np.interp(places[near, 0], *_sorted(inner[[0, 1, 2, 3, 4]]))
-    lower = np.interp(places[near, 0], *_sorted(inner[[0, 7, 6, 5, 4]]))
-    depth = (places[near, 1] - upper) / np.maximum(lower - upper, TINY)
-    across = np.abs(places[near, 0] - inner[CORNERS, 0].mean()) / max(wide / 2, TINY)
-    teeth = np.clip((TEETH_LOW - depth) / TEETH_FADE, 0, 1) * np.clip((TEETH_SIDE - across) / TEETH_SIDE_FADE, 0, 1)
-    teeth *= np.clip((opened - TEETH_OPEN) / TEETH_RANGE, 0, 1)
-    inside = MOUTH_COLOUR + (TEETH_COLOUR - MOUTH_COLOUR) * teeth[:, None]
-    flat[near] = flat[near] * (1 - share[:, None]) + inside * share[:, None]
-
-
-def _sorted(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    order = np.argsort(points[:, 0])
-    return points[order, 0], points[order, 1]
-
-
-def _inside(places: np.ndarray, outline: np.ndarray) -> np.ndarray:
-    """[M] 1 within a closed outline [N, 2], 0 outside, soft over a pixel."""
-    after = np.roll(outline, -1, axis=0)
-    way = after - outline
-    offset = places[:, None] - outline[None]
-    share = np.clip((offset * way).sum(-1) / np.maximum((way * way).sum(-1), 1e-9), 0, 1)
-    distance = np.linalg.norm(offset - share[..., None] * way, axis=-1).min(1)
-    between = (outline[None, :, 1] > places[:, None, 1]) != (after[None, :, 1] > places[:, None, 1])
-    slope = np.where(np.abs(way[:, 1]) < 1e-9, 1e-9, way[:, 1])
-    cross = outline[None, :, 0] + (places[:, None, 1] - outline[None, :, 1]) * way[:, 0] / slope
-    within = (between & (places[:, None, 0] < cross)).sum(1) % 2 == 1
-    return np.clip(np.where(within, distance, -distance) + 0.5, 0, 1)
+    places = np.array([face[a] + share * (face[b] - face[a]) for a, b in CHEEKS for share in (0.4, 0.5, 0.6)])
+    return float(np.median(bilinear(layers.colours[0], places) @ LUMA))
