@@ -21,7 +21,7 @@ from ...motion.retarget import on_canonical
 from ...speech.speech import Speech
 from ..driving.driver import drive, drive_keypoints
 from ..driving.lips import lips
-from ..provenance.record import Record, fingerprint, marked
+from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
 from .portrait import Portrait
 from .portrait_film import portrait_frames
@@ -120,4 +120,5 @@ def animate_portrait(
         write_video(
             temporary, shown, len(points), float(FPS), portrait.size, speech=speech, quality=quality, metadata=metadata
         )
+        sign(temporary, metadata)
     return path
