@@ -10,11 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from corpus_data import gesturing
 from cospeech.avatar.film import write_video
 from cospeech.cli import main
 from cospeech.core.errors import UserError
+from cospeech.video.films.animate import animate_portrait
+from cospeech.video.films.portrait import Portrait
 from cospeech.video.provenance import manifest
 from cospeech.video.provenance.record import Record, marked, sign, verify
+from portrait_data import draw_figure, figure_points
 from test_video_watermark import moving
 
 real = pytest.mark.skipif(not manifest.installed(), reason="c2pa-python is not installed")
@@ -126,6 +130,21 @@ def test_a_manifest_says_what_was_generated(tmp_path, library, method, source):
     assert verdict.record == made
     assert (verdict.manifest.source, verdict.manifest.signer) == (source, "A Studio")
     assert not list(tmp_path.glob("*-signed*"))
+
+
+@pytest.mark.parametrize("mark", [True, False])
+def test_a_portrait_that_speaks_is_signed(tmp_path, library, mark):
+    points = figure_points("down") / 2
+    picture, person = draw_figure(points, 128, 128)
+    portrait = Portrait(picture, points, np.ones(116), person)
+    path = animate_portrait(
+        portrait, gesturing(1, seed=2), tmp_path / "talk.mp4", refine="none", mark=mark, workers=1, quiet=True
+    )
+    verdict = verify(path)
+    assert (verdict.manifest is not None, verdict.marked) == (mark, mark)
+    if mark:
+        assert verdict.manifest.source == "trainedAlgorithmicMedia"
+        assert verdict.agree
 
 
 def test_a_manifest_alone_marks_a_film(tmp_path, library, capsys):
