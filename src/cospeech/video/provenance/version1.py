@@ -1,4 +1,4 @@
-"""Version 1 of the watermark, read only: videos that were marked up to cospeech 0.x bear it.
+"""Version 1 of the watermark, read only: videos that cospeech 0.1 marked bear it.
 
 Each of its 4,096 payloads is a row of random signs of its own, on 6 to 26 waves of grey and 4 to 14 of blue per
 picture. It is read in whole pictures only; version 2 (``watermark``) took its place because of that.
@@ -7,6 +7,7 @@ picture. It is read in whole pictures only; version 2 (``watermark``) took its p
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 
 import numpy as np
 
@@ -20,11 +21,15 @@ def projections(planes: np.ndarray) -> np.ndarray:
     """[4096] projections of planes [2, 128, 128] on all payloads, in standard deviations of random signs."""
     numbers = band(GREY_BAND, BLUE_BAND).numbers(planes)
     numbers /= np.sqrt(np.sum(numbers**2)) + 1e-12
-    return np.array([_signs(payload) @ numbers for payload in range(PAYLOADS)])
+    return np.asarray(_signs().astype(np.float32) @ numbers.astype(np.float32), np.float64)
 
 
-def _signs(payload: int) -> np.ndarray:
+@cache
+def _signs() -> np.ndarray:
+    """[4096, N] of -1 and 1 as int8."""
     size = len(band(GREY_BAND, BLUE_BAND).rows)
-    name = f"cospeech watermark 1 {payload}".encode()
-    bits = np.frombuffer(hashlib.shake_256(name).digest(-(-size // 8)), np.uint8)
-    return 1 - 2 * np.unpackbits(bits)[:size].astype(np.int8)
+    rows = []
+    for payload in range(PAYLOADS):
+        bits = hashlib.shake_256(f"cospeech watermark 1 {payload}".encode()).digest(-(-size // 8))
+        rows.append(np.unpackbits(np.frombuffer(bits, np.uint8), count=size))
+    return 1 - 2 * np.array(rows, np.int8)
