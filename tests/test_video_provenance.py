@@ -153,13 +153,20 @@ def still(path: Path) -> None:
     Image.new("RGB", (64, 64)).save(path)
 
 
+def cut_short(path: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(moving(1, 1)[0]).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+
+
 @pytest.mark.parametrize(
     ("name", "write"),
     [
         ("a.mp4", lambda path: path.write_text("no video")),
         ("b.wav", sound),
-        ("c.png", still),
-        ("d.jpg", still),
+        ("c.bmp", still),
+        ("d.tif", still),
         ("e.mp4", lambda path: path.write_bytes(b"")),
         ("f.mp4", None),
         ("g.mp4", Path.mkdir),
@@ -174,6 +181,48 @@ def test_what_is_no_video(tmp_path, capsys, name, write):
     text = capsys.readouterr().err
     assert len(text.strip().splitlines()) == 1
     assert "video" in text
+
+
+@pytest.mark.parametrize(("name", "options"), [("a.png", {}), ("b.jpg", {"quality": 90}), ("c.jpeg", {"quality": 90})])
+def test_one_frame_as_a_picture(videos, tmp_path, capsys, name, options):
+    import av
+    from PIL import Image
+
+    with av.open(str(videos["pixels"])) as container:
+        frame = list(container.decode(video=0))[4].to_ndarray(format="rgb24", src_colorspace="ITU709")
+    Image.fromarray(frame).save(tmp_path / name, **options)
+    verdict = verify(tmp_path / name)
+    assert verdict.watermark.payload == verify(videos["both"]).record.id
+    main(["verify", str(tmp_path / name)])
+    assert f"{name} is marked as generated" in capsys.readouterr().out
+
+
+def test_pictures_without_a_mark(tmp_path, capsys):
+    from PIL import Image
+
+    for name, mode in (("a.png", "RGBA"), ("b.jpg", "L"), ("c.png", "P")):
+        Image.fromarray(moving(1, 1)[0]).convert(mode).save(tmp_path / name)
+        with pytest.raises(SystemExit) as end:
+            main(["verify", str(tmp_path / name)])
+        assert end.value.code == 1
+        assert "does not show that it is real" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a.png", "b.jpg"])
+def test_a_damaged_picture(tmp_path, name):
+    cut_short(tmp_path / name)
+    with pytest.raises(UserError, match="damaged picture"):
+        verify(tmp_path / name)
+
+
+def test_a_cropped_video_is_said_to_be_one(videos, tmp_path, capsys):
+    import av
+
+    with av.open(str(videos["both"])) as container:
+        frames = [frame.to_ndarray(format="rgb24", src_colorspace="ITU709") for frame in container.decode(video=0)]
+    write_video(tmp_path / "a.mp4", iter([frame[12:244, 12:244] for frame in frames]), 8, 30, (232, 232))
+    main(["verify", str(tmp_path / "a.mp4")])
+    assert "cropped to about 9" in capsys.readouterr().out
 
 
 def test_a_video_cut_short(videos, tmp_path):

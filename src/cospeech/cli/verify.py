@@ -9,11 +9,11 @@ from typing import Annotated, Any
 from tyro.conf import Positional, arg
 
 
-def verify(video: Positional[Annotated[Path, arg(metavar="VIDEO")]], /) -> None:
-    """Say whether a video is marked as generated; status 0 if it is, 1 if no mark can be read.
+def verify(video: Positional[Annotated[Path, arg(metavar="FILE")]], /) -> None:
+    """Say whether a video or picture is marked as generated; status 0 if it is, 1 if no mark can be read.
 
     Args:
-        video: a video file, as it was written or encoded again.
+        video: a file, as it was written or encoded again, or a picture of one frame (PNG or JPEG).
     """
     from ..video.provenance.record import verify as read_marks
 

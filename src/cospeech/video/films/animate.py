@@ -23,7 +23,7 @@ from ..driving.bearing import bearing, borne
 from ..driving.driver import drive, drive_keypoints, eased
 from ..driving.gaze import gaze
 from ..driving.lips import lips
-from ..provenance.record import Record, fingerprint, marked
+from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
 from .portrait import Portrait
 from .portrait_film import portrait_frames
@@ -163,4 +163,5 @@ def animate_portrait(
         write_video(
             temporary, shown, len(points), float(FPS), portrait.size, speech=speech, quality=quality, metadata=metadata
         )
+        sign(temporary, metadata)
     return path

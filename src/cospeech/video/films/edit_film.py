@@ -29,7 +29,7 @@ from ...sampling.edit import span_frames, span_weights, time_spans
 from ...speech.audio import decode
 from ...speech.speech import Speech
 from ..detection.keypoints import DetectedKeypoints, check_person, complete_keypoints, find_keypoints
-from ..provenance.record import Record, fingerprint, marked
+from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
 from .animate import check_film, portrait_keypoints
 from .background import AROUND, INSPECTED, MOST_CHANGED, evenly_spread, open_backdrop
@@ -130,6 +130,7 @@ def edit_film(
     with atomic_path(out) as temporary:
         shown = track(frames, "writing", total=footage.frames, quiet=quiet)
         _write(temporary, shown, footage, sound, quality, {**footage.about, **metadata})
+        sign(temporary, metadata)
     return out
 
 
