@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from cospeech.avatar.film import write_video
+from cospeech.core.errors import UserError
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.points import POINTS, parents
 from cospeech.speech.speech import Speech
@@ -62,65 +63,56 @@ def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
     return path
 
 
-STAND_IN = """#!{python}
-import os, sys, time
-import numpy as np
-mode, calls = os.environ["STAND_IN"], os.environ["STAND_IN_CALLS"]
-with open(calls, "a") as file:
-    file.write(" ".join(sys.argv[1:]) + "\\n")
-assert not [name for name in os.environ if name.startswith("PYTHON")]
-flag, program, kind, source, target = sys.argv[1:]
-assert flag == "-I" and program.endswith("extractor.py")
-if mode == "fails":
-    sys.stderr.write("W0000 something harmless\\nImportError: no wheels today\\n\\n")
-    raise SystemExit(1)
-if mode == "silent":
-    raise SystemExit(0)
-points, confidence = np.load({points!r}), np.ones(116)
-people = np.array([1])
-if mode == "two":
-    people = np.array([2])
-if mode == "nobody":
-    points, confidence, people = points * 0, confidence * 0, np.array([0])
-if mode == "faceless":
-    people = np.array([0])
-size = np.array([512, 512])
-found = dict(points=points[None], confidence=confidence[None], people=people, fps=0.0, size=size)
-if kind == "picture":
-    picture = np.load(source)
-    assert picture.dtype == np.uint8 and picture.ndim == 3
-    found.update(size=np.array(picture.shape[1::-1]), mask=np.full(picture.shape[:2], 255, np.uint8))
-else:
-    sys.stdout.write("10 12\\nnot a number\\n")
-    found.update(points=np.stack([points] * 12), confidence=np.stack([confidence] * 12),
-                 people=np.array([2, 2] + [1] * 10), fps=99.0, size=np.array([64, 48]))
-if mode == "shapes":
-    found["points"] = found["points"][:, :7]
-np.savez(target, **found)
-"""
+class StandIn:
+    """Answers for MediaPipe's networks, as ``mode`` says, and notes what it is asked."""
 
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.mode = "works"
 
-def stand_in(folder: Path) -> Path:
-    """An interpreter that answers for the environment with MediaPipe, as $STAND_IN says."""
-    points = folder / "points.npy"
-    np.save(points, person())
-    path = folder / "python-stand-in"
-    path.write_text(STAND_IN.format(python=sys.executable, points=str(points)))
-    path.chmod(0o755)
-    return path
+    def __call__(self) -> list[str]:
+        return self.calls
+
+    def picture(self, networks: object, picture: np.ndarray) -> dict[str, np.ndarray]:
+        """In place of ``extraction.picture_arrays``."""
+        self.calls.append("picture")
+        assert (picture.dtype, picture.ndim) == (np.uint8, 3)
+        size = np.array(picture.shape[1::-1])
+        return {**self._found(1), "size": size, "mask": np.full(picture.shape[:2], 255, np.uint8)}
+
+    def film(
+        self, networks: object, frames: Iterable[np.ndarray], fps: float, report: Callable[[int], None]
+    ) -> dict[str, np.ndarray]:
+        """In place of ``extraction.film_arrays``."""
+        sizes = [frame.shape[1::-1] for frame in frames]
+        self.calls.append("film")
+        report(10)
+        people = np.array([2, 2] + [1] * (len(sizes) - 2))
+        return {**self._found(len(sizes)), "people": people, "fps": np.array(fps), "size": np.array(sizes[0])}
+
+    def _found(self, frames: int) -> dict[str, np.ndarray]:
+        if self.mode == "fails":
+            raise UserError("a network is damaged; run `cospeech video setup`")
+        nobody = self.mode == "nobody"
+        points, confidence = np.stack([person()] * frames), np.ones((frames, len(POINTS)))
+        people = {"two": 2, "nobody": 0, "faceless": 0}.get(self.mode, 1)
+        return {
+            "points": points * (not nobody),
+            "confidence": confidence * (not nobody),
+            "people": np.full(frames, people),
+            "fps": np.array(0.0),
+        }
 
 
 @pytest.fixture
 def detector_calls(tmp_path, monkeypatch):
-    """A stand-in for MediaPipe; returns the calls so far. $STAND_IN says how it behaves."""
-    calls = tmp_path / "calls.txt"
-    calls.touch()
-    monkeypatch.setenv("COSPEECH_KEYPOINTS_PYTHON", str(stand_in(tmp_path)))
+    """A stand-in for MediaPipe's networks; returns the calls so far. Its ``mode`` says how it behaves."""
+    stand_in = StandIn()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setenv("STAND_IN", "works")
-    monkeypatch.setenv("STAND_IN_CALLS", str(calls))
-    monkeypatch.setenv("PYTHONPATH", "must not reach it")
-    return lambda: calls.read_text().splitlines()
+    monkeypatch.setattr("cospeech.video.detection.detector.networks_folder", lambda: tmp_path)
+    monkeypatch.setattr("cospeech.video.detection.detector.picture_arrays", stand_in.picture)
+    monkeypatch.setattr("cospeech.video.detection.detector.film_arrays", stand_in.film)
+    return stand_in
 
 
 def swinging(frames: int = 60, side: int = 160) -> np.ndarray:

@@ -35,20 +35,21 @@ PointsFile = Annotated[Path, arg(aliases=["-o"], metavar="FILE.json")]
 MaybePython = Annotated[str | None, arg(metavar="PYTHON", help_behavior_hint="")]
 
 
-def setup(*, folder: MaybeFolder = None, python: MaybePython = None) -> None:
-    """Make the environment that finds a person's points in pictures, once: MediaPipe, about 1 GB.
+def setup(*, folder: MaybeFolder = None, python: MaybePython = None, wheel: MaybeFile = None) -> None:
+    """Fetch the networks that find a person's points in pictures, once: 36 MB, of which 21 are kept.
 
     Args:
         folder: where; a folder of the user's data unless given. One elsewhere has to be named afterwards
-            with COSPEECH_KEYPOINTS_PYTHON.
-        python: what to make it with, Python 3.9 to 3.12; the running one, or one that is found.
+            with COSPEECH_KEYPOINTS.
+        python: a Python whose pip downloads; the running one unless given.
+        wheel: the wheel of mediapipe 0.10.21, if it is downloaded already.
     """
     began = time.monotonic()
-    from ..video.detection.setup import INTERPRETER, setup_video
+    from ..video.detection.setup import FOLDER, setup_video
 
-    found = setup_video(folder, python=python)
-    what = f"set {INTERPRETER}={found}" if folder else "cospeech video keypoints PICTURE -o points.json"
-    note(f"MediaPipe is ready in {found.parents[2]} after {time.monotonic() - began:.0f} s; next: {what}")
+    found = setup_video(folder, python=python, wheel=wheel)
+    what = f"set {FOLDER}={found.parent}" if folder else "cospeech video keypoints PICTURE -o points.json"
+    note(f"the networks are ready in {found} after {time.monotonic() - began:.0f} s; next: {what}")
 
 
 def keypoints(

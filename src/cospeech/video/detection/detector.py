@@ -1,11 +1,10 @@
-"""Runs the detector of keypoints in its isolated environment, and caches its results."""
+"""Detects keypoints in pictures and films, and caches the results."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-import subprocess
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,47 +12,41 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.progress import stage
+from ...core.timing import FPS
 from ...motion.points import POINTS
-from .setup import clean_environment, extractor_python, last_line
+from .extraction import film_arrays, picture_arrays
+from .networks import NETWORKS, Networks
+from .setup import networks_folder
 
-PROGRAM = Path(__file__).with_name("extractor.py")
+# What the results depend on, beside the networks: any change of these files makes cached results void.
+SOURCES = tuple(
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("boxes", "conversion", "extraction", "face_mesh", "holistic", "regions", "tflite")
+)
 _ARRAYS = ("points", "confidence", "people", "fps", "size")
 
 
 def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[str, np.ndarray]:
-    """The arrays that ``extractor.py`` writes for a film, or for a picture [H, W, 3] uint8 sRGB.
+    """The arrays of ``extraction`` for a film, or for a picture [H, W, 3] uint8 sRGB.
 
-    Results are cached in ``cache_folder()`` under a hash of the content and of the extractor, so that nothing is
-    detected twice and no result of another extractor is used.
+    Results are cached in ``cache_folder()`` under a hash of the content and of the detector, so that nothing is
+    detected twice and no result of another detector is used.
 
     Args:
         what: the film's path, or the picture.
         name: of the file, for messages.
         cache: False to detect anew and cache nothing.
     Raises:
-        UserError: the environment is not set up, or fails; with the last line of its output.
+        UserError: the networks are missing or damaged, or the film cannot be read.
     """
     cached = cache_folder() / f"{_content_hash(what)}.npz" if cache else None
     if cached is not None and (known := _read(cached)) is not None:
         return known
-    python = extractor_python()
-    with tempfile.TemporaryDirectory(prefix="cospeech-") as folder:
-        target = Path(folder) / "points.npz"
-        if isinstance(what, np.ndarray):
-            source = Path(folder) / "picture.npy"
-            np.save(source, what)
-            arguments = ["picture", str(source)]
-        else:
-            arguments = ["film", str(what.resolve())]
-        stage(f"detecting the person in {name}")
-        _run([str(python), "-I", str(PROGRAM), *arguments, str(target)], python, name, Path(folder))
-        found = _read(target)
-        if found is None:
-            raise UserError(
-                f"could not find keypoints in {name}: {python} wrote no keypoints; run `cospeech video setup`"
-            )
-        if cached is not None:
-            _store(target, cached)
+    networks = Networks(networks_folder())
+    stage(f"detecting the person in {name}")
+    found = picture_arrays(networks, what) if isinstance(what, np.ndarray) else _film(networks, what, name)
+    if cached is not None:
+        _store(found, cached)
     return found
 
 
@@ -63,8 +56,33 @@ def cache_folder() -> Path:
     return Path(cache) / "cospeech" / "keypoints"
 
 
+def _film(networks: Networks, path: Path, name: str) -> dict[str, np.ndarray]:
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            total = f" of {stream.frames}" if stream.frames else ""
+            rate = float(stream.average_rate or stream.guessed_rate or FPS)
+
+            def frames() -> Iterator[np.ndarray]:
+                for frame in container.decode(stream):
+                    picture = frame.to_ndarray(format="rgb24")
+                    yield np.ascontiguousarray(np.rot90(picture, round(getattr(frame, "rotation", 0) / 90) % 4))
+
+            return film_arrays(
+                networks, frames(), rate, lambda done: stage(f"detecting the person in {name}, frame {done}{total}")
+            )
+    except (av.error.FFmpegError, OSError, IndexError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"could not find keypoints in {name} ({reason}); export it again as MP4") from None
+
+
 def _content_hash(what: Path | np.ndarray) -> str:
-    digest = hashlib.sha256(PROGRAM.read_bytes())
+    digest = hashlib.sha256("".join(NETWORKS.values()).encode())
+    for source in SOURCES:
+        digest.update(source.read_bytes())
     if isinstance(what, np.ndarray):
         digest.update(repr(what.shape).encode())
         digest.update(np.ascontiguousarray(what).data)
@@ -104,48 +122,11 @@ def _has_shapes(found: dict[str, np.ndarray]) -> bool:
     return bool(np.isfinite(points).all() and np.isfinite(confidence).all())
 
 
-def _store(result: Path, place: Path) -> None:
-    """Copy into the cache; if it cannot be written to, nothing is cached."""
+def _store(found: dict[str, np.ndarray], place: Path) -> None:
+    """Write into the cache; if it cannot be written to, nothing is cached."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(place) as temporary:
-            temporary.write_bytes(result.read_bytes())
+        with atomic_path(place) as temporary, open(temporary, "wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **found)
     except (OSError, UserError):
         pass
-
-
-def _run(command: list[str], python: Path, name: str, folder: Path) -> None:
-    """Run the extractor; progress goes to the terminal, the last line of its output into the error if it fails."""
-    with open(folder / "said.txt", "w+", encoding="utf-8", errors="replace") as said:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=said,
-                text=True,
-                env=clean_environment(),
-            )
-        except OSError as error:
-            raise UserError(
-                f"cannot run {python} ({error.strerror}); run `cospeech video setup`, or give keypoints as JSON"
-            ) from error
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                numbers = line.split()
-                if len(numbers) == 2 and all(number.isdecimal() for number in numbers):
-                    stage(f"detecting the person in {name}, frame {numbers[0]} of {numbers[1]}")
-            failed = process.wait()
-        finally:
-            if process.poll() is None:
-                process.kill()
-                process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
-        if failed:
-            said.seek(0)
-            raise UserError(
-                f"could not find keypoints in {name} ({last_line(said.read())}); if the file is "
-                "not the reason, run `cospeech video setup` again, or give keypoints as JSON"
-            )

@@ -15,7 +15,17 @@ from ...core.timing import FPS
 from ...data.point_normalization import SEEN
 from ...data.readers.detections import read_detections
 from ...motion.formats.keypoints import DOCUMENT_FORMAT, Keypoints, load_keypoints
-from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS, SHOULDERS, ShoulderFrame, parents
+from ...motion.points import (
+    BODY_SLICE,
+    CHIN,
+    ELBOWS,
+    FACE_SLICE,
+    NOSE_BRIDGE,
+    POINTS,
+    SHOULDERS,
+    ShoulderFrame,
+    parents,
+)
 from .detector import detect
 from .imputation import ARM, ENOUGH_OF_FACE, ENOUGH_OF_HAND, HAND_POINTS, complete_keypoints
 from .picture import is_picture, load_picture, picture_size
@@ -23,8 +33,17 @@ from .picture import is_picture, load_picture, picture_size
 __all__ = ["DetectedKeypoints", "check_person", "complete_keypoints", "find_keypoints", "video_keypoints"]
 
 _OUTSIDE = 0.1  # of the picture: shoulders may lie so far outside [D]
+_FACE_ENDS = (FACE_SLICE.start + NOSE_BRIDGE, FACE_SLICE.start + CHIN)
+_NOSE_TIP = 30  # of iBUG 300-W
+_FACE_FRAME = tuple(FACE_SLICE.start + point for point in (0, 16, _NOSE_TIP, NOSE_BRIDGE, CHIN))  # what shows its turn
 _CROWD = 0.2  # share of a film's frames from which a second person counts [D]
 _MOSTLY = 0.5  # share of the frames in which shoulders and face must be detected [D]
+_TILTED = 50.0  # degrees from upright to a person's head, from which the picture is turned [D]
+# Where the tip of the nose is, across the face: 0 in the middle, 1 at the cheek's outline. On drawn people whom
+# the camera circles it is at 0.9 from about 35 degrees on, and at 1.6 from about 55 on [D].
+_ASIDE, _PROFILE = 0.9, 1.6
+# From right to left shoulder, in lengths of an upper arm: 1.2 from the front and -1.2 from behind [D].
+_NARROW, _BEHIND = 0.65, -0.5
 _RELATIVE = 2.0  # coordinates up to that are shares of the picture and no pixels
 _ASPECT = (0.98, 1.02)  # range of the ratio of aspect ratios of two copies of a picture
 
@@ -94,29 +113,92 @@ def find_keypoints(path: str | Path, *, points: str | Path | None = None, cache:
 
 
 def check_person(seen: DetectedKeypoints, what: str) -> tuple[str, ...]:
-    """Check that there is one person of whom enough is visible.
+    """Check that there is one person, upright and from the front, of whom enough is visible.
 
     Args:
         what: the file's name, for messages.
     Returns:
-        Notes, a line each, on what was not detected and is imputed.
+        Notes, a line each, on what was not detected and is imputed, and on a face that is turned aside.
     Raises:
-        UserError: nobody, several people, or no face or shoulders.
+        UserError: nobody, several people, a picture that is turned, a person from the side or from behind, or no
+            face or shoulders.
     """
     found = seen.confidence >= SEEN
     if not found.any() or seen.people < 1:
         raise UserError(
-            f"no person is found in {what}; give a picture of one person from the waist up, facing the camera"
+            f"no person is found in {what}; give a picture of one person from the waist up, facing the camera "
+            "(paintings and drawings are often not recognised)"
         )
+    _check_upright(seen, found, what)
     if seen.people > 1:
         raise UserError(f"{what} shows {seen.people} people; crop it so that one person is left")
     shown = seen.points[:, list(SHOULDERS)] / np.array(seen.size)
     within = ((shown > -_OUTSIDE) & (shown < 1 + _OUTSIDE)).all(-1) & found[:, list(SHOULDERS)]
     if within.mean(0).min() < _MOSTLY:
         raise UserError(f"the shoulders are not in {what}; give a picture that goes from head to waist")
-    if (found[:, FACE_SLICE].sum(1) >= ENOUGH_OF_FACE).mean() < _MOSTLY:
+    aside = _check_face(seen, found, what)
+    return (*aside, *_notes_on_hands(seen, found, what))
+
+
+def _check_upright(seen: DetectedKeypoints, found: np.ndarray, what: str) -> None:
+    """Raise UserError if the person's head points down or to a side."""
+    whole = found[:, [*SHOULDERS, *_FACE_ENDS]].all(1)
+    if not whole.any():
+        return
+    face = seen.points[whole][:, list(_FACE_ENDS)]
+    ways = (face[:, 0] - face[:, 1], face.mean(1) - seen.points[whole][:, list(SHOULDERS)].mean(1))
+    right, down = np.sum([_mean_direction(way) for way in ways], axis=0)
+    tilt = float(np.degrees(np.arctan2(right, -down)))
+    if abs(tilt) > 180 - _TILTED:
+        raise UserError(f"{what} shows the person upside down; turn it by 180 degrees")
+    if abs(tilt) > _TILTED:
+        way = "anticlockwise" if tilt > 0 else "clockwise"
+        raise UserError(f"{what} shows the person lying on the side; turn it by 90 degrees {way}")
+
+
+def _check_face(seen: DetectedKeypoints, found: np.ndarray, what: str) -> tuple[str, ...]:
+    """A note if the face is turned aside. Raises UserError if it is not visible, or seen from the side."""
+    faces = found[:, FACE_SLICE].sum(1) >= ENOUGH_OF_FACE
+    profile = f"{what} shows the person from the side, in profile; give a picture in which they face the camera"
+    if faces.mean() < _MOSTLY:
+        width = _shoulders_in_arms(seen, found)
+        if width < _BEHIND:
+            raise UserError(f"{what} shows the person from behind; give a picture in which they face the camera")
+        if width < _NARROW:
+            raise UserError(profile)
         raise UserError(f"the face is not visible in {what}; give a picture in which it looks at the camera")
-    return _notes_on_hands(seen, found, what)
+    faces &= found[:, list(_FACE_FRAME)].all(1)
+    nose = abs(float(np.median(_nose_across(seen.points[faces])))) if faces.any() else 0.0
+    if nose > _PROFILE:
+        raise UserError(profile)
+    return (f"{what}: the face is turned aside, its far side and lips are seen less well",) if nose > _ASIDE else ()
+
+
+def _shoulders_in_arms(seen: DetectedKeypoints, found: np.ndarray) -> float:
+    """How far right of the other one the left shoulder is, in lengths of the longer upper arm; inf if unknown."""
+    whole = found[:, list(SHOULDERS)].all(1) & (seen.confidence[:, list(ELBOWS)] > 0).all(1)  # hidden elbows will do
+    if not whole.any():
+        return float("inf")
+    points = seen.points[whole]
+    arms = np.linalg.norm(points[:, list(SHOULDERS)] - points[:, list(ELBOWS)], axis=-1).max(1)
+    across = points[:, SHOULDERS[0], 0] - points[:, SHOULDERS[1], 0]
+    return float(np.median(across / np.maximum(arms, 1.0)))
+
+
+def _nose_across(points: np.ndarray) -> np.ndarray:
+    """[T]: the tip of the nose across the face, from the middle (0) to the cheek's outline (-1 right, 1 left)."""
+    right, left, nose, bridge, chin = (points[:, point] for point in _FACE_FRAME)
+    down = chin - bridge
+    level = np.stack([down[:, 1], -down[:, 0]], axis=-1)
+    half = ((left - right) * level).sum(-1) / 2
+    result: np.ndarray = ((nose - (left + right) / 2) * level).sum(-1) / np.maximum(half, 1e-6)
+    return result
+
+
+def _mean_direction(vectors: np.ndarray) -> np.ndarray:
+    """[2]: mean of vectors [T, 2], each of length 1."""
+    result: np.ndarray = (vectors / np.maximum(np.linalg.norm(vectors, axis=-1, keepdims=True), 1e-6)).mean(0)
+    return result
 
 
 def _notes_on_hands(seen: DetectedKeypoints, found: np.ndarray, what: str) -> tuple[str, ...]:

