@@ -1,8 +1,8 @@
 """How near a portrait's layers, where nothing has moved, come to the portrait: one JSON object.
 
 Figures of each portrait, in percent: "off" pixels further than 25 of 255 from the portrait, "lost" pixels of the person
-(mask above 0.9) that show mostly background, and "unowned" pixels of the matte whose layers do not add up to it; and the
-median and the worst of all. Keypoints are those of `cospeech video setup`.
+(mask above 0.9) that show mostly background, and "unowned" pixels of the matte whose layers do not add up to it; and
+the median and the worst of all. Keypoints are those of `cospeech video setup`.
 
     python benchmarks/bench_portrait_rest.py FOLDER [--size 512]
 """
