@@ -14,7 +14,7 @@ SEEN = np.ones(116)
 
 
 def gestures(pose: str = "down", *, size: float = 1.0, seed: int = 0) -> np.ndarray:
-    """[T, 116, 2] pixels: arms that swing by ``size`` times some shoulder widths, hands that turn, a body that sways."""
+    """[T, 116, 2] pixels: arms that swing by up to ``size``, hands that turn, a body that sways."""
     rng = np.random.default_rng(seed)
     own, time = figure_points(pose), np.arange(FRAMES) / 30
     points = np.repeat(own[None], FRAMES, 0)

@@ -110,7 +110,9 @@ def test_still_motion_and_no_strength_keep_the_portrait():
 def test_own_pose_or_the_motions():
     """Arms hang in the motion: at own 0 the wrists go there, at own 1 they stay up."""
     hanging = motion(size=0.0, left_elbow=[0, 57.3, 0], right_elbow=[0, -57.3, 0])
-    low, middle, high = (drive(hanging, portrait(), SEEN, SIZE, own=own, bounded=False)[-1, 2, 1] for own in (0.0, 0.5, 1.0))
+    low, middle, high = (
+        drive(hanging, portrait(), SEEN, SIZE, own=own, bounded=False)[-1, 2, 1] for own in (0.0, 0.5, 1.0)
+    )
     assert low > middle > high
     assert high == pytest.approx(portrait()[2, 1], abs=1.0)
     person = fit(portrait(), SEEN, SIZE)
