@@ -29,7 +29,7 @@ __all__ = ["place", "works"]  # fixtures
 MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants", "no_transcript"}, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, {"no_transcript"}, set()),
-    "animate": ("cospeech.api", {}, {"no_transcript"}, {"face", "relaxed"}),
+    "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), set()),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),

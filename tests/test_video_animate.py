@@ -5,6 +5,7 @@ from __future__ import annotations
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import av
 import numpy as np
@@ -13,11 +14,14 @@ import pytest
 import cospeech
 from corpus_data import gesturing, voice
 from cospeech.core.errors import UserError
+from cospeech.core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
+from cospeech.methods.base import GestureModel
 from cospeech.motion.formats.keypoints import Keypoints
+from cospeech.motion.motion import Motion
 from cospeech.motion.points import BODY_POINTS, POINTS, parents
 from cospeech.speech.speech import Speech
 from cospeech.video.films import animate as animating
-from cospeech.video.films.animate import animate_portrait, check_film, open_driver, portrait_keypoints
+from cospeech.video.films.animate import animate_portrait, check_film, estimated_damage, open_driver, portrait_keypoints
 from cospeech.video.films.portrait import Portrait
 from cospeech.video.films.portrait_film import portrait_frames
 from portrait_data import SKIN, draw_figure, figure_points, like, moved_arm
@@ -189,6 +193,75 @@ def test_a_raised_hand_is_seen_where_it_is(portrait):
     _, last = portrait_frames(portrait, points, refine="none")
     x, y = points[1, 6:27].mean(0)
     assert like(last, SKIN)[int(y) - 2 : int(y) + 3, int(x) - 2 : int(x) + 3].mean() > 0.9
+
+
+# ---------------------------------------------------------------------------- which take is drawn
+
+
+class Takes(GestureModel):
+    """A model whose takes move by more or less, as the seed says."""
+
+    name, config, speakers = "takes", {}, ("Ada",)
+    sizes: ClassVar = {0: 1.0, 1: 0.6, 2: 0.2, 3: 0.8, 4: 0.1}
+
+    def __init__(self) -> None:
+        self.seeds: list[int] = []
+
+    def generate(self, speech: Speech, *, seed: int = 0, **_: object) -> Motion:
+        self.seeds.append(seed)
+        return moving(self.sizes[seed], speech.frames)
+
+    def from_features(self, features: np.ndarray, **_: object) -> Motion:
+        raise AssertionError("films are of a speech")
+
+
+def moving(size: float, frames: int = 45) -> Motion:
+    """The same gestures, larger or smaller, about the mean pose."""
+    motion = gesturing(frames / 30 + 0.1, seed=1)[:frames]
+    mean = motion.rotations[:1]
+    change = matrix_to_axis_angle(np.swapaxes(mean, -1, -2) @ motion.rotations)
+    return replace(motion, rotations=(mean @ axis_angle_to_matrix(size * change)).astype(np.float32))
+
+
+def test_damage_grows_with_the_motion(portrait):
+    found = [estimated_damage(portrait, moving(size)) for size in (0.0, 0.1, 0.3, 1.0)]
+    assert found[0] < 0.005
+    assert (np.diff(found) > 0).all()
+    assert found[-1] <= 2
+    weaker = [estimated_damage(portrait, moving(1.0), strength=strength) for strength in (0.0, 0.2, 0.6, 1.0)]
+    assert weaker[0] == pytest.approx(0.0, abs=1e-6)
+    assert (np.diff(weaker) > 0).all()
+    assert weaker[-1] == pytest.approx(found[-1])
+
+
+@pytest.fixture
+def drawn_motions(monkeypatch) -> list[Motion]:
+    """Motions of which films are wanted, instead of drawing them."""
+    wanted: list[Motion] = []
+    monkeypatch.setattr(animating, "animate_portrait", lambda _, motion, path, **__: wanted.append(motion) or path)
+    return wanted
+
+
+@pytest.mark.parametrize(("seed", "variants", "best"), [(0, 4, 2), (0, 2, 1), (0, 1, 0), (3, 2, 4), (1, 1, 1)])
+def test_the_take_with_the_least_damage_is_drawn(portrait, tmp_path, drawn_motions, seed, variants, best):
+    model, speech = Takes(), speech_of(1.0)
+    cospeech.animate(
+        portrait, speech, tmp_path / "talk.mp4", model=model, seed=seed, variants=variants, refine="none", mark=False
+    )
+    assert model.seeds == list(range(seed, seed + variants))
+    (motion,) = drawn_motions
+    takes = {seed: cospeech.generate(speech, model=Takes(), seed=seed).rotations for seed in range(5)}
+    assert min(takes, key=lambda seed: np.abs(takes[seed] - motion.rotations).max()) == best
+    np.testing.assert_array_equal(motion.rotations, takes[best])
+
+
+def test_no_takes_are_refused_in_one_line(portrait, tmp_path, drawn_motions):
+    with pytest.raises(UserError, match="variants must be a whole number from 1 on; got 0") as caught:
+        cospeech.animate(
+            portrait, speech_of(1.0), tmp_path / "talk.mp4", model=Takes(), variants=0, refine="none", mark=False
+        )
+    assert "\n" not in str(caught.value)
+    assert not drawn_motions
 
 
 # ---------------------------------------------------------------------------- what is refused

@@ -29,7 +29,7 @@ from cospeech.video.driving.driver import drive
 from cospeech.video.films import edit_film as editing
 from cospeech.video.films.edit_film import edit_film, edited_sound
 from cospeech.video.films.footage import open_footage, rgb_of
-from video_data import person, swinging, write_film
+from video_data import drawn, person, swinging, write_film
 
 __all__ = ["place", "works"]  # fixtures
 
@@ -112,16 +112,21 @@ def test_within_the_span_arms_move_and_the_rest_stays(film, result):
 
 
 def test_pictures_follow_the_points(result):
-    """Skin is where the new hands are and no longer where the old ones were."""
+    """Hands are as if drawn at the new points, and not as at the old ones."""
     middle = 6
     rgb = rgb_of(result.sent[FIRST + middle]).astype(int)
-    skin = (rgb[..., 0] > 170) & (rgb[..., 0] - rgb[..., 2] > 40)
+    new, own = result.span.points[0][middle], result.span.own[middle]
+    there, before = (drawn(points, SIDE).astype(int) for points in (new, own))
     for hand in (slice(6, 27), slice(27, 48)):
-        new, old = (p[middle, hand].mean(0) for p in (result.span.points[0], result.span.own))
-        assert np.linalg.norm(new - old) > 6
-        count = [skin[int(y) - 4 : int(y) + 4, int(x) - 4 : int(x) + 4].mean() for x, y in (new, old)]
-        assert count[0] > 0.4
-        assert count[0] > count[1] + 0.2
+        at = [points[hand].mean(0) for points in (new, own)]
+        assert np.linalg.norm(at[0] - at[1]) > 6
+        for x, y in at:
+            near = (slice(int(y) - 10, int(y) + 10), slice(int(x) - 10, int(x) + 10))
+            error = [np.abs(rgb[near] - other[near]).mean() for other in (there, before)]
+            assert error[0] < 20
+            assert error[0] < 0.4 * error[1]
+            skin = [(shown[near][..., 0] > 170).mean() for shown in (rgb, there)]
+            assert skin[0] == pytest.approx(skin[1], abs=0.1)
 
 
 def test_points_begin_and_end_as_the_film_with_its_speed(result):

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -98,11 +99,11 @@ def test_the_model_folder_draws_what_torch_draws(model, size):
     layers, picture = portrait.layers, portrait.picture
     drawn = draw(layers, points)
     if size == 512:  # every pixel four times: what the network sees is the same
-        layers = replace(layers, masks=layers.masks.repeat(2, 1).repeat(2, 2), points=layers.points * 2)
+        layers = replace(layers, parts=layers.parts.repeat(2, 1).repeat(2, 2), points=layers.points * 2)
         fine = [values.repeat(2, 0).repeat(2, 1) for values in (drawn.picture, drawn.source)]
         seen = drawn.seen.repeat(2, 1).repeat(2, 2)
         within = (np.indices((512, 512)) % 2)[::-1].transpose(1, 2, 0) - 0.5
-        drawn, large = replace(drawn, picture=fine[0], source=2 * fine[1] + within, seen=seen), drawn
+        drawn, large = SimpleNamespace(picture=fine[0], source=2 * fine[1] + within, seen=seen), drawn
         picture = picture.repeat(2, 0).repeat(2, 1)
     else:
         large = drawn
@@ -121,7 +122,7 @@ def test_the_model_folder_draws_what_torch_draws(model, size):
     with torch.no_grad():
         wanted = network(
             planes(portrait.picture.transpose(2, 0, 1) / 127.5 - 1),
-            planes(halved(portrait.layers.masks)),
+            planes(halved(portrait.layers.parts)),
             planes(large.picture.transpose(2, 0, 1) * 2 - 1),
             planes(halved(large.seen)),
             planes((large.source[1::2, 1::2] - 0.5) / 128 - 1),

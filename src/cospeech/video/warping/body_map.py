@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...motion.points import FACE_SLICE, SHOULDERS
-from .limb_geometry import INDEX, SIDES, TINY, along, body_scale, face_oval, hand, hand_distance
+from .limb_geometry import FINGER_HALF_WIDTH, INDEX, SIDES, TINY, along, body_scale, face_oval, hand, hand_distance
 from .mouth_and_lids import similarity, unfolded
 from .plate import Plate, plate
 
@@ -57,7 +57,7 @@ class Bend:
             distance = hand_distance(self.palm, places, 1.0) / self.scale
             weight = (1 / (np.maximum(distance - 1, 0) + 0.5) ** 4)[:, None]
             moved, nearness = moved + weight * self.moves[-1], nearness + weight
-            nearest = np.minimum(nearest, np.maximum(distance - 1, 0) * LOWER_HALF_WIDTH)
+            nearest = np.minimum(nearest, np.maximum(distance - 1, 0) * FINGER_HALF_WIDTH)
         reach = max(GO_WITH, STEEPEST * float(np.linalg.norm(self.moves, axis=1).max()) / self.scale)
         near = np.clip(1 - nearest / reach, 0, 1)
         result: np.ndarray = (near * near * (3 - 2 * near))[:, None] * moved / nearness
