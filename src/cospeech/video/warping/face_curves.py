@@ -9,6 +9,8 @@ import numpy as np
 from .layers import Layers
 from .limb_geometry import TINY
 
+LEAST_STEP = 0.05  # of a curve's width, between its points [D]
+
 
 @dataclass(frozen=True, eq=False)
 class Axes:
@@ -37,8 +39,14 @@ class Axes:
 
 
 def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Heights at x [...] of a smooth curve through points [N, 2], x ascending; level beyond the ends."""
-    at, height = np.maximum.accumulate(points[:, 0] + TINY * np.arange(len(points))), points[:, 1]
+    """Heights at x [...] of a smooth curve through points [N, 2], level beyond the ends.
+
+    x ascends; points that are not well after the one before, as odd keypoints may be, are moved.
+    """
+    height = points[:, 1]
+    least = max(LEAST_STEP * float(np.ptp(points[:, 0])), TINY)
+    apart = least * np.arange(len(points))
+    at = np.maximum.accumulate(points[:, 0] - apart) + apart
     slope = np.gradient(height, at)
     place = np.clip(x, at[0], at[-1])
     k = np.clip(np.searchsorted(at, place) - 1, 0, len(at) - 2)
