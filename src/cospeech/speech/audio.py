@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
+from ..core.media import open_media
 from ..core.timing import SAMPLE_RATE
 
 SHORTEST = 0.2  # seconds
@@ -120,12 +121,9 @@ def _open_container(path: Path) -> _Decoded:
     """Open with PyAV."""
     import av
 
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, ValueError, OSError) as error:
-        raise UserError(
-            f"{path} is no recording that can be read; give wav, flac, mp3, ogg, m4a, webm or a video"
-        ) from error
+    container = open_media(
+        path, f"{path} is no recording that can be read; give wav, flac, mp3, ogg, m4a, webm or a video"
+    )
     if not container.streams.audio:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         container.close()

@@ -16,6 +16,7 @@ import numpy as np
 from ... import __version__
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.media import open_media
 from .code import PAYLOADS
 from .manifest import Manifest, add_manifest, check_credentials, read_manifest
 from .watermark import VERSION, Marker, Reading, read
@@ -241,16 +242,10 @@ def _picture(path: Path) -> np.ndarray | None:
 
 
 def _read_video(path: Path) -> tuple[Record | None, Reading]:
-    import av
     import av.stream
 
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, ValueError, OSError) as error:
-        raise UserError(
-            f"{path} is no video that can be read; give an mp4, mov, mkv, webm, png or jpeg file"
-        ) from error
-    with container:
+    refusal = f"{path} is no video that can be read; give an mp4, mov, mkv, webm, png or jpeg file"
+    with open_media(path, refusal) as container:
         moving = [
             stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic
         ]
