@@ -18,10 +18,10 @@ from .hands import smooth
 from .motion_directions import soft
 
 # Shoulder widths. The longer the forearm in the picture, the further its hand may move against the elbow.
-RELATIVE, RELATIVE_A_FOREARM, LEAST_RELATIVE, MOST_RELATIVE = 0.02, 0.3, 0.045, 0.14
-ELBOW = 0.07  # that an elbow moves
+RELATIVE, RELATIVE_A_FOREARM, LEAST_RELATIVE, MOST_RELATIVE = 0.015, 0.2, 0.03, 0.09
+ELBOW = 0.045  # that an elbow moves
 FOLDED = 0.02  # that both hands move if they are folded
-TURN, TURN_A_RELATIVE = 0.1, 1.4  # radians that a hand turns, and more for each shoulder width it may move
+TURN, TURN_A_RELATIVE = 0.08, 1.2  # radians that a hand turns, and more for each shoulder width it may move
 SIZES = (0.95, 1.06)  # of a hand
 USUAL = 95.0  # percentile of a motion's extent that is brought to the limit
 SLOW = 1.5  # seconds, standard deviation of the mean pose that movements are about

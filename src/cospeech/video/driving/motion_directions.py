@@ -19,7 +19,7 @@ from ...motion.points import FINGERS, SIDES
 
 PICTURE = np.array([1.0, -1.0, 1.0])  # metres, y up -> axes of the picture
 _YAW = 0.2  # radians at most that the body turns
-SWAY, SHRUG, NOD = 0.045, 0.035, 0.045  # shoulder widths at most that shoulders, one of them, and the head move
+SWAY, SHRUG, NOD = 0.03, 0.025, 0.03  # shoulder widths at most that shoulders, one of them, and the head move
 _TURN = 0.3  # radians that the head turns at most
 _HEAD = np.array([0.5, 0.5, 0.7])  # shares of nodding, turning and tilting that a warped picture can show
 

@@ -17,8 +17,9 @@ from .matte import box
 CELLS = 64  # of the picture's longer side
 SEEN = 0.02  # mask from which a cell is part of the mesh
 ELBOW_HALF_WIDTHS = (0.15, 0.13)  # shoulder widths of the upper arm at shoulder and elbow
-HELD_FROM, HELD_UNTIL, HELD_REACH = 0.3, 0.85, 1.3  # shares of the upper arm, and half widths, where an arm is held
+HELD_FROM, HELD_UNTIL, HELD_REACH = 0.6, 1.05, 1.3  # shares of the upper arm, and half widths, where an arm is held
 HAND_REACH, HAND_CLEAR = 1.0, 1.2  # half widths of a hand: what moves with it, and what surely does not
+HELD_BEYOND = 0.65  # of the distance from the wrist to the furthest place that is held
 SOLID = 0.4  # mean mask round a vertex from which the arm is held there
 LOOSE = 1e-3  # conductance of a cell without person, against 1
 HELD, CARRIED = 0.35, 0.65  # of the harmonic function: up to where the body, and from where the hand has a share
@@ -66,6 +67,9 @@ def arm_mesh(mask: np.ndarray, points: np.ndarray, side: str, scale: float) -> A
     share = filled[cells_y, cells_x]
     held, carried = _ends(vertices, points, side, scale)
     held &= _mean_of_cells(len(vertices), np.stack([a, b, d, c], -1), share) > SOLID
+    # Only the far part of the forearm is held, so that what is between it and the hand bends.
+    far = np.linalg.norm(vertices - bones(points, side)["lower"][1], axis=1)
+    held &= far > HELD_BEYOND * far.max(where=held, initial=0.0)
     along = _harmonic(len(vertices), np.stack([a, b, d, c], -1), share + LOOSE, held, carried)
     at_body, at_hand = 1 - _rise(along / HELD), _rise((along - CARRIED) / (1 - CARRIED))
     weights = np.stack([at_body, 1 - at_body - at_hand, at_hand], -1)

@@ -35,6 +35,7 @@ BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond
 HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
 THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
+BARE_UNTIL = 0.85  # share of the upper arm to which a bare one is part of the body
 HALF, BARE = 0.5, 0.4  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
 PERSON = 0.5  # matte from which a pixel can be a seed
@@ -89,6 +90,7 @@ class _Seeds:
     body: np.ndarray  # [h, w] bool
     near: np.ndarray  # [h, w] half widths to the nearest arm
     bare: list[bool]  # for each side
+    bare_upper: np.ndarray  # [h, w] bool: a bare upper arm
 
 
 def _labels(
@@ -103,6 +105,8 @@ def _labels(
     ours = np.maximum(colour_share(image, hands), colour_share(image, forearms))
     others = colour_share(image, seeds.body & (seeds.near < NEAR))
     likely = (ours + LEAST_SHARE) / (ours + others + 2 * LEAST_SHARE)
+    # A bare upper arm has the colours of the hand before it: the outlines alone decide.
+    likely = np.where(seeds.bare_upper, HALF, likely)
     plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
     distances = [geodesic_distance(plain + COLOUR_COST / unit * likely, seeds.body)]
     for palm, forearm in zip(seeds.hands, seeds.forearms, strict=True):
@@ -122,7 +126,7 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     there = person > PERSON
     near = np.full(person.shape, np.inf)
     upper_arms = np.zeros(person.shape, bool)
-    palms, cores, elbows, forearms = [], [], [], []
+    palms, cores, elbows, forearms, uppers = [], [], [], [], []
     for side in SIDES:
         arm = bones(points, side)
         along, lower = tapered_distance(arm["lower"], places, scale, FOREARM_HALF_WIDTHS)
@@ -135,6 +139,7 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
             palms.append(palm)
             cores.append(core & directed & there)
             elbows.append((upper < ELBOW_SEED) & (along_upper > ELBOW_FROM) & (along_upper < 1.0) & (palm > HAND_CLEAR))
+            uppers.append((upper < 1.0) & (along_upper > 0) & (along_upper < BARE_UNTIL) & (palm > HAND_CLEAR) & there)
             forearms.append((lower < 1.0) & (palm > HAND_CLEAR) & there)
             beside = np.where(along > TINY, lower * (BODY_BEYOND / FOREARM_BEYOND), np.inf)
             near = np.minimum(near, np.minimum(palm, beside))
@@ -144,10 +149,20 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
     # A sleeve goes on past the elbow without a border, so all of it is cut out, and the mesh joins it to the body.
     bare = [not forearm.any() or bool((alike[forearm] > HALF).mean() >= BARE) for forearm in forearms]
-    for core, elbow, naked in zip(cores, elbows, bare, strict=True):
-        if not naked:
+    bare_upper = np.zeros(person.shape, bool)
+    for core, elbow, upper, naked in zip(cores, elbows, uppers, bare, strict=True):
+        if naked:
+            bare_upper |= upper & (alike > HALF)
+        else:
             core |= elbow & there
     hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
     arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
-    body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR)) & ~arms & there
-    return _Seeds(hands, cores, body, near, bare)
+    body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR))
+    body = (body | (bare_upper & _deep(bare_upper))) & ~arms & there
+    return _Seeds(hands, cores, body, near, bare, bare_upper)
+
+
+def _deep(inside: np.ndarray) -> np.ndarray:
+    """[h, w] bool: further than a pixel from the border of a part."""
+    result: np.ndarray = box(inside.astype(float), 2) > 1 - TINY
+    return result

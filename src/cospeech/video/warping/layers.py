@@ -227,6 +227,8 @@ def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, sleeved: tuple[str, .
     own = outer_half & (share > first - SLEEVE_SEEN) & (share < first) & (seen[0] > PERSON_SURE)
     outer = float(np.percentile(across[own], OUTER_PERCENTILE)) if own.any() else 0.0
     outside = np.clip((outer - across) * frame.scale / SOFT_PIXELS + 0.5, 0, 1) * (across > 0)
+    if side not in sleeved:  # a bare arm is narrower than the sleeve that it comes from
+        outside = outside * (share < first + SLEEVE_BELOW)
     inside = np.maximum(np.clip((1 - beside) / UPPER_EDGE, 0, 1), outside)
     result: np.ndarray = inside * (beside < OUTER_BESIDE) * np.clip((end - share) / SLEEVE_EDGE, 0, 1) * (share > 0)
     return result
