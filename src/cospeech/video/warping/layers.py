@@ -35,7 +35,7 @@ from .limb_geometry import (
     pixel_places,
     tapered_distance,
 )
-from .matte import box, filled
+from .matte import box, diffused, filled
 from .person_matte import person_alpha
 
 LAYERS = ("body", *(f"{side}_arm" for side in SIDES))  # back to front
@@ -81,7 +81,8 @@ PATTERN_BELOW = 0.35  # shoulder widths below the shoulders from which a pattern
 PATTERN_RADIUSES = 3  # filter radiuses over which contrast is measured
 DEEP = 0.8  # share of arm round a pixel from which the shirt behind it is inpainted
 BACKGROUND_GAIN = 20.0  # of the spread matte, where the background is no longer the picture
-BORDER_GAIN = 3.0  # of the share of background near by, to what the hole has of its border's colours
+BORDER_RADIUSES = 2  # filter radiuses over which the hole goes on as its border
+BORDER_GAIN = 4.0  # of the share of background near by, to what the hole has of its border's colours
 NEAR_GAIN = 4.0  # of the share of an arm near by, to what of an outline goes with it
 
 
@@ -335,9 +336,9 @@ def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
     near = box(alpha, frame.radius)
     share = np.clip(near * BACKGROUND_GAIN, 0, 1)[..., None]
     known = near < CLEAR
-    behind = filled(frame.image, known.astype(float))
-    if room:  # at its border the hole has the border's own colours
-        border = np.clip(box(known.astype(float), 2 * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
+    behind = diffused(frame.image, known)
+    if room:  # near its border, which is what is revealed, the hole goes on smoothly
+        border = np.clip(box(known.astype(float), BORDER_RADIUSES * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
         behind = inpainted(frame.image, known) * (1 - border) + behind * border
     result: np.ndarray = frame.image * (1 - share) + behind * share
     return result

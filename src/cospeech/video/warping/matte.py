@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+DIFFUSIONS = 60  # rounds; colours of a border reach about 8 pixels far [D]
 LEAST_KNOWN = 8  # pixels of a row from which the rest of it is filled
 TRUST_GAIN = 4.0  # of a pixel's weight from one level of the pyramid to the next, saturating at 1
 
@@ -53,6 +54,27 @@ def filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
     """
     weight = np.clip(known, 0.0, 1.0)[..., None].astype(np.float64)
     return _filled(picture * weight, weight)
+
+
+def diffused(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Fill unknown pixels as ``filled``, and let them flow to the colours at their border (Laplace's equation, Jacobi).
+
+    Args:
+        picture: [H, W, C] float.
+        known: [H, W] bool; these pixels stay exact.
+    """
+    result = np.where(known[..., None], picture, filled(picture, known.astype(float))).astype(np.float32)
+    rows, columns = np.nonzero(~known)
+    if not len(rows):
+        return result
+    last = [size - 1 for size in known.shape]
+    around = [
+        (np.clip(rows + dy, 0, last[0]), np.clip(columns + dx, 0, last[1]))
+        for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0))
+    ]
+    for _ in range(DIFFUSIONS):
+        result[rows, columns] = np.mean([result[place] for place in around], axis=0)
+    return result
 
 
 def rows_filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
