@@ -104,7 +104,7 @@ def test_weights_rise_from_the_elbow_to_the_hand(pose):
     assert held.any()
     upper, beside = along(bones(points, "left")["upper"], mesh.vertices)
     assert (beside[held] < 20).all()
-    assert (upper[held] < 1).all()
+    assert (upper[held] < 1.06).all()  # to the elbow
 
 
 @pytest.mark.parametrize("pose", ["down", "up"])
