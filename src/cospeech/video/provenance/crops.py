@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from math import erfc, exp, pi, sqrt
 
 import numpy as np
 
@@ -70,12 +71,11 @@ def _numbers(planes: np.ndarray, window: Window) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Sighting:
-    """The likeliest mark: its score, payload and window, and in how many windows marks were looked for."""
+    """The likeliest mark: its score, payload and window."""
 
     score: float
     payload: int
     window: Window
-    tried: int
 
 
 def look(planes: np.ndarray) -> Sighting:
@@ -91,7 +91,26 @@ def look(planes: np.ndarray) -> Sighting:
         seen.append((float(scores[payload]), payload, window))
     seen.sort(key=lambda one: -one[0])
     best = max((_refined(planes, *one) for one in seen[:KEPT]), key=lambda one: one[0])
-    return Sighting(*best, tried=agreed.size + KEPT * len(FINE) * 8)
+    return Sighting(*best)
+
+
+def chance(score: float) -> float:
+    """How many windows in which one payload reaches a score, beyond their neighbours', are expected without a mark.
+
+    Windows are refined where they fit best, so that those within reach count and not those that are tried. Over the
+    four sides of the window the score is a smooth normal field of variance 1; this is the expected Euler
+    characteristic of its part above the score (Adler and Taylor, Random Fields and Geometry, 2007, theorem 12.4.1), a
+    close bound of the chance that there is one. That different waves are independent is an approximation.
+    """
+    where = code().band
+    reach = MOST + sum(FINE)
+    # Half waves k turn the derivatives by a side and its opposite into (pi k)^2 [[1/3, 1/6], [1/6, 1/3]].
+    sides = [reach * sqrt(pi**2 * float(np.mean(waves**2.0)) / sqrt(12)) for waves in (where.rows, where.columns)]
+    volumes = np.poly(-np.repeat(sides, 2))  # of the box's parts of 0 to 4 dimensions
+    falls = exp(-(score**2) / 2)
+    hermite = (1, score, score**2 - 1, score**3 - 3 * score)
+    densities = [erfc(score / sqrt(2)) / 2, *(h * falls / (2 * pi) ** (d / 2 + 1) for d, h in enumerate(hermite))]
+    return float(volumes @ densities)
 
 
 def _search(planes: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ import numpy as np
 from ...core.errors import UserError
 from . import version1
 from .code import PAYLOADS, code
-from .crops import look
+from .crops import chance, look
 from .grid import GRID, LUMA, activity, cosines, flat_planes, places
 from .rehearsal import rehearsed
 
@@ -185,31 +185,28 @@ def read(frames: Iterable[np.ndarray]) -> Reading:
     return min(whole, cropped, key=lambda reading: reading.false_alarm)
 
 
-# Chance has this many ways to look like a mark: payloads of either version in whole pictures, mirrored or not, and
-# payloads in all windows. Each group of them gets half of the false alarms.
-_GROUPS = 2
-
-
-def _judged(score: float, tried: int, payload: int, count: int, **where: Any) -> Reading:
-    false_alarm = min(1.0, _GROUPS * tried * erfc(score / sqrt(2)) / 2)
-    found = false_alarm <= FALSE_ALARM
-    if not found:
+def _judged(score: float, false_alarm: float, payload: int, count: int, **where: Any) -> Reading:
+    """A reading of the likeliest payload. Whole and cropped pictures each get half of the false alarms."""
+    false_alarm = min(1.0, 2 * false_alarm)
+    if false_alarm > FALSE_ALARM:
         return Reading(False, None, score, false_alarm, count)
     return Reading(True, payload, score, false_alarm, count, **where)
 
 
 def _whole(planes: np.ndarray, count: int) -> Reading:
     """The likeliest mark of a picture that was not cropped."""
-    tried = 3 * PAYLOADS
     found = []
+
+    def judge(scores: np.ndarray, version: int, mirrored: bool = False) -> None:
+        payload = int(np.argmax(scores))
+        score = float(scores[payload])
+        false_alarm = 3 * PAYLOADS * erfc(score / sqrt(2)) / 2  # of two versions, and of the mirrored picture
+        found.append(_judged(score, false_alarm, payload, count, version=version, mirrored=mirrored))
+
     for mirrored in (False, True):
-        scores = code().scores(code().band.numbers(_turned(planes, mirrored)))
-        payload = int(np.argmax(scores))
-        found.append(_judged(float(scores[payload]), tried, payload, count, version=VERSION, mirrored=mirrored))
+        judge(code().scores(code().band.numbers(_turned(planes, mirrored))), VERSION, mirrored)
     if not any(reading.found for reading in found):
-        scores = version1.projections(planes)
-        payload = int(np.argmax(scores))
-        found.append(_judged(float(scores[payload]), tried, payload, count, version=1))
+        judge(version1.projections(planes), 1)
     return max(found, key=lambda reading: reading.score)
 
 
@@ -218,10 +215,10 @@ def _cropped(planes: np.ndarray, count: int) -> Reading:
     sightings = [look(_turned(planes, mirrored)) for mirrored in (False, True)]
     mirrored = sightings[1].score > sightings[0].score
     best = sightings[mirrored]
-    tried = sum(sighting.tried for sighting in sightings) * PAYLOADS
+    false_alarm = len(sightings) * PAYLOADS * chance(best.score)
     window = best.window
-    crop = (window.top, window.bottom, window.left, window.right)
-    return _judged(best.score, tried, best.payload, count, version=VERSION, crop=crop, mirrored=mirrored)
+    crop = (float(window.top), float(window.bottom), float(window.left), float(window.right))
+    return _judged(best.score, false_alarm, best.payload, count, version=VERSION, crop=crop, mirrored=mirrored)
 
 
 def _turned(planes: np.ndarray, mirrored: bool) -> np.ndarray:
