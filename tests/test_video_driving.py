@@ -107,6 +107,17 @@ def test_still_motion_and_no_strength_keep_the_portrait():
     np.testing.assert_array_equal(none, np.tile(portrait(), (FRAMES, 1, 1)))
 
 
+def test_half_the_strength_is_half_the_gesture():
+    """Also where the motion is larger than what the portrait bears."""
+    large = motion(size=2.5)
+    whole, half = (drive(large, portrait(), SEEN, SIZE, strength=strength) for strength in (1.0, 0.5))
+    for wrist, shoulder in ((2, 0), (5, 3)):
+        moves = [points[:, wrist] - points[:, shoulder] for points in (whole, half)]
+        still = portrait()[wrist] - portrait()[shoulder]
+        reach = [np.linalg.norm(move - still, axis=1).max() for move in moves]
+        assert reach[1] == pytest.approx(reach[0] / 2, rel=0.05)
+
+
 def test_own_pose_or_the_motions():
     """Arms hang in the motion: at own 0 the wrists go there, at own 1 they stay up."""
     hanging = motion(size=0.0, left_elbow=[0, 57.3, 0], right_elbow=[0, -57.3, 0])

@@ -9,11 +9,12 @@ import pytest
 
 from cospeech.video.warping.arm_mesh import ArmMesh
 from cospeech.video.warping.body_map import body_map
-from cospeech.video.warping.layer_warp import draw, driven_vertices, places_from, sample
+from cospeech.video.warping.layer_warp import draw, driven_vertices, places_from
 from cospeech.video.warping.layers import LAYERS, cut
 from cospeech.video.warping.limb_geometry import PARTS
 from cospeech.video.warping.matte import box
 from cospeech.video.warping.mouth_and_lids import similarity
+from cospeech.video.warping.resampling import bilinear
 from portrait_data import (
     ARMS,
     HAND_RADIUS,
@@ -322,7 +323,7 @@ def test_the_nearest_similarity():
 
 def test_values_between_pixels():
     picture = np.arange(12.0).reshape(3, 4, 1).astype(np.float32)
-    found = sample(picture, np.array([[0.5, 0.5], [2.0, 1.0], [1.5, 1.5], [-50.0, 1.5], [3.5, 90.0]]))
+    found = bilinear(picture, np.array([[0.5, 0.5], [2.0, 1.0], [1.5, 1.5], [-50.0, 1.5], [3.5, 90.0]]))
     np.testing.assert_allclose(found[:, 0], [0, 3.5, 5, 4, 11], atol=0.01)
 
 

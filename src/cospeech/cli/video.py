@@ -131,7 +131,7 @@ def animate(
     from .. import api
     from ..speech.loading import load_recording
     from ..video.films.portrait import open_portrait
-    from ..video.warping.refine import NONE
+    from ..video.warping.refine import NONE, open_refiner
 
     target = out or Path(f"{speech.stem}.mp4")
     if out is None and same_file(target, speech):
@@ -141,6 +141,7 @@ def animate(
     for path in targets:
         not_over(path, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
+    open_refiner(refine)  # a wrong name is reported before points are looked for
     opened = open_portrait(portrait, points=points, size=size, crop=crop)
     first = options.get("seed", 0)
     for take, path in enumerate(targets):

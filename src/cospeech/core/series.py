@@ -12,6 +12,13 @@ def minimum_jerk(share: np.ndarray) -> np.ndarray:
     return eased
 
 
+def smoothstep(share: np.ndarray) -> np.ndarray:
+    """From 0 to 1 for shares from 0 to 1, level at both ends; held outside."""
+    share = np.clip(share, 0, 1)
+    result: np.ndarray = share * share * (3 - 2 * share)
+    return result
+
+
 def runs(mask: np.ndarray, *, shortest: int = 1) -> list[tuple[int, int]]:
     """First index and one after the last of every run of true in [T] that is at least so long.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.series import minimum_jerk
 from ...core.timing import FPS
 from ...motion.points import ELBOWS, HAND_SLICES, SHOULDERS, WRISTS
 from ..warping.limb_geometry import SIDES, TINY, body_scale, free_arms
@@ -25,7 +26,7 @@ TURN, TURN_A_RELATIVE = 0.08, 1.2  # radians that a hand turns, and more for eac
 SIZES = (0.95, 1.06)  # of a hand
 USUAL = 95.0  # percentile of a motion's extent that is brought to the limit
 SLOW = 1.5  # seconds, standard deviation of the mean pose that movements are about
-EASE = 0.5  # seconds from the portrait's pose into the motion
+EASE = 0.5  # seconds in which a film gets from the portrait's pose into the motion
 FINGERS = 0.7  # share of the bending of fingers
 
 
@@ -71,16 +72,18 @@ class Borne:
     damage: float  # mean squared move of free wrists against their elbows, of the furthest; what drawing must stretch
 
 
-def borne(driven: np.ndarray, portrait: np.ndarray, limits: Bearing) -> Borne:
+def borne(driven: np.ndarray, portrait: np.ndarray, limits: Bearing, shown: np.ndarray | None = None) -> Borne:
     """Bring arms within the limits of a portrait.
 
     Args:
         driven: [T, 116, 2] pixels, what the motion asks for.
         portrait: [116, 2] pixels.
         limits: of the portrait.
+        shown: [T] share of the movements within the limits that is shown, 0 to 1; without it they begin within
+            ``EASE`` seconds.
     """
     result = driven.copy()
-    share = _rise(np.arange(len(driven)) / FPS / EASE)[:, None]
+    share = (minimum_jerk(np.arange(len(driven)) / FPS / EASE) if shown is None else shown)[:, None]
     asked = [_moves(driven, portrait, k, WRISTS) for k in range(2)]
     if limits.folded:
         asked = [np.mean(asked, axis=0)] * 2
@@ -88,10 +91,10 @@ def borne(driven: np.ndarray, portrait: np.ndarray, limits: Bearing) -> Borne:
     for k in range(2):
         shoulder = driven[:, SHOULDERS[k]] - portrait[SHOULDERS[k]]
         furthest = limits.elbow[k] + limits.relative[k]
-        wanted = share * _about_mean(asked[k])
+        wanted = _about_mean(asked[k])
         usual = float(np.percentile(np.linalg.norm(wanted, axis=1), USUAL))
         kept[k] = min(1.0, furthest / max(usual, TINY))
-        wrist = soft(kept[k] * wanted, furthest)
+        wrist = share * soft(kept[k] * wanted, furthest)
         elbow = wrist * limits.elbow[k] / furthest
         result[:, ELBOWS[k]] = portrait[ELBOWS[k]] + shoulder + elbow
         result[:, WRISTS[k]] = portrait[WRISTS[k]] + shoulder + wrist
@@ -122,16 +125,10 @@ def _hand(driven: np.ndarray, portrait: np.ndarray, k: int, furthest: float, sha
     size = np.maximum(abs(factor), TINY)
     factor = np.where(abs(factor) < TINY, 1.0, factor)
     bent = FINGERS * (asked / factor[:, None] - own) if furthest else np.zeros_like(asked)
-    angle = share * _about_mean(np.unwrap(np.angle(factor))[:, None])
+    angle = _about_mean(np.unwrap(np.angle(factor))[:, None])
     usual = float(np.percentile(abs(angle), USUAL))
-    angle = soft(min(1.0, furthest / max(usual, TINY)) * angle, furthest) if furthest else 0 * angle
+    angle = share * soft(min(1.0, furthest / max(usual, TINY)) * angle, furthest) if furthest else 0 * angle
     sizes = 1 + share * (np.clip(size, *SIZES)[:, None] - 1) if furthest else np.ones_like(angle)
     turned = (own + share * bent) * sizes * np.exp(1j * angle)
     result: np.ndarray = np.stack([turned.real, turned.imag], -1) + portrait[WRISTS[k]]
     return result
-
-
-def _rise(time: np.ndarray) -> np.ndarray:
-    """Rise from 0 to 1 without speed or acceleration at either end, [...] for times [...] in 0 .. 1."""
-    t = np.clip(time, 0.0, 1.0)
-    return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)

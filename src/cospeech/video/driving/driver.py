@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...core.errors import UserError
+from ...core.series import minimum_jerk
 from ...core.timing import FPS
 from ...motion.formats.keypoints import Keypoints
 from ...motion.motion import Motion
@@ -18,13 +19,12 @@ from ...motion.points import BODY_SLICE, FACE_SLICE, POINTS
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.retarget import on_canonical
 from . import keypoint_driver as speakers
-from .bearing import Bearing, bearing, borne
+from .bearing import EASE, Bearing, bearing, borne
 from .heads import expressions, turned, uncrossed
 from .limbs import Limbs, leaning
 from .motion_directions import MotionDirections, motion_directions
 from .portrait_fit import Fit, fit
 
-EASE = 0.5  # seconds in which a film gets from the portrait's pose into the motion [D]
 _NECK = 0.8  # share of the shoulders' mean movement that the head follows [D]
 
 
@@ -134,20 +134,16 @@ def _assemble(
     moved = person.face + share[:, None, None] * (face - person.face + neck[:, None])
     points[:, FACE_SLICE] = uncrossed(moved + _NECK * shoulders.mean(1)[:, None], person.face)
     poses = Limbs(person, directions, own)
-    points[:, BODY_SLICE] = poses.at(shoulders, share[:, None] * poses.clear(shoulders, share, points[:, FACE_SLICE]))
+    # Within limits, arms are shown by their share of what the portrait bears, else of what the motion asks for.
+    asked = share if limits is None else np.ones(frames)
+    points[:, BODY_SLICE] = poses.at(shoulders, asked[:, None] * poses.clear(shoulders, asked, points[:, FACE_SLICE]))
     if limits is not None:
-        points = borne(points, person.points, limits).points
+        points = borne(points, person.points, limits, share).points
     points[share == 0.0] = person.points
     return points
 
 
 def eased(frames: int, strength: float, ease: float = EASE) -> np.ndarray:
     """[frames] shares of the motion that are shown, from 0 to ``strength`` within ``ease`` seconds."""
-    share: np.ndarray = strength * _rise(np.arange(frames) / FPS / max(ease, 1e-9))
+    share: np.ndarray = strength * minimum_jerk(np.arange(frames) / FPS / max(ease, 1e-9))
     return share
-
-
-def _rise(time: np.ndarray) -> np.ndarray:
-    """Rise from 0 to 1 without speed or acceleration at either end, [...] for times [...] in 0 .. 1."""
-    t = np.clip(time, 0.0, 1.0)
-    return t**3 * (10.0 - 15.0 * t + 6.0 * t * t)

@@ -15,11 +15,12 @@ import numpy as np
 
 from ...motion.points import BODY_SLICE, WRISTS
 from ...sampling.edit import ease
-from ..warping.layer_warp import draw, sample
+from ..warping.layer_warp import draw
 from ..warping.layers import Layers
 from ..warping.limb_geometry import PARTS, SIDES, along, body_scale, bones, hand, hand_distance, pixel_places
 from ..warping.matte import box
 from ..warping.refine import METHOD, Refiner, open_refiner
+from ..warping.resampling import bilinear
 from .portrait import Portrait
 from .portrait_film import ALONE
 
@@ -93,7 +94,7 @@ class _Side:
         own = self._layers.points
         moved = np.linalg.norm((points - own)[BODY_SLICE], axis=-1).max() / body_scale(own)
         lost = self._left + np.clip(1 - moved / _GONE, 0, 1) * (self._lost - self._left)
-        lost = sample(lost, source.reshape(-1, 2)).reshape(picture.shape)
+        lost = bilinear(lost, source)
         return np.clip(picture + lost, 0, 1), np.minimum(seen[list(parts)].sum(0), 1)
 
     def _drawn(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from ...avatar.body import Body, Morphs, load_body, vertex_normals
+from ...core.series import smoothstep
 from ...motion.procedural.face import ARKIT_NAMES
 from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, FINGERS
 from .accessories import Accessory, accessories
@@ -58,8 +59,7 @@ class Figure:
 
 def step(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """Smoothstep from 0 at low to 1 at high."""
-    t = np.clip((x - low) / (high - low), 0.0, 1.0)
-    return t * t * (3 - 2 * t)
+    return smoothstep((x - low) / (high - low))
 
 
 def bump(x: np.ndarray, centre: float, width: float) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.series import smoothstep
 from .limb_geometry import bones, hand, hand_distance, tapered_distance
 from .matte import box
 
@@ -71,7 +72,7 @@ def arm_mesh(mask: np.ndarray, points: np.ndarray, side: str, scale: float) -> A
     far = np.linalg.norm(vertices - bones(points, side)["lower"][1], axis=1)
     held &= far > HELD_BEYOND * far.max(where=held, initial=0.0)
     along = _harmonic(len(vertices), np.stack([a, b, d, c], -1), share + LOOSE, held, carried)
-    at_body, at_hand = 1 - _rise(along / HELD), _rise((along - CARRIED) / (1 - CARRIED))
+    at_body, at_hand = 1 - smoothstep(along / HELD), smoothstep((along - CARRIED) / (1 - CARRIED))
     weights = np.stack([at_body, 1 - at_body - at_hand, at_hand], -1)
     order = np.argsort(along[triangles].mean(1), kind="stable")  # the hand is drawn over the forearm
     return ArmMesh(vertices, triangles[order], along, weights)
@@ -92,11 +93,6 @@ def _mean_of_cells(count: int, corners: np.ndarray, share: np.ndarray) -> np.nda
     at = corners.ravel()
     cells = np.maximum(np.bincount(at, minlength=count), 1)
     return np.asarray(np.bincount(at, np.repeat(share, 4), count) / cells)
-
-
-def _rise(share: np.ndarray) -> np.ndarray:
-    share = np.clip(share, 0, 1)
-    return share * share * (3 - 2 * share)
 
 
 def _harmonic(count: int, corners: np.ndarray, share: np.ndarray, held: np.ndarray, carried: np.ndarray) -> np.ndarray:

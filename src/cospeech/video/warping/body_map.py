@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import FACE_SLICE, SHOULDERS
 from .limb_geometry import FINGER_HALF_WIDTH, INDEX, SIDES, TINY, along, body_scale, face_oval, hand, hand_distance
 from .mouth_and_lids import similarity, unfolded
@@ -59,8 +60,7 @@ class Bend:
             moved, nearness = moved + weight * self.moves[-1], nearness + weight
             nearest = np.minimum(nearest, np.maximum(distance - 1, 0) * FINGER_HALF_WIDTH)
         reach = max(GO_WITH, STEEPEST * float(np.linalg.norm(self.moves, axis=1).max()) / self.scale)
-        near = np.clip(1 - nearest / reach, 0, 1)
-        result: np.ndarray = (near * near * (3 - 2 * near))[:, None] * moved / nearness
+        result: np.ndarray = smoothstep(1 - nearest / reach)[:, None] * moved / nearness
         return result
 
 

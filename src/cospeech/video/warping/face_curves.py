@@ -8,6 +8,7 @@ import numpy as np
 
 from .layers import Layers
 from .limb_geometry import TINY
+from .resampling import bilinear
 
 LEAST_STEP = 0.05  # of a curve's width, between its points [D]
 
@@ -55,13 +56,6 @@ def curve(points: np.ndarray, x: np.ndarray) -> np.ndarray:
     first, last = slope[k] * step, slope[k + 1] * step
     rise = height[k + 1] - height[k]
     result: np.ndarray = height[k] + t * (first + t * (3 * rise - 2 * first - last + t * (first + last - 2 * rise)))
-    return result
-
-
-def smooth(share: np.ndarray) -> np.ndarray:
-    """Values [...] limited to 0 .. 1, without a kink at either end."""
-    share = np.clip(share, 0, 1)
-    result: np.ndarray = share * share * (3 - 2 * share)
     return result
 
 
@@ -114,15 +108,3 @@ class Patch:
         self.colours[where] += part * (got - self.colours[where])
         solid = tuple(index[part[:, 0] > 0.5] for index in where)
         self.came[solid] = origin[solid]
-
-
-def bilinear(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Values [..., C] of [H, W, C] at pixels [..., 2]; beyond the border they go on."""
-    height, width = picture.shape[:2]
-    x, y = np.clip(places[..., 0] - 0.5, 0, width - 1.001), np.clip(places[..., 1] - 0.5, 0, height - 1.001)
-    i, j = x.astype(int), y.astype(int)
-    u, v = (x - i)[..., None].astype(np.float32), (y - j)[..., None].astype(np.float32)
-    top = picture[j, i] * (1 - u) + picture[j, i + 1] * u
-    low = picture[j + 1, i] * (1 - u) + picture[j + 1, i + 1] * u
-    result: np.ndarray = top * (1 - v) + low * v
-    return result

@@ -11,9 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import EYES, FACE_SLICE
-from .face_curves import Axes, Patch, bilinear, curve, smooth
+from .face_curves import Axes, Patch, curve
 from .layers import Layers
+from .resampling import bilinear
 
 # Sizes of an eye, millimetres: between its corners, radius of iris and of eyeball.
 EYE_WIDTH, IRIS_RADIUS, BALL_RADIUS = 30.0, 5.9, 12.0
@@ -95,7 +97,7 @@ def look(patch: Patch, eye: np.ndarray, iris: Iris, angles: np.ndarray) -> None:
     now = [first, centre + across - radius, centre + across + radius, last]
     before_x = np.interp(x, now, [first, centre - radius, centre + radius, last])
     upper, lower = curve(local[[0, 1, 2, 3]], x), curve(local[[0, 5, 4, 3]], x)
-    near = smooth((BESIDE - np.abs(x - centre - across) / radius) / (BESIDE - 1))
+    near = smoothstep((BESIDE - np.abs(x - centre - across) / radius) / (BESIDE - 1))
     rim = np.minimum(RIM * width, (lower - upper) / 2)
     upper_before, lower_before = curve(local[[0, 1, 2, 3]], before_x), curve(local[[0, 5, 4, 3]], before_x)
     before_y = np.clip(y - down * near, upper_before + rim, np.maximum(lower_before - rim, upper_before + rim))

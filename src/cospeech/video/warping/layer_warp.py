@@ -15,6 +15,7 @@ from .layers import LAYERS, Layers
 from .limb_geometry import INDEX, PARTS, TINY, body_scale, hand
 from .mouth_and_lids import paint_face
 from .plate import hand_plate
+from .resampling import bilinear
 
 # All of these are decisions of ours, set by eye [D].
 DIRECTED, DIRECTED_RANGE = 0.15, 0.2  # shoulder widths: forearms shorter than that have no direction in the picture
@@ -172,7 +173,7 @@ def _sampled(layers: Layers, k: int, places: np.ndarray) -> tuple[np.ndarray, np
     x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
     there = np.flatnonzero(layers.drawn[k, y, x])
     got = np.zeros((len(places), layers.stacked.shape[-1]), np.float32)
-    got[there] = sample(layers.stacked[k], places[there])
+    got[there] = bilinear(layers.stacked[k], places[there])
     return got[:, :3], got[:, 3], got[:, 4:]
 
 
@@ -225,19 +226,3 @@ def _face(points: np.ndarray) -> tuple[slice, slice]:
     low = np.floor(face.min(0)).astype(int) - FACE_MARGIN
     high = np.ceil(face.max(0)).astype(int) + FACE_MARGIN
     return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
-
-
-def sample(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Bilinear values of [H, W, C] at pixels [M, 2]; beyond the border the mask is 0 and colours go on."""
-    height, width = picture.shape[:2]
-    x, y = places[:, 0] - 0.5, places[:, 1] - 0.5
-    # The portrait ends at its border, and what lies below it is assumed to continue.
-    x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
-    i, j = x.astype(int), y.astype(int)
-    u, v = (x - i)[:, None].astype(np.float32), (y - j)[:, None].astype(np.float32)
-    flat = picture.reshape(-1, picture.shape[2])
-    at = j * width + i
-    top = flat[at] * (1 - u) + flat[at + 1] * u
-    low = flat[at + width] * (1 - u) + flat[at + width + 1] * u
-    result: np.ndarray = top * (1 - v) + low * v
-    return result

@@ -168,7 +168,9 @@ def cut(
     front = seen[1:].sum(0)
     seen[0] = alpha - front
     sleeved = tuple(side for side, arm in arms.items() if not arm.bare)
-    masks = _opacities(frame, seen, alpha, front, sleeved)
+    ends = {side: _sleeve_end(frame, seen, side, sleeved) for side in SIDES}
+    uppers = {side: _upper_arm(frame, side, seen, ends[side], in_sleeve=side in sleeved) for side in SIDES}
+    masks = _opacities(seen, front, np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0))
     behind = _background(frame, alpha, room=room)
     colours = np.stack([_colours(frame, k, seen, masks, room=room) for k in range(len(LAYERS))])
     meshes = {
@@ -178,8 +180,8 @@ def cut(
     residuals, rims = _residuals(frame, seen, colours, behind)
     forearms = {}
     for side in meshes:
-        sleeve = np.maximum(_upper_arm(frame, side, seen, sleeved), parts[PARTS.index(f"{side}_upper")])
-        bare_from = min(1.0, _sleeve_end(frame, seen, side, sleeved) - SLEEVE_BELOW)
+        sleeve = np.maximum(uppers[side], parts[PARTS.index(f"{side}_upper")])
+        bare_from = min(1.0, ends[side] - SLEEVE_BELOW)
         forearms[side] = build_forearm(frame.image, arms[side].mask, points, frame.palms[side], side, sleeve, bare_from)
     return Layers(
         behind.astype(np.float32),
@@ -195,22 +197,21 @@ def cut(
     )
 
 
-def _opacities(
-    frame: _Frame, seen: np.ndarray, alpha: np.ndarray, front: np.ndarray, sleeved: tuple[str, ...]
-) -> np.ndarray:
-    """[3, H, W] opacities that show what is seen, laid over one another; the body goes on behind the arms."""
+def _opacities(seen: np.ndarray, front: np.ndarray, solid: np.ndarray) -> np.ndarray:
+    """[3, H, W] opacities that show what is seen, laid over one another.
+
+    Behind the arms, whose masks together are ``front`` [H, W], the body goes on where it is ``solid`` [H, W].
+    """
     masks = seen.copy()
     # What the arms do not hide entirely shows the body through them.
     masks[0] = np.where(front < 1, seen[0] / np.maximum(1 - front, TINY), 0.0)
-    solid = [_trunk(frame, alpha, front), *(_upper_arm(frame, side, seen, sleeved) for side in SIDES)]
-    masks[0] = np.clip(
-        np.maximum(masks[0], np.max(solid, axis=0) * np.clip((front - COVERED) / COVERED_RANGE, 0, 1)), 0, 1
-    )
+    hidden = np.clip((front - COVERED) / COVERED_RANGE, 0, 1)
+    masks[0] = np.clip(np.maximum(masks[0], solid * hidden), 0, 1)
     return masks
 
 
-def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, sleeved: tuple[str, ...]) -> np.ndarray:
-    """[H, W] in 0 .. 1: an upper arm as far as the sleeve, or else the elbow, reaches.
+def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, end: float, *, in_sleeve: bool) -> np.ndarray:
+    """[H, W] in 0 .. 1: an upper arm to a share of its length, ``end``.
 
     Its outer side is as far from the bone as where it is last seen.
     """
@@ -221,14 +222,13 @@ def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, sleeved: tuple[str, .
     middle = frame.points[list(SHOULDERS)].mean(0)
     outward = outward * (1.0 if (bone[0] - middle) @ outward > 0 else -1.0)
     across = (frame.places - bone[0]) @ outward / frame.scale
-    end = _sleeve_end(frame, seen, side, sleeved)
     outer_half = (across > 0) & (across < OUTER_MOST) & (share > 0)
     hidden = outer_half & (seen[1:].sum(0) > PERSON_SURE)
     first = min(1.0, float(share[hidden].min())) if hidden.any() else 1.0
     own = outer_half & (share > first - SLEEVE_SEEN) & (share < first) & (seen[0] > PERSON_SURE)
     outer = float(np.percentile(across[own], OUTER_PERCENTILE)) if own.any() else 0.0
     outside = np.clip((outer - across) * frame.scale / SOFT_PIXELS + 0.5, 0, 1) * (across > 0)
-    if side not in sleeved:  # a bare arm is narrower than the sleeve that it comes from
+    if not in_sleeve:  # a bare arm is narrower than the sleeve that it comes from
         outside = outside * (share < first + SLEEVE_BELOW)
     inside = np.maximum(np.clip((1 - beside) / UPPER_EDGE, 0, 1), outside)
     result: np.ndarray = inside * (beside < OUTER_BESIDE) * np.clip((end - share) / SLEEVE_EDGE, 0, 1) * (share > 0)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import BODY_SLICE, BROWS, EYES, FACE_SLICE
-from .face_curves import Axes, Patch, curve, smooth
+from .face_curves import Axes, Patch, curve
 from .limb_geometry import TINY
 
 # All of these are decisions of ours, set by eye [D]; in widths of an eye where nothing else is said.
@@ -87,6 +88,6 @@ def _lashes(patch: Patch, axes: Axes, local: np.ndarray, at: tuple[np.ndarray, n
     darkest = own[own.sum(-1).argmin(0), np.arange(len(along))]
     colour = LASH_DARK * np.median(darkest, axis=0)
     thick = max(LASH_HALF * axes.width, LASH_LEAST)
-    share = LASH_MOST * smooth(shut) * np.exp(-((below / thick) ** 2) / 2)
+    share = LASH_MOST * smoothstep(shut) * np.exp(-((below / thick) ** 2) / 2)
     share = share * ((x > local[0, 0]) & (x < local[3, 0]))
     patch.colours[:] += share[..., None].astype(np.float32) * (colour - patch.colours)

@@ -12,8 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 from ...motion.points import BODY_SLICE, FACE_POINTS, FINGERS, HAND_SLICES, SHOULDERS
-from .layer_warp import sample
-from .resampling import enlarge
+from .resampling import bilinear, enlarge
 from .splines import fit_spline
 
 SPREAD = 0.03  # of the weights, where the picture is 2 wide
@@ -76,7 +75,7 @@ def spline_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int])
 
 def warped(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """A picture [H, W, 3] uint8 looked up at places [H, W, 2] pixels, bilinear, uint8."""
-    values = sample(picture.astype(np.float32), places.reshape(-1, 2))
+    values = bilinear(picture.astype(np.float32), places.reshape(-1, 2))
     return np.clip(np.round(values), 0, 255).astype(np.uint8).reshape(picture.shape)
 
 

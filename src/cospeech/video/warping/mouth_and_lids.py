@@ -10,13 +10,15 @@ from functools import lru_cache
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import BODY_SLICE, CHIN, EYES, FACE_SLICE, INNER_LIPS
-from .face_curves import Axes, Patch, bilinear, curve, smooth
+from .face_curves import Axes, Patch, curve
 from .gaze import LUMA, irises, look
 from .layers import Layers
 from .lids import MARGIN, close_lids, eye_points
 from .limb_geometry import TINY
 from .mouth_interior import Cavity, interior
+from .resampling import bilinear
 
 # All of these are decisions of ours, set by eye [D]. Millimetres are those of a face of usual size.
 EYES_APART = 90.0  # millimetres between the outer corners of the eyes
@@ -27,9 +29,7 @@ STABLE = (27, 28, *range(31, 36), 36, 39, 42, 45)  # points that neither jaw nor
 NOSE_BASE = slice(31, 36)  # of these, the ones as deep in the head as the teeth
 UPPER_SHOWN, LOWER_HIDDEN = 1.2, 2.2  # millimetres of upper teeth below their lip at rest, of lower ones behind theirs
 CHEEKS = ((2, 31), (14, 35))  # points between which the light on the face is measured
-OWN_OPEN = (
-    0.03  # widths of the mouth: lips of a portrait that are open further show teeth, which are hidden in shutting
-)
+OWN_OPEN = 0.03  # widths of the mouth: lips of a portrait that are open further show teeth, hidden in shutting
 OWN_LEAST, OWN_RANGE, OWN_BELOW = 1.5, 1.5, 1.2  # pixels that lips are apart to show teeth, which begin below the lip
 BLEED, BLEED_SHARE = 0.8, 0.2  # pixels, and share of the portrait's opening: teeth at the lower lip's edge
 SHUT_HALF, SHUT_MOST = 0.05, 0.5  # widths of the mouth hidden above and below where lips meet; share of the opening
@@ -148,7 +148,7 @@ def _mouth(patch: Patch, driven: np.ndarray, wide: np.ndarray) -> None:
     if gap < own and own > OWN_OPEN * size:
         warped = axes.into(wide[FACE_SLICE][list(INNER_LIPS)])
         _shut(patch, axes, places, warped, (1 - gap / own, own, size))
-    shown = smooth(np.array(((gap - own) / max(size, TINY) - MOUTH_OPEN) / MOUTH_RANGE))
+    shown = smoothstep(np.array(((gap - own) / max(size, TINY) - MOUTH_OPEN) / MOUTH_RANGE))
     if shown > 0:
         _inside(patch, driven, axes, places, (local, float(shown)))
 
@@ -160,7 +160,7 @@ def _shut(
     share, own, size = measures
     x, y = places[..., 0], places[..., 1]
     upper, lower = curve(local[UPPER_CURVE], x), curve(local[LOWER_CURVE], x)
-    started = float(smooth(np.array((share - SHUT_FROM) / (1 - SHUT_FROM))))
+    started = float(smoothstep(np.array((share - SHUT_FROM) / (1 - SHUT_FROM))))
     within = np.sqrt(np.clip(1 - (2 * x / axes.width) ** 2, 0, 1))  # thinner towards the corners
     beyond = min(SHUT_HALF * size, SHUT_MOST * own) * within
     middle, half = (upper + lower) / 2, (lower - upper) / 2
@@ -222,7 +222,7 @@ def _own_inside(at: np.ndarray, rest: np.ndarray) -> tuple[np.ndarray, np.ndarra
     Its own teeth go on upwards behind its upper lip.
     """
     upper, lower = curve(rest[UPPER_CURVE], at[:, 0]), curve(rest[LOWER_CURVE], at[:, 0])
-    kept = np.clip(lower - 0.5 - at[:, 1], 0, 1) * smooth((lower - upper - OWN_LEAST) / OWN_RANGE)
+    kept = np.clip(lower - 0.5 - at[:, 1], 0, 1) * smoothstep((lower - upper - OWN_LEAST) / OWN_RANGE)
     below = np.maximum(at[:, 1], upper + np.minimum(OWN_BELOW, (lower - upper) / 2))
     return kept * ((at[:, 0] > rest[0, 0]) & (at[:, 0] < rest[4, 0])), below
 

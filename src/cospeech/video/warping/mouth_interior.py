@@ -12,7 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from .face_curves import bilinear, smooth
+from ...core.series import smoothstep
+from .resampling import bilinear
 
 # From the middle to one side: width as seen from the front, length, how much higher it ends, brightness.
 UPPER = (
@@ -71,12 +72,12 @@ def interior(cavity: Cavity, pixels: float, light: float) -> np.ndarray:
         light: brightness of the face, 0 to 1.
     """
     lit = float(np.clip(light / LIT, *LIT_RANGE))
-    deep = smooth(cavity.lip / (cavity.lip + cavity.chin + 1e-6) * 1.2)[:, None]
+    deep = smoothstep(cavity.lip / (cavity.lip + cavity.chin + 1e-6) * 1.2)[:, None]
     colours = CAVITY_DEEP + (CAVITY - CAVITY_DEEP) * deep * deep
     # How far a place is below the back of the tongue.
     tongue = cavity.below + TONGUE_OVER - TONGUE_FALL * (cavity.x / TONGUE_HALF) ** 2
-    share = smooth(tongue / TONGUE_EDGE)[:, None]
-    flesh = TONGUE_DEEP + (TONGUE - TONGUE_DEEP) * smooth(tongue / TONGUE_SHADE)[:, None]
+    share = smoothstep(tongue / TONGUE_EDGE)[:, None]
+    flesh = TONGUE_DEEP + (TONGUE - TONGUE_DEEP) * smoothstep(tongue / TONGUE_SHADE)[:, None]
     flesh = flesh * (1 - GROOVE_DEPTH * np.exp(-((cavity.x / GROOVE) ** 2)))[:, None]
     colours += share * (flesh - colours)
     for upper, edge in ((False, -cavity.below), (True, cavity.above)):
@@ -86,8 +87,8 @@ def interior(cavity: Cavity, pixels: float, light: float) -> np.ndarray:
         at = np.stack([(cavity.x + HALF_WIDTH) * scale, (edge + HEIGHT - MARGIN) * scale], -1)
         got = bilinear(sprite, at) * ((at[:, 1] > 0) & (at[:, 1] < len(sprite)))[:, None]
         colours = colours * (1 - got[:, 3:]) + got[:, :3]
-    shade = LIP_SHADE + (1 - LIP_SHADE) * smooth(cavity.lip / LIP_SHADOW)
-    shade = shade * (LOW_SHADE + (1 - LOW_SHADE) * smooth(cavity.chin / LOW_SHADOW))
+    shade = LIP_SHADE + (1 - LIP_SHADE) * smoothstep(cavity.lip / LIP_SHADOW)
+    shade = shade * (LOW_SHADE + (1 - LOW_SHADE) * smoothstep(cavity.chin / LOW_SHADOW))
     shade = shade * (1 - SIDE_SHADE * np.clip(cavity.side, 0, 1) ** SIDE_POWER)
     shade = shade * min(1.0, cavity.narrow) ** NARROW_POWER
     result: np.ndarray = np.clip(colours * (lit * shade)[:, None], 0, 1)

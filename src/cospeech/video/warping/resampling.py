@@ -77,3 +77,18 @@ def resized(values: np.ndarray, step: int) -> np.ndarray:
     rows, columns = padded.shape[0] // step, padded.shape[1] // step
     result: np.ndarray = padded.reshape(rows, step, columns, step, channels).mean((1, 3))
     return result
+
+
+def bilinear(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Values [..., C] of a picture [H, W, C] at pixels [..., 2]; beyond the border they go on."""
+    height, width = picture.shape[:2]
+    x, y = places[..., 0] - 0.5, places[..., 1] - 0.5
+    x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
+    i, j = x.astype(int), y.astype(int)
+    u, v = (x - i)[..., None].astype(np.float32), (y - j)[..., None].astype(np.float32)
+    flat = picture.reshape(-1, picture.shape[2])
+    at = j * width + i
+    top = flat[at] * (1 - u) + flat[at + 1] * u
+    low = flat[at + width] * (1 - u) + flat[at + width + 1] * u
+    result: np.ndarray = top * (1 - v) + low * v
+    return result
