@@ -27,6 +27,7 @@ class Portrait:
     points: np.ndarray  # [116, 2] float64 pixels, in the order of motion.points.POINTS, complete
     confidence: np.ndarray  # [116] 0 (imputed) to 1
     person: np.ndarray  # [H, W] float32 in 0 .. 1, soft
+    matte: np.ndarray | None = None  # [H, W] float32 in 0 .. 1: the person, right to the pixel
     behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: known background, and its reliability
 
     @property
@@ -37,7 +38,7 @@ class Portrait:
     @cached_property
     def layers(self) -> Layers:
         """The portrait cut into layers that move separately."""
-        layers = cut(self.picture, self.points, self.person, confidence=self.confidence)
+        layers = cut(self.picture, self.points, self.person, confidence=self.confidence, matte=self.matte)
         if self.behind is None:
             return layers
         sure = self.behind[..., 3:]

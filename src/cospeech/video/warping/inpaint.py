@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .matte import filled, rows_filled
+from .matte import box, diffused, filled, rows_filled
 
 SIDES = (32, 64, 128, 256)  # pixels of the longer side in which patches are compared
 RADIUS = 3  # of a patch
@@ -24,7 +24,8 @@ _FEW = 8  # patches at least to choose from; with fewer, filling is smooth
 _WIDE, _NARROW, _SHRINK = 2, 8, 3  # parts of the picture that random search starts with, and its divisor each time
 _LEAST_ERROR = 1e-5  # squared difference that weights distinguish
 _WHOLE = 0.99  # of a reduced pixel that must be known for it to count as visible
-_OWN_WEIGHT = 2.0  # of the nearest offset against its neighbours, in the final copy
+_NEAR_WEIGHTS = (1, 4, 6, 4, 1)  # of offsets near by along a row and a column, in the final copy
+_RING = 2  # pixels of the visible border at which the copy is fitted to what is visible
 
 
 def inpainted(picture: np.ndarray, known: np.ndarray, wanted: np.ndarray | None = None, *, seed: int = 0) -> np.ndarray:
@@ -59,7 +60,7 @@ def inpainted(picture: np.ndarray, known: np.ndarray, wanted: np.ndarray | None 
             current.search(searches, wide=vote == 0)
             current.vote()
         level = current
-    return smooth if level is None else _copied(smooth, known, wanted, level.offsets())
+    return smooth if level is None else _seamless(smooth, known, wanted, level.offsets())
 
 
 class _Level:
@@ -212,19 +213,30 @@ def _depth(seen: np.ndarray) -> np.ndarray:
     return depth
 
 
+def _seamless(smooth: np.ndarray, known: np.ndarray, wanted: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """The copy, with what it lacks at the visible border spread over the hole (Perez et al., SIGGRAPH 2003).
+
+    So the gradients inside are those of the copied patches, and the border has no seam.
+    """
+    ring = known & (box(wanted.astype(float), _RING) > 0)
+    copy = _copied(smooth, known, wanted | ring, offsets)
+    lacking = diffused(np.where(ring[..., None], smooth - copy, 0.0), ring | ~(wanted | ring))
+    return np.where(wanted[..., None], copy + lacking, smooth).astype(np.float32)
+
+
 def _copied(smooth: np.ndarray, known: np.ndarray, wanted: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Hidden pixels in full size: weighted mean of what the nine nearest offsets point to."""
+    """Pixels in full size: weighted mean of what the offsets near by point to."""
     size = np.array(known.shape)
     places = np.argwhere(wanted)
     coarse = places * offsets.shape[:2] // size
     sums, weights = np.zeros((len(places), 3)), np.zeros(len(places))
-    for dy in (-1, 0, 1):
-        for dx in (-1, 0, 1):
+    for dy, down in enumerate(_NEAR_WEIGHTS, -(len(_NEAR_WEIGHTS) // 2)):
+        for dx, across in enumerate(_NEAR_WEIGHTS, -(len(_NEAR_WEIGHTS) // 2)):
             y, x = np.clip(coarse + [dy, dx], 0, np.array(offsets.shape[:2]) - 1).T
             come = np.round(places + offsets[y, x] * size).astype(int)
             within = ((come >= 0) & (come < size)).all(1)
             rows, columns = np.where(within[:, None], come, 0).T
-            weight = within * known[rows, columns] * (_OWN_WEIGHT if dy == dx == 0 else 1.0)
+            weight = within * known[rows, columns] * (down * across)
             sums += smooth[rows, columns] * weight[:, None]
             weights += weight
     result = smooth.copy()

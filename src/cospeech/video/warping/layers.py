@@ -36,7 +36,7 @@ from .limb_geometry import (
     tapered_distance,
 )
 from .matte import box, diffused, filled
-from .person_matte import person_alpha
+from .person_matte import mended_matte, person_alpha
 
 LAYERS = ("body", *(f"{side}_arm" for side in SIDES))  # back to front
 MATTE_RADIUSES = 40  # parts of a shoulder width that the radius of filters is one of
@@ -80,9 +80,11 @@ PATTERNED = 0.08  # contrast of a shirt with a pattern; folds of a plain one hav
 PATTERN_BELOW = 0.35  # shoulder widths below the shoulders from which a pattern goes on behind the arms
 PATTERN_RADIUSES = 3  # filter radiuses over which contrast is measured
 DEEP = 0.8  # share of arm round a pixel from which the shirt behind it is inpainted
-BACKGROUND_GAIN = 20.0  # of the spread matte, where the background is no longer the picture
-BORDER_RADIUSES = 2  # filter radiuses over which the hole goes on as its border
-BORDER_GAIN = 4.0  # of the share of background near by, to what the hole has of its border's colours
+HOLE_RADIUSES = 2  # filter radiuses round the person in which the room is filled
+PLAIN, PLAIN_RANGE = 0.008, 0.012  # contrast of a plain wall, and above it until patches are copied
+REVEALED = 0.3  # shoulder widths inside the hole that a moving person may reveal
+DETAIL_RADIUSES = 3  # filter radiuses over which it is spread
+BACKGROUND_GAIN = 2.0  # of the spread hole, to the share of the filling
 NEAR_GAIN = 4.0  # of the share of an arm near by, to what of an outline goes with it
 
 
@@ -145,6 +147,7 @@ def cut(
     person: np.ndarray,
     *,
     confidence: np.ndarray | None = None,
+    matte: np.ndarray | None = None,
     room: bool = True,
 ) -> Layers:
     """Cut a portrait into layers.
@@ -153,6 +156,7 @@ def cut(
         picture: [H, W, 3] uint8 sRGB.
         points: [116, 2] pixels, complete.
         person: [H, W] soft mask of the person in 0 .. 1.
+        matte: [H, W] in 0 .. 1, the same by a matting network, right to the pixel.
         confidence: [116] of the points, 0 where they are imputed; without it all were found.
         room: False for a quicker cut, where the background comes from elsewhere.
     """
@@ -160,7 +164,8 @@ def cut(
     size = picture.shape[1], picture.shape[0]
     frame = _Frame(picture.astype(np.float64) / 255, points, size, scale, max(2, round(scale / MATTE_RADIUSES)))
     hands = found_hands(confidence)
-    alpha = person_alpha(frame.image, person, _sure_person(frame, hands), _likely_person(frame, hands), frame.radius)
+    known = person, _sure_person(frame, hands), _likely_person(frame, hands), frame.radius
+    alpha = person_alpha(frame.image, *known) if matte is None else mended_matte(frame.image, matte, *known)
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
     seen = np.zeros((len(LAYERS), *alpha.shape))
     for side, arm in arms.items():
@@ -332,16 +337,31 @@ def _pattern_continued(frame: _Frame, far: np.ndarray, masks: np.ndarray, own: n
 
 
 def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
-    """[H, W, 3] in 0 .. 1: the picture without the person; where nothing of the person is, it is the picture."""
-    near = box(alpha, frame.radius)
-    share = np.clip(near * BACKGROUND_GAIN, 0, 1)[..., None]
-    known = near < CLEAR
+    """[H, W, 3] in 0 .. 1: the picture without the person; some way off the person, it is the picture.
+
+    What is next to an outline has its glow and its shadow, so that the hole is wider than the person.
+    """
+    known = box(alpha, HOLE_RADIUSES * frame.radius) < CLEAR
     behind = diffused(frame.image, known)
-    if room:  # near its border, which is what is revealed, the hole goes on smoothly
-        border = np.clip(box(known.astype(float), BORDER_RADIUSES * frame.radius) * BORDER_GAIN, 0, 1)[..., None]
-        behind = inpainted(frame.image, known) * (1 - border) + behind * border
+    if room:  # a plain wall goes on smoothly, and only where there is something to see patches are copied
+        detail = _detail(frame.image, known, frame.radius)
+        shown = (detail > 0) & (box(known.astype(float), round(REVEALED * frame.scale)) > 0)
+        behind = behind + detail[..., None] * (inpainted(frame.image, known, shown) - behind)
+    wide = box((alpha > CLEAR).astype(float), frame.radius) > 0
+    share = np.clip(BACKGROUND_GAIN * box(wide.astype(float), (HOLE_RADIUSES - 1) * frame.radius), 0, 1)[..., None]
     result: np.ndarray = frame.image * (1 - share) + behind * share
     return result
+
+
+def _detail(image: np.ndarray, known: np.ndarray, radius: int) -> np.ndarray:
+    """[H, W] in 0 .. 1: how much there is to see in the room, also near what is not known of it."""
+    share = known.astype(float)
+    near = np.maximum(box(share, radius), TINY)
+    mean = box(image * share[..., None], radius) / near[..., None]
+    contrast = np.abs(image - mean).max(-1) * share
+    around = filled(box(contrast, radius)[..., None] / near[..., None], box(share, radius))[..., 0]
+    spread = box(around, DETAIL_RADIUSES * radius)
+    return np.clip((spread - PLAIN) / PLAIN_RANGE, 0, 1)
 
 
 def _trunk(frame: _Frame, person: np.ndarray, limbs: np.ndarray) -> np.ndarray:

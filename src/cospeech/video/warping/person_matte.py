@@ -25,6 +25,60 @@ LEVEL_LOW, LEVEL_RANGE = 0.2, 0.7  # of the matte, so that both of its ends are 
 AROUND = 4.0  # radiuses round the places of arms whose colours are compared
 LEAST_SHARE = 1e-5  # of a colour
 TINY = 1e-4  # distance of colours
+# A matte from a network is right to the pixel but where it misses a part, which the keypoints tell.
+FOUND, HOLE = 0.5, 0.25  # matte from which what is surely person counts as found, and what lies deep in it is solid
+OPEN_RADIUSES = 3.0  # radiuses round what it misses in which the colours decide
+MATTE_LOW, MATTE_RANGE = 0.05, 0.9  # of the matte, so that both of its ends are reached
+
+
+def mended_matte(
+    image: np.ndarray, matte: np.ndarray, person: np.ndarray, sure: np.ndarray, likely: np.ndarray, radius: int
+) -> np.ndarray:
+    """The matte of a network, without what is not joined to the person, and with what it misses of them.
+
+    Args:
+        matte: [H, W] in 0 .. 1, right to the pixel where it is right.
+        image, person, sure, likely, radius: as of ``person_alpha``, which finds what is missed.
+
+    Returns:
+        [H, W] float64 in 0 .. 1.
+    """
+    matte = np.clip((matte - MATTE_LOW) / MATTE_RANGE, 0, 1)
+    sure = np.maximum(sure, box(np.clip(person, 0, 1), 2 * radius) > SURE)
+    missed = (sure > SURE) & (matte < FOUND)
+    if missed.any():
+        around = round(OPEN_RADIUSES * radius)
+        opened = np.clip(2 * box((box(missed.astype(float), around) > 0).astype(float), radius) - 0.5, 0, 1)
+        rough = np.maximum(matte, opened * person)
+        matte = np.maximum(matte, opened * person_alpha(image, rough, sure * opened, likely * opened, radius))
+    own = joined(matte > FREE, sure > SURE)
+    # Only an outline is soft: what lies deeper is the person, all of it.
+    deep = box((own & (matte > HOLE)).astype(float), radius) > 1 - FREE
+    return np.where(own, np.where(deep, 1.0, matte), 0.0)
+
+
+def joined(part: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """[H, W] bool: the pixels of a part from which a way within it leads to the seeds."""
+    reached = part & seeds
+    grown = reached
+    while grown.any():
+        # Along rows and columns as far as they go, and again from what that reached.
+        before = reached
+        for axis in (0, 1):
+            for turn in (1, -1):
+                reached = reached | _carried(reached, part, axis, turn)
+        grown = reached & ~before
+    return reached
+
+
+def _carried(reached: np.ndarray, part: np.ndarray, axis: int, turn: int) -> np.ndarray:
+    """What is reached along an axis in one direction, within a part."""
+    order = (slice(None),) * axis + (slice(None, None, turn),)
+    inside, start = part[order], reached[order]
+    number = np.arange(inside.shape[axis]).reshape([-1 if k == axis else 1 for k in range(2)])
+    last_start = np.maximum.accumulate(np.where(start, number, -1), axis)
+    last_gap = np.maximum.accumulate(np.where(inside, -1, number), axis)
+    return np.asarray((inside & (last_start > last_gap))[order])
 
 
 def person_alpha(
