@@ -45,6 +45,28 @@ def arm_mesh(mask: np.ndarray, points: np.ndarray, side: str, scale: float) -> A
         side: "left" or "right".
         scale: pixels of a shoulder width.
     """
+    vertices, triangles, corners, share = _cells(mask)
+    held, carried = _ends(vertices, points, side, scale)
+    held &= _mean_of_cells(len(vertices), corners, share) > SOLID
+    # Only the far part of the forearm is held, so that what is between it and the hand bends.
+    far = np.linalg.norm(vertices - bones(points, side)["lower"][1], axis=1)
+    held &= far > HELD_BEYOND * far.max(where=held, initial=0.0)
+    along = _harmonic(len(vertices), corners, share + LOOSE, held, carried)
+    at_body, at_hand = 1 - smoothstep(along / HELD), smoothstep((along - CARRIED) / (1 - CARRIED))
+    weights = np.stack([at_body, 1 - at_body - at_hand, at_hand], -1)
+    order = np.argsort(along[triangles].mean(1), kind="stable")  # the hand is drawn over the forearm
+    return ArmMesh(vertices, triangles[order], along, weights)
+
+
+def hand_mesh(mask: np.ndarray) -> ArmMesh:
+    """A mesh over a hand [H, W] in 0 .. 1 that is a layer of its own: all of it moves with the hand."""
+    vertices, triangles, _, _ = _cells(mask)
+    weights = np.tile([0.0, 0.0, 1.0], (len(vertices), 1))
+    return ArmMesh(vertices, triangles, np.ones(len(vertices)), weights)
+
+
+def _cells(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A grid over a mask: vertices [V, 2] pixels, triangles [N, 3], corners [M, 4] of cells and their shares [M]."""
     height, width = mask.shape
     cell = max(2, round(max(width, height) / CELLS))
     rows, columns = -(-height // cell), -(-width // cell)
@@ -65,17 +87,7 @@ def arm_mesh(mask: np.ndarray, points: np.ndarray, side: str, scale: float) -> A
     c, d = number[cells_y + 1, cells_x], number[cells_y + 1, cells_x + 1]
     triangles = np.concatenate([np.stack([a, b, c], -1), np.stack([b, d, c], -1)])
     vertices = np.stack([vertex_x - 1, vertex_y - 1], -1).astype(float) * cell
-    share = filled[cells_y, cells_x]
-    held, carried = _ends(vertices, points, side, scale)
-    held &= _mean_of_cells(len(vertices), np.stack([a, b, d, c], -1), share) > SOLID
-    # Only the far part of the forearm is held, so that what is between it and the hand bends.
-    far = np.linalg.norm(vertices - bones(points, side)["lower"][1], axis=1)
-    held &= far > HELD_BEYOND * far.max(where=held, initial=0.0)
-    along = _harmonic(len(vertices), np.stack([a, b, d, c], -1), share + LOOSE, held, carried)
-    at_body, at_hand = 1 - smoothstep(along / HELD), smoothstep((along - CARRIED) / (1 - CARRIED))
-    weights = np.stack([at_body, 1 - at_body - at_hand, at_hand], -1)
-    order = np.argsort(along[triangles].mean(1), kind="stable")  # the hand is drawn over the forearm
-    return ArmMesh(vertices, triangles[order], along, weights)
+    return vertices, triangles, np.stack([a, b, d, c], -1), filled[cells_y, cells_x]
 
 
 def _ends(vertices: np.ndarray, points: np.ndarray, side: str, scale: float) -> tuple[np.ndarray, np.ndarray]:

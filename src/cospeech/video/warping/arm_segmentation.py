@@ -11,16 +11,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .colours import change_per_pixel, colour_share
+from ...motion.points import SHOULDERS
+from .colours import change_per_pixel, colour_share, tone
 from .geodesic import geodesic_distance
 from .limb_geometry import SIDES, TINY, body_scale, bones, hand, hand_distance, pixel_places, tapered_distance
-from .matte import box, snapped
+from .matte import box, joined, snapped
 from .resampling import resized
 
 LONGEST = 288  # pixels of the longer side in which distances are computed
 UNIT = 0.05  # shoulder widths that a path over plain colours counts as 1
 EDGE_COST = 6.0  # of a path over an edge from black to white
-COLOUR_COST = 2.0  # of a unit over colours that only the others have
+COLOUR_COST = 4.0  # of a unit over colours that only the others have
 FOREARM_HALF_WIDTHS, UPPER_HALF_WIDTHS = (0.12, 0.075), (0.16, 0.13)  # shoulder widths at the two ends
 HAND_SEED, FOREARM_SEED, UPPER_SEED, ELBOW_SEED = (
     0.75,
@@ -34,12 +35,18 @@ HAND_CLEAR = 1.6  # half widths of a hand, within which no upper arm is a seed
 BODY_BEYOND, FOREARM_BEYOND = 3.2, 1.6  # half widths of hand and forearm beyond which the body is surely seen
 HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are surely skin; likeness of a hand's seeds
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
+HAND_BESIDE, SLEEVE_ALIKE = 0.8, 0.3  # half widths of a hand from which, and likeness below which, it is sleeve
+LEAST_SLEEVE = 0.1  # pixels of a sleeve, against those of the hand, from which the two are told apart
+CHEST = (0.25, 0.3)  # shoulder widths: half the side of a square, and how far its middle is below the shoulders
 THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
 BARE_UNTIL = 0.85  # share of the upper arm to which a bare one is part of the body
-HALF, BARE = 0.5, 0.4  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
+HALF, BARE = 0.5, 0.3  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
+TIP = 2.0  # half widths of a forearm, within which what looks like skin is its elbow
+BRIGHTNESS = 0.1  # weight of brightness against tint, where a forearm is told to be bare
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
 PERSON = 0.5  # matte from which a pixel can be a seed
 LEAST_SHARE = 1e-5  # of a colour
+SOLID, OUTLINE = 0.9, 3  # matte of what is no outline, and pixels that an outline is wide at most
 SMOOTHING = 1e-4  # of the guided filter
 STEEPNESS, MIDDLE = 2.5, 0.5  # of the filtered mask
 
@@ -50,6 +57,7 @@ class FrontArm:
 
     mask: np.ndarray  # [H, W] in 0 .. 1, of forearm and hand
     bare: bool  # the forearm is not in a sleeve
+    hand: np.ndarray  # [H, W] in 0 .. 1: what of the mask is a hand before a sleeve; nothing of a bare arm
 
 
 def front_arms(
@@ -74,13 +82,47 @@ def front_arms(
     small = resized(np.concatenate([image, person[..., None]], -1), step)
     places = points / step
     labels, bare = _labels(small[..., :3], places, small[..., 3], sides)
-    masks = []
-    for k in range(len(sides)):
-        rough = np.repeat(np.repeat((labels == 1 + k).astype(float), step, 0), step, 1)[:height, :width]
-        fine = snapped(rough, image, max(radius, step), SMOOTHING)
-        masks.append(np.clip((fine - MIDDLE) * STEEPNESS + MIDDLE, 0, 1) * person)
+
+    solid = (person > SOLID).astype(float)
+    inside = np.maximum(box(solid, OUTLINE), TINY)
+
+    def fine(label: np.ndarray) -> np.ndarray:
+        rough = np.repeat(np.repeat(label.astype(float), step, 0), step, 1)[:height, :width]
+        sharp = np.clip((snapped(rough, image, max(radius, step), SMOOTHING) - MIDDLE) * STEEPNESS + MIDDLE, 0, 1)
+        # A soft outline is of what it is the outline of.
+        beside = box(sharp * solid, OUTLINE) / inside
+        return np.where((solid > 0) | (inside <= TINY), sharp, beside)
+
+    masks = [fine(labels == 1 + k) * person for k in range(len(sides))]
     total = np.maximum(np.sum(masks, 0), 1.0)
-    return {side: FrontArm(mask / total, naked) for side, mask, naked in zip(sides, masks, bare, strict=True)}
+    result = {}
+    for k, (side, mask, naked) in enumerate(zip(sides, masks, bare, strict=True)):
+        palm = None if naked else _before_sleeve(small[..., :3], places, labels == 1 + k, side)
+        shown = mask / total
+        result[side] = FrontArm(shown, naked, np.zeros_like(mask) if palm is None else fine(palm) * shown)
+    return result
+
+
+def _before_sleeve(image: np.ndarray, points: np.ndarray, arm: np.ndarray, side: str) -> np.ndarray | None:
+    """[h, w] bool: the hand of a sleeved arm [h, w] bool; None if no sleeve can be told from it."""
+    scale = body_scale(points)
+    palm = hand_distance(hand(points, side), pixel_places((arm.shape[1], arm.shape[0])), scale)
+    core = arm & (palm < HAND_CORE)
+    if not core.any():
+        return None
+    skin = colour_share(image, core) + LEAST_SHARE
+    cloth = colour_share(image, arm & (palm > HAND_CLEAR)) + LEAST_SHARE
+    alike = skin / (skin + cloth)
+    inside = arm & (palm < HAND_SEED) & (alike > HALF)
+    sleeve = arm & (palm > HAND_BESIDE) & (alike < SLEEVE_ALIKE)
+    if sleeve.sum() < inside.sum() * LEAST_SLEEVE:
+        return None
+    unit = UNIT * scale
+    plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
+    to_hand = geodesic_distance(plain + COLOUR_COST / unit * (1 - alike), inside)
+    to_sleeve = geodesic_distance(plain + COLOUR_COST / unit * alike, sleeve)
+    result: np.ndarray = arm & (to_hand < to_sleeve)
+    return result
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +168,7 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     there = person > PERSON
     near = np.full(person.shape, np.inf)
     upper_arms = np.zeros(person.shape, bool)
-    palms, cores, elbows, forearms, uppers = [], [], [], [], []
+    palms, cores, elbows, forearms, uppers, tips = [], [], [], [], [], []
     for side in SIDES:
         arm = bones(points, side)
         along, lower = tapered_distance(arm["lower"], places, scale, FOREARM_HALF_WIDTHS)
@@ -140,26 +182,46 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
             cores.append(core & directed & there)
             elbows.append((upper < ELBOW_SEED) & (along_upper > ELBOW_FROM) & (along_upper < 1.0) & (palm > HAND_CLEAR))
             uppers.append((upper < 1.0) & (along_upper > 0) & (along_upper < BARE_UNTIL) & (palm > HAND_CLEAR) & there)
+            tips.append(lower < TIP)
             forearms.append((lower < 1.0) & (palm > HAND_CLEAR) & there)
             beside = np.where(along > TINY, lower * (BODY_BEYOND / FOREARM_BEYOND), np.inf)
             near = np.minimum(near, np.minimum(palm, beside))
     # What has the colour of the hands' middle is no body near them, and what has not is no hand.
-    skin = colour_share(image, (np.min(palms, axis=0) < HAND_CORE) & there)
-    cloth = colour_share(image, ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR))
+    shown = (np.min(palms, axis=0) < HAND_CORE) & there
+    skin = colour_share(image, shown)
+    worn = ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR)
+    cloth = colour_share(image, worn)
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
     # A sleeve goes on past the elbow without a border, so all of it is cut out, and the mesh joins it to the body.
-    bare = [not forearm.any() or bool((alike[forearm] > HALF).mean() >= BARE) for forearm in forearms]
+    bare = [_is_bare(image, forearm, shown, worn) for forearm in forearms]
     bare_upper = np.zeros(person.shape, bool)
-    for core, elbow, upper, naked in zip(cores, elbows, uppers, bare, strict=True):
+    elbow_tip = np.zeros(person.shape, bool)
+    for core, elbow, upper, tip, naked in zip(cores, elbows, uppers, tips, bare, strict=True):
         if naked:
             bare_upper |= upper & (alike > HALF)
+            elbow_tip |= tip & (alike > HALF)
         else:
             core |= elbow & there
     hands = [((palm < HAND_SEED) & (alike > HAND_ALIKE)) & there for palm in palms]
     arms: np.ndarray = np.any(hands, axis=0) | np.any(cores, axis=0)
     body = ((near > BODY_BEYOND) | upper_arms) & ((alike < BODY_ALIKE) | (near > BODY_FAR))
-    body = (body | (bare_upper & _deep(bare_upper))) & ~arms & there
+    body = ((body & ~elbow_tip) | (bare_upper & _deep(bare_upper))) & ~arms & there
+    # Cloth that hangs from an arm is beyond it, but is no body: that holds together with the shoulders.
+    middle = points[list(SHOULDERS)].mean(0)
+    from_chest = np.abs(places - middle - [0.0, CHEST[1] * scale]).max(-1) / scale
+    body = joined(body, upper_arms | (from_chest < CHEST[0]))
     return _Seeds(hands, cores, body, near, bare, bare_upper)
+
+
+def _is_bare(image: np.ndarray, forearm: np.ndarray, skin: np.ndarray, cloth: np.ndarray) -> bool:
+    """Whether a forearm [h, w] bool is more like the hands than like the clothes; so is one that is not seen."""
+    if not (forearm.any() and skin.any() and cloth.any()):
+        return True
+    tones = tone(image) * [BRIGHTNESS, 1.0, 1.0]
+    to_hands, to_worn = (
+        np.linalg.norm(tones[forearm] - np.median(tones[part], axis=0), axis=-1) for part in (skin, cloth)
+    )
+    return float((to_hands < to_worn).mean()) >= BARE
 
 
 def _deep(inside: np.ndarray) -> np.ndarray:

@@ -20,7 +20,6 @@ FEW = 12  # pixels of a forearm that tell its colours
 DARKER = 0.9  # a hidden forearm's colour, against the hand's
 SHADED = 0.22  # how much darker a limb is at its sides
 SOFT = 1.5  # pixels of its edge
-MOVED = 0.04  # shoulder widths that a wrist moves against its elbow until the limb is solid
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +29,7 @@ class Forearm:
     colours: np.ndarray  # [2, 3] in 0 .. 1, at elbow and wrist
     half_widths: tuple[float, float]  # shoulder widths, likewise
     sleeve: np.ndarray  # [H, W] float32 in 0 .. 1: what of the body hides it
+    hidden: np.ndarray  # [H, W] float32 in 0 .. 1: where it may be, as the picture shows nothing else there
     bare_from: float  # share of the upper arm from which the limb is drawn, at most 1
 
 
@@ -72,7 +72,8 @@ def build_forearm(
         inside &= sleeve < 0.5
         if not inside.any() or mask[inside].mean() > COVERED:
             break
-    return Forearm(found, (widths[0], widths[1]), sleeve.astype(np.float32), bare_from)
+    hidden = np.maximum(mask, sleeve).astype(np.float32)
+    return Forearm(found, (widths[0], widths[1]), sleeve.astype(np.float32), hidden, bare_from)
 
 
 def paint_forearm(
@@ -89,12 +90,8 @@ def paint_forearm(
         scale: pixels of a shoulder width.
 
     Returns:
-        Rows and columns that may have changed and the limb's share [h, w] there; None if it stays hidden.
+        Rows and columns that may have changed and the limb's share [h, w] there; None if it is not in the picture.
     """
-    moved = float(np.linalg.norm((chain[2] - chain[1]) - (source[2] - source[1]))) / scale
-    solid = min(1.0, moved / MOVED)
-    if solid < TINY:
-        return None
     height, width = picture.shape[:2]
     start = chain[0] + forearm.bare_from * (chain[1] - chain[0])
     corners = np.stack([start, *chain[1:]])
@@ -111,7 +108,16 @@ def paint_forearm(
         distance = np.minimum(distance, tapered_distance(corners[:2], places, scale, wide)[1])
     x, y = np.clip(came[window].astype(int), 0, [width - 1, height - 1]).transpose(2, 0, 1)
     alpha = np.clip((1 - distance) * min(forearm.half_widths) * scale / SOFT, 0, 1)
-    alpha = alpha * solid * (1 - forearm.sleeve[y, x])
+    # Where in the portrait the same place of the limb is.
+    bone, way = chain[2] - chain[1], source[2] - source[1]
+    length = max(float(np.linalg.norm(bone)), TINY)
+    across = (places - chain[1]) @ np.array([-bone[1], bone[0]]) / length
+    normal = np.array([-way[1], way[0]]) / max(float(np.linalg.norm(way)), TINY)
+    before = source[1] + share[..., None] * way + across[..., None] * normal
+    upper = share < 0
+    before[upper] = (places + source[1] - chain[1])[upper]
+    u, v = np.clip(before.astype(int), 0, [width - 1, height - 1]).transpose(2, 0, 1)
+    alpha = alpha * forearm.hidden[v, u] * (1 - forearm.sleeve[y, x])
     along = np.clip(share, 0, 1)[..., None]
     colour = forearm.colours[0] * (1 - along) + forearm.colours[1] * along
     colour = colour * (1 - SHADED * np.clip(distance, 0, 1) ** 2)[..., None]

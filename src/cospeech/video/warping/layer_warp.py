@@ -33,9 +33,9 @@ class Drawn:
     """A portrait warped to other keypoints."""
 
     picture: np.ndarray  # [H, W, 3] float32 in 0 .. 1
-    shares: np.ndarray  # [3, H, W] float32: visible share of each of LAYERS in each pixel; the rest is background
+    shares: np.ndarray  # [5, H, W] float32: visible share of each of LAYERS in each pixel; the rest is background
     source: np.ndarray  # [H, W, 2] float32 pixels of the portrait that each pixel came from
-    came: np.ndarray  # [3, H, W, 2] float32: likewise of each layer, where it is
+    came: np.ndarray  # [5, H, W, 2] float32: likewise of each layer, where it is
     layers: Layers
 
     @cached_property
@@ -60,7 +60,8 @@ def _parts_of(k: int, side: str, cut_out: bool) -> np.ndarray:
     """[7] whether a layer holds each of PARTS."""
     if k == 0:
         return np.ones(len(PARTS))
-    return np.array([float(cut_out and part.startswith(side) and not part.endswith("upper")) for part in PARTS])
+    ends = ("lower", "hand") if LAYERS[k].endswith("arm") else ("hand",)
+    return np.array([float(cut_out and part.startswith(side) and part.endswith(ends)) for part in PARTS])
 
 
 def driven_vertices(
@@ -113,7 +114,9 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     """
     width, height = layers.size
     picture = layers.background.copy()
-    _add_rims(picture, layers, driven)
+    still = _still(layers, driven)
+    for k in np.flatnonzero(still):
+        picture += still[k] * layers.rims[k]
     source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
@@ -121,6 +124,8 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     window = _window(layers)
     came[(0, *window)] = places_from(body, window, _face(driven))
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
+    for k in np.flatnonzero(still[1:]) + 1:
+        residual += still[k] * bilinear(layers.shades[k], came[(0, *window)].reshape(-1, 2))
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)
     paint_face(got, layers, driven, window, came[(0, *window)], gaze)
@@ -138,33 +143,51 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
             shares[(slice(None), *window)] *= 1 - share
             came[(k, *window)] = source[window]
             shares[(k, *window)] = share
-        at, places = rasterized(moved, mesh.vertices, mesh.triangles, layers.size)
-        got, share, residual = _sampled(layers, k, places)
-        beyond = np.maximum(np.maximum(-places, places - [width, height]).max(-1), 0)
-        share = share * np.clip(1 - beyond / FADE_OUT, 0, 1).astype(np.float32)
-        flat = picture.reshape(-1, 3)
-        flat[at] += share[:, None] * (got - flat[at]) + residual
-        at, places, share = (values[share > SEEN_MASK] for values in (at, places, share))
-        every = shares.reshape(len(LAYERS), -1)
-        every[:, at] *= 1 - share
-        every[k, at] += share
-        came[k].reshape(-1, 2)[at] = places
-        solid = share > 0.5
-        source.reshape(-1, 2)[at[solid]] = places[solid]
+        _paint_mesh(mesh, moved, k, picture, shares, source, came, layers)
+    for side, mesh in layers.hands.items():
+        moved, _ = driven_vertices(mesh, body, layers.points, driven, side)
+        _paint_mesh(mesh, moved, LAYERS.index(f"{side}_hand"), picture, shares, source, came, layers)
     np.clip(picture, 0, 1, out=picture)
     return Drawn(picture, shares, source, came, layers)
 
 
-def _add_rims(picture: np.ndarray, layers: Layers, driven: np.ndarray) -> None:
-    """Add to the background [H, W, 3], in place, what it has next to layers that hardly move."""
+def _paint_mesh(
+    mesh: ArmMesh,
+    moved: np.ndarray,
+    k: int,
+    picture: np.ndarray,
+    shares: np.ndarray,
+    source: np.ndarray,
+    came: np.ndarray,
+    layers: Layers,
+) -> None:
+    """Draw a layer, number k, with its vertices moved; changes what ``Drawn`` has, in place."""
+    width, height = layers.size
+    at, places = rasterized(moved, mesh.vertices, mesh.triangles, layers.size)
+    got, share, residual = _sampled(layers, k, places)
+    beyond = np.maximum(np.maximum(-places, places - [width, height]).max(-1), 0)
+    share = share * np.clip(1 - beyond / FADE_OUT, 0, 1).astype(np.float32)
+    flat = picture.reshape(-1, 3)
+    flat[at] += share[:, None] * (got - flat[at]) + residual
+    at, places, share = (values[share > SEEN_MASK] for values in (at, places, share))
+    every = shares.reshape(len(LAYERS), -1)
+    every[:, at] *= 1 - share
+    every[k, at] += share
+    came[k].reshape(-1, 2)[at] = places
+    solid = share > 0.5
+    source.reshape(-1, 2)[at[solid]] = places[solid]
+
+
+def _still(layers: Layers, driven: np.ndarray) -> np.ndarray:
+    """[5] how little each of LAYERS moves: 1 where it stays, 0 from ``STAYS`` on."""
     apart = np.linalg.norm(driven - layers.points, axis=1) / body_scale(layers.points)
+    result = []
     for k, name in enumerate(LAYERS):
         side = name.partition("_")[0]
         of_arm = [*(INDEX[f"{side}_{joint}"] for joint in ("elbow", "wrist"))] if k else [*SHOULDERS]
         moved = max(float(apart[of_arm].max()), 0.0 if k else float(apart[FACE_SLICE].mean()))
-        still = 1 - min(1.0, moved / STAYS)
-        if still > 0:
-            picture += np.float32(still) * layers.rims[k]
+        result.append(1 - min(1.0, moved / STAYS))
+    return np.array(result, np.float32)
 
 
 def _sampled(layers: Layers, k: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

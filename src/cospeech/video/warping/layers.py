@@ -15,8 +15,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import SHOULDERS
-from .arm_mesh import ArmMesh, arm_mesh
+from .arm_mesh import ArmMesh, arm_mesh, hand_mesh
 from .arm_segmentation import front_arms
 from .built_forearm import Forearm, build_forearm
 from .inpaint import inpainted
@@ -38,7 +39,8 @@ from .limb_geometry import (
 from .matte import box, diffused, filled
 from .person_matte import mended_matte, person_alpha
 
-LAYERS = ("body", *(f"{side}_arm" for side in SIDES))  # back to front
+# Back to front. A hand before a sleeve is a layer of its own, a bare arm one with its hand.
+LAYERS = ("body", *(f"{side}_arm" for side in SIDES), *(f"{side}_hand" for side in SIDES))
 MATTE_RADIUSES = 40  # parts of a shoulder width that the radius of filters is one of
 
 # What surely belongs to the person: face, neck, the middle of the trunk, hands.
@@ -64,6 +66,8 @@ SOFT_PIXELS = 2.0  # of a sleeve's outer edge
 SLEEVE_BINS = 20  # parts of the upper arm
 SLEEVE_BELOW, SLEEVE_EDGE = 0.15, 0.08  # shares of the upper arm that a sleeve goes on below what hides it; its edge
 
+SLEEVE_UNDER = 0.1  # shoulder widths that a sleeve goes on behind the hand
+
 # The trunk behind the arms, in shoulder widths.
 TRUNK_ROWS_FROM = 0.4  # below the shoulders: rows there may tell how wide the trunk is
 TRUNK_LEAST, TRUNK_MOST = 0.25, 0.8  # half widths that are believed
@@ -85,6 +89,8 @@ PLAIN, PLAIN_RANGE = 0.008, 0.012  # contrast of a plain wall, and above it unti
 REVEALED = 0.3  # shoulder widths inside the hole that a moving person may reveal
 DETAIL_RADIUSES = 3  # filter radiuses over which it is spread
 BACKGROUND_GAIN = 2.0  # of the spread hole, to the share of the filling
+UNLIKE = 0.15  # distance of the colours of an arm and of the body where it ends, from which one is before the other
+BODY_SIDE = 0.2  # share of the body in a pixel beside an arm, from which on its outline is the body's
 NEAR_GAIN = 4.0  # of the share of an arm near by, to what of an outline goes with it
 
 
@@ -93,12 +99,14 @@ class Layers:
     """Pictures of all layers, as large as the portrait; colours are not multiplied with the masks."""
 
     background: np.ndarray  # [H, W, 3] float32 in 0 .. 1, the person filled away
-    colours: np.ndarray  # [3, H, W, 3] float32, in the order of LAYERS, filled beyond the masks
-    residuals: np.ndarray  # [3, H, W, 3] float32, added after each layer: what they lack of the picture
-    rims: np.ndarray  # [3, H, W, 3] float32, added to the background next to each layer as long as it does not move
-    masks: np.ndarray  # [3, H, W] float32 in 0 .. 1: opacities, each layer over those before it
+    colours: np.ndarray  # [5, H, W, 3] float32, in the order of LAYERS, filled beyond the masks
+    residuals: np.ndarray  # [5, H, W, 3] float32, added after each layer: what they lack of the picture
+    rims: np.ndarray  # [5, H, W, 3] float32, added to the background next to each layer as long as it does not move
+    shades: np.ndarray  # [5, H, W, 3] float32, likewise added to the body
+    masks: np.ndarray  # [5, H, W] float32 in 0 .. 1: opacities, each layer over those before it
     parts: np.ndarray  # [7, H, W] float32: visible share of each of PARTS; together with the background 1
     meshes: dict[str, ArmMesh]  # by side, of the arms that are cut out
+    hands: dict[str, ArmMesh]  # by side, of the hands that are layers of their own
     forearms: dict[str, Forearm]  # by side, what is drawn where a forearm was hidden
     points: np.ndarray  # [116, 2] pixels of this picture
     person: np.ndarray  # [H, W] float32: where the person was
@@ -110,12 +118,12 @@ class Layers:
 
     @cached_property
     def stacked(self) -> np.ndarray:
-        """[3, H, W, 7] float32: colours, masks and residuals of LAYERS, as they are drawn."""
+        """[5, H, W, 7] float32: colours, masks and residuals of LAYERS, as they are drawn."""
         return np.concatenate([self.colours, self.masks[..., None], self.residuals], -1)
 
     @cached_property
     def drawn(self) -> np.ndarray:
-        """[3, H, W] bool: where a layer has anything, or has it beside."""
+        """[5, H, W] bool: where a layer has anything, or has it beside."""
         there = (self.masks > 0) | (np.abs(self.residuals).max(-1) > 0)
         return np.stack([box(one.astype(np.float32), 1) > 0 for one in there])
 
@@ -169,20 +177,25 @@ def cut(
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
     seen = np.zeros((len(LAYERS), *alpha.shape))
     for side, arm in arms.items():
-        seen[LAYERS.index(f"{side}_arm")] = arm.mask
+        seen[LAYERS.index(f"{side}_arm")] = arm.mask - arm.hand
+        seen[LAYERS.index(f"{side}_hand")] = arm.hand
     front = seen[1:].sum(0)
     seen[0] = alpha - front
     sleeved = tuple(side for side, arm in arms.items() if not arm.bare)
     ends = {side: _sleeve_end(frame, seen, side, sleeved) for side in SIDES}
     uppers = {side: _upper_arm(frame, side, seen, ends[side], in_sleeve=side in sleeved) for side in SIDES}
-    masks = _opacities(seen, front, np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0))
+    solid = np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0)
+    masks = _opacities(seen, front, solid, round(SLEEVE_UNDER * scale))
     behind = _background(frame, alpha, room=room)
     colours = np.stack([_colours(frame, k, seen, masks, room=room) for k in range(len(LAYERS))])
     meshes = {
         side: arm_mesh(arm.mask, points, side, scale) for side, arm in arms.items() if arm.mask.max() > PERSON_SURE
     }
+    hand_meshes = {
+        side: hand_mesh(arm.hand) for side, arm in arms.items() if side in meshes and arm.hand.max() > PERSON_SURE
+    }
     parts = _parts(frame, seen)
-    residuals, rims = _residuals(frame, seen, colours, behind)
+    residuals, rims, shades = _residuals(frame, seen, colours, behind)
     forearms = {}
     for side in meshes:
         sleeve = np.maximum(uppers[side], parts[PARTS.index(f"{side}_upper")])
@@ -193,25 +206,34 @@ def cut(
         colours.astype(np.float32),
         residuals.astype(np.float32),
         rims.astype(np.float32),
+        shades.astype(np.float32),
         masks.astype(np.float32),
         parts.astype(np.float32),
         meshes,
+        hand_meshes,
         forearms,
         np.asarray(points, np.float64),
         alpha.astype(np.float32),
     )
 
 
-def _opacities(seen: np.ndarray, front: np.ndarray, solid: np.ndarray) -> np.ndarray:
-    """[3, H, W] opacities that show what is seen, laid over one another.
+def _opacities(seen: np.ndarray, front: np.ndarray, solid: np.ndarray, under: int) -> np.ndarray:
+    """[5, H, W] opacities that show what is seen, laid over one another.
 
-    Behind the arms, whose masks together are ``front`` [H, W], the body goes on where it is ``solid`` [H, W].
+    Behind the arms, whose masks together are ``front`` [H, W], the body goes on where it is ``solid`` [H, W], and
+    sleeves behind the hands for ``under`` pixels.
     """
     masks = seen.copy()
     # What the arms do not hide entirely shows the body through them.
     masks[0] = np.where(front < 1, seen[0] / np.maximum(1 - front, TINY), 0.0)
     hidden = np.clip((front - COVERED) / COVERED_RANGE, 0, 1)
     masks[0] = np.clip(np.maximum(masks[0], solid * hidden), 0, 1)
+    for side in SIDES:  # behind a hand its sleeve goes on a little
+        arm, palm = LAYERS.index(f"{side}_arm"), LAYERS.index(f"{side}_hand")
+        if seen[palm].any():
+            before = np.where(seen[palm] < 1, seen[arm] / np.maximum(1 - seen[palm], TINY), 0.0)
+            near = box((seen[arm] > PERSON_SURE).astype(float), under) > 0
+            masks[arm] = np.clip(np.maximum(before, near * np.clip((seen[palm] - COVERED) / COVERED_RANGE, 0, 1)), 0, 1)
     return masks
 
 
@@ -245,7 +267,7 @@ def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str, sleeved: tuple[str, 
 
     Args:
         frame: of the portrait.
-        seen: [3, H, W] what is seen of each of LAYERS.
+        seen: [5, H, W] what is seen of each of LAYERS.
         side: "left" or "right".
         sleeved: sides whose forearm is in a sleeve, which therefore reaches at least to the elbow.
     """
@@ -263,7 +285,7 @@ def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str, sleeved: tuple[str, 
 
 
 def _parts(frame: _Frame, seen: np.ndarray) -> np.ndarray:
-    """[7, H, W] visible share of each of PARTS, by the layers [3, H, W] and the places of the bones."""
+    """[7, H, W] visible share of each of PARTS, by the layers [5, H, W] and the places of the bones."""
     places = frame.places
     result = np.zeros((len(PARTS), *seen.shape[1:]))
     result[0] = seen[0]
@@ -273,7 +295,7 @@ def _parts(frame: _Frame, seen: np.ndarray) -> np.ndarray:
         lower = _within(tapered_distance(arm["lower"], places, frame.scale, PART_HALF_WIDTHS["lower"])[1])
         along, beside = tapered_distance(arm["upper"], places, frame.scale, PART_HALF_WIDTHS["upper"])
         upper = _within(beside) * np.clip((along - UPPER_FROM) / UPPER_RANGE, 0, 1)
-        front = seen[LAYERS.index(f"{side}_arm")]
+        front = seen[LAYERS.index(f"{side}_arm")] + seen[LAYERS.index(f"{side}_hand")]
         whole = not front.any()  # an arm that is not cut out is part of the body's layer
         rest = result[0].copy() if whole else front
         for name, share in (("hand", palm), ("lower", lower if whole else np.ones_like(palm))):
@@ -293,27 +315,32 @@ def _within(distance: np.ndarray) -> np.ndarray:
 
 def _residuals(
     frame: _Frame, seen: np.ndarray, colours: np.ndarray, background: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What is to be added so that all layers together are the picture.
 
-    Outlines next to an arm or the person go with them, so that none stays behind on the body or the wall. What is
-    missing of the room round the person, shadows and what the matte has lost, is there only as long as nothing moves.
+    An outline goes with the arm or the person that it is of. What is missing beside it is there only as long as
+    nothing moves: of the room, shadows and what the matte has lost; of the body, shadows and pieces of the arm.
 
     Returns:
-        [3, H, W, 3] after each layer, and [3, H, W, 3] of the background, by the layer that it is next to.
+        [5, H, W, 3] after each layer, and [5, H, W, 3] of the background and of the body, by the layer that it is
+        next to.
     """
-    shares = [*seen, np.clip(1 - seen.sum(0), 0, 1)]
-    layers = [*colours, background]
-    missing = frame.image - sum(share[..., None] * layer for share, layer in zip(shares, layers, strict=True))
-    room = shares[-1] > 1 - CLEAR
+    free = np.clip(1 - seen.sum(0), 0, 1)
+    missing = frame.image - sum(share[..., None] * layer for share, layer in zip(seen, colours, strict=True))
+    missing = missing - free[..., None] * background
+    beside = filled(frame.image, (free > 1 - CLEAR).astype(float))
+    of_room = np.where(free[..., None] > 1 - CLEAR, missing, free[..., None] * (beside - background))
     left = np.ones(seen.shape[1:])
-    own, rims = np.zeros((2, *colours.shape))
+    own, rims, shades = np.zeros((3, *colours.shape))
     for k in reversed(range(len(seen))):
         near = np.clip(box(seen[k], frame.radius) * NEAR_GAIN, 0, 1) * left if k else left
-        part = near[..., None] * missing
-        own[k], rims[k] = np.where(room[..., None], 0, part), np.where(room[..., None], part, 0)
+        unlike = np.clip(np.linalg.norm(colours[k] - colours[0], axis=-1) / UNLIKE, 0, 1)  # no joint, but a border
+        on_body = unlike * smoothstep((seen[0] - BODY_SIDE) / (1 - 2 * BODY_SIDE))
+        rims[k] = near[..., None] * of_room
+        shades[k] = (near * on_body)[..., None] * (missing - of_room)
+        own[k] = (near * (1 - on_body))[..., None] * (missing - of_room)
         left = left - near
-    return own, rims
+    return own, rims, shades
 
 
 def _colours(frame: _Frame, k: int, seen: np.ndarray, masks: np.ndarray, *, room: bool) -> np.ndarray:

@@ -25,6 +25,30 @@ def box(values: np.ndarray, radius: int) -> np.ndarray:
     return values
 
 
+def joined(part: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """[H, W] bool: the pixels of a part from which a way within it leads to the seeds."""
+    reached = part & seeds
+    grown = reached
+    while grown.any():
+        # Along rows and columns as far as they go, and again from what that reached.
+        before = reached
+        for axis in (0, 1):
+            for turn in (1, -1):
+                reached = reached | _carried(reached, part, axis, turn)
+        grown = reached & ~before
+    return reached
+
+
+def _carried(reached: np.ndarray, part: np.ndarray, axis: int, turn: int) -> np.ndarray:
+    """What is reached along an axis in one direction, within a part."""
+    order = (slice(None),) * axis + (slice(None, None, turn),)
+    inside, start = part[order], reached[order]
+    number = np.arange(inside.shape[axis]).reshape([-1 if k == axis else 1 for k in range(2)])
+    last_start = np.maximum.accumulate(np.where(start, number, -1), axis)
+    last_gap = np.maximum.accumulate(np.where(inside, -1, number), axis)
+    return np.asarray((inside & (last_start > last_gap))[order])
+
+
 def snapped(mask: np.ndarray, picture: np.ndarray, radius: int, smooth: float = 1e-3) -> np.ndarray:
     """A mask whose border follows the edges of a picture (guided filter).
 

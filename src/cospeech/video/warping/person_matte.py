@@ -11,7 +11,7 @@ import numpy as np
 
 from .colours import change_per_pixel, colour_share
 from .geodesic import geodesic_distance
-from .matte import box, filled, snapped
+from .matte import box, filled, joined, snapped
 from .resampling import resized
 
 LONGEST = 288  # pixels of the longer side in which distances are computed
@@ -51,34 +51,10 @@ def mended_matte(
         opened = np.clip(2 * box((box(missed.astype(float), around) > 0).astype(float), radius) - 0.5, 0, 1)
         rough = np.maximum(matte, opened * person)
         matte = np.maximum(matte, opened * person_alpha(image, rough, sure * opened, likely * opened, radius))
-    own = joined(matte > FREE, sure > SURE)
+    own = box(joined(matte > FOUND, sure > SURE).astype(float), radius) > 0
     # Only an outline is soft: what lies deeper is the person, all of it.
     deep = box((own & (matte > HOLE)).astype(float), radius) > 1 - FREE
     return np.where(own, np.where(deep, 1.0, matte), 0.0)
-
-
-def joined(part: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """[H, W] bool: the pixels of a part from which a way within it leads to the seeds."""
-    reached = part & seeds
-    grown = reached
-    while grown.any():
-        # Along rows and columns as far as they go, and again from what that reached.
-        before = reached
-        for axis in (0, 1):
-            for turn in (1, -1):
-                reached = reached | _carried(reached, part, axis, turn)
-        grown = reached & ~before
-    return reached
-
-
-def _carried(reached: np.ndarray, part: np.ndarray, axis: int, turn: int) -> np.ndarray:
-    """What is reached along an axis in one direction, within a part."""
-    order = (slice(None),) * axis + (slice(None, None, turn),)
-    inside, start = part[order], reached[order]
-    number = np.arange(inside.shape[axis]).reshape([-1 if k == axis else 1 for k in range(2)])
-    last_start = np.maximum.accumulate(np.where(start, number, -1), axis)
-    last_gap = np.maximum.accumulate(np.where(inside, -1, number), axis)
-    return np.asarray((inside & (last_start > last_gap))[order])
 
 
 def person_alpha(
