@@ -35,19 +35,29 @@ PointsFile = Annotated[Path, arg(aliases=["-o"], metavar="FILE.json")]
 MaybePython = Annotated[str | None, arg(metavar="PYTHON", help_behavior_hint="")]
 
 
-def setup(*, folder: MaybeFolder = None, python: MaybePython = None, wheel: MaybeFile = None) -> None:
-    """Fetch the networks that find a person's points in pictures, once: 36 MB, of which 21 are kept.
+def setup(
+    *, folder: MaybeFolder = None, python: MaybePython = None, wheel: MaybeFile = None, matting: MaybeFile = None
+) -> None:
+    """Fetch the networks that find a person's points and outline in pictures, once: 172 MB, of which 65 are kept.
 
     Args:
         folder: where; a folder of the user's data unless given. One elsewhere has to be named afterwards
             with COSPEECH_KEYPOINTS.
         python: a Python whose pip downloads; the running one unless given.
         wheel: the wheel of mediapipe 0.10.21, if it is downloaded already.
+        matting: the npm package @imgly/background-removal-data 1.4.5 (.tgz), if it is downloaded already.
     """
     began = time.monotonic()
+    from ..video.detection.matting_setup import setup_matting
     from ..video.detection.setup import FOLDER, setup_video
 
     found = setup_video(folder, python=python, wheel=wheel)
+    try:
+        setup_matting(folder, package=matting)
+    except UserError as error:
+        if matting is not None:
+            raise
+        note(f"portraits are cut out less exactly, as the matting network is not there: {error}")
     what = f"set {FOLDER}={found.parent}" if folder else "cospeech video keypoints PICTURE -o points.json"
     note(f"the networks are ready in {found} after {time.monotonic() - began:.0f} s; next: {what}")
 

@@ -11,6 +11,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.progress import note
 from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
+from ..detection.matting import person_matte
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
 from ..warping.layers import Layers, cut
@@ -72,12 +73,20 @@ def open_portrait(
     if shown.reason:
         note(f"{Path(path).name}: {shown.reason}")
     left, top, right, bottom = shown.box
-    mask = None if seen.mask is None else seen.mask[top:bottom, left:right]
-    return portrait_of(picture[top:bottom, left:right], found - [left, top], seen.confidence[0], mask, size)
+    inside = (slice(top, bottom), slice(left, right))
+    mask = None if seen.mask is None else seen.mask[inside]
+    matte = person_matte(picture[inside], name=Path(path).name, cache=cache)
+    return portrait_of(picture[inside], found - [left, top], seen.confidence[0], mask, size, matte=matte)
 
 
 def portrait_of(
-    picture: np.ndarray, points: np.ndarray, confidence: np.ndarray, mask: np.ndarray | None, size: int
+    picture: np.ndarray,
+    points: np.ndarray,
+    confidence: np.ndarray,
+    mask: np.ndarray | None,
+    size: int,
+    *,
+    matte: np.ndarray | None = None,
 ) -> Portrait:
     """A portrait resampled to another size.
 
@@ -87,6 +96,7 @@ def portrait_of(
         confidence: [116] 0 to 1.
         mask: [H, W] uint8 of the person, or None to compute it.
         size: of the longer side, pixels.
+        matte: [H, W] uint8 of the person by a matting network.
     """
     from PIL import Image
 
@@ -100,7 +110,10 @@ def portrait_of(
     else:
         resized = Image.fromarray(mask).resize((wide, high), Image.Resampling.BILINEAR)
         person = np.asarray(resized, np.float32) / 255
-    return Portrait(small, moved, np.asarray(confidence), person)
+    exact = None
+    if matte is not None:
+        exact = np.asarray(Image.fromarray(matte).resize((wide, high), Image.Resampling.BOX), np.float32) / 255
+    return Portrait(small, moved, np.asarray(confidence), person, exact)
 
 
 def check_size(size: int) -> None:
