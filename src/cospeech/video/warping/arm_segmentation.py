@@ -41,6 +41,7 @@ CHEST = (0.25, 0.3)  # shoulder widths: half the side of a square, and how far i
 THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
 BARE_UNTIL = 0.85  # share of the upper arm to which a bare one is part of the body
 HALF, BARE = 0.5, 0.3  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
+WORN = 0.3  # share of an arm beside its hand that is like clothes, from which the hand is a layer of its own
 TIP = 2.0  # half widths of a forearm, within which what looks like skin is its elbow
 BRIGHTNESS = 0.1  # weight of brightness against tint, where a forearm is told to be bare
 NEAR = 20.0  # half widths of a hand: the body's colours are taken within
@@ -57,7 +58,7 @@ class FrontArm:
 
     mask: np.ndarray  # [H, W] in 0 .. 1, of forearm and hand
     bare: bool  # the forearm is not in a sleeve
-    hand: np.ndarray  # [H, W] in 0 .. 1: what of the mask is a hand before a sleeve; nothing of a bare arm
+    hand: np.ndarray  # [H, W] in 0 .. 1: what of the mask is a hand before a sleeve; nothing if there is none
 
 
 def front_arms(
@@ -97,18 +98,21 @@ def front_arms(
     total = np.maximum(np.sum(masks, 0), 1.0)
     result = {}
     for k, (side, mask, naked) in enumerate(zip(sides, masks, bare, strict=True)):
-        palm = None if naked else _before_sleeve(small[..., :3], places, labels == 1 + k, side)
+        palm = _before_sleeve(small[..., :3], places, labels == 1 + k, small[..., 3], side)
         shown = mask / total
         result[side] = FrontArm(shown, naked, np.zeros_like(mask) if palm is None else fine(palm) * shown)
     return result
 
 
-def _before_sleeve(image: np.ndarray, points: np.ndarray, arm: np.ndarray, side: str) -> np.ndarray | None:
-    """[h, w] bool: the hand of a sleeved arm [h, w] bool; None if no sleeve can be told from it."""
+def _before_sleeve(
+    image: np.ndarray, points: np.ndarray, arm: np.ndarray, person: np.ndarray, side: str
+) -> np.ndarray | None:
+    """[h, w] bool: the hand of an arm [h, w] bool before its sleeve; None if no sleeve is seen beside it."""
+    arm = arm & (person > PERSON)
     scale = body_scale(points)
     palm = hand_distance(hand(points, side), pixel_places((arm.shape[1], arm.shape[0])), scale)
-    core = arm & (palm < HAND_CORE)
-    if not core.any():
+    core, beside = arm & (palm < HAND_CORE), arm & (palm > HAND_BESIDE)
+    if not core.any() or _is_bare(image, beside, core, ~arm & (person > PERSON), least=1 - WORN):
         return None
     skin = colour_share(image, core) + LEAST_SHARE
     cloth = colour_share(image, arm & (palm > HAND_CLEAR)) + LEAST_SHARE
@@ -213,15 +217,15 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     return _Seeds(hands, cores, body, near, bare, bare_upper)
 
 
-def _is_bare(image: np.ndarray, forearm: np.ndarray, skin: np.ndarray, cloth: np.ndarray) -> bool:
-    """Whether a forearm [h, w] bool is more like the hands than like the clothes; so is one that is not seen."""
+def _is_bare(image: np.ndarray, forearm: np.ndarray, skin: np.ndarray, cloth: np.ndarray, least: float = BARE) -> bool:
+    """Whether at least a share of a forearm [h, w] bool is more like hands than clothes; so is one that is not seen."""
     if not (forearm.any() and skin.any() and cloth.any()):
         return True
     tones = tone(image) * [BRIGHTNESS, 1.0, 1.0]
     to_hands, to_worn = (
         np.linalg.norm(tones[forearm] - np.median(tones[part], axis=0), axis=-1) for part in (skin, cloth)
     )
-    return float((to_hands < to_worn).mean()) >= BARE
+    return float((to_hands < to_worn).mean()) >= least
 
 
 def _deep(inside: np.ndarray) -> np.ndarray:
