@@ -142,7 +142,8 @@ def test_small_moves_hardly_fold_an_arm(pose):
         for side, mesh in portrait.layers.meshes.items():
             found, _ = driven_vertices(mesh, body, portrait.points, moved, side)
             middles = np.clip(mesh.vertices[mesh.triangles].mean(1).astype(int), 0, 255)
-            shown = portrait.layers.masks[LAYERS.index(f"{side}_arm"), middles[:, 1], middles[:, 0]] > 0.5
+            own = [LAYERS.index(f"{side}_{part}") for part in ("arm", "hand")]
+            shown = portrait.layers.masks[own][:, middles[:, 1], middles[:, 0]].max(0) > 0.5
             a, b, c = np.moveaxis(found[mesh.triangles[shown]], 1, 0)
             area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
             assert len(area) > 100
@@ -344,6 +345,6 @@ def test_a_body_that_is_lifted_goes_on_below_the_picture():
 def test_layers_and_parts_are_counted():
     layers = STILL.layers
     drawn = draw(layers, STILL.points)
-    assert len(LAYERS) == len(layers.masks) == len(layers.colours) == len(drawn.shares) == len(drawn.came) == 3
+    assert len(LAYERS) == len(layers.masks) == len(layers.colours) == len(drawn.shares) == len(drawn.came) == 5
     assert len(PARTS) == len(layers.parts) == len(drawn.seen) == 7
     assert PARTS[0] == LAYERS[0] == "body"
