@@ -143,10 +143,10 @@ def test_small_moves_hardly_fold_an_arm(pose):
             found, _ = driven_vertices(mesh, body, portrait.points, moved, side)
             middles = np.clip(mesh.vertices[mesh.triangles].mean(1).astype(int), 0, 255)
             own = [LAYERS.index(f"{side}_{part}") for part in ("arm", "hand")]
-            shown = portrait.layers.masks[own][:, middles[:, 1], middles[:, 0]].max(0) > 0.5
+            shown = portrait.layers.masks[own][:, middles[:, 1], middles[:, 0]].sum(0) > 0.5
             a, b, c = np.moveaxis(found[mesh.triangles[shown]], 1, 0)
             area = (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
-            assert len(area) > 100
+            assert len(area) > 60
             assert (area <= 0).mean() < 0.02, side
 
 

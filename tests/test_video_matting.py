@@ -18,7 +18,7 @@ from cospeech.video.detection.matting import person_matte
 from cospeech.video.detection.matting_setup import matting_file, setup_matting
 from cospeech.video.warping.layer_warp import draw
 from cospeech.video.warping.layers import cut
-from cospeech.video.warping.matte import joined
+from cospeech.video.warping.matte import box, joined
 from portrait_data import SIDE, drawn_portrait, shapes
 
 PIECES = {"aa": b"the first piece", "bb": b"and the second"}
@@ -143,7 +143,6 @@ def test_a_damaged_network_is_told(home):
 
 def test_a_network_is_run_on_a_square_and_comes_back_in_the_pictures_size(home, monkeypatch):
     """One that returns the red of its input: values, order of channels and sizes are right."""
-    import onnx
     from onnx import TensorProto, helper
 
     side = 64
@@ -190,9 +189,7 @@ def exact_matte(portrait) -> np.ndarray:
 
 
 def test_a_matte_decides_over_a_coarse_mask():
-    """The mask has lost a rim of the person and has one of the room; with the matte the cut is that of the right mask."""
-    from cospeech.video.warping.matte import box
-
+    """The mask has lost a rim of the person and has one of the room; with the matte the cut is the right mask's."""
     portrait = drawn_portrait("down")
     coarse = box(np.roll(portrait.person, 5, axis=1), 4)
     layers = cut(portrait.picture, portrait.points, coarse, matte=exact_matte(portrait))

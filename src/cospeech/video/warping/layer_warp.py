@@ -115,8 +115,9 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     width, height = layers.size
     picture = layers.background.copy()
     still = _still(layers, driven)
-    for k in np.flatnonzero(still):
-        picture += still[k] * layers.rims[k]
+    for share, rim in zip(still, layers.rims, strict=True):
+        if share:
+            picture += share * rim
     source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
@@ -124,14 +125,16 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     window = _window(layers)
     came[(0, *window)] = places_from(body, window, _face(driven))
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
-    for k in np.flatnonzero(still[1:]) + 1:
-        residual += still[k] * bilinear(layers.shades[k], came[(0, *window)].reshape(-1, 2))
+    for part, shade in zip(still[1:], layers.shades[1:], strict=True):
+        if part:
+            residual += part * bilinear(shade, came[(0, *window)].reshape(-1, 2))
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)
     paint_face(got, layers, driven, window, came[(0, *window)], gaze)
     picture[window] += share[..., None] * (got - picture[window]) + residual
     shares[(0, *window)] = share
     source[window] = np.where(share[..., None] > 0.5, came[(0, *window)], source[window])
+    drawn = Drawn(picture, shares, source, came, layers)
     scale = body_scale(layers.points)
     for side, mesh in layers.meshes.items():
         k = LAYERS.index(f"{side}_arm")
@@ -143,39 +146,31 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
             shares[(slice(None), *window)] *= 1 - share
             came[(k, *window)] = source[window]
             shares[(k, *window)] = share
-        _paint_mesh(mesh, moved, k, picture, shares, source, came, layers)
+        _paint_mesh(drawn, mesh, moved, f"{side}_arm")
     for side, mesh in layers.hands.items():
         moved, _ = driven_vertices(mesh, body, layers.points, driven, side)
-        _paint_mesh(mesh, moved, LAYERS.index(f"{side}_hand"), picture, shares, source, came, layers)
+        _paint_mesh(drawn, mesh, moved, f"{side}_hand")
     np.clip(picture, 0, 1, out=picture)
-    return Drawn(picture, shares, source, came, layers)
+    return drawn
 
 
-def _paint_mesh(
-    mesh: ArmMesh,
-    moved: np.ndarray,
-    k: int,
-    picture: np.ndarray,
-    shares: np.ndarray,
-    source: np.ndarray,
-    came: np.ndarray,
-    layers: Layers,
-) -> None:
-    """Draw a layer, number k, with its vertices moved; changes what ``Drawn`` has, in place."""
+def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str) -> None:
+    """Draw a layer with the vertices of its mesh moved over what is drawn, in place."""
+    layers, k = drawn.layers, LAYERS.index(name)
     width, height = layers.size
     at, places = rasterized(moved, mesh.vertices, mesh.triangles, layers.size)
     got, share, residual = _sampled(layers, k, places)
     beyond = np.maximum(np.maximum(-places, places - [width, height]).max(-1), 0)
     share = share * np.clip(1 - beyond / FADE_OUT, 0, 1).astype(np.float32)
-    flat = picture.reshape(-1, 3)
+    flat = drawn.picture.reshape(-1, 3)
     flat[at] += share[:, None] * (got - flat[at]) + residual
     at, places, share = (values[share > SEEN_MASK] for values in (at, places, share))
-    every = shares.reshape(len(LAYERS), -1)
+    every = drawn.shares.reshape(len(LAYERS), -1)
     every[:, at] *= 1 - share
     every[k, at] += share
-    came[k].reshape(-1, 2)[at] = places
+    drawn.came[k].reshape(-1, 2)[at] = places
     solid = share > 0.5
-    source.reshape(-1, 2)[at[solid]] = places[solid]
+    drawn.source.reshape(-1, 2)[at[solid]] = places[solid]
 
 
 def _still(layers: Layers, driven: np.ndarray) -> np.ndarray:
