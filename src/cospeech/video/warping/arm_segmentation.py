@@ -58,6 +58,7 @@ class FrontArm:
 
     mask: np.ndarray  # [H, W] in 0 .. 1, of forearm and hand
     bare: bool  # the forearm is not in a sleeve
+    bare_upper: np.ndarray  # [H, W] bool: where upper arms are bare, which are not part of the mask
     hand: np.ndarray  # [H, W] in 0 .. 1: what of the mask is a hand before a sleeve; nothing if there is none
 
 
@@ -82,14 +83,20 @@ def front_arms(
     step = max(1, -(-max(height, width) // LONGEST))
     small = resized(np.concatenate([image, person[..., None]], -1), step)
     places = points / step
-    labels, bare = _labels(small[..., :3], places, small[..., 3], sides)
+    labels, seeds = _labels(small[..., :3], places, small[..., 3], sides)
+
+    def enlarged(label: np.ndarray) -> np.ndarray:
+        return np.repeat(np.repeat(label, step, 0), step, 1)[:height, :width]
 
     solid = (person > SOLID).astype(float)
     inside = np.maximum(box(solid, OUTLINE), TINY)
 
     def fine(label: np.ndarray) -> np.ndarray:
-        rough = np.repeat(np.repeat(label.astype(float), step, 0), step, 1)[:height, :width]
-        sharp = np.clip((snapped(rough, image, max(radius, step), SMOOTHING) - MIDDLE) * STEEPNESS + MIDDLE, 0, 1)
+        sharp = np.clip(
+            (snapped(enlarged(label.astype(float)), image, max(radius, step), SMOOTHING) - MIDDLE) * STEEPNESS + MIDDLE,
+            0,
+            1,
+        )
         # A soft outline is of what it is the outline of.
         beside = box(sharp * solid, OUTLINE) / inside
         return np.where((solid > 0) | (inside <= TINY), sharp, beside)
@@ -97,10 +104,11 @@ def front_arms(
     masks = [fine(labels == 1 + k) * person for k in range(len(sides))]
     total = np.maximum(np.sum(masks, 0), 1.0)
     result = {}
-    for k, (side, mask, naked) in enumerate(zip(sides, masks, bare, strict=True)):
+    for k, (side, mask, naked) in enumerate(zip(sides, masks, seeds.bare, strict=True)):
         palm = _before_sleeve(small[..., :3], places, labels == 1 + k, small[..., 3], side)
         shown = mask / total
-        result[side] = FrontArm(shown, naked, np.zeros_like(mask) if palm is None else fine(palm) * shown)
+        before = np.zeros_like(mask) if palm is None else fine(palm) * shown
+        result[side] = FrontArm(shown, naked, enlarged(seeds.bare_upper), before)
     return result
 
 
@@ -141,8 +149,8 @@ class _Seeds:
 
 def _labels(
     image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]
-) -> tuple[np.ndarray, list[bool]]:
-    """[h, w] int: 0 the body, 1 and on the sides' arms; and whether these are bare."""
+) -> tuple[np.ndarray, _Seeds]:
+    """[h, w] int: 0 the body, 1 and on the sides' arms; and what that follows from."""
     unit = UNIT * body_scale(points)
     seeds = _seeds(image, points, person, sides)
     hands: np.ndarray = np.any(seeds.hands, axis=0)
@@ -164,7 +172,7 @@ def _labels(
     core = box((~body).astype(float), half) < TINY
     sliver = body & (box(core.astype(float), half) < TINY) & (seeds.near < SLIVER_NEAR)
     labels[sliver] = 1 + np.argmin([distance[sliver] for distance in distances[1:]], axis=0)
-    return labels, seeds.bare
+    return labels, seeds
 
 
 def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tuple[str, ...]) -> _Seeds:

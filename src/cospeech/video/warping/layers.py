@@ -66,6 +66,7 @@ SOFT_PIXELS = 2.0  # of a sleeve's outer edge
 SLEEVE_BINS = 20  # parts of the upper arm
 SLEEVE_BELOW, SLEEVE_EDGE = 0.15, 0.08  # shares of the upper arm that a sleeve goes on below what hides it; its edge
 
+HEM = 0.045  # shoulder widths from what is seen of a sleeve to where it ends on the outer side of a bare arm
 SLEEVE_UNDER = 0.1  # shoulder widths that a sleeve goes on behind the hand
 
 # The trunk behind the arms, in shoulder widths.
@@ -182,8 +183,9 @@ def cut(
     front = seen[1:].sum(0)
     seen[0] = alpha - front
     sleeved = tuple(side for side, arm in arms.items() if not arm.bare)
-    ends = {side: _sleeve_end(frame, seen, side, sleeved) for side in SIDES}
-    uppers = {side: _upper_arm(frame, side, seen, ends[side], in_sleeve=side in sleeved) for side in SIDES}
+    skin = np.any([arm.bare_upper for arm in arms.values()], axis=0) if arms else np.zeros(alpha.shape, bool)
+    ends = {side: _sleeve_end(frame, seen, skin, side, sleeved) for side in SIDES}
+    uppers = {side: _upper_arm(frame, side, seen, skin, ends[side], in_sleeve=side in sleeved) for side in SIDES}
     solid = np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0)
     masks = _opacities(seen, front, solid, round(SLEEVE_UNDER * scale))
     behind = _background(frame, alpha, room=room)
@@ -237,7 +239,9 @@ def _opacities(seen: np.ndarray, front: np.ndarray, solid: np.ndarray, under: in
     return masks
 
 
-def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, end: float, *, in_sleeve: bool) -> np.ndarray:
+def _upper_arm(
+    frame: _Frame, side: str, seen: np.ndarray, skin: np.ndarray, end: float, *, in_sleeve: bool
+) -> np.ndarray:
     """[H, W] in 0 .. 1: an upper arm to a share of its length, ``end``.
 
     Its outer side is as far from the bone as where it is last seen.
@@ -257,17 +261,19 @@ def _upper_arm(frame: _Frame, side: str, seen: np.ndarray, end: float, *, in_sle
     outside = np.clip((outer - across) * frame.scale / SOFT_PIXELS + 0.5, 0, 1) * (across > 0)
     if not in_sleeve:  # a bare arm is narrower than the sleeve that it comes from
         outside = outside * (share < first + SLEEVE_BELOW)
+        outside = outside * (box(((seen[0] > PERSON_SURE) & ~skin).astype(float), round(HEM * frame.scale)) > 0)
     inside = np.maximum(np.clip((1 - beside) / UPPER_EDGE, 0, 1), outside)
     result: np.ndarray = inside * (beside < OUTER_BESIDE) * np.clip((end - share) / SLEEVE_EDGE, 0, 1) * (share > 0)
     return result
 
 
-def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str, sleeved: tuple[str, ...]) -> float:
+def _sleeve_end(frame: _Frame, seen: np.ndarray, skin: np.ndarray, side: str, sleeved: tuple[str, ...]) -> float:
     """Share of the upper arm to which the body's layer reaches, a little below what hides it.
 
     Args:
         frame: of the portrait.
         seen: [5, H, W] what is seen of each of LAYERS.
+        skin: [H, W] bool, bare upper arms.
         side: "left" or "right".
         sleeved: sides whose forearm is in a sleeve, which therefore reaches at least to the elbow.
     """
@@ -277,7 +283,8 @@ def _sleeve_end(frame: _Frame, seen: np.ndarray, side: str, sleeved: tuple[str, 
     share, beside = tapered_distance(bone, frame.places, frame.scale, UPPER_HALF_WIDTHS)
     palm = frame.palms[side]
     core = (beside < SLEEVE_CORE) & (share > 0)
-    sleeve, bare = core & (seen[0] > PERSON_SURE), core & (seen[1:].sum(0) > PERSON_SURE) & (palm > SLEEVE_CLEAR)
+    sleeve = core & (seen[0] > PERSON_SURE) & ~skin
+    bare = core & ((seen[1:].sum(0) > PERSON_SURE) | skin) & (palm > SLEEVE_CLEAR)
     count = [np.histogram(share[where], SLEEVE_BINS, (0.0, 1.0))[0] for where in (sleeve, bare)]
     covered = np.flatnonzero((count[0] > 0) & (count[0] >= count[1]))
     last = (covered[-1] + 1) / SLEEVE_BINS if len(covered) else 0.0
