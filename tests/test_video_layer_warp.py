@@ -348,3 +348,19 @@ def test_layers_and_parts_are_counted():
     assert len(LAYERS) == len(layers.masks) == len(layers.colours) == len(drawn.shares) == len(drawn.came) == 5
     assert len(PARTS) == len(layers.parts) == len(drawn.seen) == 7
     assert PARTS[0] == LAYERS[0] == "body"
+
+
+def test_a_body_that_rises_shows_nothing_of_what_the_border_cut_off():
+    """Stripes at the lower border of a chest: the last one is not drawn out to a streak."""
+    points = figure_points("down")
+    picture, person = draw_figure(points, 256, 136)
+    trunk = shapes(points, 256, 136)["trunk"]
+    stripes = np.broadcast_to(np.where(np.arange(136) // 4 % 2, 180, 60)[:, None, None], picture.shape)
+    picture[trunk] = stripes[trunk]
+    layers = cut(picture, points, person)
+    points[:6] -= [0.0, 14.0]
+    points[48:] -= [0.0, 14.0]
+    column = draw(layers, points).picture[-40:, 128, 0]
+    changes = np.flatnonzero(np.diff((column > 120 / 255).astype(int)))
+    assert np.diff(changes).max() <= 7
+    assert len(column) - 1 - changes[-1] <= 7

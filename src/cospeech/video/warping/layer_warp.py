@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...motion.points import FACE_SLICE, SHOULDERS
 from .arm_mesh import ArmMesh, rasterized
 from .body_map import BodyMap, body_map
@@ -25,6 +26,7 @@ LATTICE, FACE_LATTICE = 8, 2  # pixels between places at which the body's map is
 FACE_MARGIN = 3  # pixels round the face that are computed on the finer lattice
 SEEN_MASK = 0.004  # of a layer, below which it is not drawn (1/255)
 STAYS = 0.04  # shoulder widths that a layer moves until the room beside it is as it is without the person
+LEEWAY = 0.5  # shoulder widths above the portrait's lower border that are stretched where a body rises
 FADE_OUT = 2.0  # pixels over which an arm ends beyond the portrait's border
 
 
@@ -124,6 +126,7 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     body = body_map(layers.points, driven, layers.size, tuple(layers.meshes))
     window = _window(layers)
     came[(0, *window)] = places_from(body, window, _face(driven))
+    _held_at_border(came[0], window, LEEWAY * body_scale(layers.points))
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
     for part, shade in zip(still[1:], layers.shades[1:], strict=True):
         if part:
@@ -152,6 +155,23 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
         _paint_mesh(drawn, mesh, moved, f"{side}_hand")
     np.clip(picture, 0, 1, out=picture)
     return drawn
+
+
+def _held_at_border(came: np.ndarray, window: tuple[slice, slice], leeway: float) -> None:
+    """Stretch the lowest part of a body that rises, so that nothing is shown of what the portrait's border cut off.
+
+    Args:
+        came: [H, W, 2] pixels of the portrait; changed in place.
+        window: rows and columns in which it is defined.
+        leeway: pixels above the border that are stretched.
+    """
+    height = len(came)
+    if window[0].stop < height:
+        return
+    lacking = np.maximum(came[-1, window[1], 1] - (height - 0.5), 0)
+    y = np.arange(height)[window[0]] + 0.5
+    near = smoothstep(1 - (height - y) / leeway).astype(np.float32)
+    came[(*window, 1)] -= near[:, None] * lacking
 
 
 def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str) -> None:

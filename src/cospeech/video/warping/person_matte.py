@@ -27,6 +27,7 @@ LEAST_SHARE = 1e-5  # of a colour
 TINY = 1e-4  # distance of colours
 # A matte from a network is right to the pixel but where it misses a part, which the keypoints tell.
 FOUND, HOLE = 0.5, 0.25  # matte from which what is surely person counts as found, and what lies deep in it is solid
+LOST, LOST_RADIUSES = 0.15, 8  # share of sure pixels that has to be missed, within so many radiuses
 OPEN_RADIUSES = 3.0  # radiuses round what it misses in which the colours decide
 MATTE_LOW, MATTE_RANGE = 0.05, 0.9  # of the matte, so that both of its ends are reached
 
@@ -46,6 +47,9 @@ def mended_matte(
     matte = np.clip((matte - MATTE_LOW) / MATTE_RANGE, 0, 1)
     sure = np.maximum(sure, box(np.clip(person, 0, 1), 2 * radius) > SURE)
     missed = (sure > SURE) & (matte < FOUND)
+    # A few are keypoints beside a finger, and no finger that is missed.
+    share, surely = (box(values.astype(float), LOST_RADIUSES * radius) for values in (missed, sure > SURE))
+    missed &= share > LOST * surely
     if missed.any():
         around = round(OPEN_RADIUSES * radius)
         opened = np.clip(2 * box((box(missed.astype(float), around) > 0).astype(float), radius) - 0.5, 0, 1)
