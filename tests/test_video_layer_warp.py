@@ -358,6 +358,7 @@ def test_a_body_that_rises_shows_nothing_of_what_the_border_cut_off():
     stripes = np.broadcast_to(np.where(np.arange(136) // 4 % 2, 180, 60)[:, None, None], picture.shape)
     picture[trunk] = stripes[trunk]
     layers = cut(picture, points, person)
+    points = points.copy()
     points[:6] -= [0.0, 24.0]
     points[48:] -= [0.0, 24.0]
     column = draw(layers, points).picture[-40:, 128, 0]
