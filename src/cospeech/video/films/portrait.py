@@ -13,7 +13,9 @@ from ...core.progress import note
 from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
-from ..warping.layers import Layers, cut
+from ..warping.layers import CLEAR, MATTE_RADIUSES, NEAR_GAIN, Layers, cut
+from ..warping.limb_geometry import body_scale
+from ..warping.matte import box
 from .cropping import choose_crop
 
 SMALLEST, LARGEST = 128, 1024  # pixels of the longer side of a film
@@ -38,10 +40,28 @@ class Portrait:
     def layers(self) -> Layers:
         """The portrait cut into layers that move separately."""
         layers = cut(self.picture, self.points, self.person, confidence=self.confidence)
-        if self.behind is None:
-            return layers
-        sure = self.behind[..., 3:]
-        return replace(layers, background=layers.background * (1 - sure) + self.behind[..., :3] * sure)
+        return layers if self.behind is None else _with_room(layers, self.behind)
+
+
+def _with_room(layers: Layers, behind: np.ndarray) -> Layers:
+    """Layers with a known background [H, W, 4] in place of a guessed one.
+
+    What they lack of the picture, which ``cut`` has given to the layers next to it, changes with the background.
+    """
+    sure = behind[..., 3:]
+    background = layers.background * (1 - sure) + behind[..., :3] * sure
+    through = np.prod(1 - layers.masks, axis=0)[..., None]
+    lacking = through * (layers.background - background)
+    room = through > 1 - CLEAR
+    radius = max(2, round(body_scale(layers.points) / MATTE_RADIUSES))
+    left = np.ones_like(through)
+    residuals, rims = layers.residuals.copy(), layers.rims.copy()
+    for k in reversed(range(len(layers.masks))):
+        near = np.clip(box(layers.masks[k], radius) * NEAR_GAIN, 0, 1)[..., None] * left if k else left
+        residuals[k] += np.where(room, 0, near * lacking)
+        rims[k] += np.where(room, near * lacking, 0)
+        left = left - near
+    return replace(layers, background=background, residuals=residuals, rims=rims)
 
 
 def open_portrait(
