@@ -8,12 +8,14 @@ import numpy as np
 from cospeech.video.films.background import open_backdrop
 from cospeech.video.films.footage import mixed, open_footage, planes_of, rgb_of
 from cospeech.video.films.span_frames import crossfade, span_opacity
+from cospeech.video.films.steady import steady
 from cospeech.video.films.transition import (
     edited_layers,
     edited_parts,
     interpolate_frames,
     transition_points,
     turned_between,
+    with_common_middles,
     with_hands,
 )
 from cospeech.video.warping.limb_geometry import PARTS
@@ -143,4 +145,35 @@ def test_hands_are_those_of_the_portrait():
         turn = (shape @ still.conj()) / (abs(still) ** 2).sum()
         np.testing.assert_allclose(shape, turn * still, atol=1e-9)
         assert 0.75 < abs(turn) < 1.35
-    np.testing.assert_array_equal(got[:, :6], own[:, :6])
+    np.testing.assert_allclose(got[:, :6], own[:, :6], atol=1e-9)
+
+
+def test_points_of_a_film_do_not_jitter():
+    """Wrists that jump, and single frames that are wrong, are smoothed; gestures keep their speed and place."""
+    true, rng = swinging(80, SIDE), np.random.default_rng(0)
+    seen = true + rng.normal(0, 0.3, true.shape)
+    for wrist in (2, 5):
+        seen[:, wrist] += rng.choice([-8, 0, 8], (80, 2))
+        seen[:, 6 + 21 * (wrist == 5)] = seen[:, wrist]
+    seen[33, 6:27] += 25
+    got = steady(seen, np.ones(seen.shape[:2]), 30.0)
+    for hand, wrist in ((slice(6, 27), 2), (slice(27, 48), 5)):
+        off = np.linalg.norm((got - true)[:, [wrist, *range(48)[hand]]], axis=-1)
+        assert np.median(off) < 0.5
+        assert off[:, 2:].max() < 2
+        jumps = [np.abs(np.diff(points[:, wrist], 2, axis=0)).mean() for points in (got, seen)]
+        assert jumps[0] < 0.2 * jumps[1]
+    np.testing.assert_allclose(got[:, [0, 1, 3, 4]], true[:, [0, 1, 3, 4]], atol=1.5)
+    np.testing.assert_array_equal(got[:, 48:], seen[:, 48:])
+
+
+def test_hands_of_both_portraits_lie_on_each_other():
+    """Their wrists are at different places of the hand, and yet a cross-fade shows one hand."""
+    before = swinging(30, SIDE)
+    after = before.copy()
+    after[:, 6:27] += [7, -4]
+    one, other = with_common_middles(before, after)
+    np.testing.assert_allclose(one[:, 6:27].mean(1), other[:, 6:27].mean(1), atol=1e-9)
+    assert np.abs(one[0] - before[0]).max() < 0.1
+    assert np.abs(other[-1] - after[-1]).max() < 0.1
+    np.testing.assert_array_equal(one[:, 27:], before[:, 27:])

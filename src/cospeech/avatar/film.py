@@ -123,8 +123,7 @@ def write_video(
         context.colorspace, context.color_primaries, context.color_trc = colours
         sound = None
         if speech is not None:
-            samples, sample_rate = _sound(speech, count, fps)
-            sound = _Sound(container, samples, sample_rate)
+            sound = AacTrack(container, *aac_samples(speech, count, fps))
         for index, picture in enumerate(frames):
             planes = picture.ndim == 2
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="yuv420p" if planes else "rgb24")
@@ -139,7 +138,7 @@ def write_video(
             sound.finish()
 
 
-def _sound(speech: Speech, count: int, fps: float) -> tuple[np.ndarray, int]:
+def aac_samples(speech: Speech, count: int, fps: float) -> tuple[np.ndarray, int]:
     """Samples [N] float32 of exactly count / fps seconds, and a rate that AAC knows."""
     samples, rate = speech.samples, speech.sample_rate
     if rate not in AAC_RATES:
@@ -151,7 +150,7 @@ def _sound(speech: Speech, count: int, fps: float) -> tuple[np.ndarray, int]:
     return np.pad(samples, (0, wanted - len(samples))).astype(np.float32), rate
 
 
-class _Sound:
+class AacTrack:
     """An AAC stream that is written along with the pictures."""
 
     def __init__(self, container: Any, samples: np.ndarray, rate: int) -> None:
@@ -161,6 +160,7 @@ class _Sound:
         self.stream.codec_context.bit_rate = 96_000 if rate >= 16000 else 48_000
 
     def write_until(self, seconds: float) -> None:
+        """Encode what is heard up to some seconds."""
         import av
 
         while self.at < min(seconds * self.rate, len(self.samples)):
@@ -171,6 +171,7 @@ class _Sound:
             self.at += len(block)
 
     def finish(self) -> None:
+        """Encode the rest."""
         self.write_until(float("inf"))
         self.container.mux(self.stream.encode(None))
 

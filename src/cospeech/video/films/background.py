@@ -70,7 +70,7 @@ class Backdrop:
             pair = [np.take_along_axis(order, at[None, ..., None], 0)[0] for at in (low, high)]
             result[rows, :, :3] = np.where(count[..., None] > 0, (pair[0] + pair[1]) / 2, 0)
             result[rows, :, 3] = count > 0
-        sure = np.clip(box(result[..., 3], max(1, width // _SOFTNESS)) * 2 - 1, 0, 1)
+        sure = np.clip(box(result[..., 3], max(1, width // _SOFTNESS)) * 2 - 1, 0, 1) * result[..., 3]
         return np.concatenate([result[..., :3], sure[..., None]], -1).astype(np.float32)
 
     def _changed(self, frames: Sequence[int], against: Sequence[int], behind: np.ndarray) -> np.ndarray:

@@ -14,7 +14,6 @@ from typing import Unpack
 
 import numpy as np
 
-from ...avatar.film import write_video
 from ...core.errors import UserError
 from ...core.files import atomic_path, same_file
 from ...core.progress import note, stage, track
@@ -33,10 +32,20 @@ from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
 from .animate import check_film, portrait_keypoints
 from .background import AROUND, INSPECTED, MOST_CHANGED, evenly_spread, open_backdrop
-from .footage import COPIED_CODECS, Footage, add_sound, mixed, open_footage, planes_of, rgb_of
+from .footage import COPIED_CODECS, Footage, mixed, open_footage, planes_of, rgb_of
+from .pieces import write_film
 from .portrait import Portrait, portrait_of
 from .span_frames import SpanFrames, crossfade, drawn_span, span_opacity
-from .transition import blend_gestures, edited_layers, edited_parts, interpolate_frames, transition_points, with_hands
+from .steady import steady
+from .transition import (
+    blend_gestures,
+    edited_layers,
+    edited_parts,
+    interpolate_frames,
+    transition_points,
+    with_common_middles,
+    with_hands,
+)
 
 CONTEXT = 2.0  # seconds of speech on either side of a span that the model takes as well
 FADE = 0.01  # seconds over which one sound is cross-faded with another
@@ -82,8 +91,9 @@ def edit_film(
 ) -> Path:
     """Generate new gestures for the person in a film, in some spans of it.
 
-    Frames outside of the spans go to the encoder with the pixels that were decoded; they change by no more
-    than the encoder's loss. In a span the film's own pixels stay wherever nothing of the person is replaced.
+    Frames outside of the spans are copied bit by bit up to each span, and from the first key frame after it on;
+    those between are encoded again with 48 dB or more (``pieces``). In a span the film's own pixels stay wherever
+    nothing of the person is replaced.
 
     Args:
         film: a video of one person, filmed with a still camera.
@@ -95,7 +105,7 @@ def edit_film(
         points: JSON of the film's keypoints from another detector, instead of detecting them.
         refine: a network that paints what warping cannot (a model folder), or "none".
         mark: add the watermark, in the frames that are drawn anew, and the record of provenance.
-        quality: x264's constant rate factor, 0 to 51.
+        quality: x264's constant rate factor of the spans, 0 to 51.
         workers: processes that draw; one for each processor by default.
         quiet: no progress bar.
         options: of the new gestures, as the method declares them.
@@ -113,7 +123,7 @@ def edit_film(
     loaded = load(model) if isinstance(model, str | Path) else model
     seen = _detected(footage, points)
     bounds = span_frames(spans, footage.frames, footage.fps)
-    whole = complete_keypoints(seen.points, seen.confidence, seen.size)
+    whole = steady(complete_keypoints(seen.points, seen.confidence, seen.size), seen.confidence, footage.fps)
     pictures = _pictures(footage, bounds)
     behind = [_background(footage, pictures, whole, first, end) for first, end in bounds]
     drawn_spans: list[tuple[int, SpanFrames]] = []
@@ -125,11 +135,22 @@ def edit_film(
         )
         generated = _gestures(loaded, sound.speech, footage, first, end, options)
         drawn_spans.append((first, _plan_span(sides, generated, whole[first:end], parts, refine, footage, first)))
-    stage(f"drawing {sum(span.frames for _, span in drawn_spans)} of {footage.frames} frames")
-    frames, metadata = _frames(footage, drawn_spans, spans, workers, loaded.name if mark else None)
+    count = sum(span.frames for _, span in drawn_spans)
+    stage(f"drawing {count} of {footage.frames} frames")
+    new, metadata = _new_frames(footage, drawn_spans, spans, workers, loaded.name if mark else None)
+    inside = np.zeros(footage.frames, bool)
+    inside[np.concatenate([np.arange(*bound) for bound in bounds])] = True
+    copied = sound.original and footage.sound in COPIED_CODECS
     with atomic_path(out) as temporary:
-        shown = track(frames, "writing", total=footage.frames, quiet=quiet)
-        _write(temporary, shown, footage, sound, quality, {**footage.about, **metadata})
+        write_film(
+            temporary,
+            inside,
+            track(new, "drawing", total=count, quiet=quiet),
+            footage,
+            speech=None if copied else sound.speech,
+            quality=quality,
+            metadata={**footage.about, **metadata},
+        )
         sign(temporary, metadata)
     return out
 
@@ -268,20 +289,22 @@ def _plan_span(
         for k, (side, new) in enumerate(zip(sides, generated, strict=True))
     ]
     change = np.full(len(own), float(sides[0] is None)) if None in sides else crossfade(common, fps)
+    if None not in sides:
+        points = list(with_common_middles(points[0], points[1]))
     cover = span_opacity(len(own), fps, starts=first > 0, ends=end < footage.frames)
     return SpanFrames(
         (sides[0], sides[1]), (points[0], points[1]), own, change, cover, tuple(edited_layers(parts)), str(refine)
     )
 
 
-def _frames(
+def _new_frames(
     footage: Footage,
     drawn_spans: Sequence[tuple[int, SpanFrames]],
     spans: Sequence[tuple[float, float]],
     workers: int | None,
     model_name: str | None,
 ) -> tuple[Iterator[np.ndarray], Mapping[str, str]]:
-    """Planes of all frames, and the record of provenance; no record and no mark without ``model_name``."""
+    """Planes of the frames in the spans, and the record of provenance; no record and no mark without a name."""
 
     def drawn_frames() -> Iterator[np.ndarray]:
         for first, span in drawn_spans:
@@ -289,45 +312,13 @@ def _frames(
             for planes, (picture, share) in zip(footage.planes(first, first + span.frames), pictures, strict=True):
                 yield mixed(planes, picture, share, footage.matrix)
 
-    new = drawn_frames()
-    record: dict[str, str] = {}
-    if model_name is not None:
-        edited = ", ".join(f"{start:.2f}:{end:.2f}" for start, end in spans)
-        about = Record(f"edit of {edited}", {"film": fingerprint(footage.path)}, model_name)
-        pictures = (rgb_of(planes, footage.matrix) for planes in new)
-        shown, record = marked(pictures, footage.size, about)
-        new = (_rounded(planes_of(picture, footage.matrix)) for picture in shown)
-    inside = np.zeros(footage.frames, bool)
-    for first, span in drawn_spans:
-        inside[first : first + span.frames] = True
-    frames = (next(new) if own else planes for own, planes in zip(inside, footage.planes(), strict=True))
-    return frames, record
+    if model_name is None:
+        return drawn_frames(), {}
+    edited = ", ".join(f"{start:.2f}:{end:.2f}" for start, end in spans)
+    about = Record(f"edit of {edited}", {"film": fingerprint(footage.path)}, model_name)
+    shown, record = marked((rgb_of(planes, footage.matrix) for planes in drawn_frames()), footage.size, about)
+    return (_rounded(planes_of(picture, footage.matrix)) for picture in shown), record
 
 
 def _rounded(planes: np.ndarray) -> np.ndarray:
     return np.clip(np.round(planes), 0, 255).astype(np.uint8)
-
-
-def _write(
-    path: Path, frames: Iterator[np.ndarray], footage: Footage, sound: Sound, quality: int, metadata: Mapping[str, str]
-) -> None:
-    """Write the film with its sound, which is copied if it is the film's own and mp4 can hold it."""
-    copied = sound.original and footage.sound in COPIED_CODECS
-    pictures = path.with_name(f"{path.stem}-pictures{path.suffix}") if copied else path
-    try:
-        write_video(
-            pictures,
-            frames,
-            footage.frames,
-            footage.fps,
-            footage.size,
-            speech=None if copied else sound.speech,
-            quality=quality,
-            metadata=metadata,
-            colours=footage.colours,
-        )
-        if copied:
-            add_sound(pictures, footage, path)
-    finally:
-        if copied:
-            pictures.unlink(missing_ok=True)

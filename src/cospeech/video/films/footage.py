@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class Footage:
     start: float  # seconds at which the first frame is shown
     sound: str | None  # codec of its sound, None if it has none
     about: Mapping[str, str]  # the tags of the file
+    aspect: Fraction = Fraction(1)  # width of a pixel by its height
+    exact: bool = True  # planes are what the decoder gives: not turned, of no other format, and not interlaced
 
     @property
     def seconds(self) -> float:
@@ -88,19 +91,28 @@ def open_footage(path: str | Path) -> Footage:
         raise UserError(f"{path} is {size[0]} x {size[1]} pixels; export it with an even width and height")
     if not SMALLEST <= max(size) <= LARGEST:
         raise UserError(f"{path} is {size[0]} x {size[1]} pixels; the longer side must be {SMALLEST} to {LARGEST}")
-    rate, sound, about = _properties(path)
+    rate, aspect, sound, about = _properties(path)
     fps = rate or float(FPS)
-    at = np.array(times) - times[0]
-    if np.isfinite(at).all() and len(at) > 1:
-        off = float(np.abs(at - np.arange(len(at)) / fps).max())
-        if off > UNEVEN:
-            raise UserError(
-                f"{path} has no constant frame rate, frames are up to {off:.2f} s off; "
-                f"export it at {round(fps)} frames a second"
-            )
+    _check_rate(path, np.array(times), fps)
     colours, matrix = _colours(shown)
     start = 0.0 if not np.isfinite(times[0]) else times[0]
-    return Footage(path, size, fps, len(times), colours, matrix, start, sound, about)
+    if _quarters(shown) % 2:
+        aspect = 1 / aspect
+    exact = _as_it_is(shown) and not _quarters(shown) and not getattr(shown, "interlaced_frame", False)
+    return Footage(path, size, fps, len(times), colours, matrix, start, sound, about, aspect, exact)
+
+
+def _check_rate(path: Path, times: np.ndarray, fps: float) -> None:
+    """Raise UserError if frames are not shown at a constant rate."""
+    at = times - times[0]
+    if not np.isfinite(at).all():
+        return
+    off = float(np.abs(at - np.arange(len(at)) / fps).max())
+    if off > UNEVEN:
+        raise UserError(
+            f"{path} has no constant frame rate, frames are up to {off:.2f} s off; "
+            f"export it at {round(fps)} frames a second"
+        )
 
 
 def rgb_of(planes: np.ndarray, matrix: str = "709") -> np.ndarray:
@@ -147,52 +159,44 @@ def halved(values: np.ndarray) -> np.ndarray:
     return result
 
 
-def add_sound(pictures: Path, footage: Footage, target: Path) -> None:
-    """Write a film with the pictures of one file and the sound of another, both without re-encoding."""
-    import av
+class CopiedSound:
+    """The sound of a film, written along with other pictures without encoding it again."""
 
-    options = {"movflags": "+faststart+use_metadata_tags"}
-    with (
-        av.open(str(pictures)) as silent,
-        av.open(str(footage.path)) as original,
-        av.open(str(target), "w", options=options) as out,
-    ):
-        out.metadata.update({name: text for name, text in silent.metadata.items() if name not in _OF_THE_FILE})
-        sources = (silent.streams.video[0], original.streams.audio[0])
-        ways = [out.add_stream_from_template(stream) for stream in sources]
-        late = round(footage.start / sources[1].time_base) if sources[1].time_base else 0
-        for packet in _in_order(silent.demux(sources[0]), original.demux(sources[1]), late):
-            packet.stream = ways[0] if packet.stream is sources[0] else ways[1]
-            out.mux(packet)
+    def __init__(self, container: Any, footage: Footage) -> None:
+        import av
 
-
-def _in_order(pictures: Iterator[Any], sound: Iterator[Any], late: int) -> Iterator[Any]:
-    """Packets of two streams in order of time, those of the sound moved ``late`` ticks back."""
-    waiting: list[Any] = []
-    for packet in sound:
-        if packet.dts is not None:
+        with av.open(str(footage.path)) as original:
+            source = original.streams.audio[0]
+            self._container, self._stream = container, container.add_stream_from_template(source)
+            late = round(footage.start / source.time_base) if source.time_base else 0
+            self._waiting: list[Any] = [packet for packet in original.demux(source) if packet.dts is not None]
+        for packet in self._waiting:
             packet.dts, packet.pts = packet.dts - late, packet.pts - late
-            waiting.append(packet)
-    waiting.reverse()
-    for packet in pictures:
-        if packet.dts is None:
-            continue
-        while waiting and waiting[-1].dts * waiting[-1].time_base <= packet.dts * packet.time_base:
-            yield waiting.pop()
-        yield packet
-    yield from reversed(waiting)
+        self._waiting.reverse()
+
+    def write_until(self, seconds: float) -> None:
+        """Write what is heard up to some seconds."""
+        while self._waiting and float(self._waiting[-1].dts * self._waiting[-1].time_base) <= seconds:
+            packet = self._waiting.pop()
+            packet.stream = self._stream
+            self._container.mux(packet)
+
+    def finish(self) -> None:
+        """Write the rest."""
+        self.write_until(float("inf"))
 
 
-def _properties(path: Path) -> tuple[float, str | None, dict[str, str]]:
-    """Frames a second (0 if unknown), the codec of the sound, and the tags of a film."""
+def _properties(path: Path) -> tuple[float, Fraction, str | None, dict[str, str]]:
+    """Frames a second (0 if unknown), the aspect of pixels, the codec of the sound, and the tags of a film."""
     import av
 
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or 0)
+        aspect = Fraction(stream.sample_aspect_ratio or 1)
         sound = container.streams.audio[0].codec_context.name if container.streams.audio else None
         tags = {name: text for name, text in container.metadata.items() if name not in _OF_THE_FILE}
-    return rate, sound, tags
+    return rate, aspect, sound, tags
 
 
 def _decoded(path: Path, last: int | None = None) -> Iterator[Any]:

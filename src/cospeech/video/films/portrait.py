@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -39,11 +39,9 @@ class Portrait:
     @cached_property
     def layers(self) -> Layers:
         """The portrait cut into layers that move separately."""
-        layers = cut(self.picture, self.points, self.person, confidence=self.confidence, matte=self.matte)
-        if self.behind is None:
-            return layers
-        sure = self.behind[..., 3:]
-        return replace(layers, background=layers.background * (1 - sure) + self.behind[..., :3] * sure)
+        return cut(
+            self.picture, self.points, self.person, confidence=self.confidence, matte=self.matte, behind=self.behind
+        )
 
 
 def open_portrait(

@@ -25,7 +25,7 @@ from .portrait import Portrait
 from .portrait_film import ALONE
 
 CROSSFADE = 0.2  # seconds over which the picture from before is cross-faded with the one from after
-FADE_IN = 0.1  # seconds at either end over which what is laid over the film appears and disappears
+FADE_IN = 0.034  # seconds at either end over which what is laid over the film appears and disappears: one frame
 _COARSE = 4  # pixels between the places at which the film's own arms are searched for
 _GONE = 0.12  # shoulder widths that an arm moves until nothing of what drawing lost round it is put back
 _HAND = 2.0  # half widths of a hand's lines within which a detected hand may lie

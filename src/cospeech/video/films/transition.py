@@ -162,11 +162,30 @@ def with_hands(
         wrist, hand = WRISTS[k], HAND_SLICES[k]
         replaced = bool(parts & {f"{side}-arm", f"{side}-hand"})
         still = _about(portrait, hand, wrist)
-        turn = _followed(_about(own, hand, wrist), still, after)
+        turn, root = _followed(_about(own, hand, wrist), still, after)
+        kept = 1 - weights if f"{side}-arm" in parts else np.ones(len(points))
+        result[:, wrist] += _flat(kept * root)
         shape = still * turn[:, None]
         if replaced:
             shape = turned_between(shape, _about(new, hand, wrist), weights)
         result[:, hand] = result[:, wrist, None] + _flat(shape)
+    return result
+
+
+def with_common_middles(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Keypoints [n, 116, 2] for both portraits of a span, moved so that the middles of their hands are the same.
+
+    Pictures that are cross-faded show one hand then, and not two side by side, although the portraits have their
+    wrists at other places of the hand. The first frame stays as it is of the portrait before, the last one of the
+    portrait after.
+    """
+    share = ease(np.arange(1, len(before) + 1) / (len(before) + 1))[:, None]
+    result = before.copy(), after.copy()
+    for hand, wrist in zip(HAND_SLICES, WRISTS, strict=True):
+        middles = [points[:, hand].mean(1) for points in result]
+        common = middles[0] + share * (middles[1] - middles[0])
+        for points, middle in zip(result, middles, strict=True):
+            points[:, [wrist, *range(hand.start, hand.stop)]] += (common - middle)[:, None]
     return result
 
 
@@ -195,18 +214,23 @@ def _flat(shape: np.ndarray) -> np.ndarray:
     return np.stack([shape.real, shape.imag], -1)
 
 
-def _followed(own: np.ndarray, still: np.ndarray, after: bool) -> np.ndarray:
-    """[n] rotation and scale (complex) of a hand [n, 21] against one at rest [21].
+def _followed(own: np.ndarray, still: np.ndarray, after: bool) -> tuple[np.ndarray, np.ndarray]:
+    """How a hand [n, 21] of the film moves against one at rest [21], seen from its wrist: complex numbers.
 
     It is followed from the portrait's end of the span up to the first frame in which it has another shape; from
-    there on the last value stays.
+    there on the last value stays. All of the hand counts, and not its wrist, which detectors often misplace.
+
+    Returns:
+        [n] rotation and scale, and [n] where the hand at rest then has its wrist.
     """
-    power = max(float((abs(still) ** 2).sum()), 1e-9)
-    turn = (own @ still.conj()) / power
-    left = (abs(own - turn[:, None] * still) ** 2).sum(-1) / power
+    middle, rest = own.mean(1), still.mean()
+    shape, own = still - rest, own - middle[:, None]
+    power = max(float((abs(shape) ** 2).sum()), 1e-9)
+    turn = (own @ shape.conj()) / power
+    left = (abs(own - turn[:, None] * shape) ** 2).sum(-1) / power
     unlike = (left > _UNLIKE) | (abs(turn) < _SIZES[0]) | (abs(turn) > _SIZES[1])
     order = slice(None, None, -1) if after else slice(None)
-    turn, unlike = turn[order].copy(), unlike[order]
-    first = int(np.argmax(unlike)) if unlike.any() else len(turn)
-    turn[first:] = turn[first - 1] if first else 1.0
-    return turn[order]
+    first = int(np.argmax(unlike[order])) if unlike.any() else len(turn)
+    turn, root = turn[order].copy(), (middle - turn * rest)[order]
+    turn[first:], root[first:] = (turn[first - 1], root[first - 1]) if first else (1.0, 0.0)
+    return turn[order], root[order]

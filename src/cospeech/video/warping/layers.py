@@ -157,6 +157,7 @@ def cut(
     *,
     confidence: np.ndarray | None = None,
     matte: np.ndarray | None = None,
+    behind: np.ndarray | None = None,
     room: bool = True,
 ) -> Layers:
     """Cut a portrait into layers.
@@ -167,6 +168,7 @@ def cut(
         person: [H, W] soft mask of the person in 0 .. 1.
         matte: [H, W] in 0 .. 1, the same by a matting network, right to the pixel.
         confidence: [116] of the points, 0 where they are imputed; without it all were found.
+        behind: [H, W, 4] in 0 .. 1, what is known of the background, and its reliability.
         room: False for a quicker cut, where the background comes from elsewhere.
     """
     scale = body_scale(points)
@@ -188,7 +190,9 @@ def cut(
     uppers = {side: _upper_arm(frame, side, seen, skin, ends[side], in_sleeve=side in sleeved) for side in SIDES}
     solid = np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0)
     masks = _opacities(seen, front, solid, round(SLEEVE_UNDER * scale))
-    behind = _background(frame, alpha, room=room)
+    background = _background(frame, alpha, room=room)
+    if behind is not None:
+        background = background + behind[..., 3:] * (behind[..., :3] - background)
     colours = np.stack([_colours(frame, k, seen, masks, room=room) for k in range(len(LAYERS))])
     meshes = {
         side: arm_mesh(arm.mask, points, side, scale) for side, arm in arms.items() if arm.mask.max() > PERSON_SURE
@@ -197,14 +201,14 @@ def cut(
         side: hand_mesh(arm.hand) for side, arm in arms.items() if side in meshes and arm.hand.max() > PERSON_SURE
     }
     parts = _parts(frame, seen)
-    residuals, rims, shades = _residuals(frame, seen, colours, behind)
+    residuals, rims, shades = _residuals(frame, seen, colours, background)
     forearms = {}
     for side in meshes:
         sleeve = np.maximum(uppers[side], parts[PARTS.index(f"{side}_upper")])
         bare_from = min(1.0, ends[side] - SLEEVE_BELOW)
         forearms[side] = build_forearm(frame.image, arms[side].mask, points, frame.palms[side], side, sleeve, bare_from)
     return Layers(
-        behind.astype(np.float32),
+        background.astype(np.float32),
         colours.astype(np.float32),
         residuals.astype(np.float32),
         rims.astype(np.float32),
