@@ -27,7 +27,14 @@ OWNED = 0.01  # of a pixel
 def figures(portrait: Portrait) -> dict[str, float]:
     """Percent of pixels."""
     # A quick cut has the same masks; only what the hole is filled with differs.
-    layers = cut(portrait.picture, portrait.points, portrait.person, confidence=portrait.confidence, room=False)
+    layers = cut(
+        portrait.picture,
+        portrait.points,
+        portrait.person,
+        confidence=portrait.confidence,
+        matte=portrait.matte,
+        room=False,
+    )
     drawn = draw(layers, portrait.points)
     shown = np.round(np.clip(drawn.picture, 0, 1) * 255)
     person = portrait.person > PERSON
