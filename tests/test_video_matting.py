@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cospeech.cli import main
 from cospeech.core.errors import UserError
 from cospeech.video.detection import matting
 from cospeech.video.detection.matting import person_matte
@@ -109,6 +110,24 @@ def test_it_is_downloaded_with_npm_or_with_that_of_pypi(home, monkeypatch, npm):
     machine.offline = False
     assert setup_matting().read_bytes() == NETWORK
     assert [words[0] for words in machine.ran if "pack" in words][-1].endswith("npm" if npm else "bin/node")
+
+
+def test_the_command_goes_on_without_it_and_says_so(home, monkeypatch, capfd):
+    monkeypatch.setattr("cospeech.video.detection.setup.setup_video", lambda *args, **options: home / "networks")
+    machine = Machine()
+    machine.offline = True
+    monkeypatch.setattr("subprocess.run", machine.run)
+    main(["video", "setup"])
+    note, ready = capfd.readouterr().err.splitlines()
+    assert note.startswith(
+        "portraits are cut out less exactly, as the matting network is not there: could not download"
+    )
+    assert ready.startswith("the networks are ready in")
+    with pytest.raises(SystemExit):
+        main(["video", "setup", "--matting", str(home / "missing.tgz")])
+    assert "missing.tgz is no package" in capfd.readouterr().err
+    main(["video", "setup", "--matting", str(write_package(home / "data.tgz"))])
+    assert matting_file().read_bytes() == NETWORK
 
 
 def test_without_the_network_there_is_no_matte(home):

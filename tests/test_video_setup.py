@@ -76,6 +76,7 @@ def machine(tmp_path, monkeypatch):
     found = Machine()
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in CONTENT.items()}
     monkeypatch.setattr("subprocess.run", found.run)
+    monkeypatch.setattr("cospeech.video.detection.matting_setup.setup_matting", lambda folder, package: None)
     for module in ("networks", "setup"):
         monkeypatch.setattr(f"cospeech.video.detection.{module}.NETWORKS", hashes)
     monkeypatch.setenv("COSPEECH_HOME", str(tmp_path / "home"))

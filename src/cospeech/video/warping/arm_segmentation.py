@@ -38,9 +38,11 @@ BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and
 HAND_BESIDE, SLEEVE_ALIKE = 0.8, 0.3  # half widths of a hand from which, and likeness below which, it is sleeve
 LEAST_SLEEVE = 0.1  # pixels of a sleeve, against those of the hand, from which the two are told apart
 CHEST = (0.25, 0.3)  # shoulder widths: half the side of a square, and how far its middle is below the shoulders
+HEM_ALIKE = 0.25  # likeness to an arm, below which a pixel beside the body is cloth
 THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
 BARE_UNTIL = 0.85  # share of the upper arm to which a bare one is part of the body
 HALF, BARE = 0.5, 0.3  # likeness to skin of a pixel, and share of such pixels from which a forearm is bare
+SAME = 0.08  # distance of tones up to which what is worn at the upper arms is their skin
 WORN = 0.3  # share of an arm beside its hand that is like clothes, from which the hand is a layer of its own
 TIP = 2.0  # half widths of a forearm, within which what looks like skin is its elbow
 BRIGHTNESS = 0.1  # weight of brightness against tint, where a forearm is told to be bare
@@ -120,7 +122,7 @@ def _before_sleeve(
     scale = body_scale(points)
     palm = hand_distance(hand(points, side), pixel_places((arm.shape[1], arm.shape[0])), scale)
     core, beside = arm & (palm < HAND_CORE), arm & (palm > HAND_BESIDE)
-    if not core.any() or _is_bare(image, beside, core, ~arm & (person > PERSON), least=1 - WORN):
+    if not core.any() or _is_bare(image, beside, core, [~arm & (person > PERSON)], least=1 - WORN):
         return None
     skin = colour_share(image, core) + LEAST_SHARE
     cloth = colour_share(image, arm & (palm > HAND_CLEAR)) + LEAST_SHARE
@@ -166,6 +168,12 @@ def _labels(
     for palm, forearm in zip(seeds.hands, seeds.forearms, strict=True):
         distances.append(geodesic_distance(plain + COLOUR_COST / unit * (1 - likely), palm | forearm))
     labels = np.argmin(distances, axis=0)
+    body = (labels == 0) & (person > PERSON)
+    # A hem beside a bare hand has the colours of the clothes and holds together with them.
+    for k, naked in enumerate(seeds.bare, 1):
+        if naked:
+            hem = (labels == k) & (person > PERSON) & (box(likely, 1) < HEM_ALIKE)
+            labels[hem & joined(body | hem, body)] = 0
     # Slivers of the body beside an arm belong to it: its outline, the far side of a cuff.
     body = (labels == 0) & (person > PERSON)
     half = max(1, round(THIN * body_scale(points)))
@@ -201,11 +209,11 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     # What has the colour of the hands' middle is no body near them, and what has not is no hand.
     shown = (np.min(palms, axis=0) < HAND_CORE) & there
     skin = colour_share(image, shown)
-    worn = ((near > BODY_SURELY) | upper_arms) & there & (near < NEAR)
-    cloth = colour_share(image, worn)
+    trunk = (near > BODY_SURELY) & there & (near < NEAR)
+    cloth = colour_share(image, trunk | (upper_arms & there & (near < NEAR)))
     alike = (skin + LEAST_SHARE) / (skin + cloth + 2 * LEAST_SHARE)
     # A sleeve goes on past the elbow without a border, so all of it is cut out, and the mesh joins it to the body.
-    bare = [_is_bare(image, forearm, shown, worn) for forearm in forearms]
+    bare = [_is_bare(image, forearm, shown, [trunk, upper_arms & there]) for forearm in forearms]
     bare_upper = np.zeros(person.shape, bool)
     elbow_tip = np.zeros(person.shape, bool)
     for core, elbow, upper, tip, naked in zip(cores, elbows, uppers, tips, bare, strict=True):
@@ -225,15 +233,17 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     return _Seeds(hands, cores, body, near, bare, bare_upper)
 
 
-def _is_bare(image: np.ndarray, forearm: np.ndarray, skin: np.ndarray, cloth: np.ndarray, least: float = BARE) -> bool:
+def _is_bare(
+    image: np.ndarray, forearm: np.ndarray, skin: np.ndarray, cloths: list[np.ndarray], least: float = BARE
+) -> bool:
     """Whether at least a share of a forearm [h, w] bool is more like hands than clothes; so is one that is not seen."""
-    if not (forearm.any() and skin.any() and cloth.any()):
-        return True
     tones = tone(image) * [BRIGHTNESS, 1.0, 1.0]
-    to_hands, to_worn = (
-        np.linalg.norm(tones[forearm] - np.median(tones[part], axis=0), axis=-1) for part in (skin, cloth)
-    )
-    return float((to_hands < to_worn).mean()) >= least
+    typical = [np.median(tones[part], axis=0) for part in (skin, *cloths) if part.any()]
+    if not (forearm.any() and skin.any() and len(typical) > 1):
+        return True
+    worn = [colour for colour in typical[1:] if np.linalg.norm(colour - typical[0]) > SAME] or typical[1:]
+    to_hands, *to_worn = (np.linalg.norm(tones[forearm] - colour, axis=-1) for colour in (typical[0], *worn))
+    return float((to_hands < np.min(to_worn, axis=0)).mean()) >= least
 
 
 def _deep(inside: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 from ...core.series import smoothstep
 from ...motion.points import SHOULDERS
 from .arm_mesh import ArmMesh, arm_mesh, hand_mesh
-from .arm_segmentation import front_arms
+from .arm_segmentation import FrontArm, front_arms
 from .built_forearm import Forearm, build_forearm
 from .inpaint import inpainted
 from .limb_geometry import (
@@ -66,7 +66,7 @@ SOFT_PIXELS = 2.0  # of a sleeve's outer edge
 SLEEVE_BINS = 20  # parts of the upper arm
 SLEEVE_BELOW, SLEEVE_EDGE = 0.15, 0.08  # shares of the upper arm that a sleeve goes on below what hides it; its edge
 
-HEM = 0.045  # shoulder widths from what is seen of a sleeve to where it ends on the outer side of a bare arm
+HEM = 0.045  # shoulder widths that a sleeve goes on behind a hand on the outer side of a bare arm
 SLEEVE_UNDER = 0.1  # shoulder widths that a sleeve goes on behind the hand
 
 # The trunk behind the arms, in shoulder widths.
@@ -174,25 +174,17 @@ def cut(
     scale = body_scale(points)
     size = picture.shape[1], picture.shape[0]
     frame = _Frame(picture.astype(np.float64) / 255, points, size, scale, max(2, round(scale / MATTE_RADIUSES)))
-    hands = found_hands(confidence)
-    known = person, _sure_person(frame, hands), _likely_person(frame, hands), frame.radius
-    alpha = person_alpha(frame.image, *known) if matte is None else mended_matte(frame.image, matte, *known)
+    alpha = _alpha(frame, person, matte, found_hands(confidence))
     arms = front_arms(frame.image, points, alpha, free_arms(points, confidence, size), frame.radius)
-    seen = np.zeros((len(LAYERS), *alpha.shape))
-    for side, arm in arms.items():
-        seen[LAYERS.index(f"{side}_arm")] = arm.mask - arm.hand
-        seen[LAYERS.index(f"{side}_hand")] = arm.hand
+    seen = _seen(alpha, arms)
     front = seen[1:].sum(0)
-    seen[0] = alpha - front
     sleeved = tuple(side for side, arm in arms.items() if not arm.bare)
     skin = np.any([arm.bare_upper for arm in arms.values()], axis=0) if arms else np.zeros(alpha.shape, bool)
     ends = {side: _sleeve_end(frame, seen, skin, side, sleeved) for side in SIDES}
     uppers = {side: _upper_arm(frame, side, seen, skin, ends[side], in_sleeve=side in sleeved) for side in SIDES}
     solid = np.max([_trunk(frame, alpha, front), *uppers.values()], axis=0)
     masks = _opacities(seen, front, solid, round(SLEEVE_UNDER * scale))
-    background = _background(frame, alpha, room=room)
-    if behind is not None:
-        background = background + behind[..., 3:] * (behind[..., :3] - background)
+    background = _background(frame, alpha, behind, room=room)
     colours = np.stack([_colours(frame, k, seen, masks, room=room) for k in range(len(LAYERS))])
     meshes = {
         side: arm_mesh(arm.mask, points, side, scale) for side, arm in arms.items() if arm.mask.max() > PERSON_SURE
@@ -218,9 +210,25 @@ def cut(
         meshes,
         hand_meshes,
         forearms,
-        np.asarray(points, np.float64),
+        np.array(points, np.float64),
         alpha.astype(np.float32),
     )
+
+
+def _alpha(frame: _Frame, person: np.ndarray, matte: np.ndarray | None, hands: tuple[str, ...]) -> np.ndarray:
+    """[H, W] in 0 .. 1: the person, by the mask and, if there is one, a matte."""
+    known = person, _sure_person(frame, hands), _likely_person(frame, hands), frame.radius
+    return person_alpha(frame.image, *known) if matte is None else mended_matte(frame.image, matte, *known)
+
+
+def _seen(alpha: np.ndarray, arms: dict[str, FrontArm]) -> np.ndarray:
+    """[5, H, W] in 0 .. 1: what is seen of each of LAYERS; together they are the person."""
+    result = np.zeros((len(LAYERS), *alpha.shape))
+    for side, arm in arms.items():
+        result[LAYERS.index(f"{side}_arm")] = arm.mask - arm.hand
+        result[LAYERS.index(f"{side}_hand")] = arm.hand
+    result[0] = alpha - result[1:].sum(0)
+    return result
 
 
 def _opacities(seen: np.ndarray, front: np.ndarray, solid: np.ndarray, under: int) -> np.ndarray:
@@ -264,11 +272,18 @@ def _upper_arm(
     outer = float(np.percentile(across[own], OUTER_PERCENTILE)) if own.any() else 0.0
     outside = np.clip((outer - across) * frame.scale / SOFT_PIXELS + 0.5, 0, 1) * (across > 0)
     if not in_sleeve:  # a bare arm is narrower than the sleeve that it comes from
-        outside = outside * (share < first + SLEEVE_BELOW)
-        outside = outside * (box(((seen[0] > PERSON_SURE) & ~skin).astype(float), round(HEM * frame.scale)) > 0)
+        outside = outside * (share < first + SLEEVE_BELOW) * _hem(frame, side, (seen[0] > PERSON_SURE) & ~skin, seen)
     inside = np.maximum(np.clip((1 - beside) / UPPER_EDGE, 0, 1), outside)
     result: np.ndarray = inside * (beside < OUTER_BESIDE) * np.clip((end - share) / SLEEVE_EDGE, 0, 1) * (share > 0)
     return result
+
+
+def _hem(frame: _Frame, side: str, cloth: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """[H, W] bool: cloth that is seen, and what a hand hides next to it; not what is behind the arm that it ends at."""
+    reached, hidden = cloth, (seen[1:].sum(0) > COVERED) & (frame.palms[side] < SLEEVE_CLEAR)
+    for _ in range(round(HEM * frame.scale)):
+        reached = cloth | (hidden & (box(reached.astype(np.float32), 1) > 0))
+    return reached
 
 
 def _sleeve_end(frame: _Frame, seen: np.ndarray, skin: np.ndarray, side: str, sleeved: tuple[str, ...]) -> float:
@@ -374,21 +389,23 @@ def _pattern_continued(frame: _Frame, far: np.ndarray, masks: np.ndarray, own: n
     return np.where(deep[..., None], inpainted(frame.image, visible, deep), far)
 
 
-def _background(frame: _Frame, alpha: np.ndarray, *, room: bool) -> np.ndarray:
+def _background(frame: _Frame, alpha: np.ndarray, known: np.ndarray | None, *, room: bool) -> np.ndarray:
     """[H, W, 3] in 0 .. 1: the picture without the person; some way off the person, it is the picture.
+
+    What is known of it, [H, W, 4], stays by its reliability.
 
     What is next to an outline has its glow and its shadow, so that the hole is wider than the person.
     """
-    known = box(alpha, HOLE_RADIUSES * frame.radius) < CLEAR
-    behind = diffused(frame.image, known)
+    free = box(alpha, frame.radius) < CLEAR
+    behind = diffused(frame.image, free)
     if room:  # a plain wall goes on smoothly, and only where there is something to see patches are copied
-        detail = _detail(frame.image, known, frame.radius)
-        shown = (detail > 0) & (box(known.astype(float), round(REVEALED * frame.scale)) > 0)
-        behind = behind + detail[..., None] * (inpainted(frame.image, known, shown) - behind)
-    wide = box((alpha > CLEAR).astype(float), frame.radius) > 0
-    share = np.clip(BACKGROUND_GAIN * box(wide.astype(float), (HOLE_RADIUSES - 1) * frame.radius), 0, 1)[..., None]
+        detail = _detail(frame.image, free, frame.radius)
+        shown = (detail > 0) & (box(free.astype(float), round(REVEALED * frame.scale)) > 0)
+        behind = behind + detail[..., None] * (inpainted(frame.image, free, shown) - behind)
+    glow = box((alpha > CLEAR).astype(float), max(1, frame.radius // 2))
+    share = np.clip(BACKGROUND_GAIN * glow, 0, 1)[..., None]
     result: np.ndarray = frame.image * (1 - share) + behind * share
-    return result
+    return result if known is None else result + known[..., 3:] * (known[..., :3] - result)
 
 
 def _detail(image: np.ndarray, known: np.ndarray, radius: int) -> np.ndarray:
