@@ -355,7 +355,9 @@ def _residuals(
     missing = frame.image - sum(share[..., None] * layer for share, layer in zip(seen, colours, strict=True))
     missing = missing - free[..., None] * background
     beside = filled(frame.image, (free > 1 - CLEAR).astype(float))
-    of_room = np.where(free[..., None] > 1 - CLEAR, missing, free[..., None] * (beside - background))
+    # Of the background, before the layers are drawn over it; the rest is of the layers.
+    of_room = np.where(free[..., None] > 1 - CLEAR, missing / np.maximum(free, CLEAR)[..., None], beside - background)
+    missing = missing - free[..., None] * of_room
     left = np.ones(seen.shape[1:])
     own, rims, shades = np.zeros((3, *colours.shape))
     for k in reversed(range(len(seen))):
@@ -363,8 +365,8 @@ def _residuals(
         unlike = np.clip(np.linalg.norm(colours[k] - colours[0], axis=-1) / UNLIKE, 0, 1)  # no joint, but a border
         on_body = unlike * smoothstep((seen[0] - BODY_SIDE) / (1 - 2 * BODY_SIDE))
         rims[k] = near[..., None] * of_room
-        shades[k] = (near * on_body)[..., None] * (missing - of_room)
-        own[k] = (near * (1 - on_body))[..., None] * (missing - of_room)
+        shades[k] = (near * on_body)[..., None] * missing
+        own[k] = (near * (1 - on_body))[..., None] * missing
         left = left - near
     return own, rims, shades
 

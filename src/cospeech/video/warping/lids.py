@@ -18,8 +18,9 @@ MARGIN = 0.25  # of what is drawn anew beside an eye
 SKIN_SHARE, SKIN_LEAST = 0.36, 0.2  # of the way from the upper lid to the brow that is stretched, and its least
 BELOW = 0.3  # below the lower lid that is stretched
 LASHES = 0.09  # above a lid's edge, that keep their height
-LASH_HALF, LASH_LEAST = 0.035, 0.45  # half the thickness of the line where lids meet, and pixels at least
-LASH_MOST = 0.6  # its opacity
+MAKE_UP, WINGS = 0.17, 0.3  # above a lid's edge, and beside its corners, what is dark there
+LASH_HALF, LASH_LEAST = 0.05, 0.6  # half the thickness of the line where lids meet, and pixels at least
+LASH_MOST = 0.85  # its opacity
 LASH_DARK = 0.75  # brightness of that line, of the darkest that the portrait has on its lid
 LOWER_SHARE = 0.14  # of an eye's opening that the lower lid closes
 RIM, RIM_SHARE = 0.6, 0.15  # pixels that a closing lid's edge is cut back by and laid over, and share of its fall
@@ -56,12 +57,17 @@ def close_lids(patch: Patch, wide: np.ndarray, driven: np.ndarray, eye: range) -
     skin = max(SKIN_SHARE * (float(local[[1, 2], 1].mean()) - brow), SKIN_LEAST * axes.width)
     rim = np.minimum(RIM, RIM_SHARE * fallen)  # of the white that a keypoint beside the edge may leave
     above = _stretched(y - high, fallen, skin, LASHES * axes.width) + upper - rim
+    # On a lid that is shut there is skin from above the lashes, beside its corners too: these are drawn anew.
+    beside = np.maximum(local[0, 0] - x, x - local[3, 0]) / (WINGS * axes.width)
+    bare = smoothstep(shut) * smoothstep(1 - beside)
+    from_above = np.clip((high - y) / np.maximum(skin + fallen, TINY), 0, 1)
+    above = above + bare * (upper - MAKE_UP * axes.width - from_above * (skin - MAKE_UP * axes.width) - above)
     below = lower - _stretched(low - y, risen, BELOW * axes.width, 0.0) + rim
     started = np.clip(np.maximum(fallen, risen) / STILL - 1, 0, 1)
-    of_upper = np.clip(high - y + 0.5 + rim, 0, 1) * (y > upper - skin) * (fallen > 0)
+    of_upper = np.clip(high - y + 0.5 + rim, 0, 1) * (y > upper - skin) * ((fallen > 0) | (bare > 0))
     of_lower = np.clip(y - low + 0.5 + rim, 0, 1) * (y < lower + BELOW * axes.width) * (risen > 0)
     patch.blend(of_lower * started, patch.origin(axes.out_of(x, below)))
-    patch.blend(of_upper * started, patch.origin(axes.out_of(x, above)))
+    patch.blend(of_upper * np.maximum(started, bare), patch.origin(axes.out_of(x, above)))
     _lashes(patch, axes, local, (x, y - high, fallen / np.maximum(lower - upper, TINY)))
 
 
