@@ -59,7 +59,7 @@ def close_lids(patch: Patch, wide: np.ndarray, driven: np.ndarray, eye: range) -
     above = _stretched(y - high, fallen, skin, LASHES * axes.width) + upper - rim
     # On a lid that is shut there is skin from above the lashes, beside its corners too: these are drawn anew.
     beside = np.maximum(local[0, 0] - x, x - local[3, 0]) / (WINGS * axes.width)
-    bare = smoothstep(shut) * smoothstep(1 - beside)
+    bare = smoothstep(np.array(shut)) * smoothstep(1 - beside)
     from_above = np.clip((high - y) / np.maximum(skin + fallen, TINY), 0, 1)
     above = above + bare * (upper - MAKE_UP * axes.width - from_above * (skin - MAKE_UP * axes.width) - above)
     below = lower - _stretched(low - y, risen, BELOW * axes.width, 0.0) + rim
