@@ -128,9 +128,12 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
     came[(0, *window)] = places_from(body, window, _face(driven))
     _held_at_border(came[0], window, LEEWAY * body_scale(layers.points))
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
-    for part, shade in zip(still[1:], layers.shades[1:], strict=True):
-        if part:
-            residual += part * bilinear(shade, came[(0, *window)].reshape(-1, 2))
+    if still[1:].any():
+        places = came[(0, *window)].reshape(-1, 2)
+        x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
+        there = np.flatnonzero(layers.shaded[y, x])
+        shade = np.tensordot(still[1:], layers.shades[1:], 1)
+        residual[there] += bilinear(shade, places[there])
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)
     paint_face(got, layers, driven, window, came[(0, *window)], gaze)

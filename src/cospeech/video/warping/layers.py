@@ -128,6 +128,11 @@ class Layers:
         there = (self.masks > 0) | (np.abs(self.residuals).max(-1) > 0)
         return np.stack([box(one.astype(np.float32), 1) > 0 for one in there])
 
+    @cached_property
+    def shaded(self) -> np.ndarray:
+        """[H, W] bool: where, or next to where, there are shades."""
+        return np.asarray(box(np.abs(self.shades).max((0, -1)), 1) > 0)
+
 
 @dataclass(frozen=True, eq=False)
 class _Frame:
