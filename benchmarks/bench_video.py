@@ -10,11 +10,11 @@ made), and films of drawn people, whose first frame is the source of all frames.
   design with fixed weights (``video.warping.mixture``), "points, one spline" all 116 points in one spline,
   and "centroids, one spline" ten middles of parts, which stand for what a network finds unsupervised.
 
-Figures: PSNR, SSIM and LPIPS with our own encoder (``video.evaluation``) on whole pictures, hand and face
-crops; on films its Frechet distance, too. "alike" has the same of those pictures alone whose hands and face
-show about the side that the source shows (``pairs.alike``), as in films that gestures drive. Intervals are
-over people (pairs that share a picture are of one person); "minus_warping" is the paired difference to
-warping.
+Figures: PSNR, SSIM and LPIPS with our own encoder (``video.evaluation``) on whole pictures and on crops of
+elbows, forearms, hands, all three ("arms") and faces; on films its Frechet distance, too. "alike" has the same
+of those pictures alone whose hands and face show about the side that the source shows (``pairs.alike``), as in
+films that gestures drive. Intervals are over people (pairs that share a picture are of one person);
+"minus_warping" is the paired difference to warping.
 
     python benchmarks/bench_video.py --looks FOLDER --pairs portraits=FOLDER --pairs people=FOLDER \\
         --films people=FOLDER --model unet=RUN --model skeleton=RUN --model edges=RUN [--most 200]
@@ -41,8 +41,8 @@ from cospeech.video.synthetic.corpus import Person, SyntheticPeople
 from cospeech.video.training.portrait_pairs import Pair, Pairs, alike, make_pair
 from cospeech.video.warping.layers import cut
 from cospeech.video.warping.mixture import centroids, mixture_places, spline_places, warped
+from cospeech.video.warping.refine import CropRefiner, crops
 
-SIDE = 256
 ORDER = ((1, 2), (3,), (6,), (4,), (7,), (5,), (8,))  # labels of a drawn person in each of layers.PARTS
 
 
@@ -120,7 +120,7 @@ class FilmScenes:
 
 
 def inputs(pair: Pair, k: int) -> dict[str, np.ndarray]:
-    """What the refining network takes of one pair, batch 1, as ``tensors`` makes them."""
+    """What a refining network of the earlier kind takes of one pair, batch 1."""
 
     def picture(values: np.ndarray) -> np.ndarray:
         return values[None].transpose(0, 3, 1, 2).astype(np.float32) / np.float32(127.5) - 1
@@ -136,12 +136,12 @@ def inputs(pair: Pair, k: int) -> dict[str, np.ndarray]:
 
 
 def as_bytes(made: np.ndarray) -> np.ndarray:
-    """[1, 3, S, S] in -1 .. 1 -> [S, S, 3] uint8."""
-    return np.clip(np.round((made[0].transpose(1, 2, 0) + 1) * 127.5), 0, 255).astype(np.uint8)
+    """[S, S, 3] in 0 .. 1 -> uint8."""
+    return np.clip(np.round(made * 255), 0, 255).astype(np.uint8)
 
 
-class Exported:
-    """A model folder."""
+class ExportedSquare:
+    """A model folder of the earlier kind, for squares of 256 pixels."""
 
     def __init__(self, folder: ModelFolder) -> None:
         self.encoder, self.refiner = folder.graph("encoder"), folder.graph("refiner")
@@ -153,12 +153,33 @@ class Exported:
             given = inputs(pair, k)
             if seen is None or not np.array_equal(seen, given["source"]):
                 seen, features = given["source"], self.encoder.all(given["source"], given["masks"])
-            made.append(self.refiner(*features, *(given[n] for n in ("warped", "seen", "flow", "points"))))
-        return np.stack([as_bytes(one) for one in made])
+            one = self.refiner(*features, *(given[n] for n in ("warped", "seen", "flow", "points")))[0]
+            made.append(as_bytes(one.transpose(1, 2, 0) / 2 + 0.5))
+        return np.stack(made)
+
+
+class Exported:
+    """A model folder."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        self.refiner = CropRefiner(folder)
+        self.config = folder.config["config"]
+
+    def __call__(self, pair: Pair) -> np.ndarray:
+        made, both, seen = [], pixels(pair), None
+        half = pair.source.shape[1] / 2
+        for k in range(len(pair.points)):
+            if seen is None or not np.array_equal(seen, pair.source[k]):
+                seen = pair.source[k]
+                self.refiner.begin(seen, pair.masks[k] / np.float32(255), both[k, 0])
+            warped = pair.warped[k].astype(np.float32) / np.float32(255)
+            came = (pair.flow[k].astype(np.float32) + 1) * np.float32(half)
+            made.append(as_bytes(self.refiner.paint(warped, pair.seen[k] / np.float32(255), came, both[k, 1])))
+        return np.stack(made)
 
 
 class Trained:
-    """A run folder."""
+    """A run folder, its change in the crops that a film has."""
 
     def __init__(self, run: Path) -> None:
         import torch
@@ -172,25 +193,33 @@ class Trained:
     def __call__(self, pair: Pair) -> np.ndarray:
         import torch
 
-        made = []
+        from cospeech.video.training.refiner import tensors
+
+        made, side = [], pair.source.shape[1]
         with torch.no_grad():
-            for k in range(len(pair.points)):
-                given = [torch.from_numpy(np.ascontiguousarray(value)) for value in inputs(pair, k).values()]
-                made.append(as_bytes(self.generator(*given).numpy()))
+            for k, points in enumerate(pixels(pair)[:, 1]):
+                one = Pair(*(getattr(pair, field.name)[k : k + 1] for field in fields(Pair)))
+                refined = self.generator(tensors(one))[0].permute(1, 2, 0).numpy() / 2 + 0.5
+                weight = np.zeros((side, side, 1), np.float32)
+                for rows, columns, share in crops(points, side):
+                    weight[rows, columns] += share
+                warped = pair.warped[k].astype(np.float32) / np.float32(255)
+                made.append(as_bytes(warped + np.minimum(weight, 1) * (refined - warped)))
         return np.stack(made)
 
 
-def opened(place: str) -> Exported | Trained:
+def opened(place: str) -> ExportedSquare | Exported | Trained:
     """A model by its folder: an exported one, the name of a shipped one, or a run."""
     path = Path(place) / "config.json"
     if path.is_file() and json.loads(path.read_text()).get("method") == "video generator":
         return Trained(Path(place))
-    return Exported(evaluator_folder(place, "portrait"))
+    folder = evaluator_folder(place, "portrait")
+    return Exported(folder) if "motion" in folder.config["config"] else ExportedSquare(folder)
 
 
 def pixels(pair: Pair) -> np.ndarray:
     """[T, 2, 116, 2] points of source and target in pixels."""
-    return (pair.points.astype(np.float64) + 1) * (SIDE / 2)
+    return (pair.points.astype(np.float64) + 1) * (pair.source.shape[1] / 2)
 
 
 def by_points(places: Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]) -> Callable:
@@ -198,7 +227,7 @@ def by_points(places: Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.nda
 
     def paint(scene: Scene) -> np.ndarray:
         both = pixels(scene.pair)
-        size = (SIDE, SIDE)
+        size = scene.pair.source.shape[2], scene.pair.source.shape[1]
         moved = [places(old, new, size) for old, new in both]
         return np.stack([warped(one, at) for one, at in zip(scene.pair.source, moved, strict=True)])
 
@@ -210,13 +239,14 @@ def by_centroids(scene: Scene) -> np.ndarray:
     assert scene.parts is not None
     made = []
     for picture, before, after in zip(scene.pair.source, *scene.parts, strict=True):
-        old, new = (centroids(parts) * (SIDE / parts.shape[-1]) for parts in (before, after))
+        side = len(picture)
+        old, new = (centroids(parts) * (side / parts.shape[-1]) for parts in (before, after))
         both = np.isfinite(old).all(1) & np.isfinite(new).all(1)
-        made.append(warped(picture, spline_places(old[both], new[both], (SIDE, SIDE))))
+        made.append(warped(picture, spline_places(old[both], new[both], (side, side))))
     return np.stack(made)
 
 
-def systems(models: Mapping[str, Exported | Trained], keypoints: bool) -> dict[str, Callable]:
+def systems(models: Mapping[str, ExportedSquare | Exported | Trained], keypoints: bool) -> dict[str, Callable]:
     """Name -> scene to pictures."""
     result: dict[str, Callable] = {"still": lambda scene: scene.pair.source, "warping": lambda scene: scene.pair.warped}
     for name, model in models.items():
@@ -346,7 +376,6 @@ def main() -> None:
         sys.stderr.write(table(name, result[name]))
     head = {
         "benchmark": "video",
-        "side": SIDE,
         "lpips": perceptual.id,
         "fvd": VideoFeatureExtractor(perceptual).id,
         "models": {name: model.config for name, model in models.items()},

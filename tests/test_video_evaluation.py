@@ -76,6 +76,32 @@ def test_crops_lie_on_the_parts():
     np.testing.assert_array_equal(face[1] - face[0], np.broadcast_to([20, 10], face[0].shape))
 
 
+def test_elbows_and_forearms_are_cut_out_by_the_width_of_the_shoulders():
+    y, x = np.mgrid[0:SIDE, 0:SIDE]
+    where = np.stack([x, y], -1)[None]
+    moved = POINTS[None].copy()
+    shoulders = np.linalg.norm(moved[0, 0] - moved[0, 3])
+    for part, joints, beside in (("left_elbow", [1], 0.2), ("right_forearm", [4, 5], 0.12)):
+        cut = crops(where, moved, part)[0]
+        own = moved[0, joints]
+        wanted = np.ptp(own, axis=0).max() + 2 * beside * shoulders
+        assert cut.shape[0] == cut.shape[1] == np.clip(np.ceil(wanted), 24, SIDE)
+        middle = (own.min(0) + own.max(0)) / 2
+        half = cut.shape[0] / 2
+        inside = np.clip(middle, half, SIDE - half)
+        np.testing.assert_allclose(cut.reshape(-1, 2).mean(0) + 0.5, inside, atol=1)
+
+
+def test_arms_are_elbows_forearms_and_hands_together(encoder):
+    real, points = smooth(1, 2), np.stack([POINTS, POINTS])
+    made = smooth(2, 2)
+    found = score(made, real, points, clip="a", encoder=encoder)
+    assert list(found) == ["picture", "elbows", "forearms", "hands", "arms", "face"]
+    for name in ("psnr", "ssim", "lpips"):
+        parts = [found[part].values[name] for part in ("elbows", "forearms", "hands")]
+        np.testing.assert_array_equal(found["arms"].values[name], np.concatenate(parts))
+
+
 def test_a_part_out_of_the_picture_is_left_out():
     gone = np.stack([POINTS, POINTS])
     gone[0, 6:27] += [0, 200]
@@ -95,7 +121,7 @@ def test_wrong_keypoints_are_refused():
     frames = smooth(0, 2)
     with pytest.raises(UserError, match=r"keypoints must be \[frames, 116, 2\] pixels; got \[116, 2\]"):
         boxes(POINTS, "face", (SIDE, SIDE))
-    with pytest.raises(UserError, match="unknown part 'foot'; known: left_hand, right_hand, face"):
+    with pytest.raises(UserError, match=r"unknown part 'foot'; known: left_hand, right_hand, left_elbow, .*, face"):
         crops(frames, np.stack([POINTS, POINTS]), "foot")
     with pytest.raises(UserError, match="2 frames and 1 sets of keypoints; give one set for each frame"):
         crops(frames, POINTS[None], "face")

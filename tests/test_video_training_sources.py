@@ -98,7 +98,7 @@ def stubs(monkeypatch):
         folder.mkdir(exist_ok=True)
         save_file({}, folder / "model.safetensors", {"step": str(training.steps)})
 
-    def make(path, poses, seed):
+    def make(path, poses, seed, *, side):
         calls.append(str(path))
         blank = {"source": (4, 4, 3), "masks": (7, 2, 2), "warped": (4, 4, 3), "seen": (7, 2, 2)}
         blank |= {"flow": (2, 2, 2), "target": (4, 4, 3), "points": (2, 116, 2)}
@@ -124,7 +124,7 @@ def picture(path: Path) -> Path:
 
 def test_pictures_of_the_same_name_are_all_learned_from(tmp_path, stubs):
     paths = [picture(tmp_path / folder / "face.png") for folder in ("ann", "ben", "cy")]
-    options = {"portraits": paths, "preset": "tiny", "start": "none"}
+    options = {"portraits": paths, "preset": "tiny", "start": "none", "looks": "own"}
     train.train_video(tmp_path / "run", **options)
     assert stubs == [*map(str, paths), "looks", "learned from 6"]
     stubs.clear()
@@ -132,11 +132,22 @@ def test_pictures_of_the_same_name_are_all_learned_from(tmp_path, stubs):
     assert stubs == ["learned from 6"]
 
 
+def test_progress_is_told_from_the_first_pair(tmp_path, stubs, capsys):
+    paths = [picture(tmp_path / folder / "face.png") for folder in ("ann", "ben")]
+    train.train_video(tmp_path / "run", portraits=paths, preset="tiny", start="none")
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith("creating up to 4 training pairs")
+    assert told[1] == "pair 1 of 4, 0 min left"
+    assert told[-1] == "training the refinement on 4 pairs: 2 steps"
+    train.train_video(tmp_path / "run", portraits=paths, preset="tiny", start="none")
+    assert not any(line.startswith("pair ") for line in capsys.readouterr().err.splitlines())
+
+
 def test_a_run_that_was_stopped_in_the_midst_begins_where_it_can(tmp_path, stubs):
     from safetensors.numpy import save_file
 
     path, out = picture(tmp_path / "in" / "face.png"), tmp_path / "run"
-    options = {"portraits": [path], "preset": "tiny", "start": "none"}
+    options = {"portraits": [path], "preset": "tiny", "start": "none", "looks": "own"}
     train.train_video(out, **options)
     stubs.clear()
     folder = out / "pairs" / "portrait-face"

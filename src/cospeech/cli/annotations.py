@@ -28,6 +28,7 @@ Joints = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME[,NAME]", h
 Constraints = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="FILE@START:END[:JOINTS]", help_behavior_hint="")]]
 Model = Annotated[str, arg(aliases=["--method"], metavar="NAME|FOLDER")]
 MaybeModel = Annotated[str | None, arg(metavar="NAME|FOLDER", help_behavior_hint="")]
+MaybeNumber = Annotated[float | None, arg(metavar="NUMBER", help_behavior_hint="")]
 MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
 Count = Annotated[int, arg(metavar="N")]
 Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]

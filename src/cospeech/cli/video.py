@@ -18,6 +18,7 @@ from .annotations import (
     MaybeFile,
     MaybeFolder,
     MaybeName,
+    MaybeNumber,
     Model,
     OutFolder,
     Recording,
@@ -179,6 +180,7 @@ def train_video(
     people: Files = (),
     preset: str = "default",
     steps: MaybeCount = None,
+    adversarial: MaybeNumber = None,
     start: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     seed: Count = 0,
     name: MaybeName = None,
@@ -192,6 +194,7 @@ def train_video(
         people: folders of drawn people, made by video people. Takes several.
         preset: tiny, default or large (for a GPU).
         steps: instead of the preset's.
+        adversarial: weight of the loss by a critic that sees the edges between keypoints; 0 for none.
         start: weights to begin with: the shipped model, a model folder, or none for new ones.
         seed: of weights, poses and batches.
         name: the model's name; that of the folder unless given.
@@ -206,6 +209,7 @@ def train_video(
         people=people,
         preset=preset,
         steps=steps,
+        adversarial=adversarial,
         start=start,
         seed=seed,
         name=name,

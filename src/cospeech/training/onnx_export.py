@@ -11,7 +11,7 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ def export_graph(
     example: Sequence[Tensor],
     names: Sequence[str],
     outputs: Sequence[str],
-    dynamic: dict[str, dict[int, str]],
+    dynamic: Mapping[str, Mapping[int, Any]],
     path: str | Path,
     *,
     least: Mapping[str, int] | None = None,
@@ -42,7 +42,7 @@ def export_graph(
     Args:
         network: in eval mode; its weights should have been through ``round_weights(weight_format=...)``.
         example: inputs to trace with; names, outputs: of the graph's inputs and outputs.
-        dynamic: input name -> {axis: name of the dimension}.
+        dynamic: input name -> {axis: name of the dimension, or a torch.export.Dim or a multiple of one}.
         least: name of a dimension -> its smallest size, where the network needs more than 1; torch finds that out
             by itself, but then traces a second time.
         weight_format: "float32", "float16" or "int8" (then weights that were rounded to float16 stay so).
@@ -53,7 +53,7 @@ def export_graph(
     smallest = least or {}
     shapes = tuple(
         {
-            axis: torch.export.Dim(label, min=smallest.get(label, 1), max=4096)
+            axis: torch.export.Dim(label, min=smallest.get(label, 1), max=4096) if isinstance(label, str) else label
             for axis, label in dynamic.get(name, {}).items()
         }
         or None

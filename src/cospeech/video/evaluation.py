@@ -1,4 +1,4 @@
-"""Evaluation of generated pictures of people against real ones: whole, on the hands and on the face.
+"""Evaluation of generated pictures of people against real ones: whole, on elbows, forearms, hands and the face.
 
 LPIPS and Frechet distances of videos need a network. The usual ones (VGG, I3D) are not included, so a perceptual
 encoder of our own is used (``video.training.perceptual_network``), and its id is reported with each value: values
@@ -19,12 +19,34 @@ from ..methods.model_folder import evaluator_folder
 from ..metrics.base import DEFAULT, Bootstrap, MeanMetric, Value
 from ..metrics.images import LPIPS, PSNR, SSIM, frames_of, psnr, ssim
 from ..metrics.inputs import check_pair
-from ..motion.points import FACE_SLICE, HAND_SLICES, POINTS
+from ..motion.points import ELBOWS, FACE_SLICE, HAND_SLICES, POINTS, SHOULDERS, WRISTS
 from .warping.resampling import to_square
 
 METHOD = "looks"  # name of the perceptual encoder's model folders on disk
-PARTS = {"left_hand": HAND_SLICES[0], "right_hand": HAND_SLICES[1], "face": FACE_SLICE}  # of POINTS
-REGIONS: dict[str, tuple[str, ...]] = {"picture": (), "hands": ("left_hand", "right_hand"), "face": ("face",)}
+_ALL = range(len(POINTS))
+PARTS: dict[str, tuple[int, ...]] = {  # keypoints of POINTS
+    "left_hand": tuple(_ALL[HAND_SLICES[0]]),
+    "right_hand": tuple(_ALL[HAND_SLICES[1]]),
+    "left_elbow": (ELBOWS[0],),
+    "right_elbow": (ELBOWS[1],),
+    "left_forearm": (ELBOWS[0], WRISTS[0]),
+    "right_forearm": (ELBOWS[1], WRISTS[1]),
+    "face": tuple(_ALL[FACE_SLICE]),
+}
+BESIDE = {  # shoulder widths that belong to a part on all sides of its keypoints
+    **dict.fromkeys(("left_elbow", "right_elbow"), 0.2),
+    **dict.fromkeys(("left_forearm", "right_forearm"), 0.12),
+}
+_ELBOWS, _FOREARMS = ("left_elbow", "right_elbow"), ("left_forearm", "right_forearm")
+_HANDS = ("left_hand", "right_hand")
+REGIONS: dict[str, tuple[str, ...]] = {
+    "picture": (),
+    "elbows": _ELBOWS,
+    "forearms": _FOREARMS,
+    "hands": _HANDS,
+    "arms": (*_ELBOWS, *_FOREARMS, *_HANDS),
+    "face": ("face",),
+}
 MARGIN = 1.3  # side of a crop relative to the extent of its keypoints
 SMALLEST = 24  # pixels of a crop's side; SSIM's window has 11
 INSIDE = 0.75  # share of a part's keypoints that must be in the picture
@@ -116,11 +138,11 @@ def _running(values: np.ndarray, window: int) -> np.ndarray:
 
 
 def boxes(points: np.ndarray, part: str, size: tuple[int, int]) -> tuple[np.ndarray, int, np.ndarray]:
-    """Squares round a hand or the face in every frame of a clip, all of the same size.
+    """Squares round a part of the body in every frame of a clip, all of the same size.
 
     Args:
         points: [T, 116, 2] pixels.
-        part: left_hand, right_hand or face.
+        part: one of PARTS.
         size: (width, height) of the pictures.
 
     Returns:
@@ -135,22 +157,27 @@ def boxes(points: np.ndarray, part: str, size: tuple[int, int]) -> tuple[np.ndar
         raise UserError(f"keypoints must be [frames, {len(POINTS)}, 2] pixels; got {list(points.shape)}")
     if part not in PARTS:
         raise UserError(f"unknown part {part!r}; known: {', '.join(PARTS)}")
-    own = points[:, PARTS[part]]
+    own = points[:, list(PARTS[part])]
     seen = ((own >= 0) & (own < size)).all(-1).mean(-1) >= INSIDE
     low, high = own.min(1), own.max(1)
     extent = float((high - low)[seen].max()) if seen.any() else 0.0
-    side = int(np.clip(np.ceil(MARGIN * extent), SMALLEST, min(size)))
+    if part in BESIDE and seen.any():
+        shoulders = np.linalg.norm(points[seen, SHOULDERS[0]] - points[seen, SHOULDERS[1]], axis=-1)
+        wanted = extent + 2 * BESIDE[part] * float(np.median(shoulders))
+    else:
+        wanted = MARGIN * extent
+    side = int(np.clip(np.ceil(wanted), SMALLEST, min(size)))
     corners = np.round((low + high) / 2 - side / 2)
     return np.clip(corners, 0, np.array(size) - side).astype(int), side, seen
 
 
 def crops(frames: np.ndarray, points: np.ndarray, part: str) -> np.ndarray:
-    """Crops of a hand or the face, from the frames that show it.
+    """Crops of a part of the body, from the frames that show it.
 
     Args:
         frames: [T, H, W, C] of any type.
         points: [T, 116, 2] pixels of the real pictures, for generated ones too.
-        part: left_hand, right_hand or face.
+        part: one of PARTS.
 
     Returns:
         [K, S, S, C], K frames of T.
@@ -182,9 +209,9 @@ def score(
     encoder: PerceptualFeatureExtractor | None = None,
     known: Sequence[np.ndarray] | None = None,
 ) -> dict[str, Scores]:
-    """PSNR, SSIM and, with an encoder, LPIPS of generated pictures: whole, on the hands, on the face.
+    """PSNR, SSIM and, with an encoder, LPIPS of generated pictures: whole, and on each of REGIONS.
 
-    Crops follow the real pictures' keypoints; a hand or face that is mostly outside the picture does not count.
+    Crops follow the real pictures' keypoints; a part that is mostly outside the picture does not count.
     LPIPS of a crop is the mean of the whole picture's differences in it, as the encoder has not learned hands
     enlarged to a whole picture [D].
 
@@ -196,7 +223,7 @@ def score(
         known: activations of the real pictures, if they are at hand.
 
     Returns:
-        Region (picture, hands, face) -> scores; both hands of a picture count, one after the other.
+        Region -> scores; both hands of a picture count, one after the other, and likewise elbows and forearms.
 
     Raises:
         UserError: shapes that do not fit, or pictures smaller than a crop.

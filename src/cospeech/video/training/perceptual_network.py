@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from .portrait_network import GROUPS, PARTS, SLOPE, EdgeMaps
+from ..warping.edge_maps import GROUPS
+from .portrait_network import PARTS, SLOPE, EdgeMaps
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,18 @@
-"""Structure-aware refinement of a warped portrait (Contextual Gesture, section 3.3, appendix D).
+"""The paper's generator of pictures as what refines a warped portrait (Contextual Gesture, section 3.3, appendix D).
 
-Feature maps of the source, 32, 64 and 128 pixels wide, are warped by the flow of the layers and gated by occlusion
-masks; SPADE blocks (Park et al., CVPR 2019) conditioned on heatmaps of the edges between keypoints predict residuals
-to them; a U-Net renders the picture. Ours [D]: the U-Net renders a residual to the warped picture, with a gate that
-is closed far from the person, so that an untouched background stays equal to the bit.
+Dense motion (64 x 64, the whole picture) weighs 29 thin-plate splines, the identity and the flow of the layers, and
+so corrects that flow. Feature maps of the source at a half, a quarter and an eighth of the film's size are warped by it
+and gated by occlusion masks; SPADE blocks (Park et al., CVPR 2019) conditioned on heatmaps of the edges between
+keypoints predict residuals to them; a U-Net renders the picture at the film's own size, in crops.
+
+Ours [D]: the flow of the layers is a candidate and nearly all of the weight at first; the U-Net renders a residual to
+the warped picture, with a gate, the fourth occlusion mask, that is closed far from the person, so that an untouched
+background stays equal to the bit.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -15,17 +20,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import UserError
-from ...motion.points import BODY_SLICE, HAND_SLICES, POINTS, parents
+from ..warping.edge_maps import GROUPS, edge_list
 from ..warping.limb_geometry import PARTS as PART_NAMES
+from ..warping.mixture import SPLINES
+from ..warping.refine import MOTION_SIDE, SKELETON
 from ..warping.resampling import MAP_SIDE
 
 PARTS = len(PART_NAMES)  # 7
 REFINERS = ("none", "unet", "skeleton", "edges")  # the paper's ablation of refinement
-GROUPS = ("arms", "hands", "face")  # edges with a thickness of their own
 HEAT = MAP_SIDE  # side of the heatmaps, of which the coarser ones are means
 SLOPE = 0.1  # of leaky rectifiers below 0
 PIXELS = 4  # of a block of 2 x 2 that the last level paints at a time
 NORM_FLOOR = 1e-4  # added to mean squares of features
+CONTEXT = 8  # channels by which dense motion tells the U-Net of the whole picture
+LAYERS_FIRST = 8.0  # logit by which the flow of the layers is ahead at first
+GREY = (0.299, 0.587, 0.114)
 SIGMAS = (0.06, 0.015, 0.012)  # at first, of each of GROUPS, where the picture is 2 wide
 
 
@@ -33,23 +42,15 @@ SIGMAS = (0.06, 0.015, 0.012)  # at first, of each of GROUPS, where the picture 
 class PortraitConfig:
     """Sizes of the refining network."""
 
-    channels: tuple[int, int, int] = (24, 48, 64)  # of maps 128, 64 and 32 pixels wide
+    channels: tuple[int, int, int] = (24, 48, 64)  # of maps of a half, a quarter and an eighth of the side
     render: int = 32  # channels of the U-Net's last blocks
     refine: str = "edges"
-    reach: int = 9  # pixels round the person (of 256) that may change; over the next 5 less and less
+    motion: bool = True  # weigh splines; without it the flow is that of the layers
+    weighing: tuple[int, int] = (24, 32)  # channels of dense motion at 64, and at 32 and 16 pixels
 
     def __post_init__(self) -> None:
         if self.refine not in REFINERS:
             raise UserError(f"refine is one of {', '.join(REFINERS)}; got {self.refine!r}")
-
-
-def edge_list() -> list[tuple[int, int, int]]:
-    """(keypoint, keypoint, group) of every edge; edges between joints only, as in the paper, not all pairs."""
-    result = []
-    for point, parent in enumerate(parents(POINTS)):
-        if parent >= 0:
-            result.append((point, parent, 0 if point < HAND_SLICES[0].start else 1 if point < BODY_SLICE.stop else 2))
-    return result
 
 
 class EdgeMaps(nn.Module):
@@ -120,9 +121,9 @@ class Fusion(nn.Module):
         self.spade = Spade(channels, heat) if heat else None
         self.out = nn.Conv2d(channels, channels, 3, padding=1)
 
-    def forward(self, warped: Tensor, below: Tensor, heat: Tensor | None) -> Tensor:
+    def forward(self, warped: Tensor, below: Tensor, heat: Tensor) -> Tensor:
         hidden = self.join(torch.cat([warped, below], 1))
-        if self.spade is not None and heat is not None:
+        if self.spade is not None:
             hidden = self.spade(hidden, heat)
         return warped + self.out(functional.leaky_relu(hidden, SLOPE))
 
@@ -136,14 +137,25 @@ def _down(inner: int, outer: int) -> nn.Sequential:
     )
 
 
+class Unshuffle(nn.Module):
+    """Blocks of 2 x 2 pixels as channels, as ``nn.PixelUnshuffle``, for pictures of any size once exported."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("blocks", torch.eye(3 * PIXELS).view(3 * PIXELS, 3, 2, 2), persistent=False)
+
+    def forward(self, picture: Tensor) -> Tensor:
+        return functional.conv2d(picture, self.blocks, stride=2)  # type: ignore[arg-type]
+
+
 class PortraitEncoder(nn.Module):
-    """Feature maps of the source, 128, 64 and 32 pixels wide: computed once for a video."""
+    """Feature maps of the source at a half, a quarter and an eighth of its side: computed once for a video."""
 
     def __init__(self, config: PortraitConfig) -> None:
         super().__init__()
         c = config.channels
         self.d128 = nn.Sequential(
-            nn.PixelUnshuffle(2),
+            Unshuffle(),
             nn.Conv2d(3 * PIXELS, c[0], 3, padding=1),
             nn.LeakyReLU(SLOPE),
             nn.Conv2d(c[0], c[0], 3, padding=1),
@@ -152,23 +164,75 @@ class PortraitEncoder(nn.Module):
         self.d64, self.d32 = _down(c[0] + PARTS, c[1]), _down(c[1], c[2])
 
     def forward(self, source: Tensor, masks: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Source [B, 3, 256, 256] in -1 .. 1 and its parts [B, 7, 128, 128]."""
+        """Source [B, 3, H, W] in -1 .. 1 and its parts [B, 7, H/2, W/2]; H and W are multiples of 8."""
         f128 = self.d128(source)
         f64 = self.d64(torch.cat([f128, masks], 1))
         return f128, f64, self.d32(f64)
 
 
-class PortraitRefiner(nn.Module):
-    """Warped picture, flow, parts and points to the final picture."""
+class DenseMotion(nn.Module):
+    """Weights of the candidate flows at every place of the whole picture, and what they are together."""
 
-    def __init__(self, config: PortraitConfig) -> None:
+    def __init__(self, config: PortraitConfig, heat: int) -> None:
         super().__init__()
-        self.config = config
+        self.heat = heat > 0
+        fine, coarse = config.weighing
+        known = SPLINES + 2 + 3 + PARTS + heat  # what candidates show, warped picture, parts, heatmaps
+        self.look64 = nn.Sequential(nn.Conv2d(known, fine, 3, padding=1), nn.LeakyReLU(SLOPE))
+        self.look32, self.look16 = _down(fine, coarse), _down(coarse, coarse)
+        self.rise32 = nn.Sequential(nn.Conv2d(2 * coarse, coarse, 3, padding=1), nn.LeakyReLU(SLOPE))
+        self.rise64 = nn.Sequential(nn.Conv2d(coarse + fine, fine, 3, padding=1), nn.LeakyReLU(SLOPE))
+        self.tell = nn.Conv2d(fine, SPLINES + 2 + CONTEXT, 1)
+        assert self.tell.bias is not None
+        with torch.no_grad():
+            self.tell.weight[: SPLINES + 2].zero_()
+            self.tell.bias.zero_()
+            self.tell.bias[SPLINES + 1] = LAYERS_FIRST
+        at = (torch.arange(MOTION_SIDE) + 0.5) / (MOTION_SIDE / 2) - 1
+        self.register_buffer("still", torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None], persistent=False)
+
+    def forward(
+        self, source: Tensor, warped: Tensor, seen: Tensor, flow: Tensor, splines: Tensor, heat: Tensor
+    ) -> Tensor:
+        """[B, 2 + CONTEXT, 64, 64]: what is added to the flow of the layers, and context.
+
+        Args:
+            source, warped: [B, 3, 64, 64] in -1 .. 1.
+            seen: [B, 7, 64, 64] in 0 .. 1.
+            flow: [B, 64, 64, 2] of the layers, in -1 .. 1.
+            splines: [B, 29, h, w, 2] by ``mixture.spline_flows``.
+            heat: [B, 3, 64, 64].
+        """
+        count = len(source)
+        rows = splines.permute(0, 1, 4, 2, 3).flatten(1, 2)
+        size = (MOTION_SIDE, MOTION_SIDE)
+        fine = functional.interpolate(rows, size=size, mode="bilinear", align_corners=False)
+        fine = fine.reshape(count, SPLINES, 2, *size).permute(0, 1, 3, 4, 2)
+        still = self.still.expand(count, -1, -1, -1)  # type: ignore[operator]
+        flows = torch.cat([fine, still[:, None], flow[:, None]], 1)
+        grey = (source * source.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True)
+        shown = _sampled(grey, flows.flatten(1, 2)).reshape(count, SPLINES + 2, *size)
+        known = torch.cat([shown, warped, seen, *([heat] if self.heat else [])], 1)
+        l64 = self.look64(known)
+        l32 = self.look32(l64)
+        r32 = self.rise32(torch.cat([_up(self.look16(l32)), l32], 1))
+        r64 = self.rise64(torch.cat([_up(r32), l64], 1))
+        told = self.tell(r64)
+        weights = told[:, : SPLINES + 2].float().softmax(1)
+        mixed = (weights[..., None] * flows).sum(1) - flow
+        return torch.cat([mixed.permute(0, 3, 1, 2), told[:, SPLINES + 2 :]], 1)
+
+
+class PortraitRefiner(nn.Module):
+    """Warped picture, flow, parts, heatmaps and dense motion to the final picture, or to a crop of it."""
+
+    def __init__(self, config: PortraitConfig, heat: int) -> None:
+        super().__init__()
+        self.heat = heat > 0
         c1, c2, c3 = config.channels
-        heat = len(GROUPS) if config.refine in ("skeleton", "edges") else 0
-        self.edges = EdgeMaps(learned=config.refine == "edges") if heat else None
         known = 3 + PARTS + heat  # warped picture, parts, heatmaps
         self.look128 = nn.Sequential(nn.Conv2d(known, c1, 3, padding=1), nn.LeakyReLU(SLOPE))
+        self.hear = nn.Conv2d(CONTEXT, c1, 1, bias=False) if config.motion else None
         self.look64, self.look32 = _down(c1, c2), _down(c2, c3)
         self.occlusion = nn.ModuleList([nn.Conv2d(c, 1, 3, padding=1) for c in (c3, c2, c1)])
         self.fuse32, self.fuse64, self.fuse128 = (
@@ -184,91 +248,92 @@ class PortraitRefiner(nn.Module):
         )
         # Of 2 x 2 pixels: residual, and the fourth occlusion mask, its gate.
         self.paint = nn.Conv2d(config.render, 4 * PIXELS, 3, padding=1)
-        nn.init.zeros_(self.paint.weight)
-        assert self.paint.bias is not None
-        nn.init.zeros_(self.paint.bias)
+        for untouched in (self.paint.weight, self.paint.bias, None if self.hear is None else self.hear.weight):
+            if untouched is not None:
+                nn.init.zeros_(untouched)
+        self.unshuffle = Unshuffle()
 
     def forward(
         self,
-        f128: Tensor,
-        f64: Tensor,
-        f32: Tensor,
+        f2: Tensor,
+        f4: Tensor,
+        f8: Tensor,
         warped: Tensor,
         seen: Tensor,
+        near: Tensor,
         flow: Tensor,
-        points: Tensor,
-        window: Tensor | None = None,
+        heat: Tensor,
+        context: Tensor | None = None,
     ) -> Tensor:
-        """The picture [B, 3, 256, 256] in -1 .. 1, or a window of it, which suffices for training.
+        """The picture [B, 3, H, W] in -1 .. 1, or any crop of it whose sides are multiples of 8.
 
         Args:
-            f128, f64, f32: features of the source.
-            warped: [B, 3, 256, 256] in -1 .. 1.
-            seen: [B, 7, 128, 128] in 0 .. 1, parts of the warped picture.
-            flow: [B, 128, 128, 2] in -1 .. 1, where in the source each pixel came from.
-            points: [B, 116, 2] in -1 .. 1, keypoints of the target.
-            window: [B, h, w, 2] in -1 .. 1, positions of its pixels at half the side; ``warped``, ``seen`` and
-                ``flow`` cover the window only.
+            f2, f4, f8: features of the source.
+            warped: [B, 3, H, W] in -1 .. 1.
+            seen: [B, 7, H/2, W/2] in 0 .. 1, parts of the warped picture.
+            near: [B, 1, H/2, W/2] in 0 .. 1, what of the change is let through.
+            flow: [B, H/2, W/2, 2] in -1 .. 1 of the source: where each pixel came from, with dense motion.
+            heat: [B, 3, H/2, W/2], heatmaps of edges.
+            context: [B, CONTEXT, H/2, W/2] of dense motion, if there is any.
         """
-        half = functional.avg_pool2d(warped, 2)
-        h128 = self._heat(points, window)
-        known = torch.cat([half, seen] + ([h128] if h128 is not None else []), 1)
-        l128 = self.look128(known)
+        l128 = self.look128(torch.cat([functional.avg_pool2d(warped, 2), seen, *([heat] if self.heat else [])], 1))
+        if self.hear is not None and context is not None:
+            l128 = l128 + self.hear(context)
         l64 = self.look64(l128)
         l32 = self.look32(l64)
-        heats = [h128 if h128 is None else functional.avg_pool2d(h128, k) for k in (4, 2, 1)]
-        flows = [flow[:, 2::4, 2::4], flow[:, 1::2, 1::2], flow]
+        heats = [functional.avg_pool2d(heat, k) for k in (4, 2)]
+        flows = (flow[:, 2::4, 2::4], flow[:, 1::2, 1::2])
         warm = [
-            functional.grid_sample(f, g, padding_mode="border", align_corners=False) * torch.sigmoid(o(look))
-            for f, g, o, look in zip((f32, f64, f128), flows, self.occlusion, (l32, l64, l128), strict=True)
+            _sampled(f, g) * torch.sigmoid(o(look))
+            for f, g, o, look in zip((f8, f4, f2), (*flows, flow), self.occlusion, (l32, l64, l128), strict=True)
         ]
         x32 = self.fuse32(warm[0], l32, heats[0])
         x64 = self.fuse64(warm[1], torch.cat([_up(self.shrink32(x32)), l64], 1), heats[1])
-        x128 = self.fuse128(warm[2], torch.cat([_up(self.shrink64(x64)), l128], 1), heats[2])
-        hidden = self.render(torch.cat([x128, functional.pixel_unshuffle(warped, 2)], 1))
+        x128 = self.fuse128(warm[2], torch.cat([_up(self.shrink64(x64)), l128], 1), heat)
+        hidden = self.render(torch.cat([x128, self.unshuffle(warped)], 1))
         painted = functional.pixel_shuffle(self.paint(hidden), 2)
-        gate = torch.sigmoid(painted[:, 3:]) * self._near(seen)
+        gate = torch.sigmoid(painted[:, 3:]) * _up(near)
         return (warped + 2 * gate * torch.tanh(painted[:, :3])).clamp(-1, 1)
-
-    def _heat(self, points: Tensor, window: Tensor | None) -> Tensor | None:
-        if self.edges is None:
-            return None
-        maps: Tensor = self.edges(points, window)
-        return (maps > 0.5).to(maps.dtype) if self.config.refine == "skeleton" else maps
-
-    def _near(self, seen: Tensor) -> Tensor:
-        """[B, 1, 256, 256]: 1 on and round the person, falling to 0 within 5 pixels from ``reach`` on."""
-        side = self.config.reach // 2 * 2 + 1
-        person = seen.sum(1, keepdim=True).clamp(0, 1)
-        grown = functional.max_pool2d(person, side, 1, side // 2)
-        soft = functional.avg_pool2d(grown, 5, 1, 2)
-        return functional.interpolate(soft, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 def _up(features: Tensor) -> Tensor:
     return functional.interpolate(features, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
+def _sampled(values: Tensor, places: Tensor) -> Tensor:
+    return functional.grid_sample(values, places, padding_mode="border", align_corners=False)
+
+
 class PortraitGenerator(nn.Module):
-    """Encoder and refiner together, as they are trained."""
+    """Encoder, dense motion and refiner together, as they are trained."""
 
     def __init__(self, config: PortraitConfig) -> None:
         super().__init__()
         self.config = config
-        self.encoder, self.refiner = PortraitEncoder(config), PortraitRefiner(config)
+        heat = len(GROUPS) if config.refine in ("skeleton", "edges") else 0
+        self.edges = EdgeMaps(learned=config.refine == "edges")
+        self.encoder = PortraitEncoder(config)
+        self.motion = DenseMotion(config, heat) if config.motion else None
+        self.refiner = PortraitRefiner(config, heat)
 
-    def forward(
-        self,
-        source: Tensor,
-        masks: Tensor,
-        warped: Tensor,
-        seen: Tensor,
-        flow: Tensor,
-        points: Tensor,
-        window: Tensor | None = None,
-    ) -> Tensor:
-        """As ``PortraitRefiner``; without refinement the warped picture."""
+    def forward(self, batch: Mapping[str, Tensor]) -> Tensor:
+        """The refined picture [B, 3, H, W] in -1 .. 1 of a batch by ``refiner.tensors`` or ``refiner.windowed``."""
+        warped = batch["warped"]
         if self.config.refine == "none":
             return warped
-        picture: Tensor = self.refiner(*self.encoder(source, masks), warped, seen, flow, points, window)
+        flow, places, context = batch["flow"], batch["window"], None
+        heat = self.heat(batch["points"], places)
+        if self.motion is not None:
+            small = (batch[f"small_{name}"] for name in ("source", "warped", "seen", "flow", "splines"))
+            whole = self.heat(batch["points"], self.motion.still)  # type: ignore[arg-type]
+            told = _sampled(self.motion(*small, whole), places)
+            flow = flow + told[:, :2].permute(0, 2, 3, 1) * batch["zoom"][:, None, None, None]
+            context = told[:, 2:]
+        features = self.encoder(batch["source"], batch["masks"])
+        picture: Tensor = self.refiner(*features, warped, batch["seen"], batch["near"], flow, heat, context)
         return picture
+
+    def heat(self, points: Tensor, places: Tensor) -> Tensor:
+        """Heatmaps [B, 3, h, w] of points [B, 116, 2] at places [B or 1, h, w, 2], all in -1 .. 1."""
+        maps: Tensor = self.edges(points, places)
+        return (maps > SKELETON).to(maps.dtype) if self.config.refine == "skeleton" else maps

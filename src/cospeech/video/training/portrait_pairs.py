@@ -3,8 +3,9 @@
 Two kinds (decision of ours, as no videos are at hand that may be used [D]):
 
 - rendered people, whose pictures in two poses are both exact;
-- portraits: one is warped by its layers to a random pose, which is the source; the portrait itself, which is real,
-  is the target. So the target is always real and only the source is synthetic.
+- portraits: the layers move one to a random pose, which is the source; the source is cut anew, by keypoints and a
+  mask that are as inexact as detected ones, and warped back; the portrait itself, which is real, is the target. So
+  the warped picture has the faults of films: traces of the person on the room, torn hems and fingertips, blurred arms.
 
 A folder of pairs has shards, safetensors files from which single pairs are read, and pairs.json.
 """
@@ -13,8 +14,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -24,11 +26,13 @@ from ...motion.points import BODY_SLICE, CHIN, FACE_SLICE, HAND_SIZE, HAND_SLICE
 from ..warping.layer_warp import draw
 from ..warping.layers import Layers, cut
 from ..warping.limb_geometry import INDEX, SIDES, body_scale
+from ..warping.matte import box
 from ..warping.mouth_and_lids import similarity
+from ..warping.refine import halved
 
 SHARD = 32  # pairs in a file
-LEAST_PSNR = 23.0  # dB that warping has to reach against the other picture of a person, to learn from [D]
-FREE = 0.02  # person mask below which a pixel shows the background
+LEAST_PSNR = 20.0  # dB that warping has to reach against the other picture of a person, to learn from [D]
+TARGETS = 10  # pictures that one cut picture is warped to
 # Mean distance of keypoints after the best similarity, in their mean distance from the middle, up to which two
 # pictures show the same side of a face or of a hand [D].
 FACE_ALIKE, HAND_ALIKE = 0.2, 0.6
@@ -47,6 +51,12 @@ BLINKS, BLINK = 0.25, 0.8  # chance of a blink, and share of the lids' gap that 
 LOWER_LIPS = {55: 0.6, 56: 0.9, 57: 1, 58: 0.9, 59: 0.6, 65: 0.9, 66: 1, 67: 0.9}
 JAW_POINTS, JAW_WIDTH = range(3, 14), 5.5  # points of the jaw that move, and points from the chin to where none does
 LIDS = ((37, 41), (38, 40), (43, 47), (44, 46))  # upper, lower
+
+# How inexactly the source of a pair is cut: deviations in shoulder widths, and the person's mask [D].
+LEAST_MOVE = 0.1  # share of a random pose that a source moves at least
+ARM_OFF, HAND_OFF, FACE_OFF, POINT_OFF = 0.02, 0.012, 0.004, 0.003  # of joints, of whole hands and faces, of points
+MASK_BLUR = 0.012  # shoulder widths, of the filter with which a mask is grown or shrunk
+MASK_LEVELS, MASK_EDGE = (0.2, 0.8), 0.3  # where the mask's new outline lies, in the filtered one; its softness
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,9 +86,9 @@ def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np
     both = np.stack([layers.points, points]) / (side / 2) - 1
     return Pair(
         source,
-        _bytes(_halved(layers.parts)),
+        _bytes(halved(layers.parts)),
         _bytes(drawn.picture),
-        _bytes(_halved(drawn.seen)),
+        _bytes(halved(drawn.seen)),
         flow.astype(np.float16),
         target,
         both.astype(np.float32),
@@ -87,12 +97,6 @@ def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np
 
 def _bytes(values: np.ndarray) -> np.ndarray:
     return np.clip(np.round(values * 255), 0, 255).astype(np.uint8)
-
-
-def _halved(masks: np.ndarray) -> np.ndarray:
-    part, height, width = masks.shape
-    result: np.ndarray = masks.reshape(part, height // 2, 2, width // 2, 2).mean((2, 4))
-    return result
 
 
 def random_pose(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -154,25 +158,40 @@ def portrait_pairs(
 ) -> Iterator[Pair]:
     """Pairs of side S of one portrait [2 S, 2 S, 3] uint8 with points [116, 2] pixels and mask [2 S, 2 S].
 
-    They are drawn at twice the size, so that a synthetic source is as sharp as a real one. For training, the
-    target is the portrait as its layers reproduce it, and the warped picture has the true background: else the
-    network would learn to restore what the synthesis of the source loses of outlines and background.
+    They are drawn at twice the size, so that a synthetic source is as sharp as a real one.
 
     Args:
-        real: the target is the portrait itself and the background is inpainted: for evaluation.
+        real: whole random poses and an exact cut: for evaluation.
     """
     rng = np.random.default_rng(seed)
     layers = cut(picture, points, person)
-    target = _half(picture / 255.0 if real else draw(layers, points).picture)
-    behind = _half(layers.background)
+    target = _bytes(_half(picture / 255.0))
     for _ in range(count):
-        pose = random_pose(points, rng)
+        moved = 1.0 if real else rng.uniform(LEAST_MOVE, 1)
+        pose = points + moved * (random_pose(points, rng) - points)
         drawn = draw(layers, pose)
-        source, seen = _bytes(_half(drawn.picture)), _half(drawn.seen.sum(0)[..., None])[..., 0]
-        again = cut(source, pose / 2, np.clip(seen, 0, 1), room=real)
+        source, mask = _bytes(_half(drawn.picture)), _half(drawn.shares.sum(0)[..., None])[..., 0]
+        off = np.zeros(points.shape) if real else inexact(pose / 2, rng)
         if not real:
-            again = replace(again, background=behind)
-        yield make_pair(again, source, _bytes(target), points / 2)
+            mask = inexact_mask(mask, body_scale(pose / 2), rng)
+        yield make_pair(cut(source, pose / 2 + off, np.clip(mask, 0, 1)), source, target, points / 2 + off)
+
+
+def inexact(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Random errors [116, 2] in pixels, as detected keypoints have them: of joints, hands, the face, single points."""
+    scale = body_scale(points)
+    result = rng.normal(0, POINT_OFF, points.shape)
+    result[: HAND_SLICES[0].start] += rng.normal(0, ARM_OFF, (HAND_SLICES[0].start, 2))
+    for span, off in ((HAND_SLICES[0], HAND_OFF), (HAND_SLICES[1], HAND_OFF), (FACE_SLICE, FACE_OFF)):
+        result[span] += rng.normal(0, off, 2)
+    return result * scale
+
+
+def inexact_mask(mask: np.ndarray, scale: float, rng: np.random.Generator) -> np.ndarray:
+    """A person's mask [H, W] in 0 .. 1 grown or shrunk by up to a filter's radius."""
+    blurred = box(mask.astype(np.float64), max(1, round(MASK_BLUR * scale)))
+    result: np.ndarray = np.clip((blurred - rng.uniform(*MASK_LEVELS)) / MASK_EDGE + 0.5, 0, 1)
+    return result
 
 
 def _half(picture: np.ndarray) -> np.ndarray:
@@ -183,26 +202,25 @@ def _half(picture: np.ndarray) -> np.ndarray:
 
 
 def person_pairs(
-    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int
+    pictures: np.ndarray, points: np.ndarray, persons: np.ndarray, count: int, seed: int, *, every: bool = False
 ) -> Iterator[Pair]:
     """Pairs of pictures [N, S, S, 3] uint8 of one person; points [N, 116, 2], masks [N, S, S] in 0 .. 1.
 
-    The background visible in any picture is used for all. Pairs whose warped picture is far from the target are
-    left out, as they teach blur only.
+    A picture is cut alone, as a portrait is, and warped to several others. Pairs whose warped picture is far from the
+    target are left out, as they teach blur only.
+
+    Args:
+        every: also pairs whose hands or faces show different sides, which drawn people bear: their points are exact.
     """
     rng = np.random.default_rng(seed)
-    free = (persons < FREE).astype(np.float32)[..., None]
-    shown = (pictures * free).sum(0) / np.maximum(free.sum(0), 1) / 255
     number = len(pictures)
     found = 0
     for first in rng.permutation(number):
-        near = [k for k in range(number) if k != first and alike(points[first], points[k])]
-        layers = cut(pictures[first], points[first], persons[first], room=False) if near else None
-        if layers is not None:
-            known = np.minimum(free.sum(0), 1)
-            layers = replace(layers, background=(shown * known + layers.background * (1 - known)).astype(np.float32))
-        for second in rng.permutation(near)[: max(1, -(-count // number))]:
-            assert layers is not None
+        others = [k for k in rng.permutation(number) if k != first and (every or alike(points[first], points[k]))]
+        if not others:
+            continue
+        layers = cut(pictures[first], points[first], persons[first])
+        for second in others[:TARGETS]:
             pair = make_pair(layers, pictures[first], pictures[second], points[second])
             if _decibels(pair) < LEAST_PSNR:
                 continue
@@ -250,7 +268,8 @@ class Pairs:
         paths = [path for folder in folders for path in sorted(Path(folder).glob("shard-*.safetensors"))]
         if not paths:
             raise UserError(f"no pairs in {', '.join(map(str, folders))}; create them first")
-        self._at = []
+        self._at: list[tuple[dict[str, Any], int]] = []
+        sides: dict[int, list[int]] = {}
         for path in paths:
             shard = safe_open(path, "np")
             columns = {
@@ -258,7 +277,9 @@ class Pairs:
                 for field in fields(Pair)
             }
             count = columns["points"].get_shape()[0]
+            sides.setdefault(columns["source"].get_shape()[1], []).extend(range(len(self._at), len(self._at) + count))
             self._at += [(columns, k) for k in range(count)]
+        self.sides = {side: np.array(numbers) for side, numbers in sides.items()}  # of pictures -> pairs of that size
 
     def __len__(self) -> int:
         return len(self._at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,21 +15,30 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ...core.errors import UserError
-from ...motion.points import BODY_POINTS, FACE_MIRROR, FACE_SLICE, HAND_SLICES
+from ...motion.points import BODY_POINTS, ELBOWS, FACE_MIRROR, FACE_SLICE, HAND_SLICES, WRISTS
 from ...training.loop import Batch, ProcessInfo, TrainConfig, fit, saved_run
+from ..warping.mixture import spline_flows
+from ..warping.refine import MOTION_SIDE, near_person
+from ..warping.resampling import SIDE
 from .perceptual_network import PerceptualEncoder, PerceptualEncoderConfig, perceptual_encoder_loss
 from .portrait_network import PortraitConfig, PortraitGenerator
 from .portrait_pairs import Pairs
 
 METHOD, ENCODER = "video generator", "picture encoder"
 WINDOW = 128  # pixels of the windows that are learned from [D]
-PATCH = 64  # pixels of the discriminator's patches, and of the map of weights
-BOX_MARGIN = 0.04  # round hands and face, where the picture is 2 wide
-NEAR_POINTS, WINDOW_GRID = 0.8, 8  # share of windows at a keypoint; pixels that windows are aligned to
+SOURCE_WINDOW = 192  # pixels of the source round what a window shows
+BOX_MARGIN = 0.04  # round hands, forearms and face, where the picture is 2 wide
+WINDOW_GRID = 8  # pixels that windows are aligned to
+ON_ARMS, ON_FACE = 0.65, 0.25  # shares of windows at a point of an arm or hand, and of the face; the rest is anywhere
 WINDOW_SPREAD = 5  # parts of a window's side that the deviation of its middle is one of
+HALVED = 0.5  # share of batches of large pictures that are halved
+AT_REST = 0.05  # share of batches whose source does not move, so that nothing is to be changed
 LIGHT, TINT = 0.12, 0.06  # deviations of the log gamma of all channels, and of each
-QUALITY_BATCH = 8
+QUALITY_BATCH = 4
 CRITIC_SLOPE = 0.2  # of leaky rectifiers below 0
+CRITIC_SHARE = 0.05  # of the critic's own loss, so that its gradients do not fill the clipped norm
+NORM_FLOOR = 1e-3  # added to norms of activations
+ADVERSARIAL = 0.2  # weight of the adversarial loss
 _OTHER_SIDE = {"left": "right", "right": "left"}
 _BODY_MIRROR = [
     BODY_POINTS.index(f"{_OTHER_SIDE[side]}_{rest}") for side, _, rest in (name.partition("_") for name in BODY_POINTS)
@@ -43,16 +53,20 @@ class VideoLoss:
     """Weights of the loss (equation 8; crops and the weight of hands and face are ours [D])."""
 
     pixel: float = 20.0
-    perceptual: float = 0.5
-    adversarial: float = 0.0  # without a critic results are sharp already, as sources are warped
-    body: float = 2.0  # how much more a pixel of a hand or face counts
+    perceptual: float = 300.0
+    adversarial: float = ADVERSARIAL
+    body: float = 2.0  # how much more a pixel of a hand, forearm or face counts
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.adversarial < math.inf:
+            raise UserError(f"adversarial is a weight from 0 on; got {self.adversarial:g}, give e.g. {ADVERSARIAL:g}")
 
 
 class PairBatches:
     """Random pairs as tensors; half of them mirrored, with random colours of light.
 
-    With ``window``, only so many pixels of the target, mostly round a hand, an elbow, a shoulder or the face: a
-    quarter of the computation, where it matters [D].
+    With ``window``, only so many pixels of the target, mostly round an arm, a hand or the face: a quarter of the
+    computation, where it matters [D].
     """
 
     def __init__(
@@ -62,19 +76,31 @@ class PairBatches:
         self.window = window
 
     def __call__(self, step: int, process: ProcessInfo) -> Batch:
-        """This process' share of a step's batch."""
+        """This process' share of a step's batch; pictures of all sizes are drawn equally often."""
         rng = np.random.default_rng([self.seed, step, process.rank])
-        found = self.pairs.batch(rng.integers(len(self.pairs), size=max(1, self.batch_size // process.world_size)))
-        batch = tensors(found)
+        sides = sorted(self.pairs.sides)
+        side = sides[rng.integers(len(sides))]
+        numbers = self.pairs.sides[side]
+        count = max(1, self.batch_size // process.world_size)
+        batch = planes_of(self.pairs.batch(numbers[rng.integers(len(numbers), size=count)]))
+        if side > SIDE and rng.random() < HALVED:
+            batch = halved(batch)
         if self.mirror and rng.random() < 0.5:
             batch = mirrored(batch)
-        if self.window is not None:
-            batch = windowed(lit(batch, rng), self.window, rng)
-        return batch
+        if self.window is None:
+            return overview(batch)
+        if rng.random() < AT_REST:
+            batch = at_rest(batch)
+        return lit(windowed(overview(batch), self.window, rng), rng)
 
 
 def tensors(pair: Any) -> Batch:
-    """A stacked ``Pair`` as tensors in the ranges that the networks take."""
+    """A stacked ``Pair`` as the networks take it, whole."""
+    return overview(planes_of(pair))
+
+
+def planes_of(pair: Any) -> Batch:
+    """The arrays of a stacked ``Pair`` as tensors in the ranges that the networks take."""
 
     def picture(values: np.ndarray) -> Tensor:
         return torch.from_numpy(values).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -92,6 +118,41 @@ def tensors(pair: Any) -> Batch:
     }
 
 
+def overview(batch: Batch) -> Batch:
+    """A batch with what dense motion sees of the whole picture, where its pixels are, and what may change."""
+    half = batch["seen"].shape[-1]
+    step = half // MOTION_SIDE
+    at = (torch.arange(half) + 0.5) / (half / 2) - 1
+    places = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)
+    both = zip(batch["from"].numpy(), batch["points"].numpy(), strict=True)
+    return batch | {
+        "small_source": functional.avg_pool2d(batch["source"], 2 * step),
+        "small_warped": functional.avg_pool2d(batch["warped"], 2 * step),
+        "small_seen": functional.avg_pool2d(batch["seen"], step),
+        "small_flow": batch["flow"][:, step // 2 :: step, step // 2 :: step],
+        "small_splines": torch.from_numpy(np.stack([spline_flows(*one) for one in both])),
+        "near": torch.from_numpy(np.stack([near_person(one)[None] for one in batch["seen"].sum(1).numpy()])),
+        "window": places.expand(len(batch["points"]), -1, -1, -1),
+        "zoom": torch.ones(len(batch["points"])),
+    }
+
+
+def halved(batch: Batch) -> Batch:
+    """A batch of pictures of half the side."""
+    result = {n: functional.avg_pool2d(batch[n], 2) for n in ("source", "warped", "target", "masks", "seen")}
+    half = batch["flow"].shape[1]
+    return batch | result | {"flow": batch["flow"][:, 1::2, 1::2] - 1 / half}
+
+
+def at_rest(batch: Batch) -> Batch:
+    """A batch whose sources stay as they are, and are what is wanted."""
+    half = batch["flow"].shape[1]
+    at = (torch.arange(half) + 0.5) / (half / 2) - 1
+    still = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1).expand_as(batch["flow"])
+    source = batch["source"]
+    return batch | {"warped": source, "target": source, "seen": batch["masks"], "flow": still, "points": batch["from"]}
+
+
 def mirrored(batch: Batch) -> Batch:
     """A batch with left and right exchanged."""
     order = torch.tensor(_MIRROR)
@@ -105,45 +166,63 @@ def mirrored(batch: Batch) -> Batch:
 
 
 def lit(batch: Batch, rng: np.random.Generator) -> Batch:
-    """Pictures in another light: each channel brighter or darker, equally in the three pictures of a pair."""
+    """Pictures in another light: each channel brighter or darker, equally in all pictures of a pair."""
     count = len(batch["points"])
     gain = rng.normal(0, LIGHT, (count, 1, 1, 1)) + rng.normal(0, TINT, (count, 3, 1, 1))
     power = torch.from_numpy(np.exp(gain)).float()
     result = dict(batch)
-    for name in ("source", "warped", "target"):
+    for name in ("source", "warped", "target", "small_source", "small_warped"):
         result[name] = ((batch[name] + 1) / 2).clamp(1e-6, 1).pow(power) * 2 - 1
     return result
 
 
 def windowed(batch: Batch, side: int, rng: np.random.Generator) -> Batch:
-    """Inputs and targets cropped to windows of ``side`` pixels; the source stays whole."""
+    """An ``overview`` cropped to windows of ``side`` pixels, and its sources to what is round them."""
     whole = batch["warped"].shape[-1]
-    result: Batch = {name: [] for name in ("warped", "target", "seen", "flow", "window")}  # type: ignore[misc]
-    half = (torch.arange(whole // 2) + 0.5) / (whole / 4) - 1
-    y, x = torch.meshgrid(half, half, indexing="ij")
-    places = torch.stack([x, y], -1)
-    for row, points in enumerate(batch["points"]):
-        middle = points[rng.integers(len(points))] if rng.random() < NEAR_POINTS else torch.zeros(2)
-        middle = (middle.numpy() + 1) / 2 * whole + rng.normal(0, side / WINDOW_SPREAD, 2)
-        left, top = (
-            int(v)
-            for v in np.clip(np.round((middle - side / 2) / WINDOW_GRID), 0, (whole - side) // WINDOW_GRID)
-            * WINDOW_GRID
-        )
-        rows, columns = slice(top, top + side), slice(left, left + side)
-        small = slice(top // 2, (top + side) // 2), slice(left // 2, (left + side) // 2)
-        for name in ("warped", "target"):
-            result[name].append(batch[name][row, :, rows, columns])  # type: ignore[attr-defined]
-        result["seen"].append(batch["seen"][row, :, small[0], small[1]])  # type: ignore[attr-defined]
-        result["flow"].append(batch["flow"][row][small])  # type: ignore[attr-defined]
-        result["window"].append(places[small])  # type: ignore[attr-defined]
-    return batch | {name: torch.stack(values) for name, values in result.items()}  # type: ignore[arg-type]
+    own = min(whole, SOURCE_WINDOW)
+    rows: dict[str, list[Tensor]] = {}
+    for row, points in enumerate(batch["points"].numpy()):
+        middle = (_window_middle(points, rng) + 1) / 2 * whole + rng.normal(0, side / WINDOW_SPREAD, 2)
+        large, small = _square_at(middle, side, whole)
+        cut = {name: batch[name][row, :, large[0], large[1]] for name in ("warped", "target")}
+        cut |= {name: batch[name][row, :, small[0], small[1]] for name in ("seen", "near")}
+        cut["window"] = batch["window"][row][small]
+        flow = (batch["flow"][row][small] + 1) / 2 * whole  # pixels of the source
+        large, small = _square_at(flow.reshape(-1, 2).median(0).values.numpy(), own, whole)
+        cut["source"], cut["masks"] = batch["source"][row][:, *large], batch["masks"][row][:, *small]
+        corner = torch.tensor([large[1].start, large[0].start])
+        cut["flow"] = (flow - corner) / (own / 2) - 1
+        for name, value in cut.items():
+            rows.setdefault(name, []).append(value)
+    zoom = torch.full((len(batch["points"]),), whole / own)
+    return batch | {name: torch.stack(values) for name, values in rows.items()} | {"zoom": zoom}
+
+
+def _window_middle(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A place [2] in -1 .. 1 round which a window is learned from."""
+    kind = rng.random()
+    if kind < ON_ARMS:
+        side = int(rng.integers(2))
+        of_arm = [ELBOWS[side], WRISTS[side], *range(HAND_SLICES[side].start, HAND_SLICES[side].stop, 4)]
+        return points[of_arm[rng.integers(len(of_arm))]]
+    if kind < ON_ARMS + ON_FACE:
+        return points[FACE_SLICE][rng.integers(FACE_SLICE.stop - FACE_SLICE.start)]
+    return rng.uniform(-1, 1, 2)
+
+
+def _square_at(middle: np.ndarray, side: int, whole: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Rows and columns of a square within a picture, aligned, and of the same in maps of half the side."""
+    first = np.clip(np.round((middle - side / 2) / WINDOW_GRID), 0, (whole - side) // WINDOW_GRID) * WINDOW_GRID
+    left, top = (int(value) for value in first)
+    large = slice(top, top + side), slice(left, left + side)
+    small = slice(top // 2, (top + side) // 2), slice(left // 2, (left + side) // 2)
+    return large, small
 
 
 class PatchCritic(nn.Module):
-    """Discriminator of 64 x 64 patches round hands and face, with their edges (equation 8)."""
+    """Discriminator of patches of 22 pixels, with the edges between keypoints (equation 8)."""
 
-    def __init__(self, width: int = 32) -> None:
+    def __init__(self, width: int = 16) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = 6
@@ -169,38 +248,20 @@ class TrainedVideo(nn.Module):
         self.critic = PatchCritic()
 
     def forward(self, batch: Batch) -> Tensor:
-        picture: Tensor = self.generator(
-            *(batch[name] for name in ("source", "masks", "warped", "seen", "flow", "points")), batch.get("window")
-        )
+        picture: Tensor = self.generator(batch)
         return picture
 
 
-def weight_map(points: Tensor, more: float, window: Tensor | None = None) -> Tensor:
-    """[B, 1, 64, 64]: 1, and 1 + more on hands and face of points [B, 116, 2] in -1 .. 1.
-
-    Of a window [B, h, w, 2] of places, [B, 1, h, w].
-    """
-    if window is None:
-        at = (torch.arange(PATCH, device=points.device) + 0.5) / (PATCH / 2) - 1
-        window = torch.stack(torch.meshgrid(at, at, indexing="xy"), -1)[None]
-    result = torch.zeros(len(points), 1, *window.shape[1:3], device=points.device)
-    for span in (*HAND_SLICES, FACE_SLICE):
-        low, high = points[:, span].amin(1) - BOX_MARGIN, points[:, span].amax(1) + BOX_MARGIN
-        inside = (window > low[:, None, None]) & (window < high[:, None, None])
+def weight_map(points: Tensor, more: float, places: Tensor) -> Tensor:
+    """[B, 1, h, w]: 1, and 1 + more on hands, forearms and face of points [B, 116, 2], at places [B, h, w, 2]."""
+    result = torch.zeros(len(points), 1, *places.shape[1:3], device=points.device)
+    parts = [points[:, span] for span in (*HAND_SLICES, FACE_SLICE)]
+    parts += [points[:, [elbow, wrist]] for elbow, wrist in zip(ELBOWS, WRISTS, strict=True)]
+    for own in parts:
+        low, high = own.amin(1) - BOX_MARGIN, own.amax(1) + BOX_MARGIN
+        inside = (places > low[:, None, None]) & (places < high[:, None, None])
         result = torch.maximum(result, inside.all(-1)[:, None].float())
     return 1 + more * result
-
-
-def patches(values: Tensor, points: Tensor, side: int = PATCH) -> Tensor:
-    """Crops [3 B, C, side, side] of pictures round both hands and the face."""
-    size = values.shape[-1]
-    result = []
-    for row, own in enumerate(points):
-        for span in (*HAND_SLICES, FACE_SLICE):
-            middle = ((own[span].mean(0) + 1) / 2 * size).round().long() - side // 2
-            x, y = (int(v.clamp(0, size - side)) for v in middle)
-            result.append(values[row, :, y : y + side, x : x + side])
-    return torch.stack(result)
 
 
 def video_loss(
@@ -209,41 +270,37 @@ def video_loss(
     """Loss of pixels and activations, and adversarial loss (equation 8): its value and its terms."""
     refined = network(batch).float()
     target = batch["target"]
-    window = batch.get("window")
-    focus = functional.interpolate(
-        weight_map(batch["points"], weights.body, window), size=refined.shape[-1], mode="nearest"
-    )
-    terms = {"pixel": ((refined - target).abs() * focus).sum() / (3 * focus.sum())}
+    focus = weight_map(batch["points"], weights.body, batch["window"])
+    fine = functional.interpolate(focus, size=refined.shape[-1], mode="nearest")
+    terms = {"pixel": ((refined - target).abs() * fine).sum() / (3 * fine.sum())}
     value = weights.pixel * terms["pixel"]
     if perceptual is not None and weights.perceptual:
-        near = functional.interpolate(focus, size=refined.shape[-1] // 4, mode="nearest")
         total = refined.new_zeros(())
-        for a, b in zip(perceptual(refined), perceptual(target), strict=True):
-            share = functional.interpolate(near, size=a.shape[-1], mode="area")
-            total = (
-                total + (_unit(a.float()) - _unit(b.float())).abs().sum(1, keepdim=True).mul(share).sum() / share.sum()
-            )
+        with torch.no_grad():
+            wanted = perceptual(target)
+        for a, b in zip(perceptual(refined), wanted, strict=True):
+            share = functional.interpolate(focus, size=a.shape[-1], mode="area")
+            gap = (_unit(a.float()) - _unit(b.float())).square().mean(1, keepdim=True)
+            total = total + (gap * share).sum() / share.sum()
         terms["perceptual"] = total
         value = value + weights.perceptual * total
     inner = network.module if isinstance(network, nn.parallel.DistributedDataParallel) else network
     assert isinstance(inner, TrainedVideo)
-    if weights.adversarial and inner.generator.refiner.edges is not None:
+    if weights.adversarial:
         with torch.no_grad():
-            heat = inner.generator.refiner.edges(batch["points"], window)
+            heat = inner.generator.edges(batch["points"], batch["window"])
             heat = functional.interpolate(heat, size=refined.shape[-1])
         seen_refined, seen_real = torch.cat([refined, heat], 1), torch.cat([target, heat], 1)
-        if window is None:
-            seen_refined, seen_real = (patches(seen, batch["points"]) for seen in (seen_refined, seen_real))
         fixed = {name: p.detach() for name, p in inner.critic.named_parameters()}
         terms["adversarial"] = -torch.func.functional_call(inner.critic, fixed, (seen_refined,)).float().mean()
         real, fake = inner.critic(seen_real).float(), inner.critic(seen_refined.detach()).float()
         terms["critic"] = functional.relu(1 - real).mean() + functional.relu(1 + fake).mean()
-        value = value + weights.adversarial * terms["adversarial"] + terms["critic"]
+        value = value + weights.adversarial * terms["adversarial"] + CRITIC_SHARE * terms["critic"]
     return value, terms
 
 
 def _unit(values: Tensor) -> Tensor:
-    return values / (values.norm(dim=1, keepdim=True) + 1e-3)
+    return values / (values.norm(dim=1, keepdim=True) + NORM_FLOOR)
 
 
 def fit_video(
@@ -307,8 +364,8 @@ def quality(generator: PortraitGenerator, pairs: Pairs, most: int = 64) -> dict[
     chosen = np.linspace(0, len(pairs) - 1, min(most, len(pairs))).astype(int)
     for first in range(0, len(chosen), QUALITY_BATCH):
         batch = {n: v.to(device) for n, v in tensors(pairs.batch(chosen[first : first + QUALITY_BATCH])).items()}
-        refined = generator(*(batch[n] for n in ("source", "masks", "warped", "seen", "flow", "points")))
-        focus = functional.interpolate(weight_map(batch["points"], 1.0), size=refined.shape[-1]) - 1
+        refined = generator(batch)
+        focus = functional.interpolate(weight_map(batch["points"], 1.0, batch["window"]), size=refined.shape[-1]) - 1
         for name, picture in (("made", refined.float()), ("warped", batch["warped"])):
             error = ((picture - batch["target"]) / 2) ** 2
             near = (error * focus).sum((1, 2, 3)) / (3 * focus.sum((1, 2, 3)).clamp_min(1))
@@ -357,7 +414,8 @@ def load_video_run(folder: str | Path) -> tuple[PortraitGenerator, dict[str, Any
 
     def make(sizes: dict[str, Any]) -> nn.Module:
         weights = VideoLoss(**json.loads((Path(folder) / "config.json").read_text()).get("loss", {}))
-        return TrainedVideo(PortraitConfig(**{**sizes, "channels": tuple(sizes["channels"])}), weights)
+        pairs = {key: tuple(sizes[key]) for key in ("channels", "weighing")}
+        return TrainedVideo(PortraitConfig(**{**sizes, **pairs}), weights)
 
     network, described = saved_run(folder, {METHOD: make})
     assert isinstance(network, TrainedVideo)

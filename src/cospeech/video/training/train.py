@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,15 +19,18 @@ from ...training.loop import TrainConfig
 from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
 from ..detection.person_mask import person_mask
 from ..detection.picture import is_picture
+from ..evaluation import METHOD as ENCODER_METHOD
 from ..films.portrait import open_portrait
 from ..synthetic.corpus import SyntheticPeople
 from ..warping.resampling import SIDE
-from .export import export_portrait, generator_of
+from .export import encoder_of, export_portrait, generator_of
 from .perceptual_network import PerceptualEncoderConfig
 from .portrait_network import PortraitConfig
 from .portrait_pairs import SHARD, Pair, Pairs, person_pairs, portrait_pairs, write_settings, write_shard
 from .refiner import VideoLoss, fit_perceptual_encoder, fit_video, load_perceptual_encoder
 
+OWN = "own"  # perceptual encoder that is trained on the pairs
+TELL_EVERY = 20.0  # seconds between lines about pairs
 APART = 0.4  # seconds between the frames of a film that are used
 MOST = 400  # of them
 GROUP = 12  # frames among which pairs are formed
@@ -42,36 +46,39 @@ class VideoPreset:
     training: TrainConfig
     perceptual: PerceptualEncoderConfig
     perceptual_training: TrainConfig
-    poses: int = 32  # random poses of each portrait
+    poses: int = 12  # random poses of each portrait
     pairs: int = 6  # of each synthetic person
+    side: int = 2 * SIDE  # pixels of portraits' pairs, half of the portrait's
 
 
 _TRAINING = TrainConfig(
     steps=3000,
     batch_size=8,
-    learning_rate=2e-3,
+    learning_rate=1e-3,
     warmup=50,
     weight_decay=1e-4,
     bf16=True,
+    log_every=10,
     validate_every=250,
-    save_every=250,
+    save_every=100,
 )
 _PERCEPTUAL = TrainConfig(
     steps=400, batch_size=16, learning_rate=2e-3, warmup=20, bf16=True, validate_every=10**9, save_every=100
 )
 PRESETS = {
     "tiny": VideoPreset(
-        PortraitConfig(channels=(8, 8, 8), render=8),
+        PortraitConfig(channels=(8, 8, 8), render=8, weighing=(8, 8)),
         TrainConfig(steps=2, batch_size=2, warmup=1, log_every=1, validate_every=2, save_every=2),
         PerceptualEncoderConfig(channels=(4, 4, 8, 8, 8)),
         TrainConfig(steps=2, batch_size=2, warmup=1, save_every=2),
         poses=2,
         pairs=2,
+        side=SIDE,
     ),
     "default": VideoPreset(PortraitConfig(), _TRAINING, PerceptualEncoderConfig(), _PERCEPTUAL),
     # For a GPU.
     "large": VideoPreset(
-        PortraitConfig(channels=(64, 128, 192), render=64),
+        PortraitConfig(channels=(64, 128, 192), render=64, weighing=(64, 96)),
         replace(_TRAINING, steps=60_000, batch_size=32, learning_rate=3e-4, warmup=500),
         PerceptualEncoderConfig(channels=(32, 64, 96, 128, 192)),
         replace(_PERCEPTUAL, steps=10_000, batch_size=64),
@@ -89,7 +96,9 @@ def train_video(
     people: Sequence[str | Path] = (),
     preset: str = "default",
     steps: int | None = None,
+    adversarial: float | None = None,
     start: str | Path = "portrait",
+    looks: str | Path = ENCODER_METHOD,
     seed: int = 0,
     name: str | None = None,
 ) -> Path:
@@ -104,52 +113,112 @@ def train_video(
         people: folders of synthetic people (``video.synthetic.corpus.build_synthetic_people``).
         preset: tiny, default or large.
         steps: of training, instead of the preset's.
+        adversarial: weight of the adversarial loss, instead of ``VideoLoss.adversarial``; 0 switches it off.
         start: initial weights: the shipped model, a model folder, or "none" for random ones.
+        looks: perceptual encoder of the loss: the shipped one, a model folder, or "own" to train one on the pairs.
         seed: of weights, poses and batches.
         name: the model's name; the folder's name by default.
     Raises:
-        UserError: nothing to learn from, an unknown preset, or a film or picture that does not show one person.
+        UserError: nothing to learn from, an unknown preset, a negative weight, or a film or picture that does not
+            show one person.
     """
     if preset not in PRESETS:
         raise UserError(f"unknown preset {preset!r}; known: {', '.join(PRESETS)}")
     if not (video or portraits or people):
         raise UserError("nothing to learn from; give films, portraits or folders of synthetic people")
+    weights = VideoLoss() if adversarial is None else replace(VideoLoss(), adversarial=adversarial)
     chosen, out = PRESETS[preset], Path(out)
     check_folder(out / "pairs.json" if out.is_dir() else out)
     initial = None if str(start) == "none" else generator_of(evaluator_folder(start, "portrait"))
-    sources: list[tuple[str, Callable[[], Iterator[Pair]]]] = [
-        *((f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed)) for path in video),
-        *((f"portrait-{p.stem}", partial(pairs_of_portrait, p, chosen.poses, seed)) for p in pictures_of(portraits)),
-        *((f"people-{Path(path).name}", partial(people_pairs, path, chosen.pairs, seed=seed)) for path in people),
-    ]
-    pairs = Pairs(*_collected(out / "pairs", sources))
+    perceptual = None if str(looks) == OWN else encoder_of(evaluator_folder(looks, ENCODER_METHOD))
     training = replace(chosen.training, seed=seed, steps=steps or chosen.training.steps)
-    stage("training the perceptual encoder")
-    perceptual_training = replace(chosen.perceptual_training, seed=seed)
-    if _steps_done(out / ENCODER_RUN) < perceptual_training.steps:
-        fit_perceptual_encoder(pairs, out / ENCODER_RUN, config=chosen.perceptual, training=perceptual_training)
-    stage("training the refinement")
+    pairs = Pairs(*_collected(out / "pairs", _sources(video, portraits, people, chosen, seed)))
+    if perceptual is None:
+        note("training the perceptual encoder")
+        perceptual_training = replace(chosen.perceptual_training, seed=seed)
+        if _steps_done(out / ENCODER_RUN) < perceptual_training.steps:
+            fit_perceptual_encoder(pairs, out / ENCODER_RUN, config=chosen.perceptual, training=perceptual_training)
+        perceptual = load_perceptual_encoder(out / ENCODER_RUN)
+    note(f"training the refinement on {len(pairs)} pairs: {training.steps} steps")
     config = initial.config if initial is not None else chosen.config
     fit_video(
         pairs,
         out / "generator",
         config=config,
-        weights=VideoLoss(),
+        weights=weights,
         training=training,
-        perceptual=load_perceptual_encoder(out / ENCODER_RUN),
+        perceptual=perceptual,
         start=initial,
     )
     names = [Path(path).name for path in (*video, *portraits, *people)]
     return export_portrait(out / "generator", out / "model", name=name or out.name, trained_on=names)
 
 
-def _collected(out: Path, sources: Sequence[tuple[str, Callable[[], Iterator[Pair]]]]) -> list[Path]:
+@dataclass(frozen=True)
+class _Source:
+    """Where pairs come from."""
+
+    label: str
+    make: Callable[[], Iterator[Pair]]
+    count: int  # pairs at most
+
+
+def _sources(
+    video: Sequence[str | Path],
+    portraits: Sequence[str | Path],
+    people: Sequence[str | Path],
+    chosen: VideoPreset,
+    seed: int,
+) -> list[_Source]:
+    films = [_Source(f"film-{Path(path).stem}", partial(film_pairs, path, seed=seed), PAIRS_OF_FILM) for path in video]
+    pictures = [
+        _Source(
+            f"portrait-{path.stem}",
+            partial(pairs_of_portrait, path, chosen.poses, seed, side=chosen.side),
+            chosen.poses,
+        )
+        for path in pictures_of(portraits)
+    ]
+    drawn = [
+        _Source(
+            f"people-{Path(path).name}",
+            partial(people_pairs, path, chosen.pairs, seed=seed),
+            chosen.pairs * len(SyntheticPeople(path).people),
+        )
+        for path in people
+    ]
+    return [*films, *pictures, *drawn]
+
+
+class _Clock:
+    """Lines that say how many pairs there are and how long the others will take."""
+
+    def __init__(self, total: int) -> None:
+        self.total, self.done, self.made = total, 0, 0
+        self.began = self.told = time.monotonic()
+        note(f"creating up to {total} training pairs; how long it takes is said with the first of them")
+
+    def add(self, count: int = 1, *, made: bool = True) -> None:
+        """Count pairs, made or found."""
+        self.done += count
+        self.made += count if made else 0
+        now = time.monotonic()
+        if not made or (self.made > 1 and now - self.told < TELL_EVERY):
+            return
+        self.told = now
+        left = (now - self.began) / self.made * max(0, self.total - self.done) / 60
+        note(f"pair {self.done} of {self.total}, {left:.0f} min left")
+
+
+def _collected(out: Path, sources: Sequence[_Source]) -> list[Path]:
     """A folder of pairs for every source, each labelled; existing ones are kept."""
     folders: list[Path] = []
     seen: Counter[str] = Counter()
-    for label, make in sources:
-        seen[label] += 1  # files of other folders may have the same name
-        folders.append(_collect(out / (label if seen[label] == 1 else f"{label}~{seen[label]}"), make))
+    clock = _Clock(sum(source.count for source in sources))
+    for source in sources:
+        seen[source.label] += 1  # files of other folders may have the same name
+        label = source.label if seen[source.label] == 1 else f"{source.label}~{seen[source.label]}"
+        folders.append(_collect(out / label, source, clock))
     return folders
 
 
@@ -176,9 +245,10 @@ def pictures_of(places: Sequence[str | Path]) -> list[Path]:
     return result
 
 
-def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
-    """Write shards of all pairs from ``make``, unless the folder is complete."""
+def _collect(folder: Path, source: _Source, clock: _Clock) -> Path:
+    """Write shards of all pairs of a source, unless the folder is complete."""
     if (folder / "pairs.json").is_file():
+        clock.add(source.count, made=False)
         return folder
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("shard-*.safetensors"):  # of a run that was stopped
@@ -186,23 +256,25 @@ def _collect(folder: Path, make: Callable[[], Iterator[Pair]]) -> Path:
     stage(f"creating pairs of {folder.name}")
     buffer: list[Pair] = []
     count = shard = 0
-    for pair in make():
+    for pair in source.make():
         buffer.append(pair)
         count += 1
+        clock.add()
         if len(buffer) == SHARD:
             write_shard(folder, shard, buffer)
             buffer, shard = [], shard + 1
     if buffer:
         write_shard(folder, shard, buffer)
     if not count:
-        note(f"{folder.name} gives no pairs: its pictures show face and hands from too different sides")
+        note(f"{folder.name} gives no pairs: warping comes near none of its pictures")
+    clock.add(source.count - count, made=False)
     write_settings(folder, {"pairs": count})
     return folder
 
 
-def pairs_of_portrait(path: Path, poses: int, seed: int) -> Iterator[Pair]:
-    """Pairs of a picture of one person, in ``poses`` random poses."""
-    portrait = open_portrait(path, size=2 * SIDE)
+def pairs_of_portrait(path: Path, poses: int, seed: int, *, side: int = SIDE) -> Iterator[Pair]:
+    """Pairs, ``side`` pixels wide, of a picture of one person in ``poses`` random poses."""
+    portrait = open_portrait(path, size=2 * side)
     picture, points, person = square(portrait.picture, portrait.points, portrait.person)
     return portrait_pairs(picture, points, person, poses, seed)
 
@@ -277,4 +349,5 @@ def people_pairs(folder: str | Path, count: int, *, seed: int = 0) -> Iterator[P
     for person in corpus.people:
         film = corpus.film(person)
         masks = film.mask.astype(np.float64) / 255
-        yield from person_pairs(film.frames, film.points.astype(np.float64), masks, count, seed + person.number)
+        points = film.points.astype(np.float64)
+        yield from person_pairs(film.frames, points, masks, count, seed + person.number, every=True)

@@ -19,6 +19,9 @@ SPREAD = 0.03  # of the weights, where the picture is 2 wide
 BACKGROUND = 3.0  # spreads from the nearest point where the background weighs as much as a group
 _STEP = 2  # pixels between the places at which maps are computed
 GROUP = 4  # points of a group
+SPLINES = 29  # groups
+FLOW_SIDE = 32  # of the maps that dense motion takes, which are smooth
+FARTHEST = 1.5  # where the picture is -1 .. 1: no map leads further out
 FACE_GROUPS = len(FACE_POINTS) // GROUP
 BANDS = 4  # of the body, for centroids
 LEAST_AREA = 1e-3  # share of the picture from which a part counts as seen
@@ -59,6 +62,17 @@ def mixture_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]
     weights /= weights.sum(0)
     mixed = (weights[:-1, :, None] * maps).sum(0) + weights[-1, :, None] * flat
     return _whole(((mixed + 1) * half).reshape(places.shape), size)
+
+
+def spline_flows(source: np.ndarray, driven: np.ndarray) -> np.ndarray:
+    """Where places come from by each group's spline, [29, 32, 32, 2] float32, of points [116, 2]; all in -1 .. 1."""
+    chosen = groups()
+    old, new = source[chosen].astype(np.float64), driven[chosen].astype(np.float64)
+    at = (np.arange(FLOW_SIDE) + 0.5) / (FLOW_SIDE / 2) - 1
+    flat = np.stack(np.meshgrid(at, at), -1).reshape(-1, 2)
+    maps = flat + fit_spline(new, old - new)(np.broadcast_to(flat, (SPLINES, *flat.shape)))
+    result: np.ndarray = np.clip(maps, -FARTHEST, FARTHEST).astype(np.float32)
+    return result.reshape(SPLINES, FLOW_SIDE, FLOW_SIDE, 2)
 
 
 def spline_places(source: np.ndarray, driven: np.ndarray, size: tuple[int, int]) -> np.ndarray:
