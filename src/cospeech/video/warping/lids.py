@@ -20,7 +20,9 @@ BELOW = 0.3  # below the lower lid that is stretched
 LASHES = 0.09  # above a lid's edge, that keep their height
 MAKE_UP, WINGS = 0.17, 0.3  # above a lid's edge, and beside its corners, what is dark there
 LASH_HALF, LASH_LEAST = 0.05, 0.6  # half the thickness of the line where lids meet, and pixels at least
-LASH_MOST = 0.85  # its opacity
+LASH_MOST, LASH_ENDS = 0.95, 0.12  # its opacity, and how far from the corners it reaches it
+LASH_PERCENTILE = 25.0  # of the darkest places along the lid
+ROUNDED, ROUND = 0.12, 0.22  # how much darker a shut lid is towards its edge, and over what height
 LASH_DARK = 0.75  # brightness of that line, of the darkest that the portrait has on its lid
 LOWER_SHARE = 0.14  # of an eye's opening that the lower lid closes
 RIM, RIM_SHARE = 0.6, 0.15  # pixels that a closing lid's edge is cut back by and laid over, and share of its fall
@@ -68,6 +70,8 @@ def close_lids(patch: Patch, wide: np.ndarray, driven: np.ndarray, eye: range) -
     of_lower = np.clip(y - low + 0.5 + rim, 0, 1) * (y < lower + BELOW * axes.width) * (risen > 0)
     patch.blend(of_lower * started, patch.origin(axes.out_of(x, below)))
     patch.blend(of_upper * np.maximum(started, bare), patch.origin(axes.out_of(x, above)))
+    rounded = ROUNDED * bare * of_upper * np.exp(-(((high - y) / (ROUND * axes.width)) ** 2))
+    patch.colours[:] *= (1 - rounded)[..., None].astype(np.float32)
     _lashes(patch, axes, local, (x, y - high, fallen / np.maximum(lower - upper, TINY)))
 
 
@@ -92,8 +96,9 @@ def _lashes(patch: Patch, axes: Axes, local: np.ndarray, at: tuple[np.ndarray, n
     near = np.stack([edge + off * axes.width for off in (-0.06, -0.03, 0.0)])
     own = patch.from_portrait(patch.origin(axes.out_of(np.broadcast_to(along, near.shape), near)))
     darkest = own[own.sum(-1).argmin(0), np.arange(len(along))]
-    colour = LASH_DARK * np.median(darkest, axis=0)
+    colour = LASH_DARK * np.percentile(darkest, LASH_PERCENTILE, axis=0)
     thick = max(LASH_HALF * axes.width, LASH_LEAST)
     share = LASH_MOST * smoothstep(shut) * np.exp(-((below / thick) ** 2) / 2)
-    share = share * ((x > local[0, 0]) & (x < local[3, 0]))
+    beyond = np.maximum(local[0, 0] - x, x - local[3, 0]) / (LASH_ENDS * axes.width)
+    share = share * smoothstep(-beyond)
     patch.colours[:] += share[..., None].astype(np.float32) * (colour - patch.colours)
