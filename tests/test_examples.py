@@ -14,7 +14,7 @@ from cli_data import ROOT, needs_model
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("[0-9]*.py"))
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
-NEEDS_TORCH = {"08_prepare_train_tiny.py"}
+NEEDS_TORCH = {"08_prepare_train_tiny.py", "11_edit_film.py"}
 
 pytestmark = [needs_model, pytest.mark.slow]
 

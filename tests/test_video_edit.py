@@ -21,17 +21,19 @@ from cospeech.methods.flow.sampling import window_edges
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import POINTS, parents
+from cospeech.motion.representation import representation
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.speech.audio import decode
 from cospeech.speech.speech import Speech, Word
 from cospeech.video.driving.driver import drive
 from cospeech.video.films import edit_film as editing
 from cospeech.video.films import pieces
+from cospeech.video.films.animate import open_driver
 from cospeech.video.films.edit_film import edit_film, edited_sound
 from cospeech.video.films.footage import open_footage, rgb_of
-from video_data import drawn, person, swinging, write_film
+from video_data import detector_calls, drawn, person, swinging, write_film
 
-__all__ = ["place", "works"]  # fixtures
+__all__ = ["detector_calls", "place", "works"]  # fixtures
 
 FRAMES, SIDE = 60, 160
 FIRST, END = 18, 45  # frames of the span
@@ -43,6 +45,7 @@ class Waving:
     """A model that lifts and lowers the forearms, whatever it hears."""
 
     name, speakers, requested = "waving", ("Ada",), ()
+    representation = representation("body")
 
     def generate(self, speech: Speech, **conditioning: object) -> Motion:
         self.requested += (speech, conditioning)
@@ -329,3 +332,53 @@ def test_a_minute_has_no_jumps_where_windows_meet():
         elsewhere.append(acceleration[30:][~here[30:]])
     assert np.concatenate(near).max() <= np.concatenate(elsewhere).max()
     assert np.concatenate(near).mean() < 1.5 * np.concatenate(elsewhere).mean()
+
+
+class Tokens:
+    """A model of keypoints that lowers the hands of those it gets, in the span."""
+
+    name, speakers, got = "tokens", ("Ada",), ()
+    representation = representation("points")
+
+    def edit(self, motion: Keypoints, speech: Speech, *, span: list, **conditioning: object) -> Keypoints:
+        self.got = (motion, speech, span)
+        points = motion.points.copy()
+        first, end = (round(seconds * 30) for seconds in span[0])
+        points[first:end, [1, 2, 4, 5, *range(6, 48)], 1] += 12
+        return replace(motion, points=points)
+
+
+def test_a_model_of_keypoints_edits_those_of_the_film(film, tmp_path):
+    model = Tokens()
+    out = edited(film, tmp_path / "new.mp4", model=model)
+    keypoints, speech, span = model.got
+    assert (keypoints.names, keypoints.fps) == (POINTS, 30.0)
+    assert len(keypoints) == speech.frames == FRAMES
+    assert np.abs(keypoints.points - swinging(FRAMES, SIDE)).max() < 2
+    assert span[0] == pytest.approx((FIRST / 30, END / 30))
+    own, new = (list(open_footage(path).planes()) for path in (film, out))
+    assert min(psnr(own[k], new[k]) for k in (*range(FIRST), *range(END, FRAMES))) >= 48
+    assert min(psnr(own[k], new[k]) for k in range(FIRST + 10, END - 10)) < 36
+    edited(film, tmp_path / "other.mp4", model=model, speech=Speech(tone(2.0)[::-1, 0].copy()))
+    assert len(model.got[0].names) == 48  # the face follows the new speech
+
+
+def test_keypoints_are_edited_by_models_of_keypoints_alone(film):
+    points, speech = film.with_suffix(".json"), Speech(tone(2.0)[:, 0])
+
+    def told(loaded):
+        return SimpleNamespace(described="the model", options=None, **vars(type(loaded)))
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("cospeech.api.editing._opened", lambda model, *_: (told(model), {}))
+        for model, motion in ((Waving(), points), (Tokens(), Motion.__new__(Motion))):
+            with pytest.raises(UserError, match="name another model with --model") as error:
+                api.edit(motion, speech=speech, model=model)
+            assert one_line(error)
+
+
+def test_a_film_drives_a_portrait(tmp_path, detector_calls):
+    driver = open_driver(write_film(tmp_path / "clip.mp4", swinging(12, 512), side=512))
+    assert isinstance(driver, Keypoints)
+    assert driver.names == POINTS
+    assert detector_calls() == ["film"]

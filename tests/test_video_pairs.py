@@ -216,7 +216,7 @@ def test_pairs_to_learn_from_have_the_faults_of_films():
     free = box(pair.seen.sum(0).astype(float), 1).repeat(2, 0).repeat(2, 1) == 0
     moved = free & (np.abs(pair.source.astype(float) - pair.target).max(-1) > 30)
     assert moved.sum() > 20
-    assert np.abs(pair.warped.astype(float) - pair.target).max(-1)[moved].mean() > 0.5
+    assert np.abs(pair.warped.astype(float) - pair.target).max(-1)[moved].mean() > 0.1
 
 
 def test_keypoints_of_pairs_are_off_as_detected_ones_are():

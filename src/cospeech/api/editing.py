@@ -11,6 +11,7 @@ from ..core.errors import UserError
 from ..methods.base import GestureModel
 from ..methods.conditioning import AUTO
 from ..methods.options import EditKeywords, with_declared
+from ..motion.formats.keypoints import Keypoints, load_keypoints
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..sampling.edit import Span, listed_spans
@@ -19,11 +20,12 @@ from ..speech.speech import Speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 
 FILMS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi")
+POINTS = ".json"
 
 
 @with_declared("edit")
 def edit(
-    motion: str | Path | Motion,
+    motion: str | Path | Motion | Keypoints,
     *,
     speech: SpeechLike | None = None,
     transcript: str | Path | None = None,
@@ -36,15 +38,16 @@ def edit(
     refine: str | Path = "none",
     mark: bool = True,
     **options: Unpack[EditKeywords],
-) -> Motion | Path:
+) -> Motion | Keypoints | Path:
     """Other gestures in a part of a motion, or of a video of one person; all else stays.
 
     Of a motion, every frame and joint that is not named keeps its bits; that of a known rig is retargeted
-    first, and pelvis, legs, place and face are always kept. A video is written to ``out``: frames outside of
-    the spans go to the encoder as they were decoded (``video.films.edit_film``).
+    first, and pelvis, legs, place and face are always kept. Keypoints in a picture are edited by a model of
+    keypoints, which keeps the tokens round a span. A video is written to ``out``: frames outside of the spans are
+    copied or look the same (``video.films.edit_film``).
 
     Args:
-        motion: a motion file, a loaded ``Motion``, or a video.
+        motion: a motion file, keypoints (.json), a video, or a loaded ``Motion`` or ``Keypoints``.
         speech: the sound that goes with it, as of ``generate``, as long as it within 0.1 s; of a video its own
             sound if None, and another speech is heard, and followed by the face, within the spans.
         transcript, lips: of that speech, as of ``generate``.
@@ -59,16 +62,16 @@ def edit(
         options: of the new gestures, as the method declares them.
 
     Returns:
-        The motion, or the path of the video.
+        The motion, the keypoints, or the path of the video.
 
     Raises:
         UserError: anything given that cannot be used, or an option that the method does not take.
     """
-    if not isinstance(motion, Motion):
-        file_path(motion, "a motion file, a video or a loaded Motion")
+    if not isinstance(motion, Motion | Keypoints):
+        file_path(motion, "a motion file, keypoints, a video or a loaded Motion")
     check_goes_with(speech, transcript, lips)
     what: dict[str, Any] = {"span": listed_spans(span), "joints": several(joints)}
-    if isinstance(motion, Motion) or not is_film(motion):
+    if isinstance(motion, Motion | Keypoints) or not is_film(motion):
         if out is not None or points is not None:
             raise UserError("out and points are for videos; leave them out, or give a video to edit")
         if speech is None:
@@ -86,12 +89,30 @@ def edit(
 
 
 def _edit_motion(
-    motion: str | Path | Motion, speech: Speech, model: ModelLike, options: Mapping[str, object], what: dict[str, Any]
-) -> Motion:
-    """``edit`` of a motion."""
+    motion: str | Path | Motion | Keypoints,
+    speech: Speech,
+    model: ModelLike,
+    options: Mapping[str, object],
+    what: dict[str, Any],
+) -> Motion | Keypoints:
+    """``edit`` of a motion, or of keypoints."""
     loaded, checked = _opened(model, options, speech)
-    edited = on_canonical(motion if isinstance(motion, Motion) else load_motion(motion))
-    return loaded.edit(edited, speech, **checked, **what)
+    edited = motion if isinstance(motion, Motion | Keypoints) else load_edited(motion)
+    of_points = loaded.representation.name == "points"
+    if of_points is not isinstance(edited, Keypoints):
+        wanted = "keypoints in a picture (.json)" if of_points else "the motion of a body"
+        got = "keypoints in a picture" if isinstance(edited, Keypoints) else "the motion of a body"
+        raise UserError(f"{loaded.described} edits {wanted}; got {got}, name another model with --model")
+    if isinstance(edited, Motion):
+        edited = on_canonical(edited)
+    edit_any: Any = loaded.edit
+    result: Motion | Keypoints = edit_any(edited, speech, **checked, **what)
+    return result
+
+
+def load_edited(path: str | Path) -> Motion | Keypoints:
+    """A motion file, or keypoints (.json), to be edited. Raises UserError if it is neither."""
+    return load_keypoints(path) if Path(path).suffix.lower() == POINTS else load_motion(path)
 
 
 def _opened(

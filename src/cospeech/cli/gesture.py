@@ -119,7 +119,8 @@ def edit(
     """Give a part of a motion, or of a video, other gestures; all else stays as it is.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .vrma), or a video of one person (.mp4 .mov .webm .mkv .avi).
+        motion: a motion file (.bvh .npz .glb .vrma), keypoints (.json), or a video of one person (.mp4 .mov .webm
+            .mkv .avi).
         out: where to write; the suffix chooses the format. Takes several of a motion; of a video one .mp4.
         speech: the sound that goes with it, as long as it within 0.1 s. A video needs none; another speech is
             heard within the spans, and the face follows it.
@@ -131,17 +132,16 @@ def edit(
         span: what to generate again, as in 2.0:4.5, in seconds; everything unless given. Takes several.
         joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
             all of a motion, whose pelvis, legs, place and face are always kept; of a video the arms.
-        model: a shipped model or a model folder.
+        model: a shipped model or a model folder; one of keypoints edits the tokens of a video's own.
         points: of a video: JSON of its points from another detector (MMPose, DWPose, OpenPose).
         refine: of a video: a network that paints what warping cannot, from train video, or none.
         mark: of a video: carry the watermark and the record that tell it is made; --no-mark to leave them out.
     """
     began = time.monotonic()
     from .. import api
-    from ..api.editing import check_goes_with, is_film
+    from ..api.editing import check_goes_with, is_film, load_edited
     from ..api.inputs import checked_options
     from ..loading import load
-    from ..motion.motion import Motion, load_motion
     from ..speech.loading import load_recording, load_speech
 
     check_goes_with(speech, transcript, lips)
@@ -150,7 +150,7 @@ def edit(
         raise UserError(f"the edit of a video is written to one file; got {len(out)}, name one .mp4")
     for target in some(out):
         not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine)
-    loaded, source = load(model), motion if video else load_motion(motion)
+    loaded, source = load(model), motion if video else load_edited(motion)
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
     recording = None
@@ -171,7 +171,7 @@ def edit(
         mark=mark,
         **checked,
     )
-    if not isinstance(edited, Motion):
+    if isinstance(edited, Path):
         done(out, began, f"{motion.name} edited")
         return
     for target in out:

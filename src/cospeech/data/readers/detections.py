@@ -10,6 +10,7 @@ Layouts, told apart by what is in them:
   stand as a third number in each point. One picture may be ``[133, 2]``.
 - OpenPose: a list of ``{"people": [{"pose_keypoints_2d": ..., "face_keypoints_2d": ...,
   "hand_left_keypoints_2d": ..., "hand_right_keypoints_2d": ...}]}``, x, y, score each; BODY_25 or COCO.
+- our own cospeech-keypoints with all 116 names, as ``cospeech video keypoints`` writes it.
 
 An object may say ``fps``. Coordinates are pixels, y down. One frame may stand without the list around it, and
 of one picture MMPose writes the list of people alone.
@@ -25,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
+from ...motion.formats.keypoints import DOCUMENT_FORMAT, load_keypoints
 from ...motion.points import FACE_SIZE, HAND_SIZE, POINTS, SHOULDERS
 
 HIGHEST_RATE = 1000.0  # frames a second
@@ -53,6 +55,12 @@ def load_detections(path: Path) -> tuple[np.ndarray, np.ndarray, float | None]:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is no JSON that can be read ({' '.join(str(error).split())})") from None
+    if isinstance(document, dict) and document.get("format") == DOCUMENT_FORMAT:
+        own = load_keypoints(path)
+        if own.names != POINTS or own.points.shape[-1] != 2:
+            raise UserError(f"{path.name} holds {len(own.names)} points; expected the {len(POINTS)} of a picture")
+        seen = np.ones(own.points.shape[:2]) if own.confidence is None else own.confidence
+        return own.points.astype(np.float32), seen.astype(np.float32), own.fps
     return read_detections(document, path.name)
 
 

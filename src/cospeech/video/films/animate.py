@@ -19,6 +19,7 @@ from ...motion.motion import Motion, load_motion
 from ...motion.points import FACE_POINTS
 from ...motion.retarget import on_canonical
 from ...speech.speech import Speech
+from ..detection.keypoints import video_keypoints
 from ..driving.bearing import bearing, borne
 from ..driving.driver import drive, drive_keypoints, eased
 from ..driving.gaze import gaze
@@ -29,6 +30,7 @@ from .portrait import Portrait
 from .portrait_film import portrait_frames
 
 SUFFIXES = (".mp4", ".m4v", ".mov")
+FILMS = (*SUFFIXES, ".mkv", ".webm", ".avi")
 
 
 def check_film(path: str | Path) -> Path:
@@ -41,8 +43,14 @@ def check_film(path: str | Path) -> Path:
 
 
 def open_driver(path: str | Path) -> Motion | Keypoints:
-    """Read what drives a portrait: a motion file, or keypoints (.json). Raises UserError if it is neither."""
-    path = file_path(path, "a motion file or keypoints")
+    """Read what drives a portrait: a motion file, keypoints (.json), or a film, of the person in it.
+
+    Raises:
+        UserError: it is none of them, or a film as ``video_keypoints`` refuses it.
+    """
+    path = file_path(path, "a motion file, keypoints or a film")
+    if path.suffix.lower() in FILMS:
+        return video_keypoints(path)
     return load_keypoints(path) if path.suffix.lower() == ".json" else on_canonical(load_motion(path))
 
 

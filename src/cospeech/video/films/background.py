@@ -12,6 +12,7 @@ import numpy as np
 
 from ..detection.person_mask import person_mask
 from ..warping.matte import box
+from .camera import Registration, camera_motion
 
 SIDE = 128  # pixels of the longer side of the copies that are compared
 INSPECTED = 8  # frames of a span that are inspected
@@ -41,6 +42,10 @@ class Backdrop:
         """Share of the background's pixels that change within the chosen frames, 0 to 1."""
         behind: np.ndarray = np.all(self.free[list(chosen)], axis=0)
         return 0.0 if behind.mean() < _ENOUGH_BACKGROUND else float(self._changed(chosen, chosen, behind).max())
+
+    def camera(self, chosen: Sequence[int]) -> Registration:
+        """How far the camera moves within the chosen frames."""
+        return camera_motion([self.pictures[k] for k in chosen], [self.free[k] for k in chosen])
 
     def alike(self, chosen: Sequence[int]) -> list[int]:
         """Numbers of the frames whose background is that of the chosen ones, those included."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from ...methods.conditioning import LENGTH_SLACK
 from ...methods.options import EditKeywords
 from ...motion.formats.keypoints import Keypoints
 from ...motion.motion import Motion
+from ...motion.points import BODY_POINTS, POINTS, parents
 from ...sampling.edit import span_frames, span_weights, time_spans
 from ...speech.audio import decode
 from ...speech.speech import Speech
@@ -32,6 +33,7 @@ from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
 from .animate import check_film, portrait_keypoints
 from .background import AROUND, INSPECTED, MOST_CHANGED, evenly_spread, open_backdrop
+from .camera import person_shaken
 from .footage import COPIED_CODECS, Footage, mixed, open_footage, planes_of, rgb_of
 from .pieces import write_film
 from .portrait import Portrait, portrait_of
@@ -101,7 +103,7 @@ def edit_film(
         speech: another speech, as long as the film within 0.1 s; it replaces the film's own within the spans.
         span: "START:END" or (START, END) in seconds; the whole film if none.
         joints: hands, arms, left-arm, right-arm, head, torso; both arms if none, and all with another speech.
-        model: of the new gestures, as for ``generate``.
+        model: of the new gestures, as for ``generate``; one of keypoints edits the tokens of the film's own.
         points: JSON of the film's keypoints from another detector, instead of detecting them.
         refine: a network that paints what warping cannot (a model folder), or "none".
         mark: add the watermark, in the frames that are drawn anew, and the record of provenance.
@@ -133,7 +135,7 @@ def edit_film(
             None if frame < 0 else replace(_portrait(pictures[frame], frame, whole, seen), behind=room)
             for frame in _neighbours(first, end, footage.frames)
         )
-        generated = _gestures(loaded, sound.speech, footage, first, end, options)
+        generated = _gestures(loaded, sound, footage, whole, (first, end), options)
         drawn_spans.append((first, _plan_span(sides, generated, whole[first:end], parts, refine, footage, first)))
     count = sum(span.frames for _, span in drawn_spans)
     stage(f"drawing {count} of {footage.frames} frames")
@@ -238,12 +240,16 @@ def _background(
     inside, more = _background_frames(footage, first, end)
     inspected, chosen = [*inside, *more], range(len(inside))
     backdrop = open_backdrop([pictures[frame] for frame in inspected], points[inspected])
-    change = backdrop.change(chosen)
+    change, camera = backdrop.change(chosen), backdrop.camera(chosen)
+    name, when = footage.path.name, f"from {first / footage.fps:.2f} to {end / footage.fps:.2f} s"
     if change > MOST_CHANGED:
-        raise UserError(
-            f"{change:.0%} of the background in {footage.path.name} changes from "
-            f"{first / footage.fps:.2f} to {end / footage.fps:.2f} s; give a span with a still camera"
-        )
+        raise UserError(f"{change:.0%} of the background in {name} changes {when}; give a span with a still camera")
+    shaken = camera.unknown and person_shaken(points[first:end], max(footage.size), footage.fps)
+    if camera.moves or shaken:
+        far = "with the person" if shaken else f"by {camera.moved:.1%} of the picture"
+        raise UserError(f"the camera moves in {name} {when}, {far}; give a span with a still camera")
+    if camera.unknown:
+        note(f"{name}: the wall is too plain to tell whether the camera moves; if it does, new arms will not follow")
     return backdrop.behind(backdrop.alike(chosen))
 
 
@@ -255,14 +261,24 @@ def _portrait(picture: np.ndarray, frame: int, whole: np.ndarray, seen: Detected
 
 
 def _gestures(
-    model: GestureModel, speech: Speech, footage: Footage, first: int, end: int, options: EditKeywords
+    model: GestureModel, sound: Sound, footage: Footage, own: np.ndarray, bounds: tuple[int, int], options: EditKeywords
 ) -> Gestures:
-    """Generate gestures for the speech of a span and a little round it."""
-    around = round(CONTEXT * footage.fps)
+    """Generate gestures for the speech of a span and a little round it.
+
+    A model of keypoints gets those of the film, ``own`` [T, 116, 2], and masks the tokens of the span, as the paper
+    does; their face stays, unless another speech is heard.
+    """
+    (first, end), around = bounds, round(CONTEXT * footage.fps)
     start = max(0, first - around)
     stop = min(footage.seconds, (end + around) / footage.fps)
-    excerpt = speech.cut(start=start / footage.fps, end=stop).resampled()
-    motion = model.generate(excerpt, **options)
+    excerpt = sound.speech.cut(start=start / footage.fps, end=stop).resampled()
+    if model.representation.name != "points":
+        return Gestures(model.generate(excerpt, **options), excerpt, start)
+    names = POINTS if sound.original else BODY_POINTS
+    points = interpolate_frames(own, start + np.arange(excerpt.frames) * footage.fps / FPS)[:, : len(names)]
+    span = ((first - start) / footage.fps, min((end - start) / footage.fps, excerpt.seconds))
+    edit: Any = model.edit  # of keypoints, not of a body
+    motion = edit(Keypoints(names, parents(names), float(FPS), points), excerpt, span=[span], **options)
     return Gestures(motion, excerpt, start)
 
 
