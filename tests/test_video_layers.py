@@ -16,6 +16,7 @@ from portrait_data import (
     HANDS,
     POSES,
     SHIRT,
+    SIDE,
     SKIN,
     SLEEVE,
     capsule,
@@ -284,3 +285,21 @@ def test_patterns_are_distinguished_from_plain_cloth():
     striped = np.where((y // 5 % 2)[..., None] == 0, [0.9, 0.9, 0.8], [0.2, 0.3, 0.5])
     assert contrast(plain, where, 6) < PATTERNED < contrast(striped, where, 6)
     assert contrast(striped, ~where, 6) == 0
+
+
+def test_a_face_beside_a_hand_of_its_colour_stays_with_the_body():
+    points = figure_points("down")
+    face = points[48:].mean(0)
+    wrist = face + [62.0, 30.0]
+    points[HANDS["left"]] += wrist - points[2] - [0.0, 12.0]
+    points[2] = wrist
+    picture, person = draw_figure(points)
+    parts = shapes(points, SIDE, SIDE)
+    for part in ("face", "neck", "left_hand", "right_hand"):
+        picture[parts[part]] = FACE
+    layers = cut(picture, points, person)
+    assert "left" in layers.meshes
+    inside = parts["face"] & ~parts["left_hand"] & ~parts["left_arm"]
+    assert inside.sum() > 1000
+    assert layers.masks[1:, inside].max() < 0.05
+    assert layers.masks[1:, parts["left_hand"]].max(0).mean() > 0.8

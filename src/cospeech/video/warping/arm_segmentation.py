@@ -14,7 +14,17 @@ import numpy as np
 from ...motion.points import SHOULDERS
 from .colours import change_per_pixel, colour_share, tone
 from .geodesic import geodesic_distance
-from .limb_geometry import SIDES, TINY, body_scale, bones, hand, hand_distance, pixel_places, tapered_distance
+from .limb_geometry import (
+    SIDES,
+    TINY,
+    body_scale,
+    bones,
+    face_oval,
+    hand,
+    hand_distance,
+    pixel_places,
+    tapered_distance,
+)
 from .matte import box, joined, snapped
 from .resampling import resized
 
@@ -37,6 +47,7 @@ HAND_CORE, HAND_ALIKE = 0.5, 0.25  # half widths of a hand whose colours are sur
 BODY_SURELY, BODY_FAR, BODY_ALIKE = 6.0, 12.0, 0.6  # half widths of a hand, and likeness below which it is body
 HAND_BESIDE, SLEEVE_ALIKE = 0.8, 0.3  # half widths of a hand from which, and likeness below which, it is sleeve
 LEAST_SLEEVE = 0.1  # pixels of a sleeve, against those of the hand, from which the two are told apart
+HEAD, HEAD_CLEAR = np.array([1.1, 1.3]), 1.6  # half sizes of a face, and half widths of a hand that may be before it
 CHEST = (0.25, 0.3)  # shoulder widths: half the side of a square, and how far its middle is below the shoulders
 HEM_ALIKE = 0.25  # likeness to an arm, below which a pixel beside the body is cloth
 THIN, SLIVER_NEAR = 0.035, 4.0  # shoulder widths, half of what the body is thick at least; half widths of a hand
@@ -229,7 +240,11 @@ def _seeds(image: np.ndarray, points: np.ndarray, person: np.ndarray, sides: tup
     # Cloth that hangs from an arm is beyond it, but is no body: that holds together with the shoulders.
     middle = points[list(SHOULDERS)].mean(0)
     from_chest = np.abs(places - middle - [0.0, CHEST[1] * scale]).max(-1) / scale
-    body = joined(body, upper_arms | (from_chest < CHEST[0]))
+    # A face has the colours of hands, and may be near them.
+    centre, half = face_oval(points, 1.0)
+    from_face = (places - centre) / (half * HEAD)
+    head = (np.linalg.norm(from_face, axis=-1) < 1) & there & ~arms & (near > HEAD_CLEAR)
+    body = joined(body | head, upper_arms | (from_chest < CHEST[0]) | head)
     return _Seeds(hands, cores, body, near, bare, bare_upper)
 
 
