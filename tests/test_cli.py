@@ -30,7 +30,7 @@ MIRROR = {
     "generate": ("cospeech.api", {}, {"out", "explain", "variants", "no_transcript"}, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, {"no_transcript"}, set()),
     "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
-    "train video": ("cospeech.video.training.train", {}, set(), set()),
+    "train video": ("cospeech.video.training.train", {}, set(), {"looks"}),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, set(), set()),
@@ -47,7 +47,7 @@ MIRROR = {
     "library add": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
     "library check": ("cospeech.gesture_library.check", {}, set(), set()),
     "library merge": ("cospeech.gesture_library.merge", {}, set(), {"quiet"}),
-    "video setup": ("cospeech.video.detection.setup", {}, set(), set()),
+    "video setup": ("cospeech.video.detection.setup", {}, {"matting"}, set()),
     "video keypoints": ("cospeech.video.detection.keypoints", {}, {"out"}, set()),
     "verify": ("cospeech.video.provenance.record", {}, set(), set()),
 }

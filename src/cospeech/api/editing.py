@@ -98,7 +98,8 @@ def _edit_motion(
     """``edit`` of a motion, or of keypoints."""
     loaded, checked = _opened(model, options, speech)
     edited = motion if isinstance(motion, Motion | Keypoints) else load_edited(motion)
-    of_points = loaded.representation.name == "points"
+    generated = getattr(loaded, "representation", None)  # methods of other packages may leave it out: bodies
+    of_points = generated is not None and generated.name == "points"
     if of_points is not isinstance(edited, Keypoints):
         wanted = "keypoints in a picture (.json)" if of_points else "the motion of a body"
         got = "keypoints in a picture" if isinstance(edited, Keypoints) else "the motion of a body"
