@@ -46,7 +46,7 @@ def detect(what: Path | np.ndarray, *, name: str, cache: bool = True) -> dict[st
     stage(f"detecting the person in {name}")
     found = picture_arrays(networks, what) if isinstance(what, np.ndarray) else _film(networks, what, name)
     if cached is not None:
-        _store(found, cached)
+        cache_arrays(found, cached)
     return found
 
 
@@ -93,13 +93,18 @@ def _content_hash(what: Path | np.ndarray) -> str:
     return digest.hexdigest()[:32]
 
 
-def _read(path: Path) -> dict[str, np.ndarray] | None:
-    """The arrays of a result, or None if the file is missing, damaged or something else."""
+def cached_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Those of the named arrays that a cached file has; none if it is missing, damaged or something else."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in (*_ARRAYS, "mask") if name in file}
+            return {name: file[name] for name in names if name in file}
     except Exception:  # zipfile, zlib and NumPy raise half a dozen types for a damaged file
-        return None
+        return {}
+
+
+def _read(path: Path) -> dict[str, np.ndarray] | None:
+    """The arrays of a result, or None if the file is missing, damaged or something else."""
+    found = cached_arrays(path, (*_ARRAYS, "mask"))
     complete = all(name in found for name in _ARRAYS)
     return found if complete and _has_shapes(found) else None
 
@@ -122,7 +127,7 @@ def _has_shapes(found: dict[str, np.ndarray]) -> bool:
     return bool(np.isfinite(points).all() and np.isfinite(confidence).all())
 
 
-def _store(found: dict[str, np.ndarray], place: Path) -> None:
+def cache_arrays(found: dict[str, np.ndarray], place: Path) -> None:
     """Write into the cache; if it cannot be written to, nothing is cached."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

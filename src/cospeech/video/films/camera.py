@@ -16,7 +16,7 @@ import numpy as np
 
 from ...motion.points import FACE_SLICE, SHOULDERS
 from ..warping.matte import box
-from ..warping.resampling import bilinear
+from ..warping.resampling import bilinear, halved
 
 WIDTH = 256  # pixels of the longer side of the copies that are compared
 LEVELS = 3  # copies of half the size each, from which it starts
@@ -118,7 +118,7 @@ def register(first: np.ndarray, other: np.ndarray, where: np.ndarray) -> Registr
     pairs = [(first, other, where.astype(np.float64))]
     for _ in range(LEVELS - 1):
         one, two, share = pairs[-1]
-        pairs.append((_halved(one), _halved(two), _halved(share)))
+        pairs.append((halved(one), halved(two), halved(share)))
     motion, found = np.zeros(4), None
     for one, two, share in reversed(pairs):
         solved = _solve(box(one, 1), box(two, 1), share > 0.99, motion)
@@ -132,12 +132,6 @@ def register(first: np.ndarray, other: np.ndarray, where: np.ndarray) -> Registr
     flow = np.einsum("nij,j->ni", basis, motion)
     spread = np.einsum("nij,jk,nik->n", basis, covariance, basis)
     return Registration(float(np.sqrt((flow**2).sum(-1).mean())), float(np.sqrt(spread.mean())))
-
-
-def _halved(values: np.ndarray) -> np.ndarray:
-    height, width = (side // 2 * 2 for side in values.shape)
-    result: np.ndarray = values[:height, :width].reshape(height // 2, 2, width // 2, 2).mean((1, 3))
-    return result
 
 
 def _basis(places: np.ndarray) -> np.ndarray:

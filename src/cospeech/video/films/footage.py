@@ -16,6 +16,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.timing import FPS
+from ..warping.resampling import halved
 
 SMALLEST, LARGEST = 128, 1920  # pixels of the longer side
 UNEVEN = 0.1  # seconds by which a frame may deviate from a constant frame rate
@@ -150,13 +151,6 @@ def mixed(planes: np.ndarray, rgb: np.ndarray, share: np.ndarray, matrix: str = 
     below = planes.astype(np.float32)
     result = np.round(below + (planes_of(rgb, matrix) - below) * whole)
     return np.clip(result, 0, 255).astype(np.uint8)
-
-
-def halved(values: np.ndarray) -> np.ndarray:
-    """[H, W] -> [H / 2, W / 2] means of four."""
-    height, width = values.shape
-    result: np.ndarray = values.reshape(height // 2, 2, width // 2, 2).mean((1, 3))
-    return result
 
 
 class CopiedSound:

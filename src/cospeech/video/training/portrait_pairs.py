@@ -28,7 +28,7 @@ from ..warping.layers import Layers, cut
 from ..warping.limb_geometry import INDEX, SIDES, body_scale
 from ..warping.matte import box
 from ..warping.mouth_and_lids import similarity
-from ..warping.refine import halved
+from ..warping.resampling import halved
 
 SHARD = 32  # pairs in a file
 LEAST_PSNR = 20.0  # dB that warping has to reach against the other picture of a person, to learn from [D]
@@ -86,9 +86,9 @@ def make_pair(layers: Layers, source: np.ndarray, target: np.ndarray, points: np
     both = np.stack([layers.points, points]) / (side / 2) - 1
     return Pair(
         source,
-        _bytes(halved(layers.parts)),
+        _bytes(halved(layers.parts, 1)),
         _bytes(drawn.picture),
-        _bytes(halved(drawn.seen)),
+        _bytes(halved(drawn.seen, 1)),
         flow.astype(np.float16),
         target,
         both.astype(np.float32),
@@ -165,12 +165,12 @@ def portrait_pairs(
     """
     rng = np.random.default_rng(seed)
     layers = cut(picture, points, person)
-    target = _bytes(_half(picture / 255.0))
+    target = _bytes(halved(picture / 255.0))
     for _ in range(count):
         moved = 1.0 if real else rng.uniform(LEAST_MOVE, 1)
         pose = points + moved * (random_pose(points, rng) - points)
         drawn = draw(layers, pose)
-        source, mask = _bytes(_half(drawn.picture)), _half(drawn.shares.sum(0)[..., None])[..., 0]
+        source, mask = _bytes(halved(drawn.picture)), halved(drawn.shares.sum(0)[..., None])[..., 0]
         off = np.zeros(points.shape) if real else inexact(pose / 2, rng)
         if not real:
             mask = inexact_mask(mask, body_scale(pose / 2), rng)
@@ -191,13 +191,6 @@ def inexact_mask(mask: np.ndarray, scale: float, rng: np.random.Generator) -> np
     """A person's mask [H, W] in 0 .. 1 grown or shrunk by up to a filter's radius."""
     blurred = box(mask.astype(np.float64), max(1, round(MASK_BLUR * scale)))
     result: np.ndarray = np.clip((blurred - rng.uniform(*MASK_LEVELS)) / MASK_EDGE + 0.5, 0, 1)
-    return result
-
-
-def _half(picture: np.ndarray) -> np.ndarray:
-    """[2 H, 2 W, C] -> [H, W, C]: means of 2 x 2 pixels."""
-    height, width, channels = picture.shape
-    result: np.ndarray = picture.reshape(height // 2, 2, width // 2, 2, channels).mean((1, 3), dtype=np.float32)
     return result
 
 

@@ -20,7 +20,7 @@ from .layer_warp import Drawn
 from .layers import Layers
 from .matte import box
 from .mixture import spline_flows
-from .resampling import MAP_SIDE, enlarge, network_flow, planes, to_square
+from .resampling import MAP_SIDE, enlarge, halved, network_flow, planes, to_square
 
 METHOD = "portrait"
 NONE = "none"
@@ -75,7 +75,7 @@ class CropRefiner(Refiner):
 
     def encode(self, layers: Layers, picture: np.ndarray) -> None:
         """As ``Refiner.encode``."""
-        self._half = replace(layers, parts=halved(layers.parts))
+        self._half = replace(layers, parts=halved(layers.parts, 1))
         self.begin(picture, self._half.parts, layers.points)
 
     def begin(self, picture: np.ndarray, parts: np.ndarray, points: np.ndarray) -> None:
@@ -200,13 +200,6 @@ def _soft(span: slice, side: int) -> np.ndarray:
     first = np.ones(count) if span.start == 0 else at / ramp
     last = np.ones(count) if span.stop == side else (count - at) / ramp
     result: np.ndarray = np.clip(np.minimum(first, last), 0, 1).astype(np.float32)
-    return result
-
-
-def halved(masks: np.ndarray) -> np.ndarray:
-    """[C, H, W] -> [C, H/2, W/2]: means of 2 x 2 pixels."""
-    count, height, width = masks.shape
-    result: np.ndarray = masks.reshape(count, height // 2, 2, width // 2, 2).mean((2, 4))
     return result
 
 

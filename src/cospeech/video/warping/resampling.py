@@ -79,6 +79,15 @@ def resized(values: np.ndarray, step: int) -> np.ndarray:
     return result
 
 
+def halved(values: np.ndarray, first: int = 0) -> np.ndarray:
+    """Means of 2 x 2 pixels; rows are axis ``first``, columns the next, and an odd last one of either is left out."""
+    before, (height, width), after = values.shape[:first], values.shape[first : first + 2], values.shape[first + 2 :]
+    even = values[(slice(None),) * first + (slice(height // 2 * 2), slice(width // 2 * 2))]
+    blocks = even.reshape(*before, height // 2, 2, width // 2, 2, *after)
+    result: np.ndarray = blocks.mean((first + 1, first + 3))
+    return result
+
+
 def bilinear(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Values [..., C] of a picture [H, W, C] at pixels [..., 2]; beyond the border they go on."""
     height, width = picture.shape[:2]
