@@ -125,6 +125,12 @@ def front_arms(
     return result
 
 
+def _plain_cost(image: np.ndarray, unit: float) -> np.ndarray:
+    """[h, w] cost of a path per pixel, whatever its colours; ``unit`` pixels without edges cost 1."""
+    result: np.ndarray = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
+    return result
+
+
 def _before_sleeve(
     image: np.ndarray, points: np.ndarray, arm: np.ndarray, person: np.ndarray, side: str
 ) -> np.ndarray | None:
@@ -143,7 +149,7 @@ def _before_sleeve(
     if sleeve.sum() < inside.sum() * LEAST_SLEEVE:
         return None
     unit = UNIT * scale
-    plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
+    plain = _plain_cost(image, unit)
     to_hand = geodesic_distance(plain + COLOUR_COST / unit * (1 - alike), inside)
     to_sleeve = geodesic_distance(plain + COLOUR_COST / unit * alike, sleeve)
     result: np.ndarray = arm & (to_hand < to_sleeve)
@@ -174,7 +180,7 @@ def _labels(
     likely = (ours + LEAST_SHARE) / (ours + others + 2 * LEAST_SHARE)
     # A bare upper arm has the colours of the hand before it: the outlines alone decide.
     likely = np.where(seeds.bare_upper, HALF, likely)
-    plain = (1 + EDGE_COST * unit * change_per_pixel(image)) / unit
+    plain = _plain_cost(image, unit)
     distances = [geodesic_distance(plain + COLOUR_COST / unit * likely, seeds.body)]
     for palm, forearm in zip(seeds.hands, seeds.forearms, strict=True):
         distances.append(geodesic_distance(plain + COLOUR_COST / unit * (1 - likely), palm | forearm))

@@ -154,8 +154,8 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
             shares[(k, *window)] = share
         _paint_mesh(drawn, mesh, moved, f"{side}_arm")
     for side, mesh in layers.hands.items():
-        moved, _ = driven_vertices(mesh, body, layers.points, driven, side)
-        _paint_mesh(drawn, mesh, moved, f"{side}_hand")
+        with_hand = hand_plate(hand(layers.points, side), hand(driven, side))
+        _paint_mesh(drawn, mesh, with_hand(mesh.vertices), f"{side}_hand")
     np.clip(picture, 0, 1, out=picture)
     return drawn
 
