@@ -112,7 +112,9 @@ def test_textgrid_long(tmp_path, tier, encoding):
 
 def test_textgrid_short(tmp_path):
     assert words(tmp_path, "a.TextGrid", SHORT) == [("hello", 0.5, 1.0), ("world", 1.0, 2.0)]
-    assert words(tmp_path, "a.unknown", SHORT) == [("hello", 0.5, 1.0), ("world", 1.0, 2.0)]
+    assert words(tmp_path, "a", SHORT) == [("hello", 0.5, 1.0), ("world", 1.0, 2.0)]
+    with pytest.raises(UserError, match=r"suffix \.unknown"):
+        words(tmp_path, "a.unknown", SHORT)
 
 
 def test_real_textgrid():

@@ -52,7 +52,7 @@ def generate(
 
     Args:
         speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
-        transcript: TextGrid, SRT, VTT, Whisper JSON or plain text; for the player's words and the lips.
+        transcript: captions, a recogniser's JSON, TextGrid or plain text; for the player's words and the lips.
         lips: a track of lips that the mouth follows (``speech.lip_track``): ARKit CSV, visemes, Rhubarb.
         model: a shipped model's name, a model folder or a loaded model.
         options: of the method.

@@ -54,7 +54,7 @@ def add_face(
         speech: a sound or video file, (samples, rate), or a loaded ``Speech``; what goes beyond the end of the motion
             is cut, which a note says.
         start: where in the motion the speech begins, seconds.
-        transcript: TextGrid, SRT, VTT, Whisper JSON or plain text, for the lips.
+        transcript: captions, a recogniser's JSON, TextGrid or plain text, for the lips.
         lips: a track of lips that the mouth follows (``speech.lip_track``): ARKit CSV, visemes, Rhubarb.
         emotion: a name, a mixture, of which the strongest is shown, or "auto"; that of the speech, or neutral, if None.
         intensity: strength of expression and brows, 0.25 to 2.5; the lips keep to the sound.

@@ -66,7 +66,7 @@ def face(
         out: where to write; the suffix chooses the format, of those with a face (.glb .vrma .npz .html .mp4
             .csv .visemes.json). Takes several.
         start: where in the motion the speech begins, seconds.
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside the recording
+        transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; what lies beside the recording
             under its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the recording.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.

@@ -42,7 +42,7 @@ def generate(
         out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json
             .visemes.json). Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
             keypoints in a picture .keypoints.json.
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside the recording
+        transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; what lies beside the recording
             under its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the recording.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
@@ -124,7 +124,7 @@ def edit(
         out: where to write; the suffix chooses the format. Takes several of a motion; of a video one .mp4.
         speech: the sound that goes with it, as long as it within 0.1 s. A video needs none; another speech is
             heard within the spans, and the face follows it.
-        transcript: what is said in it: TextGrid, SRT, VTT, Whisper JSON or plain text; one that lies beside it under
+        transcript: what is said in it: captions, a recogniser's JSON, TextGrid or plain text; one beside it, under
             its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the speech.
         lips: a track that the mouth of a video follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb,

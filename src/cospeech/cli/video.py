@@ -122,8 +122,8 @@ def animate(
         out: the film to write, *.mp4; named after the speech unless given.
         motion: what to move as, a motion file or points in a picture (.json), instead of generating.
         points: JSON of the portrait's points from another detector (MMPose, DWPose, OpenPose).
-        transcript: what is said: TextGrid, SRT, VTT, Whisper JSON or plain text; it helps the lips. One that lies
-            beside the recording under its name is taken by itself if it fits.
+        transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; it helps the lips. One
+            that lies beside the recording under its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the recording.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         model: a shipped model (contextual, emotion, exges) or a model folder.

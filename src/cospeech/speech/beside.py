@@ -1,13 +1,12 @@
 """A transcript that lies beside a recording, found and used by itself if it is surely one.
 
-``talk.wav`` may have ``talk.TextGrid``, ``.srt``, ``.vtt``, ``.json`` (of Whisper) or ``.txt`` beside it. It is used if
-it can be read and its words fit the sound; otherwise a note says why not. How the fit is judged is a decision of
-ours: the phones of the words must be those that the phone network hears.
+``talk.wav`` may have ``talk.TextGrid``, ``.srt``, ``.json`` (of a recogniser), ``.txt`` or another transcript beside it
+(``SUFFIXES_BESIDE``). It is used if it can be read and its words fit the sound; otherwise a note says why not. How
+the fit is judged is a decision of ours: the phones of the words must be those that the phone network hears.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,11 +17,10 @@ from .forced_alignment import find_words
 from .phones.of_words import phones_in_words
 from .phones.track import cut
 from .speech import Speech
-from .transcript import read_phones, read_transcript
+from .transcript import SUFFIXES_BESIDE, read_phones, read_text, read_transcript
+from .transcript_formats.recognisers import looks_recognised
 
-SUFFIXES = (".textgrid", ".srt", ".vtt", ".json", ".txt")  # the first that is there is taken
 AGREEMENT = 0.33  # least agreement; 22 readers have .34 to .61, with the text of another one .15 to .32
-_OF_WHISPER = ("segments", "chunks", "transcription", "words", "word_segments")
 _LONGEST = 2_000_000  # bytes of a transcript
 
 
@@ -32,7 +30,7 @@ def transcript_beside(recording: Path) -> Path | None:
         files = {path.name.lower(): path for path in recording.parent.iterdir() if path.stem == recording.stem}
     except OSError:
         return None
-    for suffix in SUFFIXES:
+    for suffix in SUFFIXES_BESIDE:
         path = files.get(recording.stem.lower() + suffix)
         if path is not None and path.is_file() and _may_be_one(path):
             return path
@@ -61,15 +59,10 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
 
 
 def _may_be_one(path: Path) -> bool:
-    """Whether a file looks like a transcript; of JSON only what Whisper writes does, none of our outputs."""
+    """Whether a file looks like a transcript; of JSON only what recognisers write does, none of our outputs."""
     try:
         if path.stat().st_size > _LONGEST:
             return False
-        if path.suffix.lower() != ".json":
-            return True
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return path.suffix.lower() != ".json" or looks_recognised(read_text(path))
+    except (OSError, UserError):
         return False
-    if isinstance(document, dict):
-        return "format" not in document and any(isinstance(document.get(key), list) for key in _OF_WHISPER)
-    return isinstance(document, list) and bool(document) and isinstance(document[0], dict) and "text" in document[0]

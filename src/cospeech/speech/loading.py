@@ -39,7 +39,7 @@ def load_speech(
         path: any audio or video file; samples [N] in [-1, 1] as (samples, rate), or alone beside ``rate``;
             or a loaded ``Speech``, which keeps its rate.
         rate: samples a second of samples that are given alone.
-        transcript: TextGrid, SRT, VTT, Whisper JSON (these bring times), or plain text, which is
+        transcript: captions, JSON of a recogniser, TextGrid and others (these bring times), or plain text, which is
             aligned to the sound. Phones of a TextGrid are taken for the lips.
         lips: a track of lips (``lip_track``) that the mouth follows instead of the sound.
         emotion: one of emotions.EMOTIONS, or an alias.

@@ -1,4 +1,4 @@
-"""Words and their times from the files that people have: TextGrid, SRT, VTT, Whisper JSON, text.
+"""Words and their times from the files that people have: captions, subtitles, tiers, tables, JSON of recognisers, text.
 
 Where a file gives times only for a phrase, its words are spread over the phrase by their length (a
 decision of ours). What is not checked: whether the words are those of the recording.
@@ -6,59 +6,86 @@ decision of ours). What is not checked: whether the words are those of the recor
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from itertools import groupby, pairwise, zip_longest
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import UserError
+from ..core.progress import note
 from .phones.inventory import PHONES, SILENCE, is_ipa, phones_of_ipa
 from .phones.track import Phone
+from .transcript_formats.captions import captions_script, looks_like_captions
+from .transcript_formats.cleaning import MARK, plain, speakers_of, spoken
+from .transcript_formats.elan import eaf_script
+from .transcript_formats.entries import LETTER, Entry, Script
+from .transcript_formats.recognisers import recogniser_script
+from .transcript_formats.subtitles import ass_script, looks_like_lrc, lrc_script
+from .transcript_formats.tables import ctm_script, looks_like_ctm, looks_like_labels, looks_like_table, table_script
+from .transcript_formats.textgrid import SILENT, textgrid_script, tiers_of
 from .word import Word
 
 OVERHANG = 1.0  # seconds that the last word may run past the end of the recording; it is cut there
+LATEST = 1e6  # seconds; no recording is longer than 11 days
 _ORDER = 1e-3  # seconds; rounding in the file
+_FASTEST_LETTER = 0.02  # seconds; a phrase with less time for each letter cannot be spoken [D]
+_HURRIED_LETTER = 0.04  # seconds a letter, for which a phrase may be cut where the next one begins [D]
 
-
-@dataclass(frozen=True)
-class _Entry:
-    """One timed piece of a file, before it is checked."""
-
-    name: str  # how to call it in a message: "interval 12"
-    text: str
-    start: float  # seconds
-    end: float
+READERS: dict[str, Callable[[str, Path], Script]] = {
+    ".textgrid": textgrid_script,
+    ".eaf": eaf_script,
+    ".json": recogniser_script,
+    ".srt": captions_script,
+    ".vtt": captions_script,
+    ".sbv": captions_script,
+    ".ass": ass_script,
+    ".ssa": ass_script,
+    ".lrc": lrc_script,
+    ".ctm": ctm_script,
+    ".tsv": table_script,
+    ".csv": table_script,
+}
+SUFFIXES = (*READERS, ".txt")
+# Beside a recording the first that is there is taken; a .csv there is rather a track of a face.
+SUFFIXES_BESIDE = tuple(".textgrid .eaf .ctm .srt .vtt .sbv .ass .ssa .lrc .json .tsv .txt".split())
 
 
 def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[Word, ...] | str:
     """Read a transcript.
 
     Args:
-        path: .TextGrid (long or short form), .srt, .vtt, .json (Whisper and its kin), or .txt. Any
-            other suffix is judged by the content.
+        path: .TextGrid (long or short form), .eaf, .json (of Whisper and other recognisers), .srt, .vtt, .sbv, .ass,
+            .ssa, .lrc, .ctm, .tsv, .csv, or .txt: plain text, or labels of Audacity or any of the others, which the
+            content tells. A file without a suffix is judged by its content too.
         seconds: length of the recording; if given, times beyond it are refused.
 
     Returns:
         The words with their times, or the plain text of a file without times.
 
     Raises:
-        UserError: the file cannot be read, or an entry has impossible times; the message names it.
+        UserError: the file cannot be read, its suffix is unknown, or an entry has impossible times; the message
+            names it.
     """
     path = Path(path)
-    text = read_text(path)
     kind = path.suffix.lower()
-    if kind not in {".textgrid", ".srt", ".vtt", ".json", ".txt"}:
-        kind = _guess(text)
+    if kind and kind not in SUFFIXES:
+        _check_there(path, "transcript")
+        raise UserError(
+            f"{path} has the suffix {path.suffix}, which no transcript has; known: {', '.join(SUFFIXES)}; "
+            "save it as one of these"
+        )
+    text = read_text(path)
+    if kind in ("", ".txt"):
+        kind = _kind_of(text, path) or kind
     if kind == ".txt":
-        plain = " ".join(text.split())
-        if not plain:
-            raise UserError(f"{path} is empty; give a transcript with words in it")
-        return plain
-    readers = {".textgrid": _textgrid, ".srt": _cues, ".vtt": _cues, ".json": _whisper}
-    return _words(readers[kind](text, path), path, seconds)
+        return _plain_text(text, path)
+    if kind == "":
+        raise UserError(
+            f"{path} has no suffix and is no transcript that is known; name it with one of {', '.join(SUFFIXES)}"
+        )
+    return _words(READERS[kind](text, path), path, seconds)
 
 
 def read_phones(path: str | Path, *, strict: bool = False) -> tuple[Phone, ...]:
@@ -72,10 +99,13 @@ def read_phones(path: str | Path, *, strict: bool = False) -> tuple[Phone, ...]:
         UserError: the file cannot be read, or an interval has impossible times; the message names it.
     """
     path = Path(path)
-    text = read_text(path)
-    if path.suffix.lower() != ".textgrid" and _guess(text) != ".textgrid":
+    kind = path.suffix.lower()
+    if kind not in ("", ".txt", ".textgrid"):
         return ()
-    tiers = _tiers(text, path)
+    text = read_text(path)
+    if kind != ".textgrid" and not _is_textgrid(text):
+        return ()
+    tiers = tiers_of(text, path)
     name = next((name for name in tiers if re.search(r"phone|segment|\bmau\b", name.lower())), None)
     if name is None:
         return ()
@@ -99,14 +129,17 @@ def _shared_out(names: Sequence[str], start: float, end: float) -> list[Phone]:
     return [Phone(name, start + k * step, start + (k + 1) * step) for k, name in enumerate(names)]
 
 
+_UNSPOKEN_LABEL = re.compile(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}")  # a label that is not said, as in <laugh>
+
+
 def _phones_of_label(label: str) -> tuple[str, ...] | None:
     """Phones of a label of a tier of phones, none of silence; None if it is no phone."""
-    plain = re.sub(r"\d", "", label.strip())
-    if plain.lower() in _SILENT or plain.upper() == SILENCE or _MARK.fullmatch(plain):
+    label = re.sub(r"\d", "", label.strip())
+    if label.lower() in SILENT or label.upper() == SILENCE or _UNSPOKEN_LABEL.fullmatch(label):
         return ()
-    if plain.upper() in PHONES:
-        return (plain.upper(),)
-    return tuple(one for one in phones_of_ipa(plain) if one != SILENCE) if is_ipa(plain) else None
+    if label.upper() in PHONES:
+        return (label.upper(),)
+    return tuple(one for one in phones_of_ipa(label) if one != SILENCE) if is_ipa(label) else None
 
 
 def spread(text: str, *, start: float, end: float) -> list[Word]:
@@ -125,8 +158,18 @@ def spread(text: str, *, start: float, end: float) -> list[Word]:
     return words
 
 
+# --- Files and what they are ----------------------------------------------------------------------
+
+
+def _check_there(path: Path, what: str) -> None:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give a {what} file")
+    if not path.exists():
+        raise UserError(f"no such {what}: {path}; check the name")
+
+
 def read_text(path: Path, *, what: str = "transcript") -> str:
-    """The text of a file in UTF-8, UTF-16 or Latin-1. Raises UserError; ``what`` says what is wanted."""
+    """The text of a file in UTF-8, UTF-16, UTF-32 or Windows-1252. Raises UserError; ``what`` says what is wanted."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a {what} file")
     try:
@@ -135,288 +178,191 @@ def read_text(path: Path, *, what: str = "transcript") -> str:
         raise UserError(f"no such {what}: {path}; check the name") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from error
-    encodings = ("utf-16",) if data[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "latin-1")
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            return text
-    kinds = "TextGrid, SRT, VTT, Whisper JSON or plain text" if what == "transcript" else "CSV, TSV, JSON or TextGrid"
-    raise UserError(f"{path} is no text file; give {kinds}")
+    text, guessed = _decoded(data)
+    if "\x00" in text:
+        kinds = (
+            "TextGrid, SRT, VTT, JSON, a table or plain text" if what == "transcript" else "CSV, TSV, JSON or TextGrid"
+        )
+        raise UserError(f"{path} is no text file; give {kinds}")
+    foreign = sum(character > "\x7f" for character in text)
+    if guessed and foreign >= 8 and foreign > 0.3 * len(text):
+        raise UserError(f"{path} is neither in UTF-8 nor in a Western encoding; save it as UTF-8")
+    return text
 
 
-def _guess(text: str) -> str:
+def _decoded(data: bytes) -> tuple[str, bool]:
+    """Text in the encoding that its first bytes or its zeros tell, else UTF-8, else Western, a guess."""
+    encoding = "utf-8-sig"
+    if data[:4] in (b"\xff\xfe\x00\x00", b"\x00\x00\xfe\xff"):
+        encoding = "utf-32"
+    elif data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        encoding = "utf-16"
+    elif b"\x00" in data:
+        zeros = [data[first:4000:2].count(0) for first in (0, 1)]
+        encoding = "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
+    try:
+        return data.decode(encoding), False
+    except UnicodeDecodeError:
+        if encoding != "utf-8-sig":
+            return "\x00", False
+    # A text in UTF-8 with a broken character here and there is not one in Windows-1252.
+    mended = data.decode("utf-8", errors="replace")
+    broken = mended.count("\ufffd")
+    if sum(character > "\x7f" for character in mended) - broken > broken:
+        return mended.removeprefix("\ufeff"), False
+    try:
+        return data.decode("cp1252"), True
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), True
+
+
+def _is_textgrid(text: str) -> bool:
     start = text.lstrip()[:2000]
-    if start.startswith("File type") or '"ooTextFile' in start:
-        return ".textgrid"
-    if start.startswith(("{", "[")):
-        return ".json"
-    return ".srt" if "-->" in start else ".txt"
+    return start.startswith("File type") or '"ooTextFile' in start
 
 
-def _words(entries: Iterable[_Entry], path: Path, seconds: float | None) -> tuple[Word, ...]:
-    """Check the times of the entries, spread phrases, and cut small overlaps."""
+def _kind_of(text: str, path: Path) -> str | None:
+    """The suffix that a text without one, or of .txt, should have; None if it is plain. Raises UserError for markup."""
+    start = text.lstrip("\ufeff \t\r\n")[:4000]
+    lines = [line.strip("\r") for line in text.splitlines() if line.strip()]
+    if not lines:
+        return None
+    if re.match(r"\{\\rtf|<!DOCTYPE|<html", start, re.IGNORECASE):
+        raise UserError(f"{path} holds a formatted document; save it as plain text")
+    if start.startswith(("<?xml", "<ANNOTATION_DOCUMENT")):
+        return ".eaf"
+    checks: dict[str, bool] = {
+        ".textgrid": _is_textgrid(text),
+        ".json": bool(re.match(r"\{\s*[\"}]|\[\s*\{", start)),
+        ".ass": start.startswith("[Script Info]") or bool(re.search(r"^Dialogue:\s", text, re.MULTILINE)),
+        ".srt": looks_like_captions(text),
+        ".tsv": looks_like_labels(lines) or looks_like_table(lines),
+        ".lrc": looks_like_lrc(lines),
+        ".ctm": looks_like_ctm(lines),
+    }
+    return next((kind for kind, found in checks.items() if found), None)
+
+
+def _plain_text(text: str, path: Path) -> str:
+    """What is said of a plain text, a space between the words. Raises UserError."""
+    if not text.strip():
+        raise UserError(f"{path} is empty; give a transcript with words in it")
+    text = plain(text, parentheses=False)
+    said = " ".join(spoken(text, speakers_of(text.split("\n"))).split())
+    if not said:
+        raise UserError(f"{path} has no words in it; give a transcript with words, or none")
+    return said
+
+
+# --- From what is written to words ----------------------------------------------------------------
+
+
+def _words(script: Script, path: Path, seconds: float | None) -> tuple[Word, ...]:
+    """The words of a transcript, in order of time. Raises UserError."""
+    entries = list(_spoken_entries(script))
+    if not script.ordered:
+        entries.sort(key=lambda entry: entry.start)
+    entries = _at_once(_checked(entries, path, seconds))
+    limit = math.inf if seconds is None else seconds
     words: list[Word] = []
+    hurried = []
+    for entry, later in zip_longest(entries, entries[1:]):
+        end = _end_of(entry, limit if later is None else min(limit, later.start), limit)
+        if _is_hurried(entry, end):
+            hurried.append(entry)
+        words += spread(entry.text, start=entry.start, end=end)
+    if not words:
+        raise UserError(f"{path} has no words in it; give a transcript with words, or none")
+    if hurried:
+        first = hurried[0]
+        note(f"{path}: {first.name} ({first.text[:30]!r}) is too short for its words ({len(hurried)} in all)")
+    words.sort(key=lambda word: word.start)
+    return tuple(
+        word if word.end <= later.start else replace(word, end=later.start) for word, later in pairwise(words)
+    ) + (words[-1],)
+
+
+def _end_of(entry: Entry, until: float, limit: float) -> float:
+    """When an entry ends, if the next one begins at ``until``: it gets the time it needs where there is room."""
+    end, letters = min(entry.end, limit), len(entry.text)
+    if end <= entry.start or _is_hurried(entry, end):
+        return max(end, min(entry.start + LETTER * letters, until))
+    return min(end, until) if until - entry.start >= _HURRIED_LETTER * letters else end
+
+
+def _is_hurried(entry: Entry, end: float) -> bool:
+    """Whether a phrase of several words that ends so cannot be spoken in its time."""
+    return " " in entry.text and end - entry.start < _FASTEST_LETTER * len(entry.text)
+
+
+def _spoken_entries(script: Script) -> Iterable[Entry]:
+    """Pieces of which something is said, each without what is not."""
+    utterances = [pieces for pieces in script.utterances if pieces]
+    texts = [
+        plain(MARK.join(piece.text.replace(MARK, " ") for piece in pieces), parentheses=script.captions)
+        for pieces in utterances
+    ]
+    speakers = speakers_of(line for text in texts for line in text.split("\n")) if script.captions else frozenset()
+    for pieces, text in zip(utterances, texts, strict=True):
+        said = spoken(text, speakers).split(MARK)
+        assert len(said) == len(pieces), "marks are kept"
+        yield from _with_whole_words([replace(p, text=t) for p, t in zip(pieces, said, strict=True) if t])
+
+
+def _with_whole_words(pieces: Sequence[Entry]) -> list[Entry]:
+    """Pieces that join, such as syllables, with words that none of them cuts in two."""
+    out: list[Entry] = []
+    for piece in pieces:
+        before = out[-1] if out else None
+        if before is None or not piece.joins or before.text[-1:].isspace() or piece.text[:1].isspace():
+            out.append(piece)
+            continue
+        parts = [*spread(before.text, start=before.start, end=before.end)]
+        rest = [*spread(piece.text, start=piece.start, end=piece.end)]
+        out.pop()
+        if not parts or not rest:
+            out += [before, piece]
+            continue
+        joined = Word(parts[-1].text + rest[0].text, parts[-1].start, rest[0].end)
+        out += [
+            replace(before, text=word.text, start=word.start, end=word.end) for word in [*parts[:-1], joined, *rest[1:]]
+        ]
+        space = piece.text[-1:] if piece.text[-1:].isspace() else ""
+        out[-1] = replace(out[-1], text=out[-1].text + space)
+    return [replace(piece, text=" ".join(piece.text.split())) for piece in out if piece.text.strip()]
+
+
+def _checked(entries: Iterable[Entry], path: Path, seconds: float | None) -> list[Entry]:
+    """Entries whose times can be, in order. Raises UserError."""
+    checked: list[Entry] = []
     before = 0.0
     for entry in entries:
         where = f"{path}: {entry.name} ({entry.text[:30]!r})"
-        if not (math.isfinite(entry.start) and math.isfinite(entry.end)) or entry.start < -_ORDER:
-            raise UserError(f"{where} has times {entry.start} to {entry.end}; correct them")
-        if entry.end < entry.start - _ORDER:
-            raise UserError(f"{where} ends at {entry.end:.3f} s, before its start at {entry.start:.3f} s; correct it")
-        if entry.start < before - _ORDER:
+        start, end = entry.start, entry.end
+        if not (-_ORDER <= start <= LATEST and end <= LATEST):
+            raise UserError(f"{where} has times {start} to {end}; correct them")
+        if end < start - _ORDER:
+            raise UserError(f"{where} ends at {end:.3f} s, before its start at {start:.3f} s; correct it")
+        if start < before - _ORDER:
             raise UserError(
-                f"{where} starts at {entry.start:.3f} s, before the entry above it ({before:.3f} s); "
+                f"{where} starts at {start:.3f} s, before the entry above it ({before:.3f} s); "
                 "put the entries in order of time"
             )
-        start, end = max(entry.start, before), max(entry.end, entry.start)
-        if seconds is not None:
-            if start >= seconds or end > seconds + OVERHANG:
-                raise UserError(
-                    f"{where} is at {start:.3f} to {end:.3f} s but the recording lasts {seconds:.3f} s; "
-                    "give the transcript of this recording"
-                )
-            end = min(end, seconds)
-        if words and words[-1].end > start:
-            last = words[-1]
-            words[-1] = Word(last.text, last.start, max(last.start, start))
-        words += spread(entry.text, start=start, end=max(start, end))
-        before = start
-    if not words:
-        raise UserError(f"{path} has no words in it; give a transcript with words, or none")
-    return tuple(words)
+        before = start = max(start, before)
+        if seconds is not None and (start >= seconds or end > seconds + OVERHANG):
+            raise UserError(
+                f"{where} is at {start:.3f} to {end:.3f} s but the recording lasts {seconds:.3f} s; "
+                "give the transcript of this recording"
+            )
+        checked.append(replace(entry, start=start, end=max(start, end)))
+    return checked
 
 
-# --- Praat TextGrid -------------------------------------------------------------------------------
-
-# Praat reads numbers, quoted strings and <flags> that stand free, and takes all else for comment; so
-# one reader serves the long form and the short one.
-_TOKEN = re.compile(r'(?:(?<=\s)|^)("(?:[^"]|"")*"|<[^<>\s]+>|[-+]?\d[\d.]*(?:[eE][-+]?\d+)?%?)(?=\s|$)')
-_WORD_TIERS = ("words", "word", "wrd", "orthography", "ortho", "transcript", "transcription", "text")
-_MARK = re.compile(r"<[^>]*>|\[[^\]]*\]|\{[^}]*\}")  # a label that is not said, as in <laugh>
-_SILENT = {"", "sp", "sil", "spn", "pau", "brth", "#", "_"}
-
-
-def _textgrid(text: str, path: Path) -> list[_Entry]:
-    tiers = _tiers(text, path)
-    if not tiers:
-        raise UserError(f"{path} has no interval tier; give a TextGrid with a tier of words")
-    tier = _word_tier(tiers)
-    entries = []
-    for index, (start, end, label) in enumerate(tiers[tier], start=1):
-        label = label.strip()
-        if label.lower() not in _SILENT and not _MARK.fullmatch(label):
-            entries.append(_Entry(f"interval {index} of tier {tier!r}", label, start, end))
-    return entries
-
-
-def _tiers(text: str, path: Path) -> dict[str, list[tuple[float, float, str]]]:
-    """Interval tiers by name: [(start, end, label), ...]."""
-    tokens = _TOKEN.findall(text)
-    at = 0
-
-    def take() -> str:
-        nonlocal at
-        if at >= len(tokens):
-            raise ValueError
-        at += 1
-        token: str = tokens[at - 1]
-        return token
-
-    def string() -> str:
-        token = take()
-        if not token.startswith('"'):
-            raise ValueError
-        return token[1:-1].replace('""', '"')
-
-    tiers: dict[str, list[tuple[float, float, str]]] = {}
-    try:
-        if string() != "ooTextFile" or string() != "TextGrid":
-            raise ValueError
-        float(take()), float(take())
-        if take() != "<exists>":
-            return {}
-        for _ in range(int(take())):
-            kind, name = string(), string()
-            float(take()), float(take())
-            count = int(take())
-            if kind == "IntervalTier":
-                rows = [(float(take()), float(take()), string()) for _ in range(count)]
-                while name in tiers:
-                    name += "'"
-                tiers[name] = rows
-            else:
-                for _ in range(count):
-                    float(take()), string()
-    except ValueError as error:
-        raise UserError(f"{path} is no TextGrid that can be read; save it again in Praat") from error
-    return tiers
-
-
-def _word_tier(tiers: dict[str, list[tuple[float, float, str]]]) -> str:
-    """The tier of words: by its name, or the one whose labels look most like words."""
-    for wanted in _WORD_TIERS:
-        for name in tiers:
-            if re.split(r"\s*[-_/:]\s*", name.strip().lower())[-1] == wanted:
-                return name
-
-    def likeness(name: str) -> tuple[bool, float]:
-        labels = [label.strip() for _, _, label in tiers[name] if label.strip().lower() not in _SILENT]
-        if not labels:
-            return False, -99.0
-        short = sum(len(label) <= 3 for label in labels) / len(labels)
-        phones = short > 0.8 or bool(re.search(r"phone|segment|mau", name.lower()))
-        # One word a label beats a sentence a label.
-        return not phones, -sum(len(label.split()) for label in labels) / len(labels)
-
-    return max(tiers, key=likeness)
-
-
-# --- SRT and VTT ----------------------------------------------------------------------------------
-
-_CLOCK = r"(?:(\d+):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
-_CUE = re.compile(rf"^\s*{_CLOCK}\s*-->\s*{_CLOCK}")
-_STAMP = re.compile(rf"<{_CLOCK}>")
-
-
-def _cues(text: str, path: Path) -> list[_Entry]:
-    """Cues of SRT or VTT; times inside a VTT cue (<00:01.500>) are used where they stand."""
-    stamped = bool(_STAMP.search(text))
-    seen: set[str] = set()
-    entries: list[_Entry] = []
-    number = 0
-    for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
-        lines = block.strip("\n").split("\n")
-        at = next((i for i, line in enumerate(lines) if "-->" in line), None)
-        if at is None:
-            continue
-        number += 1
-        match = _CUE.match(lines[at])
-        if match is None:
-            raise UserError(f"{path}: cue {number} has times {lines[at].strip()!r}; write 00:00:01,000 --> ...")
-        start, end = _seconds(match.groups()[:4]), _seconds(match.groups()[4:])
-        body = lines[at + 1 :]
-        if stamped:
-            # Rolling captions show a line again while the next one is spoken.
-            body = [line for line in body if _STAMP.search(line) or _plain(line) not in seen]
-            seen.update(_plain(line) for line in body)
-        entries += _pieces(f"cue {number}", "\n".join(body), start, end)
-    return entries
-
-
-def _pieces(name: str, body: str, start: float, end: float) -> list[_Entry]:
-    """A cue cut at the times inside it."""
-    pieces, begin, last = [], start, 0
-    for stamp in _STAMP.finditer(body):
-        time = _seconds(stamp.groups())
-        pieces.append(_Entry(name, _plain(body[last : stamp.start()]), begin, time))
-        begin, last = time, stamp.end()
-    pieces.append(_Entry(name, _plain(body[last:]), begin, end))
-    return [piece for piece in pieces if piece.text]
-
-
-def _plain(text: str) -> str:
-    """A caption without tags, styles and notes on sounds ("[music]", "♪")."""
-    text = re.sub(r"<[^>]*>|\{\\[^}]*\}|\[[^\]]*\]|♪", " ", text)
-    for entity, character in (("&nbsp;", " "), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
-        text = text.replace(entity, character)
-    return " ".join(text.split())
-
-
-def _seconds(clock: tuple[str | None, ...]) -> float:
-    hours, minutes, seconds, fraction = clock
-    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + int(seconds or 0) + float(f"0.{fraction or 0}")
-
-
-# --- Whisper --------------------------------------------------------------------------------------
-
-
-_WHISPER_KEYS = ("segments", "chunks", "transcription", "words", "word_segments")
-_LETTER = 0.07  # seconds that a letter takes where a last segment has no end
-
-
-def _whisper(text: str, path: Path) -> list[_Entry]:
-    """Layouts of openai-whisper, faster-whisper, whisperX, whisper.cpp, and the hub's pipelines."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{path} is no JSON that can be read; save the transcript again") from error
-    if isinstance(data, dict):
-        data = _whisper_pieces(data)
-    if not isinstance(data, list) or not all(isinstance(item, dict) for item in data):
-        raise UserError(f"{path} has no 'segments' of Whisper in it; give the JSON that Whisper writes")
-    entries: list[_Entry] = []
-    for index, segment in enumerate(data, start=1):
-        name = f"segment {index}"
-        start, end, said = _timed(segment, name, path)
-        words = segment.get("words")
-        if isinstance(words, list) and words:
-            entries += _segment_words(words, name, start, end, path)
-        elif said:
-            if start is None:
-                raise UserError(f"{path}: {name} ({said[:30]!r}) has no times; ask Whisper for timestamps")
-            entries.append(_Entry(name, said, start, start if end is None else end))
-    # A last segment without an end lasts as long as its letters need.
-    if entries and entries[-1].end <= entries[-1].start:
-        last = entries[-1]
-        entries[-1] = _Entry(last.name, last.text, last.start, last.start + _LETTER * len(last.text))
-    return entries
-
-
-def _whisper_pieces(document: dict[str, Any]) -> Any:
-    """The list of segments or words of a document; the document itself if it has none."""
-    found = {key: document[key] for key in _WHISPER_KEYS if isinstance(document.get(key), list) and document[key]}
-    # Word times beside the segments, as the web API gives them, are more precise.
-    if "segments" in found and "words" in found:
-        return found["words"]
-    return next(iter(found.values()), document)
-
-
-def _timed(item: dict[str, Any], name: str, path: Path) -> tuple[float | None, float | None, str]:
-    """Start, end (None where missing) and text of a segment or a word."""
-    start, end = item.get("start"), item.get("end")
-    if "timestamp" in item:
-        pair = item["timestamp"]
-        start, end = (pair[0], pair[1]) if isinstance(pair, list) and len(pair) == 2 else (None, None)
-    elif isinstance(item.get("offsets"), dict):
-        pair = item["offsets"]
-        start, end = (
-            value / 1000 if isinstance(value, (int, float)) else None for value in (pair.get("from"), pair.get("to"))
-        )
-    said = item.get("word", item.get("text", ""))
-    for value in (start, end):
-        if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-            raise UserError(f"{path}: {name} has the time {value!r}; times must be seconds")
-    if not isinstance(said, str):
-        raise UserError(f"{path}: {name} has no text; save the transcript again")
-    return start, end, _plain(said)
-
-
-def _segment_words(words: list[Any], name: str, start: float | None, end: float | None, path: Path) -> list[_Entry]:
-    """Words of a segment; runs without times (whisperX leaves out numbers) fill the gap they stand in."""
-    items = []
-    for index, word in enumerate(words, start=1):
-        if not isinstance(word, dict):
-            raise UserError(f"{path}: word {index} of {name} is {word!r}; save the transcript again")
-        items.append((f"word {index} of {name}", *_timed(word, f"word {index} of {name}", path)))
-    entries: list[_Entry] = []
-    waiting: list[str] = []
-    label = ""
-    last = start
-    for label, first, until, said in items:
-        if first is None or until is None:
-            waiting.append(said)
-            continue
-        if waiting:
-            entries.append(_Entry(label, " ".join(waiting), last if last is not None else first, first))
-            waiting = []
-        if said:
-            entries.append(_Entry(label, said, first, until))
-        last = until
-    if waiting:
-        if last is None:
-            raise UserError(f"{path}: {name} has no times; ask Whisper for timestamps")
-        entries.append(_Entry(label, " ".join(waiting), last, end if end is not None else last))
-    return [entry for entry in entries if entry.text]
+def _at_once(entries: Sequence[Entry]) -> list[Entry]:
+    """Entries of which no two begin at once: such ones share their time, and one that is there twice is there once."""
+    out = []
+    for _, group in groupby(entries, key=lambda entry: entry.start):
+        those = list({entry.text: entry for entry in group}.values())
+        text = " ".join(entry.text for entry in those)
+        out.append(replace(those[0], text=text, end=max(entry.end for entry in those)))
+    return out

@@ -1,7 +1,7 @@
 """Your own recordings: a folder of BVH files and sound files of the same names.
 
 ``talk.bvh`` goes with ``talk.wav`` (or .flac, .mp3, .ogg, .m4a, .webm) beside it, and with a transcript
-``talk.TextGrid`` (.srt, .vtt, .json, .txt) if there is one. Folders within the folder are speakers.
+``talk.TextGrid`` (.srt, .json, .txt and others) if there is one. Folders within the folder are speakers.
 ``labels.csv`` may say more: file (as in ``anna/talk.bvh``), and any of emotion, speaker and split; what
 a row leaves empty is as without it.
 """
@@ -17,10 +17,11 @@ from pathlib import Path
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.progress import track
+from ...speech.transcript import SUFFIXES_BESIDE
 from ..clips import Dropped
 from ..recordings import LazyReader, Recording
 from .paired_files import Few, bvh_body, paired, recording
-from .voices import SUFFIXES, TRANSCRIPTS, split_of
+from .voices import SUFFIXES, split_of
 
 COLUMNS = ("file", "emotion", "speaker", "split")
 FEW = 10  # recordings: fewer than this are not split, all are for training
@@ -63,7 +64,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
         if sound is None:
             yield Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
             continue
-        text = first_of(own, TRANSCRIPTS)
+        text = first_of(own, SUFFIXES_BESIDE)
         load = partial(
             paired,
             name,

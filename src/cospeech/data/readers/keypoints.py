@@ -1,7 +1,7 @@
 """Your own films as points in the picture: a folder of detections and sound files of the same names.
 
 ``talk.json`` (``detections.py`` says which layouts are read) goes with ``talk.wav`` (or .flac, .mp3, .ogg,
-.m4a, .webm) beside it, and with a transcript ``talk.TextGrid`` (.srt, .vtt, .txt) if there is one. Folders
+.m4a, .webm) beside it, and with a transcript ``talk.TextGrid`` (.srt, .txt and others) if there is one. Folders
 within the folder are speakers, and ``labels.csv`` may say more, as in the reader ``folder``.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ...core.errors import UserError
 from ...motion.points import POINTS, parents
+from ...speech.transcript import SUFFIXES_BESIDE
 from ..clips import Dropped
 from ..point_clips import PointClip
 from ..recordings import LazyReader, Recording
@@ -20,7 +21,7 @@ from . import reads_points
 from .detections import load_detections
 from .folder import first_of, named, of_one_name
 from .paired_files import recording, unlike
-from .voices import SUFFIXES, TRANSCRIPTS
+from .voices import SUFFIXES
 
 RATES = (15.0, 20.0, 24000 / 1001, 24.0, 25.0, 30000 / 1001, 30.0, 48.0, 50.0, 60000 / 1001, 60.0)
 SLACK = 0.02  # share of its length by which a film may differ from its sound where the rate is not told
@@ -68,7 +69,7 @@ def _clip(
     if sound is None:
         return Dropped(name, f"no sound of the same name ({', '.join(SUFFIXES)})")
     points, confidence, fps = load_detections(path)
-    text = first_of(own, (suffix for suffix in TRANSCRIPTS if suffix != ".json"))
+    text = first_of(own, (suffix for suffix in SUFFIXES_BESIDE if suffix != ".json"))
     speech = recording(sound, text=text, speaker=speaker, emotion=emotion, quiet=quiet)
     if fps is None:
         fps = min(RATES, key=lambda rate: abs(len(points) / rate - speech.seconds))

@@ -1,6 +1,6 @@
 """A folder of speech alone: sound files, with an optional ``manifest.csv`` that names the speakers.
 
-``talk.wav`` may have a transcript ``talk.TextGrid`` (.srt, .vtt, .json, .txt) beside it, or what is said
+``talk.wav`` may have a transcript ``talk.TextGrid`` (.srt, .json, .txt and others) beside it, or what is said
 in it, in English, in the column ``transcript`` of the manifest (``language``, if there is one, must be en).
 """
 
@@ -17,12 +17,12 @@ from ...core.errors import UserError
 from ...core.progress import note, track
 from ...speech.forced_alignment import align
 from ...speech.speech import Speech
+from ...speech.transcript import SUFFIXES_BESIDE
 from ..clips import Dropped, GestureClip
 from ..recordings import LazyReader, Recording
 from .paired_files import recording
 
 SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".m4a", ".webm")
-TRANSCRIPTS = (".textgrid", ".srt", ".vtt", ".json", ".txt")
 SHORTEST = 2.0  # seconds of a speech that is kept
 
 
@@ -37,13 +37,15 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     rows = manifest(folder)
     files = sorted(folder.rglob("*"))
     paths = [path for path in files if path.suffix.lower() in SUFFIXES]
-    texts = {(path.with_suffix(""), path.suffix.lower()): path for path in files if path.suffix.lower() in TRANSCRIPTS}
+    texts = {
+        (path.with_suffix(""), path.suffix.lower()): path for path in files if path.suffix.lower() in SUFFIXES_BESIDE
+    }
     if not paths:
         raise UserError(f"{folder} holds no sound files ({', '.join(SUFFIXES)})")
     for path in track(paths[:limit], "speech", quiet=quiet):
         name = path.relative_to(folder).as_posix()
         row = rows.get(name, {})
-        own = (texts.get((path.with_suffix(""), suffix)) for suffix in TRANSCRIPTS)
+        own = (texts.get((path.with_suffix(""), suffix)) for suffix in SUFFIXES_BESIDE)
         text = next(filter(None, own), None)
         said = row.get("transcript") if text is None and row.get("language", "en") == "en" else None
         load = partial(_clip, path, name, row.get("speaker") or name, text=text, said=said, quiet=quiet)
