@@ -265,6 +265,7 @@ def animate(
     *,
     motion: str | Path | Motion | Keypoints | None = None,
     points: str | Path | None = None,
+    more: Sequence[str | Path] = (),
     transcript: str | Path | None = None,
     lips: str | Path | None = None,
     model: ModelLike = "contextual",
@@ -284,6 +285,7 @@ def animate(
         out: the film, *.mp4; it appears whole or not at all.
         motion: what to move as, a motion file or points in a picture, instead of generating.
         points: JSON of the portrait's points from another detector, instead of looking for them.
+        more: further pictures or films of the same person, which show the hands from other sides.
         transcript, lips, model: as of ``generate``.
         size: of the longer side, pixels.
         strength: 0 (still) to 1 of the gestures.
@@ -298,6 +300,7 @@ def animate(
         UserError: anything given that cannot be used, or a portrait without a face or shoulders.
     """
     from ..video.films.animate import animate_portrait, check_film, open_driver
+    from ..video.films.further_pictures import with_further_views
     from ..video.films.portrait import Portrait, open_portrait
     from ..video.warping.refine import open_refiner
 
@@ -306,6 +309,7 @@ def animate(
     recording = load_speech(speech, transcript=transcript, lips=lips)
     if not isinstance(portrait, Portrait):
         portrait = open_portrait(portrait, points=points, size=size, crop=crop)
+    portrait = with_further_views(portrait, more)
     method = "motion"
     if motion is None:
         method = Path(model).name if isinstance(model, str | Path) else model.name

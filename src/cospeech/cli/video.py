@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ..methods.options import Keywords
 
 Files = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE|FOLDER", help_behavior_hint="")]]
+Pictures = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="PICTURE|FILM", help_behavior_hint="")]]
 PictureOrFilm = Annotated[Path, arg(metavar="PICTURE|FILM")]
 PointsFile = Annotated[Path, arg(aliases=["-o"], metavar="FILE.json")]
 MaybePython = Annotated[str | None, arg(metavar="PYTHON", help_behavior_hint="")]
@@ -100,6 +101,7 @@ def animate(
     out: Annotated[Path | None, arg(aliases=["-o"], metavar="FILE.mp4", help_behavior_hint="")] = None,
     motion: MaybeFile = None,
     points: MaybeFile = None,
+    more: Pictures = (),
     transcript: MaybeFile = None,
     no_transcript: FlagCreatePairsOff[bool] = False,
     lips: MaybeFile = None,
@@ -122,6 +124,7 @@ def animate(
         out: the film to write, *.mp4; named after the speech unless given.
         motion: what to move as, a motion file or points in a picture (.json), instead of generating.
         points: JSON of the portrait's points from another detector (MMPose, DWPose, OpenPose).
+        more: a further picture or film of the person, which shows the hands from another side. Takes several.
         transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; it helps the lips. One
             that lies beside the recording under its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the recording.
@@ -131,8 +134,7 @@ def animate(
         strength: 0 (still) to 1 of the gestures.
         crop: what of the picture is shown: half for as much as there is of the person, bust for head and shoulders,
             auto for those where no hand can be shown moving.
-        variants: so many takes, of this seed and those after it, of which the one that the portrait bears best is
-            drawn.
+        variants: so many takes, of this seed and those after it, of which the best borne by the portrait is drawn.
         best: choose among the takes; --no-best to draw all of them, into files with numbers.
         fast: one take, without the network; twice as fast.
         refine: the network that paints what warping cannot: the shipped one, a folder, or none.
@@ -141,6 +143,7 @@ def animate(
     began = time.monotonic()
     from .. import api
     from ..speech.loading import load_recording
+    from ..video.films.further_pictures import with_further_views
     from ..video.films.portrait import open_portrait
     from ..video.warping.refine import NONE, open_refiner
 
@@ -150,10 +153,10 @@ def animate(
     takes_drawn = 1 if best or fast or motion is not None else variants
     targets = numbered((target,), takes_drawn)
     for path in targets:
-        not_over(path, portrait, speech, motion, points, transcript, lips, model, refine, *files_in(options))
+        not_over(path, portrait, speech, motion, points, *more, transcript, lips, model, refine, *files_in(options))
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     open_refiner(refine)  # a wrong name is reported before points are looked for
-    opened = open_portrait(portrait, points=points, size=size, crop=crop)
+    opened = with_further_views(open_portrait(portrait, points=points, size=size, crop=crop), more)
     first = options.get("seed", 0)
     for take, path in enumerate(targets):
         options["seed"] = first + take

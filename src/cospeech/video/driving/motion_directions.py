@@ -45,7 +45,7 @@ def motion_directions(motion: Motion) -> MotionDirections:
     rotations = motion.rotations.astype(np.float64)
     world = global_rotations(rotations, skeleton.parents)
     places = joint_positions(rotations, motion.translation.astype(np.float64), skeleton)
-    front = _to_front(world[:, skeleton.index("spine3")])
+    front = to_front(world[:, skeleton.index("spine3")])
     world = front[:, None] @ world
     root = places[:, :1].mean(0, keepdims=True)
     places = ((places - root) @ transpose(front)) * PICTURE
@@ -83,7 +83,7 @@ def from_mean(values: np.ndarray) -> np.ndarray:
     return values - values.mean(0, keepdims=True)
 
 
-def _to_front(chest: np.ndarray) -> np.ndarray:
+def to_front(chest: np.ndarray) -> np.ndarray:
     """Rotations about the vertical [T, 3, 3] that turn the chest to the viewer, up to a small remainder."""
     facing = chest[..., 2]
     yaw = np.unwrap(np.arctan2(facing[:, 0], facing[:, 2]))

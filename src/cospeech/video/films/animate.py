@@ -23,6 +23,8 @@ from ..detection.keypoints import video_keypoints
 from ..driving.bearing import bearing, borne
 from ..driving.driver import drive, drive_keypoints, eased
 from ..driving.gaze import gaze
+from ..driving.hand_choice import HandTrack, hand_track, motion_hands, seen_hands
+from ..driving.keypoint_driver import at_rate
 from ..driving.lips import lips
 from ..provenance.record import Record, fingerprint, marked, sign
 from ..warping.refine import NONE
@@ -91,6 +93,26 @@ def portrait_gaze(
     return None if turns is None else turns * eased(len(turns), strength)[:, None]
 
 
+def portrait_hands(
+    portrait: Portrait, motion: Motion | Keypoints, points: np.ndarray, *, strength: float = 1.0
+) -> dict[str, HandTrack]:
+    """Which views of hands are shown, by side; of those alone of which the portrait has further views.
+
+    Args:
+        portrait: from ``open_portrait``.
+        motion: as of ``portrait_keypoints``.
+        points: [T, 116, 2] pixels, from ``portrait_keypoints``.
+        strength: of the gestures, 0 (still) to 1.
+    """
+    if not portrait.views:
+        return {}
+    seen = motion_hands(motion) if isinstance(motion, Motion) else seen_hands(at_rate(motion)[0])
+    share = eased(len(points), strength)
+    return {
+        side: hand_track(views, side, seen, portrait.points, points, share) for side, views in portrait.views.items()
+    }
+
+
 def _with_face(motion: Motion, speech: Speech | None) -> Motion:
     """A motion at the rate of films, whose face is made from the speech if it has none."""
     motion = on_canonical(motion).resample(FPS)
@@ -155,10 +177,12 @@ def animate_portrait(
         )
     points = portrait_keypoints(portrait, motion, speech, strength=strength)
     turns = portrait_gaze(motion, speech, strength=strength)
+    hands = portrait_hands(portrait, motion, points, strength=strength)
     if speech is not None:
         held = np.minimum(np.arange(speech.frames), len(points) - 1)
         points, turns = points[held], None if turns is None else turns[held]
-    frames = portrait_frames(portrait, points, gaze=turns, refine=refine, workers=workers)
+        hands = {side: track.taken(held) for side, track in hands.items()}
+    frames = portrait_frames(portrait, points, gaze=turns, hands=hands, refine=refine, workers=workers)
     metadata: dict[str, str] = {}
     if mark:
         inputs = {"portrait": fingerprint(portrait.picture)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ..detection.keypoints import check_person, complete_keypoints, find_keypoin
 from ..detection.matting import person_matte
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
+from ..warping.hand_views import HandView
 from ..warping.layers import Layers, cut
 from .cropping import choose_crop
 
@@ -30,6 +32,7 @@ class Portrait:
     person: np.ndarray  # [H, W] float32 in 0 .. 1, soft
     matte: np.ndarray | None = None  # [H, W] float32 in 0 .. 1: the person, right to the pixel
     behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: known background, and its reliability
+    views: Mapping[str, tuple[HandView, ...]] = field(default_factory=dict)  # by side, of hands in other pictures
 
     @property
     def size(self) -> tuple[int, int]:

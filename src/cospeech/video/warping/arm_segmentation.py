@@ -15,6 +15,7 @@ from ...motion.points import SHOULDERS
 from .colours import change_per_pixel, colour_share, tone
 from .geodesic import geodesic_distance
 from .limb_geometry import (
+    FOREARM_HALF_WIDTHS,
     SIDES,
     TINY,
     body_scale,
@@ -32,7 +33,7 @@ LONGEST = 288  # pixels of the longer side in which distances are computed
 UNIT = 0.05  # shoulder widths that a path over plain colours counts as 1
 EDGE_COST = 6.0  # of a path over an edge from black to white
 COLOUR_COST = 4.0  # of a unit over colours that only the others have
-FOREARM_HALF_WIDTHS, UPPER_HALF_WIDTHS = (0.12, 0.075), (0.16, 0.13)  # shoulder widths at the two ends
+UPPER_HALF_WIDTHS = (0.16, 0.13)  # shoulder widths at shoulder and elbow
 HAND_SEED, FOREARM_SEED, UPPER_SEED, ELBOW_SEED = (
     0.75,
     0.6,

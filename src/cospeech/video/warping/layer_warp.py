@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,6 +13,7 @@ from ...motion.points import FACE_SLICE, SHOULDERS
 from .arm_mesh import ArmMesh, rasterized
 from .body_map import BodyMap, body_map
 from .built_forearm import paint_forearm
+from .hand_views import HandView, ShownHand
 from .layers import LAYERS, Layers
 from .limb_geometry import INDEX, PARTS, TINY, body_scale, hand
 from .mouth_and_lids import paint_face
@@ -106,17 +108,21 @@ def _along_bone(places: np.ndarray, before: np.ndarray, after: np.ndarray) -> np
     return result
 
 
-def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> Drawn:
+def draw(
+    layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None, hands: Mapping[str, ShownHand] | None = None
+) -> Drawn:
     """Warp a portrait.
 
     Args:
         layers: from ``layers.cut``.
         driven: [116, 2] pixels, where its keypoints move to.
         gaze: [2] radians by which the eyes turn, to the right of the picture and down; None for eyes at rest.
+        hands: by side, of those that are drawn from further views; the others are the portrait's.
     """
+    hands = hands or {}
     width, height = layers.size
     picture = layers.background.copy()
-    still = _still(layers, driven)
+    still = _still(layers, driven) * _own_shares(hands)
     for share, rim in zip(still, layers.rims, strict=True):
         if share:
             picture += share * rim
@@ -152,10 +158,14 @@ def draw(layers: Layers, driven: np.ndarray, gaze: np.ndarray | None = None) -> 
             shares[(slice(None), *window)] *= 1 - share
             came[(k, *window)] = source[window]
             shares[(k, *window)] = share
-        _paint_mesh(drawn, mesh, moved, f"{side}_arm")
+        _paint_mesh(drawn, mesh, moved, f"{side}_arm", hands.get(side))
+        if side in hands and side not in layers.hands:
+            _paint_views(drawn, side, hands[side])
     for side, mesh in layers.hands.items():
         with_hand = hand_plate(hand(layers.points, side), hand(driven, side))
-        _paint_mesh(drawn, mesh, with_hand(mesh.vertices), f"{side}_hand")
+        _paint_mesh(drawn, mesh, with_hand(mesh.vertices), f"{side}_hand", hands.get(side))
+        if side in hands:
+            _paint_views(drawn, side, hands[side])
     np.clip(picture, 0, 1, out=picture)
     return drawn
 
@@ -177,7 +187,13 @@ def _held_at_border(came: np.ndarray, window: tuple[slice, slice], leeway: float
     came[(*window, 1)] -= near[:, None] * lacking
 
 
-def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str) -> None:
+def _own_shares(hands: Mapping[str, ShownHand]) -> np.ndarray:
+    """[5] how much of each of LAYERS is the portrait's own hand's."""
+    sides = [name.partition("_")[0] for name in LAYERS]
+    return np.array([hands[side].own if side in hands else 1.0 for side in sides], np.float32)
+
+
+def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str, shown: ShownHand | None = None) -> None:
     """Draw a layer with the vertices of its mesh moved over what is drawn, in place."""
     layers, k = drawn.layers, LAYERS.index(name)
     width, height = layers.size
@@ -185,8 +201,39 @@ def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str) -> No
     got, share, residual = _sampled(layers, k, places)
     beyond = np.maximum(np.maximum(-places, places - [width, height]).max(-1), 0)
     share = share * np.clip(1 - beyond / FADE_OUT, 0, 1).astype(np.float32)
+    if shown is not None and shown.own < 1:
+        left_out = np.full((len(places), 2), 1 - shown.own, np.float32)
+        if name.endswith("arm"):  # the forearm stays
+            x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
+            left_out *= layers.own_hands[name.partition("_")[0]][y, x]
+        share, residual = share * (1 - left_out[:, 0]), residual * (1 - left_out[:, 1:])
     flat = drawn.picture.reshape(-1, 3)
     flat[at] += share[:, None] * (got - flat[at]) + residual
+    _note_seen(drawn, k, at, places, share)
+
+
+def _paint_views(drawn: Drawn, side: str, shown: ShownHand) -> None:
+    """Draw further views of a hand over what is drawn, in place."""
+    layers = drawn.layers
+    for view, points, opacity in shown.views:
+        moved = hand_plate(view.points, points)(view.mesh.vertices)
+        at, places = rasterized(moved, view.mesh.vertices, view.mesh.triangles, layers.size)
+        got = bilinear(view.layer, places)
+        share = got[:, 3] * np.float32(opacity)
+        flat = drawn.picture.reshape(-1, 3)
+        flat[at] += share[:, None] * (got[:, :3] - flat[at])
+        _note_seen(drawn, LAYERS.index(f"{side}_hand"), at, _own_places(layers, side, view, places), share)
+
+
+def _own_places(layers: Layers, side: str, view: HandView, places: np.ndarray) -> np.ndarray:
+    """Pixels [M, 2] of the portrait's own hand that are about where those of a view are."""
+    to_own = hand_plate(view.points, hand(layers.points, side))
+    result: np.ndarray = (places @ to_own.matrix.T + to_own.offset).astype(np.float32)
+    return result
+
+
+def _note_seen(drawn: Drawn, k: int, at: np.ndarray, places: np.ndarray, share: np.ndarray) -> None:
+    """Note what is seen of a layer, by pixels [M], where they came from [M, 2], and opacities [M]; in place."""
     at, places, share = (values[share > SEEN_MASK] for values in (at, places, share))
     every = drawn.shares.reshape(len(LAYERS), -1)
     every[:, at] *= 1 - share

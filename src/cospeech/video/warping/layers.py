@@ -32,6 +32,7 @@ from .limb_geometry import (
     free_arms,
     hand,
     hand_distance,
+    hand_of_arm,
     pixel_grid,
     pixel_places,
     tapered_distance,
@@ -92,6 +93,9 @@ DETAIL_RADIUSES = 3  # filter radiuses over which it is spread
 BACKGROUND_GAIN = 2.0  # of the spread hole, to the share of the filling
 UNLIKE = 0.15  # distance of the colours of an arm and of the body where it ends, from which one is before the other
 BODY_SIDE = 0.2  # share of the body in a pixel beside an arm, from which on its outline is the body's
+WRIST = 0.04  # shoulder widths beyond the wrist: where a hand begins that another view takes the place of
+HAND_OUTLINE = 3  # pixels round a hand before a sleeve that are its outline
+SLEEVE_ENDS = (0.1, 0.075)  # half widths of a forearm, shoulder widths, within which a sleeve goes on behind a view
 NEAR_GAIN = 4.0  # of the share of an arm near by, to what of an outline goes with it
 
 
@@ -132,6 +136,24 @@ class Layers:
     def shaded(self) -> np.ndarray:
         """[H, W] bool: where, or next to where, there are shades."""
         return np.asarray(box(np.abs(self.shades).max((0, -1)), 1) > 0)
+
+    @cached_property
+    def own_hands(self) -> dict[str, np.ndarray]:
+        """By side of the arms that are cut out, [H, W, 2] float32 in 0 .. 1: what another view takes the place of.
+
+        First of the arm's opacity, then of its residual. Of a sleeve that is what goes on behind its hand, but for a
+        round end.
+        """
+        result = {}
+        for side in self.meshes:
+            share = outline = hand_of_arm(self.points, side, self.size, shift=WRIST)
+            if side in self.hands:
+                bone, palm = bones(self.points, side)["lower"], self.masks[LAYERS.index(f"{side}_hand")]
+                beside = tapered_distance(bone, pixel_places(self.size), body_scale(self.points), SLEEVE_ENDS)[1]
+                share = np.clip(palm * NEAR_GAIN, 0, 1) * np.clip((beside - 1) / PART_FALL, 0, 1)
+                outline = np.clip(box(palm, HAND_OUTLINE) * NEAR_GAIN, 0, 1)
+            result[side] = np.stack([share, outline], -1).astype(np.float32)
+        return result
 
 
 @dataclass(frozen=True, eq=False)

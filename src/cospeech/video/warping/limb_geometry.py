@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...core.series import smoothstep
 from ...data.point_normalization import SEEN
-from ...motion.points import FACE_SLICE, FINGERS, HAND_SIZE, POINTS, SHOULDERS
+from ...motion.points import FACE_SLICE, FINGERS, HAND_SIZE, MIDDLE_KNUCKLE, POINTS, SHOULDERS
 
 SIDES = ("left", "right")
 PARTS = ("body", *(f"{side}_{part}" for part in ("upper", "lower", "hand") for side in SIDES))  # back to front
@@ -19,6 +20,10 @@ FINGER_HALF_WIDTH, PALM_HALF_WIDTH = 0.038, 0.05  # shoulder widths, set by eye 
 # Lines between a hand's points that fill its palm: across the knuckles, and between thumb and knuckles.
 PALM_LINES = ((5, 9), (9, 13), (13, 17), (2, 5), (1, 17), (2, 9))
 TOUCHING = 0.1  # shoulder widths between points of the two hands below which they are folded [D]
+HAND_END, HAND_FALL = 1.3, 0.3  # half widths of fingers at which a hand ends, and over which it does [D]
+FOREARM_HALF_WIDTHS = (0.12, 0.075)  # shoulder widths at elbow and wrist [D]
+NEARER = 0.6  # half widths by which a place is nearer to the hand than to the forearm, until it is all hand [D]
+WRIST_SHIFT = 0.4  # of the way to the middle knuckle, that a wrist is moved by at most [D]
 TINY = 1e-6  # pixels: lengths and their squares below count as none
 
 
@@ -86,15 +91,49 @@ def tapered_distance(
 
 def hand_distance(shape: np.ndarray, places: np.ndarray, scale: float) -> np.ndarray:
     """[...] distance of places [..., 2] to a hand [21, 2], 1 at its border: fingers as lines, the palm as a fan."""
+    return _nearest(_hand_lines(), shape, places, scale)
+
+
+def _hand_lines() -> list[tuple[int, int, float]]:
+    """Numbers of the ends of the lines of a hand, and their half widths in shoulder widths."""
     lines = []
     for finger in range(len(FINGERS)):
         chain = finger_chain(finger)
         lines += [(chain[k], chain[k + 1], PALM_HALF_WIDTH if k == 0 else FINGER_HALF_WIDTH) for k in range(4)]
-    lines += [(a, b, PALM_HALF_WIDTH) for a, b in PALM_LINES]
+    return lines + [(a, b, PALM_HALF_WIDTH) for a, b in PALM_LINES]
+
+
+def _nearest(lines: list[tuple[int, int, float]], shape: np.ndarray, places: np.ndarray, scale: float) -> np.ndarray:
     best = np.full(places.shape[:-1], np.inf)
     for a, b, half_width in lines:
         best = np.minimum(best, along(np.stack([shape[a], shape[b]]), places)[1] / (half_width * scale))
     return best
+
+
+def hand_of_arm(
+    points: np.ndarray, side: str, size: tuple[int, int], *, shift: float = 0.0, fall: float = HAND_FALL
+) -> np.ndarray:
+    """[H, W] float32 in 0 .. 1: what of a forearm with its hand is hand.
+
+    Args:
+        points: [116, 2] pixels.
+        side: "left" or "right".
+        size: (width, height).
+        shift: shoulder widths beyond the wrist, where the hand begins.
+        fall: half widths of the palm over which it begins.
+    """
+    places, scale = pixel_places(size), body_scale(points)
+    shape = hand(points, side).copy()
+    way = shape[MIDDLE_KNUCKLE] - shape[0]
+    shape[0] += way * min(WRIST_SHIFT, shift * scale / max(float(np.linalg.norm(way)), TINY))
+    lines = _hand_lines()
+    palm = _nearest([line for line in lines if line[0] == 0], shape, places, scale)
+    fingers = _nearest([line for line in lines if line[0] != 0], shape, places, scale)
+    forearm = tapered_distance(bones(points, side)["lower"], places, scale, FOREARM_HALF_WIDTHS)[1]
+    nearer = (forearm - np.minimum(palm, fingers)) / NEARER
+    shares = (HAND_END - fingers) / HAND_FALL, (HAND_END - palm) / fall, smoothstep(0.5 + nearer)
+    result: np.ndarray = np.clip(np.maximum.reduce(shares), 0, 1).astype(np.float32)
+    return result
 
 
 def pixel_grid(size: tuple[int, int]) -> np.ndarray:
