@@ -20,7 +20,8 @@ from format_data import canonical_motion
 
 READABLE = known_suffixes("read")
 DRAWN = known_suffixes("write", content="picture")
-MOTION_FILES = [suffix for suffix in FORMATS if suffix not in DRAWN]
+WRITTEN = [suffix for suffix in FORMATS if not FORMATS.get(suffix).needs]
+MOTION_FILES = [suffix for suffix in WRITTEN if suffix not in DRAWN]
 OPTIONS = {".glb": {"mesh": False}, ".html": {"level": 1}, ".mp4": {"size": 64, "quiet": True}}
 
 
@@ -33,7 +34,7 @@ def read(path: Path):
 
 
 def test_formats_are_complete():
-    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".csv", ".json", ".html", ".mp4"}
+    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".vrm", ".csv", ".json", ".html", ".mp4"}
     for suffix in FORMATS:
         form = FORMATS.get(suffix)
         assert form.suffix == suffix
@@ -42,7 +43,7 @@ def test_formats_are_complete():
     assert DRAWN == (".html", ".mp4")
 
 
-@pytest.mark.parametrize("suffix", list(FORMATS))
+@pytest.mark.parametrize("suffix", WRITTEN)
 def test_every_format_through_the_motion_itself(tmp_path, suffix):
     motion = canonical_motion(6)
     path = motion.save(tmp_path / f"a{suffix.upper()}", **OPTIONS.get(suffix, {}))
@@ -56,7 +57,7 @@ def test_unknown_suffixes_and_options(tmp_path):
     with pytest.raises(UserError, match=r"unknown suffix '\.fbx'; to write there are \.bvh, \.npz, \.glb"):
         save_motion(motion, tmp_path / "a.fbx")
     with pytest.raises(
-        UserError, match=r"unknown suffix '\.fbx'; to read there are \.bvh, \.npz, \.glb, \.vrma, \.csv"
+        UserError, match=r"unknown suffix '\.fbx'; to read there are \.bvh, \.npz, \.glb, \.vrma, \.vrm, \.csv"
     ):
         load_motion(tmp_path / "a.fbx")
     with pytest.raises(UserError, match=r"unknown suffix ''"):
@@ -74,12 +75,12 @@ def test_missing_files_and_folders(tmp_path):
     (tmp_path / "folder.bvh").mkdir()
     with pytest.raises(UserError, match="is no file"):
         load_motion(tmp_path / "folder.bvh")
-    for suffix in FORMATS:
+    for suffix in WRITTEN:
         with pytest.raises(UserError, match="does not exist"):
             saved(tmp_path / "no" / "where", suffix)
 
 
-@pytest.mark.parametrize("suffix", list(FORMATS))
+@pytest.mark.parametrize("suffix", WRITTEN)
 def test_a_failed_write_leaves_the_old_file(tmp_path, suffix, monkeypatch):
     path = saved(tmp_path, suffix)
     before = path.read_bytes()
@@ -94,7 +95,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, suffix, monkeypatch):
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("suffix", list(FORMATS))
+@pytest.mark.parametrize("suffix", WRITTEN)
 def test_same_motion_same_bytes(tmp_path, suffix):
     assert saved(tmp_path, suffix).read_bytes() == saved(tmp_path, suffix).read_bytes()
 

@@ -23,6 +23,7 @@ from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
+from .character import CharacterLike, check_onto, takes_character
 from .editing import edit as edit
 from .face import add_face as add_face
 from .face import carries_face as carries_face
@@ -83,18 +84,22 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
     return path
 
 
-def write(motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None = None) -> Path:
+def write(
+    motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
+) -> Path:
     """Write motion to any format that is known, the pictures included; points in a picture to .json.
 
-    A file .visemes.json gets the visemes of the speech.
+    A file .visemes.json gets the visemes of the speech. ``onto`` names your own character, which .glb and .vrm then
+    hold and pictures show; other formats have no place for it.
     """
     path = check_target(path)
     if path.name.lower().endswith(VISEMES_SUFFIX):
         return save_visemes(path, speech, frames=max(1, seconds_to_frame(len(motion) / motion.fps)))
     if isinstance(motion, Keypoints):
         return motion.save(path)
-    options = {"speech": speech} if "speech" in FORMATS.get(path.suffix.lower()).options("write") else {}
-    return motion.save(path, **options)
+    known = FORMATS.get(path.suffix.lower()).options("write")
+    given = {"speech": speech, "onto": onto}
+    return motion.save(path, **{name: value for name, value in given.items() if name in known})
 
 
 def check_explained(model: GestureModel, path: str | Path) -> Path:
@@ -123,37 +128,46 @@ def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
     return Path(path)
 
 
-def render(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
-    """Draw motion on the default avatar: .mp4 (a film) or .html (one page that plays anywhere, offline).
+def render(
+    motion: Motion, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
+) -> Path:
+    """Draw motion on the default avatar, or your own (``onto``): .mp4 (a film) or .html (one page, plays offline).
 
     Motion of a known rig is retargeted first.
     """
     check_target(path, suffixes=known_suffixes("write", content="picture"))
-    return write(motion, path, speech=speech)
+    return write(motion, path, speech=speech, onto=check_onto(onto, (path,)))
 
 
-def convert(source: str | Path, out: str | Path, *, speech: SpeechLike | None = None) -> Path:
+def convert(
+    source: str | Path, out: str | Path, *, speech: SpeechLike | None = None, onto: CharacterLike | None = None
+) -> Path:
     """Motion from one format to another; rigs that are known are retargeted where the target needs it.
 
     Args:
         source: a motion file.
         out: where to write; the suffix chooses the format.
         speech: a recording that the motion gets lips and a face from, as by ``add_face``.
+        onto: your own character (.glb, .vrm), which the motion is put on; FILE@NAME for one of several people.
     Raises:
         UserError: anything given that cannot be used, or, with a speech, a format that carries no face.
     """
     out = check_target(out) if speech is None else check_face_target(out)
+    character = check_onto(onto, (out,))
     motion = load_motion(source)
     if speech is None:
-        return write_converted(motion, out)
+        return write_converted(motion, out, onto=character)
     recording = placed_speech(motion, load_speech(speech))
-    return write_converted(add_face(motion, recording), out, speech=recording)
+    return write_converted(add_face(motion, recording), out, speech=recording, onto=character)
 
 
-def write_converted(motion: Motion, path: str | Path, *, speech: Speech | None = None) -> Path:
+def write_converted(
+    motion: Motion, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
+) -> Path:
     """Write motion, retargeted first where the format holds one rig only."""
     path = check_target(path)
-    return write(motion if FORMATS.get(path.suffix.lower()).any_rig else on_canonical(motion), path, speech=speech)
+    kept = FORMATS.get(path.suffix.lower()).any_rig or (onto is not None and takes_character(path.suffix.lower()))
+    return write(motion if kept else on_canonical(motion), path, speech=speech, onto=onto)
 
 
 def evaluate(

@@ -14,6 +14,8 @@ from .pose import canonical_motion
 from .skinning import joint_transforms
 
 VIEWS = ("gesture", "full", "face")
+CROWN = 0.185  # metres from the joint of our person's head to its top
+FRAMED = 600  # moments of a motion that are looked at, about
 HANGING = 0.05  # metres below the hips, from which a hand may leave a picture of gestures
 
 
@@ -53,7 +55,28 @@ class Camera:
         return result
 
 
-def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, yaw: float = 6.0) -> Camera:
+@dataclass(frozen=True, eq=False)
+class Person:
+    """Where somebody's canonical joints are in a motion, for framing it."""
+
+    places: np.ndarray  # [T, 55, 3] metres
+    turns: np.ndarray  # [T, 55, 3, 3] world rotations against the canonical T-pose
+    crown: float = CROWN  # metres from the head's joint to the top of the head
+
+
+def default_person(motion: Motion) -> Person:
+    """Ours, in a motion on the canonical joints."""
+    body = load_body(1)
+    stride = max(1, motion.frames // FRAMED)
+    rotations, translation, _ = canonical_motion(body, motion, slice(None, None, stride))
+    transforms = joint_transforms(rotations, translation, body.joint_positions)[:, :55].astype(np.float64)
+    places = np.einsum("tjab,jb->tja", transforms[..., :3], body.joint_positions) + transforms[..., 3]
+    return Person(places, transforms[..., :3])
+
+
+def frame_motion(
+    motion: Motion, *, view: str = "gesture", aspect: float = 1.0, yaw: float = 6.0, person: Person | None = None
+) -> Camera:
     """A still camera that has the whole motion in the picture.
 
     Args:
@@ -62,26 +85,24 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
             gesture are in the picture in the first two, those that hang below the hips in the second.
         aspect: width of the picture / height.
         yaw: degrees off the front, so that depth shows.
+        person: who moves, if not our own.
 
     Raises:
         UserError: no such view.
     """
     if view not in VIEWS:
         raise UserError(f"views are {', '.join(VIEWS)}; got {view!r}")
-    body = load_body(1)
-    stride = max(1, motion.frames // 600)
-    rotations, translation, _ = canonical_motion(body, motion, slice(None, None, stride))
-    transforms = joint_transforms(rotations, translation, body.joint_positions)[:, :55].astype(np.float64)
-    place = np.einsum("tjab,jb->tja", transforms[..., :3], body.joint_positions) + transforms[..., 3]
+    person = default_person(motion) if person is None else person
+    place, turns, skull = person.places, person.turns, person.crown / CROWN
     index = {name: i for i, name in enumerate(CANONICAL_NAMES)}
-    facing = transforms[:, index["spine2"], :3, 2].mean(0)
+    facing = turns[:, index["spine2"], :, 2].mean(0)
     turn = float(np.degrees(np.arctan2(facing[0], facing[2]))) + yaw
 
     head = place[:, index["head"]]
-    top = head + transforms[:, index["head"], :3, 1] * 0.185
-    points = [top, head + [0.12, 0, 0], head - [0.12, 0, 0]]
+    top = head + turns[:, index["head"], :, 1] * person.crown
+    points = [top, head + [0.12 * skull, 0, 0], head - [0.12 * skull, 0, 0]]
     if view == "face":
-        points += [head + [0.24, -0.16, 0], head - [0.24, 0.16, 0]]
+        points += [head + [0.24 * skull, -0.16, 0], head - [0.24 * skull, 0.16, 0]]
     else:
         hip = (place[:, index["left_hip"]] + place[:, index["right_hip"]]) / 2
         points += [place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("shoulder", "elbow")]
@@ -90,7 +111,7 @@ def frame_motion(motion: Motion, *, view: str = "gesture", aspect: float = 1.0, 
             for finger in ("index", "middle", "pinky", "thumb"):
                 joint = index[f"{side}_{finger}3"]
                 reach = 0.045 if side == "left" else -0.045
-                points.append((place[:, joint] + transforms[:, joint, :3, 0] * reach)[raised])
+                points.append((place[:, joint] + turns[:, joint, :, 0] * reach)[raised])
         if view == "full":
             feet = [
                 place[:, index[f"{side}_{name}"]] for side in ("left", "right") for name in ("ankle", "foot", "knee")

@@ -17,6 +17,7 @@ from ..motion.motion import Motion
 from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
 from .camera import Camera, frame_motion
+from .character.character import Character, open_character
 from .frames import picture_size, render_frames
 
 FILM_SIZE = (960, 720)  # pixels of a film: a face is about 110 wide, and arms that are spread stay in the picture
@@ -39,6 +40,7 @@ def render_video(
     workers: int | None = None,
     quality: int = 20,
     quiet: bool = False,
+    onto: str | Path | Character | None = None,
 ) -> Path:
     """Draw a motion to an mp4 file (H.264, AAC), exactly as long as the motion.
 
@@ -52,6 +54,7 @@ def render_video(
         view, camera, level, backend, workers: see ``render_frames``.
         quality: x264's constant rate factor, 0 (lossless) to 51; lower is better and larger.
         quiet: no progress bar.
+        onto: a user's own character, which is drawn instead of our person.
 
     Returns:
         The path.
@@ -68,11 +71,19 @@ def render_video(
         raise UserError(f"a video is written as .mp4, .m4v or .mov; got {path.name}")
     if fps is not None and not 1 <= fps <= 240:
         raise UserError(f"frames a second must be 1 to 240; got {fps}")
-    motion = on_canonical(motion)
+    character = None if onto is None else open_character(onto)
+    motion = on_canonical(motion, separate=character is None)
     if fps is not None:
         motion = motion.resample(fps)
     frames = render_frames(
-        motion, size=(width, height), view=view, camera=camera, level=level, backend=backend, workers=workers
+        motion,
+        size=(width, height),
+        view=view,
+        camera=camera,
+        level=level,
+        backend=backend,
+        workers=workers,
+        onto=character,
     )
     with atomic_path(path) as temporary:
         shown = track(frames, "drawing", total=motion.frames, quiet=quiet)

@@ -12,6 +12,9 @@ from ..core.parallel import draw_together, processors
 from ..motion.motion import Motion
 from .body import Body, load_body
 from .camera import Camera, frame_motion
+from .character.character import Character
+from .character.drawing import draw_figure, framed_person, pose_figure
+from .character.figure import Figure, FigureMotion, load_figure
 from .pose import pose_vertices
 from .scene import Studio, draw
 
@@ -29,6 +32,8 @@ class _Job:
     camera: Camera
     size: tuple[int, int]
     level: int
+    figure: Figure | None = None  # who is drawn instead of our person, and what it does
+    moved: FigureMotion | None = None
 
     @property
     def frames(self) -> int:
@@ -47,8 +52,9 @@ def render_frames(
     level: int | None = None,
     backend: str = "auto",
     workers: int | None = None,
+    onto: Character | None = None,
 ) -> Iterator[np.ndarray]:
-    """Draw the default person moving, one picture a frame of the motion.
+    """Draw the default person moving, or another, one picture a frame of the motion.
 
     Args:
         motion: on the canonical joints.
@@ -59,6 +65,7 @@ def render_frames(
         backend: "software" needs NumPy only, "gl" a graphics driver and moderngl, "auto" takes gl if
             it works here and software else.
         workers: processes that draw (software only); by default one a processor.
+        onto: a user's own character, which is drawn instead (in software only).
 
     Returns:
         Iterator over [H, W, 3] uint8 sRGB.
@@ -71,6 +78,9 @@ def render_frames(
         raise UserError(f"backends are {', '.join(BACKENDS)}; got {backend!r}")
     if not motion.frames:
         raise UserError("the motion has no frames; nothing can be drawn")
+    workers = processors() if workers is None else workers
+    if onto is not None:
+        return _drawn_figure(motion, onto, (width, height), view=view, camera=camera, workers=workers)
     if camera is None:
         camera = frame_motion(motion, view=view, aspect=width / height)
     if backend != "software":
@@ -82,11 +92,24 @@ def render_frames(
             return _draw(job, range(motion.frames), painter.draw)
     if level is None:
         level = 0 if height / camera.height > CLOSE else 1
-    job = _Job(motion, camera, (width, height), level)
-    workers = processors() if workers is None else workers
-    if workers < 2 or motion.frames < ALONE:
-        return _draw(job, range(motion.frames), draw)
-    return draw_together(job, min(workers, motion.frames))
+    return _start(_Job(motion, camera, (width, height), level), workers)
+
+
+def _drawn_figure(
+    motion: Motion, character: Character, size: tuple[int, int], *, view: str, camera: Camera | None, workers: int
+) -> Iterator[np.ndarray]:
+    """The pictures of a user's own character."""
+    figure = load_figure(character)
+    moved = figure.move(character.pose(motion))
+    if camera is None:
+        camera = frame_motion(motion, view=view, aspect=size[0] / size[1], person=framed_person(figure, moved, motion))
+    return _start(_Job(motion, camera, size, 0, figure, moved), workers)
+
+
+def _start(job: _Job, workers: int) -> Iterator[np.ndarray]:
+    if workers < 2 or job.frames < ALONE:
+        return _draw(job, range(job.frames), draw)
+    return draw_together(job, min(workers, job.frames))
 
 
 def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
@@ -98,8 +121,12 @@ def picture_size(size: int | tuple[int, int]) -> tuple[int, int]:
 
 
 def _draw(job: _Job, frames: range, painter: Painter = draw) -> Iterator[np.ndarray]:
-    body = load_body(job.level)
     studio = Studio(job.camera, *job.size)
+    if job.figure is not None and job.moved is not None:
+        for frame in frames:
+            yield draw_figure(studio, job.figure, *pose_figure(job.figure, job.moved, frame))
+        return
+    body = load_body(job.level)
     for start in range(frames.start, frames.stop, CHUNK * frames.step):
         stop = min(start + CHUNK * frames.step, frames.stop)
         for points in pose_vertices(body, job.motion, frames=slice(start, stop, frames.step)):

@@ -24,6 +24,8 @@ from ..motion.motion import Motion
 from ..motion.retarget import retarget
 from ..motion.skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 from .body import Body, load_body
+from .character.character import Character, open_character
+from .character.glb import save_onto
 from .skinning import dense_weights, twist_about_x
 
 
@@ -36,6 +38,7 @@ def save_glb(
     twist: bool = True,
     name: str = "gesture",
     body: Body | None = None,
+    onto: str | Path | Character | None = None,
 ) -> Path:
     """Write the avatar in motion. Other rigs are retargeted to it; without a mesh every rig stays itself.
 
@@ -47,7 +50,10 @@ def save_glb(
         twist: add helper joints that spread the twist of the arms.
         name: of the animation.
         body: another body bound to the canonical joints.
+        onto: a user's own character, which is written with the animation added instead of the avatar.
     """
+    if onto is not None:
+        return save_onto(motion, path, open_character(onto), name=name)
     if motion.frames == 0:
         raise UserError("the motion has no frames; nothing to write")
     if not mesh:

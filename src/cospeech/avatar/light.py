@@ -4,12 +4,33 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 
 from .body import Body
 from .camera import Camera
 from .raster import visibility
+
+
+class Lit(Protocol):
+    """A mesh that light falls on; its fields are as ``Body`` has them."""
+
+    @property
+    def triangles(self) -> np.ndarray:
+        """[F, 3]."""
+
+    @property
+    def occlusion(self) -> np.ndarray:
+        """[V]."""
+
+    @property
+    def shine(self) -> np.ndarray:
+        """[V]."""
+
+    @property
+    def softness(self) -> np.ndarray:
+        """[V]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +123,7 @@ def light_vertices(
     return shade(body, points, normals, camera, light).colour(_albedo(body))
 
 
-def shade(body: Body, points: np.ndarray, normals: np.ndarray, camera: Camera, light: Light) -> Shading:
+def shade(body: Lit, points: np.ndarray, normals: np.ndarray, camera: Camera, light: Light) -> Shading:
     """The light on a posed mesh, whatever its colours; arguments as ``light_vertices`` has them."""
     axes = camera.axes
     occlusion = body.occlusion

@@ -11,7 +11,8 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,22 @@ from ..motion.motion import Motion
 from ..motion.phases import Phase, phases
 from ..motion.retarget import on_canonical, retarget
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
-from .player.packing import PEAKS_PER_SECOND, Packer, encode_sound, moving_shapes, pack_body, pack_motion, peaks
+from .body import load_body
+from .character.character import Character, open_character
+from .character.drawing import pose_figure
+from .character.figure import load_figure
+from .character.textures import encoded
+from .player.packing import (
+    PEAKS_PER_SECOND,
+    Packer,
+    encode_sound,
+    moving_shapes,
+    pack_body,
+    pack_figure,
+    pack_motion,
+    pack_tracks,
+    peaks,
+)
 from .pose import pose_vertices
 
 if TYPE_CHECKING:
@@ -46,6 +62,7 @@ def write_html(
     title: str | None = None,
     level: int = 0,
     body: Body | None = None,
+    onto: str | Path | Character | None = None,
 ) -> Path:
     """Write one HTML file that plays a motion, with its speech if there is one; it needs no network.
 
@@ -58,6 +75,7 @@ def write_html(
         title: the heading; default the file's name.
         level: detail of the body, 0 (finest) or 1 (lighter by 0.2 MB).
         body: another body than the package's own.
+        onto: a user's own character, which is shown instead.
 
     Returns:
         The path.
@@ -72,12 +90,12 @@ def write_html(
     if level not in (0, 1):
         raise UserError(f"no body of level {level!r}; allowed are 0 (finest) and 1 (smaller file)")
     if motion.skeleton != canonical_skeleton():
-        motion = retarget(motion, separate=True)
-    if body is None:
-        from .body import load_body
-
-        body = load_body(level)
-    page = _page(motion, speech, _phase_rows(phases or ()), title or path.stem, body)
+        motion = retarget(motion, separate=onto is None)
+    if onto is not None:
+        shown = _character_shown(motion, open_character(onto))
+    else:
+        shown = _default_shown(motion, load_body(level) if body is None else body)
+    page = _page(motion, speech, _phase_rows(phases or ()), title or path.stem, shown)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
@@ -91,10 +109,12 @@ def save_page(
     title: str | None = None,
     level: int = 0,
     body: Body | None = None,
+    onto: str | Path | Character | None = None,
 ) -> Path:
     """``write_html`` with the gesture phases that are found in the motion; rigs that are known are retargeted."""
-    motion = on_canonical(motion)
-    return write_html(motion, path, speech=speech, phases=phases(motion), title=title, level=level, body=body)
+    motion = on_canonical(motion, separate=onto is None)
+    found = phases(motion)
+    return write_html(motion, path, speech=speech, phases=found, title=title, level=level, body=body, onto=onto)
 
 
 # ---------------------------------------------------------------------------- the page
@@ -114,18 +134,76 @@ def _sources(motion: Motion) -> list[dict[str, Any]]:
     return sorted(result, key=lambda source: source["start"])
 
 
-def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], title: str, body: Body) -> str:
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """Who is seen on a page, packed."""
+
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+    rest: np.ndarray  # [J, 3] metres
+    crown: float | None  # metres from the head's joint to the top of the head; None: as of our person
+    stool: dict[str, float] | None
+    helpers: bool  # whether helpers spread the twist of the arms
+    motion: Packer
+    motion_meta: dict[str, Any]
+    mesh: Packer
+    mesh_meta: dict[str, Any]
+    pictures: tuple[tuple[str, bytes], ...] = ()  # media type and bytes of the textures
+
+
+def _default_shown(motion: Motion, body: Body) -> _Shown:
+    """The default person, or another body on the canonical joints."""
+    moving = moving_shapes(motion)
+    motion_packer, body_packer = Packer(), Packer()
+    motion_meta = pack_motion(motion, body, moving, motion_packer)
+    body_meta = pack_body(body, moving, body_packer)
+    rest = body.joint_positions.astype(np.float64)
+
+    def pose(frame: int) -> np.ndarray:
+        points: np.ndarray = pose_vertices(body, motion.with_face(None), frames=slice(frame, frame + 1))[0]
+        return points
+
+    stool = _stool(motion, pose)
+    return _Shown(
+        CANONICAL_NAMES, CANONICAL_PARENTS, rest, None, stool, True, motion_packer, motion_meta, body_packer, body_meta
+    )
+
+
+def _character_shown(motion: Motion, character: Character) -> _Shown:
+    """A user's own character."""
+    figure = load_figure(character)
+    moved = figure.move(character.pose(motion))
+    motion_packer, packer = Packer(), Packer()
+    mesh_meta, face_meta = pack_figure(figure, moved, packer)
+    face = moved.weights[:, face_meta["faceShapes"]]
+    motion_meta = pack_tracks(moved.rotations, moved.places[:, 0], face, motion_packer) | face_meta
+
+    def pose(frame: int) -> np.ndarray:
+        return pose_figure(figure, moved, frame)[0]
+
+    return _Shown(
+        figure.names,
+        figure.parents,
+        figure.rest,
+        figure.crown,
+        _stool(motion, pose),
+        False,
+        motion_packer,
+        motion_meta,
+        packer,
+        mesh_meta,
+        tuple(encoded(figure.textures)),
+    )
+
+
+def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], title: str, shown: _Shown) -> str:
     from .. import __name__ as package
 
-    moving = moving_shapes(motion)
-    motion_packer = Packer()
-    motion_meta = pack_motion(motion, body, moving, motion_packer)
+    motion_packer = shown.motion
     sound, sound_type = b"", ""
     if speech is not None:
         motion_packer.add("peaks", peaks(speech)[None], width=1, order=1, signed=False)
         sound, sound_type = encode_sound(speech)
-    body_packer = Packer()
-    body_meta = pack_body(body, moving, body_packer)
     words = (
         []
         if speech is None
@@ -137,13 +215,15 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], t
         "title": title,
         "fps": motion.fps,
         "frames": motion.frames,
-        "joints": list(CANONICAL_NAMES),
-        "parents": list(CANONICAL_PARENTS),
-        "rest": body.joint_positions.astype(np.float64).round(6).tolist(),
+        "joints": list(shown.joints),
+        "parents": list(shown.parents),
+        "rest": shown.rest.round(6).tolist(),
+        "crown": shown.crown,
+        "helpers": shown.helpers,
         "facts": facts,
-        "stool": _stool(motion, body),
-        "motion": {**motion_meta, "data": motion_packer.layout()},
-        "body": {**body_meta, "data": body_packer.layout()},
+        "stool": shown.stool,
+        "motion": {**shown.motion_meta, "data": motion_packer.layout()},
+        "body": {**shown.mesh_meta, "data": shown.mesh.layout()},
         "audio": {"type": sound_type, "seconds": round(speech.seconds, 4)} if speech is not None else None,
         "timeline": {"words": words, "sources": _sources(motion), "phases": phases, "peaksPerSecond": PEAKS_PER_SECOND},
     }
@@ -157,13 +237,18 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], t
         "STYLE": style,
         "POSTER": _poster(motion),
         "META": _json(meta),
-        "BODY": body_packer.base64(),
+        "BODY": shown.mesh.base64(),
+        "PICTURES": _json([{"type": kind, "data": _base64(data)} for kind, data in shown.pictures]),
         "MOTION": motion_packer.base64(),
-        "AUDIO": base64.b64encode(sound).decode("ascii"),
+        "AUDIO": _base64(sound),
         "SCRIPT": script,
     }
     # One pass, so that nothing a user wrote can be taken for a place to fill.
     return re.sub(r"\{\{([A-Z]+)\}\}", lambda found: parts[found[1]], _source("player.html"))
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
 
 
 def _json(value: Any) -> str:
@@ -257,13 +342,18 @@ def _phase_rows(phases: Iterable[Phase | PhaseTuple]) -> list[dict[str, Any]]:
     return [dict(zip(names, (*row[:4], round(min(row[4] / top, 1.0), 3)), strict=True)) for row in sorted(rows)]
 
 
-def _stool(motion: Motion, body: Body) -> dict[str, float] | None:
-    """Where a stool belongs under a seated speaker, and how high, metres; None if they stand."""
+def _stool(motion: Motion, pose: Callable[[int], np.ndarray]) -> dict[str, float] | None:
+    """Where a stool belongs under a seated speaker, and how high, metres; None if they stand.
+
+    Args:
+        motion: on the canonical joints.
+        pose: gives the points [V, 3] of a frame.
+    """
     height = float(np.median(motion.translation[:, 1]))
     if not 0.25 * motion.skeleton.offsets[0, 1] < height < 0.72 * motion.skeleton.offsets[0, 1]:
         return None
     frame = int(np.argmin(np.abs(motion.translation[:, 1] - height)))
-    points = pose_vertices(body, motion.with_face(None), frames=slice(frame, frame + 1))[0]
+    points = pose(frame)
     # Under the thighs, a hand's breadth before the pelvis: no jacket hangs there.
     ahead = motion.rotations[:, 0, :, 2].mean(axis=0) * 0.1
     x, _, z = motion.translation.mean(axis=0) + ahead

@@ -8,10 +8,17 @@ depth grows away from the viewer.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
+Solid = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # faces, x, y [N] -> whether anything is there
+Colour = Callable[[np.ndarray, np.ndarray], np.ndarray]  # faces [N], values [N, C] -> [N, 3]
 
-def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: int) -> np.ndarray:
+
+def visibility(
+    points: np.ndarray, triangles: np.ndarray, width: int, height: int, *, solid: Solid | None = None
+) -> np.ndarray:
     """The nearest triangle at every pixel.
 
     Args:
@@ -20,6 +27,7 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
             others are dropped.
         width: pixels.
         height: pixels.
+        solid: for triangles with holes, whether a place of one is not a hole.
 
     Returns:
         [height, width] int32 triangle index, -1 where there is none.
@@ -71,26 +79,33 @@ def visibility(points: np.ndarray, triangles: np.ndarray, width: int, height: in
     length, start, owner = length[kept_spans], start[kept_spans], owner[kept_spans]
     row, centre = row[kept_spans], centre[kept_spans]
 
-    # Fragments: one pixel of one span each.
-    total = int(length.sum())
     offset = np.cumsum(length, dtype=np.int32) - length
-    begin = start.astype(np.int32)
-    pixel = np.repeat(row * np.int32(width) + begin - offset, length)
-    running = np.arange(total, dtype=np.int32)
-    pixel += running
     base = (
         p[owner, 2]
         + slope_y[owner] * (centre - p[owner, 1])
         + slope_x[owner] * (start + np.float32(0.5) - p[owner, 0] - offset)
     )
-    fragment_depth = np.repeat(base.astype(np.float32), length)
-    fragment_depth += np.repeat(slope_x[owner], length) * running
+    first_pixel = row * np.int32(width) + start.astype(np.int32) - offset
+    pixel, fragment_depth = _fragments(first_pixel, base.astype(np.float32), slope_x[owner], length)
     face = np.repeat(kept[owner].astype(np.int32), length)
-
+    if solid is not None:
+        there = np.flatnonzero(solid(face, pixel % width + np.float32(0.5), pixel // width + np.float32(0.5)))
+        pixel, fragment_depth, face = pixel[there], fragment_depth[there], face[there]
     winner = _nearest(pixel, fragment_depth, height * width)
     covered = np.flatnonzero(winner >= 0)
     buffer[covered] = face.take(winner.take(covered))
     return buffer.reshape(height, width)
+
+
+def _fragments(
+    pixel: np.ndarray, depth: np.ndarray, slope: np.ndarray, length: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """One pixel of one span each: pixel [N] and depth [N]. Of each span they are given less the pixels before it."""
+    running = np.arange(int(length.sum()), dtype=np.int32)
+    pixels, depths = np.repeat(pixel, length), np.repeat(depth, length)
+    pixels += running
+    depths += np.repeat(slope, length) * running
+    return pixels, depths
 
 
 def _edges(points: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -152,7 +167,13 @@ def plane_coefficients(points: np.ndarray, triangles: np.ndarray, values: np.nda
 
 
 def resolve(
-    ids: np.ndarray, points: np.ndarray, triangles: np.ndarray, values: np.ndarray, picture: np.ndarray
+    ids: np.ndarray,
+    points: np.ndarray,
+    triangles: np.ndarray,
+    values: np.ndarray,
+    picture: np.ndarray,
+    *,
+    colour: Colour | None = None,
 ) -> None:
     """Draw vertex values over a picture, four samples a pixel.
 
@@ -162,6 +183,7 @@ def resolve(
         triangles: [F, 3].
         values: [V, C] float32, linear across each triangle.
         picture: [H, W, C] float32, changed in place; samples that no triangle covers show it.
+        colour: makes colours of values, before they are averaged; the picture has its channels then.
     """
     width = picture.shape[1]
     quarter = [ids[y::2, x::2] for y in (0, 1) for x in (0, 1)]
@@ -187,9 +209,10 @@ def resolve(
         result += rows[:, :channels]
         rows[:, 2 * channels :] *= y[:, None]
         result += rows[:, 2 * channels :]
-        return np.clip(result, low, high, out=result)  # slivers may run away
+        np.clip(result, low, high, out=result)  # slivers may run away
+        return result if colour is None else colour(faces, result)
 
-    flat = picture.reshape(-1, channels)
+    flat = picture.reshape(-1, picture.shape[2])
     # Whole pixels of one triangle: the mean of the samples is the value in the middle.
     pixels = np.flatnonzero(same & (quarter[0] >= 0))
     y, x = np.divmod(pixels.astype(np.int32), np.int32(width))
@@ -198,7 +221,7 @@ def resolve(
     # Pixels where triangles meet, or end: sample by sample.
     pixels = np.flatnonzero(~same)
     y, x = np.divmod(pixels.astype(np.int32), np.int32(width))
-    total = np.zeros((len(pixels), channels), np.float32)
+    total = np.zeros((len(pixels), picture.shape[2]), np.float32)
     covered = np.zeros(len(pixels), np.float32)
     for k, (dy, dx) in enumerate(((0.5, 0.5), (0.5, 1.5), (1.5, 0.5), (1.5, 1.5))):
         faces = quarter[k].ravel()[pixels]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 
 from .body import Body, vertex_normals
 from .camera import Camera
 from .light import light_vertices
-from .raster import resolve, visibility
+from .raster import Solid, resolve, visibility
 
 SAMPLES = 2  # per pixel and axis, as raster.resolve has it
 WALL_TOP = np.array([0.60, 0.66, 0.73])
@@ -140,6 +141,34 @@ def draw(studio: Studio, body: Body, points: np.ndarray) -> np.ndarray:
     """
     normals = vertex_normals(points[None], body.triangles)[0]
     colours = light_vertices(body, points, normals, studio.camera) * np.float32(255)
+    return paint(studio, body.triangles, points, colours)
+
+
+class Surface(Protocol):
+    """What the pixels of a mesh look like, where that is more than a blend of its vertices."""
+
+    def prepare(self, screen: np.ndarray, faces: np.ndarray) -> Solid | None:
+        """Take a frame's screen points [V, 3] and triangles [F, 3]; what tells holes, if there are any."""
+
+    def colour(self, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
+        """[N, 3] sRGB, 0 to 255, of values [N, C]."""
+
+
+def paint(
+    studio: Studio, triangles: np.ndarray, points: np.ndarray, values: np.ndarray, surface: Surface | None = None
+) -> np.ndarray:
+    """A lit mesh in its studio.
+
+    Args:
+        studio: camera and picture size.
+        triangles: [F, 3].
+        points: [V, 3] float32 metres.
+        values: [V, 3] float32 sRGB, 0 to 255, or what ``surface`` makes colours of.
+        surface: of textures and holes.
+
+    Returns:
+        [H, W, 3] uint8 sRGB.
+    """
     screen = studio.camera.project(points, studio.width, studio.height)
     picture = studio.background(points)
     # Only the rectangle round the person is drawn.
@@ -148,9 +177,11 @@ def draw(studio: Studio, body: Body, points: np.ndarray) -> np.ndarray:
     width, height = (high - low).tolist()
     if width > 0 and height > 0:
         screen[:, :2] = (screen[:, :2] - low) * SAMPLES
-        faces = body.triangles[:, ::-1]
-        ids = visibility(screen, faces, width * SAMPLES, height * SAMPLES)
+        faces = triangles[:, ::-1]
+        solid = None if surface is None else surface.prepare(screen, faces)
+        ids = visibility(screen, faces, width * SAMPLES, height * SAMPLES, solid=solid)
         region = picture[low[1] : high[1], low[0] : high[0]].astype(np.float32)
-        resolve(ids, screen, faces, colours, region)
+        colour = None if surface is None else surface.colour
+        resolve(ids, screen, faces, values, region, colour=colour)
         picture[low[1] : high[1], low[0] : high[0]] = np.clip(region + 0.5, 0, 255).astype(np.uint8)
     return picture

@@ -16,6 +16,7 @@ Out = UseAppendAction[Annotated[tuple[Path, ...], arg(aliases=["-o"], metavar="F
 OutFolder = Annotated[Path, arg(aliases=["-o"], metavar="FOLDER")]
 Systems = Annotated[tuple[Path, ...], arg(metavar="MODEL|FOLDER ...", help_behavior_hint="")]
 Metrics = Annotated[tuple[str, ...], arg(metavar="GROUP ...", help_behavior_hint="")]
+Onto = Annotated[Path | None, arg(metavar="CHARACTER", help_behavior_hint="")]
 MaybeFolder = Annotated[Path | None, arg(metavar="FOLDER", help_behavior_hint="")]
 MaybeFile = Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")]
 MaybeName = Annotated[str | None, arg(metavar="NAME", help_behavior_hint="")]

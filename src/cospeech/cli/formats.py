@@ -10,34 +10,39 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..core.progress import note, stage
-from .annotations import Count, MaybeEmotion, MaybeFile, MaybeRecording, MotionFile, Out
+from .annotations import Count, MaybeEmotion, MaybeFile, MaybeRecording, MotionFile, Onto, Out
 from .gesture import with_detected_emotion
-from .outputs import done, not_over, some
+from .outputs import character_for, done, not_over, some
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion
     from ..speech.speech import Speech
 
 
-def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecording = None) -> None:
+def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecording = None, onto: Onto = None) -> None:
     """Bring motion from one format to another.
 
     Args:
         source: a motion file (.bvh .npz .glb .vrma).
         out: where to write; the suffix chooses the format. Takes several.
         speech: a recording that the motion gets lips and a face from, as by the command face.
+        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
+            is written beside a VRM. FILE@NAME for one of several people.
     """
     if speech is not None:
-        face(source, speech=speech, out=out)
+        face(source, speech=speech, out=out, onto=onto)
         return
     began = time.monotonic()
     from .. import api
+    from ..motion.motion import load_motion
 
     for target in some(out):
-        not_over(api.check_target(target), source)
+        not_over(api.check_target(target), source, onto)
+    character = character_for(onto, out, source)
+    moved = load_motion(source)
     for target in out:
         stage(f"writing {target.name}")
-        api.convert(source, target)
+        api.write_converted(moved, target, onto=character)
     done(out, began, f"from {source.name}")
 
 
@@ -54,6 +59,7 @@ def face(
     emotion: MaybeEmotion = None,
     intensity: Annotated[float, arg(metavar="X")] = 1.0,
     seed: Count = 0,
+    onto: Onto = None,
 ) -> None:
     """Give body motion lips and a face that speak a recording: cospeech face dance.bvh --speech talk.wav -o dance.glb.
 
@@ -74,6 +80,8 @@ def face(
             of a mixture the strongest; or auto, for what the voice sounds like.
         intensity: strength of expression and brows, 0.25 to 2.5; the lips keep to the sound.
         seed: of blinks, glances and brows.
+        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
+            is written beside a VRM. FILE@NAME for one of several people.
     """
     began = time.monotonic()
     from .. import api
@@ -81,7 +89,8 @@ def face(
     from ..speech.loading import load_recording
 
     for target in some(out):
-        not_over(api.check_face_target(target), motion, speech, transcript, lips)
+        not_over(api.check_face_target(target), motion, speech, transcript, lips, onto)
+    character = character_for(onto, out, motion, speech, transcript, lips)
     options = api.face_options(emotion=emotion, intensity=intensity, seed=seed)
     moved = load_motion(motion)
     stage("reading the speech")
@@ -89,7 +98,7 @@ def face(
     moved, recording = _speaking(moved, recording, with_detected_emotion(options, recording), start=start)
     for target in out:
         stage(f"writing {target.name}")
-        api.write_converted(moved, target, speech=recording)
+        api.write_converted(moved, target, speech=recording, onto=character)
     done(out, began, f"{moved.seconds:.1f} s of motion with a face")
 
 
@@ -101,8 +110,9 @@ def render(
     audio: MaybeFile = None,
     speech: MaybeRecording = None,
     transcript: MaybeFile = None,
+    onto: Onto = None,
 ) -> None:
-    """Draw motion on the default body, as a film or a page.
+    """Draw motion on the default body or your own, as a film or a page.
 
     Args:
         motion: a motion file (.bvh .npz .glb .vrma).
@@ -110,6 +120,7 @@ def render(
         audio: the sound that goes with it, which leaves the face as it is; that of --speech unless given.
         speech: a recording that the motion gets lips and a face from, as by the command face.
         transcript: its words, for the page and the lips.
+        onto: your own character (.glb .vrm), which is shown instead of our person. FILE@NAME for one of several people.
     """
     began = time.monotonic()
     from .. import api
@@ -119,7 +130,8 @@ def render(
 
     drawn = known_suffixes("write", content="picture")
     for target in some(out):
-        not_over(api.check_target(target, suffixes=drawn), motion, audio, speech, transcript)
+        not_over(api.check_target(target, suffixes=drawn), motion, audio, speech, transcript, onto)
+    character = character_for(onto, out, motion, audio, speech, transcript)
     sound = None if audio is None else load_speech(audio, transcript=transcript if speech is None else None)
     moved = load_motion(motion)
     if speech is not None:
@@ -127,7 +139,7 @@ def render(
         sound = spoken if sound is None else sound
     for target in out:
         stage(f"drawing {target.name}")
-        api.render(moved, target, speech=sound)
+        api.render(moved, target, speech=sound, onto=character)
     done(out, began, f"{moved.seconds:.1f} s of motion")
 
 

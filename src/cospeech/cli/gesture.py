@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
@@ -11,13 +11,16 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..core.errors import UserError
 from ..core.progress import note, stage
-from .annotations import Count, Joints, MaybeFile, MaybeRecording, Model, MotionFile, Out, Recording, Spans
+from .annotations import Count, Joints, MaybeFile, MaybeRecording, Model, MotionFile, Onto, Out, Recording, Spans
 from .declared import takes
-from .outputs import default_targets, done, files_in, not_over, numbered, point_targets, some
+from .outputs import character_for, default_targets, done, files_in, not_over, numbered, point_targets, some
 
 if TYPE_CHECKING:
+    from ..avatar.character.character import Character
     from ..methods.base import GestureModel
     from ..methods.options import EditKeywords, Keywords
+    from ..motion.formats.keypoints import Keypoints
+    from ..motion.motion import Motion
     from ..speech.speech import Speech
 
 
@@ -32,6 +35,7 @@ def generate(
     lips: MaybeFile = None,
     variants: Count = 1,
     explain: FlagCreatePairsOff[bool] = False,
+    onto: Onto = None,
     model: Model = "contextual",
     **options: Unpack[Keywords],
 ) -> None:
@@ -47,6 +51,8 @@ def generate(
         no_transcript: leave out what lies beside the recording.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         variants: so many takes, of this seed and those after it; the files get numbers.
+        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
+            is written beside a VRM. FILE@NAME for one of several people.
         explain: write beside the first file which gesture of the library is used where, and why.
         model: a shipped model (contextual, emotion, exges) or a model folder.
     """
@@ -55,13 +61,14 @@ def generate(
     from ..api.inputs import checked_options, open_model
     from ..speech.loading import load_recording
 
-    others = (transcript, lips, model, *files_in(options))
+    others = (transcript, lips, model, onto, *files_in(options))
     targets = out or default_targets(speech, *others)
     explanation = targets[0].with_suffix(".explain.json")
     for target in numbered(targets, variants):
         not_over(api.check_target(target), speech, *others)
     for target in numbered((explanation,), variants) if explain else ():
         not_over(target, speech, *others)
+    character = character_for(onto, numbered(targets, variants), speech, *others)
     loaded, keywords = open_model(model, options)
     if explain:
         for target in numbered((explanation,), variants):
@@ -81,14 +88,23 @@ def generate(
     for take in range(variants):
         stage("generating" if variants == 1 else f"generating, take {take + 1} of {variants}")
         motion = api.generate(recording, model=loaded, **{**checked, "seed": first + take})
-        for target in numbered(targets, variants, take):
-            stage(f"writing {target.name}")
-            api.write(motion, target, speech=recording)
-            written.append(target)
+        written += _write(motion, numbered(targets, variants, take), recording, character)
         if explain:
             (target,) = numbered((explanation,), variants, take)
             written.append(api.write_explanation(motion, target))
     done(written, began, f"{motion.seconds:.1f} s of motion")
+
+
+def _write(
+    motion: Motion | Keypoints, targets: Sequence[Path], speech: Speech | None, onto: Character | None
+) -> Sequence[Path]:
+    """Write a motion to all targets, which are returned."""
+    from .. import api
+
+    for target in targets:
+        stage(f"writing {target.name}")
+        api.write(motion, target, speech=speech, onto=onto)
+    return targets
 
 
 def _shows_face(model: GestureModel, targets: Iterable[Path]) -> bool:
@@ -110,6 +126,7 @@ def edit(
     lips: MaybeFile = None,
     span: Spans = (),
     joints: Joints = (),
+    onto: Onto = None,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "contextual",
     points: MaybeFile = None,
     refine: Annotated[str, arg(metavar="FOLDER|none")] = "none",
@@ -132,6 +149,7 @@ def edit(
         span: what to generate again, as in 2.0:4.5, in seconds; everything unless given. Takes several.
         joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
             all of a motion, whose pelvis, legs, place and face are always kept; of a video the arms.
+        onto: your own character (.glb .vrm), which is written and shown with the motion; see generate.
         model: a shipped model or a model folder; one of keypoints edits the tokens of a video's own.
         points: of a video: JSON of its points from another detector (MMPose, DWPose, OpenPose).
         refine: of a video: a network that paints what warping cannot, from train video, or none.
@@ -146,10 +164,11 @@ def edit(
 
     check_goes_with(speech, transcript, lips)
     video = is_film(motion)
-    if video and len(out) > 1:
-        raise UserError(f"the edit of a video is written to one file; got {len(out)}, name one .mp4")
+    if video:
+        _check_film_edit(out, onto)
     for target in some(out):
-        not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine)
+        not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine, onto)
+    character = character_for(onto, out, motion, speech, transcript, lips)
     loaded, source = load(model), motion if video else load_edited(motion)
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
@@ -174,10 +193,16 @@ def edit(
     if isinstance(edited, Path):
         done(out, began, f"{motion.name} edited")
         return
-    for target in out:
-        stage(f"writing {target.name}")
-        api.write(edited, target, speech=recording)
+    _write(edited, out, recording, character)
     done(out, began, f"{edited.seconds:.1f} s of motion")
+
+
+def _check_film_edit(out: tuple[Path, ...], onto: Path | None) -> None:
+    """Raise UserError for what the edit of a video does not take."""
+    if len(out) > 1:
+        raise UserError(f"the edit of a video is written to one file; got {len(out)}, name one .mp4")
+    if onto is not None:
+        raise UserError("a video keeps its own person; leave --onto out, or edit a motion")
 
 
 def with_detected_emotion(options: dict[str, Any], speech: Speech, model: GestureModel | None = None) -> dict[str, Any]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..core.arguments import several
 from ..core.errors import UserError
 from ..core.files import same_file
 from ..core.progress import note
+
+if TYPE_CHECKING:
+    from ..avatar.character.character import Character
 
 DEFAULT_SUFFIXES = (".html", ".mp4", ".bvh", ".glb")
 
@@ -20,6 +23,7 @@ _NEXT = {
     ".mp4": "play {}",
     ".glb": "load {} into Blender with File > Import > glTF 2.0",
     ".bvh": "load {} into Blender with File > Import > Motion Capture",
+    ".vrm": "open {} in Blender with the VRM add-on, or play the .vrma beside it",
     ".vrma": "play {} on a VRM avatar",
 }
 
@@ -102,6 +106,20 @@ def not_over(target: Path, *sources: str | Path | None) -> None:
     """
     if _is_read(target, sources):
         raise UserError(f"cannot write {target}: it is what is read; give another name with -o")
+
+
+def character_for(onto: Path | None, targets: Sequence[Path], *sources: str | Path | None) -> Character | None:
+    """The character that files are written with, opened; what comes beside them goes over nothing that is read.
+
+    Raises:
+        UserError: it cannot be used, or a file beside is one of the sources.
+    """
+    from ..api.character import beside, check_onto
+
+    character = check_onto(onto, targets)
+    for target in beside(character, targets):
+        not_over(target, onto, *sources)
+    return character
 
 
 def files_in(options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -83,7 +83,13 @@ def retarget(
 
 
 def to_rig(
-    motion: Motion, table: str, *, skeleton: Skeleton | None = None, keep_floor: bool = True, separate: bool = False
+    motion: Motion,
+    table: str,
+    *,
+    skeleton: Skeleton | None = None,
+    keep_floor: bool = True,
+    separate: bool = False,
+    sole: float | None = None,
 ) -> Motion:
     """A canonical motion on another rig.
 
@@ -94,6 +100,7 @@ def to_rig(
             offsets in T-pose, which its tools retarget from by name.
         keep_floor: as in ``retarget``.
         separate: likewise, for arms as long as the rig's on a trunk as wide as the avatar's, both measured in legs.
+        sole: height of the soles in the rig's rest pose, metres, where more is known than its joints tell.
 
     Raises:
         UserError: the table is unknown, the motion is not canonical, or the skeleton does not fit.
@@ -115,7 +122,12 @@ def to_rig(
         if len(indices) > 1 and "head" in binding.joints:  # two neck bones: the second half way to the head
             after = world[:, source.index("head")] @ binding.corrections["head"].T
             goal[indices[-1]] = _between(turned, after, 0.5)
-    _spread_over_chain(goal, skeleton)
+    limbs = {
+        binding.joints[start][0]: binding.joints[end][0]
+        for start, end in LIMBS.items()
+        if start in binding.joints and end in binding.joints
+    }
+    _spread_over_chain(goal, skeleton, limbs)
     result = np.empty((motion.frames, len(skeleton), 3, 3))
     for joint, parent in enumerate(skeleton.parents):
         result[:, joint] = goal.get(joint, result[:, parent] if parent >= 0 else np.eye(3))
@@ -127,7 +139,8 @@ def to_rig(
     moved = replace(moved, translation=translation)
     if not keep_floor:
         return moved
-    return replace(moved, translation=translation + _on_floor(motion, bind("canonical", source), moved, binding, ratio))
+    floor = _on_floor(motion, bind("canonical", source), moved, binding, ratio, sole)
+    return replace(moved, translation=translation + floor)
 
 
 def limb_directions(motion: Motion, table: str | None = None) -> dict[str, np.ndarray]:
@@ -203,8 +216,12 @@ def _fill(world: dict[str, np.ndarray], to: Skeleton) -> np.ndarray:
     return local
 
 
-def _spread_over_chain(goal: dict[int, np.ndarray], skeleton: Skeleton) -> None:
-    """Give unmapped joints between two mapped ones a share of the turn between them."""
+def _spread_over_chain(goal: dict[int, np.ndarray], skeleton: Skeleton, limbs: dict[int, int]) -> None:
+    """Give unmapped joints between two mapped ones a share of the turn between them.
+
+    Within a limb (joint -> the joint its bone ends at) that is a share of the twist about the bone alone, which
+    stays straight.
+    """
     for joint in sorted(goal):
         chain: list[int] = []
         parent = skeleton.parents[joint]
@@ -215,8 +232,22 @@ def _spread_over_chain(goal: dict[int, np.ndarray], skeleton: Skeleton) -> None:
             continue
         if any(len(skeleton.children[middle]) > 1 for middle in chain):
             continue
+        end = goal[joint]
+        if limbs.get(parent) == joint:
+            bone = skeleton.rest_positions[joint] - skeleton.rest_positions[parent]
+            end = goal[parent] @ _twist(transpose(goal[parent]) @ end, bone)
         for step, middle in enumerate(reversed(chain), start=1):
-            goal[middle] = _between(goal[parent], goal[joint], step / (len(chain) + 1))
+            goal[middle] = _between(goal[parent], end, step / (len(chain) + 1))
+
+
+def _twist(rotations: np.ndarray, axis: np.ndarray) -> np.ndarray:
+    """The part of rotations [T, 3, 3] that turns about an axis [3] (swing-twist decomposition)."""
+    q = matrix_to_quaternion(rotations)
+    unit = axis / np.linalg.norm(axis)
+    along = q[:, 1:] @ unit
+    twist = np.concatenate([q[:, :1], along[:, None] * unit], axis=1)
+    twist[np.linalg.norm(twist, axis=1) < 1e-6] = (1.0, 0.0, 0.0, 0.0)  # a half turn about another axis has none
+    return quaternion_to_matrix(twist / np.linalg.norm(twist, axis=1, keepdims=True))
 
 
 def _renamed(motion: Motion, table: RigTable, world: np.ndarray) -> Motion:
@@ -281,37 +312,49 @@ def rest_at(motion: Motion, frame: int) -> Motion:
 
 
 def _on_floor(
-    source: Motion, rig: Binding, moved: Motion, moved_rig: Binding, ratio: float
+    source: Motion, rig: Binding, moved: Motion, moved_rig: Binding, ratio: float, sole: float | None = None
 ) -> tuple[float, float, float]:
     """What to add to the translation so that the lowest sole keeps its height, scaled by ``ratio``."""
     if not all(f"{side}_ankle" in binding.joints for side in ("left", "right") for binding in (rig, moved_rig)):
         return (0.0, 0.0, 0.0)
-    return (0.0, _lowest_sole(source, rig) * ratio - _lowest_sole(moved, moved_rig), 0.0)
+    return (0.0, _lowest_sole(source, rig) * ratio - _lowest_sole(moved, moved_rig, sole), 0.0)
 
 
-def _lowest_sole(motion: Motion, binding: Binding) -> float:
-    """Height of the lowest point of the soles over the motion (1st percentile), metres."""
+def _lowest_sole(motion: Motion, binding: Binding, sole: float | None = None) -> float:
+    """Height of the lowest point of the soles over the motion (1st percentile), metres; ``sole`` in rest pose."""
     skeleton, up = motion.skeleton, binding.facing[:, 1]
-    ankles = [binding.joints[f"{side}_ankle"][0] for side in ("left", "right")]
-    depth = {ankle: 0 for ankle in ankles}  # of every joint of the feet below its ankle
-    for joint, parent in enumerate(skeleton.parents):
-        if parent in depth:
-            depth[joint] = depth[parent] + 1
+    depth = _below_ankles(skeleton, binding)
     rest = skeleton.rest_positions @ up
-    tips = [rest[joint] for joint in depth if depth[joint] >= 2]
-    tips += [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if depth.get(joint, 0) >= 1]
-    if tips:
-        sole = min([*tips, *(rest[joint] for joint in depth)])  # the tips of the toes are on the floor
-    else:
-        own = canonical_skeleton()
-        height = own.rest_positions[own.index("left_ankle"), 1]
-        size = _size(skeleton, binding.joints) / _size(own, _identity_joints(own))
-        sole = min(rest[ankle] for ankle in ankles) - height * size
+    if sole is None:
+        sole = _rest_sole(skeleton, binding, depth)
     world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
     heights = [
         motion.positions[:, joint, 1] + (world[:, joint] @ (up * (sole - rest[joint])))[:, 1] for joint in sorted(depth)
     ]
     return float(np.percentile(np.min(heights, axis=0), 1))
+
+
+def _below_ankles(skeleton: Skeleton, binding: Binding) -> dict[int, int]:
+    """Joints of the feet, and how many joints each stands below its ankle."""
+    depth = {binding.joints[f"{side}_ankle"][0]: 0 for side in ("left", "right")}
+    for joint, parent in enumerate(skeleton.parents):
+        if parent in depth:
+            depth[joint] = depth[parent] + 1
+    return depth
+
+
+def _rest_sole(skeleton: Skeleton, binding: Binding, depth: dict[int, int]) -> float:
+    """Height of the soles in rest pose as the joints tell it, metres."""
+    up = binding.facing[:, 1]
+    rest = skeleton.rest_positions @ up
+    tips = [rest[joint] for joint in depth if depth[joint] >= 2]
+    tips += [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if depth.get(joint, 0) >= 1]
+    if tips:
+        return float(min([*tips, *(rest[joint] for joint in depth)]))  # the tips of the toes are on the floor
+    own = canonical_skeleton()
+    height = own.rest_positions[own.index("left_ankle"), 1]
+    size = _size(skeleton, binding.joints) / _size(own, _identity_joints(own))
+    return float(min(rest[joint] for joint in depth if depth[joint] == 0) - height * size)
 
 
 def on_canonical(motion: Motion, *, separate: bool = True) -> Motion:

@@ -3,7 +3,7 @@ import { clamp, exponential, mix, slerp } from "./math.js";
 
 export class Animation {
   /**
-   * @param meta {fps, frames, parents, rest: [J][3] metres, steps: {rotation, translation}, faceShapes}
+   * @param meta {body: {morphCounts}, fps, frames, parents, rest: [J][3] metres, steps: {rotation, translation}, faceShapes}
    * @param arrays rotations Int16 [3J][T] rotation vectors, translation Int32 [3][T], face Uint8 [K][T]
    */
   constructor(meta, arrays) {
@@ -18,8 +18,8 @@ export class Animation {
     this.matrices = new Float32Array(this.joints * 9); // world rotation, row by row
     this.positions = new Float32Array(this.joints * 3); // world, metres
     this.skinning = new Float32Array(this.joints * 12); // three rows of rest -> posed, per joint
-    this.faceShapes = meta.faceShapes; // which of the 52 shapes the file holds: those that ever move
-    this.face = new Float32Array(52);
+    this.faceShapes = meta.faceShapes; // which of the face's shapes the file holds: those that ever move
+    this.face = new Float32Array(meta.body.morphCounts.length);
     this.translation = [0, 0, 0];
   }
 

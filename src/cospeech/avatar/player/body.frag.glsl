@@ -3,6 +3,11 @@ in vec3 worldNormal;
 in vec3 linearColour;
 in vec4 lightPosition;
 in vec3 surfaceAt;
+#ifdef TEXTURED
+in vec2 uvAt;
+flat in vec2 pictureAt; // layer, -1 for none; alpha below which nothing is there, in bytes
+uniform mediump sampler2DArray pictures;
+#endif
 out vec4 screen;
 
 /** GGX highlight of a dielectric for a light of unit strength. */
@@ -25,6 +30,13 @@ void main() {
   facing = max(facing, 0.0);
   float occlusion = surfaceAt.x, shine = surfaceAt.y, softness = surfaceAt.z;
   vec3 albedo = linearColour;
+#ifdef TEXTURED
+  vec4 texel = texture(pictures, vec3(uvAt, max(pictureAt.x, 0.0)));
+  if (pictureAt.x >= 0.0) {
+    if (texel.a * 255.0 < pictureAt.y) discard;
+    albedo *= texel.rgb;
+  }
+#endif
 
   // Key: light wraps a little round the form, on skin redder and further (scattering under the skin);
   // the edge of a shadow on skin is red for the same reason.

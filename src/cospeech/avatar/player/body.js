@@ -23,6 +23,10 @@ export class Body {
     this.surface = interleave(arrays.surface, V, 3, new Uint8Array(3 * V));
     this.joints = interleave(arrays.joints, V, this.influences, new Uint8Array(V * this.influences));
     this.weights = interleave(arrays.weights, V, this.influences, new Uint8Array(V * this.influences));
+    if (arrays.uv) { // a character with textures: where in which picture, -1 for none, and the alpha that is cut, 0 to 255
+      this.uv = interleave(arrays.uv, V, 2, new Float32Array(2 * V), meta.uvStep);
+      this.picture = interleave(arrays.picture, V, 2, new Float32Array(2 * V));
+    }
     const N = arrays.morphIndex.length;
     const deltas = interleave(arrays.morphDelta, N, 3, new Float32Array(3 * N), meta.morphStep);
     let at = 0;
@@ -54,6 +58,9 @@ export class Body {
     this.surface = join(this.surface, surface);
     this.joints = join(this.joints, alone(joint));
     this.weights = join(this.weights, alone(255));
+    if (!this.uv) return;
+    this.uv = join(this.uv, new Array(2 * extra).fill(0));
+    this.picture = join(this.picture, new Array(extra).fill([-1, 0]).flat());
   }
 
   /** Triangles of the face, and which vertices are one point: seams of colour must not show as creases. */
@@ -112,7 +119,7 @@ export class Body {
     }
   }
 
-  /** Apply the weights of the 52 shapes; true if the face changed and has to be uploaded. */
+  /** Apply the weights of the face's shapes; true if the face changed and has to be uploaded. */
   express(weights) {
     let moved = false;
     for (let k = 0; k < this._weights.length; k++) {

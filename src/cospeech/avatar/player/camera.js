@@ -114,12 +114,15 @@ const WALK = 0.5; // metres: a speaker who goes further than this is followed, n
 /**
  * The named views of one motion: framed by where head and hands go in it.
  * @param animation posed at will here; @param index joint name -> index
+ * @param crown metres from the head's joint to the top of the head; by default as of our person
  */
-export function makeViews(animation, index) {
+export function makeViews(animation, index, crown) {
   const [head, chest, pelvis] = ["head", "spine2", "pelvis"].map(index);
   const wrists = ["left_wrist", "right_wrist"].map(index);
   const tips = ["left_middle3", "right_middle3"].map(index);
-  const skull = animation.rest[head][1] * 0.125; // from the head's joint, at the neck's top, to the crown
+  const own = animation.rest[head][1] * 0.125; // from the head's joint, at the neck's top, to the crown
+  const skull = crown ?? own;
+  const wide = clamp(skull / own, 1, 3); // a large head needs a larger picture
   const local = (joint, up, forth) => {
     const at = 9 * joint;
     return animation.joint(joint).map((x, r) => x + up * animation.matrices[at + 3 * r + 1] + forth * animation.matrices[at + 3 * r + 2]);
@@ -171,7 +174,7 @@ export function makeViews(animation, index) {
     front: view(yaw, 0.03, ...bust),
     quarter: view(yaw + 0.66, 0.06, ...bust),
     side: view(yaw + Math.PI / 2, 0.03, ...bust),
-    face: { yaw: yaw + 0.12, pitch: 0.02, box: { centre: headAt(), width: 0.36, height: 0.46 }, follow: headAt },
+    face: { yaw: yaw + 0.12, pitch: 0.02, box: { centre: headAt(), width: 0.36 * wide, height: 0.46 * wide }, follow: headAt },
     hands: { yaw: yaw + 0.1, pitch: 0.16, box: { centre: handsAt(), width: 0.86, height: 0.7 }, follow: handsAt },
     full: view(yaw, 0.05, ...whole),
   };

@@ -37,6 +37,13 @@ async function makeAudio(meta) {
   return null;
 }
 
+/** Textures of a character, decoded as they are: their alpha is a mask, no blending. */
+function makePictures() {
+  const options = { premultiplyAlpha: "none", colorSpaceConversion: "none" };
+  return Promise.all(JSON.parse(take("pictureData")).map(({ type, data }) =>
+    createImageBitmap(new Blob([fromBase64(data)], { type }), options)));
+}
+
 /** The line of words around a time: breaks at pauses and after about forty letters. */
 function captionLines(words) {
   const lines = [];
@@ -61,7 +68,7 @@ class Player {
     this.duration = Math.max(animation.seconds, audioSeconds);
     this.clock = new Clock(audio, audioSeconds, this.duration);
     this.camera = new Camera();
-    this.views = makeViews(animation, this.index);
+    this.views = makeViews(animation, this.index, meta.crown ?? undefined);
     this.viewName = "front";
     this.overlay = new Overlay(element("bones"), meta.joints, meta.parents);
     this.timeline = new Timeline(element("strip"), { ...meta.timeline, peaks: meta.peaks, duration: this.duration });
@@ -110,14 +117,15 @@ class Player {
   }
 
   /** The body in 3D, or a stick figure where the browser has no WebGL2. */
-  startDrawing(shaders, bodyMeta, bodyArrays) {
+  startDrawing(shaders, bodyMeta, bodyArrays, pictures) {
     const canvas = element("scene");
-    const arms = ["left", "right"].map((side) => ["shoulder", "elbow", "wrist"].map((n) => this.index(`${side}_${n}`)));
+    const sides = this.meta.helpers ? ["left", "right"] : [];
+    const arms = sides.map((side) => ["shoulder", "elbow", "wrist"].map((n) => this.index(`${side}_${n}`)));
     this.skinning = new Skinning(this.animation, arms);
     const stool = this.meta.stool && makeStool(this.meta.stool);
     this.body = new Body({ ...bodyMeta, stillJoint: this.skinning.still }, bodyArrays, stool);
     const start = () => {
-      this.renderer = new Renderer(canvas, shaders, this.body, this.skinning.rows.length / 12);
+      this.renderer = new Renderer(canvas, shaders, this.body, this.skinning.rows.length / 12, pictures);
       if (this.renderer.software && !this.quality) Object.assign(this, { quality: 2, scale: 0.75 });
       this.renderer.setQuality(this.quality);
       this._faceUploaded = false;
@@ -309,10 +317,11 @@ function expose(player, actions) {
 
 async function open(shaders) {
   const meta = JSON.parse(element("meta").textContent);
-  const [motion, bodyArrays, audio] = await Promise.all([
+  const [motion, bodyArrays, audio, pictures] = await Promise.all([
     unpackAll(take("motionData"), meta.motion.data),
     unpackAll(take("bodyData"), meta.body.data),
     makeAudio(meta),
+    makePictures(),
   ]);
   meta.peaks = motion.peaks ?? new Uint8Array(0);
   const animation = new Animation({ ...meta, ...meta.motion }, motion);
@@ -321,7 +330,7 @@ async function open(shaders) {
   document.body.classList.toggle("wordless", !meta.timeline.words.length);
   describe(meta, player.duration);
   say(meta.audio && !audio ? "This browser cannot play the sound of this page; the motion plays silently." : "");
-  player.startDrawing(shaders, meta.body, bodyArrays);
+  player.startDrawing(shaders, meta.body, bodyArrays, pictures);
   player.resize();
   player.showView("front", { glide: false });
   bindPointer(element("scene"), player.camera, player);

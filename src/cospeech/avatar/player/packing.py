@@ -11,7 +11,7 @@ import base64
 import io
 import zlib
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -19,17 +19,20 @@ from ...core.errors import UserError
 from ...core.rotation import matrix_to_axis_angle
 from ...motion.face_shapes import ARKIT_NAMES
 from ...motion.motion import Motion
+from ..light import Lit, linear_to_srgb
 from ..pose import canonical_motion
 from ..skinning import dense_weights
 
 if TYPE_CHECKING:
     from ...speech.speech import Speech
     from ..body import Body
+    from ..character.figure import Figure, FigureMotion
 
 ROTATION_STEP = 1 / 8192  # radians
 TRANSLATION_STEP = 5e-5  # metres
 POSITION_STEP = 4e-5  # metres; 16 bits reach 1.3 m from the middle of the body
 MORPH_STEP = 2e-5  # metres
+UV_STEP = 1 / 8192  # of a texture
 PEAKS_PER_SECOND = 100  # bars of the waveform
 INFLUENCES = 8  # joints that move one vertex, helpers included
 
@@ -86,12 +89,17 @@ def moving_shapes(motion: Motion) -> list[int]:
 
 def pack_motion(motion: Motion, body: Body, moving: list[int], packer: Packer) -> dict[str, Any]:
     rotations, translation, face = canonical_motion(body, motion, slice(None))
-    vectors = matrix_to_axis_angle(rotations.astype(np.float64)).reshape(motion.frames, -1)
+    used = np.zeros((motion.frames, 0)) if face is None else face[:, moving]
+    return pack_tracks(rotations, translation, used, packer) | {"faceShapes": moving}
+
+
+def pack_tracks(rotations: np.ndarray, translation: np.ndarray, face: np.ndarray, packer: Packer) -> dict[str, Any]:
+    """Local rotations [T, J, 3, 3], the root's path [T, 3] metres and weights [T, K] of shapes of the face."""
+    vectors = matrix_to_axis_angle(rotations.astype(np.float64)).reshape(len(rotations), -1)
     packer.add("rotations", np.round(vectors / ROTATION_STEP).T, width=2, order=2, signed=True)
     packer.add("translation", np.round(translation / TRANSLATION_STEP).T, width=4, order=2, signed=True)
-    used = np.zeros((0, motion.frames)) if face is None else face[:, moving].T
-    packer.add("face", np.round(used * 255), width=1, order=1, signed=False)
-    return {"steps": {"rotation": ROTATION_STEP, "translation": TRANSLATION_STEP}, "faceShapes": moving}
+    packer.add("face", np.round(face.T * 255), width=1, order=1, signed=False)
+    return {"steps": {"rotation": ROTATION_STEP, "translation": TRANSLATION_STEP}}
 
 
 def peaks(speech: Speech) -> np.ndarray:
@@ -137,45 +145,98 @@ def _encode_aac(samples: np.ndarray, rate: int) -> bytes:
     return file.getvalue()
 
 
+class Mesh(Lit, Protocol):
+    """What a page draws; fields are as ``Body`` has them."""
+
+    @property
+    def vertices(self) -> np.ndarray:
+        """[V, 3] metres."""
+
+    @property
+    def normals(self) -> np.ndarray:
+        """[V, 3]."""
+
+
 def pack_body(body: Body, moving: list[int], packer: Packer) -> dict[str, Any]:
-    """Vertices that a used face shape moves come first, so that the page rewrites one stretch of them."""
-    count = len(body.vertices)
+    """The default person, or another on the canonical joints."""
     stored = [body.morphs.names.index(ARKIT_NAMES[shape]) for shape in moving]
-    shapes = [(body.morphs.indices[shape], body.morphs.deltas[shape]) for shape in stored]
+    shapes = {
+        shape: (body.morphs.indices[at], body.morphs.deltas[at]) for shape, at in zip(moving, stored, strict=True)
+    }
+    dense = dense_weights(body.joints, body.weights, body.vertices, body.joint_positions)
+    return pack_mesh(body, body.colours, dense, shapes, 52, packer)[0]
+
+
+def pack_mesh(
+    mesh: Mesh,
+    colours: np.ndarray,
+    dense: np.ndarray,
+    shapes: dict[int, tuple[np.ndarray, np.ndarray]],
+    known: int,
+    packer: Packer,
+) -> tuple[dict[str, Any], np.ndarray]:
+    """A mesh in rest pose. Vertices that a shape moves come first, so that the page rewrites one stretch of them.
+
+    Args:
+        mesh: to pack.
+        colours: [V, 3] sRGB, 0 to 1.
+        dense: [V, J] weights of all transforms.
+        shapes: of the face, by number: vertices [K], and how they move [K, 3] metres.
+        known: how many shapes there are.
+        packer: where to.
+
+    Returns:
+        What the page has to know, and the order [V] in which it has the vertices.
+    """
+    count = len(mesh.vertices)
     in_face = np.zeros(count, bool)
-    for indices, _ in shapes:
+    for indices, _ in shapes.values():
         in_face[indices] = True
     order = np.argsort(~in_face, kind="stable")
     place = np.empty(count, np.int64)
     place[order] = np.arange(count)
 
-    middle = (body.vertices.max(0) + body.vertices.min(0)) / 2
-    dense = dense_weights(body.joints, body.weights, body.vertices, body.joint_positions)
+    middle = (mesh.vertices.max(0) + mesh.vertices.min(0)) / 2
+    step = max(POSITION_STEP, float(np.abs(mesh.vertices - middle).max()) / 32000)
     joints, weights = _influences(dense)
-    place_from_middle = np.round((body.vertices[order] - middle) / POSITION_STEP)
-    packer.add("position", place_from_middle.T, width=2, order=1, signed=True)
-    packer.add("normal", np.round(body.normals[order] * 127).T, width=1, order=1, signed=True)
-    packer.add("colour", np.round(np.clip(body.colours[order], 0, 1) * 255).T, width=1, order=1, signed=False)
-    surface = np.stack([body.occlusion, body.shine, body.softness], axis=1)
+    packer.add("position", np.round((mesh.vertices[order] - middle) / step).T, width=2, order=1, signed=True)
+    packer.add("normal", np.round(mesh.normals[order] * 127).T, width=1, order=1, signed=True)
+    packer.add("colour", np.round(np.clip(colours[order], 0, 1) * 255).T, width=1, order=1, signed=False)
+    surface = np.stack([mesh.occlusion, mesh.shine, mesh.softness], axis=1)
     packer.add("surface", np.round(surface[order] * 255).T, width=1, order=1, signed=False)
     packer.add("joints", joints[order].T, width=1, order=0, signed=False)
     packer.add("weights", weights[order].T, width=1, order=0, signed=False)
-    packer.add("triangles", place[body.triangles].T, width=4, order=1, signed=False)
-    index = np.concatenate([place[indices] for indices, _ in shapes] or [np.zeros(0, int)])
-    delta = np.concatenate([deltas for _, deltas in shapes] or [np.zeros((0, 3))])
+    packer.add("triangles", place[mesh.triangles].T, width=4, order=1, signed=False)
+    index = np.concatenate([place[indices] for indices, _ in shapes.values()] or [np.zeros(0, int)])
+    delta = np.concatenate([deltas for _, deltas in shapes.values()] or [np.zeros((0, 3))])
     packer.add("morphIndex", index[None], width=4, order=1, signed=False)
     packer.add("morphDelta", np.round(delta / MORPH_STEP).T, width=2, order=1, signed=True)
-    counts = [0] * 52
-    for shape, (indices, _) in zip(moving, shapes, strict=True):
+    counts = [0] * known
+    for shape, (indices, _) in shapes.items():
         counts[shape] = len(indices)
-    return {
+    meta = {
         "vertices": count,
         "faceVertices": int(in_face.sum()),
         "middle": middle.tolist(),
-        "positionStep": POSITION_STEP,
+        "positionStep": step,
         "morphStep": MORPH_STEP,
         "morphCounts": counts,
     }
+    return meta, order
+
+
+def pack_figure(figure: Figure, moved: FigureMotion, packer: Packer) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A user's own character and what it does: what the page has to know of the mesh, and of the motion."""
+    moving = np.flatnonzero(moved.weights.max(axis=0, initial=0.0) > 0.5 / 255).tolist()
+    shapes = {shape: figure.shapes[shape] for shape in moving}
+    colours = linear_to_srgb(figure.colours)
+    mesh, order = pack_mesh(figure, colours, figure.dense, shapes, len(figure.shapes), packer)
+    if len(figure.textures):
+        packer.add("uv", np.round(figure.uv[order] / UV_STEP).T, width=4, order=1, signed=True)
+        picture = np.stack([figure.layer[order], np.round(figure.cutoff[order] * 255)])
+        packer.add("picture", picture, width=2, order=1, signed=True)
+        mesh |= {"uvStep": UV_STEP, "pictureSize": figure.textures.size}
+    return mesh, {"faceShapes": moving}
 
 
 def _influences(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -10,16 +10,23 @@ const LIGHTS = {
   rimRight: [0.75, 0.45, -0.62],
   rimLeft: [-0.8, 0.3, -0.6],
 };
-const ATTRIBUTES = ["position", "normal", "colour", "surface", "jointsA", "jointsB", "weightsA", "weightsB"];
+const ATTRIBUTES = [
+  "position", "normal", "colour", "surface", "jointsA", "jointsB", "weightsA", "weightsB", "uv", "picture",
+];
 
 export class Renderer {
-  /** @param shaders file name -> GLSL. Throws when the browser has no WebGL2. */
-  constructor(canvas, shaders, body, jointCount) {
+  /**
+   * Throws when the browser has no WebGL2.
+   * @param shaders file name -> GLSL
+   * @param pictures decoded textures of one size, none of our own person
+   */
+  constructor(canvas, shaders, body, jointCount, pictures = []) {
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: false, powerPreference: "high-performance" });
     if (!gl) throw new Error("no WebGL2");
     Object.assign(this, { gl, canvas, body });
     this.shadow = { size: 0, taps: 16 };
-    const head = "#version 300 es\nprecision highp float;\nprecision highp int;\n";
+    const textured = pictures.length ? "#define TEXTURED\n" : "";
+    const head = `#version 300 es\n${textured}precision highp float;\nprecision highp int;\n`;
     const program = (vertex, fragment, parts = [], captured = []) =>
       makeProgram(gl, `${head}#define JOINTS ${jointCount}\n${shaders[vertex]}`,
         head + parts.map((part) => shaders[part]).join("\n") + shaders[fragment], captured);
@@ -33,6 +40,7 @@ export class Renderer {
       floor: program("floor.vert.glsl", "floor.frag.glsl", ["light.glsl", "studio.glsl"]),
     };
     this._makeMesh();
+    if (pictures.length) this._makePictures(pictures);
     this._makeTargets();
     this.empty = gl.createVertexArray();
     this.joints = gl.createBuffer();
@@ -82,6 +90,12 @@ export class Renderer {
     attribute("colour", 3, gl.UNSIGNED_SHORT, { normalized: true });
     buffer(body.surface);
     attribute("surface", 3, gl.UNSIGNED_BYTE, { normalized: true });
+    if (body.uv) {
+      buffer(body.uv);
+      attribute("uv", 2, gl.FLOAT);
+      buffer(body.picture);
+      attribute("picture", 2, gl.FLOAT);
+    }
     gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, gl.createBuffer());
     gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, body.triangles, gl.STATIC_DRAW);
     gl.bindVertexArray(null);
@@ -90,6 +104,24 @@ export class Renderer {
     gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, this.capture);
     gl.bindBufferBase(gl.TRANSFORM_FEEDBACK_BUFFER, 0, posed);
     gl.bindTransformFeedback(gl.TRANSFORM_FEEDBACK, null);
+  }
+
+  /** All textures as layers of one, so that the body stays one draw call. */
+  _makePictures(pictures) {
+    const { gl } = this;
+    const size = pictures[0].width;
+    this.pictures = gl.createTexture();
+    gl.activeTexture(gl.TEXTURE2);
+    gl.bindTexture(gl.TEXTURE_2D_ARRAY, this.pictures);
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, Math.floor(Math.log2(size)) + 1, gl.SRGB8_ALPHA8, size, size, pictures.length);
+    pictures.forEach((picture, layer) => {
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, 0, 0, layer, size, size, 1, gl.RGBA, gl.UNSIGNED_BYTE, picture);
+    });
+    gl.generateMipmap(gl.TEXTURE_2D_ARRAY);
+    gl.texParameteri(gl.TEXTURE_2D_ARRAY, gl.TEXTURE_MIN_FILTER, gl.LINEAR_MIPMAP_LINEAR);
+    const sharp = gl.getExtension("EXT_texture_filter_anisotropic");
+    if (sharp) gl.texParameterf(gl.TEXTURE_2D_ARRAY, sharp.TEXTURE_MAX_ANISOTROPY_EXT, 4);
+    gl.activeTexture(gl.TEXTURE0);
   }
 
   /** Pose the body: rest -> world, into the buffer that all passes draw. */
@@ -208,7 +240,7 @@ export class Renderer {
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
 
     gl.enable(gl.DEPTH_TEST);
-    this.programs.body.use({ viewProjection, lightProjection: light, eye, ...shadow, ...lights });
+    this.programs.body.use({ viewProjection, lightProjection: light, eye, ...shadow, ...lights, pictures: 2 });
     this._drawMesh();
   }
 
@@ -308,6 +340,7 @@ function makeProgram(gl, vertex, fragment, captured) {
     [gl.FLOAT_MAT4]: (at, x) => gl.uniformMatrix4fv(at, false, x),
     [gl.SAMPLER_2D]: (at, x) => gl.uniform1i(at, x),
     [gl.SAMPLER_2D_SHADOW]: (at, x) => gl.uniform1i(at, x),
+    [gl.SAMPLER_2D_ARRAY]: (at, x) => gl.uniform1i(at, x),
   };
   const uniforms = {};
   for (let i = 0; i < gl.getProgramParameter(program, gl.ACTIVE_UNIFORMS); i++) {

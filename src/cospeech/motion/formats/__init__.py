@@ -37,6 +37,7 @@ class Format:
             "picture" (drawn on the avatar).
         any_rig: the writer keeps every skeleton as it is; others get motion on the canonical skeleton.
         face: the writer keeps the weights of a face, or draws them.
+        needs: the option without which nothing is written, "" for none.
     """
 
     suffix: str
@@ -46,6 +47,7 @@ class Format:
     content: Content = "body"
     any_rig: bool = False
     face: bool = False
+    needs: str = ""
 
     def options(self, action: Action) -> tuple[str, ...]:
         """Names of the keyword options that reading or writing takes."""
@@ -64,6 +66,7 @@ FORMATS: Registry[Format] = Registry(
         ".npz": "cospeech.motion.formats.smplx:FORMAT",
         ".glb": "cospeech.avatar.glb:FORMAT",
         ".vrma": "cospeech.motion.formats.vrma:FORMAT",
+        ".vrm": "cospeech.avatar.character.glb:FORMAT",
         ".csv": "cospeech.motion.formats.arkit:FORMAT",
         ".json": "cospeech.motion.formats.keypoints:FORMAT",
         ".html": "cospeech.avatar.page:FORMAT",

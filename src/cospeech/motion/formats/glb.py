@@ -10,7 +10,7 @@ Read: any node tree and skin; see ``gltf_motion``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -63,10 +63,22 @@ def save_skeleton(motion: Motion, path: str | Path, *, name: str = "gesture") ->
     return writer.save(Path(path))
 
 
+class Timed(Protocol):
+    """What has frames."""
+
+    @property
+    def frames(self) -> int:
+        """How many."""
+
+    @property
+    def fps(self) -> float:
+        """Frames a second."""
+
+
 class Channels:
     """Collects the channels of one animation."""
 
-    def __init__(self, writer: GltfWriter, motion: Motion) -> None:
+    def __init__(self, writer: GltfWriter, motion: Timed) -> None:
         self._writer = writer
         self._times = (np.arange(motion.frames) / motion.fps).astype(np.float32)
         self._inputs: dict[int, int] = {}
@@ -110,11 +122,16 @@ class Channels:
         for shape, shape_name in enumerate(names):
             if shape_name in column:
                 ordered[:, shape] = face[:, column[shape_name]]
-        self.add(node, "weights", ordered.reshape(-1), "SCALAR", per_frame=len(names))
+        self.shapes(node, ordered)
+
+    def shapes(self, node: int, weights: np.ndarray) -> None:
+        """Weights [T, K] of all morph targets of a node's mesh."""
+        self.add(node, "weights", weights.reshape(-1), "SCALAR", per_frame=weights.shape[1])
 
     def finish(self, name: str) -> None:
-        """Write the animation into the document."""
-        self._writer.document["animations"] = [{"name": name, "channels": self._channels, "samplers": self._samplers}]
+        """Write the animation into the document, after those that are there."""
+        animation = {"name": name, "channels": self._channels, "samplers": self._samplers}
+        self._writer.document.setdefault("animations", []).append(animation)
 
 
 def add_joints(writer: GltfWriter, skeleton: Skeleton) -> list[int]:

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
 
-_MAGIC, _JSON, _BIN = 0x46546C67, 0x4E4F534A, 0x004E4942
+MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
 _CODES = {np.dtype(kind): code for code, kind in _COMPONENTS.items()}
 _WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT4": 16}
@@ -105,13 +106,16 @@ class GltfWriter:
         binary = b"".join(self._parts)
         total = 12 + 8 + len(text) + (8 + len(binary) if binary else 0)
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
-            file.write(struct.pack("<IIIII", _MAGIC, 2, total, len(text), _JSON) + text)
+            file.write(struct.pack("<IIIII", MAGIC, 2, total, len(text), JSON_CHUNK) + text)
             if binary:
-                file.write(struct.pack("<II", len(binary), _BIN) + binary)
+                file.write(struct.pack("<II", len(binary), BIN_CHUNK) + binary)
         return path
 
     def _view(self, values: np.ndarray, target: int | None) -> int:
-        data = values.tobytes()
+        return self.bytes_view(values.tobytes(), target)
+
+    def bytes_view(self, data: bytes, target: int | None = None) -> int:
+        """Append bytes; the buffer view's index."""
         entry = {"buffer": 0, "byteOffset": self._length, "byteLength": len(data)}
         if target is not None:
             entry["target"] = target
@@ -127,11 +131,16 @@ def _bounds(values: np.ndarray) -> dict[str, list[float]]:
 
 
 class GltfFile:
-    """A parsed .glb (or a .gltf whose buffers are embedded)."""
+    """A parsed .glb, or a .gltf with what lies beside it.
 
-    def __init__(self, path: str | Path) -> None:
+    Args:
+        path: the file; what is wrong with it is said under this name.
+        document, binary: the JSON and the binary chunk of a file that is read already, or was never one.
+    """
+
+    def __init__(self, path: str | Path, document: dict[str, Any] | None = None, binary: bytes = b"") -> None:
         self.path = Path(path)
-        self.document, self._binary = _read_container(self.path)
+        self.document, self.binary = (document, binary) if document is not None else _read_container(self.path)
         self._buffers: dict[int, bytes] = {}
         self._lists: dict[str, list[dict[str, Any]]] = {}
 
@@ -184,7 +193,7 @@ class GltfFile:
 
     def _view(self, index: Any, offset: int, kind: np.dtype, count: int, width: int) -> np.ndarray:
         view = self.item("bufferViews", index)
-        data = self._buffer(view["buffer"])
+        data = self.buffer(view["buffer"])
         size = width * kind.itemsize
         stride = view.get("byteStride", size)
         start = view.get("byteOffset", 0) + offset
@@ -198,20 +207,42 @@ class GltfFile:
         rows = np.lib.stride_tricks.as_strided(flat, (count, size), (stride, 1))
         return np.ascontiguousarray(rows).view(kind.newbyteorder("<")).reshape(count, width)
 
-    def _buffer(self, index: Any) -> bytes:
+    def view(self, index: Any) -> bytes:
+        """The bytes of a buffer view, such as a picture."""
+        view = self.item("bufferViews", index)
+        start = view.get("byteOffset", 0)
+        data = self.buffer(view["buffer"])[start : start + view["byteLength"]]
+        if len(data) < view["byteLength"]:
+            raise UserError(f"{self.path}: data runs past the end of the file; cut off")
+        return data
+
+    def buffer(self, index: Any) -> bytes:
+        """The bytes of a buffer: the binary chunk, embedded, or a file beside this one."""
         entry = self.item("buffers", index)
-        uri = entry.get("uri")
-        if uri is None:
-            return self._binary
+        if entry.get("uri") is None:
+            return self.binary
         if index not in self._buffers:
-            head, _, body = str(uri).partition(",")
-            if not head.startswith("data:") or not head.endswith(";base64"):
-                raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}; give a .glb with all inside")
+            self._buffers[index] = self.resource(entry["uri"])
+        return self._buffers[index]
+
+    def resource(self, uri: Any) -> bytes:
+        """What a URI stands for: embedded data, or a file in the folder of this one or below."""
+        head, _, body = str(uri).partition(",")
+        if head.startswith("data:"):
+            if not head.endswith(";base64"):
+                raise UserError(f"{self.path}: holds data in another encoding than base64; give a .glb")
             try:
-                self._buffers[index] = base64.b64decode(body)
+                return base64.b64decode(body)
             except binascii.Error as error:
                 raise UserError(f"{self.path}: an embedded buffer is no base64; damaged") from error
-        return self._buffers[index]
+        name = Path(unquote(str(uri)))
+        if "://" in str(uri) or name.is_absolute() or ".." in name.parts:
+            raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}; give a .glb with all inside")
+        try:
+            return (self.path.parent / name).read_bytes()
+        except OSError as error:
+            reason = f"{error.strerror}; put it beside, or give a .glb with all inside"
+            raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}: {reason}") from error
 
 
 @contextmanager
@@ -233,7 +264,7 @@ def _read_container(path: Path) -> tuple[dict[str, Any], bytes]:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     binary = b""
     text = data
-    if len(data) >= 12 and struct.unpack_from("<I", data)[0] == _MAGIC:
+    if len(data) >= 12 and struct.unpack_from("<I", data)[0] == MAGIC:
         _, version, length = struct.unpack_from("<III", data)
         if version != 2:
             raise UserError(f"{path}: glTF version {version}; only version 2 is read")
@@ -247,9 +278,9 @@ def _read_container(path: Path) -> tuple[dict[str, Any], bytes]:
                 raise UserError(f"{path}: a chunk runs past the end of the file; damaged")
             chunks.setdefault(kind, data[at + 8 : at + 8 + size])
             at += 8 + size
-        if _JSON not in chunks:
+        if JSON_CHUNK not in chunks:
             raise UserError(f"{path}: no JSON chunk; damaged")
-        text, binary = chunks[_JSON], chunks.get(_BIN, b"")
+        text, binary = chunks[JSON_CHUNK], chunks.get(BIN_CHUNK, b"")
     try:
         document = json.loads(text.decode("utf-8"))
     except (ValueError, RecursionError) as error:

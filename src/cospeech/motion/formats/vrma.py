@@ -70,7 +70,9 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
     extension: dict[str, Any] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
     scene = [nodes[0]]
     if motion.face is not None and expressions != "none":
-        kind, weights = ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", _presets(motion.face))
+        kind, weights = (
+            ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", preset_weights(motion.face))
+        )
         entries = {}
         for label, values in weights.items():
             node = writer.node(name=label)
@@ -161,7 +163,8 @@ def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
     return {name: face[:, i] for i, name in enumerate(ARKIT_NAMES)}
 
 
-def _presets(face: np.ndarray) -> dict[str, np.ndarray]:
+def preset_weights(face: np.ndarray) -> dict[str, np.ndarray]:
+    """Weights [T] of VRM's presets by name, from ARKit weights [T, 52]."""
     shapes = _arkit(face)
     presets = {preset: np.mean([shapes[name] for name in names], axis=0) for preset, names in PRESETS.items()}
     return {**presets, "aa": np.maximum(shapes["jawOpen"] - shapes["mouthClose"], 0.0)}
