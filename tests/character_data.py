@@ -255,6 +255,9 @@ def _write_vrm(writer: GltfWriter, kind: Kind, joints: list[_Joint], nodes: list
     ]
     writer.document["extensions"] = {
         "VRM": {
+            "specVersion": "0.0",
+            "meta": {"title": "made", "author": "nobody", "licenseName": "CC0"},
+            "firstPerson": {"firstPersonBone": bones["head"], "lookAtTypeName": "Bone"},
             "humanoid": {"humanBones": listed},
             "blendShapeMaster": {"blendShapeGroups": groups},
             "secondaryAnimation": {"boneGroups": [{"bones": [nodes[-1]]}]},
