@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 import cospeech
+from character_data import VRM1, write_character
 from cli_data import HELLO, ROOT, motion_file, needs_model, place
 from cospeech import cli
 from cospeech.cli.declared import completed
@@ -234,6 +235,7 @@ def test_the_motion_examples_of_the_readme(place):
     motion_file(place / "dance.bvh", frames=12)
     shutil.copy(HELLO, place / "music.mp3")  # the content counts, not the name
     shutil.copy(HELLO, place / "talk.wav")
+    write_character(place / "me.vrm", VRM1)
     for _, words in commands():
         if words[0] in ("convert", "render", "face") and words[1] == "dance.bvh":
             cli.main(words)
