@@ -123,6 +123,24 @@ def test_a_split_upper_arm_stays_straight(tmp_path):
         assert np.linalg.norm(middle - halfway, axis=1).max() < 5e-4
 
 
+def test_our_own_person_as_a_character(tmp_path):
+    """Its helpers, which carry the skin of the upper arms beside the shoulder's joint, go with the arm."""
+    motion = gesturing(20)
+    own = motion.save(tmp_path / "own.glb", level=1)
+    character = open_character(own)
+    assert len(character.rig.rolls) == 4
+    path = motion.save(tmp_path / "again.glb", onto=character)
+    clips = GltfFile(path).items("animations")
+    assert [clip["name"] for clip in clips] == ["gesture", "gesture.2"]
+    (before, names), (after, _) = worlds(path, 0), worlds(path, 1)
+    joints = [names.index(name) for name in canonical_skeleton().names]
+    np.testing.assert_allclose(after[:, joints], before[:, joints], atol=1e-4)
+    posed = character.pose(motion)
+    for helper, limb in character.rig.rolls:
+        bone = np.array([1.0, 0.0, 0.0]) * np.sign(character.rig.skeleton.rest_positions[limb, 0])
+        assert angle(posed.turns[:, helper] @ bone, posed.turns[:, limb] @ bone).max() < 0.1
+
+
 def test_nothing_of_the_file_changes(tmp_path):
     """Every byte of its buffer and every key of its JSON is there again; new things come after."""
     kind = replace(VRM1, texture=picture())

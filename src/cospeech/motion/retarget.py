@@ -84,7 +84,7 @@ def retarget(
 
 def to_rig(
     motion: Motion,
-    table: str,
+    table: str | Binding,
     *,
     skeleton: Skeleton | None = None,
     keep_floor: bool = True,
@@ -95,7 +95,7 @@ def to_rig(
 
     Args:
         motion: on the canonical joints.
-        table: name of the rig.
+        table: name of the rig, or which joint of the skeleton is which.
         skeleton: the rig itself, in its rest pose. None makes one: the rig's joint names on the canonical
             offsets in T-pose, which its tools retarget from by name.
         keep_floor: as in ``retarget``.
@@ -109,12 +109,14 @@ def to_rig(
     if source.names != CANONICAL_NAMES:
         raise UserError("to_rig() starts from the canonical joints; retarget() the motion first")
     if separate:
-        built = source if skeleton is None else _with_arms_of(skeleton, bind(table, skeleton), source)
+        built = source if skeleton is None else _with_arms_of(skeleton, _bound(table, skeleton), source)
         motion = replace(separated(replace(motion, skeleton=built)), skeleton=source)
     world = global_rotations(motion.rotations.astype(np.float64), source.parents)
     if skeleton is None:
+        if isinstance(table, Binding):
+            raise UserError("to_rig() needs the skeleton that the joints were matched to")
         return _renamed(motion, find_table(table), world)
-    binding = bind(table, skeleton)
+    binding = _bound(table, skeleton)
     goal: dict[int, np.ndarray] = {}
     for name, indices in binding.joints.items():
         turned = world[:, source.index(name)] @ binding.corrections[name].T
@@ -141,6 +143,10 @@ def to_rig(
         return moved
     floor = _on_floor(motion, bind("canonical", source), moved, binding, ratio, sole)
     return replace(moved, translation=translation + floor)
+
+
+def _bound(table: str | Binding, skeleton: Skeleton) -> Binding:
+    return table if isinstance(table, Binding) else bind(table, skeleton)
 
 
 def limb_directions(motion: Motion, table: str | None = None) -> dict[str, np.ndarray]:
@@ -235,12 +241,12 @@ def _spread_over_chain(goal: dict[int, np.ndarray], skeleton: Skeleton, limbs: d
         end = goal[joint]
         if limbs.get(parent) == joint:
             bone = skeleton.rest_positions[joint] - skeleton.rest_positions[parent]
-            end = goal[parent] @ _twist(transpose(goal[parent]) @ end, bone)
+            end = goal[parent] @ twist_about(transpose(goal[parent]) @ end, bone)
         for step, middle in enumerate(reversed(chain), start=1):
             goal[middle] = _between(goal[parent], end, step / (len(chain) + 1))
 
 
-def _twist(rotations: np.ndarray, axis: np.ndarray) -> np.ndarray:
+def twist_about(rotations: np.ndarray, axis: np.ndarray) -> np.ndarray:
     """The part of rotations [T, 3, 3] that turns about an axis [3] (swing-twist decomposition)."""
     q = matrix_to_quaternion(rotations)
     unit = axis / np.linalg.norm(axis)

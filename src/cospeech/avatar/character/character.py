@@ -14,14 +14,15 @@ import numpy as np
 
 from ...core.arguments import file_path
 from ...core.errors import UserError
-from ...core.rotation import axis_rotation
+from ...core.rotation import axis_angle_to_matrix, axis_rotation, matrix_to_axis_angle
 from ...motion.expressions import one_jaw
 from ...motion.eyes import EYES, one_gaze, with_turned_eyes
 from ...motion.face_shapes import ARKIT_INDEX, ARKIT_NAMES
 from ...motion.formats.gltf import GltfFile, foreign
 from ...motion.kinematics import forward
 from ...motion.motion import Motion
-from ...motion.retarget import on_canonical, to_rig
+from ...motion.retarget import on_canonical, to_rig, twist_about
+from ...motion.rig_binding import LIMBS
 from ...motion.skeleton import FINGERS, canonical_skeleton
 from .face import Face, drivers, read_face
 from .nodes import NodeTree, read_nodes
@@ -133,8 +134,10 @@ class Character:
             raise UserError("the motion has no frames; nothing to write")
         motion = self._canonical(motion)
         rig = self.rig
-        moved = to_rig(motion, rig.binding.table.name, skeleton=rig.skeleton, sole=self.sole)
+        moved = to_rig(motion, rig.binding, skeleton=rig.skeleton, sole=self.sole)
         rotations = moved.rotations.astype(np.float64)
+        for joint, limb in rig.rolls:
+            rotations[:, joint] = self._rolled(rotations[:, limb], limb)
         world, places = forward(
             rotations, moved.translation.astype(np.float64), rig.skeleton.parents, rig.skeleton.offsets
         )
@@ -144,6 +147,14 @@ class Character:
         if motion.face is not None and self.face.meshes:
             face = drivers(motion.face, eyes=not self._has_eye_bones)
         return Posed(motion.fps, world, places, face)
+
+    def _rolled(self, turn: np.ndarray, limb: int) -> np.ndarray:
+        """What a limb does [T, 3, 3], with half of its twist."""
+        joints, rest = self.rig.binding.joints, self.rig.skeleton.rest_positions
+        end = next(joints[end][0] for start, end in LIMBS.items() if joints.get(start, (-1,))[0] == limb)
+        twist = twist_about(turn, rest[end] - rest[limb])
+        rolled: np.ndarray = turn @ axis_angle_to_matrix(-matrix_to_axis_angle(twist) / 2)
+        return rolled
 
     @property
     def _has_eye_bones(self) -> bool:

@@ -14,7 +14,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.rotation import axis_rotation, geodesic
 from ...motion.formats.gltf import GltfFile
-from ...motion.rig_binding import Binding, bind
+from ...motion.rig_binding import LIMBS, Binding, bind
 from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from .nodes import NodeTree, rotation_of
 
@@ -22,6 +22,7 @@ NEEDED = tuple(
     f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist") for side in ("left", "right")
 )  # without these nobody gestures
 _NEAR_QUARTER = np.radians(5.0)
+_SAME_PLACE = 2e-3  # metres
 _SAME_POSE = 1e-3  # relative difference of transforms that count as one
 # VRM 0 counts the thumb's bones from the hand on as proximal, intermediate, distal; VRM 1 begins with a metacarpal.
 _THUMB = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal"}
@@ -39,6 +40,7 @@ class Rig:
     linear: np.ndarray  # [N, 3, 3] world linear part of every node of the file in rest pose
     turns: np.ndarray  # [N, 3, 3] rotation alone
     places: np.ndarray  # [N, 3] metres
+    rolls: tuple[tuple[int, int], ...]  # joints that stand where a limb begins, beside it: (joint, joint of the limb)
     skins: tuple[int, ...]  # of the person
     vrm: str | None  # "0", "1", or None for a file that is no VRM
 
@@ -69,7 +71,8 @@ def read_rig(file: GltfFile, tree: NodeTree, person: str | None = None) -> Rig:
     whole = _skeleton(kept, {node: _above(node, joints, tree) for node in kept}, names, places)
     found = _bound(file, whole, "vrm" if humanoid else None)
     mapped = {name: tuple(kept[joint] for joint in indices) for name, indices in found.joints.items()}
-    order, parents, attached = _person_tree(tree, mapped)
+    rolls = _rolls(tree, mapped, joints, places)
+    order, parents, attached = _person_tree(tree, mapped, rolls)
     heading = _heading(found, {name: places[nodes[0]] for name, nodes in mapped.items()})
     skeleton = _skeleton(order, parents, names, places @ heading)
     place = {node: joint for joint, node in enumerate(order)}
@@ -82,6 +85,7 @@ def read_rig(file: GltfFile, tree: NodeTree, person: str | None = None) -> Rig:
         linear,
         turns,
         places,
+        tuple((place[node], place[limb]) for node, limb in rolls.items()),
         skins,
         vrm,
     )
@@ -218,7 +222,22 @@ def _skeleton(order: list[int], parents: dict[int, int], names: dict[int, str], 
     return Skeleton(tuple(unique), up, np.array(offsets).reshape(-1, 3))
 
 
-def _person_tree(tree: NodeTree, mapped: dict[str, tuple[int, ...]]) -> tuple[list[int], dict[int, int], list[int]]:
+def _rolls(tree: NodeTree, mapped: dict[str, tuple[int, ...]], joints: set[int], places: np.ndarray) -> dict[int, int]:
+    """Joints without a place that stand where a limb begins, as its siblings: they carry skin of the limb."""
+    placed = {node for nodes in mapped.values() for node in nodes}
+    found = {}
+    for name in LIMBS:
+        limb = mapped.get(name, (-1,))[0]
+        siblings = tree.children[tree.parents[limb]] if limb >= 0 and tree.parents[limb] >= 0 else ()
+        for node in siblings:
+            if node in joints - placed and np.linalg.norm(places[node] - places[limb]) < _SAME_PLACE:
+                found[node] = limb
+    return found
+
+
+def _person_tree(
+    tree: NodeTree, mapped: dict[str, tuple[int, ...]], rolls: dict[int, int]
+) -> tuple[list[int], dict[int, int], list[int]]:
     """The nodes that move, hips first: those with a place, those between them, hands and feet whole.
 
     Returns:
@@ -226,7 +245,7 @@ def _person_tree(tree: NodeTree, mapped: dict[str, tuple[int, ...]]) -> tuple[li
         and get the parent that anatomy gives.
     """
     hips = mapped["pelvis"][0]
-    kept = _kept(tree, mapped, hips)
+    kept = _kept(tree, mapped, hips) | set(rolls)
     parents = {node: -1 if node == hips else _above(node, kept, tree) for node in kept}
     attached = [node for node in kept if parents[node] < 0 and node != hips]
     for node in attached:
