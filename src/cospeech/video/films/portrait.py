@@ -13,6 +13,7 @@ from ...core.errors import UserError
 from ...core.progress import note
 from ..detection.keypoints import check_person, complete_keypoints, find_keypoints
 from ..detection.matting import person_matte
+from ..detection.painting import looks_painted
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
 from ..warping.hand_views import HandView
@@ -69,6 +70,11 @@ def open_portrait(
     seen = find_keypoints(path, points=points, cache=cache)
     for line in check_person(seen, Path(path).name):
         note(line)
+    if looks_painted(picture):
+        note(
+            f"{Path(path).name} looks like a painting or drawing; the networks were made for photographs, so the "
+            "outline, the hands and the lips may be less exact"
+        )
     found = complete_keypoints(seen.points, seen.confidence, seen.size)[0]
     shown = choose_crop(found, seen.confidence[0], seen.size, crop)
     if shown.reason:
