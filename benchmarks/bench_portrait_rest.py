@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ OWNED = 0.01  # of a pixel
 def figures(portrait: Portrait) -> dict[str, float]:
     """Percent of pixels."""
     # A quick cut has the same masks; only what the hole is filled with differs.
-    layers = cut(
+    flat = cut(
         portrait.picture,
         portrait.points,
         portrait.person,
@@ -35,6 +36,7 @@ def figures(portrait: Portrait) -> dict[str, float]:
         matte=portrait.matte,
         room=False,
     )
+    layers = replace(flat, head=portrait.head)
     drawn = draw(layers, portrait.points)
     shown = np.round(np.clip(drawn.picture, 0, 1) * 255)
     person = portrait.person > PERSON

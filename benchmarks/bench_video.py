@@ -36,6 +36,7 @@ import numpy as np
 from cospeech.core.errors import UserError
 from cospeech.methods.model_folder import ModelFolder, evaluator_folder
 from cospeech.metrics import FVD, Value, paired_difference, video_reference
+from cospeech.video.driving.head_shape import in_depth
 from cospeech.video.evaluation import PerceptualFeatureExtractor, PictureScores, VideoFeatureExtractor, score
 from cospeech.video.synthetic.corpus import Person, SyntheticPeople
 from cospeech.video.training.portrait_pairs import Pair, Pairs, alike, make_pair
@@ -102,7 +103,8 @@ class FilmScenes:
 
     film = True
 
-    def __init__(self, folder: Path, most: int | None) -> None:
+    def __init__(self, folder: Path, most: int | None, depth: bool = True) -> None:
+        self.depth = depth
         self.corpus = SyntheticPeople(folder)
         if not self.corpus.header.get("film"):
             raise UserError(f"{folder} holds single pictures; give a corpus that was built with film=True")
@@ -113,6 +115,8 @@ class FilmScenes:
             film = self.corpus.film(person)
             points = film.points.astype(np.float64)
             layers = cut(film.frames[0], points[0], film.mask[0] / 255)
+            if self.depth:
+                layers = in_depth(layers)
             pairs = [make_pair(layers, film.frames[0], *one) for one in zip(film.frames, points, strict=True)]
             parts = np.stack([np.isin(film.parts, labels) for labels in ORDER], 1).astype(np.float32)
             source = np.broadcast_to(parts[:1], parts.shape)
@@ -361,6 +365,7 @@ def main() -> None:
     parser.add_argument("--model", type=named, action="append", default=[], metavar="NAME=FOLDER")
     parser.add_argument("--most", type=int, help="pairs of a folder, evenly chosen; all unless given")
     parser.add_argument("--films-most", type=int, help="films of a folder; all unless given")
+    parser.add_argument("--flat", action="store_true", help="warp heads of films without their depth")
     parser.add_argument("--no-keypoints", action="store_true", help="leave the ablation of keypoints out")
     options = parser.parse_args()
     if not (options.pairs or options.films):
@@ -369,7 +374,8 @@ def main() -> None:
     models = {name: opened(place) for name, place in options.model}
     painters = systems(models, not options.no_keypoints)
     sets = {f"pairs {name}": PairScenes(Path(place), options.most) for name, place in options.pairs}
-    sets |= {f"films {name}": FilmScenes(Path(place), options.films_most) for name, place in options.films}  # type: ignore[misc]
+    films = {name: FilmScenes(Path(place), options.films_most, not options.flat) for name, place in options.films}
+    sets |= {f"films {name}": scenes for name, scenes in films.items()}  # type: ignore[misc]
     result: dict[str, Any] = {}
     for name, scenes in sets.items():
         result[name] = measured(scenes, painters, perceptual)

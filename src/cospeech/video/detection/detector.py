@@ -15,6 +15,7 @@ from ...core.progress import stage
 from ...core.timing import FPS
 from ...motion.points import POINTS
 from .extraction import film_arrays, picture_arrays
+from .face_mesh import MESH_SIZE
 from .networks import NETWORKS, Networks
 from .setup import networks_folder
 
@@ -104,13 +105,13 @@ def cached_arrays(path: Path, names: tuple[str, ...]) -> dict[str, np.ndarray]:
 
 def _read(path: Path) -> dict[str, np.ndarray] | None:
     """The arrays of a result, or None if the file is missing, damaged or something else."""
-    found = cached_arrays(path, (*_ARRAYS, "mask"))
+    found = cached_arrays(path, (*_ARRAYS, "mask", "mesh"))
     complete = all(name in found for name in _ARRAYS)
     return found if complete and _has_shapes(found) else None
 
 
 def _has_shapes(found: dict[str, np.ndarray]) -> bool:
-    """Whether the arrays of a result fit one another, and points and confidence are finite."""
+    """Whether the arrays of a result fit one another, and points, confidence and mesh are finite."""
     points, confidence = found["points"], found["confidence"]
     frames = len(points) if points.ndim else 0
     shapes = {
@@ -124,7 +125,10 @@ def _has_shapes(found: dict[str, np.ndarray]) -> bool:
         return False
     if "mask" in found and found["mask"].shape != tuple(found["size"][::-1]):
         return False
-    return bool(np.isfinite(points).all() and np.isfinite(confidence).all())
+    mesh = found.get("mesh", np.zeros((MESH_SIZE, 3)))
+    if mesh.shape != (MESH_SIZE, 3):
+        return False
+    return all(bool(np.isfinite(values).all()) for values in (points, confidence, mesh))
 
 
 def cache_arrays(found: dict[str, np.ndarray], place: Path) -> None:

@@ -35,13 +35,17 @@ def picture_arrays(networks: Networks, picture: np.ndarray) -> dict[str, np.ndar
         picture: [H, W, 3] uint8 sRGB.
     Returns:
         points [1, 116, 2] in pixels, confidence [1, 116], people [1] (large faces, see ``count_people``), fps (0),
-        size (width, height) and mask [H, W] uint8 (255 where the person is).
+        size (width, height), mask [H, W] uint8 (255 where the person is) and, where there is a face, mesh [468, 3],
+        its points with depth.
     """
-    points, confidence = keypoints_of(Tracker(networks).person(picture))
+    person = Tracker(networks).person(picture)
+    points, confidence = keypoints_of(person)
     for side in range(2):
         if not confidence[HAND_SLICES[side].start]:
             _search_hand(networks, picture, points, confidence, side)
+    mesh = {} if person is None or person.face is None else {"mesh": person.face.astype(np.float32)}
     return {
+        **mesh,
         "points": points[None],
         "confidence": confidence[None],
         "people": np.array([count_people(detections(networks, FACES_FAR, picture))]),
@@ -61,7 +65,7 @@ def film_arrays(
         fps: frames a second.
         report: called with the number of frames done, every ``EVERY`` frames.
     Returns:
-        As ``picture_arrays``, with a row for each frame and without mask.
+        As ``picture_arrays``, with a row for each frame and without mask and mesh.
     Raises:
         ValueError: no frames.
     """
@@ -116,7 +120,7 @@ def keypoints_of(person: Person | None) -> tuple[np.ndarray, np.ndarray]:
         if hand is not None and np.linalg.norm(hand[0] - person.pose[_POSE_WRISTS[side]]) < ASTRAY * reach:
             _put(hand, points, confidence, side)
     if person.face is not None:
-        points[FACE_SLICE], confidence[FACE_SLICE] = person.face[list(MESH)], 1.0
+        points[FACE_SLICE], confidence[FACE_SLICE] = person.face[list(MESH), :2], 1.0
     return points, confidence
 
 

@@ -39,7 +39,7 @@ class Person:
     pose: np.ndarray  # [33, 2]
     visibility: np.ndarray  # [33], 0 to 1
     hands: tuple[np.ndarray | None, np.ndarray | None]  # [21, 2], left and right
-    face: np.ndarray | None  # [468, 2]
+    face: np.ndarray | None  # [468, 3], the last one depth towards the viewer, from anywhere
 
 
 @dataclass(frozen=True)
@@ -121,8 +121,9 @@ class Tracker:
         region = Region.of_points(eyes, turn_between(eyes[0], eyes[1], RIGHT)).squared(2.0, down=-0.1)
         before = self.before[2]
         if before is not None:
-            level = turn_between(before[RIGHT_EYE_CORNER], before[LEFT_EYE_CORNER], RIGHT)
-            region = _kept(before, Region.of_points(before, level).squared(1.5), region, FACE_STEADY)
+            flat = before[:, :2]
+            level = turn_between(flat[RIGHT_EYE_CORNER], flat[LEFT_EYE_CORNER], RIGHT)
+            region = _kept(flat, Region.of_points(flat, level).squared(1.5), region, FACE_STEADY)
         return face_in(self.networks, picture, region)
 
 
@@ -145,14 +146,15 @@ def hands_in(networks: Networks, picture: np.ndarray, region: Region) -> list[np
 
 
 def face_in(networks: Networks, picture: np.ndarray, region: Region) -> np.ndarray | None:
-    """The 468 points of a face in a region, lips and eyes refined; None if there is no face."""
+    """The 468 points of a face in a region, lips and eyes refined, and their depth, [468, 3]; None if there is none."""
     mesh, *refined, flag = networks.run("face_landmark_with_attention", cropped(picture, region, 192) / 255)
     if 1 / (1 + np.exp(-flag.item())) <= PRESENT:
         return None
-    points = mesh.reshape(MESH_SIZE, 3)[:, :2].astype(float)
+    raw = mesh.reshape(MESH_SIZE, 3).astype(float) / 192
+    points = raw[:, :2].copy()
     for places, spots in zip(REGIONS, refined, strict=False):  # irises follow, which are no points of ours
-        points[list(places)] = spots.reshape(-1, 2)
-    return region.to_picture(points / 192)
+        points[list(places)] = spots.reshape(-1, 2) / 192
+    return np.concatenate([region.to_picture(points), -raw[:, 2:] * region.width], -1)
 
 
 def person_mask_of(networks: Networks, picture: np.ndarray) -> np.ndarray:

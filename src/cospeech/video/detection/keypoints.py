@@ -62,6 +62,7 @@ class DetectedKeypoints:
     size: tuple[int, int]  # width and height, pixels, as load_picture gives it
     mask: np.ndarray | None = None  # [H, W] uint8, 255 where the person is; None if there is no mask
     people: int = 1  # number of people in the picture
+    mesh: np.ndarray | None = None  # [468, 3] pixels, of the face in a picture, with depth towards the viewer
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float32)
@@ -259,7 +260,8 @@ def _seen(found: dict[str, np.ndarray], fps: float | None, faces: int) -> Detect
     """Keypoints from the detector's arrays; a person whose face was not counted still counts."""
     width, height = (int(number) for number in found["size"])
     people = max(faces, int((found["confidence"] >= SEEN).any()))
-    return DetectedKeypoints(found["points"], found["confidence"], fps, (width, height), found.get("mask"), people)
+    other = found.get("mask"), people, found.get("mesh")
+    return DetectedKeypoints(found["points"], found["confidence"], fps, (width, height), *other)
 
 
 def _is_inside(seen: DetectedKeypoints, found: np.ndarray, point: int) -> bool:

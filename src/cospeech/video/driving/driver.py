@@ -34,6 +34,7 @@ def drive(
     confidence: np.ndarray,
     size: tuple[int, int],
     *,
+    depth: np.ndarray | None = None,
     strength: float = 1.0,
     ease: float = EASE,
     own: float = 0.5,
@@ -46,6 +47,8 @@ def drive(
         portrait_keypoints: [116, 2] pixels, complete (guessed where nothing was detected).
         confidence: [116] 0 to 1.
         size: width and height of the portrait, pixels.
+        depth: [68] pixels, of the face's landmarks towards the viewer (``HeadDepth.depth``); without it they have the
+            default person's.
         strength: from 0 (the portrait's pose) to 1 (the motion's poses).
         ease: seconds from the portrait's pose, with which the video starts, into the motion.
         own: mean pose of arms and hands, from 0 (the motion's) to 1 (the portrait's); they move about it. An arm
@@ -58,7 +61,7 @@ def drive(
     Raises:
         UserError: options out of range, no frames, or a portrait that cannot be measured (``fit``).
     """
-    person = fit(portrait_keypoints, confidence, size)
+    person = fit(portrait_keypoints, confidence, size, depth)
     limits = bearing(person.points, np.asarray(confidence), size) if bounded else None
     motion = on_canonical(motion).resample(FPS)
     expression = None if motion.face is None else expressions(person, motion.face)
@@ -72,6 +75,7 @@ def drive_keypoints(
     size: tuple[int, int],
     *,
     face: np.ndarray | None = None,
+    depth: np.ndarray | None = None,
     strength: float = 1.0,
     ease: float = EASE,
     own: float = 0.5,
@@ -86,6 +90,7 @@ def drive_keypoints(
         size: as in ``drive``.
         face: [T, 52] ARKit weights at 30 frames a second, as ``lips`` returns them; they replace
             the keypoints' own face. Without either the face is still.
+        depth: as in ``drive``.
         strength: as in ``drive``.
         ease: as in ``drive``.
         own: as in ``drive``.
@@ -97,7 +102,7 @@ def drive_keypoints(
     Raises:
         UserError: other keypoints, another number of frames of ``face``, or as ``drive``.
     """
-    person = fit(portrait_keypoints, confidence, size)
+    person = fit(portrait_keypoints, confidence, size, depth)
     limits = bearing(person.points, np.asarray(confidence), size) if bounded else None
     body, seen = speakers.at_rate(keypoints)
     if face is not None and np.shape(face) != (len(body), len(ARKIT_NAMES)):

@@ -57,13 +57,15 @@ class Face:
     shapes: np.ndarray  # [52, 68, 3] what each face shape adds at weight 1
 
 
-def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fit:
+def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int], depth: np.ndarray | None = None) -> Fit:
     """Measure the person of a portrait.
 
     Args:
         points: [116, 2] pixels, complete (guessed where nothing was detected).
         confidence: [116] 0 to 1.
         size: width and height of the picture, pixels.
+        depth: [68] pixels of the face's landmarks, towards the viewer from where the head turns; None to take the
+            default person's.
 
     Raises:
         UserError: other shapes, numbers that are not finite, or shoulders or a face without width.
@@ -83,7 +85,7 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
         raise UserError("the portrait shows no shoulders or no face; choose one that shows a person's front")
     rest = canonical_skeleton().rest_positions
     index = canonical_skeleton().index
-    head, face_scale = _pose(default_face().neutral, face)
+    head, face_scale = pose(default_face().neutral, face)
     apart = float(np.linalg.norm(rest[index("left_shoulder")] - rest[index("right_shoulder")]))
     scale = float(np.sqrt(width / apart * face_scale))
 
@@ -120,7 +122,7 @@ def fit(points: np.ndarray, confidence: np.ndarray, size: tuple[int, int]) -> Fi
         face_scale=face_scale,
         head=head,
         pivot=np.array([*middle, 0.0]),
-        depth=local[:, 2],
+        depth=local[:, 2] if depth is None else np.asarray(depth, np.float64),
     )
 
 
@@ -144,7 +146,7 @@ def default_face() -> Face:
     return Face(points[0] - skeleton.rest_positions[skeleton.index("head")], points[1:] - points[0])
 
 
-def _pose(shape: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, float]:
+def pose(shape: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, float]:
     """Rotation [3, 3] and scale that fit a shape [68, 3], y up, to points [68, 2], y down; weak perspective."""
     flat = (seen - seen.mean(0)) * [1.0, -1.0]
     affine = np.linalg.lstsq(shape - shape.mean(0), flat, rcond=None)[0].T  # [2, 3]

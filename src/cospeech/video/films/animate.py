@@ -74,13 +74,13 @@ def portrait_keypoints(
     Raises:
         UserError: a motion that cannot drive a portrait.
     """
-    own = portrait.points, portrait.confidence, portrait.size
+    own, depth = (portrait.points, portrait.confidence, portrait.size), portrait.head.depth
     if isinstance(motion, Motion):
-        return drive(_with_face(motion, speech), *own, strength=strength, bounded=bounded)
+        return drive(_with_face(motion, speech), *own, depth=depth, strength=strength, bounded=bounded)
     face = None
     if speech is not None and not set(FACE_POINTS) <= set(motion.names):
         face = lips(speech, max(1, seconds_to_frame(motion.seconds)))
-    return drive_keypoints(motion, *own, face=face, strength=strength, bounded=bounded)
+    return drive_keypoints(motion, *own, face=face, depth=depth, strength=strength, bounded=bounded)
 
 
 def portrait_gaze(

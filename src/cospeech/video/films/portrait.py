@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from ..detection.matting import person_matte
 from ..detection.painting import looks_painted
 from ..detection.person_mask import person_mask
 from ..detection.picture import load_picture
+from ..driving.head_shape import head_depth
 from ..warping.hand_views import HandView
+from ..warping.head_depth import HeadDepth
 from ..warping.layers import Layers, cut
 from .cropping import choose_crop
 
@@ -34,6 +36,7 @@ class Portrait:
     matte: np.ndarray | None = None  # [H, W] float32 in 0 .. 1: the person, right to the pixel
     behind: np.ndarray | None = None  # [H, W, 4] float32 in 0 .. 1: known background, and its reliability
     views: Mapping[str, tuple[HandView, ...]] = field(default_factory=dict)  # by side, of hands in other pictures
+    mesh: np.ndarray | None = None  # [468, 3] pixels: the face's points with depth, if they were detected
 
     @property
     def size(self) -> tuple[int, int]:
@@ -41,11 +44,17 @@ class Portrait:
         return self.picture.shape[1], self.picture.shape[0]
 
     @cached_property
+    def head(self) -> HeadDepth:
+        """Depth of the head."""
+        return head_depth(self.points, self.mesh)
+
+    @cached_property
     def layers(self) -> Layers:
         """The portrait cut into layers that move separately."""
-        return cut(
+        flat = cut(
             self.picture, self.points, self.person, confidence=self.confidence, matte=self.matte, behind=self.behind
         )
+        return replace(flat, head=self.head)
 
 
 def open_portrait(
@@ -83,7 +92,8 @@ def open_portrait(
     inside = (slice(top, bottom), slice(left, right))
     mask = None if seen.mask is None else seen.mask[inside]
     matte = person_matte(picture[inside], name=Path(path).name, cache=cache)
-    return portrait_of(picture[inside], found - [left, top], seen.confidence[0], mask, size, matte=matte)
+    mesh = None if seen.mesh is None else seen.mesh - [left, top, 0]
+    return portrait_of(picture[inside], found - [left, top], seen.confidence[0], mask, size, matte=matte, mesh=mesh)
 
 
 def portrait_of(
@@ -94,6 +104,7 @@ def portrait_of(
     size: int,
     *,
     matte: np.ndarray | None = None,
+    mesh: np.ndarray | None = None,
 ) -> Portrait:
     """A portrait resampled to another size.
 
@@ -104,6 +115,7 @@ def portrait_of(
         mask: [H, W] uint8 of the person, or None to compute it.
         size: of the longer side, pixels.
         matte: [H, W] uint8 of the person by a matting network.
+        mesh: [468, 3] pixels of its face, with depth.
     """
     from PIL import Image
 
@@ -120,7 +132,8 @@ def portrait_of(
     exact = None
     if matte is not None:
         exact = np.asarray(Image.fromarray(matte).resize((wide, high), Image.Resampling.BOX), np.float32) / 255
-    return Portrait(small, moved, np.asarray(confidence), person, exact)
+    deep = None if mesh is None else np.asarray(mesh, np.float64) * [wide / width, high / height, wide / width]
+    return Portrait(small, moved, np.asarray(confidence), person, exact, mesh=deep)
 
 
 def check_size(size: int) -> None:

@@ -23,6 +23,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.files import atomic_path, write_arrays
 from ...motion.points import BODY_SLICE, CHIN, FACE_SLICE, HAND_SIZE, HAND_SLICES, MOUTH_CORNERS, NOSE_BRIDGE, SHOULDERS
+from ..driving.head_shape import in_depth
 from ..warping.layer_warp import draw
 from ..warping.layers import Layers, cut
 from ..warping.limb_geometry import INDEX, SIDES, body_scale
@@ -212,7 +213,7 @@ def person_pairs(
         others = [k for k in rng.permutation(number) if k != first and (every or alike(points[first], points[k]))]
         if not others:
             continue
-        layers = cut(pictures[first], points[first], persons[first])
+        layers = in_depth(cut(pictures[first], points[first], persons[first]))
         for second in others[:TARGETS]:
             pair = make_pair(layers, pictures[first], pictures[second], points[second])
             if _decibels(pair) < LEAST_PSNR:

@@ -1,4 +1,5 @@
-"""The map of the body's layer: a spline through face, shoulders and trunk, and arms that bend it.
+"""The map of the body's layer: the parallax of the head, a spline through face, shoulders and trunk, and arms that
+bend it.
 
 Decision of ours [D]: upper arms are part of the body, and cloth near an arm goes with it, less and less with the
 distance. A rotation of an arm that one picture can show is small, so places move linearly along a bone.
@@ -12,6 +13,7 @@ import numpy as np
 
 from ...core.series import smoothstep
 from ...motion.points import FACE_SLICE, SHOULDERS
+from .head_depth import HeadDepth
 from .limb_geometry import FINGER_HALF_WIDTH, INDEX, SIDES, TINY, along, body_scale, face_oval, hand, hand_distance
 from .mouth_and_lids import similarity, unfolded
 from .plate import Plate, plate
@@ -70,16 +72,21 @@ class BodyMap:
 
     spline: Plate
     bends: tuple[Bend, ...]
+    head: HeadDepth | None
+    parallax: np.ndarray  # [2] of the head
 
     def __call__(self, places: np.ndarray) -> np.ndarray:
         """Driven pixels [M, 2] -> source pixels."""
         before = places
         for _ in range(STEPS):
             before = places - self._bent(before)
-        return self.spline(before)
+        came = self.spline(before)
+        return came if self.head is None else self.head.backward(came, self.parallax)
 
     def forward(self, places: np.ndarray) -> np.ndarray:
         """Source pixels [M, 2] -> driven pixels."""
+        if self.head is not None:
+            places = self.head.forward(places, self.parallax)
         before = turned_round(self.spline, places)
         return before + self._bent(before)
 
@@ -99,7 +106,7 @@ def turned_round(backward: Plate, source: np.ndarray) -> np.ndarray:
     return driven
 
 
-def anchors(points: np.ndarray, source: np.ndarray) -> np.ndarray:
+def anchors(points: np.ndarray, source: np.ndarray, own: np.ndarray) -> np.ndarray:
     """[10, 2] pixels: places of body and hair without a keypoint, moved with the keypoints near them.
 
     The trunk follows the shoulders, less and less downwards; crown and sides of the head are turned and
@@ -107,19 +114,26 @@ def anchors(points: np.ndarray, source: np.ndarray) -> np.ndarray:
 
     Args:
         points: [116, 2] where the keypoints move to.
-        source: [116, 2] keypoints of the portrait.
+        source: [116, 2] keypoints of the portrait, moved by the parallax of the head.
+        own: [116, 2] keypoints of the portrait.
     """
-    scale = body_scale(source)
+    scale = body_scale(own)
     old, new = (p[list(SHOULDERS)].mean(0) for p in (source, points))
     move = new - old
     trunk = [old + [across * scale, down * scale] + share * move for (across, down), share in TRUNK_ANCHORS]
     matrix, offset = similarity(source[FACE_SLICE], points[FACE_SLICE])
-    middle, half = face_oval(source)
+    middle, half = face_oval(own)
     head = middle + half * HEAD_ANCHORS
     return np.concatenate([np.array(trunk), head @ matrix.T + offset])
 
 
-def body_map(source: np.ndarray, driven: np.ndarray, size: tuple[int, int], cut_out: tuple[str, ...]) -> BodyMap:
+def body_map(
+    source: np.ndarray,
+    driven: np.ndarray,
+    size: tuple[int, int],
+    cut_out: tuple[str, ...],
+    head: HeadDepth | None = None,
+) -> BodyMap:
     """The map of the body's layer.
 
     Args:
@@ -127,11 +141,16 @@ def body_map(source: np.ndarray, driven: np.ndarray, size: tuple[int, int], cut_
         driven: [116, 2] where they move to.
         size: (width, height).
         cut_out: sides whose forearm and hand are layers of their own.
+        head: its depth; None to move it as if it were flat.
     """
     awake = unfolded(source, driven)
-    new, old = (np.concatenate([p[list(SHOULDERS)], p[FACE_SLICE], anchors(p, source)]) for p in (awake, source))
+    parallax, own = np.zeros(2), source
+    if head is not None:
+        parallax = head.parallax(driven[FACE_SLICE])
+        source = head.forward(own, parallax)
+    new, old = (np.concatenate([p[list(SHOULDERS)], p[FACE_SLICE], anchors(p, source, own)]) for p in (awake, source))
     spline = plate(new, old, max(size) / 2, BODY_RIDGE)
-    scale = body_scale(source)
+    scale = body_scale(own)
     bends = []
     for side in SIDES:
         joints = ("shoulder", "elbow") if side in cut_out else ("shoulder", "elbow", "wrist")
@@ -141,6 +160,6 @@ def body_map(source: np.ndarray, driven: np.ndarray, size: tuple[int, int], cut_
         moves[0] = 0.0
         length = np.linalg.norm(moves, axis=1, keepdims=True)
         moves = moves * np.minimum(1.0, FURTHEST * scale / np.maximum(length, TINY))
-        palm = None if side in cut_out else hand(source, side) + (before[2] - source[at[2]])
+        palm = None if side in cut_out else hand(own, side) + (before[2] - source[at[2]])
         bends.append(Bend(before, moves, palm, scale))
-    return BodyMap(spline, tuple(bends))
+    return BodyMap(spline, tuple(bends), head, parallax)

@@ -129,7 +129,7 @@ def draw(
     source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
-    body = body_map(layers.points, driven, layers.size, tuple(layers.meshes))
+    body = body_map(layers.points, driven, layers.size, tuple(layers.meshes), layers.head)
     window = _window(layers)
     came[(0, *window)] = places_from(body, window, _face(driven))
     _held_at_border(came[0], window, LEEWAY * body_scale(layers.points))

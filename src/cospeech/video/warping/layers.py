@@ -20,6 +20,7 @@ from ...motion.points import SHOULDERS
 from .arm_mesh import ArmMesh, arm_mesh, hand_mesh
 from .arm_segmentation import FrontArm, front_arms
 from .built_forearm import Forearm, build_forearm
+from .head_depth import HeadDepth
 from .inpaint import inpainted
 from .limb_geometry import (
     PARTS,
@@ -115,6 +116,7 @@ class Layers:
     forearms: dict[str, Forearm]  # by side, what is drawn where a forearm was hidden
     points: np.ndarray  # [116, 2] pixels of this picture
     person: np.ndarray  # [H, W] float32: where the person was
+    head: HeadDepth | None = None  # its depth; without it the head moves as if it were flat
 
     @property
     def size(self) -> tuple[int, int]:
