@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,8 @@ from character_data import MIXAMO, VRM1, gesturing, write_character
 from cli_data import motion_file, place, tone, works, write_wav
 from cospeech import UserError, convert, load_motion
 from cospeech.cli import main
-from format_data import parts
+from format_data import parts, rebuilt
+from test_character import worlds
 
 __all__ = ["place", "works"]  # fixtures
 
@@ -28,11 +30,13 @@ def test_convert_and_render_onto_a_vrm(place, works, capfd):
     me = write_character(place / "me.vrm", VRM1)
     motion_file(place / "dance.bvh")
     main("convert dance.bvh --onto me.vrm -o talk.vrm talk.bvh page.html".split())
-    beside, line = capfd.readouterr().err.splitlines()
+    pose, beside, line = capfd.readouterr().err.splitlines()
+    assert pose.startswith("me.vrm rests in another pose than the T-pose")
     assert beside == "wrote talk.vrma as well: VRM viewers play that, and not the animation within a VRM"
     assert line.startswith("wrote talk.vrm, talk.bvh, page.html (from dance.bvh)")
     assert [clip["name"] for clip in parts(place / "talk.vrm")[0]["animations"]] == ["gesture"]
     assert load_motion(place / "talk.vrma").frames == load_motion(place / "dance.bvh").frames
+    write_character(me, replace(VRM1, arms_down=0.0))
     works("render", "dance.bvh", "--onto", me, "-o", "film.mp4")
     assert (place / "film.mp4").stat().st_size > 500
 
@@ -56,7 +60,7 @@ def test_python_takes_it_as_well(tmp_path):
 
 
 def test_what_cannot_be_is_said_before_any_work(place, capfd):
-    write_character(place / "me.vrm", VRM1)
+    write_character(place / "me.vrm", replace(VRM1, arms_down=0.0))
     motion_file(place / "dance.bvh")
     write_wav(place / "talk.wav", tone(0.5), 16_000)
     gesturing(3).save(place / "dance.vrma")
@@ -75,3 +79,19 @@ def test_what_cannot_be_is_said_before_any_work(place, capfd):
         ("edit talk.mp4 --speech talk.wav -o b.mp4 --onto me.vrm", "a video keeps its own person; leave --onto out"),
     ):
         assert message in refused(capfd, *words.split()), words
+
+
+def test_one_who_lies_is_told_and_stands(place, capfd):
+    """A file that was exported with z up: its animation puts it on its feet."""
+    write_character(place / "me.glb", MIXAMO)
+    document, binary = parts(place / "me.glb")
+    x, y, z, w = document["nodes"][0]["rotation"]
+    s = 0.5**0.5  # a quarter turn about x more
+    document["nodes"][0]["rotation"] = [s * (w + x), s * (y - z), s * (z + y), s * (w - x)]
+    rebuilt(place / "me.glb", document, binary)
+    gesturing(5).save(place / "dance.npz")
+    main("convert dance.npz -o out.glb --onto me.glb".split())
+    assert capfd.readouterr().err.startswith("me.glb lies at rest, as if another axis than y were up")
+    (places, names) = worlds(place / "out.glb")
+    head, foot = (places[:, names.index(f"mixamorig:{name}"), 1] for name in ("Head", "LeftFoot"))
+    assert (head - foot > 1.2).all()

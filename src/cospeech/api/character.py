@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..avatar.character.character import Character, open_character
@@ -37,10 +37,21 @@ def check_onto(onto: CharacterLike | None, targets: Iterable[str | Path]) -> Cha
         raise UserError(f"none of the files shows {character.path.name}; these do: {known}")
     if ".vrm" in suffixes and character.vrm is None:
         raise UserError(f"{character.path.name} is no VRM, so no .vrm can be written; write .glb")
-    lacks = character.lacks()
-    if lacks and character is not onto:  # one that is open has been told of
-        note(f"{character.path.name} has no {lacks}: what the motion has of that is left out")
+    if character is not onto:  # one that is open has been told of
+        for remark in _remarks(character):
+            note(f"{character.path.name} {remark}")
     return character
+
+
+def _remarks(character: Character) -> Iterator[str]:
+    """What a user should know of a character that is used all the same."""
+    lacks = character.lacks()
+    if lacks:
+        yield f"has no {lacks}: what the motion has of that is left out"
+    if not character.rig.upright:
+        yield "lies at rest, as if another axis than y were up; in the animation it stands"
+    if character.vrm is not None and not character.in_t_pose:
+        yield "rests in another pose than the T-pose that VRM prescribes: the .vrma beside it will look wrong on it"
 
 
 def takes_character(suffix: str) -> bool:

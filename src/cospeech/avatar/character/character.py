@@ -30,6 +30,7 @@ from .rig import Rig, inverse_binds, read_rig
 
 SUFFIXES = (".glb", ".gltf", ".vrm", ".fbx")
 _JAW = np.radians(16.0)  # by which a jaw bone opens at jawOpen 1, of a character without shapes of a mouth [D]
+_SPREAD = np.cos(np.radians(20.0))  # of an arm that is spread, along the side
 _PERFECT = 40  # custom expressions by ARKit names that make a VRM one with "perfect sync"
 
 
@@ -110,6 +111,13 @@ class Character:
             groups = extensions["VRM"].get("blendShapeMaster", {}).get("blendShapeGroups", [])
             return [str(group.get("name", "")) for group in groups]
         return []
+
+    @property
+    def in_t_pose(self) -> bool:
+        """Whether the arms are spread at rest."""
+        joints, rest = self.rig.binding.joints, self.rig.skeleton.rest_positions
+        arm = rest[joints["left_wrist"][0]] - rest[joints["left_shoulder"][0]]
+        return bool(arm[0] > _SPREAD * np.linalg.norm(arm))
 
     def lacks(self) -> str:
         """What a character cannot show of a motion, in words; empty if nothing."""
