@@ -342,7 +342,7 @@ def mutated(content: bytes, chance: random.Random) -> bytes:
             data = data[:at]
         elif kind == 4:
             data[at:at] = chance.choice(
-                [b"\x00", b"\xff\xfe", b"-", b'"', b"<", b"[", b"{\\", b"\n\n", b" --> ", b"\ud7ff"]
+                [b"\x00", b"\xff\xfe", b"-", b'"', b"<", b"[", b"{\\", b"\n\n", b" --> ", b"\xed\xa0\x80"]
             )
         elif kind == 5:
             data[at:at] = chance.choice(

@@ -1,6 +1,7 @@
 from .api import animate, compare, convert, evaluate, generate, render
 from .api.editing import edit
 from .api.face import add_face
+from .api.robots import to_robot
 from .core.errors import UserError
 from .data.clips import GestureClip
 from .data.prepare import prepare
@@ -54,6 +55,7 @@ __all__ = [
     "render",
     "search",
     "setup_video",
+    "to_robot",
     "train",
     "train_phones",
     "train_video",

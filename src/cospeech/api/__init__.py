@@ -21,6 +21,7 @@ from ..motion.formats.visemes import SUFFIX as VISEMES_SUFFIX
 from ..motion.formats.visemes import save_visemes
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
+from ..motion.robots.robot_files import check_robot_target, save_robot_motion
 from ..speech.loading import SpeechLike, load_speech
 from ..speech.speech import Speech
 from .character import CharacterLike, check_onto, takes_character
@@ -31,6 +32,8 @@ from .face import check_face_target as check_face_target
 from .face import face_options as face_options
 from .face import placed_speech as placed_speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
+from .robots import check_alone
+from .robots import to_robot as to_robot
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -140,7 +143,13 @@ def render(
 
 
 def convert(
-    source: str | Path, out: str | Path, *, speech: SpeechLike | None = None, onto: CharacterLike | None = None
+    source: str | Path,
+    out: str | Path,
+    *,
+    speech: SpeechLike | None = None,
+    onto: CharacterLike | None = None,
+    robot: str | Path | None = None,
+    robot_map: str | Path | None = None,
 ) -> Path:
     """Motion from one format to another; rigs that are known are retargeted where the target needs it.
 
@@ -149,9 +158,14 @@ def convert(
         out: where to write; the suffix chooses the format.
         speech: a recording that the motion gets lips and a face from, as by ``add_face``.
         onto: your own character (.glb, .vrm), which the motion is put on; FILE@NAME for one of several people.
+        robot, robot_map: a humanoid's URDF, whose joint angles are written (.csv, .json), as by ``to_robot``.
     Raises:
         UserError: anything given that cannot be used, or, with a speech, a format that carries no face.
     """
+    if robot is not None or robot_map is not None:
+        check_alone(robot, speech, onto)
+        target = check_robot_target(out)
+        return save_robot_motion(to_robot(source, robot or "", robot_map=robot_map), target)
     out = check_target(out) if speech is None else check_face_target(out)
     character = check_onto(onto, (out,))
     motion = load_motion(source)

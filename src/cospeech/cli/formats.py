@@ -19,8 +19,17 @@ if TYPE_CHECKING:
     from ..speech.speech import Speech
 
 
-def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecording = None, onto: Onto = None) -> None:
-    """Bring motion from one format to another.
+def convert(
+    source: Positional[MotionFile],
+    /,
+    *,
+    out: Out,
+    speech: MaybeRecording = None,
+    onto: Onto = None,
+    robot: MaybeFile = None,
+    robot_map: MaybeFile = None,
+) -> None:
+    """Bring motion from one format to another, or to the joint angles of a robot.
 
     Args:
         source: a motion file (.bvh .npz .glb .vrma).
@@ -28,7 +37,15 @@ def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecordi
         speech: a recording that the motion gets lips and a face from, as by the command face.
         onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
             is written beside a VRM. FILE@NAME for one of several people.
+        robot: a humanoid's URDF; out is then its joint angles, .csv or .json (docs/robots.md).
+        robot_map: JSON that says which of its joints are arms, waist and head, where they are not recognised.
     """
+    if robot is not None or robot_map is not None:
+        from ..api.robots import check_alone
+
+        check_alone(robot, speech, onto)
+        _to_robot(source, out, robot or Path(), robot_map)
+        return
     if speech is not None:
         face(source, speech=speech, out=out, onto=onto)
         return
@@ -43,6 +60,23 @@ def convert(source: Positional[MotionFile], /, *, out: Out, speech: MaybeRecordi
     for target in out:
         stage(f"writing {target.name}")
         api.write_converted(moved, target, onto=character)
+    done(out, began, f"from {source.name}")
+
+
+def _to_robot(source: Path, out: Out, robot: Path, robot_map: Path | None) -> None:
+    """Joint angles of a robot, and in a few lines what came of it. Raises UserError."""
+    began = time.monotonic()
+    from ..api.robots import to_robot
+    from ..motion.robots.robot_files import check_robot_target, save_robot_motion, told
+
+    for target in some(out):
+        not_over(check_robot_target(target), source, robot, robot_map)
+    stage(f"moving {robot.name}")
+    moved = to_robot(source, robot, robot_map=robot_map)
+    for target in out:
+        save_robot_motion(moved, target)
+    for line in told(moved):
+        note(line)
     done(out, began, f"from {source.name}")
 
 
