@@ -289,6 +289,7 @@ def test_cues_at_once_and_without_length(tmp_path):
         ("a.json", '{"text": "hello"}', "no 'segments'"),
         ("a.json", '{"words": [{"word": "hi"}]}', "no times"),
         ("a.json", '{"words": ["hi"]}', "no 'segments'"),
+        ("a.TextGrid", TEXTGRID.replace("size = 3", "size = 1e400"), "no TextGrid"),
         ("a.eaf", "<html/>", "no ELAN file"),
         ("a.eaf", "<?xml", "no ELAN file"),
     ],

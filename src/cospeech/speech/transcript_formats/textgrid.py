@@ -93,7 +93,7 @@ def tiers_of(text: str, path: Path) -> Tiers:
         if tokens.take() != "<exists>":
             return {}
         return _read_tiers(tokens, path)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise not_readable(path, "TextGrid") from error
 
 
