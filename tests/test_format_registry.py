@@ -22,7 +22,7 @@ READABLE = known_suffixes("read")
 DRAWN = known_suffixes("write", content="picture")
 WRITTEN = [suffix for suffix in FORMATS if not FORMATS.get(suffix).needs]
 MOTION_FILES = [suffix for suffix in WRITTEN if suffix not in DRAWN]
-OPTIONS = {".glb": {"mesh": False}, ".html": {"level": 1}, ".mp4": {"size": 64, "quiet": True}}
+OPTIONS = {".glb": {"mesh": False}, ".fbx": {"mesh": False}, ".html": {"level": 1}, ".mp4": {"size": 64, "quiet": True}}
 
 
 def saved(folder: Path, suffix: str, frames: int = 6) -> Path:
@@ -34,7 +34,7 @@ def read(path: Path):
 
 
 def test_formats_are_complete():
-    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".vrma", ".vrm", ".csv", ".json", ".html", ".mp4"}
+    assert set(FORMATS) == {".bvh", ".npz", ".glb", ".fbx", ".vrma", ".vrm", ".csv", ".json", ".html", ".mp4"}
     for suffix in FORMATS:
         form = FORMATS.get(suffix)
         assert form.suffix == suffix
@@ -54,12 +54,12 @@ def test_every_format_through_the_motion_itself(tmp_path, suffix):
 
 def test_unknown_suffixes_and_options(tmp_path):
     motion = canonical_motion(2)
-    with pytest.raises(UserError, match=r"unknown suffix '\.fbx'; to write there are \.bvh, \.npz, \.glb"):
-        save_motion(motion, tmp_path / "a.fbx")
+    with pytest.raises(UserError, match=r"unknown suffix '\.usd'; to write there are \.bvh, \.npz, \.glb"):
+        save_motion(motion, tmp_path / "a.usd")
     with pytest.raises(
         UserError, match=r"unknown suffix '\.fbx'; to read there are \.bvh, \.npz, \.glb, \.vrma, \.vrm, \.csv"
     ):
-        load_motion(tmp_path / "a.fbx")
+        load_motion(tmp_path / "a.usd")
     with pytest.raises(UserError, match=r"unknown suffix ''"):
         save_motion(motion, tmp_path / "a")
     with pytest.raises(UserError, match=r"\.bvh takes no option 'level'; it takes unit, order, rig"):
@@ -100,7 +100,7 @@ def test_same_motion_same_bytes(tmp_path, suffix):
     assert saved(tmp_path, suffix).read_bytes() == saved(tmp_path, suffix).read_bytes()
 
 
-@pytest.mark.parametrize("suffix", MOTION_FILES)
+@pytest.mark.parametrize("suffix", [suffix for suffix in MOTION_FILES if suffix != ".fbx"])  # test_format_fbx has it
 def test_broken_files_are_user_errors(tmp_path, suffix):
     """Cut anywhere, overwritten, garbage, empty: a one-line UserError or a sound motion, nothing else."""
     whole = saved(tmp_path, suffix).read_bytes()
@@ -159,7 +159,7 @@ def test_a_script_adds_a_format(tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"\.length takes no option 'unit'; it takes digits"):
         canonical_motion(6).save(path, unit=1)
     with pytest.raises(UserError, match=r"to write there are .*\.mp4, \.length"):
-        canonical_motion(6).save(tmp_path / "a.fbx")
+        canonical_motion(6).save(tmp_path / "a.usd")
     with pytest.raises(UserError, match=r"\.length holds no full motion"):
         load_motion(path)
 

@@ -13,20 +13,17 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import UserError
-from ..core.rotation import transpose
-from ..motion.expressions import one_jaw
-from ..motion.eyes import one_gaze
 from ..motion.formats import Format
 from ..motion.formats.glb import Channels, add_joints, add_skin, load_glb, save_skeleton
 from ..motion.formats.gltf import INDICES, VERTICES, GltfWriter
 from ..motion.formats.gltf_motion import HELPER
 from ..motion.motion import Motion
-from ..motion.retarget import retarget
-from ..motion.skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
+from ..motion.retarget import on_canonical, to_rig
 from .body import Body, load_body
 from .character.character import Character, open_character
 from .character.glb import save_onto
-from .skinning import dense_weights, twist_about_x
+from .light import srgb_to_linear
+from .rigging import RiggedBody, rigged, unit_normals
 
 
 def save_glb(
@@ -36,6 +33,7 @@ def save_glb(
     level: int = 0,
     mesh: bool = True,
     twist: bool = True,
+    rig: str | None = None,
     name: str = "gesture",
     body: Body | None = None,
     onto: str | Path | Character | None = None,
@@ -48,6 +46,7 @@ def save_glb(
         level: detail of the default avatar, 0 full or 1 lighter.
         mesh: False writes the moving skeleton alone.
         twist: add helper joints that spread the twist of the arms.
+        rig: name the joints as a named table does ("mixamo", "vrm", "ue5", ...), canonical ones if None.
         name: of the animation.
         body: another body bound to the canonical joints.
         onto: a user's own character, which is written with the animation added instead of the avatar.
@@ -57,87 +56,31 @@ def save_glb(
     if motion.frames == 0:
         raise UserError("the motion has no frames; nothing to write")
     if not mesh:
-        return save_skeleton(motion, path, name=name)
-    if motion.skeleton.names != CANONICAL_NAMES:
-        motion = retarget(motion, separate=True)
-    motion = one_gaze(one_jaw(motion))
-    if body is None:
-        body = load_body(level)
+        return save_skeleton(motion if rig is None else to_rig(on_canonical(motion), rig), path, name=name)
+    person = rigged(motion, load_body(level) if body is None else body, twist=twist, rig=rig)
+    motion = person.motion
     writer = GltfWriter()
     channels = Channels(writer, motion)
-    skeleton = _skeleton(body)
-    nodes = add_joints(writer, skeleton)
+    nodes = add_joints(writer, motion.skeleton)
+    for joint in person.helpers:
+        writer.document["nodes"][nodes[joint]]["extras"] = {HELPER: True}
     channels.skeleton(nodes, motion)
-    joints, weights = _influences(body.joints, body.weights)
-    rest = skeleton.rest_positions
-    bones = nodes
-    if twist:
-        helpers, rest, joints, weights = _add_helpers(writer, channels, nodes, body, motion, rest)
-        bones = [*nodes, *helpers]
-    person = _add_mesh(writer, body, joints, weights)
-    add_skin(writer, bones, rest)
-    writer.document["scenes"][0]["nodes"] = [nodes[0], person]
+    mesh_node = _add_mesh(writer, person)
+    add_skin(writer, nodes, motion.skeleton.rest_positions)
+    writer.document["scenes"][0]["nodes"] = [nodes[0], mesh_node]
     if motion.face is not None:
-        channels.weights(person, motion.face, body.morphs.names)
+        channels.weights(mesh_node, motion.face, person.body.morphs.names)
     channels.finish(name)
     return writer.save(Path(path))
 
 
-def _skeleton(body: Body) -> Skeleton:
-    """The skeleton the body is bound to: the canonical one, or its own offsets where they differ."""
-    own, rest = canonical_skeleton(), np.asarray(body.joint_positions, np.float64)
-    if np.abs(own.rest_positions - rest).max() < 1e-3:
-        return own
-    parents = np.array(own.parents)
-    return Skeleton(own.names, own.parents, rest - np.where(parents[:, None] >= 0, rest[parents], 0.0))
-
-
-def _influences(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Joints [V, 4] and weights as glTF wants them: sum 1, joint 0 where the weight is 0."""
-    weights = np.asarray(weights, np.float32)
-    weights = weights / weights.sum(1, keepdims=True)
-    return np.where(weights > 0, joints, 0).astype(np.uint8), weights
-
-
-def _add_helpers(
-    writer: GltfWriter, channels: Channels, nodes: list[int], body: Body, motion: Motion, rest: np.ndarray
-) -> tuple[list[int], np.ndarray, np.ndarray, np.ndarray]:
-    """Helper joints of the arms: their nodes, all bones' rest positions, and the skin over all bones."""
-    dense = dense_weights(body.joints, body.weights, body.vertices, rest)
-    top = np.argsort(-dense, axis=1, kind="stable")[:, :4]
-    joints, weights = _influences(top, np.take_along_axis(dense, top, axis=1))
-    helpers, places = [], []
-    for side in ("left", "right"):
-        collar, shoulder, elbow, wrist = (
-            CANONICAL_NAMES.index(f"{side}_{part}") for part in ("collar", "shoulder", "elbow", "wrist")
-        )
-        arm = motion.rotations[:, shoulder].astype(np.float64)
-        hand = motion.rotations[:, wrist].astype(np.float64)
-        swing = arm @ transpose(twist_about_x(arm, 1.0))
-        for parent, joint, turn, label in (
-            (collar, shoulder, swing, "shoulder_twist0"),
-            (collar, shoulder, swing @ twist_about_x(arm, 0.5), "shoulder_twist1"),
-            (elbow, elbow, twist_about_x(hand, 0.5), "elbow_twist1"),
-            (elbow, elbow, twist_about_x(hand, 1.0), "elbow_twist2"),
-        ):
-            shift = rest[joint] - rest[parent]
-            node = writer.node(name=f"{side}_{label}", translation=shift.tolist(), extras={HELPER: True})
-            writer.document["nodes"][nodes[parent]]["children"].append(node)
-            channels.rotation(node, turn)
-            helpers.append(node)
-            places.append(rest[joint])
-    return helpers, np.concatenate([rest, np.array(places)]), joints, weights
-
-
-def _add_mesh(writer: GltfWriter, body: Body, joints: np.ndarray, weights: np.ndarray) -> int:
+def _add_mesh(writer: GltfWriter, person: RiggedBody) -> int:
     """The mesh with its material and shapes; the node that carries it."""
+    body = person.body
     count = len(body.vertices)
     colours = getattr(body, "baked_colours", body.colours)
-    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)  # sRGB
-    rgba = np.concatenate([np.clip(linear, 0, 1), np.ones((count, 1))], axis=1)
-    normals = np.asarray(body.normals, np.float32)
-    length = np.linalg.norm(normals, axis=1, keepdims=True)
-    normals = np.where(length > 1e-6, normals / np.maximum(length, 1e-6), [0.0, 1.0, 0.0]).astype(np.float32)
+    rgba = np.concatenate([np.clip(srgb_to_linear(colours), 0, 1), np.ones((count, 1))], axis=1)
+    normals = unit_normals(body)
     indices = np.asarray(body.triangles).reshape(-1).astype(np.uint16 if count <= 65535 else np.uint32)
     writer.document["materials"] = [
         {"name": "body", "pbrMetallicRoughness": {"metallicFactor": 0.0, "roughnessFactor": 0.8}}
@@ -149,8 +92,8 @@ def _add_mesh(writer: GltfWriter, body: Body, joints: np.ndarray, weights: np.nd
             "COLOR_0": writer.accessor(
                 np.round(rgba * 65535).astype(np.uint16), "VEC4", target=VERTICES, normalized=True
             ),
-            "JOINTS_0": writer.accessor(joints, "VEC4", target=VERTICES),
-            "WEIGHTS_0": writer.accessor(weights, "VEC4", target=VERTICES),
+            "JOINTS_0": writer.accessor(person.joints, "VEC4", target=VERTICES),
+            "WEIGHTS_0": writer.accessor(person.weights, "VEC4", target=VERTICES),
         },
         "indices": writer.accessor(indices, "SCALAR", target=INDICES),
         "material": 0,

@@ -17,6 +17,7 @@ to face the thigh, and of one in T-pose to face down.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from dataclasses import replace
 from itertools import pairwise
 
@@ -28,7 +29,7 @@ from .kinematics import global_rotations, joint_positions, local_rotations
 from .motion import Motion
 from .procedural.contact import separated
 from .rig_binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
-from .rigs import SPINE, RigTable
+from .rigs import SPINE
 from .skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 
 __all__ = ["detect_table", "known_tables", "limb_directions", "rest_at", "retarget", "to_rig"]
@@ -111,11 +112,11 @@ def to_rig(
     if separate:
         built = source if skeleton is None else _with_arms_of(skeleton, _bound(table, skeleton), source)
         motion = replace(separated(replace(motion, skeleton=built)), skeleton=source)
-    world = global_rotations(motion.rotations.astype(np.float64), source.parents)
     if skeleton is None:
         if isinstance(table, Binding):
             raise UserError("to_rig() needs the skeleton that the joints were matched to")
-        return _renamed(motion, find_table(table), world)
+        return renamed(motion, find_table(table).rig_name)
+    world = global_rotations(motion.rotations.astype(np.float64), source.parents)
     binding = _bound(table, skeleton)
     goal: dict[int, np.ndarray] = {}
     for name, indices in binding.joints.items():
@@ -256,23 +257,34 @@ def twist_about(rotations: np.ndarray, axis: np.ndarray) -> np.ndarray:
     return quaternion_to_matrix(twist / np.linalg.norm(twist, axis=1, keepdims=True))
 
 
-def _renamed(motion: Motion, table: RigTable, world: np.ndarray) -> Motion:
+def renamed(motion: Motion, name_of: Callable[[str], str | None]) -> Motion:
+    """The motion with other joint names; joints without one are left out, and those below them keep their place.
+
+    Rest offsets and world rotations of the joints that stay are the same as before.
+    """
     source = motion.skeleton
-    kept = [i for i, name in enumerate(source.names) if table.rig_name(name)]
+    names = [name_of(name) for name in source.names]
+    kept = [joint for joint, name in enumerate(names) if name]
     place = {joint: at for at, joint in enumerate(kept)}
     rest = source.rest_positions
     parents, offsets = [], []
     for joint in kept:
-        parent = source.parents[joint]
-        while parent >= 0 and parent not in place:
-            parent = source.parents[parent]
+        parent = kept_ancestor(source, joint, place)
         parents.append(place.get(parent, -1))
         offsets.append(rest[joint] - (rest[parent] if parent >= 0 else 0.0))
-    names = tuple(str(table.rig_name(source.names[joint])) for joint in kept)
     ends = tuple((place[joint], tip) for joint, tip in source.ends if joint in place)
-    skeleton = Skeleton(names, tuple(parents), np.array(offsets), ends)
+    skeleton = Skeleton(tuple(str(names[joint]) for joint in kept), tuple(parents), np.array(offsets), ends)
+    world = global_rotations(motion.rotations.astype(np.float64), source.parents)
     local = local_rotations(world[:, kept], skeleton.parents)
     return Motion(skeleton, motion.fps, local, motion.translation, face=motion.face)
+
+
+def kept_ancestor(skeleton: Skeleton, joint: int, kept: Container[int]) -> int:
+    """The nearest joint above one that is among those that stay; -1 if none is."""
+    parent = skeleton.parents[joint]
+    while parent >= 0 and parent not in kept:
+        parent = skeleton.parents[parent]
+    return parent
 
 
 def _size(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> float:

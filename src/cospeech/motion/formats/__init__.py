@@ -65,6 +65,7 @@ FORMATS: Registry[Format] = Registry(
         ".bvh": "cospeech.motion.formats.bvh:FORMAT",
         ".npz": "cospeech.motion.formats.smplx:FORMAT",
         ".glb": "cospeech.avatar.glb:FORMAT",
+        ".fbx": "cospeech.avatar.fbx:FORMAT",
         ".vrma": "cospeech.motion.formats.vrma:FORMAT",
         ".vrm": "cospeech.avatar.character.glb:FORMAT",
         ".csv": "cospeech.motion.formats.arkit:FORMAT",

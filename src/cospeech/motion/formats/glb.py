@@ -38,10 +38,14 @@ def load_glb(path: str | Path, *, animation: str | int | None = None, fps: float
         UserError: damaged, without animation, or no animation of that name (the message lists them).
     """
     with foreign(path):
-        file = GltfFile(path)
-        tracks = read_animation(file, animation, fps)
-        motion = read_motion(file, tracks)
-        return motion.with_face(_face(read_weights(file, tracks), motion.frames))
+        return motion_of(GltfFile(path), animation=animation, fps=fps)
+
+
+def motion_of(file: GltfFile, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
+    """The motion of a parsed file, as of ``load_glb``."""
+    tracks = read_animation(file, animation, fps)
+    motion = read_motion(file, tracks)
+    return motion.with_face(_face(read_weights(file, tracks), motion.frames))
 
 
 def save_skeleton(motion: Motion, path: str | Path, *, name: str = "gesture") -> Path:
@@ -78,9 +82,9 @@ class Timed(Protocol):
 class Channels:
     """Collects the channels of one animation."""
 
-    def __init__(self, writer: GltfWriter, motion: Timed) -> None:
+    def __init__(self, writer: GltfWriter, series: Timed) -> None:
         self._writer = writer
-        self._times = (np.arange(motion.frames) / motion.fps).astype(np.float32)
+        self._times = (np.arange(series.frames) / series.fps).astype(np.float32)
         self._inputs: dict[int, int] = {}
         self._samplers: list[dict[str, Any]] = []
         self._channels: list[dict[str, Any]] = []

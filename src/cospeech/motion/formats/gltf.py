@@ -96,14 +96,18 @@ class GltfWriter:
         self.document["accessors"].append(entry)
         return len(self.document["accessors"]) - 1
 
-    def save(self, path: Path) -> Path:
-        """Write the .glb; it appears whole or not at all."""
+    def contents(self) -> tuple[dict[str, Any], bytes]:
+        """The JSON and the binary chunk."""
         document = {key: value for key, value in self.document.items() if value != []}
         if self._length:
             document["buffers"] = [{"byteLength": self._length}]
+        return document, b"".join(self._parts)
+
+    def save(self, path: Path) -> Path:
+        """Write the .glb; it appears whole or not at all."""
+        document, binary = self.contents()
         text = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
         text += b" " * (-len(text) % 4)
-        binary = b"".join(self._parts)
         total = 12 + 8 + len(text) + (8 + len(binary) if binary else 0)
         with atomic_path(path) as temporary, open(temporary, "wb") as file:
             file.write(struct.pack("<IIIII", MAGIC, 2, total, len(text), JSON_CHUNK) + text)
