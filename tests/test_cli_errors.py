@@ -35,7 +35,7 @@ from cospeech.core.emotions import EMOTIONS
 
 __all__ = ["fails", "place"]  # fixtures
 
-FORMATS = (".bvh", ".npz", ".glb", ".vrma", ".csv", ".json", ".html", ".mp4")
+FORMATS = (".bvh", ".npz", ".glb", ".fbx", ".vrma", ".csv", ".json", ".html", ".mp4")
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_motion_files_that_cannot_be_used(place, fails):
         assert name in fails("render", name, "-o", "out.html")
     assert "missing.bvh: no such file" in fails("convert", "missing.bvh", "-o", "out.glb")
     assert "folder.bvh is no file" in fails("convert", "folder.bvh", "-o", "out.glb")
-    assert "unknown suffix '.fbx'" in fails("convert", "dance.fbx", "-o", "out.glb")
+    assert "unknown suffix '.usd'" in fails("convert", "dance.usd", "-o", "out.glb")
 
 
 # ---------------------------------------------------------------------------- targets
@@ -194,7 +194,7 @@ def test_targets_that_cannot_be_written(place, fails, source, model, command):
         "render": ("render", source),
     }[command]
     pictures = ".html, .mp4"
-    known = pictures if command == "render" else f".bvh, .npz, .glb, .vrma, .csv, .json, {pictures}"
+    known = pictures if command == "render" else f".bvh, .npz, .glb, .fbx, .vrma, .csv, .json, {pictures}"
     for target, message in {
         "out.docx": f"unknown suffix '.docx'; known: {known}",
         "out": "unknown suffix ''",

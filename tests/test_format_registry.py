@@ -57,7 +57,7 @@ def test_unknown_suffixes_and_options(tmp_path):
     with pytest.raises(UserError, match=r"unknown suffix '\.usd'; to write there are \.bvh, \.npz, \.glb"):
         save_motion(motion, tmp_path / "a.usd")
     with pytest.raises(
-        UserError, match=r"unknown suffix '\.fbx'; to read there are \.bvh, \.npz, \.glb, \.vrma, \.vrm, \.csv"
+        UserError, match=r"unknown suffix '\.usd'; to read there are \.bvh, \.npz, \.glb, \.fbx, \.vrma, \.vrm, \.csv"
     ):
         load_motion(tmp_path / "a.usd")
     with pytest.raises(UserError, match=r"unknown suffix ''"):

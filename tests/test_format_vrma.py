@@ -7,7 +7,7 @@ import pytest
 
 from cospeech.core.errors import UserError
 from cospeech.motion.formats import load_motion, save_motion
-from cospeech.motion.formats.vrma import PRESETS
+from cospeech.motion.formats.vrma import PRESETS, preset_weights
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.retarget import retarget
 from cospeech.motion.skeleton import CANONICAL_NAMES
@@ -67,3 +67,18 @@ def test_a_plain_glb_is_no_vrma(tmp_path):
     path.rename(tmp_path / "a.vrma")
     with pytest.raises(UserError, match="not a VRM animation"):
         load_motion(tmp_path / "a.vrma")
+
+
+def test_blinks_are_written_once_and_moods_are_whole(tmp_path):
+    motion = canonical_motion(4)
+    face = np.zeros((4, 52), np.float32)
+    left, right, down = (ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight", "browDownLeft"))
+    face[:, left], face[:, right] = [0.0, 1.0, 0.75, 0.0], [0.0, 1.0, 0.25, 0.5]
+    face[:, down] = 1.0  # one brow alone is no anger
+    presets = preset_weights(face)
+    np.testing.assert_allclose(presets["blink"], [0, 1, 0.25, 0])
+    np.testing.assert_allclose(presets["blinkLeft"], [0, 0, 0.5, 0])
+    np.testing.assert_allclose(presets["blinkRight"], [0, 0, 0, 0.5])
+    assert not presets["angry"].any()
+    again = load_motion(save_motion(motion.with_face(face), tmp_path / "a.vrma")).face
+    np.testing.assert_allclose(again[:, [left, right]], face[:, [left, right]], atol=1e-6)

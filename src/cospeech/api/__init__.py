@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from ..core.arguments import file_path, several, with_arguments_of
 from ..core.errors import UserError
@@ -34,6 +34,9 @@ from .face import placed_speech as placed_speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 from .robots import check_alone
 from .robots import to_robot as to_robot
+from .writing import WriteKeywords
+from .writing import check_writing as check_writing
+from .writing import options_for as options_for
 
 if TYPE_CHECKING:
     from ..evaluation.report import Report
@@ -88,21 +91,34 @@ def check_target(path: str | Path, *, suffixes: tuple[str, ...] | None = None) -
 
 
 def write(
-    motion: Motion | Keypoints, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
+    motion: Motion | Keypoints,
+    path: str | Path,
+    *,
+    speech: Speech | None = None,
+    onto: CharacterLike | None = None,
+    **options: Unpack[WriteKeywords],
 ) -> Path:
     """Write motion to any format that is known, the pictures included; points in a picture to .json.
 
     A file .visemes.json gets the visemes of the speech. ``onto`` names your own character, which .glb and .vrm then
     hold and pictures show; other formats have no place for it.
+
+    Args:
+        options: of the file (``api.writing``); one that its format has not is refused.
     """
     path = check_target(path)
+    given = check_writing([path], options, onto=onto)
     if path.name.lower().endswith(VISEMES_SUFFIX):
         return save_visemes(path, speech, frames=max(1, seconds_to_frame(len(motion) / motion.fps)))
     if isinstance(motion, Keypoints):
         return motion.save(path)
     known = FORMATS.get(path.suffix.lower()).options("write")
-    given = {"speech": speech, "onto": onto}
-    return motion.save(path, **{name: value for name, value in given.items() if name in known})
+    fps = given.pop("fps", None)
+    motion = motion if fps is None else motion.resample(fps)
+    if "rig" in given:
+        motion = on_canonical(motion)
+    given |= {name: value for name, value in {"speech": speech, "onto": onto}.items() if name in known}
+    return motion.save(path, **given)
 
 
 def check_explained(model: GestureModel, path: str | Path) -> Path:
@@ -150,6 +166,7 @@ def convert(
     onto: CharacterLike | None = None,
     robot: str | Path | None = None,
     robot_map: str | Path | None = None,
+    **options: Unpack[WriteKeywords],
 ) -> Path:
     """Motion from one format to another; rigs that are known are retargeted where the target needs it.
 
@@ -159,29 +176,31 @@ def convert(
         speech: a recording that the motion gets lips and a face from, as by ``add_face``.
         onto: your own character (.glb, .vrm), which the motion is put on; FILE@NAME for one of several people.
         robot, robot_map: a humanoid's URDF, whose joint angles are written (.csv, .json), as by ``to_robot``.
+        options: of the file, as of ``write``.
     Raises:
         UserError: anything given that cannot be used, or, with a speech, a format that carries no face.
     """
     if robot is not None or robot_map is not None:
         check_alone(robot, speech, onto)
+        check_writing((), options)  # a robot has none of these
         target = check_robot_target(out)
         return save_robot_motion(to_robot(source, robot or "", robot_map=robot_map), target)
     out = check_target(out) if speech is None else check_face_target(out)
     character = check_onto(onto, (out,))
+    given = check_writing([out], options, onto=character)
     motion = load_motion(source)
     if speech is None:
-        return write_converted(motion, out, onto=character)
+        return write_converted(motion, out, onto=character, **given)
     recording = placed_speech(motion, load_speech(speech))
-    return write_converted(add_face(motion, recording), out, speech=recording, onto=character)
+    return write_converted(add_face(motion, recording), out, speech=recording, onto=character, **given)
 
 
-def write_converted(
-    motion: Motion, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
-) -> Path:
-    """Write motion, retargeted first where the format holds one rig only."""
+def write_converted(motion: Motion, path: str | Path, *, onto: CharacterLike | None = None, **options: Any) -> Path:
+    """``write``, retargeted first where the format holds one rig only."""
     path = check_target(path)
     kept = FORMATS.get(path.suffix.lower()).any_rig or (onto is not None and takes_character(path.suffix.lower()))
-    return write(motion if kept else on_canonical(motion), path, speech=speech, onto=onto)
+    kept |= options.get("mesh") is False
+    return write(motion if kept else on_canonical(motion), path, onto=onto, **options)
 
 
 def evaluate(

@@ -32,12 +32,12 @@ def save_fbx(
     motion: Motion,
     path: str | Path,
     *,
+    up: str = "y",
+    unit: str | float = "cm",
     level: int = 0,
     mesh: bool = True,
     twist: bool = True,
     rig: str | None = None,
-    up: str = "y",
-    unit: str | float = "cm",
     name: str = "gesture",
     body: Body | None = None,
 ) -> Path:
@@ -46,14 +46,9 @@ def save_fbx(
     Args:
         motion: what to write.
         path: the file; it appears whole or not at all.
-        level: detail of the default avatar, 0 full or 1 lighter.
-        mesh: False writes the moving skeleton alone.
-        twist: add helper joints that spread the twist of the arms.
-        rig: name the joints as a named table does ("mixamo", "vrm", "ue5", ...), canonical ones if None.
         up: "y" (Unity, Maya, MotionBuilder) or "z" (Unreal, 3ds Max).
         unit: "cm" (what tools expect), "m", another name of ``bvh.UNITS``, or metres a unit.
-        name: of the animation.
-        body: another body bound to the canonical joints.
+        level, mesh, twist, rig, name, body: as of ``glb.save_glb``.
 
     Raises:
         UserError: a motion without frames, an unknown rig, unit or axis, or a file that cannot be written.

@@ -58,7 +58,7 @@ def rigged(motion: Motion, body: Body, *, twist: bool = True, rig: str | None = 
         names = dict(zip(CANONICAL_NAMES, map(table.rig_name, CANONICAL_NAMES), strict=True))
         place = _places(motion.skeleton, lambda name: names.get(name, name))
         motion = renamed(motion, lambda name: names.get(name, name))
-        joints = np.where(weights > 0, place[joints], 0).astype(np.uint8)
+        joints, weights = _merged(place[joints], weights)
     whole = len(motion.skeleton)
     helpers = frozenset(range(whole - (8 if twist else 0), whole))
     return RiggedBody(body, motion, helpers, joints, weights)
@@ -78,6 +78,17 @@ def _influences(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np
     weights = np.asarray(weights, np.float32)
     weights = weights / weights.sum(1, keepdims=True)
     return np.where(weights > 0, joints, 0).astype(np.uint8), weights
+
+
+def _merged(joints: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Influences as of ``_influences``, with the weights that one joint has twice added up."""
+    weights = weights.copy()
+    for later in range(1, _INFLUENCES):
+        for earlier in range(later):
+            same = (joints[:, later] == joints[:, earlier]) & (weights[:, later] > 0)
+            weights[same, earlier] += weights[same, later]
+            weights[same, later] = 0.0
+    return _influences(joints, weights)
 
 
 def _with_helpers(motion: Motion) -> Motion:

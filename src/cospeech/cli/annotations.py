@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from tyro.conf import UseAppendAction, arg
 
@@ -41,3 +42,4 @@ LibraryFolders = Annotated[tuple[Path, ...], arg(metavar="LIBRARY ...", help_beh
 MaybeWords = Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="")]
 MaybeSpan = Annotated[str | None, arg(metavar="START:END", help_behavior_hint="")]
 MaybeFigure = Annotated[float | None, arg(metavar="X", help_behavior_hint="")]
+Saving = Mapping[str, Any]  # options of files, by name

@@ -36,6 +36,12 @@ def takes(*actions: str) -> Callable[[F], F]:
     return mark
 
 
+def writes(command: F) -> F:
+    """Decorator: the parameter ``saving`` of a command stands for the options of files (``api.writing``)."""
+    vars(command)["writes"] = True
+    return command
+
+
 def complete(command: Command, words: list[str]) -> Command:
     """The command with all options as parameters of its own.
 
@@ -71,15 +77,20 @@ def _naming_plugins(command: Command) -> Command:
 @cache
 def completed(command: Command, *, plugins: bool) -> Command:
     """See ``complete``; with or without the methods of other packages."""
+    return _with_declared(_with_saving(command) if vars(command).get("writes") else command, plugins=plugins)
+
+
+def _with_declared(command: Command, *, plugins: bool) -> Command:
+    """The command with the options that the methods declare for its actions in the place of ``**options``."""
     actions: tuple[str, ...] = vars(command).get("actions", ())
     if not actions:
         return command
-    from ..methods.options import EditKeywords, Keywords, all_options, builtin_options, option_lines
+    from ..methods.options import all_options, builtin_options, option_lines
 
     found = all_options(*actions) if plugins else builtin_options(*actions)
     declared = {name: pair for name, pair in found.items() if pair[0].info.command_line}
     own = inspect.signature(command)
-    hints = get_type_hints(command, localns={"Keywords": Keywords, "EditKeywords": EditKeywords}, include_extras=True)
+    hints = _hints(command)
     parameters = {name: p for name, p in own.parameters.items() if p.kind is not Parameter.VAR_KEYWORD}
     declared = {name: pair for name, pair in declared.items() if name not in parameters}
 
@@ -94,6 +105,43 @@ def completed(command: Command, *, plugins: bool) -> Command:
     call.__annotations__ = {name: hints[name] for name in parameters}
     call.__annotations__ |= {name: _annotation(option) for name, (option, _) in declared.items()}
     lines = "".join(f"        {line}\n" for line in option_lines(declared))
+    call.__doc__ = f"{(command.__doc__ or '').rstrip()}\n{lines}    "
+    return call
+
+
+def _hints(command: Command) -> dict[str, Any]:
+    from ..methods.options import EditKeywords, Keywords
+
+    names = {"Keywords": Keywords, "EditKeywords": EditKeywords}
+    return get_type_hints(command, localns=names, include_extras=True)
+
+
+def _with_saving(command: Command) -> Command:
+    """The command with the options of files in the place of ``saving``, which it gets as a mapping."""
+    from ..api.writing import WRITE_OPTIONS
+
+    own = inspect.signature(command)
+    hints = _hints(command)
+
+    def call(*args: Any, **keywords: Any) -> None:
+        saving = {name: keywords.pop(name) for name in WRITE_OPTIONS if name in keywords}
+        command(*args, saving=saving, **keywords)
+
+    parameters, lines = [], ""
+    for name, parameter in own.parameters.items():
+        if name != "saving":
+            parameters.append(parameter)
+            continue
+        for label, option in WRITE_OPTIONS.items():
+            parameters.append(Parameter(label, Parameter.KEYWORD_ONLY, default=option.default))
+            kind = float if label == "fps" else str
+            named = Annotated[kind | None, arg(metavar=option.metavar, help_behavior_hint="")]  # type: ignore[valid-type]
+            flag = Annotated[bool, arg(help_behavior_hint="")]
+            hints[label] = flag if isinstance(option.default, bool) else named
+            lines += f"        {label}: {option.help}.\n"
+    call.__name__, call.__module__ = command.__name__, command.__module__
+    vars(call).update(actions=vars(command).get("actions", ()), __signature__=own.replace(parameters=parameters))
+    call.__annotations__ = {name: hints[name] for name in (*(p.name for p in parameters), "return") if name in hints}
     call.__doc__ = f"{(command.__doc__ or '').rstrip()}\n{lines}    "
     return call
 

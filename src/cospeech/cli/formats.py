@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..core.progress import note, stage
-from .annotations import Count, MaybeEmotion, MaybeFile, MaybeRecording, MotionFile, Onto, Out
+from .annotations import Count, MaybeEmotion, MaybeFile, MaybeRecording, MotionFile, Onto, Out, Saving
+from .declared import writes
 from .gesture import with_detected_emotion
 from .outputs import character_for, done, not_over, some
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from ..speech.speech import Speech
 
 
+@writes
 def convert(
     source: Positional[MotionFile],
     /,
@@ -28,11 +31,12 @@ def convert(
     onto: Onto = None,
     robot: MaybeFile = None,
     robot_map: MaybeFile = None,
+    saving: Saving = MappingProxyType({}),
 ) -> None:
     """Bring motion from one format to another, or to the joint angles of a robot.
 
     Args:
-        source: a motion file (.bvh .npz .glb .vrma).
+        source: a motion file (.bvh .npz .glb .fbx .vrma).
         out: where to write; the suffix chooses the format. Takes several.
         speech: a recording that the motion gets lips and a face from, as by the command face.
         onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
@@ -42,12 +46,14 @@ def convert(
     """
     if robot is not None or robot_map is not None:
         from ..api.robots import check_alone
+        from ..api.writing import check_writing
 
         check_alone(robot, speech, onto)
+        check_writing((), saving)  # a robot has none of these
         _to_robot(source, out, robot or Path(), robot_map)
         return
     if speech is not None:
-        face(source, speech=speech, out=out, onto=onto)
+        face(source, speech=speech, out=out, onto=onto, saving=saving)
         return
     began = time.monotonic()
     from .. import api
@@ -56,10 +62,11 @@ def convert(
     for target in some(out):
         not_over(api.check_target(target), source, onto)
     character = character_for(onto, out, source)
+    given = api.check_writing(out, saving, onto=character)
     moved = load_motion(source)
     for target in out:
         stage(f"writing {target.name}")
-        api.write_converted(moved, target, onto=character)
+        api.write_converted(moved, target, onto=character, **api.options_for(target, given, onto=character))
     done(out, began, f"from {source.name}")
 
 
@@ -80,6 +87,7 @@ def _to_robot(source: Path, out: Out, robot: Path, robot_map: Path | None) -> No
     done(out, began, f"from {source.name}")
 
 
+@writes
 def face(
     motion: Positional[MotionFile],
     /,
@@ -94,16 +102,17 @@ def face(
     intensity: Annotated[float, arg(metavar="X")] = 1.0,
     seed: Count = 0,
     onto: Onto = None,
+    saving: Saving = MappingProxyType({}),
 ) -> None:
     """Give body motion lips and a face that speak a recording: cospeech face dance.bvh --speech talk.wav -o dance.glb.
 
     The motion keeps its length and all that the body does. Before the speech and after it the face lives on in silence.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .vrma).
+        motion: a motion file (.bvh .npz .glb .fbx .vrma).
         speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound; what goes beyond the motion is
             cut.
-        out: where to write; the suffix chooses the format, of those with a face (.glb .vrma .npz .html .mp4
+        out: where to write; the suffix chooses the format, of those with a face (.glb .fbx .vrma .npz .html .mp4
             .csv .visemes.json). Takes several.
         start: where in the motion the speech begins, seconds.
         transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; what lies beside the recording
@@ -125,6 +134,7 @@ def face(
     for target in some(out):
         not_over(api.check_face_target(target), motion, speech, transcript, lips, onto)
     character = character_for(onto, out, motion, speech, transcript, lips)
+    given = api.check_writing(out, saving, onto=character)
     options = api.face_options(emotion=emotion, intensity=intensity, seed=seed)
     moved = load_motion(motion)
     stage("reading the speech")
@@ -132,7 +142,8 @@ def face(
     moved, recording = _speaking(moved, recording, with_detected_emotion(options, recording), start=start)
     for target in out:
         stage(f"writing {target.name}")
-        api.write_converted(moved, target, speech=recording, onto=character)
+        own = api.options_for(target, given, onto=character)
+        api.write_converted(moved, target, speech=recording, onto=character, **own)
     done(out, began, f"{moved.seconds:.1f} s of motion with a face")
 
 
@@ -149,7 +160,7 @@ def render(
     """Draw motion on the default body or your own, as a film or a page.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .vrma).
+        motion: a motion file (.bvh .npz .glb .fbx .vrma).
         out: a film (.mp4) or a page (.html). Takes several.
         audio: the sound that goes with it, which leaves the face as it is; that of --speech unless given.
         speech: a recording that the motion gets lips and a face from, as by the command face.

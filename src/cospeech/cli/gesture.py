@@ -3,16 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..core.errors import UserError
 from ..core.progress import note, stage
-from .annotations import Count, Joints, MaybeFile, MaybeRecording, Model, MotionFile, Onto, Out, Recording, Spans
-from .declared import takes
+from .annotations import (
+    Count,
+    Joints,
+    MaybeFile,
+    MaybeRecording,
+    Model,
+    MotionFile,
+    Onto,
+    Out,
+    Recording,
+    Saving,
+    Spans,
+)
+from .declared import takes, writes
 from .outputs import character_for, default_targets, done, files_in, not_over, numbered, point_targets, some
 
 if TYPE_CHECKING:
@@ -25,6 +38,7 @@ if TYPE_CHECKING:
 
 
 @takes("load", "generate")
+@writes
 def generate(
     speech: Positional[Recording],
     /,
@@ -37,13 +51,14 @@ def generate(
     explain: FlagCreatePairsOff[bool] = False,
     onto: Onto = None,
     model: Model = "contextual",
+    saving: Saving = MappingProxyType({}),
     **options: Unpack[Keywords],
 ) -> None:
     """Turn a recording into a person who moves and speaks.
 
     Args:
         speech: a sound file (wav, flac, mp3, ogg, m4a, webm), or a video with sound.
-        out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .vrma .npz .csv .json
+        out: where to write; the suffix chooses the format (.html .mp4 .bvh .glb .fbx .vrma .npz .csv .json
             .visemes.json). Takes several. Default: .html, .mp4, .bvh and .glb, named after the speech; of a model of
             keypoints in a picture .keypoints.json.
         transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; what lies beside the recording
@@ -69,6 +84,7 @@ def generate(
     for target in numbered((explanation,), variants) if explain else ():
         not_over(target, speech, *others)
     character = character_for(onto, numbered(targets, variants), speech, *others)
+    given = api.check_writing(targets, saving, onto=character)
     loaded, keywords = open_model(model, options)
     if explain:
         for target in numbered((explanation,), variants):
@@ -88,7 +104,7 @@ def generate(
     for take in range(variants):
         stage("generating" if variants == 1 else f"generating, take {take + 1} of {variants}")
         motion = api.generate(recording, model=loaded, **{**checked, "seed": first + take})
-        written += _write(motion, numbered(targets, variants, take), recording, character)
+        written += _write(motion, numbered(targets, variants, take), recording, character, given)
         if explain:
             (target,) = numbered((explanation,), variants, take)
             written.append(api.write_explanation(motion, target))
@@ -96,14 +112,18 @@ def generate(
 
 
 def _write(
-    motion: Motion | Keypoints, targets: Sequence[Path], speech: Speech | None, onto: Character | None
+    motion: Motion | Keypoints,
+    targets: Sequence[Path],
+    speech: Speech | None,
+    onto: Character | None,
+    given: Mapping[str, Any],
 ) -> Sequence[Path]:
-    """Write a motion to all targets, which are returned."""
+    """Write a motion to all targets, which are returned, each with those of the given options that it has."""
     from .. import api
 
     for target in targets:
         stage(f"writing {target.name}")
-        api.write(motion, target, speech=speech, onto=onto)
+        api.write(motion, target, speech=speech, onto=onto, **api.options_for(target, given, onto=onto))
     return targets
 
 
@@ -115,6 +135,7 @@ def _shows_face(model: GestureModel, targets: Iterable[Path]) -> bool:
 
 
 @takes("edit")
+@writes
 def edit(
     motion: Positional[MotionFile],
     /,
@@ -131,21 +152,20 @@ def edit(
     points: MaybeFile = None,
     refine: Annotated[str, arg(metavar="FOLDER|none")] = "none",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
+    saving: Saving = MappingProxyType({}),
     **options: Unpack[EditKeywords],
 ) -> None:
     """Give a part of a motion, or of a video, other gestures; all else stays as it is.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .vrma), keypoints (.json), or a video of one person (.mp4 .mov .webm
+        motion: a motion file (.bvh .npz .glb .fbx .vrma), keypoints (.json), or a video of one person (.mp4 .mov .webm
             .mkv .avi).
         out: where to write; the suffix chooses the format. Takes several of a motion; of a video one .mp4.
         speech: the sound that goes with it, as long as it within 0.1 s. A video needs none; another speech is
             heard within the spans, and the face follows it.
-        transcript: what is said in it: captions, a recogniser's JSON, TextGrid or plain text; one beside it, under
-            its name is taken by itself if it fits.
+        transcript: what is said in it, as of generate; what lies beside it under its name is taken if it fits.
         no_transcript: leave out what lies beside the speech.
-        lips: a track that the mouth of a video follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb,
-            TextGrid phones.
+        lips: a track that the mouth of a video follows, as of generate.
         span: what to generate again, as in 2.0:4.5, in seconds; everything unless given. Takes several.
         joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
             all of a motion, whose pelvis, legs, place and face are always kept; of a video the arms.
@@ -169,6 +189,7 @@ def edit(
     for target in some(out):
         not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine, onto)
     character = character_for(onto, out, motion, speech, transcript, lips)
+    given = api.check_writing(out, saving, onto=character)
     loaded, source = load(model), motion if video else load_edited(motion)
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
@@ -193,7 +214,7 @@ def edit(
     if isinstance(edited, Path):
         done(out, began, f"{motion.name} edited")
         return
-    _write(edited, out, recording, character)
+    _write(edited, out, recording, character, given)
     done(out, began, f"{edited.seconds:.1f} s of motion")
 
 

@@ -62,7 +62,7 @@ def search(
     """Find gestures that go with a speech, speeches that go with a motion, or more of the same kind.
 
     Args:
-        query: a sound or video file, or a motion file (.bvh .npz .glb .vrma). What is longer than four
+        query: a sound or video file, or a motion file (.bvh .npz .glb .fbx .vrma). What is longer than four
             seconds is cut, and every part has hits of its own.
         library: folder of the gesture library.
         out: where to write: .json gets all hits, a motion file or a picture the motion of the best one.

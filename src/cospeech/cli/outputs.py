@@ -24,6 +24,7 @@ _NEXT = {
     ".glb": "load {} into Blender with File > Import > glTF 2.0",
     ".bvh": "load {} into Blender with File > Import > Motion Capture",
     ".vrm": "open {} in Blender with the VRM add-on, or play the .vrma beside it",
+    ".fbx": "load {} into Unity, Unreal or Maya, or into Blender with File > Import > FBX",
     ".vrma": "play {} on a VRM avatar",
 }
 

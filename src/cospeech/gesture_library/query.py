@@ -49,7 +49,7 @@ def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None)
     elif (suffix := Path(query).suffix.lower()) not in FORMATS or FORMATS.get(suffix).content == "picture":
         return load_speech(query, transcript=transcript)
     elif FORMATS.get(suffix).read is None or FORMATS.get(suffix).content != "body":
-        raise UserError(f"{query} holds no motion of a body; ask with a sound file or .bvh .npz .glb .vrma")
+        raise UserError(f"{query} holds no motion of a body; ask with a sound file or .bvh .npz .glb .fbx .vrma")
     else:
         loaded = load_motion(query)
     if transcript is not None:

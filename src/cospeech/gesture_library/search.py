@@ -105,7 +105,7 @@ def search(
     """Find the segments of a gesture library that go with a speech or a motion.
 
     Args:
-        query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .vrma), or either loaded.
+        query: a sound or video file, (samples, rate), a motion file (.bvh .npz .glb .fbx .vrma), or either loaded.
             What is longer than a segment is cut as the recordings of a library are.
         library: folder of the library, or an opened one.
         k: hits for each segment at most.

@@ -18,6 +18,7 @@ from ...core.rotation import axis_angle_to_matrix, axis_rotation, matrix_to_axis
 from ...motion.expressions import one_jaw
 from ...motion.eyes import EYES, one_gaze, with_turned_eyes
 from ...motion.face_shapes import ARKIT_INDEX, ARKIT_NAMES
+from ...motion.formats.fbx import fbx_as_gltf
 from ...motion.formats.gltf import GltfFile, foreign
 from ...motion.kinematics import forward
 from ...motion.motion import Motion
@@ -226,7 +227,7 @@ def character_of(file: GltfFile, *, person: str | None = None) -> Character:
 
 def _opened(path: Path) -> GltfFile:
     if path.suffix.lower() == ".fbx":
-        raise UserError(f"{path}: FBX is not read as a character yet; save it as .glb, in Blender by Export > glTF 2.0")
+        return fbx_as_gltf(path)
     return GltfFile(path)
 
 

@@ -113,7 +113,7 @@ def load_motion(path: str | Path, **options: Any) -> Any:
     """Read a motion file.
 
     Args:
-        path: .bvh, .npz, .glb, .vrma, .csv, or a format of an installed package.
+        path: .bvh, .npz, .glb, .fbx, .vrma, .csv, or a format of an installed package.
         options: what the format's own reader takes (see docs/formats.md).
 
     Returns:
@@ -141,7 +141,7 @@ def save_motion(motion: Any, path: str | Path, **options: Any) -> Path:
 
     Args:
         motion: a ``Motion``; formats that know one rig only retarget it.
-        path: .bvh, .npz, .glb, .vrma, .csv, .json, .html, .mp4, or a format of an installed package.
+        path: .bvh, .npz, .glb, .fbx, .vrma, .csv, .json, .html, .mp4, or a format of an installed package.
         options: what the format's own writer takes (see docs/formats.md).
 
     Raises:

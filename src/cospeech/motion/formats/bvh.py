@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -373,9 +373,15 @@ def _is_z_up(
 
 
 def save_bvh(
-    motion: Motion, path: str | Path, *, unit: str | float = "cm", order: str = "ZXY", rig: str | None = None
+    motion: Motion,
+    path: str | Path,
+    *,
+    unit: str | float = "cm",
+    order: str = "ZXY",
+    rig: str | None = None,
+    up: str = "y",
 ) -> Path:
-    """Write a BVH file: y up, root OFFSET zero, Euler angles without jumps, an End Site on every leaf.
+    """Write a BVH file: root OFFSET zero, Euler angles without jumps, an End Site on every leaf.
 
     Args:
         motion: any skeleton.
@@ -383,11 +389,11 @@ def save_bvh(
         unit: "cm" (what tools expect), another name of ``UNITS``, or metres a unit.
         order: axes of the rotation channels, in order of application.
         rig: write canonical motion with the joint names of a named table ("mixamo", "vrm", "ue5", ...).
+        up: "y" (what tools expect), or "z".
     """
     path = Path(path)
     order = order.upper()
-    if order not in _ORDERS:
-        raise UserError(f"rotation order must be one of {', '.join(_ORDERS)}; got {order!r}")
+    _check_options(order, up)
     motion = with_turned_eyes(motion)
     if rig is not None:
         from ..retarget import to_rig
@@ -395,18 +401,19 @@ def save_bvh(
         motion = to_rig(motion, rig)
     scale = 1.0 / metres(unit)
     skeleton = motion.skeleton
-    for name in skeleton.names:
-        if not name or re.search(r"[\s{}]", name):
-            raise UserError(f"joint name {name!r} cannot stand in a BVH file: empty, or spaces in it")
-    positions: dict[int, np.ndarray] = {0: motion.translation.astype(np.float64)}
-    for key, value in motion.extra.get("per_frame", {}).items():
-        name = key.removeprefix(POSITION_KEY)
-        if key.startswith(POSITION_KEY) and name in skeleton.names and len(value) == motion.frames:
-            positions[skeleton.index(name)] = value
+    _check_names(skeleton)
+    positions = shifts(motion)
+    rotations, ends = motion.rotations, leaf_ends(skeleton)
+    if up == "z":
+        turn = _Z_UP_TO_Y_UP.T  # undone by reading; the person faces -y
+        rotations = turn @ rotations.astype(np.float64) @ turn.T
+        positions = {joint: position @ turn.T for joint, position in positions.items()}
+        ends = [(joint, turn @ tip) for joint, tip in ends]
+        skeleton = replace(skeleton, offsets=skeleton.offsets @ turn.T)
     lines = ["HIERARCHY"]
     columns: list[np.ndarray] = []
-    angles = np.degrees(continuous_euler(motion.rotations, order))
-    _write_joint(lines, 0, 0, skeleton, leaf_ends(skeleton), scale, order, set(positions))
+    angles = np.degrees(continuous_euler(rotations, order))
+    _write_joint(lines, 0, 0, skeleton, ends, scale, order, set(positions))
     for joint in _depth_first(skeleton):
         if joint in positions:
             columns.append(positions[joint] * scale)
@@ -419,6 +426,31 @@ def save_bvh(
         for start in range(0, len(table), 1024):
             file.writelines(row % tuple(values) + "\n" for values in table[start : start + 1024].tolist())
     return path
+
+
+def _check_options(order: str, up: str) -> None:
+    """Raises UserError for what ``save_bvh`` does not know."""
+    if order not in _ORDERS:
+        raise UserError(f"rotation order must be one of {', '.join(_ORDERS)}; got {order!r}")
+    if up not in ("y", "z"):
+        raise UserError(f"up is 'y' or 'z'; got {up!r}")
+
+
+def shifts(motion: Motion) -> dict[int, np.ndarray]:
+    """Positions [T, 3] in metres of the joints that move against their parents, the root among them."""
+    moved = {0: motion.translation.astype(np.float64)}
+    for key, value in motion.extra.get("per_frame", {}).items():
+        name = key.removeprefix(POSITION_KEY)
+        if key.startswith(POSITION_KEY) and name in motion.skeleton.names and len(value) == motion.frames:
+            moved[motion.skeleton.index(name)] = np.asarray(value, np.float64)
+    return moved
+
+
+def _check_names(skeleton: Skeleton) -> None:
+    """Raises UserError for joint names that the format cannot hold."""
+    for name in skeleton.names:
+        if not name or re.search(r"[\s{}]", name):
+            raise UserError(f"joint name {name!r} cannot stand in a BVH file: empty, or spaces in it")
 
 
 def continuous_euler(rotations: np.ndarray, order: str) -> np.ndarray:

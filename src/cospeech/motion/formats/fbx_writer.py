@@ -17,7 +17,7 @@ from ...core.errors import UserError
 from ...core.rotation import align_vectors, matrix_to_euler, transpose
 from ..motion import Motion
 from ..skeleton import Skeleton
-from .bvh import POSITION_KEY, continuous_euler, leaf_ends, metres
+from .bvh import continuous_euler, leaf_ends, metres, shifts
 from .fbx_binary import CREATED, FILE_ID, VERSION, Int64, Record, Value, save_records
 
 HELPER = "cospeech_helper"  # a property of joints that only carry skin, as in the extras of a GLB
@@ -273,7 +273,7 @@ def add_skeleton(
     skeleton, space = motion.skeleton, writer.space
     frames = bone_frames(skeleton)
     sizes = _sizes(skeleton)
-    shifts = _shifts(motion)
+    moved = shifts(motion)
     local = transpose(frames)[None] @ motion.rotations.astype(np.float64) @ frames[None]
     angles = np.degrees(continuous_euler(local, _ROTATION_ORDER))[..., ::-1]  # x, y, z
     nodes: list[int] = []
@@ -294,23 +294,12 @@ def add_skeleton(
         writer.connect(attribute, node)
         if not (motion.rotations[:, joint] == np.eye(3)).all():
             writer.curve_node(node, "Lcl Rotation", angles[:, joint], fields="XYZ")
-        if joint in shifts:
-            moved = shifts[joint] @ above.T * space.scale
-            writer.curve_node(node, "Lcl Translation", moved, fields="XYZ")
+        if joint in moved:
+            writer.curve_node(node, "Lcl Translation", moved[joint] @ above.T * space.scale, fields="XYZ")
     world = np.tile(np.eye(4), (len(skeleton), 1, 1))
     world[:, :3, :3] = space.turn @ frames
     world[:, :3, 3] = space.points(skeleton.rest_positions)
     return nodes, world
-
-
-def _shifts(motion: Motion) -> dict[int, np.ndarray]:
-    """Positions [T, 3] in metres of the joints that move against their parents."""
-    shifts = {0: motion.translation.astype(np.float64)}
-    for key, value in motion.extra.get("per_frame", {}).items():
-        name = key.removeprefix(POSITION_KEY)
-        if key.startswith(POSITION_KEY) and name in motion.skeleton.names and len(value) == motion.frames:
-            shifts[motion.skeleton.index(name)] = np.asarray(value, np.float64)
-    return shifts
 
 
 def _sizes(skeleton: Skeleton) -> np.ndarray:

@@ -28,6 +28,7 @@ from ..eyes import with_eyes_in_face, with_turned_eyes
 from ..face_shapes import FACE_SHAPES
 from ..kinematics import global_rotations
 from ..motion import Motion
+from ..rig_binding import find_table
 from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
 from . import Format
 
@@ -94,11 +95,21 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
             raise UserError(f"{path}: {key} must hold finite numbers")
 
 
-def save_smplx(motion: Motion, path: str | Path) -> Path:
+def save_smplx(motion: Motion, path: str | Path, *, rig: str | None = None, up: str | None = None) -> Path:
     """Write a BEAT2-style npz; other rigs are retargeted first. ARKit weights are added as ``arkit_face``.
 
     Betas and expressions are those the motion was read with, zeros for a generated one.
+
+    Args:
+        motion: what to write.
+        path: the file; it appears whole or not at all.
+        rig: the canonical one under any of its names ("smplx", ...); the format has no other.
+        up: "y" (BEAT2) or "z" (AMASS); that of the file the motion was read from, or y, if None.
+
+    Raises:
+        UserError: another rig or axis.
     """
+    _check_options(path, rig, up)
     path = Path(path)
     if motion.skeleton.names != CANONICAL_NAMES:
         from ..retarget import retarget
@@ -112,7 +123,7 @@ def save_smplx(motion: Motion, path: str | Path) -> Path:
         for key, value in motion.extra.get("per_frame", {}).items()
         if key.startswith(_PREFIX) and len(value) == frames
     }
-    turn = _Z_UP_TO_Y_UP if kept.get("up") == "z" else np.eye(3)
+    turn = _Z_UP_TO_Y_UP if (up or kept.get("up")) == "z" else np.eye(3)
     stored: dict[str, np.ndarray] = {
         key: value for key, value in kept.get("arrays", {}).items() if key not in _PER_FRAME
     }
@@ -143,6 +154,14 @@ def _order(arrays: dict[str, np.ndarray], before: tuple[str, ...]) -> list[str]:
     order = [key for key in before if key in arrays]
     order += [key for key in (*_KEYS, *arrays) if key not in order and not (order and key in _RATE_KEYS)]
     return list(dict.fromkeys(order))
+
+
+def _check_options(path: str | Path, rig: str | None, up: str | None) -> None:
+    """Raises UserError for what ``save_smplx`` does not write."""
+    if rig is not None and find_table(rig).name != "canonical":
+        raise UserError(f"{path}: an npz holds the joints of SMPL-X, not of {rig}; write .bvh, .fbx or .glb for these")
+    if up not in (None, "y", "z"):
+        raise UserError(f"up is 'y' or 'z'; got {up!r}")
 
 
 def _forward(poses: np.ndarray, trans: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,12 @@ specification spoke of a point). Eyes are no bones in this format.
 ARKit shapes have no place among VRM's presets. ``expressions="preset"`` maps those that have a counterpart
 (``PRESETS``), which every avatar shows; ``"arkit"`` writes all 52 as custom expressions by their ARKit names,
 for avatars with "perfect sync"; both at once would double the blinks.
+
+What both eyes do is ``blink``, what one does beyond that ``blinkLeft`` or ``blinkRight``: avatars that have all
+three add them, and avatars of ``blink`` alone blink as well. Moods of a whole face (``angry``, ``surprised``) are
+as strong as the weakest of their shapes, so that a frown or raised brows while speaking are no mood. ``relaxed``
+has no counterpart, ``neutral`` is no shape, and the looks of the eyes are forbidden here: the gaze is ``lookAt``.
+[D]
 """
 
 from __future__ import annotations
@@ -28,19 +34,24 @@ from .gltf import GltfFile, GltfWriter, foreign
 from .gltf_motion import Animation, read_animation, read_motion
 
 EXTENSION = "VRMC_vrm_animation"
+EXPRESSIONS = ("preset", "arkit", "none")
 
-# VRM preset -> the ARKit shapes it stands for: their mean is written; on reading each gets its value.
+# VRM preset -> the ARKit shapes it stands for: their mean, or the least of them, is written; on reading each gets it.
 PRESETS: dict[str, tuple[str, ...]] = {
     "aa": ("jawOpen",),  # what of it ``mouthClose`` does not shut again
     "ih": ("mouthDimpleLeft", "mouthDimpleRight"),
     "ou": ("mouthPucker",),
     "oh": ("mouthFunnel",),
     "ee": ("mouthStretchLeft", "mouthStretchRight"),
+    "blink": ("eyeBlinkLeft", "eyeBlinkRight"),
     "blinkLeft": ("eyeBlinkLeft",),
     "blinkRight": ("eyeBlinkRight",),
     "happy": ("mouthSmileLeft", "mouthSmileRight"),
     "sad": ("mouthFrownLeft", "mouthFrownRight"),
+    "angry": ("browDownLeft", "browDownRight", "noseSneerLeft", "noseSneerRight"),
+    "surprised": ("browOuterUpLeft", "browOuterUpRight", "eyeWideLeft", "eyeWideRight"),
 }
+_LEAST = ("blink", "angry", "surprised")  # as strong as the weakest of their shapes
 
 
 def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", name: str = "gesture") -> Path:
@@ -54,7 +65,7 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
     """
     from ..retarget import retarget, to_rig
 
-    if expressions not in ("preset", "arkit", "none"):
+    if expressions not in EXPRESSIONS:
         raise UserError(f"expressions is 'preset', 'arkit' or 'none'; got {expressions!r}")
     if motion.frames == 0:
         raise UserError("the motion has no frames; nothing to write")
@@ -166,7 +177,12 @@ def _arkit(face: np.ndarray) -> dict[str, np.ndarray]:
 def preset_weights(face: np.ndarray) -> dict[str, np.ndarray]:
     """Weights [T] of VRM's presets by name, from ARKit weights [T, 52]."""
     shapes = _arkit(face)
-    presets = {preset: np.mean([shapes[name] for name in names], axis=0) for preset, names in PRESETS.items()}
+    presets = {
+        preset: (np.min if preset in _LEAST else np.mean)([shapes[name] for name in names], axis=0)
+        for preset, names in PRESETS.items()
+    }
+    for side in ("Left", "Right"):
+        presets[f"blink{side}"] = presets[f"blink{side}"] - presets["blink"]
     return {**presets, "aa": np.maximum(shapes["jawOpen"] - shapes["mouthClose"], 0.0)}
 
 
@@ -187,14 +203,12 @@ def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> n
             found = True
     if found:
         return face
-    presets = dict(expressions.get("preset", {}))
-    if "blink" in presets:
-        presets.setdefault("blinkLeft", presets["blink"])
-        presets.setdefault("blinkRight", presets["blink"])
+    presets = expressions.get("preset", {})
     for preset, names in PRESETS.items():
         values = weight(presets[preset]) if preset in presets else None
         if values is not None:
-            face[:, [column[name.lower()] for name in names]] = values[:, None]
+            columns = [column[name.lower()] for name in names]
+            face[:, columns] = np.clip(face[:, columns] + values[:, None], 0.0, 1.0)  # blinks add up
             found = True
     return face if found else None
 
