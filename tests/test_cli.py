@@ -15,6 +15,7 @@ import pytest
 import cospeech
 from cli_data import HELLO, ROOT, SHIPPED, motion_file, needs_model, place, srt, tone, works, write_wav
 from cospeech import api, cli
+from cospeech.api.writing import WRITE_OPTIONS
 from cospeech.cli import main
 from cospeech.cli.declared import completed
 from cospeech.cli.words import parsed, spread_outputs
@@ -25,17 +26,18 @@ from cospeech.speech.loading import load_speech
 
 __all__ = ["place", "works"]  # fixtures
 
+SAVING = set(WRITE_OPTIONS)  # of files: ``cospeech.convert(**options)``, ``motion.save``
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
-    "generate": ("cospeech.api", {}, {"out", "explain", "onto", "variants", "no_transcript"}, {"face", "relaxed"}),
-    "edit": ("cospeech.api.editing", {}, {"no_transcript", "onto"}, set()),
+    "generate": ("cospeech.api", {}, SAVING | {"out", "explain", "onto", "variants", "no_transcript"}, {"face", "relaxed"}),
+    "edit": ("cospeech.api.editing", {}, SAVING | {"no_transcript", "onto"}, set()),
     "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), {"looks"}),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
-    "convert": ("cospeech.api", {}, set(), set()),
+    "convert": ("cospeech.api", {}, SAVING, {"options"}),
     "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript", "speech"}, set()),
-    "face": ("cospeech.api.face", {}, {"out", "no_transcript", "onto"}, set()),
+    "face": ("cospeech.api.face", {}, SAVING | {"out", "no_transcript", "onto"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
     "train": ("cospeech.methods.training_runs", {}, set(), set()),
     "export": ("cospeech.methods.training_runs", {}, set(), set()),

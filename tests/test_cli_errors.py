@@ -194,7 +194,7 @@ def test_targets_that_cannot_be_written(place, fails, source, model, command):
         "render": ("render", source),
     }[command]
     pictures = ".html, .mp4"
-    known = pictures if command == "render" else f".bvh, .npz, .glb, .fbx, .vrma, .csv, .json, {pictures}"
+    known = pictures if command == "render" else f".bvh, .npz, .glb, .fbx, .vrma, .vrm, .csv, .json, {pictures}"
     for target, message in {
         "out.docx": f"unknown suffix '.docx'; known: {known}",
         "out": "unknown suffix ''",
