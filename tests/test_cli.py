@@ -27,9 +27,10 @@ from cospeech.speech.loading import load_speech
 __all__ = ["place", "works"]  # fixtures
 
 SAVING = set(WRITE_OPTIONS)  # of files: ``cospeech.convert(**options)``, ``motion.save``
+TAKES = SAVING | {"out", "explain", "onto", "variants", "no_transcript"}
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
-    "generate": ("cospeech.api", {}, SAVING | {"out", "explain", "onto", "variants", "no_transcript"}, {"face", "relaxed"}),
+    "generate": ("cospeech.api", {}, TAKES, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, SAVING | {"no_transcript", "onto"}, set()),
     "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), {"looks"}),

@@ -106,7 +106,8 @@ def _check_taken(name: str, forms: Sequence[Format], onto: object | None) -> Non
     if not any(_takes(form, name, onto) for form in forms):
         takers = ", ".join(suffix for suffix in known_suffixes("write") if _takes(FORMATS.get(suffix), name, onto))
         got = ", ".join(dict.fromkeys(form.suffix for form in forms))
-        raise UserError(f"{name} is an option of {takers}; leave it out{f', or add such a file to {got}' if got else ''}")
+        added = f", or add such a file to {got}" if got else ""
+        raise UserError(f"{name} is an option of {takers}; leave it out{added}")
 
 
 def _check_npz(targets: Sequence[Path], rig: str) -> None:
