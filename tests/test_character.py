@@ -124,17 +124,36 @@ def test_a_split_upper_arm_stays_straight(tmp_path):
 
 
 def test_our_own_person_as_a_character(tmp_path):
-    """Its helpers, which carry the skin of the upper arms beside the shoulder's joint, go with the arm."""
+    """Its helpers hang below the joints of the arms, which they follow without tracks of their own."""
     motion = gesturing(20)
     own = motion.save(tmp_path / "own.glb", level=1)
     character = open_character(own)
-    assert len(character.rig.rolls) == 4
+    assert character.rig.rolls == ()
     path = motion.save(tmp_path / "again.glb", onto=character)
     clips = GltfFile(path).items("animations")
     assert [clip["name"] for clip in clips] == ["gesture", "gesture.2"]
     (before, names), (after, _) = worlds(path, 0), worlds(path, 1)
     joints = [names.index(name) for name in canonical_skeleton().names]
     np.testing.assert_allclose(after[:, joints], before[:, joints], atol=1e-4)
+    helpers = [names.index(f"{side}_shoulder_twist0") for side in ("left", "right")]
+    shoulders = [names.index(f"{side}_shoulder") for side in ("left", "right")]
+    np.testing.assert_allclose(after[:, helpers], after[:, shoulders], atol=1e-6)
+
+
+def test_helpers_beside_the_limbs(tmp_path):
+    """Helpers that hang from the collar, as in files of before, and carry skin of the upper arms, go with the arm."""
+    motion = gesturing(20)
+    path = motion.save(tmp_path / "own.glb", level=1)
+    document, binary = parts(path)
+    nodes = {node["name"]: node for node in document["nodes"]}
+    index = {node["name"]: k for k, node in enumerate(document["nodes"])}
+    for side in ("left", "right"):
+        for helper in (f"{side}_shoulder_twist0", f"{side}_shoulder_twist1"):
+            nodes[f"{side}_shoulder"]["children"].remove(index[helper])
+            nodes[f"{side}_collar"]["children"].append(index[helper])
+            nodes[helper]["translation"] = nodes[f"{side}_shoulder"]["translation"]
+    character = open_character(rebuilt(tmp_path / "before.glb", document, binary))
+    assert len(character.rig.rolls) == 4
     posed = character.pose(motion)
     for helper, limb in character.rig.rolls:
         bone = np.array([1.0, 0.0, 0.0]) * np.sign(character.rig.skeleton.rest_positions[limb, 0])

@@ -7,6 +7,7 @@ import pytest
 
 from cospeech.core.errors import UserError
 from cospeech.motion.formats import load_motion, save_motion
+from cospeech.motion.formats.gltf import GltfFile
 from cospeech.motion.formats.vrma import PRESETS, preset_weights
 from cospeech.motion.procedural.face import ARKIT_NAMES
 from cospeech.motion.retarget import retarget
@@ -75,10 +76,15 @@ def test_blinks_are_written_once_and_moods_are_whole(tmp_path):
     left, right, down = (ARKIT_NAMES.index(name) for name in ("eyeBlinkLeft", "eyeBlinkRight", "browDownLeft"))
     face[:, left], face[:, right] = [0.0, 1.0, 0.75, 0.0], [0.0, 1.0, 0.25, 0.5]
     face[:, down] = 1.0  # one brow alone is no anger
-    presets = preset_weights(face)
-    np.testing.assert_allclose(presets["blink"], [0, 1, 0.25, 0])
-    np.testing.assert_allclose(presets["blinkLeft"], [0, 0, 0.5, 0])
-    np.testing.assert_allclose(presets["blinkRight"], [0, 0, 0, 0.5])
-    assert not presets["angry"].any()
-    again = load_motion(save_motion(motion.with_face(face), tmp_path / "a.vrma")).face
+    assert not preset_weights(face)["angry"].any()
+    file = GltfFile(save_motion(motion.with_face(face), tmp_path / "a.vrma"))
+    written = {}
+    for channel in file.items("animations")[0]["channels"]:
+        name = file.items("nodes")[channel["target"]["node"]]["name"]
+        sampler = file.items("animations")[0]["samplers"][channel["sampler"]]
+        written[name] = file.values(sampler["output"])
+    np.testing.assert_allclose(written["blink"][:, 0], [0, 1, 0.25, 0], atol=1e-6)
+    np.testing.assert_allclose(written["blinkLeft"][:, 0], [0, 0, 0.5, 0], atol=1e-6)
+    np.testing.assert_allclose(written["blinkRight"][:, 0], [0, 0, 0, 0.5], atol=1e-6)
+    again = load_motion(tmp_path / "a.vrma").face
     np.testing.assert_allclose(again[:, [left, right]], face[:, [left, right]], atol=1e-6)

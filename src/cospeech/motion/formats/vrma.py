@@ -81,9 +81,10 @@ def save_vrma(motion: Motion, path: str | Path, *, expressions: str = "preset", 
     extension: dict[str, Any] = {"specVersion": "1.0", "humanoid": {"humanBones": bones}}
     scene = [nodes[0]]
     if motion.face is not None and expressions != "none":
-        kind, weights = (
-            ("custom", _arkit(motion.face)) if expressions == "arkit" else ("preset", preset_weights(motion.face))
-        )
+        if expressions == "arkit":
+            kind, weights = "custom", _arkit(motion.face)
+        else:
+            kind, weights = "preset", _blinks_once(preset_weights(motion.face))
         entries = {}
         for label, values in weights.items():
             node = writer.node(name=label)
@@ -181,9 +182,13 @@ def preset_weights(face: np.ndarray) -> dict[str, np.ndarray]:
         preset: (np.min if preset in _LEAST else np.mean)([shapes[name] for name in names], axis=0)
         for preset, names in PRESETS.items()
     }
-    for side in ("Left", "Right"):
-        presets[f"blink{side}"] = presets[f"blink{side}"] - presets["blink"]
     return {**presets, "aa": np.maximum(shapes["jawOpen"] - shapes["mouthClose"], 0.0)}
+
+
+def _blinks_once(presets: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights with what one eye does beyond both in ``blinkLeft`` and ``blinkRight``: players add up all three."""
+    beyond = {name: presets[name] - presets["blink"] for name in ("blinkLeft", "blinkRight")}
+    return {**presets, **beyond}
 
 
 def _read_face(tracks: Animation, expressions: dict[str, Any], frames: int) -> np.ndarray | None:
