@@ -1,6 +1,6 @@
 """BVH, GLB and FBX of ours in Blender, and back again.
 
-Needs an interpreter with the package bpy (4.5, NumPy below 2), which COSPEECH_BLENDER_PYTHON names.
+Needs an interpreter with the package bpy (4.5, NumPy below 2), which BPY_PYTHON names.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ EYES = ("left_eye", "right_eye", "leftEye", "rightEye", "LeftEye", "RightEye")  
 
 @pytest.fixture
 def blender() -> str:
-    python = os.environ.get("COSPEECH_BLENDER_PYTHON", "")
+    python = os.environ.get("BPY_PYTHON", "")
     if not Path(python).is_file():
-        pytest.skip("needs COSPEECH_BLENDER_PYTHON, an interpreter with bpy")
+        pytest.skip("needs BPY_PYTHON, an interpreter with bpy")
     return python
 
 

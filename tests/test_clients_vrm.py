@@ -1,7 +1,7 @@
 """A .vrma of ours, played by three-vrm-animation on an avatar whose bones have rest rotations of their own.
 
 Needs node and a folder with the packages three, @pixiv/three-vrm and @pixiv/three-vrm-animation, which
-COSPEECH_NODE_FOLDER names.
+PLAYWRIGHT_DIR names.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ SMALLER = 0.8  # the avatar's size
 
 @pytest.fixture
 def node_folder() -> str:
-    folder = os.environ.get("COSPEECH_NODE_FOLDER", "")
+    folder = os.environ.get("PLAYWRIGHT_DIR", "")
     if shutil.which("node") is None or not (Path(folder) / "node_modules" / "@pixiv" / "three-vrm").is_dir():
-        pytest.skip("needs node, and COSPEECH_NODE_FOLDER with three, @pixiv/three-vrm, @pixiv/three-vrm-animation")
+        pytest.skip("needs node, and PLAYWRIGHT_DIR with three, @pixiv/three-vrm, @pixiv/three-vrm-animation")
     return folder
 
 

@@ -275,3 +275,20 @@ def test_sliding_joints_are_kept(tmp_path):
     moved = [ufbx.evaluate_transform(anim, neck, k / 30).translation for k in range(5)]
     assert np.linalg.norm(np.subtract(moved[4], moved[0])) == pytest.approx(2.0 * 3**0.5, abs=1e-4)  # cm
     assert spine is not None
+
+
+def test_an_fbx_as_a_character(tmp_path):
+    """Our own person, read back from FBX, moves as we wrote it; what comes out is glTF with both animations."""
+    motion = canonical_motion(6, face=False)
+    rotations = motion.rotations.copy()
+    rotations[:, motion.skeleton.indices(["jaw", *EYES])] = np.eye(3)
+    motion = replace(motion, rotations=rotations)
+    own = save_motion(motion, tmp_path / "own.fbx", level=1)
+    path = save_motion(motion, tmp_path / "onto.glb", onto=own)
+    before, after = load_motion(path, animation=0), load_motion(path, animation=1)
+    same_pose(motion, before)
+    ours, theirs = (
+        motion.skeleton.indices(motion.skeleton.names[:22]),
+        after.skeleton.indices(motion.skeleton.names[:22]),
+    )
+    np.testing.assert_allclose(after.positions[:, theirs], motion.positions[:, ours], atol=1e-4)

@@ -39,8 +39,8 @@ def convert(
         source: a motion file (.bvh .npz .glb .fbx .vrma).
         out: where to write; the suffix chooses the format. Takes several.
         speech: a recording that the motion gets lips and a face from, as by the command face.
-        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
-            is written beside a VRM. FILE@NAME for one of several people.
+        onto: your own character (.glb .vrm .fbx), which is written and shown with the motion instead of our person; a
+            .vrma is written beside a VRM. FILE@NAME for one of several people.
         robot: a humanoid's URDF; out is then its joint angles, .csv or .json (docs/robots.md).
         robot_map: JSON that says which of its joints are arms, waist and head, where they are not recognised.
     """
@@ -123,8 +123,8 @@ def face(
             of a mixture the strongest; or auto, for what the voice sounds like.
         intensity: strength of expression and brows, 0.25 to 2.5; the lips keep to the sound.
         seed: of blinks, glances and brows.
-        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
-            is written beside a VRM. FILE@NAME for one of several people.
+        onto: your own character (.glb .vrm .fbx), which is written and shown with the motion instead of our person; a
+            .vrma is written beside a VRM. FILE@NAME for one of several people.
     """
     began = time.monotonic()
     from .. import api
@@ -165,7 +165,7 @@ def render(
         audio: the sound that goes with it, which leaves the face as it is; that of --speech unless given.
         speech: a recording that the motion gets lips and a face from, as by the command face.
         transcript: its words, for the page and the lips.
-        onto: your own character (.glb .vrm), which is shown instead of our person. FILE@NAME for one of several people.
+        onto: your own character (.glb .vrm .fbx), which is shown instead of our person; FILE@NAME for one of several.
     """
     began = time.monotonic()
     from .. import api

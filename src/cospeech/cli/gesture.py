@@ -66,8 +66,8 @@ def generate(
         no_transcript: leave out what lies beside the recording.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         variants: so many takes, of this seed and those after it; the files get numbers.
-        onto: your own character (.glb .vrm), which is written and shown with the motion instead of our person; a .vrma
-            is written beside a VRM. FILE@NAME for one of several people.
+        onto: your own character (.glb .vrm .fbx), which is written and shown with the motion instead of our person; a
+            .vrma is written beside a VRM. FILE@NAME for one of several people.
         explain: write beside the first file which gesture of the library is used where, and why.
         model: a shipped model (contextual, emotion, exges) or a model folder.
     """
@@ -169,7 +169,7 @@ def edit(
         span: what to generate again, as in 2.0:4.5, in seconds; everything unless given. Takes several.
         joints: hands, arms, left-arm, right-arm, head, torso or names of joints. Takes several. Unless given,
             all of a motion, whose pelvis, legs, place and face are always kept; of a video the arms.
-        onto: your own character (.glb .vrm), which is written and shown with the motion; see generate.
+        onto: your own character (.glb .vrm .fbx), which is written and shown with the motion; see generate.
         model: a shipped model or a model folder; one of keypoints edits the tokens of a video's own.
         points: of a video: JSON of its points from another detector (MMPose, DWPose, OpenPose).
         refine: of a video: a network that paints what warping cannot, from train video, or none.
