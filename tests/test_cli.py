@@ -26,19 +26,21 @@ from cospeech.speech.loading import load_speech
 
 __all__ = ["place", "works"]  # fixtures
 
+READING = ("map", "animation", "person")  # of the file, which functions take loaded
 SAVING = set(WRITE_OPTIONS)  # of files: ``cospeech.convert(**options)``, ``motion.save``
 TAKES = SAVING | {"out", "explain", "onto", "variants", "no_transcript"}
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, TAKES, {"face", "relaxed"}),
-    "edit": ("cospeech.api.editing", {}, SAVING | {"no_transcript", "onto"}, set()),
+    "edit": ("cospeech.api.editing", {}, SAVING | {"no_transcript", "onto", *READING}, set()),
     "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), {"looks"}),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
     "convert": ("cospeech.api", {}, SAVING, {"options"}),
-    "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript", "speech"}, set()),
-    "face": ("cospeech.api.face", {}, SAVING | {"out", "no_transcript", "onto"}, set()),
+    "render": ("cospeech.api", {"audio": "speech", "out": "path"}, {"transcript", "speech", *READING}, set()),
+    "face": ("cospeech.api.face", {}, SAVING | {"out", "no_transcript", "onto", *READING}, set()),
+    "rig": ("cospeech.api.rig", {"file": "source"}, {"json"}, set()),
     "prepare": ("cospeech.data.prepare", {}, set(), {"quiet"}),
     "train": ("cospeech.methods.training_runs", {}, set(), set()),
     "export": ("cospeech.methods.training_runs", {}, set(), set()),
@@ -59,6 +61,7 @@ COMMANDS = {name: completed(command, plugins=False) for name, command in cli.COM
 # Commands whose functions have another name.
 NAMES = {
     "face": "add_face",
+    "rig": "recognise_rig",
     "library build": "build_library",
     "library info": "library_info",
     "library add": "add_to_library",

@@ -105,7 +105,7 @@ def test_positions_on_other_joints(tmp_path):
     fixed = text.replace("30 40 50", "30 0 60 0 40 50").replace("91 4 0 0 0 0", "91 4 0 0 0 0 60 0 0")
     motion = load_bvh(write(tmp_path / "fixed.bvh", fixed))
     np.testing.assert_allclose(motion.skeleton.offsets[1], [0, 0.6, 0])
-    assert not motion.extra
+    assert "per_frame" not in motion.extra
     moving = text.replace("30 40 50", "30 0 60 0 40 50").replace("91 4 0 0 0 0", "91 4 0 0 0 0 62 0 0")
     motion = load_bvh(write(tmp_path / "moving.bvh", moving))
     np.testing.assert_allclose(motion.skeleton.offsets[1], [0, 0.61, 0])
@@ -230,7 +230,7 @@ def test_ways_of_writing(tmp_path):
         ("Frames: 2\n", "", "expected 'Frames: N'"),
         ("ROOT Hips", "ROOT", "line 2: a joint without a name"),
         ("ROOT Hips", "JOINT Hips", "line 2"),
-        ("  JOINT Spine", "  ROOT Spine", "line 6: a second ROOT"),
+        ("  JOINT Spine", "  ROOT Spine", "line 6: a ROOT within a joint"),
         ("      }\n    }\n  }\n}\n", "      }\n    }\n  }\n", "ends where a closing brace"),
         ("}\nMOTION", "}\n}\nMOTION", "line 21: unexpected '}'"),
     ],

@@ -173,7 +173,7 @@ def test_amass_is_z_up_and_spells_its_rate_otherwise(tmp_path):
     [
         ({"poses": None}, "no array 'poses'"),
         ({"trans": None}, "no array 'trans'"),
-        ({"poses": np.zeros((7, 72))}, r"poses must be \(T, 165\)"),
+        ({"poses": np.zeros((7, 75))}, r"poses must be \(T, 165\)"),
         ({"poses": np.zeros((0, 165)), "trans": np.zeros((0, 3))}, "T > 0"),
         ({"trans": np.zeros((6, 3))}, "poses must be"),
         ({"trans": np.full((7, 3), np.nan)}, "trans must hold finite numbers"),

@@ -1,4 +1,4 @@
-from .api import animate, compare, convert, evaluate, generate, render
+from .api import animate, compare, convert, evaluate, generate, recognise_rig, render
 from .api.editing import edit
 from .api.face import add_face
 from .api.robots import to_robot
@@ -52,6 +52,7 @@ __all__ = [
     "merge_libraries",
     "open_library",
     "prepare",
+    "recognise_rig",
     "render",
     "search",
     "setup_video",

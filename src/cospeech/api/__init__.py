@@ -32,6 +32,9 @@ from .face import check_face_target as check_face_target
 from .face import face_options as face_options
 from .face import placed_speech as placed_speech
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
+from .rig import RigReport as RigReport
+from .rig import reading_options
+from .rig import recognise_rig as recognise_rig
 from .robots import check_alone
 from .robots import to_robot as to_robot
 from .writing import WriteKeywords
@@ -166,6 +169,9 @@ def convert(
     onto: CharacterLike | None = None,
     robot: str | Path | None = None,
     robot_map: str | Path | None = None,
+    map: str | Path | None = None,
+    animation: str | int | None = None,
+    person: str | int | None = None,
     **options: Unpack[WriteKeywords],
 ) -> Path:
     """Motion from one format to another; rigs that are known are retargeted where the target needs it.
@@ -176,19 +182,24 @@ def convert(
         speech: a recording that the motion gets lips and a face from, as by ``add_face``.
         onto: your own character (.glb, .vrm), which the motion is put on; FILE@NAME for one of several people.
         robot, robot_map: a humanoid's URDF, whose joint angles are written (.csv, .json), as by ``to_robot``.
+        map: JSON that says which joint of the rig is which (``motion.rig_map``).
+        animation: of several in the file, by name or number from 0.
+        person: likewise.
         options: of the file, as of ``write``.
     Raises:
         UserError: anything given that cannot be used, or, with a speech, a format that carries no face.
     """
+    reading = reading_options(map, animation, person)
     if robot is not None or robot_map is not None:
         check_alone(robot, speech, onto)
         check_writing((), options)  # a robot has none of these
         target = check_robot_target(out)
-        return save_robot_motion(to_robot(source, robot or "", robot_map=robot_map), target)
+        moved = to_robot(load_motion(source, **reading), robot or "", robot_map=robot_map)
+        return save_robot_motion(moved, target)
     out = check_target(out) if speech is None else check_face_target(out)
     character = check_onto(onto, (out,))
     given = check_writing([out], options, onto=character)
-    motion = load_motion(source)
+    motion = load_motion(source, **reading)
     if speech is None:
         return write_converted(motion, out, onto=character, **given)
     recording = placed_speech(motion, load_speech(speech))

@@ -111,9 +111,13 @@ def _edit_motion(
     return result
 
 
-def load_edited(path: str | Path) -> Motion | Keypoints:
-    """A motion file, or keypoints (.json), to be edited. Raises UserError if it is neither."""
-    return load_keypoints(path) if Path(path).suffix.lower() == POINTS else load_motion(path)
+def load_edited(path: str | Path, **reading: Any) -> Motion | Keypoints:
+    """A motion file, or keypoints (.json), to be edited. Raises UserError if it is neither.
+
+    Args:
+        reading: options of ``load_motion``, for motion files.
+    """
+    return load_keypoints(path) if Path(path).suffix.lower() == POINTS else load_motion(path, **reading)
 
 
 def _opened(

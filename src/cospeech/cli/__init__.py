@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from ..core.errors import UserError
-from ..core.progress import note
+from ..core.progress import forget_notes, note
 from .commands import COMMANDS
 from .words import parsed, renamed
 
@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
         sys.stdout.write(f"cospeech {__version__}\n")
         return
+    forget_notes()
     try:
         parsed(renamed(words), COMMANDS)()
     except UserError as error:

@@ -43,3 +43,5 @@ MaybeWords = Annotated[str | None, arg(metavar="WORDS", help_behavior_hint="")]
 MaybeSpan = Annotated[str | None, arg(metavar="START:END", help_behavior_hint="")]
 MaybeFigure = Annotated[float | None, arg(metavar="X", help_behavior_hint="")]
 Saving = Mapping[str, Any]  # options of files, by name
+RigMap = Annotated[Path | None, arg(metavar="names.json", help_behavior_hint="")]
+Clip = Annotated[str | None, arg(metavar="NAME|N", help_behavior_hint="")]

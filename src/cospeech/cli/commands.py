@@ -16,6 +16,7 @@ from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
 from .formats import convert, face, render
 from .gesture import edit, generate
 from .library import LIBRARY_COMMANDS
+from .rig import RIG_COMMANDS
 from .training import TRAINING_COMMANDS
 from .verify import VERIFY_COMMANDS
 from .video import VIDEO_COMMANDS
@@ -86,6 +87,7 @@ COMMANDS: dict[str, Any] = {
     "convert": convert,
     "render": render,
     "face": face,
+    **RIG_COMMANDS,
     **TRAINING_COMMANDS,
     "evaluate": evaluate,
     "compare": compare,

@@ -13,6 +13,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg
 from ..core.errors import UserError
 from ..core.progress import note, stage
 from .annotations import (
+    Clip,
     Count,
     Joints,
     MaybeFile,
@@ -22,6 +23,7 @@ from .annotations import (
     Onto,
     Out,
     Recording,
+    RigMap,
     Saving,
     Spans,
 )
@@ -152,14 +154,17 @@ def edit(
     points: MaybeFile = None,
     refine: Annotated[str, arg(metavar="FOLDER|none")] = "none",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
+    map: RigMap = None,
+    animation: Clip = None,
+    person: Clip = None,
     saving: Saving = MappingProxyType({}),
     **options: Unpack[EditKeywords],
 ) -> None:
     """Give a part of a motion, or of a video, other gestures; all else stays as it is.
 
     Args:
-        motion: a motion file (.bvh .npz .glb .fbx .vrma), keypoints (.json), or a video of one person (.mp4 .mov .webm
-            .mkv .avi).
+        motion: a motion file (.bvh .npz .glb .vrm .fbx .vrma), keypoints (.json), or a video of one person (.mp4 .mov
+            .webm .mkv .avi).
         out: where to write; the suffix chooses the format. Takes several of a motion; of a video one .mp4.
         speech: the sound that goes with it, as long as it within 0.1 s. A video needs none; another speech is
             heard within the spans, and the face follows it.
@@ -174,11 +179,15 @@ def edit(
         points: of a video: JSON of its points from another detector (MMPose, DWPose, OpenPose).
         refine: of a video: a network that paints what warping cannot, from train video, or none.
         mark: of a video: carry the watermark and the record that tell it is made; --no-mark to leave them out.
+        map: JSON that says which joint of the rig is which, as in {"left_foot": "Ball_L"}.
+        animation: of several in the file, by name or number from 0.
+        person: of several in the file, by name or number from 0.
     """
     began = time.monotonic()
     from .. import api
     from ..api.editing import check_goes_with, is_film, load_edited
     from ..api.inputs import checked_options
+    from ..api.rig import reading_options
     from ..loading import load
     from ..speech.loading import load_recording, load_speech
 
@@ -187,10 +196,10 @@ def edit(
     if video:
         _check_film_edit(out, onto)
     for target in some(out):
-        not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine, onto)
+        not_over(api.check_target(target), motion, speech, transcript, lips, points, model, refine, onto, map)
     character = character_for(onto, out, motion, speech, transcript, lips)
     given = api.check_writing(out, saving, onto=character)
-    loaded, source = load(model), motion if video else load_edited(motion)
+    loaded, source = load(model), motion if video else load_edited(motion, **reading_options(map, animation, person))
     checked = checked_options(loaded, "edit", options)
     stage("reading the speech")
     recording = None
@@ -199,23 +208,13 @@ def edit(
     if checked["emotion"] == api.AUTO and (video or recording is not None):
         checked = with_detected_emotion(checked, recording or load_speech(motion), loaded)
     stage("generating")
-    edited = api.edit(
-        source,
-        speech=recording,
-        out=out[0] if video else None,
-        span=span,
-        joints=joints,
-        model=loaded,
-        points=points,
-        refine=refine,
-        mark=mark,
-        **checked,
-    )
+    checked |= {"span": span, "joints": joints, "points": points, "refine": refine, "mark": mark}
+    edited = api.edit(source, speech=recording, out=out[0] if video else None, model=loaded, **checked)
     if isinstance(edited, Path):
         done(out, began, f"{motion.name} edited")
-        return
-    _write(edited, out, recording, character, given)
-    done(out, began, f"{edited.seconds:.1f} s of motion")
+    else:
+        _write(edited, out, recording, character, given)
+        done(out, began, f"{edited.seconds:.1f} s of motion")
 
 
 def _check_film_edit(out: tuple[Path, ...], onto: Path | None) -> None:

@@ -33,3 +33,18 @@ def note(text: str) -> None:
         sys.stderr.write("\r\033[K")
     sys.stderr.write(text.rstrip("\n") + "\n")
     sys.stderr.flush()
+
+
+_said: set[str] = set()
+
+
+def note_once(text: str) -> None:
+    """A note that a command says once, however often the same thing comes up in it."""
+    if text not in _said:
+        _said.add(text)
+        note(text)
+
+
+def forget_notes() -> None:
+    """Begin anew, as each command does: what was said once is said again."""
+    _said.clear()

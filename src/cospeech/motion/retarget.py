@@ -24,15 +24,21 @@ from itertools import pairwise
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.progress import note_once
 from ..core.rotation import geodesic, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from .kinematics import global_rotations, joint_positions, local_rotations
 from .motion import Motion
 from .procedural.contact import separated
-from .rig_binding import LIMBS, SAME_REST, TRUNK, Binding, bind, detect_table, find_table, known_tables
+from .rig_binding import LIMBS, TRUNK, Binding, bind, bind_motion, detect_table, find_table, known_tables
+from .rig_recognition import recognise, remarks
+from .rig_rest import rest_at
 from .rigs import SPINE
 from .skeleton import CANONICAL_NAMES, Skeleton, canonical_skeleton
 
 __all__ = ["detect_table", "known_tables", "limb_directions", "rest_at", "retarget", "to_rig"]
+
+_SAME_ROTATIONS = np.radians(0.5)  # rest poses nearer than this need no correction
+_STEEP = 0.5  # sine of the slope up to which a bone of the toes may rise
 
 
 def retarget(
@@ -62,11 +68,13 @@ def retarget(
     to = canonical_skeleton() if to is None else to
     if to.names != CANONICAL_NAMES:
         raise UserError("retarget() goes to the canonical joints; for another rig use to_rig()")
+    motion, binding, remark = bind_motion(table, motion)
+    if remark:
+        note_once(remark)
     source = motion.skeleton
-    binding = bind(table, source)
     world = global_rotations(motion.rotations.astype(np.float64), source.parents)
-    if binding.table.name == "canonical" and _same_rest(binding, to):
-        order = [source.names.index(name) if name in source.names else -1 for name in to.names]
+    if binding.table == "canonical" and _same_rest(binding):
+        order = [binding.joints[name][0] if name in binding.joints else -1 for name in to.names]
         local = np.where(np.array(order)[:, None, None] >= 0, motion.rotations[:, order], np.eye(3))
     else:
         target: dict[str, np.ndarray] = {}
@@ -156,7 +164,7 @@ def limb_directions(motion: Motion, table: str | None = None) -> dict[str, np.nd
     For arms and legs the direction of the bone; for pelvis, spine3, neck and head the joint's up axis.
     A retargeted motion keeps them all.
     """
-    binding = bind(table, motion.skeleton)
+    motion, binding, _ = bind_motion(table, motion)
     positions = motion.positions.astype(np.float64)
     world = global_rotations(motion.rotations.astype(np.float64), motion.skeleton.parents)
     result: dict[str, np.ndarray] = {}
@@ -187,10 +195,10 @@ def _identity_joints(skeleton: Skeleton) -> dict[str, tuple[int, ...]]:
     return {name: (index,) for index, name in enumerate(skeleton.names)}
 
 
-def _same_rest(binding: Binding, to: Skeleton) -> bool:
-    """Whether a rig with canonical names also stands in the canonical rest pose."""
+def _same_rest(binding: Binding) -> bool:
+    """Whether a rig with canonical names also stands in the canonical rest pose, so that its rotations are ours."""
     return all(
-        geodesic(correction, np.eye(3)) < SAME_REST
+        geodesic(correction, np.eye(3)) < _SAME_ROTATIONS
         for name, correction in binding.corrections.items()
         if name in LIMBS or name in TRUNK
     )
@@ -305,30 +313,6 @@ def _size(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> float:
     return size / 2
 
 
-def rest_at(motion: Motion, frame: int) -> Motion:
-    """The same motion with the pose of one frame as rest pose.
-
-    For rigs whose own rest pose says nothing (all bones along one axis), where a clip holds a frame in
-    T-pose. World positions stay.
-
-    Raises:
-        UserError: there is no such frame.
-    """
-    if not -motion.frames <= frame < motion.frames:
-        raise UserError(f"no frame {frame}; the motion has {motion.frames}")
-    skeleton = motion.skeleton
-    world = global_rotations(motion.rotations.astype(np.float64), skeleton.parents)
-    rest = world[frame]
-    offsets = [
-        rest[parent] @ offset if parent >= 0 else offset
-        for parent, offset in zip(skeleton.parents, skeleton.offsets, strict=True)
-    ]
-    ends = tuple((joint, tuple((rest[joint] @ np.array(tip)).tolist())) for joint, tip in skeleton.ends)
-    posed = replace(skeleton, offsets=np.array(offsets), ends=ends)
-    local = local_rotations(world @ transpose(rest), skeleton.parents)
-    return replace(motion, skeleton=posed, rotations=local, extra={})
-
-
 def _on_floor(
     source: Motion, rig: Binding, moved: Motion, moved_rig: Binding, ratio: float, sole: float | None = None
 ) -> tuple[float, float, float]:
@@ -365,8 +349,10 @@ def _rest_sole(skeleton: Skeleton, binding: Binding, depth: dict[int, int]) -> f
     """Height of the soles in rest pose as the joints tell it, metres."""
     up = binding.facing[:, 1]
     rest = skeleton.rest_positions @ up
-    tips = [rest[joint] for joint in depth if depth[joint] >= 2]
-    tips += [rest[joint] + np.array(tip) @ up for joint, tip in skeleton.ends if depth.get(joint, 0) >= 1]
+    # Of the toes; ends that point up are those of programs that make bones stand (Blender), not of feet.
+    bones = [(rest[skeleton.parents[joint]], skeleton.offsets[joint]) for joint in depth if depth[joint] >= 2]
+    bones += [(rest[joint], np.array(tip)) for joint, tip in skeleton.ends if depth.get(joint, 0) >= 1]
+    tips = [start + bone @ up for start, bone in bones if bone @ up <= _STEEP * np.linalg.norm(bone)]
     if tips:
         return float(min([*tips, *(rest[joint] for joint in depth)]))  # the tips of the toes are on the floor
     own = canonical_skeleton()
@@ -378,9 +364,14 @@ def _rest_sole(skeleton: Skeleton, binding: Binding, depth: dict[int, int]) -> f
 def on_canonical(motion: Motion, *, separate: bool = True) -> Motion:
     """The motion on the canonical skeleton: as it is, or retargeted from a rig that is recognised.
 
+    What is doubtful about the rig, and joints that move and have no place on the canonical body, are said.
+
     Args:
         separate: as in ``retarget``; a motion that is canonical already stays as it is.
     """
     if motion.skeleton == canonical_skeleton():
         return motion
-    return retarget(motion, table=detect_table(motion.skeleton), separate=separate)
+    found = recognise(motion)
+    for remark in remarks(motion, found):
+        note_once(remark)
+    return retarget(motion, separate=separate)

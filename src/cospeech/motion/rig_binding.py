@@ -6,7 +6,6 @@ rig's joint does (its world rotation H) on the canonical joint; ``retarget.py`` 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,10 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.rotation import align_vectors, geodesic
-from .rigs import ALIASES, RIGS, RigTable, spread
+from .motion import Motion
+from .rig_recognition import LEAST, Recognition, recognise, recognise_skeleton, table_joints
+from .rig_rest import with_person_rest
+from .rigs import ALIASES, RIGS, RigTable
 from .skeleton import CANONICAL_NAMES, FINGERS, Skeleton, canonical_skeleton
 
 # Canonical bones whose world directions a retargeted motion keeps: joint -> the joint its bone ends at.
@@ -29,6 +31,7 @@ _FINGER_BONES = {
 }
 _BONES = LIMBS | _FINGER_BONES
 _SNAP = np.radians(35.0)  # a rest pose that leans less than this from an axis is meant to be upright
+_ASKEW = np.radians(8.0)  # a rest pose that faces further than this beside an axis is meant to
 SAME_REST = np.radians(20.0)  # rest poses nearer than this count as one
 
 
@@ -38,12 +41,12 @@ Own = Callable[[str], np.ndarray]  # the same on the canonical skeleton
 
 @dataclass(frozen=True)
 class Binding:
-    """A table matched to one skeleton."""
+    """The canonical joints matched to one skeleton."""
 
-    table: RigTable
     joints: dict[str, tuple[int, ...]]  # canonical name -> indices in the rig
     facing: np.ndarray  # [3, 3]: the rig's (left, up, forward) in its own rest pose
     corrections: dict[str, np.ndarray]  # canonical name -> A, [3, 3]
+    table: str = ""  # name of the rig's convention, "" if it is none that is known
 
 
 def known_tables() -> tuple[str, ...]:
@@ -57,44 +60,67 @@ def detect_table(skeleton: Skeleton) -> str:
     Raises:
         UserError: none does; the message lists the known tables.
     """
-    best, most = "", 0
-    for name in RIGS:
-        table = RIGS.get(name)
-        found = _names(table, skeleton)
-        if all(joint in found for joint in table.signature):
-            wanted = {joint for value in table.joints.values() for joint in _tuple(value)} | set(table.spine)
-            score = len(wanted & set(found))
-            if score > most:
-                best, most = name, score
-    if not best:
-        raise UserError(
-            f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(RIGS)}; "
-            "give table=NAME or rename the joints"
-        )
-    return best
+    found = _detected(skeleton)
+    if not found.table:
+        raise _unknown(skeleton)
+    return found.table
+
+
+def _detected(skeleton: Skeleton) -> Recognition:
+    found = recognise_skeleton(skeleton)
+    if found is None or found.confidence < LEAST:
+        raise _unknown(skeleton)
+    return found
+
+
+def _unknown(skeleton: Skeleton) -> UserError:
+    return UserError(
+        f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(RIGS)}; "
+        "give table=NAME or rename the joints"
+    )
 
 
 def bind(table: str | RigTable | None, skeleton: Skeleton) -> Binding:
-    """Match a table (None: detect it) to a skeleton and work out its rest-pose corrections.
+    """Match a table (None: recognise the rig) to a skeleton and work out its rest-pose corrections.
 
     Raises:
-        UserError: unknown table, or a rig without hips or arms of that table.
+        UserError: unknown table or rig, or a rig without hips or arms of that table.
     """
-    found_table = table if isinstance(table, RigTable) else find_table(table or detect_table(skeleton))
-    names = _names(found_table, skeleton)
-    joints: dict[str, tuple[int, ...]] = {}
-    for canonical, rig in found_table.joints.items():
-        indices = tuple(names[joint] for joint in _tuple(rig) if joint in names)
-        if indices:
-            joints[canonical] = indices
-    for canonical, rig in spread([bone for bone in found_table.spine if bone in names]).items():
-        joints[canonical] = (names[rig],)
+    if table is None:
+        found = _detected(skeleton)
+        return bind_joints(found.joints, skeleton, table=found.table)
+    found_table = table if isinstance(table, RigTable) else find_table(table)
+    joints = table_joints(found_table, skeleton)
     missing = [name for name in ("pelvis", "left_shoulder", "right_shoulder") if name not in joints]
     if missing:
         wanted = ", ".join(str(found_table.rig_name(name)) for name in missing)
         raise UserError(f"the skeleton lacks {wanted} of the {found_table.name} rig; give another table=")
+    return bind_joints(joints, skeleton, table=found_table.name)
+
+
+def bind_joints(joints: dict[str, tuple[int, ...]], skeleton: Skeleton, *, table: str = "") -> Binding:
+    """The rest-pose corrections of a skeleton whose joints are known."""
     facing = _facing(skeleton, joints)
-    return Binding(found_table, joints, facing, _corrections(skeleton, joints, facing))
+    return Binding(joints, facing, _corrections(skeleton, joints, facing), table)
+
+
+def bind_motion(table: str | None, motion: Motion) -> tuple[Motion, Binding, str]:
+    """A motion with a rest pose that can be a person's, its binding, and what was done to the rest pose, if anything.
+
+    Args:
+        table: name of the rig; None recognises it, by whatever the file, its names and its bones tell.
+
+    Raises:
+        UserError: unknown table, no body to be made out, or a rest pose that says nothing.
+    """
+    if table is None:
+        found = recognise(motion)
+        joints, name = found.joints, found.table
+    else:
+        bound = bind(table, motion.skeleton)
+        joints, name = bound.joints, bound.table
+    posed, remark = with_person_rest(motion, joints)
+    return posed, bind_joints(joints, posed.skeleton, table=name), remark
 
 
 def find_table(name: str) -> RigTable:
@@ -103,23 +129,6 @@ def find_table(name: str) -> RigTable:
     if key not in RIGS:
         raise UserError(f"unknown rig table {name!r}; known: {', '.join(known_tables())}")
     return RIGS.get(key)
-
-
-def _tuple(names: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (names,) if isinstance(names, str) else names
-
-
-def _names(table: RigTable, skeleton: Skeleton) -> dict[str, int]:
-    """Joint index by the table's own spelling: namespaces and prefixes taken off."""
-    result: dict[str, int] = {}
-    for index, name in enumerate(skeleton.names):
-        bare = re.sub(r"^.*:", "", name)
-        for prefix in sorted(table.prefixes, key=len, reverse=True):
-            if prefix and bare.startswith(prefix):
-                bare = bare[len(prefix) :]
-                break
-        result.setdefault(bare, index)
-    return result
 
 
 def _facing(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> np.ndarray:
@@ -145,7 +154,13 @@ def _facing(skeleton: Skeleton, joints: dict[str, tuple[int, ...]]) -> np.ndarra
     frame = np.stack([np.cross(up, forward), up, forward], axis=1)
     axes = np.round(frame)
     upright = np.abs(np.linalg.det(axes) - 1) < 1e-9 and np.abs(axes).sum() == 3
-    return axes if upright and geodesic(frame, axes) < _SNAP else frame
+    if not upright or geodesic(frame, axes) >= _SNAP:
+        return frame
+    turned = left - axes[:, 1] * (left @ axes[:, 1])  # about the upright axis: which way the body faces
+    turned /= np.linalg.norm(turned)
+    if turned @ axes[:, 0] > np.cos(_ASKEW):
+        return axes
+    return np.stack([turned, axes[:, 1], np.cross(turned, axes[:, 1])], axis=1)
 
 
 def _corrections(skeleton: Skeleton, joints: dict[str, tuple[int, ...]], facing: np.ndarray) -> dict[str, np.ndarray]:

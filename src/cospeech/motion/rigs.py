@@ -8,84 +8,13 @@ Another package adds a rig by an entry point, named as ``rig=`` and ``table=`` c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..core.registry import Registry
+from .rig_conventions import CONVENTIONS
+from .rig_tables import HUMAN_IK, LITTLE, LOWER, LOWER_DEF, SPINE, RigTable, fingers, sided, spread
 from .skeleton import CANONICAL_NAMES, FINGERS
 
-SPINE = ("spine1", "spine2", "spine3")
+__all__ = ["ALIASES", "RIGS", "SPINE", "RigTable", "spread"]
 
-
-@dataclass(frozen=True)
-class RigTable:
-    """How a rig names the canonical joints."""
-
-    name: str
-    title: str
-    joints: dict[str, str | tuple[str, ...]]  # canonical -> rig; several rig joints are averaged
-    spine: tuple[str, ...]  # the rig's spine bones between hips and neck, upwards
-    signature: tuple[str, ...]  # joints whose presence tells the rig from the others
-    prefixes: tuple[str, ...] = field(default=("",))  # what may stand before every name
-
-    def rig_name(self, canonical: str) -> str | None:
-        """The rig's own name of a canonical joint, for writing; the spine is spread over its bones."""
-        if canonical in SPINE:
-            return spread(self.spine).get(canonical)
-        name = self.joints.get(canonical)
-        return name[0] if isinstance(name, tuple) else name
-
-
-def spread(bones: tuple[str, ...] | list[str]) -> dict[str, str]:
-    """Which of a rig's spine bones stand for the canonical three: the ends first, then the middle.
-
-    >>> spread(["a", "b", "c", "d"])
-    {'spine1': 'a', 'spine2': 'c', 'spine3': 'd'}
-    >>> spread(["a"])
-    {'spine3': 'a'}
-    """
-    if not bones:
-        return {}
-    if len(bones) == 1:
-        return {"spine3": bones[0]}
-    middle = {"spine2": bones[len(bones) // 2]} if len(bones) > 2 else {}
-    return {"spine1": bones[0], **middle, "spine3": bones[-1]}
-
-
-def _sided(body: dict[str, str], left: str, right: str) -> dict[str, str | tuple[str, ...]]:
-    """Both sides of a table: ``{}`` in a rig name takes the side."""
-    result: dict[str, str | tuple[str, ...]] = {}
-    for canonical, rig in body.items():
-        result[f"left_{canonical}"] = rig.format(left)
-        result[f"right_{canonical}"] = rig.format(right)
-    return result
-
-
-def _fingers(pattern: str, names: dict[str, str], start: int = 1) -> dict[str, str]:
-    """Finger joints of one side: ``pattern`` takes the finger (F) and its number (N)."""
-    return {
-        f"{finger}{k}": pattern.replace("F", names[finger]).replace("N", str(k + start - 1))
-        for finger in FINGERS
-        for k in (1, 2, 3)
-    }
-
-
-_CAPITAL = {"index": "Index", "middle": "Middle", "pinky": "Pinky", "ring": "Ring", "thumb": "Thumb"}
-_LITTLE = {**_CAPITAL, "pinky": "Little"}
-_LOWER = {finger: finger for finger in FINGERS}
-_LOWER_DEF = {**_LOWER, "index": "f_index", "middle": "f_middle", "pinky": "f_pinky", "ring": "f_ring"}
-
-# The names that Mixamo shares with MotionBuilder, BEAT and ZEGGS.
-_HUMAN_IK = {
-    "hip": "{}UpLeg",
-    "knee": "{}Leg",
-    "ankle": "{}Foot",
-    "foot": "{}ToeBase",
-    "collar": "{}Shoulder",
-    "shoulder": "{}Arm",
-    "elbow": "{}ForeArm",
-    "wrist": "{}Hand",
-    **_fingers("{}HandFN", _CAPITAL),
-}
 
 _BUILT_IN = {
     table.name: table
@@ -104,7 +33,7 @@ _BUILT_IN = {
                 "pelvis": "Hips",
                 "neck": "Neck",
                 "head": "Head",
-                **_sided(
+                **sided(
                     {
                         "hip": "{}Hip",
                         "knee": "{}Knee",
@@ -125,14 +54,14 @@ _BUILT_IN = {
         RigTable(
             "beat",
             "BEAT (BVH, 75 joints)",
-            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **_sided(_HUMAN_IK, "Left", "Right")},
+            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **sided(HUMAN_IK, "Left", "Right")},
             ("Spine", "Spine1", "Spine2", "Spine3"),
             ("Hips", "Spine3", "LeftForeFoot", "LeftHandRing"),
         ),
         RigTable(
             "zeggs",
             "ZeroEGGS (BVH, 75 joints)",
-            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **_sided(_HUMAN_IK, "Left", "Right")},
+            {"pelvis": "Hips", "neck": ("Neck", "Neck1"), "head": "Head", **sided(HUMAN_IK, "Left", "Right")},
             ("Spine", "Spine1", "Spine2", "Spine3"),
             ("Hips", "Spine3", "LeftForeArm"),
         ),
@@ -144,7 +73,7 @@ _BUILT_IN = {
                 "neck": "b_neck0",
                 "head": "b_head",
                 "jaw": "b_jaw",
-                **_sided(
+                **sided(
                     {
                         "eye": "b_{}_eye",
                         "hip": "b_{}_upleg",
@@ -154,7 +83,7 @@ _BUILT_IN = {
                         "shoulder": "b_{}_arm_twist",  # at the same place as b_{}_arm, and turned with it
                         "elbow": "b_{}_forearm",
                         "wrist": "b_{}_wrist",
-                        **_fingers("b_{}_FN", _LOWER),
+                        **fingers("b_{}_FN", LOWER),
                     },
                     "l",
                     "r",
@@ -172,7 +101,7 @@ _BUILT_IN = {
                 "head": "Head",
                 "left_eye": "LeftEye",
                 "right_eye": "RightEye",
-                **_sided(_HUMAN_IK, "Left", "Right"),
+                **sided(HUMAN_IK, "Left", "Right"),
             },
             ("Spine", "Spine1", "Spine2"),
             ("Hips", "Spine2", "LeftForeArm", "LeftArm"),
@@ -188,7 +117,7 @@ _BUILT_IN = {
                 "jaw": "jaw",
                 "left_eye": "leftEye",
                 "right_eye": "rightEye",
-                **_sided(
+                **sided(
                     {
                         "hip": "{}UpperLeg",
                         "knee": "{}LowerLeg",
@@ -199,7 +128,7 @@ _BUILT_IN = {
                         "elbow": "{}LowerArm",
                         "wrist": "{}Hand",
                         **{
-                            f"{finger}{k}": f"{{}}{_LITTLE[finger]}{part}"
+                            f"{finger}{k}": f"{{}}{LITTLE[finger]}{part}"
                             for finger in FINGERS
                             for k, part in enumerate(
                                 ("Metacarpal", "Proximal", "Distal")
@@ -223,7 +152,7 @@ _BUILT_IN = {
                 "pelvis": "pelvis",
                 "neck": ("neck_01", "neck_02"),
                 "head": "head",
-                **_sided(
+                **sided(
                     {
                         "hip": "thigh_{}",
                         "knee": "calf_{}",
@@ -233,7 +162,7 @@ _BUILT_IN = {
                         "shoulder": "upperarm_{}",
                         "elbow": "lowerarm_{}",
                         "wrist": "hand_{}",
-                        **_fingers("F_0N_{}", _LOWER),
+                        **fingers("F_0N_{}", LOWER),
                     },
                     "l",
                     "r",
@@ -249,7 +178,7 @@ _BUILT_IN = {
                 "pelvis": "DEF-hips",
                 "neck": "DEF-neck",
                 "head": "DEF-head",
-                **_sided(
+                **sided(
                     {
                         "hip": "DEF-thigh.{}",
                         "knee": "DEF-shin.{}",
@@ -259,7 +188,7 @@ _BUILT_IN = {
                         "shoulder": "DEF-upper_arm.{}",
                         "elbow": "DEF-forearm.{}",
                         "wrist": "DEF-hand.{}",
-                        **_fingers("DEF-F.0N.{}", _LOWER_DEF),
+                        **fingers("DEF-F.0N.{}", LOWER_DEF),
                     },
                     "L",
                     "R",
@@ -268,6 +197,7 @@ _BUILT_IN = {
             ("DEF-spine.001", "DEF-spine.002", "DEF-spine.003"),
             ("DEF-upper_arm.L", "DEF-forearm.L", "DEF-spine.003"),
         ),
+        *CONVENTIONS,
     )
 }
 RIGS: Registry[RigTable] = Registry("rig", "cospeech.rigs", _BUILT_IN)
@@ -279,4 +209,12 @@ ALIASES = {
     "unreal": "ue5",
     "ue4": "ue5",
     "genea": "twh",
+    "j_bip": "vroid",
+    "kimodo": "soma",
+    "newton": "rokoko",
+    "smplh": "smpl",
+    "cgspeed": "cmu",
+    "reallusion": "cc",
+    "readyplayerme": "mixamo",
+    "rpm": "mixamo",
 }

@@ -14,7 +14,8 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.rotation import axis_rotation, geodesic
 from ...motion.formats.gltf import GltfFile
-from ...motion.rig_binding import LIMBS, Binding, bind
+from ...motion.formats.humanoid import vrm_bones
+from ...motion.rig_binding import LIMBS, Binding, bind, bind_joints, find_table
 from ...motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, Skeleton
 from .nodes import NodeTree, rotation_of
 
@@ -24,8 +25,6 @@ NEEDED = tuple(
 _NEAR_QUARTER = np.radians(5.0)
 _SAME_PLACE = 2e-3  # metres
 _SAME_POSE = 1e-3  # relative difference of transforms that count as one
-# VRM 0 counts the thumb's bones from the hand on as proximal, intermediate, distal; VRM 1 begins with a metacarpal.
-_THUMB = {"ThumbProximal": "ThumbMetacarpal", "ThumbIntermediate": "ThumbProximal"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +61,7 @@ def read_rig(file: GltfFile, tree: NodeTree, person: str | None = None) -> Rig:
     """
     skins = _skins_of_person(file, tree, person)
     linear, turns, places = _bind_pose(file, tree, skins)
-    humanoid, vrm = _humanoid(file)
+    humanoid, vrm = vrm_bones(file)
     joints = {node for skin in skins for node in _joints(file, skin)}
     names = dict(zip(range(len(tree.names)), tree.names, strict=True)) | humanoid
     if humanoid:
@@ -80,7 +79,7 @@ def read_rig(file: GltfFile, tree: NodeTree, person: str | None = None) -> Rig:
         tuple(order),
         skeleton,
         heading,
-        _bound(file, skeleton, found.table.name),
+        bind_joints(_placed(mapped, place), skeleton),
         frozenset(place[node] for node in attached),
         linear,
         turns,
@@ -89,6 +88,11 @@ def read_rig(file: GltfFile, tree: NodeTree, person: str | None = None) -> Rig:
         skins,
         vrm,
     )
+
+
+def _placed(mapped: dict[str, tuple[int, ...]], place: dict[int, int]) -> dict[str, tuple[int, ...]]:
+    """Joints by canonical name, of nodes by canonical name."""
+    return {name: tuple(place[node] for node in nodes) for name, nodes in mapped.items()}
 
 
 def _heading(found: Binding, rest: dict[str, np.ndarray]) -> np.ndarray:
@@ -108,8 +112,9 @@ def _bound(file: GltfFile, skeleton: Skeleton, table: str | None) -> Binding:
         raise UserError(f"{file.path}: {error}") from error
     missing = [name for name in NEEDED if name not in found.joints]
     if missing:
-        wanted = ", ".join(f"{found.table.rig_name(name) or name} ({name})" for name in missing)
-        raise UserError(f"{file.path}: the {found.table.name} rig lacks {wanted}; a character needs whole arms")
+        names = find_table(found.table).rig_name if found.table else str
+        wanted = ", ".join(f"{names(name) or name} ({name})" for name in missing)
+        raise UserError(f"{file.path}: the {found.table} rig lacks {wanted}; a character needs whole arms")
     return found
 
 
@@ -118,31 +123,6 @@ def _joints(file: GltfFile, skin: int) -> list[int]:
     for joint in joints:
         file.item("nodes", joint)
     return list(joints)
-
-
-def _humanoid(file: GltfFile) -> tuple[dict[int, str], str | None]:
-    """Node -> VRM 1 bone name, and the version, of a VRM."""
-    extensions = file.document.get("extensions", {})
-    if "VRMC_vrm" in extensions:
-        bones = extensions["VRMC_vrm"].get("humanoid", {}).get("humanBones", {})
-        pairs, version = [(bone, entry["node"]) for bone, entry in bones.items()], "1"
-    elif "VRM" in extensions:
-        listed = extensions["VRM"].get("humanoid", {}).get("humanBones", [])
-        pairs, version = [(_vrm1_name(entry["bone"]), entry["node"]) for entry in listed], "0"
-    else:
-        return {}, None
-    result = {}
-    for bone, node in pairs:
-        file.item("nodes", node)
-        result[node] = str(bone)
-    return result, version
-
-
-def _vrm1_name(bone: str) -> str:
-    for old, new in _THUMB.items():
-        if bone.endswith(old):
-            return bone.removesuffix(old) + new
-    return bone
 
 
 def _skins_of_person(file: GltfFile, tree: NodeTree, person: str | None) -> tuple[int, ...]:
@@ -188,7 +168,7 @@ def _is_person(file: GltfFile, tree: NodeTree, skins: Iterable[int]) -> bool:
     joints = {node for skin in skins for node in _joints(file, skin)}
     kept = [node for node in tree.order if node in joints]
     _, _, places = tree.world()
-    names = dict(enumerate(tree.names)) | _humanoid(file)[0]
+    names = dict(enumerate(tree.names)) | vrm_bones(file)[0]
     try:
         bind(None, _skeleton(kept, {node: _above(node, joints, tree) for node in kept}, names, places))
     except UserError:

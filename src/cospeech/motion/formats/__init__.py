@@ -10,15 +10,19 @@ so ``Motion`` can save itself through here. Another package adds a format by an 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.progress import note_once
 from ...core.registry import Registry
+from ..rig_map import with_map
 
+SOURCE = "source"  # in motion.extra: what a reader settled: up axis, scale, animations, people
+_LISTED = 12  # names in a message
 Content = Literal["body", "face", "points", "picture"]
 Action = Literal["read", "write"]
 
@@ -109,11 +113,12 @@ def find_format(path: str | Path, action: Action) -> Format:
     return form
 
 
-def load_motion(path: str | Path, **options: Any) -> Any:
+def load_motion(path: str | Path, *, map: str | Path | None = None, **options: Any) -> Any:
     """Read a motion file.
 
     Args:
-        path: .bvh, .npz, .glb, .fbx, .vrma, .csv, or a format of an installed package.
+        path: .bvh, .npz, .glb, .vrm, .fbx, .vrma, .csv, or a format of an installed package.
+        map: a JSON file that says which of the rig's joints is which (``motion.rig_map``), before its names do.
         options: what the format's own reader takes (see docs/formats.md).
 
     Returns:
@@ -129,11 +134,12 @@ def load_motion(path: str | Path, **options: Any) -> Any:
         raise UserError(f"cannot read {path}: no such file" if not path.exists() else f"{path} is no file")
     _check_options(form, "read", options)
     try:
-        return form.read(path, **options)
+        motion = form.read(path, **options)
     except UserError as error:
         if str(path) in str(error):
             raise
         raise UserError(f"{path}: {error}") from error
+    return motion if map is None else with_map(motion, map)
 
 
 def save_motion(motion: Any, path: str | Path, **options: Any) -> Path:
@@ -163,3 +169,26 @@ def _check_options(form: Format, action: Action, options: dict[str, Any]) -> Non
     unknown = [name for name in options if name not in known]
     if unknown:
         raise UserError(f"{form.suffix} takes no option {unknown[0]!r}; it takes {', '.join(known) or 'none'}")
+
+
+def chosen_of(names: Sequence[str], which: str | int | None, *, path: Path, what: str, option: str) -> int:
+    """Which of several things in a file is meant, by name or number from 0; the first if None, which is said.
+
+    Args:
+        what: they are, in the plural: "animations".
+        option: of the command line that chooses.
+
+    Raises:
+        UserError: none has that name or number.
+    """
+    listing = ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    if which is None:
+        if len(names) > 1:
+            note_once(f"{path} holds {len(names)} {what}: {listing}; {names[0]} is read, choose with {option} NAME")
+        return 0
+    if isinstance(which, str) and which in names:
+        return names.index(which)
+    if isinstance(which, int) or which.isdigit():
+        if 0 <= int(which) < len(names):
+            return int(which)
+    raise UserError(f"{path}: no {option.removeprefix('--')} {which!r}; it has {listing}")

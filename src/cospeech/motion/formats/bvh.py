@@ -8,8 +8,8 @@ without loss. Conventions that the format leaves open, and how they are settled 
 - Position channels of other joints: constant ones become the joint's offset. Ones that move stay in
   ``motion.extra["per_frame"]["bvh_position/NAME"]`` ([T, 3] metres, from the parent's origin in its frame),
   are written back, and count for nothing else: the skeleton takes their mean.
-- BVH has no unit and no up axis. Both are guessed (from the length of the longest limb chain, and
-  from where the head is) and can be given.
+- BVH has no unit and no up axis. Both are told by the person (its height, and where the head is) and can be given.
+- A file may hold several people, each with a ROOT of its own; one of them is read.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ import re
 import warnings
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.progress import note_once
 from ...core.rotation import euler_to_matrix, matrix_to_euler
 from ..eyes import with_turned_eyes
-from ..kinematics import forward
 from ..motion import Motion
+from ..person_frame import TURNS, TYPICAL, UNITS, metres_per_unit, person_height
+from ..rig_recognition import recognised
 from ..skeleton import Skeleton
-from . import Format
+from . import SOURCE, Format, chosen_of
 
-UNITS = {"m": 1.0, "dm": 0.1, "cm": 0.01, "mm": 0.001, "in": 0.0254, "ft": 0.3048}  # metres
 POSITION_KEY = "bvh_position/"  # in motion.extra["per_frame"]: [T, 3] metres of a joint that also slides
 _ORDERS = ("XYZ", "XZY", "YXZ", "YZX", "ZXY", "ZYX")
 
@@ -42,7 +44,8 @@ _RATES = (24.0, 25.0, 30.0, 48.0, 50.0, 60.0, 72.0, 90.0, 100.0, 120.0, 200.0, 2
 _MOTION_HEAD = re.compile(
     r"\s*Frames:[ \t]*(?P<frames>\S*)[^\n]*\n\s*Frame[ \t]*Time:[ \t]*(?P<time>\S*)[^\n]*(?:\n|$)", re.IGNORECASE
 )
-_Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
+_BONES = 10.0  # metres: all bones of a person together, about
+_LIKELY = (1.2, 2.3)  # metres: heights of a person that need no second thought
 
 
 @dataclass
@@ -54,13 +57,16 @@ class _Joint:
     channels: list[str] = field(default_factory=list)  # "Xposition", "Zrotation"
 
 
-def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") -> Motion:
+def load_bvh(
+    path: str | Path, *, up: str = "auto", unit: str | float = "auto", person: str | int | None = None
+) -> Motion:
     """Read a BVH file.
 
     Args:
         path: the file.
         up: "y", "z", or "auto" (where the head is above the hips); z-up files are turned to y-up.
-        unit: "m", "dm", "cm", "mm", "in", "ft", metres a unit as a number, or "auto" (body size).
+        unit: "m", "dm", "cm", "mm", "in", "ft", metres a unit as a number, or "auto" (the person's height).
+        person: of several, the one whose ROOT has this name, or number from 0; the first if None.
 
     Raises:
         UserError: not a BVH file, or broken; the message names the line.
@@ -72,8 +78,12 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
     marker = re.search(r"^[ \t]*MOTION[ \t]*\r?$", text, re.MULTILINE | re.IGNORECASE)
     if marker is None:
         raise UserError(f"{path}: no MOTION line; not a BVH file, or cut off before the motion")
-    joints, ends = _HierarchyParser(path, text[: marker.start()]).parse()
-    values, fps = _parse_motion(path, text, marker.end(), sum(len(joint.channels) for joint in joints))
+    parser = _HierarchyParser(path, text[: marker.start()])
+    everything, all_ends = parser.parse()
+    values, fps = _parse_motion(path, text, marker.end(), sum(len(joint.channels) for joint in everything))
+    people = tuple(everything[root].name for root in parser.roots)
+    chosen = chosen_of(people, person, path=path, what="people", option="--person")
+    joints, ends, values = _of_person(parser.roots, chosen, everything, all_ends, values)
 
     parents = tuple(joint.parent for joint in joints)
     offsets = np.array([joint.offset for joint in joints])
@@ -81,18 +91,14 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
     rotations, moving = _poses(joints, offsets, values)
     translation = moving.pop(0) if 0 in moving else np.tile(offsets[0], (len(values), 1))
 
-    scale = _unit_scale(unit, parents, offsets, ends)
-    turn = np.eye(3)
-    if _is_z_up(up, joints, rotations, translation, offsets):
-        turn = _Z_UP_TO_Y_UP
+    scale = _unit_scale(unit, joints, offsets, ends)
+    if up == "auto":
+        up = _up(joints, rotations, translation, offsets)
+    turn = TURNS[up]
+    if up != "y":
         rotations = (turn @ rotations @ turn.T).astype(np.float32)
     offsets = offsets @ turn.T * scale
-    per_frame = {}
-    for index, position in moving.items():
-        position = position @ turn.T * scale
-        offsets[index] = position.mean(0)
-        if np.abs(position - offsets[index]).max() > _STILL:
-            per_frame[POSITION_KEY + joints[index].name] = position
+    per_frame = _slides(joints, offsets, {index: position @ turn.T * scale for index, position in moving.items()})
     end_offsets = end_offsets @ turn.T * scale
     skeleton = Skeleton(
         tuple(joint.name for joint in joints),
@@ -100,8 +106,31 @@ def load_bvh(path: str | Path, *, up: str = "auto", unit: str | float = "auto") 
         offsets,
         tuple((joint, (x, y, z)) for (joint, _), (x, y, z) in zip(ends, end_offsets.tolist(), strict=True)),
     )
-    extra = {"per_frame": per_frame} if per_frame else {}
+    extra: dict[str, Any] = {"per_frame": per_frame} if per_frame else {}
+    extra[SOURCE] = {"up": up, "scale": scale, "people": people, "person": people[chosen]}
     return Motion(skeleton, fps, rotations, translation @ turn.T * scale, extra=extra)
+
+
+def _slides(joints: list[_Joint], offsets: np.ndarray, moving: dict[int, np.ndarray]) -> dict[str, np.ndarray]:
+    """Positions of joints other than the root that move, by their key; ``offsets`` get the means."""
+    per_frame = {}
+    for index, position in moving.items():
+        offsets[index] = position.mean(0)
+        if np.abs(position - offsets[index]).max() > _STILL:
+            per_frame[POSITION_KEY + joints[index].name] = position
+    return per_frame
+
+
+def _of_person(
+    roots: list[int], chosen: int, joints: list[_Joint], ends: list[tuple[int, list[float]]], values: np.ndarray
+) -> tuple[list[_Joint], list[tuple[int, list[float]]], np.ndarray]:
+    """Joints, end sites and channels of one of several people, who stand one after the other in the file."""
+    start, stop = [*roots, len(joints)][chosen : chosen + 2]
+    first = sum(len(joint.channels) for joint in joints[:start])
+    count = sum(len(joint.channels) for joint in joints[start:stop])
+    own = [replace(joint, parent=joint.parent - start if joint.parent >= 0 else -1) for joint in joints[start:stop]]
+    tips = [(joint - start, tip) for joint, tip in ends if start <= joint < stop]
+    return own, tips, values[:, first : first + count]
 
 
 def _poses(joints: list[_Joint], offsets: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, dict[int, np.ndarray]]:
@@ -195,6 +224,7 @@ class _HierarchyParser:
         self.tokens = _Tokens(path, text)
         self.joints: list[_Joint] = []
         self.ends: list[tuple[int, list[float]]] = []  # joint it hangs on, offset
+        self.roots: list[int] = []  # of each person in the file
         self._lines: dict[str, int] = {}  # of each joint's name
         self._open: list[int] = []  # joints whose brace is open; _END_SITE for an End Site
 
@@ -224,8 +254,11 @@ class _HierarchyParser:
 
     def _joint(self, word: str) -> None:
         tokens, line = self.tokens, self.tokens.line
-        if word == "ROOT" and self.joints:
-            tokens.fail("a second ROOT; one skeleton a file")
+        if word == "ROOT":
+            if self._open:
+                tokens.fail("a ROOT within a joint")
+            self.roots.append(len(self.joints))
+            self._lines = {}
         if word == "JOINT" and not self._in_joint:
             tokens.fail("a JOINT outside of any joint")
         name = tokens.name()
@@ -340,36 +373,62 @@ def _frame_rate(text: str, seconds: float) -> float:
 
 
 def _unit_scale(
-    unit: str | float, parents: tuple[int, ...], offsets: np.ndarray, ends: list[tuple[int, list[float]]]
+    unit: str | float, joints: list[_Joint], offsets: np.ndarray, ends: list[tuple[int, list[float]]]
 ) -> float:
-    """Metres a unit; "auto" takes the unit in which the longest chain of bones is most human."""
+    """Metres a unit; "auto" takes the unit in which the longest chain of bones is most human.
+
+    Where that leaves the person too small or too tall, the person's height decides.
+    """
     if unit != "auto":
         return metres(unit)
-    reach = np.zeros(len(parents))
-    for joint, parent in enumerate(parents):
-        if parent >= 0:
-            reach[joint] = reach[parent] + np.linalg.norm(offsets[joint])
+    reach = np.zeros(len(joints))
+    for index, joint in enumerate(joints):
+        if joint.parent >= 0:
+            reach[index] = reach[joint.parent] + np.linalg.norm(offsets[index])
     longest = max([*reach, *(reach[joint] + np.linalg.norm(tip) for joint, tip in ends)])
     if longest <= 0:
         return UNITS["cm"]
     best = min(("m", "cm", "mm", "in"), key=lambda name: abs(np.log(longest * UNITS[name] / _HUMAN_CHAIN)))
     human = abs(np.log(longest * UNITS[best] / _HUMAN_CHAIN)) < np.log(2)
-    return UNITS[best if human else "cm"]
+    scale = UNITS[best if human else "cm"]
+    skeleton = _skeleton(joints, offsets / longest, [(joint, np.array(tip) / longest) for joint, tip in ends])
+    still = Motion(skeleton, 30.0, np.tile(np.eye(3), (1, len(joints), 1, 1)), skeleton.offsets[:1])
+    height = person_height(still)
+    if height is None or _LIKELY[0] <= height * longest * scale <= _LIKELY[1]:
+        return scale
+    scale, name = metres_per_unit(height * longest)
+    if not name:
+        note_once(
+            f"the person is {height * longest:.4g} units tall, which is no height of people in any unit; "
+            f"taken as {TYPICAL} m"
+        )
+    return scale
 
 
-def _is_z_up(
-    up: str, joints: list[_Joint], rotations: np.ndarray, translation: np.ndarray, offsets: np.ndarray
-) -> bool:
-    if up != "auto":
-        return up == "z"
-    heads = [i for i, joint in enumerate(joints) if "head" in joint.name.lower()]
-    if not heads:
-        return False
+def _skeleton(joints: list[_Joint], offsets: np.ndarray, ends: list[tuple[int, np.ndarray]]) -> Skeleton:
+    return Skeleton(
+        tuple(joint.name for joint in joints),
+        tuple(joint.parent for joint in joints),
+        offsets,
+        tuple((joint, (float(tip[0]), float(tip[1]), float(tip[2]))) for joint, tip in ends),
+    )
+
+
+def _up(joints: list[_Joint], rotations: np.ndarray, translation: np.ndarray, offsets: np.ndarray) -> str:
+    """Which axis is up: that along which the head is above the hips."""
     some = slice(None, None, max(1, len(rotations) // 16))
-    parents = tuple(joint.parent for joint in joints)
-    _, positions = forward(rotations[some], translation[some], parents, offsets)
-    rise = (positions[:, heads[0]] - positions[:, 0]).mean(0)
-    return bool(rise[2] > 1.5 * abs(rise[1]))
+    size = max(float(np.linalg.norm(offsets, axis=1).sum()), 1e-9) / _BONES
+    skeleton = _skeleton(joints, offsets / size, [])
+    motion = Motion(skeleton, 30.0, rotations[some], translation[some] / size)
+    found = recognised(motion)
+    if found is None:
+        heads = [i for i, joint in enumerate(joints) if "head" in joint.name.lower()]
+        low, high = 0, heads[0] if heads else 0
+    else:
+        low = found.joints["pelvis"][0]
+        high = next((found.joints[name][0] for name in ("head", "neck", "spine3") if name in found.joints), low)
+    rise = (motion.positions[:, high] - motion.positions[:, low]).mean(0)
+    return "z" if rise[2] > 1.5 * abs(rise[1]) else "y"
 
 
 def save_bvh(
@@ -405,7 +464,7 @@ def save_bvh(
     positions = shifts(motion)
     rotations, ends = motion.rotations, leaf_ends(skeleton)
     if up == "z":
-        turn = _Z_UP_TO_Y_UP.T  # undone by reading; the person faces -y
+        turn = TURNS["z"].T  # undone by reading; the person faces -y
         rotations = turn @ rotations.astype(np.float64) @ turn.T
         positions = {joint: position @ turn.T for joint, position in positions.items()}
         ends = [(joint, turn @ tip) for joint, tip in ends]

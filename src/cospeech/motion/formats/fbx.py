@@ -22,13 +22,22 @@ _BINARY, _ASCII = b"Kaydara FBX Binary", b"FBXHeaderExtension"
 _BEGINNING = 4096  # bytes within which a text file must say that it is FBX
 
 
-def load_fbx(path: str | Path, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
+def load_fbx(
+    path: str | Path,
+    *,
+    animation: str | int | None = None,
+    person: str | int | None = None,
+    fps: float | None = None,
+    up: str = "auto",
+) -> Motion:
     """Read the animation of an FBX file, binary or text.
 
     Args:
         path: the file.
         animation: name or index of the stack ("take"); the first if None.
+        person: of several bodies, name or number from 0; the one with the most joints if None, which is said.
         fps: sample at this rate; None takes that of the keys where they are even, else the file's.
+        up: "y" as the file's settings have it, or "z" or "auto", as of ``load_glb``.
 
     Returns:
         The motion on the file's own rig, with a face if the file animates ARKit shapes. Rest is the bind pose.
@@ -38,7 +47,7 @@ def load_fbx(path: str | Path, *, animation: str | int | None = None, fps: float
     """
     file = fbx_as_gltf(path, meshes=False)
     with foreign(path):
-        return motion_of(file, animation=animation, fps=fps)
+        return motion_of(file, animation=animation, fps=fps, person=person, up=up)
 
 
 def fbx_as_gltf(path: str | Path, *, meshes: bool = True) -> GltfFile:

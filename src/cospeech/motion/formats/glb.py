@@ -9,43 +9,127 @@ Read: any node tree and skin; see ``gltf_motion``.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ...core.errors import UserError
+from ...core.progress import note_once
 from ...core.rotation import matrix_to_quaternion
 from ..eyes import with_turned_eyes
 from ..face_shapes import ARKIT_NAMES
 from ..motion import Motion
+from ..person_frame import HUMAN, TYPICAL, metres_per_unit, person_height, scaled, turned_up, up_axis
+from ..rig_tables import GIVEN
 from ..skeleton import Skeleton
+from . import SOURCE
 from .gltf import GltfFile, GltfWriter, foreign
-from .gltf_motion import read_animation, read_motion, read_weights
+from .gltf_motion import (
+    NODES,
+    Person,
+    animation_names,
+    chosen_person,
+    people,
+    read_animation,
+    read_motion,
+    read_weights,
+    still_animation,
+)
+from .humanoid import humanoid_bones
 
 
-def load_glb(path: str | Path, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
-    """Read the skinned animation of a .glb (or of a .gltf with everything inside).
+def load_glb(
+    path: str | Path,
+    *,
+    animation: str | int | None = None,
+    fps: float | None = None,
+    person: str | int | None = None,
+    up: str = "auto",
+) -> Motion:
+    """Read the skinned animation of a .glb or .vrm (or of a .gltf with everything inside).
 
     Args:
         path: the file.
-        animation: name or index; the first if None.
+        animation: name or number from 0; the first if None, which is said if there are several.
         fps: sample at this rate; None keeps the file's own where its keys are even, else 30.
+        person: of several bodies, name or number from 0; the one with the most joints if None, which is said.
+        up: "y" as glTF has it, "z", or "auto": a body that stands along z in its rest pose and in the animation is put
+            upright, which is said.
 
     Returns:
-        The motion on the file's own rig, with a face if the file animates ARKit shapes.
+        The motion on the file's own rig, with a face if the file animates ARKit shapes. What a VRM says of its bones
+        is in ``extra`` and goes before their names.
 
     Raises:
-        UserError: damaged, without animation, or no animation of that name (the message lists them).
+        UserError: damaged, without animation, or no animation or person of that name (the message lists them).
     """
+    return _load(path, animation, fps, person, up, still=False)
+
+
+def load_still(path: str | Path, *, person: str | int | None = None) -> Motion:
+    """The rest pose of a body in a .glb or .vrm as a motion of one frame, for files that have no animation."""
+    return _load(path, None, None, person, "auto", still=True)
+
+
+def _load(
+    path: str | Path, animation: str | int | None, fps: float | None, person: str | int | None, up: str, *, still: bool
+) -> Motion:
+    if up not in ("auto", "y", "z"):
+        raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
     with foreign(path):
-        return motion_of(GltfFile(path), animation=animation, fps=fps)
+        return motion_of(GltfFile(path), animation=animation, fps=fps, person=person, up=up, still=still)
 
 
-def motion_of(file: GltfFile, *, animation: str | int | None = None, fps: float | None = None) -> Motion:
-    """The motion of a parsed file, as of ``load_glb``."""
-    tracks = read_animation(file, animation, fps)
-    motion = read_motion(file, tracks)
-    return motion.with_face(_face(read_weights(file, tracks), motion.frames))
+def motion_of(
+    file: GltfFile,
+    *,
+    animation: str | int | None = None,
+    fps: float | None = None,
+    person: str | int | None = None,
+    up: str = "auto",
+    still: bool = False,
+) -> Motion:
+    """The motion of a parsed file, as of ``load_glb``; ``still`` takes its rest pose alone."""
+    body = chosen_person(file, person)
+    bones = humanoid_bones(file)
+    nodes = set(bones or (() if body is None else body.joints)) or None
+    tracks = still_animation() if still else read_animation(file, animation, fps, nodes=nodes)
+    motion = read_motion(file, tracks, person=body)
+    face = _face(read_weights(file, tracks), motion.frames)
+    extra = _told(file, motion, bones, tracks.name, body)
+    return in_person_frame(replace(motion, extra=extra), file.path, up).with_face(face)
+
+
+def _told(file: GltfFile, motion: Motion, bones: dict[int, str], animation: str, body: Person | None) -> dict[str, Any]:
+    """What a file tells beside the motion: which bone is which, its animations and its people."""
+    names = tuple(p.name for p in people(file))
+    source: dict[str, Any] = {"animations": animation_names(file), "animation": animation, "people": names}
+    source |= {"person": "" if body is None else body.name, "up": "y", "scale": 1.0}
+    extra: dict[str, Any] = {SOURCE: source}
+    named = dict(zip(motion.extra[NODES], motion.skeleton.names, strict=True))
+    joints = {bone: (named[node],) for node, bone in bones.items() if node in named}
+    if joints:
+        extra[GIVEN] = {"by": "the file", "title": "VRM humanoid", "table": "vrm", "joints": joints}
+    return extra
+
+
+def in_person_frame(motion: Motion, path: Path, up: str) -> Motion:
+    """A motion put upright and at a person's size, where its file has neither as glTF has it; what is done is said."""
+    source = motion.extra[SOURCE]
+    if up == "auto":
+        up = up_axis(motion)
+        if up != "y":
+            note_once(f"{path} stands along {up}, where glTF has y up; it is put upright")
+    height = person_height(motion)
+    scale = 1.0
+    if height is not None and not HUMAN[0] <= height <= HUMAN[1]:
+        scale, name = metres_per_unit(height)
+        unit = f"its unit is taken as {name}" if name else f"it is taken as {TYPICAL} m tall"
+        note_once(f"the person in {path} is {height:.3g} m tall, where glTF has metres; {unit}")
+    result = scaled(turned_up(motion, up), scale)
+    return replace(result, extra={**motion.extra, SOURCE: {**source, "up": up, "scale": scale}})
 
 
 def save_skeleton(motion: Motion, path: str | Path, *, name: str = "gesture") -> Path:

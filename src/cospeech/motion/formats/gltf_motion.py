@@ -8,19 +8,24 @@ joints other than the root are rest values only: what is animated of them is lef
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import UserError
+from ...core.progress import note_once
 from ...core.rotation import matrix_from_6d, matrix_to_6d, quaternion_to_matrix, slerp
 from ...core.timing import FPS, seconds_to_frame
 from ..kinematics import local_rotations
 from ..motion import Motion
 from ..skeleton import Skeleton
+from . import chosen_of
 from .gltf import GltfFile
 
+NODES = "nodes"  # in the extra of what is read: the node of each joint
+_FEWEST = 8  # joints of a body beside another one
 HELPER = "cospeech_helper"  # in a node's extras: a skinning helper, no joint of the motion
 _SAME = 1e-5  # seconds: keys are stored in single precision
 _MOVES = 1e-4  # metres: a root whose child moves less than this against it stays
@@ -70,22 +75,35 @@ class Animation:
     fps: float
 
 
-def read_animation(file: GltfFile, which: str | int | None, fps: float | None) -> Animation:
-    """An animation by name or index (None: the first), with its own frame rate unless one is given."""
+@dataclass(frozen=True)
+class Person:
+    """The joints of one body in a file."""
+
+    name: str
+    joints: dict[int, str]  # node -> its name
+    skin: dict[str, Any] | None = None  # whose bind pose is the rest pose
+
+
+def read_animation(
+    file: GltfFile, which: str | int | None, fps: float | None, *, nodes: Container[int] | None = None
+) -> Animation:
+    """An animation by name or index, with its own frame rate unless one is given.
+
+    Args:
+        which: name or number from 0; None takes the first one, which is said where there are several.
+        nodes: of a person; without ``which`` the first animation that moves one of them is taken.
+    """
     entries = file.items("animations")
     if not entries:
         raise UserError(f"{file.path}: holds no animation")
-    names = [str(entry.get("name", f"animation_{i}")) for i, entry in enumerate(entries)]
-    if which is None:
-        index = 0
-    elif isinstance(which, int) or (which.isdigit() and which not in names):
-        index = int(which)
-    elif which in names:
-        index = names.index(which)
+    names = animation_names(file)
+    own = [k for k, entry in enumerate(entries) if nodes is None or _moves(entry, nodes)] or range(len(names))
+    if which is None:  # of a person's own the first
+        index = own[chosen_of([names[k] for k in own], None, path=file.path, what="animations", option="--animation")]
     else:
-        raise UserError(f"{file.path}: no animation {which!r}; it has {', '.join(names)}")
-    if not 0 <= index < len(entries):
-        raise UserError(f"{file.path}: no animation {index}; it has {len(names)}: {', '.join(names)}")
+        index = chosen_of(names, which, path=file.path, what="animations", option="--animation")
+        if index not in own:
+            note_once(f"the animation {names[index]} of {file.path} does not move the person that is read")
     tracks = _tracks(file, entries[index])
     if not tracks:
         raise UserError(f"{file.path}: animation {names[index]!r} is empty")
@@ -101,20 +119,64 @@ def read_animation(file: GltfFile, which: str | int | None, fps: float | None) -
     return Animation(names[index], tracks, start + np.arange(frames) / fps, float(fps))
 
 
-def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | None = None) -> Motion:
+def animation_names(file: GltfFile) -> tuple[str, ...]:
+    """Names of the animations in a file."""
+    return tuple(str(entry.get("name", f"animation_{i}")) for i, entry in enumerate(file.items("animations")))
+
+
+def _moves(entry: dict[str, Any], nodes: Container[int]) -> bool:
+    return any(channel.get("target", {}).get("node") in nodes for channel in entry.get("channels", []))
+
+
+def people(file: GltfFile) -> list[Person]:
+    """The bodies in a file that have a skin, the one with the most joints first.
+
+    Skins whose joints are the same, or hang on those of another skin, are clothes of one body.
+    """
+    nodes = file.items("nodes")
+    parents = _node_parents(file, nodes)
+    skins = sorted((s for s in file.items("skins") if s.get("joints")), key=lambda s: -len(s["joints"]))
+    found: list[Person] = []
+    lines: list[set[int]] = []  # of each body: its joints and all above them but those that bodies share
+    for skin in skins:
+        joints = _skin_joints(file, skin)
+        line = set(joints)
+        above = {node for joint in joints for node in _line_to_root(joint, parents)}
+        if any(line & other or above & other for other in lines):
+            continue
+        lines.append(line)
+        top = parents[min(joints, key=lambda joint: len(_line_to_root(joint, parents)))]
+        name = _node_name(nodes, top if top >= 0 else joints[0])
+        found.append(Person(name, {node: _node_name(nodes, node) for node in joints}, skin))
+    return [person for k, person in enumerate(found) if k == 0 or len(person.joints) >= _FEWEST]
+
+
+def chosen_person(file: GltfFile, which: str | int | None) -> Person | None:
+    """One of the bodies in a file, by name or number from 0; None where no body has a skin."""
+    found = people(file)
+    if not found:
+        if which is not None:
+            raise UserError(f"{file.path}: holds one body; leave --person out")
+        return None
+    return found[chosen_of([p.name for p in found], which, path=file.path, what="people", option="--person")]
+
+
+def read_motion(
+    file: GltfFile, animation: Animation, joints: dict[int, str] | None = None, person: Person | None = None
+) -> Motion:
     """The skeleton motion of an animation.
 
     Args:
         file: the parsed file.
         animation: from ``read_animation``.
-        joints: node -> joint name, where an extension names them; None takes the skin, or what moves.
+        joints: node -> joint name, where an extension names them; None takes the person, or what moves.
+        person: from ``chosen_person``.
     """
     nodes = file.items("nodes")
     parents = _node_parents(file, nodes)
-    skin = None
+    skin = person.skin if person is not None and joints is None else None
     if joints is None:
-        skin = _skin(file, nodes)
-        joints = _named_joints(file, skin, animation, nodes)
+        joints = dict(person.joints) if person is not None else _moving_joints(animation, nodes)
     joints = {node: name for node, name in joints.items() if not nodes[node].get("extras", {}).get(HELPER)}
     if not joints:
         raise UserError(f"{file.path}: no skin and no moving nodes; nothing to read as a body")
@@ -129,18 +191,26 @@ def read_motion(file: GltfFile, animation: Animation, joints: dict[int, str] | N
     world = np.stack([_turn(moving[node][0], rest[node][0][0]) for node in order], axis=1)
     skeleton_parents = tuple(place.get(up[node], -1) for node in order)
     positions = np.array([rest[node][1][0] for node in order])
-    offsets = np.array([positions[i] - (positions[p] if p >= 0 else 0.0) for i, p in enumerate(skeleton_parents)])
-    skeleton = Skeleton(_unique([joints[node] for node in order]), skeleton_parents, offsets)
+    skeleton = Skeleton(
+        _unique([joints[node] for node in order]), skeleton_parents, offsets_of(positions, skeleton_parents)
+    )
     local = local_rotations(world, skeleton_parents)
-    return Motion(skeleton, animation.fps, local, moving[order[0]][1])
+    return Motion(skeleton, animation.fps, local, moving[order[0]][1], extra={NODES: tuple(order)})
 
 
-def _named_joints(
-    file: GltfFile, skin: dict[str, Any] | None, animation: Animation, nodes: list[dict[str, Any]]
-) -> dict[int, str]:
-    """Node -> name of the skin's joints; without a skin of all nodes that move."""
-    chosen = _skin_joints(file, skin) if skin else sorted({n for n, path in animation.tracks if path != "weights"})
-    return {node: _node_name(nodes, node) for node in chosen}
+def offsets_of(positions: np.ndarray, parents: Sequence[int]) -> np.ndarray:
+    """Offsets from the parent [J, 3] of places in the world; of the root its place."""
+    return np.array([place - (positions[p] if p >= 0 else 0.0) for place, p in zip(positions, parents, strict=True)])
+
+
+def still_animation() -> Animation:
+    """An animation of one frame in which nothing moves, for files that have none."""
+    return Animation("", {}, np.zeros(1), float(FPS))
+
+
+def _moving_joints(animation: Animation, nodes: list[dict[str, Any]]) -> dict[int, str]:
+    """Node -> name of all nodes that move."""
+    return {n: _node_name(nodes, n) for n in sorted({n for n, path in animation.tracks if path != "weights"})}
 
 
 def _node_name(nodes: list[dict[str, Any]], node: int) -> str:
@@ -243,12 +313,6 @@ def _outwards(joints: dict[int, str], parents: list[int]) -> list[int]:
         order.append(node)
         stack.extend(reversed(children.get(node, [])))
     return [node for node in order if node in joints]
-
-
-def _skin(file: GltfFile, nodes: list[dict[str, Any]]) -> dict[str, Any] | None:
-    """The skin with the most joints."""
-    skins = [skin for skin in file.items("skins") if skin.get("joints")]
-    return max(skins, key=lambda skin: len(skin["joints"])) if skins else None
 
 
 def _skin_joints(file: GltfFile, skin: dict[str, Any]) -> list[int]:

@@ -10,6 +10,9 @@ it by a few centimetres, which only the licensed body model could tell. What a f
 stays in ``motion.extra``, and where rotations and root are still those that were read, the original numbers
 are written back: an unmodified motion gives the same file, byte for byte.
 
+AMASS and others also store SMPL-H (T, 156: without jaw and eyes) and SMPL (T, 72: without fingers, with two hands
+that turn as a whole and count for nothing here). They are read on the same skeleton and written as SMPL-X.
+
 A face of ARKit weights is kept beside them, as ``arkit_face`` (T, 52) float32 in the order of ``ARKIT_NAMES``, a key
 that SMPL-X tools do not read; its gaze also turns the eyes in ``poses``.
 """
@@ -23,6 +26,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.progress import note_once
 from ...core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from ..eyes import with_eyes_in_face, with_turned_eyes
 from ..face_shapes import FACE_SHAPES
@@ -30,15 +34,21 @@ from ..kinematics import global_rotations
 from ..motion import Motion
 from ..rig_binding import find_table
 from ..skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
-from . import Format
+from . import SOURCE, Format
 
 PELVIS = np.array([0.0031, -0.3514, 0.0120])  # metres, of the neutral mean shape
+PELVIS_SMPL = np.array([-0.0018, -0.2233, 0.0282])  # likewise of SMPL and SMPL-H
 _KEYS = ("betas", "poses", "expressions", "trans", "model", "gender", "mocap_frame_rate")
 _RATE_KEYS = ("mocap_frame_rate", "mocap_framerate")
 _PER_FRAME = ("poses", "expressions", "trans")
 JOINTS = len(CANONICAL_NAMES)
 _POSE = 3 * JOINTS  # axis-angle of all joints
+_POSE_SMPL_H = 156  # 22 joints of the body, 30 of the fingers
+_POSE_SMPL = 72  # 22 joints of the body, two hands
+_POSE_BODY = 66
 _BETAS, _EXPRESSIONS = 300, 100  # coefficients of shape, and of the face of FLAME
+_RATE = 30.0  # frames a second of files that do not say, as in BEAT2
+_HAND_TURNS = 0.05  # radians
 FACE_KEY = "arkit_face"
 _PREFIX = "smplx/"  # of the keys in motion.extra["per_frame"]
 _Z_UP_TO_Y_UP = np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, -1.0, 0.0]])
@@ -59,21 +69,37 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
         raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
     arrays = _read_npz(path)
     _check_arrays(path, arrays)
-    poses, trans, face = arrays["poses"], arrays["trans"], arrays.pop(FACE_KEY, None)
+    poses, trans, face = _whole(arrays["poses"]), arrays["trans"], arrays.pop(FACE_KEY, None)
+    pelvis = PELVIS if arrays["poses"].shape[1] == _POSE else PELVIS_SMPL
     frames = len(poses)
     fps = _rate(path, arrays)
     if up == "auto":
         up = "z" if _points_z(poses) else "y"
     turn = _Z_UP_TO_Y_UP if up == "z" else np.eye(3)
-    rotations, translation = _forward(poses, trans, turn)
+    rotations, translation = _forward(poses, trans, turn, pelvis)
     per_frame = {
         _PREFIX + key: arrays[key]
         for key in _PER_FRAME
         if key in arrays and arrays[key].ndim == 2 and len(arrays[key]) == frames
     }
     rest = {key: value for key, value in arrays.items() if _PREFIX + key not in per_frame}
-    extra: dict[str, Any] = {"per_frame": per_frame, "smplx": {"arrays": rest, "order": tuple(arrays), "up": up}}
+    kept = {"arrays": rest, "order": tuple(arrays), "up": up, "pelvis": pelvis}
+    source = {"up": up, "scale": 1.0, "people": (), "person": ""}
+    extra: dict[str, Any] = {"per_frame": per_frame, "smplx": kept, SOURCE: source}
     return with_eyes_in_face(Motion(canonical_skeleton(), fps, rotations, translation, face, extra))
+
+
+def _whole(poses: np.ndarray) -> np.ndarray:
+    """Poses (T, 165) of those of SMPL-X, SMPL-H or SMPL; joints that these lack rest."""
+    if poses.shape[1] == _POSE:
+        return poses
+    whole = np.zeros((len(poses), _POSE), poses.dtype)
+    whole[:, :_POSE_BODY] = poses[:, :_POSE_BODY]
+    if poses.shape[1] == _POSE_SMPL_H:
+        whole[:, _POSE - (_POSE_SMPL_H - _POSE_BODY) :] = poses[:, _POSE_BODY:]
+    elif np.abs(poses[:, _POSE_BODY:] - poses[:1, _POSE_BODY:]).max() > _HAND_TURNS:
+        note_once("the hands of SMPL (its last two joints) move and have no place here; their movement is left out")
+    return whole
 
 
 def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -83,9 +109,11 @@ def _check_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
             raise UserError(f"{path}: no array {key!r}; a SMPL-X file holds {', '.join(_KEYS)}")
     poses, trans = arrays["poses"], arrays["trans"]
     frames = len(poses) if poses.ndim else 0
-    if frames < 1 or poses.shape != (frames, _POSE) or trans.shape != (frames, 3):
+    shapes = [(frames, columns) for columns in (_POSE, _POSE_SMPL_H, _POSE_SMPL)]
+    if frames < 1 or poses.shape not in shapes or trans.shape != (frames, 3):
         raise UserError(
-            f"{path}: poses must be (T, {_POSE}) and trans (T, 3) with T > 0; got {poses.shape} and {trans.shape}"
+            f"{path}: poses must be (T, {_POSE}), (T, {_POSE_SMPL_H}) or (T, {_POSE_SMPL}) and trans (T, 3) with "
+            f"T > 0; got {poses.shape} and {trans.shape}"
         )
     if arrays.get(FACE_KEY, np.zeros((frames, FACE_SHAPES))).shape != (frames, FACE_SHAPES):
         raise UserError(f"{path}: {FACE_KEY} must be ({frames}, {FACE_SHAPES}); got {arrays[FACE_KEY].shape}")
@@ -127,7 +155,7 @@ def save_smplx(motion: Motion, path: str | Path, *, rig: str | None = None, up: 
     stored: dict[str, np.ndarray] = {
         key: value for key, value in kept.get("arrays", {}).items() if key not in _PER_FRAME
     }
-    poses, trans = _backward(motion, per_frame.get("poses"), per_frame.get("trans"), turn)
+    poses, trans = _backward(motion, per_frame.get("poses"), per_frame.get("trans"), turn, kept.get("pelvis", PELVIS))
     rate = np.array(motion.fps, dtype=np.int32 if float(motion.fps).is_integer() else np.float64)
     arrays: dict[str, np.ndarray] = {
         "betas": np.zeros(_BETAS, dtype=np.float32),
@@ -164,27 +192,29 @@ def _check_options(path: str | Path, rig: str | None, up: str | None) -> None:
         raise UserError(f"up is 'y' or 'z'; got {up!r}")
 
 
-def _forward(poses: np.ndarray, trans: np.ndarray, turn: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _forward(
+    poses: np.ndarray, trans: np.ndarray, turn: np.ndarray, pelvis: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Local rotations [T, 55, 3, 3] and root positions [T, 3], float32, of SMPL-X parameters."""
     rotations = axis_angle_to_matrix(poses.reshape(len(poses), JOINTS, 3).astype(np.float64))
     rotations[:, 0] = turn @ rotations[:, 0]
-    translation = (trans.astype(np.float64) + PELVIS) @ turn.T
+    translation = (trans.astype(np.float64) + pelvis) @ turn.T
     return rotations.astype(np.float32), translation.astype(np.float32)
 
 
 def _backward(
-    motion: Motion, old_poses: np.ndarray | None, old_trans: np.ndarray | None, turn: np.ndarray
+    motion: Motion, old_poses: np.ndarray | None, old_trans: np.ndarray | None, turn: np.ndarray, pelvis: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """SMPL-X parameters of a motion; the original ones wherever they still give the same motion."""
     frames = motion.frames
     rotations = motion.rotations.astype(np.float64)
     rotations[:, 0] = turn.T @ rotations[:, 0]
     poses = matrix_to_axis_angle(rotations).reshape(frames, _POSE)
-    trans = motion.translation.astype(np.float64) @ turn - PELVIS
+    trans = motion.translation.astype(np.float64) @ turn - PELVIS  # what is written is SMPL-X
     poses = poses.astype(np.float32 if old_poses is None else old_poses.dtype)
     trans = trans if old_trans is None else trans.astype(old_trans.dtype)
     if old_poses is not None and old_trans is not None and old_poses.shape == poses.shape:
-        before, root = _forward(old_poses, old_trans, turn)
+        before, root = _forward(old_poses, old_trans, turn, pelvis)
         same = (before == motion.rotations).all((-1, -2))
         poses = np.where(np.repeat(same, 3, axis=1), old_poses, poses)
         trans = np.where((root == motion.translation).all(-1)[:, None], old_trans, trans)
@@ -215,7 +245,8 @@ def _rate(path: Path, arrays: dict[str, np.ndarray]) -> float:
             if value.size != 1 or value.dtype.kind not in "fiu" or not 0 < float(value.reshape(())) < 1e5:
                 raise UserError(f"{path}: {key} must be a positive number of frames a second")
             return float(value.reshape(()))
-    return 30.0
+    note_once(f"{path} does not say how many frames a second it has; taken as {_RATE:.0f}")
+    return _RATE
 
 
 def _points_z(poses: np.ndarray) -> bool:
