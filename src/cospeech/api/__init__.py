@@ -180,7 +180,7 @@ def convert(
         source: a motion file.
         out: where to write; the suffix chooses the format.
         speech: a recording that the motion gets lips and a face from, as by ``add_face``.
-        onto: your own character (.glb, .vrm), which the motion is put on; FILE@NAME for one of several people.
+        onto: your own character (.glb, .vrm, .fbx), which the motion is put on; FILE@NAME for one of several people.
         robot, robot_map: a humanoid's URDF, whose joint angles are written (.csv, .json), as by ``to_robot``.
         map: JSON that says which joint of the rig is which (``motion.rig_map``).
         animation: of several in the file, by name or number from 0.
@@ -191,10 +191,10 @@ def convert(
     """
     reading = reading_options(map, animation, person)
     if robot is not None or robot_map is not None:
-        check_alone(robot, speech, onto)
+        robot = check_alone(robot, speech, onto)
         check_writing((), options)  # a robot has none of these
         target = check_robot_target(out)
-        moved = to_robot(load_motion(source, **reading), robot or "", robot_map=robot_map)
+        moved = to_robot(load_motion(source, **reading), robot, robot_map=robot_map)
         return save_robot_motion(moved, target)
     out = check_target(out) if speech is None else check_face_target(out)
     character = check_onto(onto, (out,))

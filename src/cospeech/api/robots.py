@@ -12,12 +12,13 @@ from ..motion.robots.robot_map import map_robot
 from ..motion.robots.urdf import load_urdf
 
 
-def check_alone(robot: object, speech: object, onto: object) -> None:
-    """Raises UserError if a robot's joint angles are asked for without a robot, or with a face or a skin."""
+def check_alone(robot: str | Path | None, speech: object, onto: object) -> str | Path:
+    """The robot whose joint angles are asked for. Raises UserError if there is none, or with a face or a skin."""
     if robot is None:
         raise UserError("a robot map goes with a robot; give its URDF with --robot")
     if speech is not None or onto is not None:
         raise UserError("a robot has neither a face nor a skin; leave out --speech and --onto, or --robot")
+    return robot
 
 
 def to_robot(motion: Motion | str | Path, urdf: str | Path, *, robot_map: str | Path | None = None) -> RobotMotion:

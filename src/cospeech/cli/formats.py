@@ -57,9 +57,9 @@ def convert(
         from ..api.robots import check_alone
         from ..api.writing import check_writing
 
-        check_alone(robot, speech, onto)
+        urdf = Path(check_alone(robot, speech, onto))
         check_writing((), saving)  # a robot has none of these
-        _to_robot(source, out, robot or Path(), robot_map, reading)
+        _to_robot(source, out, urdf, robot_map, reading)
         return
     if speech is not None:
         face(source, speech=speech, out=out, onto=onto, map=map, animation=animation, person=person, saving=saving)
