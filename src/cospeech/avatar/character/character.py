@@ -206,7 +206,7 @@ def open_character(path: str | Path | Character, *, person: str | None = None) -
     """
     if isinstance(path, Character):
         return path
-    path = file_path(path, "a character's file (.glb, .vrm)")
+    path = file_path(path, "a character's file (.glb, .vrm, .fbx)")
     name, at, chosen = str(path).rpartition("@")
     if at and person is None and not path.exists():
         path, person = Path(name), chosen
