@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import get_origin, get_type_hints
 
@@ -315,3 +317,20 @@ def test_every_wish_is_heard(place, works):
         assert not np.array_equal(other.rotations, plain.rotations), condition
     words = f"--emotion joy --intensity 1.5 --speaker {model.speakers[0]} --seated --seed 2 -o out.bvh"
     works("generate", speech, *words.split())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_command_that_is_stopped_leaves_nothing_behind(place, number):
+    source = motion_file(place / "talk.npz", frames=3000)
+    run = subprocess.Popen(
+        [sys.executable, "-m", "cospeech", "render", source, "-o", "film.mp4"], stderr=subprocess.PIPE, text=True
+    )
+    while not list(place.glob("*.mp4")):  # the temporary file, beside which frames are drawn
+        assert run.poll() is None
+        time.sleep(0.05)
+    run.send_signal(number)
+    said = run.communicate(timeout=60)[1]
+    assert run.returncode == 128 + number
+    assert said.splitlines()[-1] == "cospeech: stopped; nothing half-written was left"
+    assert [path.name for path in place.iterdir()] == [source.name]

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import errno
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from ..core.errors import UserError
 from ..core.progress import forget_notes, note
@@ -40,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     forget_notes()
     try:
-        parsed(renamed(words), COMMANDS)()
+        with _stopped_by_signals():
+            parsed(renamed(words), COMMANDS)()
     except UserError as error:
         note(f"cospeech: {error}")
         raise SystemExit(2) from None
@@ -53,3 +57,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         note("cospeech: stopped; nothing half-written was left")
         raise SystemExit(130) from None
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """End on SIGTERM and SIGHUP as by Ctrl-C: unfinished files are removed, workers end. Status 128 + the signal's."""
+
+    def stop(number: int, _: object) -> None:
+        note("cospeech: stopped; nothing half-written was left")
+        raise SystemExit(128 + number)
+
+    names = ("SIGTERM", "SIGHUP") if threading.current_thread() is threading.main_thread() else ()
+    ours = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    ours = [number for number in ours if signal.getsignal(number) is signal.SIG_DFL]  # nohup ignores one
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)

@@ -7,13 +7,16 @@ script, a notebook and a service, on every system.
 
 from __future__ import annotations
 
+import mmap
 import os
 import pickle
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
 from typing import Any, Protocol, TypeVar
@@ -24,6 +27,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD = 4  # frames a worker may be ahead
+ALIGNMENT = 64  # bytes
 
 
 class Job(Protocol):
@@ -49,7 +53,12 @@ def processors() -> int:
 
 
 def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
-    """All pictures of a job in order, drawn by several processes."""
+    """All pictures of a job in order, drawn by several processes, which share the memory of its arrays."""
+    with _stored(job) as stored:
+        yield from _drawn_together(stored, job.frames, job.size, workers)
+
+
+def _drawn_together(job: _Stored, frames: int, size: tuple[int, int], workers: int) -> Iterator[np.ndarray]:
     processes, queues = [], []
     done = threading.Event()
     try:
@@ -58,16 +67,14 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
             queue: Queue[bytes | None] = Queue(AHEAD)
             processes.append(process)
             queues.append(queue)
-            reader = threading.Thread(
-                target=_read, args=(process, queue, done, job.size[0] * job.size[1] * 3), daemon=True
-            )
+            reader = threading.Thread(target=_read, args=(process, queue, done, size[0] * size[1] * 3), daemon=True)
             reader.start()
-        for frame in range(job.frames):
+        for frame in range(frames):
             data = queues[frame % workers].get()
             if data is None:
                 message = processes[frame % workers].stderr.read().decode(errors="replace").strip()  # type: ignore[union-attr]
                 raise RuntimeError(f"a drawing process ended early: {message.splitlines()[-1] if message else ''}")
-            yield np.frombuffer(data, np.uint8).reshape(job.size[1], job.size[0], 3)
+            yield np.frombuffer(data, np.uint8).reshape(size[1], size[0], 3)
     finally:
         done.set()
         for process, queue in zip(processes, queues, strict=True):
@@ -81,7 +88,42 @@ def draw_together(job: Job, workers: int) -> Iterator[np.ndarray]:
                 pipe.close()  # type: ignore[union-attr]
 
 
-def _start(job: Job, index: int, workers: int) -> subprocess.Popen[bytes]:
+@dataclass(frozen=True)
+class _Stored:
+    """A pickled job; its arrays lie in a file that all workers map."""
+
+    pickled: bytes
+    path: str
+    spans: tuple[tuple[int, int], ...]  # first byte and size of each array
+
+    def opened(self) -> Job:
+        """The job, with arrays that may be written to; nothing of that reaches the file."""
+        with open(self.path, "rb") as file:
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+        job: Job = pickle.loads(self.pickled, buffers=[mapped[first : first + size] for first, size in self.spans])
+        return job
+
+
+@contextmanager
+def _stored(job: Job) -> Iterator[_Stored]:
+    """Store a job for workers, as long as the block lasts."""
+    arrays: list[pickle.PickleBuffer] = []
+    pickled = pickle.dumps(job, protocol=5, buffer_callback=arrays.append)
+    handle, path = tempfile.mkstemp(prefix="cospeech-")
+    try:
+        spans = []
+        with open(handle, "wb") as file:
+            file.write(bytes(ALIGNMENT))  # an empty file cannot be mapped
+            for array in arrays:
+                file.write(bytes(-file.tell() % ALIGNMENT))
+                spans.append((file.tell(), array.raw().nbytes))
+                file.write(array.raw())
+        yield _Stored(pickled, path, tuple(spans))
+    finally:
+        os.unlink(path)
+
+
+def _start(job: _Stored, index: int, workers: int) -> subprocess.Popen[bytes]:
     process = _interpreter("worker")
     assert process.stdin is not None
     try:
@@ -123,8 +165,8 @@ def _read(process: subprocess.Popen[bytes], queue: Queue[bytes | None], done: th
 
 def worker() -> None:
     """A drawing process: job from standard input, raw frames to standard output."""
-    job, index, workers = pickle.load(sys.stdin.buffer)
-    output = sys.stdout.buffer
+    stored, index, workers = pickle.load(sys.stdin.buffer)
+    job, output = stored.opened(), sys.stdout.buffer
     try:
         for frame in job.draw(range(index, job.frames, workers)):
             output.write(frame.tobytes())

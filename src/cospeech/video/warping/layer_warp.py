@@ -123,9 +123,8 @@ def draw(
     width, height = layers.size
     picture = layers.background.copy()
     still = _still(layers, driven) * _own_shares(hands)
-    for share, rim in zip(still, layers.rims, strict=True):
-        if share:
-            picture += share * rim
+    if still.any():
+        picture += np.tensordot(still, layers.rim_shares, 1)[..., None] * layers.rim
     source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
@@ -138,7 +137,7 @@ def draw(
         places = came[(0, *window)].reshape(-1, 2)
         x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
         there = np.flatnonzero(layers.shaded[y, x])
-        shade = np.tensordot(still[1:], layers.shades[1:], 1)
+        shade = np.tensordot(still[1:], layers.shade_shares[1:], 1)[..., None] * layers.shade
         residual[there] += bilinear(shade, places[there])
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)

@@ -105,11 +105,11 @@ class Layers:
     """Pictures of all layers, as large as the portrait; colours are not multiplied with the masks."""
 
     background: np.ndarray  # [H, W, 3] float32 in 0 .. 1, the person filled away
-    colours: np.ndarray  # [5, H, W, 3] float32, in the order of LAYERS, filled beyond the masks
-    residuals: np.ndarray  # [5, H, W, 3] float32, added after each layer: what they lack of the picture
-    rims: np.ndarray  # [5, H, W, 3] float32, added to the background next to each layer as long as it does not move
-    shades: np.ndarray  # [5, H, W, 3] float32, likewise added to the body
-    masks: np.ndarray  # [5, H, W] float32 in 0 .. 1: opacities, each layer over those before it
+    stacked: np.ndarray  # [5, H, W, 7] float32, in the order of LAYERS: colours, opacities and residuals
+    rim: np.ndarray  # [H, W, 3] float32, added to the background next to layers as long as they do not move
+    rim_shares: np.ndarray  # [5, H, W] float32 in 0 .. 1: how much of it belongs to each of LAYERS
+    shade: np.ndarray  # [H, W, 3] float32, likewise added to the body
+    shade_shares: np.ndarray  # [5, H, W] float32 in 0 .. 1
     parts: np.ndarray  # [7, H, W] float32: visible share of each of PARTS; together with the background 1
     meshes: dict[str, ArmMesh]  # by side, of the arms that are cut out
     hands: dict[str, ArmMesh]  # by side, of the hands that are layers of their own
@@ -123,10 +123,20 @@ class Layers:
         """(width, height)."""
         return self.person.shape[1], self.person.shape[0]
 
-    @cached_property
-    def stacked(self) -> np.ndarray:
-        """[5, H, W, 7] float32: colours, masks and residuals of LAYERS, as they are drawn."""
-        return np.concatenate([self.colours, self.masks[..., None], self.residuals], -1)
+    @property
+    def colours(self) -> np.ndarray:
+        """[5, H, W, 3] float32, filled beyond the masks."""
+        return self.stacked[..., :3]
+
+    @property
+    def masks(self) -> np.ndarray:
+        """[5, H, W] float32 in 0 .. 1: opacities, each layer over those before it."""
+        return self.stacked[..., 3]
+
+    @property
+    def residuals(self) -> np.ndarray:
+        """[5, H, W, 3] float32, added after each layer: what they lack of the picture."""
+        return self.stacked[..., 4:]
 
     @cached_property
     def drawn(self) -> np.ndarray:
@@ -136,8 +146,8 @@ class Layers:
 
     @cached_property
     def shaded(self) -> np.ndarray:
-        """[H, W] bool: where, or next to where, there are shades."""
-        return np.asarray(box(np.abs(self.shades).max((0, -1)), 1) > 0)
+        """[H, W] bool: where, or next to where, there is a shade."""
+        return np.asarray(box(self.shade_shares.max(0) * np.abs(self.shade).max(-1), 1) > 0)
 
     @cached_property
     def own_hands(self) -> dict[str, np.ndarray]:
@@ -222,7 +232,7 @@ def cut(
         side: hand_mesh(arm.hand) for side, arm in arms.items() if side in meshes and arm.hand.max() > PERSON_SURE
     }
     parts = _parts(frame, seen)
-    residuals, rims, shades = _residuals(frame, seen, colours, background)
+    residuals, rim, shade = _residuals(frame, seen, colours, background)
     forearms = {}
     for side in meshes:
         sleeve = np.maximum(uppers[side], parts[PARTS.index(f"{side}_upper")])
@@ -230,11 +240,9 @@ def cut(
         forearms[side] = build_forearm(frame.image, arms[side].mask, points, frame.palms[side], side, sleeve, bare_from)
     return Layers(
         background.astype(np.float32),
-        colours.astype(np.float32),
-        residuals.astype(np.float32),
-        rims.astype(np.float32),
-        shades.astype(np.float32),
-        masks.astype(np.float32),
+        np.concatenate([colours, masks[..., None], residuals], -1, dtype=np.float32, casting="same_kind"),
+        *rim,
+        *shade,
         parts.astype(np.float32),
         meshes,
         hand_meshes,
@@ -370,15 +378,15 @@ def _within(distance: np.ndarray) -> np.ndarray:
 
 def _residuals(
     frame: _Frame, seen: np.ndarray, colours: np.ndarray, background: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """What is to be added so that all layers together are the picture.
 
     An outline goes with the arm or the person that it is of. What is missing beside it is there only as long as
     nothing moves: of the room, shadows and what the matte has lost; of the body, shadows and pieces of the arm.
 
     Returns:
-        [5, H, W, 3] after each layer, and [5, H, W, 3] of the background and of the body, by the layer that it is
-        next to.
+        [5, H, W, 3] after each layer; of the background, and then of the body, [H, W, 3] and the shares [5, H, W] of
+        the layers that it is next to.
     """
     free = np.clip(1 - seen.sum(0), 0, 1)
     missing = frame.image - sum(share[..., None] * layer for share, layer in zip(seen, colours, strict=True))
@@ -388,16 +396,19 @@ def _residuals(
     of_room = np.where(free[..., None] > 1 - CLEAR, missing / np.maximum(free, CLEAR)[..., None], beside - background)
     missing = missing - free[..., None] * of_room
     left = np.ones(seen.shape[1:])
-    own, rims, shades = np.zeros((3, *colours.shape))
+    own, rims, shades = np.zeros(colours.shape), np.zeros(seen.shape), np.zeros(seen.shape)
     for k in reversed(range(len(seen))):
         near = np.clip(box(seen[k], frame.radius) * NEAR_GAIN, 0, 1) * left if k else left
         unlike = np.clip(np.linalg.norm(colours[k] - colours[0], axis=-1) / UNLIKE, 0, 1)  # no joint, but a border
         on_body = unlike * smoothstep((seen[0] - BODY_SIDE) / (1 - 2 * BODY_SIDE))
-        rims[k] = near[..., None] * of_room
-        shades[k] = (near * on_body)[..., None] * missing
+        rims[k], shades[k] = near, near * on_body
         own[k] = (near * (1 - on_body))[..., None] * missing
         left = left - near
-    return own, rims, shades
+    return own, _small(of_room, rims), _small(missing, shades)
+
+
+def _small(values: np.ndarray, shares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return values.astype(np.float32), shares.astype(np.float32)
 
 
 def _colours(frame: _Frame, k: int, seen: np.ndarray, masks: np.ndarray, *, room: bool) -> np.ndarray:
