@@ -35,7 +35,7 @@ TAKES = SAVING | {"out", "explain", "onto", "variants", "no_transcript"}
 MIRROR = {
     "generate": ("cospeech.api", {}, TAKES, {"face", "relaxed"}),
     "edit": ("cospeech.api.editing", {}, SAVING | {"no_transcript", "onto", *READING}, set()),
-    "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript"}, {"face", "relaxed"}),
+    "animate": ("cospeech.api", {}, {"best", "fast", "no_transcript", *READING}, {"face", "relaxed"}),
     "train video": ("cospeech.video.training.train", {}, set(), {"looks"}),
     "train phones": ("cospeech.methods.phones.run", {}, set(), set()),
     "video people": ("cospeech.video.synthetic.corpus", {}, set(), {"actors", "kinds", "pictures", "quiet", "shard"}),
@@ -48,7 +48,7 @@ MIRROR = {
     "export": ("cospeech.methods.training_runs", {}, set(), set()),
     "evaluate": ("cospeech.api", {}, set(), set()),
     "compare": ("cospeech.api", {}, set(), set()),
-    "search": ("cospeech.gesture_library.search", {}, {"out"}, {"approximate"}),
+    "search": ("cospeech.gesture_library.search", {}, {"out", *READING}, {"approximate"}),
     "library build": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
     "library info": ("cospeech.gesture_library.check", {}, set(), set()),
     "library add": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),

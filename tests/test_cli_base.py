@@ -174,6 +174,8 @@ def test_one_line_for_what_goes_wrong(place, fails, made, model, library_dataset
     assert "k must be 1 or more; got 0" in fails(*command, "-k", "0")
     assert "folder no/where does not exist" in fails(*command, "-o", "no/where/hits.json")
     assert "unknown suffix '.txt'" in fails(*command, "-o", "hits.txt")
+    assert "only a motion file takes person; leave it out" in fails(*command, "--person", "1")
+    assert "no person '7'; it has pelvis" in fails("search", motion, *command[2:], "--person", "7")
     assert "it is what is read" in fails("search", motion, *command[2:], "-o", "a.bvh")
     assert "by is speech or motion; got 'sound'" in fails(*command, "--by", "sound")
 

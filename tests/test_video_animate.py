@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from cospeech.methods.base import GestureModel
 from cospeech.motion.formats.keypoints import Keypoints
 from cospeech.motion.motion import Motion
 from cospeech.motion.points import BODY_POINTS, POINTS, parents
+from cospeech.motion.retarget import on_canonical
 from cospeech.speech.speech import Speech
 from cospeech.video.films import animate as animating
 from cospeech.video.films.animate import animate_portrait, check_film, estimated_damage, open_driver, portrait_keypoints
@@ -186,6 +188,19 @@ def test_files_drive_it(tmp_path):
     for name in ("nobody.json", "nobody.bvh"):
         with pytest.raises(UserError):
             open_driver(tmp_path / name)
+
+
+def test_a_file_that_drives_it_is_read_as_told(tmp_path):
+    motion = gesturing(0.5, seed=3)
+    odd = {name: f"part_{k}_{len(name)}" for k, name in enumerate(motion.skeleton.names)}
+    renamed = replace(motion, skeleton=replace(motion.skeleton, names=tuple(odd.values())))
+    renamed.save(tmp_path / "odd.bvh")
+    (tmp_path / "map.json").write_text(json.dumps(odd))
+    told, plain = open_driver(tmp_path / "odd.bvh", map=tmp_path / "map.json"), on_canonical(motion)
+    np.testing.assert_allclose(told.positions, plain.positions, atol=0.02)
+    keypoints(POINTS, frames=5, fps=25.0).save(tmp_path / "ann.json")
+    with pytest.raises(UserError, match=r"ann\.json has no rig; leave out person"):
+        open_driver(tmp_path / "ann.json", person=1)
 
 
 def test_a_raised_hand_is_seen_where_it_is(portrait):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -369,11 +370,14 @@ def animate(
         portrait = open_portrait(portrait, points=points, size=size, crop=crop)
     portrait = with_further_views(portrait, more)
     method = "motion"
-    if motion is None:
-        method = Path(model).name if isinstance(model, str | Path) else model.name
-        motion = _best_borne(portrait, recording, model, variants, strength, options)
-    elif not isinstance(motion, Motion | Keypoints):
-        motion = open_driver(motion)
+    with ThreadPoolExecutor(1) as beside:
+        cut = beside.submit(getattr, portrait, "layers")  # while the takes are generated
+        if motion is None:
+            method = Path(model).name if isinstance(model, str | Path) else model.name
+            motion = _best_borne(portrait, recording, model, variants, strength, options)
+        elif not isinstance(motion, Motion | Keypoints):
+            motion = open_driver(motion)
+        cut.result()
     return animate_portrait(
         portrait, motion, out, speech=recording, strength=strength, refine=refine, mark=mark, model=method
     )

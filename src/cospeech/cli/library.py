@@ -15,6 +15,7 @@ from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
 from ..core.progress import note
 from .annotations import (
+    Clip,
     DatasetFolder,
     LibraryFolder,
     LibraryFolders,
@@ -28,6 +29,7 @@ from .annotations import (
     Out,
     OutFolder,
     Query,
+    RigMap,
     Some,
 )
 from .outputs import done, not_over
@@ -58,6 +60,9 @@ def search(
     min_strokes: MaybeCount = None,
     transcript: MaybeFile = None,
     model: Annotated[str, arg(metavar="NAME|FOLDER")] = "alignment",
+    map: RigMap = None,
+    animation: Clip = None,
+    person: Clip = None,
 ) -> None:
     """Find gestures that go with a speech, speeches that go with a motion, or more of the same kind.
 
@@ -82,15 +87,20 @@ def search(
         min_strokes: strokes in the segment at least.
         transcript: of a sound file, which is then cut at its words.
         model: what makes the keys: a shipped model or a model folder; what the library was built with.
+        map: JSON that says which joint of the rig of a motion is which, as in {"left_foot": "Ball_L"}.
+        animation: of several in a motion file, by name or number from 0.
+        person: of several in a motion file, by name or number from 0.
     """
     began = time.monotonic()
+    from ..api.rig import reading_options
+    from ..gesture_library.query import load_query
     from ..gesture_library.search import search as find
 
     for target in out:
         _check_output(target)
-        not_over(target, query, transcript, library, model)
+        not_over(target, query, transcript, library, model, map)
     result = find(
-        query,
+        load_query(query, transcript, reading_options(map, animation, person)),
         library=library,
         k=k,
         by=by,
@@ -104,7 +114,6 @@ def search(
         min_peak=min_peak,
         min_extent=min_extent,
         min_strokes=min_strokes,
-        transcript=transcript,
         model=model,
     )
     width = shutil.get_terminal_size((120, 40)).columns

@@ -12,6 +12,7 @@ from ..core.errors import UserError
 from ..core.files import check_folder, same_file
 from ..core.progress import note
 from .annotations import (
+    Clip,
     Count,
     DatasetFolder,
     MaybeCount,
@@ -22,6 +23,7 @@ from .annotations import (
     Model,
     OutFolder,
     Recording,
+    RigMap,
 )
 from .declared import takes
 from .outputs import done, files_in, not_over, numbered
@@ -114,6 +116,9 @@ def animate(
     fast: FlagCreatePairsOff[bool] = False,
     refine: Annotated[str, arg(metavar="NAME|FOLDER|none")] = "portrait",
     mark: Annotated[bool, arg(help_behavior_hint="")] = True,
+    map: RigMap = None,
+    animation: Clip = None,
+    person: Clip = None,
     **options: Unpack[Keywords],
 ) -> None:
     """Turn a portrait and a recording into a film of that person who gestures and speaks.
@@ -139,10 +144,15 @@ def animate(
         fast: one take, without the network; twice as fast.
         refine: the network that paints what warping cannot: the shipped one, a folder, or none.
         mark: add the watermark and the record that say it is generated; --no-mark to leave them out.
+        map: JSON that says which joint of the motion's rig is which, as in {"left_foot": "Ball_L"}.
+        animation: of several in the motion's file, by name or number from 0.
+        person: of several in the motion's file, by name or number from 0.
     """
     began = time.monotonic()
     from .. import api
+    from ..api.rig import reading_options
     from ..speech.loading import load_recording
+    from ..video.films.animate import open_driver
     from ..video.films.further_pictures import with_further_views
     from ..video.films.portrait import open_portrait
     from ..video.warping.refine import NONE, open_refiner
@@ -153,10 +163,16 @@ def animate(
     takes_drawn = 1 if best or fast or motion is not None else variants
     targets = numbered((target,), takes_drawn)
     for path in targets:
-        not_over(path, portrait, speech, motion, points, *more, transcript, lips, model, refine, *files_in(options))
+        not_over(
+            path, portrait, speech, motion, points, *more, transcript, lips, model, refine, map, *files_in(options)
+        )
+    reading = reading_options(map, animation, person)
+    if reading and motion is None:
+        raise UserError(f"{next(iter(reading))} is of the file that --motion names; name one, or leave it out")
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     open_refiner(refine)  # a wrong name is reported before points are looked for
     opened = with_further_views(open_portrait(portrait, points=points, size=size, crop=crop), more)
+    driver = None if motion is None else open_driver(motion, **reading)
     first = options.get("seed", 0)
     for take, path in enumerate(targets):
         options["seed"] = first + take
@@ -164,7 +180,7 @@ def animate(
             opened,
             recording,
             path,
-            motion=motion,
+            motion=driver,
             model=model,
             strength=strength,
             variants=variants if best and not fast else 1,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -36,22 +38,30 @@ class Question:
     key: np.ndarray  # [E]
 
 
-def load_query(query: SpeechLike | Motion, transcript: str | Path | None = None) -> Speech | Motion:
+def load_query(
+    query: SpeechLike | Motion, transcript: str | Path | None = None, reading: Mapping[str, Any] = MappingProxyType({})
+) -> Speech | Motion:
     """What a file holds, by its suffix: motion, or else sound.
 
+    Args:
+        query: a file, or loaded.
+        transcript: of a speech.
+        reading: options of ``load_motion``, for motion files.
     Raises:
-        UserError: it cannot be read, or a transcript is given for a motion.
+        UserError: it cannot be read, a transcript is given for a motion, or options of motion files for another.
     """
+    suffix = Path(query).suffix.lower() if isinstance(query, str | Path) else ""
+    of_motion = suffix in FORMATS and FORMATS.get(suffix).content != "picture"
+    if reading and not of_motion:
+        raise UserError(f"only a motion file takes {', '.join(reading)}; leave it out")
     if isinstance(query, Speech | Motion):
         loaded: Speech | Motion = query
-    elif not isinstance(query, str | Path):
-        return load_speech(query, transcript=transcript)
-    elif (suffix := Path(query).suffix.lower()) not in FORMATS or FORMATS.get(suffix).content == "picture":
+    elif not isinstance(query, str | Path) or not of_motion:
         return load_speech(query, transcript=transcript)
     elif FORMATS.get(suffix).read is None or FORMATS.get(suffix).content != "body":
         raise UserError(f"{query} holds no motion of a body; ask with a sound file or .bvh .npz .glb .fbx .vrma")
     else:
-        loaded = load_motion(query)
+        loaded = load_motion(query, **reading)
     if transcript is not None:
         raise UserError("a transcript goes with a sound file; leave it out")
     return loaded

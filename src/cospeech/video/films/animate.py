@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -44,16 +45,22 @@ def check_film(path: str | Path) -> Path:
     return path
 
 
-def open_driver(path: str | Path) -> Motion | Keypoints:
+def open_driver(path: str | Path, **reading: Any) -> Motion | Keypoints:
     """Read what drives a portrait: a motion file, keypoints (.json), or a film, of the person in it.
 
+    Args:
+        path: one of them.
+        reading: options of ``load_motion``, for motion files.
     Raises:
-        UserError: it is none of them, or a film as ``video_keypoints`` refuses it.
+        UserError: it is none of them, a film as ``video_keypoints`` refuses it, or options for another file.
     """
     path = file_path(path, "a motion file, keypoints or a film")
-    if path.suffix.lower() in FILMS:
+    suffix = path.suffix.lower()
+    if reading and suffix in (*FILMS, ".json"):
+        raise UserError(f"{path.name} has no rig; leave out {', '.join(reading)}, which motion files take")
+    if suffix in FILMS:
         return video_keypoints(path)
-    return load_keypoints(path) if path.suffix.lower() == ".json" else on_canonical(load_motion(path))
+    return load_keypoints(path) if suffix == ".json" else on_canonical(load_motion(path, **reading))
 
 
 def portrait_keypoints(

@@ -150,8 +150,12 @@ def rasterized(
     low, high = np.maximum(low, 0), np.minimum(high, [width - 1, height - 1])
     extent = (high - low).max(1) + 1
     fine = (area > 1e-6) & (high >= low).all(1)
-    came = np.full((height * width, 2), np.nan, np.float32)
-    order = np.full(height * width, -1)
+    if not fine.any():
+        return np.zeros(0, np.intp), np.zeros((0, 2), np.float32)
+    corner = low[fine].min(0)
+    wide, tall = high[fine].max(0) - corner + 1
+    came = np.empty((tall * wide, 2), np.float32)
+    order = np.full(tall * wide, -1)
     side = 4
     left = fine.copy()
     while left.any():
@@ -159,17 +163,17 @@ def rasterized(
         left[chosen] = False
         if len(chosen):
             pixels, inside, places = _covered(chosen, low, high, first, one, other, area, side)
-            at = pixels[..., 1] * width + pixels[..., 0]
-            which = np.broadcast_to(chosen[:, None], inside.shape)[inside]
-            at, u, v = at[inside], places[0][inside], places[1][inside]
-            start = source[triangles[which]]
-            value = start[:, 0] + u[:, None] * (start[:, 1] - start[:, 0]) + v[:, None] * (start[:, 2] - start[:, 0])
+            which, u, v = chosen[inside[0]], *(share[inside][:, None] for share in places)
+            x, y = (pixels[inside] - corner).T
+            at, start = y * wide + x, source[triangles[which]]
+            value = start[:, 0] + u * (start[:, 1] - start[:, 0]) + v * (start[:, 2] - start[:, 0])
             above = which >= order[at]
             at, value, which = at[above], value[above], which[above]
             order[at], came[at] = which, value  # within a call triangles are in order, so the last one stays
-        side *= 2
+        side += side // 4
     covered = np.flatnonzero(order >= 0)
-    return covered, came[covered]
+    y, x = np.divmod(covered, wide)
+    return (y + corner[1]) * width + x + corner[0], came[covered]
 
 
 def _covered(
@@ -181,8 +185,8 @@ def _covered(
     other: np.ndarray,
     area: np.ndarray,
     side: int,
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray]]:
-    """Pixels [K, side^2, 2] beside chosen triangles, which of them are inside, and their barycentric shares."""
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray]]:
+    """Pixels [K, side^2, 2] beside chosen triangles, indices of those inside, and their barycentric shares."""
     y, x = np.divmod(np.arange(side * side), side)
     pixels = low[chosen, None] + np.stack([x, y], -1)
     offset = pixels + 0.5 - first[chosen, None]
@@ -190,5 +194,6 @@ def _covered(
     u = (offset[..., 0] * b[..., 1] - offset[..., 1] * b[..., 0]) / size
     v = (a[..., 0] * offset[..., 1] - a[..., 1] * offset[..., 0]) / size
     slack = 1e-6
-    inside = (u >= -slack) & (v >= -slack) & (u + v <= 1 + slack) & (pixels <= high[chosen, None]).all(-1)
+    within = (x <= (high - low)[chosen, :1]) & (y <= (high - low)[chosen, 1:])
+    inside = np.nonzero((u >= -slack) & (v >= -slack) & (u + v <= 1 + slack) & within)
     return pixels, inside, (u, v)

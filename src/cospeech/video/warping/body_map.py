@@ -29,7 +29,8 @@ GO_WITH = 0.2  # shoulder widths beyond an arm over which cloth goes with it, at
 STEEPEST = 1.8  # of these, for each that an elbow or a wrist moves, so that nothing folds
 FURTHEST = 0.4  # shoulder widths that an elbow or a wrist moves at most
 FIRST = 0.1  # share of the upper arm from which it moves
-STEPS = 8  # of the fixed-point iterations that turn a map round
+STEPS = 8  # of the fixed-point iterations that turn a map round, at most
+CLOSE = 0.01  # pixels by which the last of them moves a place
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,9 @@ class BodyMap:
         """Driven pixels [M, 2] -> source pixels."""
         before = places
         for _ in range(STEPS):
-            before = places - self._bent(before)
+            last, before = before, places - self._bent(before)
+            if np.abs(before - last).max(initial=0) < CLOSE:
+                break
         came = self.spline(before)
         return came if self.head is None else self.head.backward(came, self.parallax)
 
@@ -102,7 +105,10 @@ def turned_round(backward: Plate, source: np.ndarray) -> np.ndarray:
     driven = backward.start(source)
     inverse = np.linalg.inv(backward.matrix)
     for _ in range(STEPS):
-        driven = driven - (backward(driven) - source) @ inverse.T
+        move = (backward(driven) - source) @ inverse.T
+        driven = driven - move
+        if np.abs(move).max(initial=0) < CLOSE:
+            break
     return driven
 
 

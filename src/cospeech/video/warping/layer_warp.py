@@ -14,7 +14,7 @@ from .arm_mesh import ArmMesh, rasterized
 from .body_map import BodyMap, body_map
 from .built_forearm import paint_forearm
 from .hand_views import HandView, ShownHand
-from .layers import LAYERS, Layers
+from .layers import LAYERS, SEEN_MASK, Layers
 from .limb_geometry import INDEX, PARTS, TINY, body_scale, hand
 from .mouth_and_lids import paint_face
 from .plate import hand_plate
@@ -23,10 +23,8 @@ from .resampling import bilinear
 # All of these are decisions of ours, set by eye [D].
 DIRECTED, DIRECTED_RANGE = 0.15, 0.2  # shoulder widths: forearms shorter than that have no direction in the picture
 STRETCH = (0.5, 2.0)  # range of a forearm's length against the portrait's
-MARGIN = 0.5  # shoulder widths round the body's mask that are drawn
-LATTICE, FACE_LATTICE = 8, 2  # pixels between places at which the body's map is computed, and in the face
+LATTICE, FACE_LATTICE = 8, 2  # of 256, pixels between places at which the body's map is computed, and in the face
 FACE_MARGIN = 3  # pixels round the face that are computed on the finer lattice
-SEEN_MASK = 0.004  # of a layer, below which it is not drawn (1/255)
 STAYS = 0.04  # shoulder widths that a layer moves until the room beside it is as it is without the person
 LEEWAY = 0.5  # shoulder widths above the portrait's lower border that are stretched where a body rises
 FADE_OUT = 2.0  # pixels over which an arm ends beyond the portrait's border
@@ -125,26 +123,28 @@ def draw(
     still = _still(layers, driven) * _own_shares(hands)
     if still.any():
         picture += np.tensordot(still, layers.rim_shares, 1)[..., None] * layers.rim
-    source = np.stack(np.meshgrid(np.arange(width) + 0.5, np.arange(height) + 0.5), -1).astype(np.float32)
+    source = layers.places.copy()
     shares = np.zeros((len(LAYERS), height, width), np.float32)
     came = np.zeros((len(LAYERS), height, width, 2), np.float32)
     body = body_map(layers.points, driven, layers.size, tuple(layers.meshes), layers.head)
-    window = _window(layers)
-    came[(0, *window)] = places_from(body, window, _face(driven))
+    window = layers.window
+    came[(0, *window)] = places_from(body, window, _face(driven), pixel=max(1, max(width, height) // 256))
     _held_at_border(came[0], window, LEEWAY * body_scale(layers.points))
     got, share, residual = _sampled(layers, 0, came[(0, *window)].reshape(-1, 2))
     if still[1:].any():
         places = came[(0, *window)].reshape(-1, 2)
-        x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
-        there = np.flatnonzero(layers.shaded[y, x])
+        there = np.flatnonzero(layers.shaded.take(_pixels(places, layers)))
         shade = np.tensordot(still[1:], layers.shade_shares[1:], 1)[..., None] * layers.shade
         residual[there] += bilinear(shade, places[there])
     shape = picture[window].shape
     got, share, residual = got.reshape(shape), share.reshape(shape[:2]), residual.reshape(shape)
     paint_face(got, layers, driven, window, came[(0, *window)], gaze)
-    picture[window] += share[..., None] * (got - picture[window]) + residual
+    got -= picture[window]
+    got *= share[..., None]
+    got += residual
+    picture[window] += got
     shares[(0, *window)] = share
-    source[window] = np.where(share[..., None] > 0.5, came[(0, *window)], source[window])
+    np.copyto(source[window], came[(0, *window)], where=share[..., None] > 0.5)
     drawn = Drawn(picture, shares, source, came, layers)
     scale = body_scale(layers.points)
     for side, mesh in layers.meshes.items():
@@ -203,8 +203,7 @@ def _paint_mesh(drawn: Drawn, mesh: ArmMesh, moved: np.ndarray, name: str, shown
     if shown is not None and shown.own < 1:
         left_out = np.full((len(places), 2), 1 - shown.own, np.float32)
         if name.endswith("arm"):  # the forearm stays
-            x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
-            left_out *= layers.own_hands[name.partition("_")[0]][y, x]
+            left_out *= layers.own_hands[name.partition("_")[0]].reshape(-1, 2)[_pixels(places, layers)]
         share, residual = share * (1 - left_out[:, 0]), residual * (1 - left_out[:, 1:])
     flat = drawn.picture.reshape(-1, 3)
     flat[at] += share[:, None] * (got - flat[at]) + residual
@@ -256,38 +255,39 @@ def _still(layers: Layers, driven: np.ndarray) -> np.ndarray:
 
 def _sampled(layers: Layers, k: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colours [M, 3], opacities [M] and residuals [M, 3] of a layer at places [M, 2] pixels of the portrait."""
-    width, height = layers.size
-    x, y = np.clip(places.astype(np.int32), 0, [width - 1, height - 1]).T
-    there = np.flatnonzero(layers.drawn[k, y, x])
+    there = np.flatnonzero(layers.drawn[k].take(_pixels(places, layers)))
     got = np.zeros((len(places), layers.stacked.shape[-1]), np.float32)
-    got[there] = bilinear(layers.stacked[k], places[there])
+    got[there] = bilinear(layers.stacked[k], places.take(there, 0))
     return got[:, :3], got[:, 3], got[:, 4:]
 
 
-def _window(layers: Layers) -> tuple[slice, slice]:
-    """Rows and columns in which the body can be drawn."""
-    margin = MARGIN * body_scale(layers.points)
-    spans = []
-    for axis, size in ((1, layers.size[1]), (0, layers.size[0])):
-        there = np.flatnonzero((layers.masks[0] > SEEN_MASK).any(axis))
-        first, last = (int(there[0]), int(there[-1])) if len(there) else (0, size - 1)
-        # A layer that reaches the picture's border goes on beyond it.
-        spans.append(slice(max(0, round(first - margin)), min(size, round(last + 1 + margin))))
-    return spans[0], spans[1]
+def _pixels(places: np.ndarray, layers: Layers) -> np.ndarray:
+    """Rows times width plus columns [M] of places [M, 2], the nearest ones for those beyond the border."""
+    width, height = layers.size
+    x, y = (np.clip(places[:, axis].astype(np.intp), 0, size - 1) for axis, size in ((0, width), (1, height)))
+    return y * width + x
 
 
-def places_from(move: BodyMap, window: tuple[slice, slice], detail: tuple[slice, slice] | None = None) -> np.ndarray:
+def places_from(
+    move: BodyMap, window: tuple[slice, slice], detail: tuple[slice, slice] | None = None, *, pixel: int = 1
+) -> np.ndarray:
     """Source pixels [h, w, 2] float32 of a window of the driven picture.
 
-    Splines are computed on every 8th pixel and interpolated bilinearly; within ``detail`` on every 2nd.
+    Splines are computed on a lattice, which is finer within ``detail``, and interpolated bilinearly.
+
+    Args:
+        move: the map.
+        window: rows and columns.
+        detail: rows and columns, which may reach beyond the window.
+        pixel: of 256, in pixels of the picture.
     """
     rows, columns = window
-    result = _coarse(move, window, LATTICE)
+    result = _coarse(move, window, LATTICE * pixel)
     if detail is not None:
         top, low = max(rows.start, detail[0].start), min(rows.stop, detail[0].stop)
         left, right = max(columns.start, detail[1].start), min(columns.stop, detail[1].stop)
         if low > top and right > left:
-            part = _coarse(move, (slice(top, low), slice(left, right)), FACE_LATTICE)
+            part = _coarse(move, (slice(top, low), slice(left, right)), FACE_LATTICE * pixel)
             result[top - rows.start : low - rows.start, left - columns.start : right - columns.start] = part
     return result
 

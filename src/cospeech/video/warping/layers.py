@@ -97,6 +97,8 @@ BODY_SIDE = 0.2  # share of the body in a pixel beside an arm, from which on its
 WRIST = 0.04  # shoulder widths beyond the wrist: where a hand begins that another view takes the place of
 HAND_OUTLINE = 3  # pixels round a hand before a sleeve that are its outline
 SLEEVE_ENDS = (0.1, 0.075)  # half widths of a forearm, shoulder widths, within which a sleeve goes on behind a view
+MARGIN = 0.5  # shoulder widths round the body's mask that are drawn
+SEEN_MASK = 0.004  # of a layer, below which it is not drawn (1/255)
 NEAR_GAIN = 4.0  # of the share of an arm near by, to what of an outline goes with it
 
 
@@ -148,6 +150,23 @@ class Layers:
     def shaded(self) -> np.ndarray:
         """[H, W] bool: where, or next to where, there is a shade."""
         return np.asarray(box(self.shade_shares.max(0) * np.abs(self.shade).max(-1), 1) > 0)
+
+    @cached_property
+    def places(self) -> np.ndarray:
+        """[H, W, 2] float32 pixels: where every pixel is."""
+        return pixel_places(self.size).astype(np.float32)
+
+    @cached_property
+    def window(self) -> tuple[slice, slice]:
+        """Rows and columns in which the body can be drawn."""
+        margin = MARGIN * body_scale(self.points)
+        spans = []
+        for axis, size in ((1, self.size[1]), (0, self.size[0])):
+            there = np.flatnonzero((self.masks[0] > SEEN_MASK).any(axis))
+            first, last = (int(there[0]), int(there[-1])) if len(there) else (0, size - 1)
+            # A layer that reaches the picture's border goes on beyond it.
+            spans.append(slice(max(0, round(first - margin)), min(size, round(last + 1 + margin))))
+        return spans[0], spans[1]
 
     @cached_property
     def own_hands(self) -> dict[str, np.ndarray]:

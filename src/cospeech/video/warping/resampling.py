@@ -91,13 +91,21 @@ def halved(values: np.ndarray, first: int = 0) -> np.ndarray:
 def bilinear(picture: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Values [..., C] of a picture [H, W, C] at pixels [..., 2]; beyond the border they go on."""
     height, width = picture.shape[:2]
-    x, y = places[..., 0] - 0.5, places[..., 1] - 0.5
-    x, y = np.clip(x, 0, width - 1.001), np.clip(y, 0, height - 1.001)
-    i, j = x.astype(int), y.astype(int)
+    x, y = np.clip(places[..., 0] - 0.5, 0, width - 1.001), np.clip(places[..., 1] - 0.5, 0, height - 1.001)
+    i, j = x.astype(np.intp), y.astype(np.intp)
     u, v = (x - i)[..., None].astype(np.float32), (y - j)[..., None].astype(np.float32)
-    flat = picture.reshape(-1, picture.shape[2])
-    at = j * width + i
-    top = flat[at] * (1 - u) + flat[at + 1] * u
-    low = flat[at + width] * (1 - u) + flat[at + width + 1] * u
-    result: np.ndarray = top * (1 - v) + low * v
-    return result
+    flat, at = picture.reshape(-1, picture.shape[2]), j * width + i
+    top, low = (_between(flat, at + row, u) for row in (0, width))
+    low -= top
+    low *= v
+    low += top
+    return low
+
+
+def _between(flat: np.ndarray, at: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Values between pixels ``at`` and the ones after them; of a picture [N, C]."""
+    first, second = flat.take(at, 0), flat.take(at + 1, 0)
+    second -= first
+    second *= share
+    second += first
+    return second
