@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import resource
 import shutil
@@ -348,7 +349,9 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
         ("", "expected one of {generate, "),
     ],
 )
-def test_words_that_are_no_command(fails, words, message):
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])  # without box characters the parser draws otherwise
+def test_words_that_are_no_command(fails, monkeypatch, words, message, encoding):
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding=encoding))
     assert message in fails(*words.split())
 
 

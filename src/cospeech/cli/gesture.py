@@ -104,7 +104,7 @@ def generate(
     first = checked["seed"]
     written: list[Path] = []
     for take in range(variants):
-        stage("generating" if variants == 1 else f"generating, take {take + 1} of {variants}")
+        stage("generating", take=take + 1, takes=variants)
         motion = api.generate(recording, model=loaded, **{**checked, "seed": first + take})
         written += _write(motion, numbered(targets, variants, take), recording, character, given)
         if explain:

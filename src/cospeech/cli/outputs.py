@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.arguments import several
 from ..core.errors import UserError
 from ..core.files import same_file
-from ..core.progress import note
+from ..core.progress import wrote
 
 if TYPE_CHECKING:
     from ..avatar.character.character import Character
@@ -38,7 +38,7 @@ def done(targets: Sequence[Path], began: float, what: str) -> None:
         for target in targets
         if target.suffix.lower() == suffix
     ]
-    note(f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
+    wrote(targets, f"wrote {names} ({what}) in {time.monotonic() - began:.1f} s{hints[0] if hints else ''}")
 
 
 def default_targets(

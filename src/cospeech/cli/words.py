@@ -122,10 +122,11 @@ def _listed(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[.
 
 def _from_box(text: str, words: list[str], commands: Mapping[str, Any], program: str) -> str:
     """What a box of tyro says, in one line: its complaint, a guess at what was meant, where help is."""
-    lines = [line.strip("│ ") for line in text.splitlines() if line.startswith("│")]
+    drawn = text.splitlines()  # where the output cannot hold box characters, rules of hyphens and two spaces instead
+    lines = [line.strip("│ ") for line in drawn if line.startswith(("│", "  ")) and line.strip()]
     parts: list[list[str]] = [[]]
     for line in lines:
-        if line.startswith("──"):
+        if line.startswith(("──", "---")):
             parts.append([])
         else:
             parts[-1].append(line)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ...core.progress import counted
 from ...sampling.diffusion import DiffusionSampling, alpha_sigma, sample_diffusion
 from ...sampling.longform import windows
 from ...sampling.rhythm import RhythmSettings
@@ -83,7 +84,7 @@ def sample_latents(
     latent = np.full((length, networks.latent), np.nan, dtype=np.float32)
     if known is not None:
         latent[:] = known
-    for window in windows(length, settings.window, settings.overlap):
+    for window in counted(windows(length, settings.window, settings.overlap)):
         part = slice(window.start, window.end)
         frames = slice(window.start * step, window.end * step)
         own = Constraint(constraint.pose[frames].copy(), constraint.mask[frames].copy(), constraint.hard[frames])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from ...core.progress import counted
 from ..conditioning import Condition
 from .activity import PartNoise, renewals
 
@@ -89,7 +90,7 @@ def sample_flow(
     noise = clocked_noise(inputs.levels, widths, rng) * np.float32(settings.temperature)
     x = np.where(kept, known, noise).astype(np.float32)
     edges = window_edges(count, settings)
-    for first, last in pairwise(edges):
+    for first, last in counted(list(pairwise(edges))):
         before = min(settings.prefix, first)
         part = slice(first - before, last)
         x[part] = _window(network, inputs[part], x[part], kept[part], before, settings.steps)
