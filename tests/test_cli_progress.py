@@ -47,7 +47,8 @@ def test_files_that_are_written_stand_in_the_last_line(tmp_path, monkeypatch, ca
     events = heard(capsys, *([*option, *words] if where == "before" else [*words, *option]))
     assert events[0]["command"] == "convert"
     assert [line["stage"] for line in events if line["event"] == "stage"] == ["writing b.bvh", "writing c.npz"]
-    assert events[-1] == {"event": "done", "outputs": [str(tmp_path / "b.bvh"), str(tmp_path / "c.npz")]}
+    assert events[-1]["outputs"] == [str(tmp_path / "b.bvh"), str(tmp_path / "c.npz")]
+    assert events[-1]["message"].startswith("wrote b.bvh, c.npz")
     assert all(Path(path).is_file() for path in events[-1]["outputs"])
 
 

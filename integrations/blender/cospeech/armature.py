@@ -134,6 +134,7 @@ def _triangles(
     finally:
         bpy.data.objects.remove(item)
         bpy.data.meshes.remove(mesh)
+        context.view_layer.update()
 
 
 def put_on(armature: bpy.types.Object, clip: Clip, name: str, *, first: float, fps: float, assign: bool = True) -> Put:

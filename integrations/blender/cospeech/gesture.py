@@ -12,9 +12,10 @@ import bpy
 
 from .armature import ArmatureError, Put, add_sound, frame_rate, put_on, save_at_rest
 from .clip import read_clip
-from .command import Command, find_command
+from .command import Command, CommandError, find_command
 
 OWN_RATE = 30  # frames a second that motion is made at
+_CHARACTER = "armature.glb"
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Gesture:
         self._kept = bool(folder)
         self.folder = Path(folder or tempfile.mkdtemp(prefix="cospeech-"))
         try:
-            character, target = self.folder / "armature.glb", self.folder / "gesture.glb"
+            character, target = self.folder / _CHARACTER, self.folder / "gesture.glb"
             self.fps = float(OWN_RATE) if settings.set_rate else frame_rate(context.scene)
             words = settings.words(character, target, self.fps)
             save_at_rest(context, armature, character)
@@ -89,7 +90,11 @@ class Gesture:
 
     def poll(self) -> bool:
         """Whether the command is over. Raises CommandError if it failed."""
-        return self.command.poll()
+        try:
+            return self.command.poll()
+        except CommandError as error:
+            written = str(self.folder / _CHARACTER)
+            raise CommandError(str(error).replace(written, self.name)) from None
 
     def finish(self, context: bpy.types.Context) -> list[Put]:
         """Put the takes on the armature, which plays the first; then the rate, the sound, and the scene's end."""

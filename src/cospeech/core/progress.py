@@ -23,6 +23,7 @@ KINDS = ("text", "json")
 _as_json = False
 _stage = ""
 _counting = False
+_closing = ""
 _outputs: list[str] = []
 
 
@@ -32,10 +33,10 @@ def report_as(kind: str) -> None:
     Raises:
         UserError: another kind than text or json.
     """
-    global _as_json, _stage
+    global _as_json, _stage, _closing
     if kind not in KINDS:
         raise UserError(f"progress is reported as {' or '.join(KINDS)}; got {kind!r}")
-    _as_json, _stage = kind == "json", ""
+    _as_json, _stage, _closing = kind == "json", "", ""
     _outputs.clear()
 
 
@@ -97,14 +98,17 @@ def stage(text: str, *, take: int = 1, takes: int = 1) -> None:
 
 
 def wrote(targets: Sequence[Any], text: str) -> None:
-    """A command's closing note, with the files that it wrote."""
+    """A command's closing note, with the files that it wrote; programs hear of them in the last line."""
+    global _closing
     _outputs.extend(path.abspath(target) for target in targets)
-    note(text)
+    _closing = text
+    if not _as_json:
+        note(text)
 
 
 def ended() -> None:
     """A command did all it was asked for: the last line of JSON."""
-    emit("done", outputs=list(_outputs))
+    emit("done", outputs=list(_outputs), message=_closing)
 
 
 def failed(message: str, status: int) -> None:
