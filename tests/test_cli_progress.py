@@ -116,7 +116,7 @@ def test_takes_and_windows_of_generate(tmp_path, capsys):
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM that a program could answer")
 def test_a_command_that_is_ended_says_so_and_leaves_nothing(tmp_path):
-    motion_file(tmp_path / "a.bvh", 3000)
+    motion_file(tmp_path / "a.bvh", 900)
     words = ["convert", "a.bvh", "-o", "b.mp4", "--progress", "json"]
     process = subprocess.Popen(
         [sys.executable, "-m", "cospeech", *words], cwd=tmp_path, stderr=subprocess.PIPE, text=True

@@ -67,7 +67,10 @@ def save_glb(
     channels.skeleton(nodes, motion)
     mesh_node = _add_mesh(writer, person)
     add_skin(writer, nodes, motion.skeleton.rest_positions)
-    writer.document["scenes"][0]["nodes"] = [nodes[0], mesh_node]
+    # The joints hang on the node of their mesh: Blender takes it for the armature, and would otherwise leave an empty
+    # of it, as of every node whose shapes are animated. Where a skinned mesh's node stands has no meaning. [D]
+    writer.document["nodes"][mesh_node]["children"] = [nodes[0]]
+    writer.document["scenes"][0]["nodes"] = [mesh_node]
     if motion.face is not None:
         channels.weights(mesh_node, motion.face, person.body.morphs.names)
     channels.finish(name)
@@ -107,7 +110,7 @@ def _add_mesh(writer: GltfWriter, person: RiggedBody) -> int:
         mesh["weights"] = [0.0] * len(body.morphs.names)
         mesh["extras"] = {"targetNames": list(body.morphs.names)}
     writer.document["meshes"] = [mesh]
-    return writer.node(name="body", mesh=0, skin=0)
+    return writer.node(name="person", mesh=0, skin=0)
 
 
 FORMAT = Format(".glb", "glTF binary: avatar with animation", load_glb, save_glb, face=True)
