@@ -90,7 +90,8 @@ def commands_page() -> str:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         texts = list(pool.map(help_text, COMMANDS))
     sections = [f"## {name}\n```text\n{text.strip()}\n```\n" for name, text in zip(COMMANDS, texts, strict=True)]
-    return "# Commands\nEvery command prints this with `--help`.\n\n" + "\n".join(sections)
+    head = "# Commands\nEvery command prints this with `--help`. All take [`--progress json`](progress.md).\n\n"
+    return head + "\n".join(sections)
 
 
 def help_text(command: str) -> str:

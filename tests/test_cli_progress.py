@@ -127,6 +127,6 @@ def test_a_command_that_is_ended_says_so_and_leaves_nothing(tmp_path):
             break
     process.send_signal(signal.SIGTERM)
     last = lines(process.communicate(timeout=30)[1])[-1]
-    assert process.returncode == 130
-    assert (last["event"], last["status"]) == ("error", 130)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert (last["event"], last["status"]) == ("error", 143)
     assert [path.name for path in tmp_path.iterdir()] == ["a.bvh"]

@@ -75,7 +75,7 @@ def test_commands_exist():
             continue
         command = " ".join(words[:2]) if " ".join(words[:2]) in cli.COMMANDS else words[0]
         assert command in cli.COMMANDS, f"{name}: {words}"
-        known = inspect.signature(completed(cli.COMMANDS[command], plugins=False)).parameters
+        known = {"progress", *inspect.signature(completed(cli.COMMANDS[command], plugins=False)).parameters}
         for word in words[1:]:
             if word.startswith("--"):
                 option = word[2:].split("=")[0].replace("-", "_")
