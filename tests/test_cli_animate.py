@@ -81,8 +81,13 @@ def test_fast_is_one_take_without_the_network(ann, works, calls):
 
 
 def test_a_motion_that_is_given_is_one_take(ann, works, calls):
-    works(*WORDS, "--motion", "dance.bvh", "--no-best")
-    assert [(call["out"], str(call["motion"])) for call in calls] == [("film.mp4", "dance.bvh")]
+    motion_file(ann / "dance.bvh", 9)
+    works(*WORDS, "--motion", "dance.bvh", "--no-best", "--person", "0")
+    assert [(call["out"], call["motion"].frames) for call in calls] == [("film.mp4", 9)]
+
+
+def test_how_a_motion_is_read_goes_with_a_motion(ann, fails):
+    assert "person is of the file that --motion names" in fails(*WORDS, "--person", "0")
 
 
 def test_what_is_shown_is_chosen(ann, works, calls):

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -96,9 +97,7 @@ def search(
     from ..gesture_library.query import load_query
     from ..gesture_library.search import search as find
 
-    for target in out:
-        _check_output(target)
-        not_over(target, query, transcript, library, model, map)
+    _check_outputs(out, query, transcript, library, model, map)
     result = find(
         load_query(query, transcript, reading_options(map, animation, person)),
         library=library,
@@ -116,22 +115,23 @@ def search(
         min_strokes=min_strokes,
         model=model,
     )
-    width = shutil.get_terminal_size((120, 40)).columns
-    sys.stdout.write("\n".join(_table(result, query.name, width)) + "\n")
+    sys.stdout.write("\n".join(_table(result, query.name)) + "\n")
     for target in out:
         _write_result(result, target)
     if out:
         done(out, began, f"best {result.best.score:.3f}, {result.best.sample.id}")
 
 
-def _check_output(target: Path) -> None:
-    """Raises UserError if what was found cannot be written there."""
+def _check_outputs(out: Sequence[Path], *read: str | Path | None) -> None:
+    """Raises UserError if what was found cannot be written there, or would go over what is read."""
     from .. import api
 
-    if target.suffix.lower() == ".json":
-        check_folder(target)
-    else:
-        api.check_target(target)
+    for target in out:
+        if target.suffix.lower() == ".json":
+            check_folder(target)
+        else:
+            api.check_target(target)
+        not_over(target, *read)
 
 
 def _write_result(result: SearchResult, target: Path) -> None:
@@ -145,8 +145,9 @@ def _write_result(result: SearchResult, target: Path) -> None:
         api.write(result.motion(result.best), target)
 
 
-def _table(result: SearchResult, name: str, width: int) -> list[str]:
-    """Lines of a table, one part of the query after the other."""
+def _table(result: SearchResult, name: str) -> list[str]:
+    """Lines of a table as wide as the terminal, one part of the query after the other."""
+    width = shutil.get_terminal_size((120, 40)).columns
     rows = [("rank", "score", "seconds", "speaker", "emotion", "kind", "recording", "words")]
     for part in result.found:
         rows.append((f"{name} {part.start:.2f}-{part.end:.2f} s", "", "", "", "", "", "", ""))

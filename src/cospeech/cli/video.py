@@ -31,6 +31,8 @@ from .training import need_torch
 
 if TYPE_CHECKING:
     from ..methods.options import Keywords
+    from ..motion.formats.keypoints import Keypoints
+    from ..motion.motion import Motion
 
 Files = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="FILE|FOLDER", help_behavior_hint="")]]
 Pictures = UseAppendAction[Annotated[tuple[Path, ...], arg(metavar="PICTURE|FILM", help_behavior_hint="")]]
@@ -152,43 +154,46 @@ def animate(
     from .. import api
     from ..api.rig import reading_options
     from ..speech.loading import load_recording
-    from ..video.films.animate import open_driver
     from ..video.films.further_pictures import with_further_views
     from ..video.films.portrait import open_portrait
     from ..video.warping.refine import NONE, open_refiner
 
-    target = out or Path(f"{speech.stem}.mp4")
-    if out is None and same_file(target, speech):
-        target = Path(f"{speech.stem}-animated.mp4")
-    takes_drawn = 1 if best or fast or motion is not None else variants
-    targets = numbered((target,), takes_drawn)
+    targets = _films(out, speech, 1 if best or fast or motion is not None else variants)
     for path in targets:
         not_over(
             path, portrait, speech, motion, points, *more, transcript, lips, model, refine, map, *files_in(options)
         )
-    reading = reading_options(map, animation, person)
-    if reading and motion is None:
-        raise UserError(f"{next(iter(reading))} is of the file that --motion names; name one, or leave it out")
+    driver = _driver(motion, reading_options(map, animation, person))
     recording = load_recording(speech, transcript=transcript, lips=lips, beside=not no_transcript)
     open_refiner(refine)  # a wrong name is reported before points are looked for
     opened = with_further_views(open_portrait(portrait, points=points, size=size, crop=crop), more)
-    driver = None if motion is None else open_driver(motion, **reading)
+    chosen: dict[str, Any] = {"strength": strength, "variants": variants if best and not fast else 1, "mark": mark}
     first = options.get("seed", 0)
     for take, path in enumerate(targets):
         options["seed"] = first + take
-        api.animate(
-            opened,
-            recording,
-            path,
-            motion=driver,
-            model=model,
-            strength=strength,
-            variants=variants if best and not fast else 1,
-            refine=NONE if fast else refine,
-            mark=mark,
-            **options,
-        )
+        look = NONE if fast else refine
+        api.animate(opened, recording, path, motion=driver, model=model, refine=look, **chosen, **options)
     done(targets, began, f"{recording.seconds:.1f} s of film")
+
+
+def _films(out: Path | None, speech: Path, count: int) -> tuple[Path, ...]:
+    """Where films are written: in the current folder under the speech's name unless said."""
+    if out is None:
+        out = Path(f"{speech.stem}.mp4")
+        if same_file(out, speech):
+            out = Path(f"{speech.stem}-animated.mp4")
+    return numbered((out,), count)
+
+
+def _driver(path: Path | None, reading: dict[str, Any]) -> Motion | Keypoints | None:
+    """What a portrait moves as, of a file. Raises UserError if it cannot be read."""
+    from ..video.films.animate import open_driver
+
+    if path is not None:
+        return open_driver(path, **reading)
+    if reading:
+        raise UserError(f"{next(iter(reading))} is of the file that --motion names; name one, or leave it out")
+    return None
 
 
 def train_video(
