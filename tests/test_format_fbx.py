@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cospeech.api.rig import recognise_rig
 from cospeech.avatar.body import load_body
 from cospeech.avatar.fbx import main_colours
 from cospeech.avatar.rigging import rigged
@@ -168,6 +169,18 @@ def test_skin_of_joints_that_a_rig_lacks(tmp_path):
     assert (person.joints[np.nonzero(on_jaw)[0]] == head).any(1).all()
     used = np.where(person.weights > 0, person.joints, -1 - np.arange(4))
     assert all(len(set(row)) == 4 for row in used[::53].tolist())  # no joint twice
+
+
+def test_the_rig_of_a_file_without_animation(tmp_path):
+    moving = save_motion(canonical_motion(2), tmp_path / "own.fbx", level=1)
+    still = tmp_path / "still.fbx"
+    still.write_bytes(moving.read_bytes().replace(b"AnimationStack", b"SomethingElse_"))
+    with pytest.raises(UserError, match="no animation"):
+        load_motion(still)
+    found, moves = recognise_rig(still), recognise_rig(moving)
+    assert (found.frames, found.animations) == (1, ())
+    assert found.joints == moves.joints
+    assert found.height == pytest.approx(moves.height, abs=0.01)
 
 
 def test_several_takes_are_chosen_by_name(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import numpy as np
@@ -20,7 +21,7 @@ from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import Motion
 from cospeech.motion.phases import strokes
 from cospeech.motion.retarget import to_rig
-from cospeech.motion.skeleton import LEFT_HAND, RIGHT_HAND, canonical_skeleton
+from cospeech.motion.skeleton import LEFT_HAND, RIGHT_HAND, Skeleton, canonical_skeleton
 from cospeech.speech.audio import write_wav
 from format_data import shared_file, smooth_rotations
 
@@ -250,10 +251,8 @@ class TestFolder:
         (tmp_path / "mute.wav").unlink()
         (tmp_path / "broken.bvh").write_text("HIERARCHY\n")
         shutil.copy(tmp_path / "good.wav", tmp_path / "broken.wav")
-        text = (tmp_path / "good.bvh").read_text()
-        for joint in ("Hips", "Spine2", "Arm"):
-            text = text.replace(joint, f"q{joint[::-1]}")
-        (tmp_path / "alien.bvh").write_text(text)
+        snake = Skeleton(("a", "b", "c"), (-1, 0, 1), np.array([[0, 0, 0], [0, 0.3, 0], [0, 0.3, 0.0]]))
+        Motion(snake, 30.0, np.tile(np.eye(3), (120, 3, 1, 1)), np.zeros((120, 3))).save(tmp_path / "alien.bvh")
         shutil.copy(tmp_path / "good.wav", tmp_path / "alien.wav")
         shutil.copy(tmp_path / "good.wav", tmp_path / "lonely.wav")
         clips = by_id(folder.read(tmp_path, quiet=True))
@@ -266,6 +265,18 @@ class TestFolder:
         assert reasons["mute.bvh"].startswith("no sound")
         assert reasons["lonely"].startswith("no motion")
         assert all("\n" not in reason for reason in reasons.values())
+
+    def test_a_rig_of_other_names_is_read_by_its_bones(self, tmp_path):
+        self.take(tmp_path, "good")
+        text = (tmp_path / "good.bvh").read_text()
+        names = dict.fromkeys(re.findall(r"(?:ROOT|JOINT) (\S+)", text))
+        for k, name in enumerate(names):
+            text = re.sub(rf"(ROOT|JOINT) {name}\b", rf"\1 bone_{k:02d}", text)
+        (tmp_path / "odd.bvh").write_text(text)
+        shutil.copy(tmp_path / "good.wav", tmp_path / "odd.wav")
+        clips = by_id(folder.read(tmp_path, quiet=True))
+        odd, good = (clips[f"{name}.bvh"].motion.positions[:, :22] for name in ("odd", "good"))
+        np.testing.assert_allclose(odd, good, atol=0.02)
 
     def test_a_second_too_much_is_cut_and_told(self, tmp_path, capsys):
         self.take(tmp_path, "talk", 4.0, sound=4.7)

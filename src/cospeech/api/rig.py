@@ -11,7 +11,8 @@ import numpy as np
 from ..core.arguments import file_path
 from ..core.errors import UserError
 from ..motion.formats import SOURCE, find_format
-from ..motion.formats.glb import load_still
+from ..motion.formats.fbx import fbx_as_gltf
+from ..motion.formats.glb import motion_of
 from ..motion.formats.gltf import GltfFile, foreign
 from ..motion.motion import Motion, load_motion
 from ..motion.rig_binding import bind_joints
@@ -20,7 +21,7 @@ from ..motion.rig_names import Joints
 from ..motion.rig_recognition import body_height, recognise, remarks, unplaced
 from ..motion.rig_rest import rest_pose, with_person_rest
 
-_STILL_FORMATS = (".glb", ".vrm")
+_STILL_FORMATS = (".glb", ".vrm", ".fbx")
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def recognise_rig(
     """What the joints of a rig are, and how its file is read.
 
     Args:
-        source: a motion file, a character without animation (.glb .vrm), or a loaded motion.
+        source: a motion file, a character without animation (.glb .vrm .fbx), or a loaded motion.
         map: JSON that says which joint is which (``motion.rig_map``).
         animation: of several in the file, by name or number from 0.
         person: likewise.
@@ -126,16 +127,14 @@ def reading_options(map: str | Path | None, animation: str | int | None, person:
 
 def _loaded(path: Path, map: str | Path | None, animation: str | int | None, person: str | int | None) -> Motion:
     """A motion file; of a character without animation its rest pose."""
-    options = reading_options(map, animation, person)
-    form = find_format(path, "read")
-    if form.suffix not in _STILL_FORMATS or not path.is_file():
-        return load_motion(path, **options)
-    with foreign(path):
-        moves = bool(GltfFile(path).items("animations"))
-    if moves or animation is not None:
-        return load_motion(path, **options)
-    still = load_still(path, person=person)
-    return still if map is None else with_map(still, map)
+    suffix = find_format(path, "read").suffix
+    if suffix in _STILL_FORMATS and animation is None and path.is_file():
+        with foreign(path):
+            file = fbx_as_gltf(path, meshes=False) if suffix == ".fbx" else GltfFile(path)
+            if not file.items("animations"):
+                still = motion_of(file, person=person, still=True)
+                return still if map is None else with_map(still, map)
+    return load_motion(path, **reading_options(map, animation, person))
 
 
 def _direction(forward: np.ndarray) -> str:

@@ -18,8 +18,9 @@ from ...motion.kinematics import global_rotations
 from ...motion.motion import Motion
 from ...motion.procedural.fingers import add_fingers
 from ...motion.procedural.posture import already_posed, stand
-from ...motion.retarget import detect_table, retarget
+from ...motion.retarget import retarget
 from ...motion.rig_binding import bind
+from ...motion.rig_recognition import RELIABLE, Recognition, recognise
 from ...motion.skeleton import LEFT_HAND, RIGHT_HAND
 from ...speech.loading import load_speech
 from ...speech.speech import Speech, Word
@@ -134,19 +135,30 @@ def as_stored(
     rig has fingers, these fingers, moving or not.
 
     Raises:
-        UserError: the rig is unknown.
+        UserError: the rig is unknown, or guessed too uncertainly for data.
     """
     recorded = recorded.resample(FPS)
-    table = table or detect_table(recorded.skeleton)
+    joints = _certain(recorded).joints if table is None else bind(table, recorded.skeleton).joints
     moved = retarget(recorded, table=table)
     posed = already_posed(moved)
     motion = upright(moved) if posed is None else posed
     if fingers is None:
-        has_them = any(joint.endswith("_index1") for joint in bind(table, recorded.skeleton).joints)
+        has_them = any(joint.endswith("_index1") for joint in joints)
         fingers = has_them and (posed is not None or _moves(motion))
     if not fingers:
         motion = add_fingers(motion, emotion=emotion, seed=seed_of(identity))
     return Taken(motion, posed is not None)
+
+
+def _certain(recorded: Motion) -> Recognition:
+    """Which joint is which, where that may be relied on. Raises UserError where it may not."""
+    found = recognise(recorded)
+    if found.confidence <= RELIABLE:
+        raise UserError(
+            f"which joint is which is guessed ({found.confidence:.2f} of 1; more than {RELIABLE} is asked of data): "
+            f"{'; '.join(found.doubts) or found.title}; convert it with --map names.json first"
+        )
+    return found
 
 
 def _moves(motion: Motion) -> bool:

@@ -65,21 +65,10 @@ def load_glb(
     Raises:
         UserError: damaged, without animation, or no animation or person of that name (the message lists them).
     """
-    return _load(path, animation, fps, person, up, still=False)
-
-
-def load_still(path: str | Path, *, person: str | int | None = None) -> Motion:
-    """The rest pose of a body in a .glb or .vrm as a motion of one frame, for files that have no animation."""
-    return _load(path, None, None, person, "auto", still=True)
-
-
-def _load(
-    path: str | Path, animation: str | int | None, fps: float | None, person: str | int | None, up: str, *, still: bool
-) -> Motion:
     if up not in ("auto", "y", "z"):
         raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
     with foreign(path):
-        return motion_of(GltfFile(path), animation=animation, fps=fps, person=person, up=up, still=still)
+        return motion_of(GltfFile(path), animation=animation, fps=fps, person=person, up=up)
 
 
 def motion_of(
