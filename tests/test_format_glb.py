@@ -32,6 +32,15 @@ def default_body():
         pytest.skip(f"the default avatar is not built yet: {error}")
 
 
+@pytest.mark.parametrize("suffix", ["glb", "fbx"])
+@pytest.mark.parametrize("fps", [24000 / 1001, 30000 / 1001, 30.0, 60000 / 1001, 27.3])
+def test_film_rates_stay_what_they_are(tmp_path, suffix, fps):
+    motion = canonical_motion(90, face=False, fps=fps)
+    again = load_motion(motion.save(tmp_path / f"a.{suffix}", mesh=False))
+    assert again.fps == pytest.approx(fps, rel=1e-5)
+    assert again.frames == 90
+
+
 def test_skeleton_alone_comes_back(tmp_path):
     motion = canonical_motion(33, face=False, fps=25.0)
     again = load_motion(save_motion(motion, tmp_path / "a.glb", mesh=False))

@@ -76,6 +76,17 @@ def rate_fraction(fps: float) -> Fraction:
     return Fraction(fps).limit_denominator(1000)
 
 
+def standard_rate(fps: float) -> float:
+    """The rate that was meant by a measured one: the nearest whole or film rate within two thousandths, else itself.
+
+    >>> standard_rate(30.002), round(standard_rate(29.9698), 5), standard_rate(27.3)
+    (30.0, 29.97003, 27.3)
+    """
+    meant = (float(round(fps)), *(base * 1000 / 1001 for base in (24, 30, 60, 120)))
+    nearest = min(meant, key=lambda rate: abs(rate - fps))
+    return nearest if abs(nearest - fps) < 2e-3 * fps else fps
+
+
 class FrameSeries(Sized):
     """What has frames at a constant rate: needs ``__len__`` (frames) and ``fps`` (frames a second)."""
 

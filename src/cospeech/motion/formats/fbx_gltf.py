@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.timing import FrameSeries
+from ...core.timing import FrameSeries, standard_rate
 from .fbx_writer import HELPER
 from .glb import Channels
 from .gltf import INDICES, VERTICES, GltfWriter
@@ -516,8 +516,7 @@ def _key_rate(curves: list[Any]) -> float | None:
     step = float(np.median(steps))
     if not step > 0 or not np.abs(steps - step).max() <= _UNEVEN * step or not 5 <= 1 / step <= 500:
         return None
-    rate = (len(times) - 1) / float(times[-1] - times[0])
-    return float(round(rate)) if abs(rate - round(rate)) < 2e-3 * rate else rate
+    return standard_rate((len(times) - 1) / float(times[-1] - times[0]))
 
 
 def _transform(transform: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from ...core.errors import UserError
 from ...core.progress import note_once
 from ...core.rotation import matrix_from_6d, matrix_to_6d, quaternion_to_matrix, slerp
-from ...core.timing import FPS, seconds_to_frame
+from ...core.timing import FPS, seconds_to_frame, standard_rate
 from ..kinematics import local_rotations
 from ..motion import Motion
 from ..skeleton import Skeleton
@@ -278,8 +278,7 @@ def _frame_rate(tracks: dict[tuple[int, str], Track]) -> float:
     rate = 1.0 / step
     if np.abs(steps - step).max() > 0.02 * step or not 5 <= rate <= 500:
         return float(FPS)
-    whole = float(round((len(densest) - 1) / (densest[-1] - densest[0])))
-    return whole if abs(whole - rate) < 2e-3 * rate else rate
+    return standard_rate(float((len(densest) - 1) / (densest[-1] - densest[0])))
 
 
 def _node_parents(file: GltfFile, nodes: list[dict[str, Any]]) -> list[int]:
