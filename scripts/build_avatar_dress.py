@@ -6,23 +6,30 @@ Cuts are made in T-pose coordinates (attribute t), shells are displaced in A-pos
 from __future__ import annotations
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, cKDTree
 
-from build_avatar_mesh import Part, compact, cut, join, keep, normals, rim, smooth, subdivide
+from build_avatar_mesh import Part, compact, cut, fan, join, keep, normals, rim, smooth, subdivide
 from build_avatar_rig import INDEX, SOLE, Rig, a_pose_vertices, t_pose_vertices
 from build_avatar_source import Source
 
 Array = np.ndarray
 
-JACKET = (58, 82, 112)
-LAPEL = (52, 74, 102)
-LINING = (60, 70, 88)
-SHIRT = (236, 233, 226)
-TROUSERS = (58, 58, 64)
-BELT = (44, 34, 30)
-SHOES = (92, 66, 50)
-RUBBER = (226, 222, 214)
-BUTTON = (30, 36, 48)
+# sRGB, 0 to 255, of the default person; other bodies have some of their own.
+COLOURS = {
+    "jacket": (58, 82, 112),
+    "lapel": (52, 74, 102),
+    "lining": (60, 70, 88),
+    "button": (30, 36, 48),
+    "shirt": (236, 233, 226),
+    "trousers": (58, 58, 64),
+    "belt": (44, 34, 30),
+    "shoes": (92, 66, 50),
+    "soles": (226, 222, 214),
+}
+# What takes a colour together, and the place in COLOURS of the one that stands for it.
+REGIONS = ("jacket", "shirt", "trousers", "belt", "shoes", "soles", "hair", "surface", "lines")
+PART_OF = {"lapel": "jacket", "lining": "jacket", "button": "jacket"}
+Colours = dict[str, tuple[float, float, float]]
 
 
 def paint(part: Part, colour: tuple[float, ...], *, shine: float = 0.0) -> Part:
@@ -30,6 +37,17 @@ def paint(part: Part, colour: tuple[float, ...], *, shine: float = 0.0) -> Part:
     part.data["colour"] = np.tile(np.array(colour, float) / 255, (len(part), 1))
     part.data["shine"] = np.full(len(part), shine)
     return part
+
+
+def region_of(part: Part, name: str) -> Part:
+    """Say what the part belongs to: a name of ``REGIONS``, or of what is part of one."""
+    part.data["region"] = np.full(len(part), 1 + REGIONS.index(PART_OF.get(name, name)))
+    return part
+
+
+def dye(part: Part, colours: Colours, name: str, *, shade: float = 1.0, shine: float = 0.0) -> Part:
+    """Give a part the colour, and the region, of a piece of clothing."""
+    return region_of(paint(part, tuple(shade * c for c in colours[name]), shine=shine), name)
 
 
 def step(x: Array, low: float, high: float) -> Array:
@@ -44,7 +62,10 @@ def bump(x: Array, centre: float, width: float) -> Array:
 
 
 def body_suit(source: Source, rig: Rig, weights: Array) -> Part:
-    """The suit mesh, subdivided once, with A-pose a, T-pose t, smooth normals n and weights w."""
+    """The suit mesh, subdivided once, with A-pose a, T-pose t, smooth normals n and weights w.
+
+    Attribute in [V, 3] is the way from a vertex straight to the skin below it, metres.
+    """
     polygons = source.groups["helper-tights"]
     used = np.unique(np.ravel(polygons))
     index = np.full(len(source.vertices), -1)
@@ -55,6 +76,12 @@ def body_suit(source: Source, rig: Rig, weights: Array) -> Part:
     suit.data["t"] = t_pose_vertices(rig, suit["a"], suit["w"])
     suit.data["n"] = smooth(normals(suit["a"], suit.triangles), suit.triangles, 6)
     suit.data["n"] /= np.linalg.norm(suit["n"], axis=1, keepdims=True)
+    body = fan(source.groups["body"])
+    normal = normals(source.vertices, body)
+    bare = np.unique(body)
+    _, near = cKDTree(source.vertices[bare]).query(suit["a"])
+    outward = normal[bare[near]]
+    suit.data["in"] = -((suit["a"] - source.vertices[bare[near]]) * outward).sum(1, keepdims=True) * outward
     return suit
 
 
@@ -108,11 +135,13 @@ def _folds(part: Part) -> Array:
     )
 
 
-def _finish(part: Part, rig: Rig, colour: tuple[float, ...], *, shine: float, thickness: float) -> Part:
+def _finish(
+    part: Part, rig: Rig, colours: Colours, name: str, *, shine: float, thickness: float, shade: float = 1.0
+) -> Part:
     if thickness:
         part = rim(part, thickness)
     part.data["t"] = t_pose_vertices(rig, part["a"], part["w"])
-    return paint(part, colour, shine=shine)
+    return dye(part, colours, name, shade=shade, shine=shine)
 
 
 def _hang(part: Part, rig: Rig, suit: Part) -> None:
@@ -158,7 +187,7 @@ def _hang(part: Part, rig: Rig, suit: Part) -> None:
     part.data["a"] = a_pose_vertices(rig, own, part["w"])
 
 
-def jacket(suit: Part, rig: Rig) -> Part:
+def jacket(suit: Part, rig: Rig, colours: Colours) -> Part:
     """An unlined jacket, open at the neck: body and sleeves, lapels with collar, buttons, cuffs."""
     bare, suit = suit, suit.copy()
     t = suit["t"]
@@ -189,12 +218,12 @@ def jacket(suit: Part, rig: Rig) -> Part:
     cuff = cut(cuff, 0.664 - np.abs(cuff["t"][:, 0]))
     _wear(cuff, -0.0055)
     parts = [
-        _finish(body, rig, JACKET, shine=0.06, thickness=0.009),
-        _finish(lapel, rig, LAPEL, shine=0.06, thickness=0.005),
-        _finish(lining, rig, LINING, shine=0.1, thickness=0.0),
-        _finish(cuff, rig, SHIRT, shine=0.03, thickness=0.011),
+        _finish(body, rig, colours, "jacket", shine=0.06, thickness=0.009),
+        _finish(lapel, rig, colours, "lapel", shine=0.06, thickness=0.005),
+        _finish(lining, rig, colours, "lining", shine=0.1, thickness=0.0),
+        _finish(cuff, rig, colours, "shirt", shine=0.03, thickness=0.011),
     ]
-    return join(parts + _buttons(parts[0]))
+    return join(parts + _buttons(parts[0], colours))
 
 
 def _lapel_width(t: Array) -> Array:
@@ -205,7 +234,7 @@ def _lapel_width(t: Array) -> Array:
     return np.where(z < 0.02, 0.044, front)
 
 
-def _buttons(body: Part) -> list[Part]:
+def _buttons(body: Part, colours: Colours) -> list[Part]:
     """Two discs on the front, fixed to the nearest vertex of the jacket."""
     result = []
     for height, across in ((1.105, 0.006),):
@@ -227,7 +256,7 @@ def _buttons(body: Part) -> list[Part]:
         )
         weights = np.tile(body["w"][nearest], (len(points), 1))
         part = Part({"a": points, "t": points, "n": points, "w": weights}, triangles)
-        result.append(paint(part, BUTTON, shine=0.3))
+        result.append(dye(part, colours, "button", shine=0.3))
     return result
 
 
@@ -243,7 +272,7 @@ def _drape(part: Part, slope: float) -> None:
     part.data["a"] = a + moved[:, None] * np.array([0.0, 0.0, 1.0])
 
 
-def shirt(suit: Part, rig: Rig) -> Part:
+def shirt(suit: Part, rig: Rig, colours: Colours) -> Part:
     """The front of a round-necked shirt, as far as the jacket lets it be seen."""
     part = suit.copy()
     torso = _torso(part["t"])
@@ -259,13 +288,13 @@ def shirt(suit: Part, rig: Rig) -> Part:
     _wear(band, 0.003 * step(0.014 - neckline(band["t"]), 0.0, 0.003))
     return join(
         [
-            _finish(part, rig, SHIRT, shine=0.03, thickness=0.0),
-            _finish(band, rig, tuple(0.95 * c for c in SHIRT), shine=0.03, thickness=0.0),
+            _finish(part, rig, colours, "shirt", shine=0.03, thickness=0.0),
+            _finish(band, rig, colours, "shirt", shade=0.95, shine=0.03, thickness=0.0),
         ]
     )
 
 
-def trousers(suit: Part, rig: Rig) -> Part:
+def trousers(suit: Part, rig: Rig, colours: Colours) -> Part:
     """Straight trousers with a belt."""
     part = suit.copy()
     t = part["t"]
@@ -293,13 +322,13 @@ def trousers(suit: Part, rig: Rig) -> Part:
     _wear(belt, 0.003)
     return join(
         [
-            _finish(part, rig, TROUSERS, shine=0.03, thickness=0.006),
-            _finish(belt, rig, BELT, shine=0.25, thickness=0.004),
+            _finish(part, rig, colours, "trousers", shine=0.03, thickness=0.006),
+            _finish(belt, rig, colours, "belt", shine=0.25, thickness=0.004),
         ]
     )
 
 
-def shoes(suit: Part, rig: Rig) -> Part:
+def shoes(suit: Part, rig: Rig, colours: Colours) -> Part:
     """Leather shoes on light rubber soles."""
     part = suit.copy()
     part = cut(part, 0.125 - part["t"][:, 1])
@@ -308,7 +337,7 @@ def shoes(suit: Part, rig: Rig) -> Part:
     part.data["t"] = t_pose_vertices(rig, part["a"], part["w"])
     low = part["t"][:, 1] < 0.02
     part.data["t"][low, 1] = 0.02
-    upper = paint(compact(part), SHOES, shine=0.3)
+    upper = dye(compact(part), colours, "shoes", shine=0.3)
     soles = []
     for side in (1.0, -1.0):
         own = upper["t"][(upper["t"][:, 0] * side > 0) & (upper["t"][:, 1] < 0.05)][:, [0, 2]]
@@ -350,7 +379,7 @@ def shoes(suit: Part, rig: Rig) -> Part:
         weights[:, INDEX[f"{name}_foot"]] = toe
         weights[:, INDEX[f"{name}_ankle"]] = 1 - toe
         sole = Part({"a": points, "t": points, "n": points, "w": weights}, triangles)
-        soles.append(paint(sole, RUBBER, shine=0.1))
+        soles.append(dye(sole, colours, "soles", shine=0.1))
     return join([upper, *soles])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from PIL import Image
 from scipy.spatial import cKDTree
@@ -15,22 +17,34 @@ from cospeech.core.rotation import axis_rotation
 
 Array = np.ndarray
 
-SKIN = np.array([226, 178, 150]) / 255
-BLUSH = np.array([216, 138, 120]) / 255
-LIPS = np.array([190, 108, 104]) / 255
-NAIL = np.array([236, 192, 176]) / 255
-MOUTH = np.array([128, 54, 54]) / 255
-THROAT = np.array([104, 40, 42]) / 255
-WET = np.array([222, 158, 146]) / 255
-CARUNCLE = np.array([208, 124, 112]) / 255
-LASH = np.array([84, 62, 52]) / 255
 GAZE = {"Up": ("X", -18.0), "Down": ("X", 20.0), "Out": ("Y", 25.0), "In": ("Y", -25.0)}  # axis, degrees at weight 1
 LASHES = 13  # of one upper lid
-BROW = np.array([70, 50, 38]) / 255
-SCLERA = np.array([238, 234, 230]) / 255
-IRIS = np.array([86, 116, 112]) / 255
-IRIS_INNER = np.array([128, 148, 122]) / 255
-PUPIL = np.array([14, 12, 12]) / 255
+
+
+@dataclass(frozen=True, eq=False)
+class Palette:
+    """Colours of head and hands, sRGB 0 to 255; the defaults are the default person's."""
+
+    skin: tuple[float, float, float] = (226, 178, 150)
+    blush: tuple[float, float, float] = (216, 138, 120)
+    lips: tuple[float, float, float] = (190, 108, 104)
+    nail: tuple[float, float, float] = (236, 192, 176)
+    mouth: tuple[float, float, float] = (128, 54, 54)
+    throat: tuple[float, float, float] = (104, 40, 42)
+    wet: tuple[float, float, float] = (222, 158, 146)
+    caruncle: tuple[float, float, float] = (208, 124, 112)
+    lash: tuple[float, float, float] = (84, 62, 52)
+    brow: tuple[float, float, float] = (70, 50, 38)
+    sclera: tuple[float, float, float] = (238, 234, 230)
+    iris: tuple[float, float, float] = (86, 116, 112)
+    iris_inner: tuple[float, float, float] = (128, 148, 122)
+    pupil: tuple[float, float, float] = (14, 12, 12)
+    brow_width: float = 1.0  # of the default person's
+    grain: float = 0.006  # standard deviation of the skin's tone from vertex to vertex
+
+    def __getitem__(self, name: str) -> Array:
+        """A colour, sRGB 0 to 1."""
+        return np.array(getattr(self, name)) / 255
 
 
 def take(source: Source, groups: list[str], t: Array, weights: Array, morphs: Array) -> Part:
@@ -48,7 +62,7 @@ def mask_of(source: Source, name: str, uv: Array) -> Array:
     return pixels[y, x]
 
 
-def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
+def skin(source: Source, t: Array, weights: Array, morphs: Array, palette: Palette) -> Part:
     """Head with neck down to the shirt, and hands from within the cuffs."""
     part = take(source, ["body"], t, weights, morphs)
     eyes = find_eyes(source, t)
@@ -65,26 +79,27 @@ def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
     def mix(colour: Array, other: Array, amount: Array) -> Array:
         return colour + amount[:, None] * (other - colour)
 
-    colour = np.tile(SKIN, (len(part), 1))
+    colour = np.tile(palette["skin"], (len(part), 1))
+    blush = palette["blush"]
     front = step(t[:, 2], 0.07, 0.12)
     cheek = bump(reach, 0.047, 0.022) * bump(eye, -0.04, 0.022) * front
     nose = bump(reach, 0.0, 0.017) * bump(eye, -0.045, 0.014) * step(t[:, 2], 0.14, 0.16)
     chin = bump(reach, 0.0, 0.018) * bump(eye, -0.118, 0.014) * front
     ear = step(reach, 0.074, 0.088) * head
-    colour = mix(colour, BLUSH, 0.34 * cheek + 0.30 * nose + 0.14 * chin + 0.35 * ear)
+    colour = mix(colour, blush, 0.34 * cheek + 0.30 * nose + 0.14 * chin + 0.35 * ear)
     shade = bump(eye, 0.008, 0.009) * bump(reach, 0.033, 0.018) * front  # lids
-    colour = mix(colour, BLUSH * 0.84, 0.35 * shade)
+    colour = mix(colour, blush * 0.84, 0.35 * shade)
     lips = smooth(mask_of(source, "lips", part["uv"]), part.triangles, 3)
-    colour = mix(colour, LIPS, 0.8 * lips * head)
+    colour = mix(colour, palette["lips"], 0.8 * lips * head)
     inside = mask_of(source, "inside-mouth", part["uv"]) * head
-    deep = MOUTH + step(-t[:, 2], -0.138, -0.100)[:, None] * (THROAT - MOUTH)
-    colour = mix(colour, LIPS * 0.8 + 0.2 * MOUTH, step(inside, 0.2, 0.6))
+    deep = palette["mouth"] + step(-t[:, 2], -0.138, -0.100)[:, None] * (palette["throat"] - palette["mouth"])
+    colour = mix(colour, palette["lips"] * 0.8 + 0.2 * palette["mouth"], step(inside, 0.2, 0.6))
     colour = mix(colour, deep, step(inside, 0.2, 0.6) * (1 - step(t[:, 2], 0.143, 0.149)))
     for own in eyes:
         share = tint(own, t)
-        colour = mix(colour, WET, 0.8 * share["wet"] * head)
-        colour = mix(colour, CARUNCLE, 0.85 * share["caruncle"] * head)
-        colour = mix(colour, LASH, share["lash"] * head)
+        colour = mix(colour, palette["wet"], 0.8 * share["wet"] * head)
+        colour = mix(colour, palette["caruncle"], 0.85 * share["caruncle"] * head)
+        colour = mix(colour, palette["lash"], share["lash"] * head)
     hand = step(reach, 0.6, 0.65)
     knuckle = sum(
         np.exp(-((np.linalg.norm(t - place, axis=1) / 0.009) ** 2))
@@ -92,10 +107,10 @@ def skin(source: Source, t: Array, weights: Array, morphs: Array) -> Part:
         for place in _knuckles(t, part["w"], side)
     )
     tips = step(reach, 0.80, 0.86)
-    colour = mix(colour, BLUSH, (0.30 * np.clip(knuckle, 0, 1) + 0.22 * tips + 0.06) * hand)
-    colour = mix(colour, NAIL, 0.8 * mask_of(source, "fingernails", part["uv"]) * hand)
+    colour = mix(colour, blush, (0.30 * np.clip(knuckle, 0, 1) + 0.22 * tips + 0.06) * hand)
+    colour = mix(colour, palette["nail"], 0.8 * mask_of(source, "fingernails", part["uv"]) * hand)
     rng = np.random.default_rng(0)
-    colour *= 1 + rng.normal(0, 0.006, (len(part), 1))
+    colour *= 1 + rng.normal(0, palette.grain, (len(part), 1))
     part.data["colour"] = np.clip(colour, 0, 1)
     part.data["inside"] = inside
     shine = 0.22 + 0.12 * bump(reach, 0.0, 0.03) * step(eye, -0.05, 0.02) + 0.25 * lips - 0.2 * inside
@@ -116,9 +131,9 @@ def _knuckles(t: Array, weights: Array, side: int) -> list[Array]:
     return result
 
 
-def lashes(eyes: list[Eye], face: Part) -> Part:
+def lashes(eyes: list[Eye], face: Part, palette: Palette) -> Part:
     """Single lashes along the upper lids: thin triangles that turn with the lid."""
-    return paint(join([_lashes(eye, face) for eye in eyes]), tuple(255 * LASH))
+    return paint(join([_lashes(eye, face) for eye in eyes]), palette.lash)
 
 
 def _lashes(eye: Eye, face: Part) -> Part:
@@ -159,22 +174,23 @@ def _lashes(eye: Eye, face: Part) -> Part:
     return join([part, Part(part.data, triangles[:, ::-1])])
 
 
-def eyes(source: Source, t: Array, *, sides: int = 20) -> Part:
+def eyes(source: Source, t: Array, palette: Palette, *, sides: int = 20) -> Part:
     """Eyeballs as spheres of rings round the line of sight; gaze shapes turn them."""
     parts = []
+    sclera = palette["sclera"]
     rings = (
-        (0.0, PUPIL),
-        (8.0, PUPIL),
-        (9.2, IRIS_INNER * 0.8),
-        (14.0, IRIS_INNER),
-        (20.0, IRIS),
-        (22.3, IRIS * 0.45),
-        (24.2, IRIS * 0.55),
-        (25.8, SCLERA * 0.93),
-        (40.0, SCLERA),
-        (62.0, SCLERA * 0.95),
-        (85.0, SCLERA * [0.86, 0.78, 0.76]),
-        (110.0, SCLERA * [0.8, 0.68, 0.66]),
+        (0.0, palette["pupil"]),
+        (8.0, palette["pupil"]),
+        (9.2, palette["iris_inner"] * 0.8),
+        (14.0, palette["iris_inner"]),
+        (20.0, palette["iris"]),
+        (22.3, palette["iris"] * 0.45),
+        (24.2, palette["iris"] * 0.55),
+        (25.8, sclera * 0.93),
+        (40.0, sclera),
+        (62.0, sclera * 0.95),
+        (85.0, sclera * [0.86, 0.78, 0.76]),
+        (110.0, sclera * [0.8, 0.68, 0.66]),
     )
     for side, letter in (("left", "l"), ("right", "r")):
         ball = np.unique(np.ravel(source.groups[f"helper-{letter}-eye"]))
@@ -273,7 +289,7 @@ def _closest(corner: Array, point: Array) -> Array:
     return share / share.sum()
 
 
-def brows(face: Part) -> Part:
+def brows(face: Part, palette: Palette) -> Part:
     """Eyebrows as soft strips that ride on the forehead and move with it; level, a little arched."""
     parts = []
     s = np.linspace(0, 1, 15)
@@ -282,7 +298,7 @@ def brows(face: Part) -> Part:
     for side in (1, -1):
         x = 0.0125 + 0.0385 * s
         y = 1.633 + 0.0198 + 0.0012 * s + 0.0042 * np.sin(np.pi * s**1.25)
-        half = 0.0041 * (1 - 0.62 * step(s, 0.30, 1.0)) * (0.72 + 0.28 * step(s, 0.0, 0.2))
+        half = 0.0041 * palette.brow_width * (1 - 0.62 * step(s, 0.30, 1.0)) * (0.72 + 0.28 * step(s, 0.0, 0.2))
         lean = 0.0016 * (1 - s)
         points = np.concatenate(
             [np.stack([side * (x - lean * k), y + k * half, np.full_like(s, 0.17)], 1) for k in rows]
@@ -307,7 +323,7 @@ def brows(face: Part) -> Part:
                 a, b, c, d = r * n + i, r * n + i + 1, (r + 1) * n + i, (r + 1) * n + i + 1
                 triangles += [(a, b, d), (a, d, c)] if side > 0 else [(a, d, b), (a, c, d)]
         part = Part({name: value for name, value in data.items() if name != "n"}, np.array(triangles))
-        part.data["colour"] = data["colour"] + dense * (BROW - data["colour"])
+        part.data["colour"] = data["colour"] + dense * (palette["brow"] - data["colour"])
         part.data["shine"] = data["shine"] * (1 - dense[:, 0])
         part.data["softness"] = 1 - dense[:, 0]
         parts.append(part)

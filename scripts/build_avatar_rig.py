@@ -17,6 +17,7 @@ from cospeech.avatar.skinning import blend_matrices, dense_weights, joint_transf
 from cospeech.core.rotation import align_vectors, axis_rotation
 from cospeech.motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS
 
+LIPS = np.array([0.0, -0.07588, 0.02695])  # metres from the middle between the eyes: 0.8 mm before the person's
 SOLE = 0.022  # metres of shoe sole under the bare foot
 
 INDEX = {name: i for i, name in enumerate(CANONICAL_NAMES)}
@@ -223,6 +224,55 @@ def four_largest(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     weights = np.take_along_axis(dense, joints, 1)
     weights /= weights.sum(1, keepdims=True)
     return np.where(weights > 0, joints, 0), weights
+
+
+def move_to_joints(source: Source, rig: Rig) -> None:
+    """Move another body to the joints of ``rig``, in whose A-pose it is then.
+
+    Limbs become as long as those of the rig, the trunk as tall. The head is scaled about the middle between its eyes
+    until these are where the rig has them, and the lower face shifts until its lips are at ``LIPS``, before the teeth.
+    """
+    own, weights = build_rig(source), joint_weights(source)
+    place = t_pose_vertices(own, source.vertices, weights)
+    size = float(rig.t_pose[INDEX["left_eye"], 0] / own.t_pose[INDEX["left_eye"], 0])
+    eyes = [(r.t_pose[INDEX["left_eye"]] + r.t_pose[INDEX["right_eye"]]) / 2 for r in (own, rig)]
+    moved = np.zeros_like(place)
+    for joint, name in enumerate(CANONICAL_NAMES):
+        if name in ("head", "jaw", "left_eye", "right_eye"):
+            new = eyes[1] + size * (place - eyes[0])
+        else:
+            scale = np.ones(3)
+            axis, end = _along(name)
+            if end:
+                scale[axis] = _length(rig, name, end, axis) / _length(own, name, end, axis)
+            target = rig.t_pose[joint].copy()
+            if name.startswith("spine"):
+                target[2] = own.t_pose[joint, 2]  # how deep a spine lies in a trunk is not its shape
+            new = target + scale * (place - own.t_pose[joint])
+        moved += weights[:, joint, None] * new
+    head = weights[:, [INDEX["head"], INDEX["jaw"]]].sum(1)
+    face = np.unique(np.concatenate([np.ravel(polygon) for polygon in source.groups["body"]]))
+    lips = np.linalg.norm(source.morphs["mouthClose"][face], axis=1) ** 4  # these it moves most
+    shift = LIPS - ((moved[face] * lips[:, None]).sum(0) / lips.sum() - eyes[1])
+    low = np.clip((eyes[1][1] - moved[:, 1] - 0.015) / 0.040, 0, 1)
+    moved += (head * low * low * (3 - 2 * low))[:, None] * shift * [0.0, 1.0, 1.0]
+    source.vertices = a_pose_vertices(rig, moved, weights)
+    source.morphs = {name: size * delta for name, delta in source.morphs.items()}
+
+
+def _along(name: str) -> tuple[int, str]:
+    """The axis along which the bone of a joint lies in T-pose, and the joint at its end ("" if it keeps its length)."""
+    side, _, part = name.rpartition("_")
+    ends = {"shoulder": (0, "elbow"), "elbow": (0, "wrist"), "hip": (1, "knee"), "knee": (1, "ankle")}
+    if side and part in ends:
+        axis, end = ends[part]
+        return axis, f"{side}_{end}"
+    trunk = ("pelvis", "spine1", "spine2", "spine3", "neck", "head")
+    return 1, trunk[trunk.index(name) + 1] if name in trunk[:-1] else ""
+
+
+def _length(rig: Rig, start: str, end: str, axis: int) -> float:
+    return float(rig.t_pose[INDEX[end], axis] - rig.t_pose[INDEX[start], axis])
 
 
 def _to_a_pose(rig: Rig) -> np.ndarray:

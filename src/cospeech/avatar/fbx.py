@@ -19,7 +19,7 @@ from ..motion.formats.fbx_binary import Record
 from ..motion.formats.fbx_writer import FbxWriter, Space, add_property, add_skeleton, add_triple, columns
 from ..motion.motion import Motion
 from ..motion.retarget import on_canonical, to_rig
-from .body import Body, load_body
+from .body import Body, BodyLike, ColoursLike, chosen_body
 from .light import srgb_to_linear
 from .rigging import RiggedBody, rigged, unit_normals
 
@@ -39,7 +39,8 @@ def save_fbx(
     twist: bool = True,
     rig: str | None = None,
     name: str = "gesture",
-    body: Body | None = None,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
 ) -> Path:
     """Write the avatar in motion. Other rigs are retargeted to it; without a mesh every rig stays itself.
 
@@ -48,7 +49,7 @@ def save_fbx(
         path: the file; it appears whole or not at all.
         up: "y" (Unity, Maya, MotionBuilder) or "z" (Unreal, 3ds Max).
         unit: "cm" (what tools expect), "m", another name of ``bvh.UNITS``, or metres a unit.
-        level, mesh, twist, rig, name, body: as of ``glb.save_glb``.
+        level, mesh, twist, rig, name, body, colours: as of ``glb.save_glb``.
 
     Raises:
         UserError: a motion without frames, an unknown rig, unit or axis, or a file that cannot be written.
@@ -62,7 +63,7 @@ def save_fbx(
         writer = FbxWriter(motion, space, name)
         add_skeleton(writer, motion)
         return writer.save(Path(path))
-    person = rigged(motion, load_body(level) if body is None else body, twist=twist, rig=rig)
+    person = rigged(motion, chosen_body(body, colours, level), twist=twist, rig=rig)
     writer = FbxWriter(person.motion, space, name)
     bones, rest = add_skeleton(writer, person.motion, helpers=person.helpers)
     node, _ = writer.model("body", "Mesh", 0)

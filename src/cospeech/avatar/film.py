@@ -16,6 +16,7 @@ from ..motion.formats import Format
 from ..motion.motion import Motion
 from ..motion.retarget import on_canonical
 from ..speech.speech import Speech
+from .body import BodyLike, ColoursLike
 from .camera import Camera, frame_motion
 from .character.character import Character, open_character
 from .frames import picture_size, render_frames
@@ -40,6 +41,8 @@ def render_video(
     workers: int | None = None,
     quality: int = 20,
     quiet: bool = False,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
     onto: str | Path | Character | None = None,
 ) -> Path:
     """Draw a motion to an mp4 file (H.264, AAC), exactly as long as the motion.
@@ -54,6 +57,8 @@ def render_video(
         view, camera, level, backend, workers: see ``render_frames``.
         quality: x264's constant rate factor, 0 (lossless) to 51; lower is better and larger.
         quiet: no progress bar.
+        body: "person", "woman", "mannequin", or another body bound to the canonical joints.
+        colours: of its clothes, as in "jacket=#345,trousers=navy" or as a dict.
         onto: a user's own character, which is drawn instead of our person.
 
     Returns:
@@ -83,6 +88,8 @@ def render_video(
         level=level,
         backend=backend,
         workers=workers,
+        body=body,
+        colours=colours,
         onto=character,
     )
     with atomic_path(path) as temporary:

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.errors import UserError
 from ..core.parallel import draw_together, processors
 from ..motion.motion import Motion
-from .body import Body, load_body
+from .body import Body, BodyLike, ColoursLike, chosen_body
 from .camera import Camera, frame_motion
 from .character.character import Character
 from .character.drawing import draw_figure, framed_person, pose_figure
@@ -32,6 +32,8 @@ class _Job:
     camera: Camera
     size: tuple[int, int]
     level: int
+    body: BodyLike | None = None
+    colours: ColoursLike | None = None
     figure: Figure | None = None  # who is drawn instead of our person, and what it does
     moved: FigureMotion | None = None
 
@@ -52,6 +54,8 @@ def render_frames(
     level: int | None = None,
     backend: str = "auto",
     workers: int | None = None,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
     onto: Character | None = None,
 ) -> Iterator[np.ndarray]:
     """Draw the default person moving, or another, one picture a frame of the motion.
@@ -65,15 +69,18 @@ def render_frames(
         backend: "software" needs NumPy only, "gl" a graphics driver and moderngl, "auto" takes gl if
             it works here and software else.
         workers: processes that draw (software only); by default one a processor.
+        body: "person", "woman", "mannequin", or another body bound to the canonical joints.
+        colours: of its clothes, as in "jacket=#345,trousers=navy" or as a dict.
         onto: a user's own character, which is drawn instead (in software only).
 
     Returns:
         Iterator over [H, W, 3] uint8 sRGB.
 
     Raises:
-        UserError: wrong size, view, backend, or a motion on another skeleton.
+        UserError: wrong size, view, backend, body or colours, or a motion on another skeleton.
     """
     width, height = picture_size(size)
+    chosen_body(body, colours, 1)  # a wrong one is reported before anything is drawn
     if backend not in BACKENDS:
         raise UserError(f"backends are {', '.join(BACKENDS)}; got {backend!r}")
     if not motion.frames:
@@ -88,11 +95,11 @@ def render_frames(
 
         painter = open_painter(width, height, required=backend == "gl")
         if painter is not None:
-            job = _Job(motion, camera, (width, height), 0 if level is None else level)
+            job = _Job(motion, camera, (width, height), 0 if level is None else level, body, colours)
             return _draw(job, range(motion.frames), painter.draw)
     if level is None:
         level = 0 if height / camera.height > CLOSE else 1
-    return _start(_Job(motion, camera, (width, height), level), workers)
+    return _start(_Job(motion, camera, (width, height), level, body, colours), workers)
 
 
 def _drawn_figure(
@@ -103,7 +110,7 @@ def _drawn_figure(
     moved = figure.move(character.pose(motion))
     if camera is None:
         camera = frame_motion(motion, view=view, aspect=size[0] / size[1], person=framed_person(figure, moved, motion))
-    return _start(_Job(motion, camera, size, 0, figure, moved), workers)
+    return _start(_Job(motion, camera, size, 0, figure=figure, moved=moved), workers)
 
 
 def _start(job: _Job, workers: int) -> Iterator[np.ndarray]:
@@ -126,7 +133,7 @@ def _draw(job: _Job, frames: range, painter: Painter = draw) -> Iterator[np.ndar
         for frame in frames:
             yield draw_figure(studio, job.figure, *pose_figure(job.figure, job.moved, frame))
         return
-    body = load_body(job.level)
+    body = chosen_body(job.body, job.colours, job.level)
     for start in range(frames.start, frames.stop, CHUNK * frames.step):
         stop = min(start + CHUNK * frames.step, frames.stop)
         for points in pose_vertices(body, job.motion, frames=slice(start, stop, frames.step)):

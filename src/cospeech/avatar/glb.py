@@ -19,7 +19,7 @@ from ..motion.formats.gltf import INDICES, VERTICES, GltfWriter
 from ..motion.formats.gltf_motion import HELPER
 from ..motion.motion import Motion
 from ..motion.retarget import on_canonical, to_rig
-from .body import Body, load_body
+from .body import BodyLike, ColoursLike, chosen_body
 from .character.character import Character, open_character
 from .character.glb import save_onto
 from .light import srgb_to_linear
@@ -35,7 +35,8 @@ def save_glb(
     twist: bool = True,
     rig: str | None = None,
     name: str = "gesture",
-    body: Body | None = None,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
     onto: str | Path | Character | None = None,
 ) -> Path:
     """Write the avatar in motion. Other rigs are retargeted to it; without a mesh every rig stays itself.
@@ -48,7 +49,8 @@ def save_glb(
         twist: add helper joints that spread the twist of the arms.
         rig: name the joints as a named table does ("mixamo", "vrm", "ue5", ...), canonical ones if None.
         name: of the animation.
-        body: another body bound to the canonical joints.
+        body: "person", "woman", "mannequin", or another body bound to the canonical joints.
+        colours: of its clothes, as in "jacket=#345,trousers=navy" or as a dict.
         onto: a user's own character, which is written with the animation added instead of the avatar.
     """
     if onto is not None:
@@ -57,7 +59,7 @@ def save_glb(
         raise UserError("the motion has no frames; nothing to write")
     if not mesh:
         return save_skeleton(motion if rig is None else to_rig(on_canonical(motion), rig), path, name=name)
-    person = rigged(motion, load_body(level) if body is None else body, twist=twist, rig=rig)
+    person = rigged(motion, chosen_body(body, colours, level), twist=twist, rig=rig)
     motion = person.motion
     writer = GltfWriter()
     channels = Channels(writer, motion)
@@ -109,6 +111,8 @@ def _add_mesh(writer: GltfWriter, person: RiggedBody) -> int:
         ]
         mesh["weights"] = [0.0] * len(body.morphs.names)
         mesh["extras"] = {"targetNames": list(body.morphs.names)}
+    if body.name:
+        mesh.setdefault("extras", {})["body"] = body.name
     writer.document["meshes"] = [mesh]
     return writer.node(name="person", mesh=0, skin=0)
 

@@ -26,7 +26,7 @@ from ..motion.motion import Motion
 from ..motion.phases import Phase, phases
 from ..motion.retarget import on_canonical, retarget
 from ..motion.skeleton import CANONICAL_NAMES, CANONICAL_PARENTS, canonical_skeleton
-from .body import load_body
+from .body import chosen_body
 from .character.character import Character, open_character
 from .character.drawing import pose_figure
 from .character.figure import load_figure
@@ -46,7 +46,7 @@ from .pose import pose_vertices
 
 if TYPE_CHECKING:
     from ..speech.speech import Speech
-    from .body import Body
+    from .body import Body, BodyLike, ColoursLike
 
 PhaseTuple = tuple[float, float, str, str, float]  # start and end in seconds, kind, side, strength
 
@@ -61,7 +61,8 @@ def write_html(
     phases: Iterable[Phase | PhaseTuple] | None = None,
     title: str | None = None,
     level: int = 0,
-    body: Body | None = None,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
     onto: str | Path | Character | None = None,
 ) -> Path:
     """Write one HTML file that plays a motion, with its speech if there is one; it needs no network.
@@ -74,7 +75,8 @@ def write_html(
             seconds, kind, side ("left", "right", anything else for both) and strength (any unit).
         title: the heading; default the file's name.
         level: detail of the body, 0 (finest) or 1 (lighter by 0.2 MB).
-        body: another body than the package's own.
+        body: "person", "woman", "mannequin", or another body bound to the canonical joints.
+        colours: of its clothes, as in "jacket=#345,trousers=navy" or as a dict.
         onto: a user's own character, which is shown instead.
 
     Returns:
@@ -94,7 +96,7 @@ def write_html(
     if onto is not None:
         shown = _character_shown(motion, open_character(onto))
     else:
-        shown = _default_shown(motion, load_body(level) if body is None else body)
+        shown = _default_shown(motion, chosen_body(body, colours, level))
     page = _page(motion, speech, _phase_rows(phases or ()), title or path.stem, shown)
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
@@ -106,15 +108,17 @@ def save_page(
     path: str | Path,
     *,
     speech: Speech | None = None,
+    body: BodyLike | None = None,
+    colours: ColoursLike | None = None,
     title: str | None = None,
     level: int = 0,
-    body: Body | None = None,
     onto: str | Path | Character | None = None,
 ) -> Path:
     """``write_html`` with the gesture phases that are found in the motion; rigs that are known are retargeted."""
     motion = on_canonical(motion, separate=onto is None)
     found = phases(motion)
-    return write_html(motion, path, speech=speech, phases=found, title=title, level=level, body=body, onto=onto)
+    shown: dict[str, Any] = {"level": level, "body": body, "colours": colours, "onto": onto}
+    return write_html(motion, path, speech=speech, phases=found, title=title, **shown)
 
 
 # ---------------------------------------------------------------------------- the page

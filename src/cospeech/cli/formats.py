@@ -172,6 +172,8 @@ def render(
     audio: MaybeFile = None,
     speech: MaybeRecording = None,
     transcript: MaybeFile = None,
+    body: Annotated[str, arg(metavar="NAME")] = "person",
+    colours: Annotated[str | None, arg(metavar="PART=COLOUR,...", help_behavior_hint="")] = None,
     onto: Onto = None,
     map: RigMap = None,
     animation: Clip = None,
@@ -185,6 +187,8 @@ def render(
         audio: the sound that goes with it, which leaves the face as it is; that of --speech unless given.
         speech: a recording that the motion gets lips and a face from, as by the command face.
         transcript: its words, for the page and the lips.
+        body: who is shown: person, woman or mannequin.
+        colours: of clothes and hair, as in jacket=#345,trousers=navy; see convert.
         onto: your own character (.glb .vrm .fbx), which is shown instead of our person; FILE@NAME for one of several.
         map: JSON that says which joint of the rig is which, where its names do not tell, as in {"left_foot": "Ball_L"}.
         animation: of several in the file, by name or number from 0.
@@ -201,6 +205,7 @@ def render(
     for target in some(out):
         not_over(api.check_target(target, suffixes=drawn), motion, audio, speech, transcript, onto, map)
     character = character_for(onto, out, motion, audio, speech, transcript)
+    who = api.check_writing(out, {"body": body, "colours": colours}, onto=character)
     sound = None if audio is None else load_speech(audio, transcript=transcript if speech is None else None)
     moved = load_motion(motion, **reading_options(map, animation, person))
     if speech is not None:
@@ -208,7 +213,7 @@ def render(
         sound = spoken if sound is None else sound
     for target in out:
         stage(f"drawing {target.name}")
-        api.render(moved, target, speech=sound, onto=character)
+        api.render(moved, target, speech=sound, onto=character, **who)
     done(out, began, f"{moved.seconds:.1f} s of motion")
 
 
