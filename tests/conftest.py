@@ -8,7 +8,10 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import sys
 from collections.abc import Callable
+from copy import copy
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -30,6 +33,42 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     if all(Path(argument.partition("::")[0]).is_file() for argument in config.args):
         return 0
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+# Files that take longest, the longest first: what begins last should not be what the other workers wait for.
+LONG = """
+    video_training part_model spaces_end_to_end evaluate export emotion_training exges_model contextual_end_to_end
+    judges emotion_export emotion_refusals video_edit exges_nets video_layer_warp prepare_encoders video_evaluation cli
+    video_watermark video_layers cli_errors tokenizer alignment training_loop
+""".split()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Workers take files in the order of ``LONG``, not those with the most tests first."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    place = {f"test_{name}.py": index for index, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path.name, len(place)))
+
+
+def pytest_collection_finish() -> None:
+    """Has torch read its operators of ONNX once: it does so anew for each graph, which takes a second."""
+    if "cospeech.training.onnx_export" not in sys.modules:
+        return
+    try:
+        from torch.onnx._internal.exporter._registration import ONNXRegistry
+    except ImportError:  # of another torch
+        return
+    read = cache(ONNXRegistry.from_torchlib)
+
+    def copied(**options: int) -> ONNXRegistry:
+        registry = copy(read(**options))
+        registry.functions = {name: list(functions) for name, functions in registry.functions.items()}
+        return registry
+
+    ONNXRegistry.from_torchlib = staticmethod(copied)
 
 
 Make = Callable[[str, Callable[[Path], object]], Path]

@@ -289,6 +289,54 @@ def test_storage_saves_space_and_computes_the_same(tmp_path):
     assert all(after < 0.7 * before for before, after in pairwise(sizes))
 
 
+class Translated(nn.Module):
+    """Operators for which torch has no ONNX of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose1d(3, 4, 4, stride=2, padding=1, output_padding=1, bias=False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = (1 - self.up(x.transpose(1, 2))).square()
+        return torch.rsub(y, 3, alpha=2) + (y > 0.5).to(y.dtype) + (100 * y).to(torch.int64)
+
+
+class InPlace(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = x * 2
+        y[:, :1] += 1
+        return y
+
+
+class Unknown(nn.Module):
+    """An operator that ONNX has only in parts."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x > 0).to("cpu", x.dtype) + x
+
+
+@pytest.mark.parametrize(("network", "times"), [(Translated, 0), (InPlace, 1), (Unknown, 1)])
+def test_what_needs_no_decomposition_is_not_decomposed(tmp_path, monkeypatch, network, times):
+    """It takes most of the time of an export; the graph is torch's network with and without."""
+    decomposed = []
+    decompose = torch.export.ExportedProgram.run_decompositions
+
+    def counted(program, *options):
+        decomposed.append(program)
+        return decompose(program, *options)
+
+    monkeypatch.setattr(torch.export.ExportedProgram, "run_decompositions", counted)
+    torch.manual_seed(0)
+    network, path = network(), tmp_path / "graph.onnx"
+    export_graph(network, (torch.randn(1, 6, 3),), ["x"], ["y"], {"x": {1: "steps"}}, path)
+    assert len(decomposed) == times
+    assert torch.export.ExportedProgram.run_decompositions is counted  # as it was
+    for steps in (1, 2, 9):
+        x = torch.randn(1, steps, 3)
+        with torch.no_grad():
+            np.testing.assert_allclose(Graph(path)(x.numpy()), network(x).numpy(), atol=1e-5)
+
+
 def test_a_run_without_weights_cannot_be_exported(tmp_path, mini_dataset):
     with pytest.raises(UserError, match="holds no trained weights yet"):
         cospeech.export(tmp_path, tmp_path / "model", dataset=mini_dataset)

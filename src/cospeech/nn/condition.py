@@ -29,7 +29,7 @@ class Conditioner(nn.Module):
 
 
 def waves(angle: Tensor, width: int) -> Tensor:
-    """Sines and cosines [B, width] of angles [B] from 0 (clean) to pi / 2 (noise)."""
+    """Sines and cosines [..., width] of angles [...] from 0 (clean) to pi / 2 (noise)."""
     rate = torch.exp(torch.linspace(0.0, math.log(200.0), width // 2, device=angle.device))
-    phase = angle[:, None] * rate
+    phase = angle[..., None] * rate
     return torch.cat([phase.sin(), phase.cos()], -1)

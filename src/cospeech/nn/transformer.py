@@ -39,8 +39,10 @@ def rotary_angles(length: int, dim: int, device: torch.device) -> Tensor:
 
 def rotate(x: Tensor, angles: Tensor) -> Tensor:
     """Turn the pairs of [..., N, dim] by their position's angles."""
-    a, b = x[..., : x.shape[-1] // 2], x[..., x.shape[-1] // 2 :]
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
+    a, b = x.chunk(2, -1)
+    cos, sin = angles.cos(), angles.sin()
+    if cos.dtype != x.dtype:
+        cos, sin = cos.to(x.dtype), sin.to(x.dtype)
     return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
 
 
@@ -57,9 +59,10 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, width = x.shape
-        q, k, v = self.qkv(x).reshape(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        angles = rotary_angles(length, width // self.heads, x.device)
-        mixed = F.scaled_dot_product_attention(rotate(q, angles), rotate(k, angles), v)
+        size = width // self.heads
+        qkv = self.qkv(x).reshape(batch, length, 3, self.heads, size).permute(2, 0, 3, 1, 4)
+        q, k = rotate(qkv[:2], rotary_angles(length, size, x.device))
+        mixed = F.scaled_dot_product_attention(q, k, qkv[2])
         y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return y
 
@@ -81,9 +84,10 @@ class CrossAttention(nn.Module):
 
     def forward(self, x: Tensor, other: Tensor) -> Tensor:
         batch, length, width = x.shape
-        q = self.q(x).reshape(batch, length, self.heads, -1).transpose(1, 2)
-        k, v = self.kv(other).reshape(batch, other.shape[1], 2, self.heads, -1).permute(2, 0, 3, 1, 4)
-        angles = rotary_angles(other.shape[1], width // self.heads, x.device)
+        size = width // self.heads
+        q = self.q(x).reshape(batch, length, self.heads, size).transpose(1, 2)
+        k, v = self.kv(other).reshape(batch, other.shape[1], 2, self.heads, size).permute(2, 0, 3, 1, 4)
+        angles = rotary_angles(other.shape[1], size, x.device)
         mixed = F.scaled_dot_product_attention(rotate(q, angles[:length]), rotate(k, angles), v)
         y: Tensor = self.out(mixed.transpose(1, 2).reshape(batch, length, width))
         return y

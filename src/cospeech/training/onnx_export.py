@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 OPSET = 18
 _LARGE = 4096  # numbers from which a weight is stored small
+_ALONE = Lock()  # torch is changed while it exports
 
 
 def export_graph(
@@ -59,9 +63,9 @@ def export_graph(
         or None
         for name in names
     )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # about torch's own innards
-        program = torch.onnx.export(
+
+    def export() -> torch.onnx.ONNXProgram | None:
+        return torch.onnx.export(
             network,
             tuple(example),
             input_names=list(names),
@@ -69,8 +73,17 @@ def export_graph(
             dynamic_shapes=shapes,
             dynamo=True,
             opset_version=OPSET,
+            custom_translation_table=_translations(),
             verbose=False,
         )
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # about torch's own innards
+        try:
+            with _decomposed_where_needed():
+                program = export()
+        except torch.onnx.OnnxExporterError:  # ONNX lacks an operator
+            program = export()
     assert program is not None
     model = program.model_proto
     _shrink(model, weight_format)
@@ -80,6 +93,83 @@ def export_graph(
     del model.metadata_props[:]
     with atomic_path(path) as temporary:
         onnx.save(model, os.fspath(temporary))
+
+
+@contextmanager
+def _decomposed_where_needed() -> Iterator[None]:
+    """Leaves a program as it is where ``run_decompositions``, with torch's table of what ONNX lacks, changes nothing.
+
+    torch traces the network two more times for that, which takes most of the time of an export.
+    """
+    program = torch.export.ExportedProgram
+    with _ALONE:
+        decompose = program.run_decompositions
+
+        def where_needed(self: torch.export.ExportedProgram, table: Any = None) -> torch.export.ExportedProgram:
+            nodes = [node for part in self.graph_module.modules() for node in part.graph.nodes]
+            targets = {node.target for node in nodes if node.op == "call_function"}
+            if table is None or any(target in table or _writes(target) for target in targets):
+                decomposed: torch.export.ExportedProgram = decompose(self, table)
+                return decomposed
+            return self
+
+        program.run_decompositions = where_needed  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            program.run_decompositions = decompose  # type: ignore[method-assign]
+
+
+def _writes(target: Any) -> bool:
+    """Whether an operator changes one of its arguments."""
+    schema = getattr(target, "_schema", None)
+    return schema is not None and schema.is_mutable
+
+
+@cache
+def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
+    """Operators for which torch has no ONNX of its own, only decompositions."""
+    from onnxscript import opset18
+
+    op: Any = opset18
+
+    def to(self: Any, dtype: int, non_blocking: bool = False, copy: bool = False) -> Any:
+        return op.Cast(self, to=dtype)
+
+    def rsub(self: Any, other: float, alpha: float = 1.0) -> Any:
+        return op.Sub(op.CastLike(other, self), op.Mul(self, op.CastLike(alpha, self)))
+
+    def conv_transpose1d(
+        input: Any,
+        weight: Any,
+        bias: Any = None,
+        stride: Sequence[int] = (1,),
+        padding: Sequence[int] = (0,),
+        output_padding: Sequence[int] = (0,),
+        groups: int = 1,
+        dilation: Sequence[int] = (1,),
+    ) -> Any:
+        return op.ConvTranspose(
+            input,
+            weight,
+            bias,
+            strides=list(stride),
+            pads=[*padding, *padding],
+            output_padding=list(output_padding),
+            group=groups,
+            dilations=list(dilation),
+        )
+
+    def square(self: Any) -> Any:
+        return op.Mul(self, self)
+
+    aten = torch.ops.aten
+    return {
+        aten.to.dtype: to,
+        aten.rsub.Scalar: rsub,
+        aten.square.default: square,
+        aten.conv_transpose1d.default: conv_transpose1d,
+    }
 
 
 def _shrink(model: onnx.ModelProto, weight_format: str) -> None:

@@ -77,7 +77,7 @@ class CausalBlock(nn.Module):
         s1, t1, g1, s2, t2, g2 = self.modulation(F.silu(self.waist(condition))).chunk(6, -1)
         batch, length, width = x.shape
         inner = self.norm1(x) * (1 + s1) + t1
-        q, k, v = self.qkv(inner).reshape(batch, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        q, k, v = self.qkv(inner).reshape(batch, length, 3, self.heads, width // self.heads).permute(2, 0, 3, 1, 4)
         own = torch.stack([k, v], 1)
         seen = own if past is None else torch.cat([past, own], 3)
         angles = rotary_angles(seen.shape[3], width // self.heads, x.device)
@@ -94,7 +94,7 @@ def prefix_mask(known: Tensor, length: int) -> Tensor:
     place = torch.arange(length, device=known.device)
     causal = place[:, None] >= place[None]
     open_ = place[None, :] >= known[:, None]
-    return (causal[None] | open_[:, :, None])[:, None]
+    return torch.logical_or(causal[None], open_[:, :, None])[:, None]
 
 
 class Flow(nn.Module):
@@ -144,9 +144,9 @@ class Flow(nn.Module):
             past: [L, B, 2, H, M, W / H] keys and values of known positions before these. Those see nothing of what
                 follows, so they are computed once.
         """
-        batch, length, _ = noisy.shape
+        length = noisy.shape[1]
         own = torch.maximum(time[:, None], given.amin(-1))
-        when = waves((1 - own).reshape(-1) * QUARTER, self.config.width).reshape(batch, length, -1)
+        when = waves((1 - own) * QUARTER, self.config.width)
         share = levels / (LEVELS - 1)
         shape = torch.cat([share, share**2, torch.sin(torch.pi * share), (levels < 0.5).to(share.dtype)], -1)
         local = self.activity(shape) + self.given(given)
