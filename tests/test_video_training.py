@@ -59,7 +59,7 @@ def run(pictures, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("run") / "looks-of-ann"
 
     def export_shaken(run, *arguments, **options):
-        shake(run.parent, stages=(run.name,))
+        shake(run.parent, stages=(run.name,), size=0.06)
         return export.export_portrait(run, *arguments, **options)
 
     with pytest.MonkeyPatch.context() as patch:
