@@ -174,7 +174,7 @@ class GestureContent(nn.Module):
 
     def _seen(self, motion: Tensor) -> Tensor:
         x = ((motion - self.mean) / self.std)[..., : self.seen]
-        change = F.pad(x.diff(dim=1), (0, 0, 1, 0)) / self.pace
+        change = F.pad(x[:, 1:] - x[:, :-1], (0, 0, 1, 0)) / self.pace
         return torch.cat([x, change], -1)
 
 

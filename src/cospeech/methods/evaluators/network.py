@@ -118,7 +118,7 @@ class MotionAutoencoders(nn.Module):
     def seen(self, x: Tensor) -> Tensor:
         """Raw features [B, T, C] -> what the encoders see, [B, T, 2 C]."""
         y = (x - self.mean) / self.std
-        change = F.pad(y.diff(dim=1), (0, 0, 1, 0)) / self.pace
+        change = F.pad(y[:, 1:] - y[:, :-1], (0, 0, 1, 0)) / self.pace
         return torch.cat([y, change], -1)
 
     def frames(self, x: Tensor) -> Tensor:
@@ -199,7 +199,7 @@ class EmotionNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = (x - self.mean) / self.std
-        velocity = F.pad(y.diff(dim=1), (0, 0, 1, 0)) * 5
+        velocity = F.pad(y[:, 1:] - y[:, :-1], (0, 0, 1, 0)) * 5
         h = self.layers(torch.cat([y, velocity], -1).transpose(1, 2))
         mean = h.mean(-1)
         spread = (h - mean[..., None]).square().mean(-1).add(1e-6).sqrt()
