@@ -324,7 +324,10 @@ def test_every_wish_is_heard(place, works):
 def test_a_command_that_is_stopped_leaves_nothing_behind(place, number):
     source = motion_file(place / "talk.npz", frames=3000)
     run = subprocess.Popen(
-        [sys.executable, "-m", "cospeech", "render", source, "-o", "film.mp4"], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "cospeech", "render", source, "-o", "film.mp4"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored where tests run in the background
     )
     while not list(place.glob("*.mp4")):  # the temporary file, beside which frames are drawn
         assert run.poll() is None
