@@ -20,21 +20,34 @@ from test_cli_onto import refused
 __all__ = ["place", "works"]  # fixtures
 
 
-def mesh_of(path):
+def meshes_of(path, body):
+    """The meshes by name, and the colours [V, 4] in the order of the body's vertices."""
     document, data = parts(path)
-    mesh = document["meshes"][0]
-    accessor = document["accessors"][mesh["primitives"][0]["attributes"]["COLOR_0"]]
-    start = document["bufferViews"][accessor["bufferView"]].get("byteOffset", 0)
-    return mesh, np.frombuffer(data, np.uint16, 4 * accessor["count"], start).reshape(-1, 4)
+
+    def read(index: int, width: int) -> np.ndarray:
+        accessor = document["accessors"][index]
+        start = document["bufferViews"][accessor["bufferView"]].get("byteOffset", 0)
+        return np.frombuffer(data, np.uint16, width * accessor["count"], start).reshape(-1, width)
+
+    moved = np.isin(body.triangles, np.concatenate(body.morphs.indices)).any(1)
+    meshes = {mesh["name"]: mesh for mesh in document["meshes"]}
+    colours = np.full((len(body), 4), 1, np.uint16)
+    for name, own in (("face", moved), ("body", ~moved)):
+        (primitive,) = meshes[name]["primitives"]
+        corners = read(primitive["indices"], 1)[:, 0]
+        colours[body.triangles[own].reshape(-1)] = read(primitive["attributes"]["COLOR_0"], 4)[corners]
+    return meshes, colours
 
 
 @pytest.mark.parametrize("name", BODIES)
 def test_each_body_is_written_with_its_name(place, name):
     path = convert(motion_file(place / "dance.bvh"), place / "talk.glb", body=name)
-    mesh, colours = mesh_of(path)
-    assert mesh["extras"]["body"] == name
-    assert len(mesh["primitives"][0]["targets"]) == len(mesh["extras"]["targetNames"]) == 52
-    assert len(colours) == len(load_body(0, name))
+    meshes, colours = meshes_of(path, load_body(0, name))
+    face = meshes["face"]
+    assert meshes["body"]["extras"]["body"] == face["extras"]["body"] == name
+    assert len(face["primitives"][0]["targets"]) == len(face["extras"]["targetNames"]) == 52
+    assert "targets" not in meshes["body"]["primitives"][0]
+    assert (colours != 1).any(1).all()  # every vertex is in one of them
     assert load_motion(path).frames == load_motion(place / "dance.bvh").frames
 
 
@@ -50,8 +63,9 @@ def test_colours_reach_glb_fbx_and_page(place, works):
     dance = motion_file(place / "dance.bvh")
     works("convert", dance, "-o", "talk.glb", "talk.fbx", "talk.html", "--body", "woman", "--colours", "jacket=#00ff00")
     works("convert", dance, "-o", "own.fbx", "own.html", "--body", "woman")
-    _, colours = mesh_of(place / "talk.glb")
-    jacket = load_body(0, "woman").regions["jacket"].vertices
+    woman = load_body(0, "woman")
+    _, colours = meshes_of(place / "talk.glb", woman)
+    jacket = woman.regions["jacket"].vertices
     assert colours[jacket][:, [0, 2]].max() == 0
     assert colours[jacket][:, 1].max() > 0.3 * 65535
     for name in ("fbx", "html"):
@@ -75,7 +89,7 @@ def test_colours_reach_the_picture():
 
 
 def test_the_default_glb_has_its_colours_of_before(place):
-    _, colours = mesh_of(convert(motion_file(place / "dance.bvh"), place / "talk.glb"))
+    _, colours = meshes_of(convert(motion_file(place / "dance.bvh"), place / "talk.glb"), load_body(0))
     own = srgb_to_linear(load_body(0).baked_colours)
     np.testing.assert_allclose(colours[:, :3] / 65535, np.clip(own, 0, 1), atol=1e-4)
 

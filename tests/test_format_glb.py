@@ -138,12 +138,16 @@ def test_another_reader_sees_the_posed_mesh(tmp_path, twist):
         visit(root, np.eye(4))
     inverse = read(gltf.skins[0].inverseBindMatrices).reshape(-1, 4, 4).transpose(0, 2, 1)
     bones = np.stack([world[node] @ m for node, m in zip(gltf.skins[0].joints, inverse, strict=True)])
-    attributes = gltf.meshes[0].primitives[0].attributes
-    joints, weights = read(attributes.JOINTS_0), read(attributes.WEIGHTS_0)
-    np.testing.assert_allclose(weights.sum(1), 1.0, atol=1e-5)
-    blend = np.einsum("vk,vkab->vab", weights, bones[joints])
-    points = np.c_[read(attributes.POSITION), np.ones(len(body.vertices))]
-    posed = np.einsum("vab,vb->va", blend, points)[:, :3]
+    moved = np.isin(body.triangles, np.concatenate(body.morphs.indices)).any(1)
+    posed = np.full((len(body.vertices), 3), np.inf)
+    for mesh, own in zip(gltf.meshes, (moved, ~moved), strict=True):  # the face, and the rest of the body
+        attributes = mesh.primitives[0].attributes
+        joints, weights = read(attributes.JOINTS_0), read(attributes.WEIGHTS_0)
+        np.testing.assert_allclose(weights.sum(1), 1.0, atol=1e-5)
+        blend = np.einsum("vk,vkab->vab", weights, bones[joints])
+        points = np.c_[read(attributes.POSITION), np.ones(len(joints))]
+        corners = read(mesh.primitives[0].indices)[:, 0]
+        posed[body.triangles[own].reshape(-1)] = np.einsum("vab,vb->va", blend, points)[corners, :3]
 
     rest = canonical_skeleton().rest_positions
     dense = dense_weights(body.joints, body.weights, body.vertices, rest)

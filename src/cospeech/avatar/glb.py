@@ -92,8 +92,8 @@ def _add_meshes(writer: GltfWriter, person: RiggedBody) -> int:
     ]
     parts = {"face": triangles[of_face], "body": triangles[~of_face]}
     meshes = [_mesh(writer, person, name, part) for name, part in parts.items() if len(part)]
-    if person.body.name:
-        meshes[-1].setdefault("extras", {})["body"] = person.body.name
+    for mesh in meshes if person.body.name else ():
+        mesh.setdefault("extras", {})["body"] = person.body.name
     writer.document["meshes"] = meshes
     names = ["person", *(mesh["name"] for mesh in meshes[1:])]
     added = [writer.node(name=name, mesh=k, skin=0) for k, name in enumerate(names)]
