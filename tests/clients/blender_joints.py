@@ -36,14 +36,17 @@ found = {
 for frame in range(first, last + 1):
     scene.frame_set(frame)
     found["pose"].append([np.array(armature.matrix_world @ bone.matrix) for bone in bones])
+    skin = []
     for mesh in meshes:
         evaluated = mesh.evaluated_get(bpy.context.evaluated_depsgraph_get())
         matrix = np.array(mesh.matrix_world)
         points = np.empty(3 * len(evaluated.data.vertices))
         evaluated.data.vertices.foreach_get("co", points)
-        found["vertices"].append(points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
+        skin.append(points.reshape(-1, 3) @ matrix[:3, :3].T + matrix[:3, 3])
         if mesh.data.shape_keys:
             found["shapes"].append([key.value for key in mesh.data.shape_keys.key_blocks][1:])
+    if meshes:
+        found["vertices"].append(np.concatenate(skin))
 np.savez(target, **{name: np.array(value) for name, value in found.items()})
 
 if exported:

@@ -122,7 +122,9 @@ def _mesh(writer: GltfWriter, person: RiggedBody, name: str, triangles: np.ndarr
         dense = np.zeros((len(body.morphs.names), len(body.vertices), 3), np.float32)
         for shape, index, delta in zip(dense, body.morphs.indices, body.morphs.deltas, strict=True):
             shape[index] = delta
-        primitive["targets"] = [{"POSITION": writer.accessor(shape[own], "VEC3", bounds=True)} for shape in dense]
+        primitive["targets"] = [
+            {"POSITION": writer.accessor(shape[own], "VEC3", target=VERTICES, bounds=True)} for shape in dense
+        ]
         mesh["weights"] = [0.0] * len(dense)
         mesh["extras"] = {"targetNames": list(body.morphs.names)}
     return mesh
