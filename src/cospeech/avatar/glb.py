@@ -69,19 +69,18 @@ def save_glb(
     for joint in person.helpers:
         writer.document["nodes"][nodes[joint]]["extras"] = {HELPER: True}
     channels.skeleton(nodes, motion)
-    root = _add_meshes(writer, person)
+    meshes = _add_meshes(writer, person)
     add_skin(writer, nodes, motion.skeleton.rest_positions)
-    # The joints hang on the node of the face: Blender takes it for the armature, and would otherwise leave an empty
-    # of it, as of every node whose shapes are animated. Where a skinned mesh's node stands has no meaning. [D]
-    writer.document["nodes"][root]["children"] = [nodes[0]]
-    if motion.face is not None:
-        channels.weights(root, motion.face, person.body.morphs.names)
+    # Beside one another: Godot hangs on joints below the node of their mesh, with which Blender leaves no empty. [D]
+    writer.document["scenes"][0]["nodes"] = [writer.node(name="person", children=[nodes[0], *meshes.values()])]
+    if motion.face is not None and "face" in meshes:
+        channels.weights(meshes["face"], motion.face, person.body.morphs.names)
     channels.finish(name)
     return writer.save(Path(path))
 
 
-def _add_meshes(writer: GltfWriter, person: RiggedBody) -> int:
-    """The meshes with their material and shapes, in the scene; the node of the one with shapes, or else of the body."""
+def _add_meshes(writer: GltfWriter, person: RiggedBody) -> dict[str, int]:
+    """The meshes with their material and shapes; their nodes by name."""
     triangles, morphs = np.asarray(person.body.triangles), person.body.morphs
     moved = np.zeros(len(person.body.vertices), bool)
     for index in morphs.indices:
@@ -95,10 +94,7 @@ def _add_meshes(writer: GltfWriter, person: RiggedBody) -> int:
     for mesh in meshes if person.body.name else ():
         mesh.setdefault("extras", {})["body"] = person.body.name
     writer.document["meshes"] = meshes
-    names = ["person", *(mesh["name"] for mesh in meshes[1:])]
-    added = [writer.node(name=name, mesh=k, skin=0) for k, name in enumerate(names)]
-    writer.document["scenes"][0]["nodes"] = added
-    return added[0]
+    return {mesh["name"]: writer.node(name=mesh["name"], mesh=k, skin=0) for k, mesh in enumerate(meshes)}
 
 
 def _mesh(writer: GltfWriter, person: RiggedBody, name: str, triangles: np.ndarray) -> dict[str, Any]:
