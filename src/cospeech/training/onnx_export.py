@@ -163,11 +163,15 @@ def _translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     def square(self: Any) -> Any:
         return op.Mul(self, self)
 
+    def feature_dropout(self: Any, p: float, train: bool) -> Any:
+        return op.Identity(self)  # networks are exported in eval mode
+
     aten = torch.ops.aten
     return {
         aten.to.dtype: to,
         aten.rsub.Scalar: rsub,
         aten.square.default: square,
+        aten.feature_dropout.default: feature_dropout,
         aten.conv_transpose1d.default: conv_transpose1d,
     }
 
