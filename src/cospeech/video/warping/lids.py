@@ -23,6 +23,12 @@ LASH_HALF, LASH_LEAST = 0.05, 0.6  # half the thickness of the line where lids m
 LASH_MOST, LASH_ENDS = 0.95, 0.12  # its opacity, and how far from the corners it reaches it
 LASH_PERCENTILE = 25.0  # of the darkest places along the lid
 ROUNDED, ROUND = 0.12, 0.22  # how much darker a shut lid is towards its edge, and over what height
+SKIN_BELOW = (0.6, 0.75, 0.9)  # below the lower lid, where skin has the colour that a shut lid has
+SOOTHED, SOOTHED_DARK, SOOTHED_FROM = (
+    0.7,
+    0.87,
+    0.6,
+)  # share of that colour, its brightness; of the skin, where it begins
 LASH_DARK = 0.75  # brightness of that line, of the darkest that the portrait has on its lid
 LOWER_SHARE = 0.14  # of an eye's opening that the lower lid closes
 RIM, RIM_SHARE = 0.6, 0.15  # pixels that a closing lid's edge is cut back by and laid over, and share of its fall
@@ -70,9 +76,22 @@ def close_lids(patch: Patch, wide: np.ndarray, driven: np.ndarray, eye: range) -
     of_lower = np.clip(y - low + 0.5 + rim, 0, 1) * (y < lower + BELOW * axes.width) * (risen > 0)
     patch.blend(of_lower * started, patch.origin(axes.out_of(x, below)))
     patch.blend(of_upper * np.maximum(started, bare), patch.origin(axes.out_of(x, above)))
+    _soothed(patch, axes, local, bare * of_upper * smoothstep((y - upper) / (SOOTHED_FROM * skin) + 1))
     rounded = ROUNDED * bare * of_upper * np.exp(-(((high - y) / (ROUND * axes.width)) ** 2))
     patch.colours[:] *= (1 - rounded)[..., None].astype(np.float32)
     _lashes(patch, axes, local, (x, y - high, fallen / np.maximum(lower - upper, TINY)))
+
+
+def _soothed(patch: Patch, axes: Axes, local: np.ndarray, share: np.ndarray) -> None:
+    """Bring a shut lid near the colour of the skin below the eye, by shares [h, w].
+
+    The skin below a brow lies in its shade and in folds; stretched over an eye it looks like a plate.
+    """
+    along = np.linspace(0.2, 0.8, 9) * (local[3, 0] - local[0, 0]) + local[0, 0]
+    below = curve(local[[0, 5, 4, 3]], along) + np.array(SKIN_BELOW)[:, None] * axes.width
+    skin = patch.from_portrait(patch.origin(axes.out_of(np.broadcast_to(along, below.shape), below)))
+    colour = SOOTHED_DARK * np.median(skin.reshape(-1, 3), 0)
+    patch.colours[:] += (SOOTHED * share)[..., None].astype(np.float32) * (colour - patch.colours)
 
 
 def _gap(eye: np.ndarray) -> float:
