@@ -210,7 +210,7 @@ class DenseMotion(nn.Module):
         fine = fine.reshape(count, SPLINES, 2, *size).permute(0, 1, 3, 4, 2)
         still = self.still.expand(count, -1, -1, -1)  # type: ignore[operator]
         flows = torch.cat([fine, still[:, None], flow[:, None]], 1)
-        red, green, blue = source.split(1, 1)
+        red, green, blue = source[:, :1], source[:, 1:2], source[:, 2:]
         grey = GREY[0] * red + GREY[1] * green + GREY[2] * blue
         shown = _sampled(grey, flows.flatten(1, 2)).reshape(count, SPLINES + 2, *size)
         known = torch.cat([shown, warped, seen, *([heat] if self.heat else [])], 1)
