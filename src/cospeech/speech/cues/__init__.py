@@ -1,0 +1,1 @@
+"""From words to cues: which gesture is asked for at which moment."""
