@@ -15,6 +15,7 @@ from .methods.phones.run import train_phones
 from .methods.training_runs import export, train
 from .motion.motion import Motion, load_motion
 from .motion.skeleton import Skeleton, canonical_skeleton
+from .speech.cues import markup
 from .speech.loading import load_speech
 from .speech.speech import Speech, Word
 from .video.detection.keypoints import video_keypoints
@@ -49,6 +50,7 @@ __all__ = [
     "load",
     "load_motion",
     "load_speech",
+    "markup",
     "merge_libraries",
     "open_library",
     "prepare",

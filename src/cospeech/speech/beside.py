@@ -13,11 +13,12 @@ from pathlib import Path
 from ..core.errors import UserError
 from ..core.progress import note
 from .agreement import agreement
+from .cues.markup import cues_of
 from .forced_alignment import find_words
 from .phones.of_words import phones_in_words
 from .phones.track import cut
 from .speech import Speech
-from .transcript import SUFFIXES_BESIDE, read_phones, read_text, read_transcript
+from .transcript import SUFFIXES_BESIDE, read_marked, read_phones, read_text, read_transcript
 from .transcript_formats.recognisers import looks_recognised
 
 AGREEMENT = 0.33  # least agreement; 22 readers have .34 to .61, with the text of another one .15 to .32
@@ -43,8 +44,10 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
     if path is None:
         return speech
     try:
-        found = read_transcript(path, seconds=speech.seconds)
+        marked = read_marked(path)
+        found = marked.text if marked else read_transcript(path, seconds=speech.seconds)
         words = find_words(speech, text=found) if isinstance(found, str) else found
+        cues = cues_of(marked, words) if marked and words else ()
         phones = () if words is None else phones_in_words(speech.resampled().samples, words)
         given = cut(read_phones(path), 0.0, speech.seconds)
         fits = words is not None and agreement(speech, words, phones=phones) >= AGREEMENT
@@ -55,7 +58,7 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
         note(f"{path} lies beside the recording but does not fit the sound; name it with --transcript to use it")
         return speech
     note(f"took the words of {path}, which lies beside the recording; --no-transcript leaves them out")
-    return replace(speech, words=words, phones=given or phones)
+    return replace(speech, words=words, phones=given or phones, cues=cues)
 
 
 def _may_be_one(path: Path) -> bool:

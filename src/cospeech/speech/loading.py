@@ -13,11 +13,12 @@ from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE
 from .audio import SHORTEST, decode
+from .cues.markup import cues_of
 from .forced_alignment import align
 from .lip_track import load_lips
 from .phones.track import cut
 from .speech import Speech
-from .transcript import read_phones, read_transcript
+from .transcript import read_marked, read_phones, read_transcript
 
 # What stands for a speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
 SpeechLike = str | Path | tuple[np.ndarray, int] | Speech
@@ -40,7 +41,8 @@ def load_speech(
             or a loaded ``Speech``, which keeps its rate.
         rate: samples a second of samples that are given alone.
         transcript: captions, JSON of a recogniser, TextGrid and others (these bring times), or plain text, which is
-            aligned to the sound. Phones of a TextGrid are taken for the lips.
+            aligned to the sound and may have marks of gestures in it (``cues.markup``). Phones of a TextGrid are taken
+            for the lips.
         lips: a track of lips (``lip_track``) that the mouth follows instead of the sound.
         emotion: one of emotions.EMOTIONS, or an alias.
         speaker: a name for the speaker, as you like.
@@ -58,9 +60,12 @@ def load_speech(
     if transcript is None:
         return speech
     path = file_path(transcript, "a transcript")
+    marked = read_marked(path)
+    if marked is not None:
+        words = align(speech, text=marked.text)
+        return replace(speech, words=words, phones=(), cues=cues_of(marked, words))
     found = read_transcript(path, seconds=speech.seconds)
-    if isinstance(found, str):
-        found = align(speech, text=found)
+    assert not isinstance(found, str), "a plain text is read above"
     return replace(speech, words=found, phones=cut(read_phones(path), 0.0, speech.seconds))
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..core.errors import UserError
+from .cues.parameters import shifted_cues
 from .lip_track import LipTrack
 from .phones.inventory import PHONES
 from .phones.track import TRACK_RATE, cut, shifted
@@ -16,7 +17,8 @@ from .speech import Speech
 def placed(speech: Speech, *, start: float, seconds: float) -> Speech:
     """The speech as it lies in so many seconds of silence, from ``start`` on; what goes beyond them is cut.
 
-    Words, phones and lips come along, and what is heard in it (``phone_track``) is what is heard without the silence.
+    Words, phones, lips and cues come along, and what is heard in it (``phone_track``) is what is heard without the
+    silence.
 
     Raises:
         UserError: it would begin before 0, or not before the end.
@@ -35,6 +37,7 @@ def placed(speech: Speech, *, start: float, seconds: float) -> Speech:
         words=tuple(word for word in words if word.end > word.start),
         phones=cut(shifted(speech.phones, start), 0.0, seconds),
         lips=None,
+        cues=shifted_cues(speech.cues, start, seconds),
     )
     if speech.lips is not None and not speech.lips.is_of_phones:
         rows = int(np.ceil(seconds * speech.lips.fps)) + 1

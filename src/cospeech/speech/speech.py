@@ -14,6 +14,8 @@ import numpy as np
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
 from ..core.timing import SAMPLE_RATE, frames_in
+from .cues.cue import GestureCue
+from .cues.parameters import shifted_cues
 from .lip_track import LipTrack
 from .phones.track import Phone, PhoneTrack
 from .phones.track import cut as cut_phones
@@ -38,6 +40,7 @@ class Speech:
     emotion: str | None = None  # one of emotions.EMOTIONS; aliases are resolved
     phones: tuple[Phone, ...] = ()  # as a TextGrid has them; they are heard where none are given
     lips: LipTrack | None = None  # what the mouth does, whatever is heard
+    cues: tuple[GestureCue, ...] = ()  # gestures that are asked for, as by the marks of a text
 
     def __post_init__(self) -> None:
         samples = np.asarray(self.samples)
@@ -67,6 +70,7 @@ class Speech:
             before = word.start
         object.__setattr__(self, "words", words)
         object.__setattr__(self, "phones", tuple(self.phones))
+        object.__setattr__(self, "cues", tuple(self.cues))
         if self.emotion is not None:
             object.__setattr__(self, "emotion", canonical_emotion(self.emotion))
 
@@ -163,4 +167,5 @@ class Speech:
                 words.append(Word(word.text, word_start, word_end))
         phones = cut_phones(self.phones, offset, offset + seconds)
         lips = None if self.lips is None else self.lips.cut(offset, offset + seconds)
-        return replace(self, samples=self.samples[first:last], words=tuple(words), phones=phones, lips=lips)
+        cues = shifted_cues(self.cues, -offset, seconds)
+        return replace(self, samples=self.samples[first:last], words=tuple(words), phones=phones, lips=lips, cues=cues)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ..core.errors import UserError
 from ..core.progress import note
+from .cues.markup import Marked, split, word_at
 from .phones.inventory import PHONES, SILENCE, is_ipa, phones_of_ipa
 from .phones.track import Phone
 from .transcript_formats.captions import captions_script, looks_like_captions
@@ -80,12 +81,25 @@ def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[
     if kind in ("", ".txt"):
         kind = _kind_of(text, path) or kind
     if kind == ".txt":
-        return _plain_text(text, path)
+        return _plain_text(text, path).text
     if kind == "":
         raise UserError(
             f"{path} has no suffix and is no transcript that is known; name it with one of {', '.join(SUFFIXES)}"
         )
     return _words(READERS[kind](text, path), path, seconds)
+
+
+def read_marked(path: str | Path) -> Marked | None:
+    """What is said of a plain text, and the marks of gestures in it (``cues.markup``); None of another transcript.
+
+    Raises:
+        UserError: the file cannot be read, or a mark in it.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in ("", ".txt"):
+        return None
+    text = read_text(path)
+    return _plain_text(text, path) if (_kind_of(text, path) or path.suffix.lower()) == ".txt" else None
 
 
 def read_phones(path: str | Path, *, strict: bool = False) -> tuple[Phone, ...]:
@@ -223,6 +237,7 @@ def _is_textgrid(text: str) -> bool:
 
 def _kind_of(text: str, path: Path) -> str | None:
     """The suffix that a text without one, or of .txt, should have; None if it is plain. Raises UserError for markup."""
+    text = split(text, strict=False).text if text.lstrip()[:1] in ("{", "[") else text  # which may be a mark
     start = text.lstrip("\ufeff \t\r\n")[:4000]
     lines = [line.strip("\r") for line in text.splitlines() if line.strip()]
     if not lines:
@@ -243,15 +258,26 @@ def _kind_of(text: str, path: Path) -> str | None:
     return next((kind for kind, found in checks.items() if found), None)
 
 
-def _plain_text(text: str, path: Path) -> str:
-    """What is said of a plain text, a space between the words. Raises UserError."""
+def _plain_text(text: str, path: Path) -> Marked:
+    """What is said of a plain text, a space between the words, and its marks. Raises UserError."""
     if not text.strip():
         raise UserError(f"{path} is empty; give a transcript with words in it")
-    text = plain(text, parentheses=False)
-    said = " ".join(spoken(text, speakers_of(text.split("\n"))).split())
+    try:
+        marked = split(text.replace(MARK, " "))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    places = [0, *(mark.at for mark in marked.marks), len(marked.text)]
+    text = plain(MARK.join(marked.text[a:b] for a, b in pairwise(places)), parentheses=False)
+    said, ends = "", []
+    for piece in spoken(text, speakers_of(text.replace(MARK, "").split("\n"))).split(MARK):
+        said += piece.lstrip() if not said or said[-1].isspace() else piece
+        ends.append(len(said))
+    said = said.rstrip()
     if not said:
         raise UserError(f"{path} has no words in it; give a transcript with words, or none")
-    return said
+    ends = [min(end, len(said)) for end in ends[:-1]]
+    placed = zip(marked.marks, ends, strict=True)
+    return Marked(said, tuple(replace(mark, at=at, word=word_at(said, at)) for mark, at in placed))
 
 
 # --- From what is written to words ----------------------------------------------------------------

@@ -1,0 +1,3 @@
+from . import markup
+
+__all__ = ["markup"]
