@@ -24,7 +24,7 @@ from ..motion.formats.visemes import save_visemes
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..motion.robots.robot_files import check_robot_target, save_robot_motion
-from ..speech.loading import SpeechLike, load_speech
+from ..speech.loading import SpeechLike, load_speech, with_words
 from ..speech.speech import Speech
 from .character import CharacterLike, check_onto, takes_character
 from .editing import edit as edit
@@ -54,6 +54,8 @@ def generate(
     *,
     transcript: str | Path | None = None,
     lips: str | Path | None = None,
+    words: str = "auto",
+    words_model: str | Path | None = None,
     model: ModelLike = "contextual",
     **options: Unpack[Keywords],
 ) -> Motion | Keypoints:
@@ -66,6 +68,9 @@ def generate(
         speech: a sound or video file, (samples, rate), or a loaded ``Speech``.
         transcript: captions, a recogniser's JSON, TextGrid or plain text; for the player's words and the lips.
         lips: a track of lips that the mouth follows (``speech.lip_track``): ARKit CSV, visemes, Rhubarb.
+        words: without a transcript, what hears the words (``speech.recognised_words``): faster-whisper, whisper.cpp,
+            auto for what is installed, or off.
+        words_model: its model: a folder, a file, or a name that it has in its cache.
         model: a shipped model's name, a model folder or a loaded model.
         options: of the method.
     Raises:
@@ -73,7 +78,7 @@ def generate(
     """
     loaded, keywords = open_model(model, options)
     checked = checked_options(loaded, "generate", keywords)
-    recording = load_speech(speech, transcript=transcript, lips=lips)
+    recording = with_words(load_speech(speech, transcript=transcript, lips=lips), words, model=words_model)
     return loaded.generate(recording, **with_detected_emotion(checked, recording, loaded))
 
 

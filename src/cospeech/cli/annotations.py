@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from tyro.conf import UseAppendAction, arg
 
@@ -32,6 +32,7 @@ Model = Annotated[str, arg(aliases=["--method"], metavar="NAME|FOLDER")]
 MaybeModel = Annotated[str | None, arg(metavar="NAME|FOLDER", help_behavior_hint="")]
 MaybeNumber = Annotated[float | None, arg(metavar="NUMBER", help_behavior_hint="")]
 MaybeCount = Annotated[int | None, arg(metavar="N", help_behavior_hint="")]
+Words = Literal["auto", "off", "faster-whisper", "whisper.cpp"]
 Count = Annotated[int, arg(metavar="N")]
 Corpora = Annotated[tuple[str, ...], arg(metavar="READER=FOLDER ...", help_behavior_hint="")]
 Names = UseAppendAction[Annotated[tuple[str, ...], arg(metavar="NAME", help_behavior_hint="")]]

@@ -17,6 +17,7 @@ from .annotations import (
     Count,
     Joints,
     MaybeFile,
+    MaybeModel,
     MaybeRecording,
     Model,
     MotionFile,
@@ -26,6 +27,7 @@ from .annotations import (
     RigMap,
     Saving,
     Spans,
+    Words,
 )
 from .declared import takes, writes
 from .outputs import character_for, default_targets, done, files_in, not_over, numbered, point_targets, some
@@ -48,6 +50,8 @@ def generate(
     out: Out = (),
     transcript: MaybeFile = None,
     no_transcript: FlagCreatePairsOff[bool] = False,
+    words: Words = "auto",
+    words_model: MaybeModel = None,
     lips: MaybeFile = None,
     variants: Count = 1,
     explain: FlagCreatePairsOff[bool] = False,
@@ -66,6 +70,9 @@ def generate(
         transcript: what is said: captions, a recogniser's JSON, TextGrid or plain text; what lies beside the recording
             under its name is taken by itself if it fits.
         no_transcript: leave out what lies beside the recording.
+        words: what hears the words where there is no transcript: faster-whisper or whisper.cpp, auto for the first that
+            is installed and has a model (none is ever downloaded), or off.
+        words_model: its model: a folder, a ggml file, or a name that it has in its cache.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         variants: so many takes, of this seed and those after it; the files get numbers.
         onto: your own character (.glb .vrm .fbx), which is written and shown with the motion instead of our person; a
@@ -99,13 +106,15 @@ def generate(
     stage("reading the speech")
     checked["face"] &= _shows_face(loaded, targets)
     beside = not no_transcript and (checked["face"] or loaded.reads_words)
-    recording = load_recording(speech, transcript=transcript, lips=lips, beside=beside)
+    recording = load_recording(
+        speech, transcript=transcript, lips=lips, beside=beside, words=words, words_model=words_model
+    )
     checked = with_detected_emotion(checked, recording, loaded)
     first = checked["seed"]
     written: list[Path] = []
     for take in range(variants):
         stage("generating", take=take + 1, takes=variants)
-        motion = api.generate(recording, model=loaded, **{**checked, "seed": first + take})
+        motion = api.generate(recording, words="off", model=loaded, **{**checked, "seed": first + take})
         written += _write(motion, numbered(targets, variants, take), recording, character, given)
         if explain:
             (target,) = numbered((explanation,), variants, take)

@@ -70,19 +70,41 @@ def load_speech(
 
 
 def load_recording(
-    path: Path, *, transcript: str | Path | None = None, lips: str | Path | None = None, beside: bool = True
+    path: Path,
+    *,
+    transcript: str | Path | None = None,
+    lips: str | Path | None = None,
+    beside: bool = True,
+    words: str = "off",
+    words_model: str | Path | None = None,
 ) -> Speech:
     """Read a recording as the commands do: without a transcript, one that lies beside it is taken if it fits.
 
+    Args:
+        words, words_model: a recogniser that is asked where no words are known, as of ``with_words``.
+
     Raises:
-        UserError: as ``load_speech``; what lies beside the recording raises none.
+        UserError: as ``load_speech`` and ``with_words``; what lies beside the recording raises none.
     """
     speech = load_speech(path, transcript=transcript, lips=lips)
-    if transcript is not None or not beside:
-        return speech
-    from .beside import with_words_beside
+    if transcript is None and beside:
+        from .beside import with_words_beside
 
-    return with_words_beside(speech, path)
+        speech = with_words_beside(speech, path)
+    return with_words(speech, words, model=words_model)
+
+
+def with_words(speech: Speech, recogniser: str = "auto", *, model: str | Path | None = None) -> Speech:
+    """The speech with the words that an installed recogniser hears, where none are known (``recognised_words``).
+
+    Raises:
+        UserError: an unknown recogniser, or one that was named and cannot be used.
+    """
+    from .recognised_words import recognise_words
+
+    return (
+        speech if speech.words else replace(speech, words=recognise_words(speech, recogniser=recogniser, model=model))
+    )
 
 
 def _recording(source: SpeechLike | np.ndarray, rate: int | None, sample_rate: int) -> Speech:

@@ -86,7 +86,7 @@ def read_transcript(path: str | Path, *, seconds: float | None = None) -> tuple[
         raise UserError(
             f"{path} has no suffix and is no transcript that is known; name it with one of {', '.join(SUFFIXES)}"
         )
-    return _words(READERS[kind](text, path), path, seconds)
+    return read_words(READERS[kind](text, path), path, seconds)
 
 
 def read_marked(path: str | Path) -> Marked | None:
@@ -283,8 +283,8 @@ def _plain_text(text: str, path: Path) -> Marked:
 # --- From what is written to words ----------------------------------------------------------------
 
 
-def _words(script: Script, path: Path, seconds: float | None) -> tuple[Word, ...]:
-    """The words of a transcript, in order of time. Raises UserError."""
+def read_words(script: Script, path: Path, seconds: float | None) -> tuple[Word, ...]:
+    """The words of a transcript, in order of time; ``path`` names it in messages. Raises UserError."""
     entries = list(_spoken_entries(script))
     if not script.ordered:
         entries.sort(key=lambda entry: entry.start)
