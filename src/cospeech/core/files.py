@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+def data_home() -> Path:
+    """The folder of what a user keeps: ``COSPEECH_HOME``, or cospeech in ``XDG_DATA_HOME``; it may not be there yet."""
+    named = os.environ.get("COSPEECH_HOME")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "cospeech"
+
+
 def same_file(one: str | Path, other: str | Path) -> bool:
     """Do two paths mean one file, by name or through links, whether or not it exists?"""
     if os.path.realpath(one) == os.path.realpath(other):

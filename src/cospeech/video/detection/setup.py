@@ -18,13 +18,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...core.errors import UserError
-from ...core.files import atomic_path
+from ...core.files import atomic_path, data_home
 from ...core.progress import note, stage
 from .networks import NETWORKS, RELEASE, check_network, is_complete
 
 INTERPRETER = "COSPEECH_KEYPOINTS_PYTHON"
 FOLDER = "COSPEECH_KEYPOINTS"
-HOME = "COSPEECH_HOME"
 # The wheel whose networks are taken; which system it is for does not matter. Pinned by its content.
 WHEEL_HASH = "956eb1ebc275c629e61b085b2cab89c3a5b9e93bad1bb107348d98dafb5a4bb5"
 WHEEL_KIND = (
@@ -103,11 +102,7 @@ def networks_folder() -> Path:
 
 def keypoints_home() -> Path:
     """Default folder of the networks."""
-    named = os.environ.get(HOME)
-    if named:
-        return Path(named).absolute() / "keypoints"
-    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
-    return Path(data).absolute() / "cospeech" / "keypoints"
+    return data_home().absolute() / "keypoints"
 
 
 def last_line(text: str) -> str:
