@@ -13,7 +13,7 @@ from cospeech import api
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import geodesic
 from cospeech.loading import load
-from cospeech.methods.exges.motion_constraint import MotionConstraint
+from cospeech.methods.motion_constraint import MotionConstraint
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion
 from cospeech.sampling.edit import joint_indices

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, Unpack, cast
 
 import numpy as np
@@ -20,6 +21,8 @@ from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
+from ..motion.gestures.lookup import GestureDictionary
+from ..motion.gestures.perform import Performance, perform, with_gestures
 from ..motion.motion import Motion
 from ..motion.procedural.contact import movable_arms, separated
 from ..motion.procedural.face import face_from_speech
@@ -28,6 +31,7 @@ from ..motion.representation import Representation, representation
 from ..sampling.edit import Span as TimeSpan
 from ..sampling.edit import blend, joint_indices, span_frames, span_weights, time_spans
 from ..sampling.rhythm import RhythmSettings
+from ..speech.cues.cue import GestureCue
 from ..speech.encoders.inputs import SpeechInputs
 from ..speech.layout import LAYOUT
 from ..speech.speech import Speech
@@ -45,7 +49,9 @@ from .conditioning import (
 from .editing import Span, StepWindow, facing_front, in_place, onto, padded, without_origin
 from .flow.latents import PARTS, STACK
 from .flow.model import MotionFlow, has_flow
+from .gesturing import cues_of, explanation
 from .model_folder import ModelFolder, read_rest
+from .motion_constraint import MotionConstraint, checked_constraint, constrained, read_constraint
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
 from .postprocessing import embodied, on_the_beat
 
@@ -264,17 +270,14 @@ class BodyModel(FolderModel, Generic[O, C]):
     2. ``condition`` and ``sample``: encoded motion from speech features, by the method's networks;
     3. strokes are brought to accents (``sampling.rhythm``);
     4. a person who breathes, stands or sits, and meets given poses (``postprocessing``);
-    5. ``postprocess``: what a method adds, and the explanation;
-    6. ``face_weights``: the face, by rules.
+    5. ``postprocess``: what a method adds;
+    6. named gestures that are asked for or that words call for (``gesturing``), then constraints, exactly;
+    7. ``face_weights``: the face, by rules.
     """
 
     options: ClassVar[type[GenerateOptions]] = BodyOptions
-    samples_by_words: ClassVar[bool] = True  # whether ``sample`` looks at the words that it is given
-
-    @property
-    def reads_words(self) -> bool:
-        """Whether ``sample`` or an encoder of its speech does."""
-        return self.samples_by_words or "words" in self.inputs.settings
+    capabilities: Capabilities = Capabilities(explains=True)
+    own_gestures: Path | None = None  # the gesture library whose named gestures it has, beside the user's
 
     def condition(self, options: O, frames: int) -> C:
         """What is requested, as the networks take it, for so many frames; unless overridden one for all of them."""
@@ -307,14 +310,19 @@ class BodyModel(FolderModel, Generic[O, C]):
     def generate(self, speech: Speech, **options: Unpack[GenerateKeywords]) -> Motion:
         """See ``GestureModel.generate``."""
         resolved = self.resolve(self._requested("generate", options), speech)
-        motion = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words)
-        return motion.with_face(self.face_weights(speech, resolved, motion)) if resolved.face else motion
+        dictionary = GestureDictionary.of_user(self.own_gestures)
+        cues = cues_of(speech, resolved, dictionary)
+        done = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words, cues=cues, find=dictionary)
+        if not resolved.face:
+            return done.motion
+        face = self.face_weights(speech, resolved, done.motion)
+        return done.motion.with_face(with_gestures(face, done.face))
 
     def from_features(
         self, features: np.ndarray, *, words: Sequence[Any] = (), **options: Unpack[GenerateKeywords]
     ) -> Motion:
         """See ``GestureModel.from_features``."""
-        return self._gestures(features, self.resolve(self._requested("generate", options), None), words)
+        return self._gestures(features, self.resolve(self._requested("generate", options), None), words).motion
 
     def edit(
         self,
@@ -399,8 +407,16 @@ class BodyModel(FolderModel, Generic[O, C]):
     def _requested(self, action: str, keywords: Mapping[str, Any]) -> O:
         return cast(O, self.requested(action, keywords))
 
-    def _gestures(self, features: np.ndarray, options: O, words: Sequence[Any]) -> Motion:
-        """The body, with resolved options."""
+    def _gestures(
+        self,
+        features: np.ndarray,
+        options: O,
+        words: Sequence[Any],
+        *,
+        cues: Sequence[GestureCue] = (),
+        find: GestureDictionary | None = None,
+    ) -> Performance:
+        """The body, with resolved options, the named gestures of the cues in it."""
         condition, seed = self.condition(options, len(features)), seed_for(options.seed, len(features))
         sampled = self.sample(features, condition, options, generator(seed), words)
         encoded, start = sampled.encoded, options.start_pose
@@ -418,9 +434,19 @@ class BodyModel(FolderModel, Generic[O, C]):
             end=options.end_pose,
         )
         motion = self.postprocess(motion, features, condition, options)
-        if sampled.explanation is None:
-            return motion
-        return replace(motion, extra={**motion.extra, "explain": sampled.explanation})
+        posed = start is not None, options.end_pose is not None
+        done = perform(motion, cues, (find or GestureDictionary()).__getitem__, seed=seed, posed=posed)
+        motion = done.motion
+        if options.constraint:
+            constraints = self.resolve_constraints(options, motion.seconds)
+            motion = constrained(motion, constraints, keep_first=posed[0], keep_last=posed[1])
+        about = {"method": self.config.get("method"), "model": self.name}
+        explained = explanation(words, features, replace(done, motion=motion), sampled.explanation, about)
+        return replace(done, motion=replace(motion, extra={**motion.extra, "explain": explained}))
+
+    def resolve_constraints(self, options: O, seconds: float) -> list[MotionConstraint]:
+        """The requested constraints for a speech of so many seconds, checked."""
+        return [checked_constraint(read_constraint(given, seconds), seconds) for given in options.constraint]
 
 
 def octaves_of(options: GenerateOptions) -> np.ndarray:

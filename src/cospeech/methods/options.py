@@ -25,17 +25,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, TypedDict, TypeVar, cast
 
-from ..core.arguments import number
+from ..core.arguments import number, several
 from ..core.deprecation import warn_renamed
 from ..core.errors import UserError
+from ..speech.cues.choosing import DENSITIES
 from .conditioning import INTENSITY_RANGE, requested_emotion
+from .motion_constraint import MotionConstraint, requested_constraints
 from .registry import METHODS, resolve
 
 if TYPE_CHECKING:
     from ..motion.motion import Motion
+    from ..speech.cues.cue import GestureCue
     from .emotion.emotion_track import EmotionKeyframe
-    from .exges.motion_constraint import MotionConstraint
-
 ACTIONS = ("load", "generate", "edit")  # what an option may be of; ``animate`` takes those of load and generate
 KINDS = ("number", "integer", "flag", "text", "file", "folder")
 _KIND_OF = {"float": "number", "int": "integer", "bool": "flag", "str": "text"}
@@ -199,6 +200,11 @@ def _unread(value: Any) -> Any:
     return value
 
 
+def given_gestures(given: Any) -> Any:
+    """The option ``gestures``: a file's path, or a tuple of cues and mappings; read when the speech is known."""
+    return given if isinstance(given, str | Path) else several(given)
+
+
 @dataclass(frozen=True, kw_only=True)
 class GenerateOptions:
     """What every method takes."""
@@ -262,6 +268,34 @@ class BodyOptions(GenerateOptions):
         metavar="FILE[@SECONDS]",
         convert=_unread,
     )
+    constraint: Sequence[str | MotionConstraint] = option(
+        (),
+        kind="file",
+        help="motion or a pose that must be met exactly, as in wave.bvh@2.0:3.5:hands; may be given again",
+        metavar="FILE@START:END[:JOINTS]",
+        convert=requested_constraints,
+        repeated=True,
+        old=("pins",),
+    )
+    gestures: str | Path | Sequence[Any] | None = option(
+        None,
+        kind="file",
+        help="named gestures at times or words: a JSON or CSV file (docs/gestures.md)",
+        metavar="FILE",
+        convert=given_gestures,
+    )
+    gesture_density: str = option(
+        "normal",
+        help="how many of the gestures that the words call for are made: off, sparse, normal or rich",
+        choices=DENSITIES,
+        metavar="NAME",
+    )
+    triggers: str | Path | None = option(
+        None,
+        kind="file",
+        help="which words call for which gestures, as JSON, beside or instead of ours (docs/gestures.md)",
+        metavar="FILE",
+    )
 
 
 class EditKeywords(TypedDict, total=False):
@@ -285,6 +319,9 @@ class GenerateKeywords(EditKeywords, total=False):
     emotion_track: str | Path | Sequence[EmotionKeyframe] | None
     faithfulness: float | None
     constraint: str | MotionConstraint | Sequence[str | MotionConstraint]
+    gestures: str | Path | Sequence[GestureCue | Mapping[str, Any]] | None
+    gesture_density: str
+    triggers: str | Path | None
 
 
 class LoadKeywords(TypedDict, total=False):

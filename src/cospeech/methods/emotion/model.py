@@ -41,7 +41,6 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
     """Gestures in an emotion, a mixture of emotions, or one that changes; each seed another take."""
 
     options: ClassVar[type[GenerateOptions]] = EmotionOptions
-    samples_by_words = False
     networks: OnnxNetworks
     sampling: EmotionSampling
 
@@ -53,7 +52,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
         self.sampling = read_settings(folder, EmotionSampling())
         self.networks = OnnxNetworks(folder)
         self.capabilities = Capabilities(
-            detects_emotion=True, history_frames=self.networks.given * self.networks.downsample
+            explains=True, detects_emotion=True, history_frames=self.networks.given * self.networks.downsample
         )
 
     def detect_emotion(self, speech: Speech) -> dict[str, float]:

@@ -12,8 +12,8 @@ from ..editing import Span
 from ..flow.model import Plan, has_flow
 from ..flow_body import FlowBody
 from ..model_folder import ModelFolder
+from ..motion_constraint import MotionConstraint
 from .model import ExGesModel, Wanted, constraint_frames
-from .motion_constraint import MotionConstraint
 from .placement import place_references
 
 

@@ -11,16 +11,15 @@ import numpy as np
 
 from ...core.timing import FPS, seconds_to_frame
 from ...motion.codec import Codec
-from ...motion.motion import Motion
 from ...sampling.edit import joint_indices
 from ...speech.features import FEATURE_DIM
 from ..base import BodyModel, Capabilities, EditedSpan, SampledMotion
 from ..conditioning import Condition, emotion_weights, strongest
 from ..editing import Span, StepWindow, encoded_pose, in_place, padded
 from ..model_folder import ModelFolder, check_gesturing, read_settings
+from ..motion_constraint import MotionConstraint, joined
 from ..options import GenerateOptions
 from .graphs import OnnxNetworks
-from .motion_constraint import MotionConstraint, checked_constraint, constrained, joined, read_constraint
 from .options import ExGesOptions
 from .pose_mask import Constraint, columns_of, propose
 from .references import Library, Reference
@@ -68,10 +67,6 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         other.library = library
         return other
 
-    def resolve_constraints(self, options: ExGesOptions, seconds: float) -> list[MotionConstraint]:
-        """The requested constraints for a speech of so many seconds, checked."""
-        return [checked_constraint(read_constraint(given, seconds), seconds) for given in options.constraint]
-
     def sample(
         self,
         features: np.ndarray,
@@ -106,21 +101,11 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
 
     def _explanation(self, wanted: Wanted, used: list[dict[str, Any]]) -> dict[str, Any]:
         return {
-            "method": "exges",
-            "model": self.name,
             "faithfulness": wanted.share,
             "base": None if self.library is None else self.library.name,
             "used": used,
             "pins": [requested.as_dict() for requested in wanted.constraints],
         }
-
-    def postprocess(self, motion: Motion, features: np.ndarray, condition: Condition, options: ExGesOptions) -> Motion:
-        """The constraints exactly."""
-        if not options.constraint:
-            return motion
-        constraints = self.resolve_constraints(options, len(features) / FPS)
-        keep_first, keep_last = options.start_pose is not None, options.end_pose is not None
-        return constrained(motion, constraints, keep_first=keep_first, keep_last=keep_last)
 
     def resample(self, part: EditedSpan, options: Any, rng: np.random.Generator) -> np.ndarray:
         """What lies outside the span is known to the diffusion."""

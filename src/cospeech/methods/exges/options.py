@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..options import BodyOptions, option
-from .motion_constraint import MotionConstraint, requested_constraints
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,15 +18,6 @@ class ExGesOptions(BodyOptions):
         minimum=0.0,
         maximum=1.0,
         metavar="X",
-    )
-    constraint: Sequence[str | MotionConstraint] = option(
-        (),
-        kind="file",
-        help="motion or a pose that must be met exactly, as in wave.bvh@2.0:3.5:hands; may be given again",
-        metavar="FILE@START:END[:JOINTS]",
-        convert=requested_constraints,
-        repeated=True,
-        old=("pins",),
     )
     library: str | Path | None = option(
         None,

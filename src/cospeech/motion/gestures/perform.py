@@ -32,6 +32,8 @@ SETTING_OUT, PACE = 0.26, 0.75  # seconds, and seconds a metre, of a preparation
 LETTING_GO = 1.3  # times as long as a preparation is a retraction
 INTO_STROKE = 0.08  # seconds for which a preparation lasts into the stroke, so that a hand hardly stops
 BETWEEN = 0.3  # seconds from the end of a gesture to the stroke of the next one of that hand, at least
+POSED = 0.5  # seconds from a given pose at either end in which nothing is moved
+LEAST_AFTER = 0.1  # seconds of a motion after a stroke
 LONGEST_HOLD = 1.6  # seconds for which the end of a phrase is waited for
 ALIVE = 0.3  # share of a hand's small generated movements that it keeps
 STEADY = 0.8  # seconds over which they are taken to be small
@@ -39,7 +41,7 @@ FACE_EASE = 0.3  # seconds in which a face takes part, and stops
 RAISED = (0.22, 0.4)  # seconds in which shoulders go up, and down
 AROUND = 0.4  # seconds beside gestures in which hands may be moved out of the body
 
-Find = Callable[[str], Gesture]
+Find = Callable[[str], Gesture]  # the gesture of a name, as a ``GestureDictionary`` has it
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ class _Use:
 
 
 def perform(
-    motion: Motion, cues: Sequence[GestureCue], find: Find, *, seed: int, fixed: Sequence[tuple[float, float]] = ()
+    motion: Motion, cues: Sequence[GestureCue], find: Find, *, seed: int, posed: tuple[bool, bool] = (False, False)
 ) -> Performance:
     """A motion with the gestures that are asked for.
 
@@ -121,14 +123,15 @@ def perform(
         cues: in any order.
         find: the gesture of a name.
         seed: of how they are done.
-        fixed: (start, end) in seconds in which nothing may be moved.
+        posed: whether the motion begins, and ends, in a pose that is given and must stay.
     """
-    uses, left_out = _planned(motion, sorted(cues, key=lambda cue: cue.time), find, seed)
+    within = (POSED if posed[0] else 0.0, motion.seconds - (POSED if posed[1] else 0.0))
+    uses, left_out = _planned(within, sorted(cues, key=lambda cue: cue.time), find, seed)
     face = np.zeros((len(motion), FACE_SHAPES), np.float32)
     if not uses:
         return Performance(motion, face, (), tuple(left_out))
     blend = _Blend(motion)
-    spans = {side: _spans(motion, uses, side) for side in ("left", "right")}
+    spans = {side: _spans(motion, uses, side, within) for side in ("left", "right")}
     for use in uses:
         for side, path in use.hands.items():
             blend.arm(path, spans[side][id(use)])
@@ -143,7 +146,9 @@ def perform(
     return Performance(separated(moved, weights=near), face, tuple(placed), tuple(left_out))
 
 
-def _planned(motion: Motion, cues: Sequence[GestureCue], find: Find, seed: int) -> tuple[list[_Use], list[LeftOut]]:
+def _planned(
+    within: tuple[float, float], cues: Sequence[GestureCue], find: Find, seed: int
+) -> tuple[list[_Use], list[LeftOut]]:
     """Uses of gestures that leave each other room, in order of time, and what had no room."""
     counts: dict[str, int] = {}
     uses: list[_Use] = []
@@ -152,7 +157,7 @@ def _planned(motion: Motion, cues: Sequence[GestureCue], find: Find, seed: int) 
         gesture = find(cue.gesture)
         number = counts.get(gesture.name, 0)
         rng = np.random.default_rng([seed, *gesture.name.encode()])
-        use = _timed(_use(cue, gesture, manner_of(gesture, cue, number, rng)), motion.seconds)
+        use = _timed(_use(cue, gesture, manner_of(gesture, cue, number, rng)), within)
         if use is None:
             left_out.append(LeftOut(cue, "no time before the end, or after the beginning, of the motion"))
             continue
@@ -194,7 +199,7 @@ def _recorded(gesture: Gesture, manner: Manner, stroke: float) -> dict[str, Reco
     return {side: recorded_path(recording, side, stroke, manner.tempo) for side in recording.sides}
 
 
-def _timed(use: _Use, seconds: float) -> _Use | None:
+def _timed(use: _Use, within: tuple[float, float]) -> _Use | None:
     """The use as long as it was asked to be, and within the motion; None if there is no time for it."""
     cue, natural = use.cue, use.last - use.first
     if cue.duration is not None:
@@ -204,8 +209,8 @@ def _timed(use: _Use, seconds: float) -> _Use | None:
             use.hold = 0.0
         else:
             use.hold = body - natural
-    early = PREPARED[0] - INTO_STROKE - use.first
-    if early > BETWEEN or use.cue.time > seconds - 0.1:
+    early = within[0] + PREPARED[0] - INTO_STROKE - use.first
+    if early > BETWEEN or use.cue.time > within[1] - LEAST_AFTER:
         return None
     if early > 0:
         hold = use.hold
@@ -269,7 +274,7 @@ class _Span:
         return np.asarray(np.minimum(rising, falling))
 
 
-def _spans(motion: Motion, uses: Sequence[_Use], side: str) -> dict[int, _Span]:
+def _spans(motion: Motion, uses: Sequence[_Use], side: str, within: tuple[float, float]) -> dict[int, _Span]:
     """When a hand is at each of its gestures, by the ``id`` of the use."""
     own = [use for use in uses if side in use.hands]
     wrist = Arm.of(motion.rotations, side).wrist
@@ -281,16 +286,17 @@ def _spans(motion: Motion, uses: Sequence[_Use], side: str) -> dict[int, _Span]:
         come, go = wrist[places.astype(int)]
         from_generated = _way(come, path.wrist[0], PREPARED)
         ready = path.first + INTO_STROKE
-        start = max(0.0, ready - from_generated)
+        start = max(within[0], ready - from_generated)
         if before is not None and result[id(before)].end > start:
             last = before.hands[side].wrist[-1]
             start = max(before.held, ready - _way(last, path.wrist[0], PREPARED))
             result[id(before)] = replace(result[id(before)], let_go=ready, end=ready + 1e-3)
         back = _way(path.wrist[-1], go, RETRACTED) * LETTING_GO
         held = use.held
-        if following is None and held + back > motion.seconds:
-            held = max(path.last, motion.seconds - back)
-        result[id(use)], before = _Span(start, ready, held, held + back), use
+        if following is None and held + back > within[1]:
+            held = max(path.last, within[1] - back)
+        end = held + back if within[1] == motion.seconds else min(held + back, within[1])
+        result[id(use)], before = _Span(start, ready, min(held, end), end), use
     return result
 
 
@@ -375,3 +381,8 @@ def _placed(use: _Use, spans: Sequence[_Span]) -> PlacedGesture:
     start = min((span.start for span in spans), default=use.first - 0.3)
     end = max((span.end for span in spans), default=use.held + 0.4)
     return PlacedGesture(use.gesture.name, use.cue, max(0.0, start), use.cue.time, end, side)
+
+
+def with_gestures(face: np.ndarray, added: np.ndarray) -> np.ndarray:
+    """Face weights [T, 52] with those that gestures add; where both move a shape the stronger one shows."""
+    return np.asarray(np.maximum(face, added[: len(face)]))

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ...core.arguments import several
-from ...core.deprecation import renamed_attribute
-from ...core.errors import UserError
-from ...core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
-from ...core.timing import FPS, seconds_to_frame
-from ...motion.motion import Motion, load_motion
-from ...motion.retarget import on_canonical
-from ...motion.skeleton import canonical_skeleton
-from ...sampling.edit import ease, joint_indices, time_spans
-from ..editing import canonical, in_place, onto
+from ..core.arguments import several
+from ..core.deprecation import renamed_attribute
+from ..core.errors import UserError
+from ..core.rotation import matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
+from ..core.timing import FPS, seconds_to_frame
+from ..motion.motion import Motion, load_motion
+from ..motion.retarget import on_canonical
+from ..motion.skeleton import canonical_skeleton
+from ..sampling.edit import ease, joint_indices, time_spans
+from .editing import canonical, in_place, onto
 
 TRUNK = canonical_skeleton().indices(["spine1", "spine2", "spine3"])
 
