@@ -208,7 +208,6 @@ def test_what_the_model_refuses_is_one_line_too(place, fails, talk, emotion_mode
         (("--emotion", "fear"), "the model moody has not learned fear; it knows neutral, anger, joy"),
         (("--variety", "3"), "variety must be from 0 to 2; got 3"),
         (("--speaker", "Zoe"), "unknown speaker 'Zoe'; this model knows AnBh, HeGa"),
-        (("--explain",), "the method emotion explains nothing"),
         (("--faithfulness", "1"), "takes no option 'faithfulness'"),
     ):
         assert message in fails("generate", talk, *words, "--model", emotion_model, "-o", "out.npz")
