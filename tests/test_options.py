@@ -99,7 +99,14 @@ def test_a_method_of_another_package_loads_generates_and_edits(wave):
     assert len(motion) == SPEECH.frames
     assert motion.face is not None
     assert model.heights == [1.5]
-    assert motion.extra["explain"] == {"hand": "right"}
+    assert motion.extra["explain"] == {
+        "method": "wave",
+        "model": "wave",
+        "hand": "right",
+        "gestures": [],
+        "left_out": [],
+        "strokes": [],
+    }
     edited = cospeech.edit(motion, speech=SPEECH, model=model, span=(0.5, 1.5), hand="right")
     np.testing.assert_array_equal(edited.rotations[:15], motion.rotations[:15])
     seated = cospeech.generate(SPEECH, model=wave, seated=True)
@@ -118,7 +125,7 @@ def test_a_method_of_another_package_loads_generates_and_edits(wave):
         ({"hieght": 1.0}, "the method wave takes no option 'hieght'; it takes emotion, intensity, "),
         ({"hieght": 1.0}, "perhaps 'height' is meant"),
         ({"faithfulness": 0.5}, "methods that take faithfulness: exges"),
-        ({"pins": ["a.bvh@1:2"]}, "takes no option 'constraint'"),
+        ({"pins": ["a.bvh@1:2"]}, "cannot read a.bvh: no such file"),
         ({"library": "x"}, "the method wave takes no option 'library' when it is loaded; it takes none"),
     ],
 )
