@@ -3,8 +3,8 @@
     python benchmarks/bench_onto.py [--sound SOUND] [--megabytes 40] [--repeats 3]
 
 The character is our own person with a texture of noise on every mesh, so that its file is as large as asked. Each
-kind of output is made by the command in turns with and without ``--onto``; seconds of the clock are the medians of
-the repeats.
+kind of output is made by the command in turns with and without ``--onto``; seconds of the clock and of processors
+are the medians of the repeats.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import io
 import json
 import os
+import resource
 import struct
 import subprocess
 import sys
@@ -92,12 +93,18 @@ def _noise_material(document: dict[str, Any], binary: bytearray, size: float) ->
     return len(document["materials"]) - 1
 
 
-def seconds_of(sound: Path, out: Path, onto: Path | None) -> float:
-    """Seconds of the clock of one command."""
+def seconds_of(sound: Path, out: Path, onto: Path | None) -> tuple[float, float]:
+    """Seconds of the clock and of processors of one command."""
     command = [sys.executable, "-m", "cospeech", "generate", str(sound), "-o", str(out)]
-    began = time.perf_counter()
+    began, spent = time.perf_counter(), processor_seconds()
     subprocess.run(command + (["--onto", str(onto)] if onto else []), check=True, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    return time.perf_counter() - began, processor_seconds() - spent
+
+
+def processor_seconds() -> float:
+    """Of all commands that have ended, and their processes."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def main() -> None:
@@ -120,8 +127,13 @@ def main() -> None:
             runs = [
                 [seconds_of(options.sound, out, onto) for onto in (None, character)] for _ in range(options.repeats)
             ]
-            plain, onto = np.median(runs, 0)
-            result[kind] = {"without_s": round(plain, 2), "onto_s": round(onto, 2), "more_s": round(onto - plain, 2)}
+            (plain, plain_cpu), (onto, onto_cpu) = np.median(runs, 0).tolist()
+            result[kind] = {
+                "without_s": round(plain, 2),
+                "onto_s": round(onto, 2),
+                "more_s": round(onto - plain, 2),
+                "more_cpu_s": round(onto_cpu - plain_cpu, 2),
+            }
     print(json.dumps(result, indent=1))
 
 

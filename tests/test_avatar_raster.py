@@ -80,6 +80,26 @@ def test_resolve_counts_samples():
     np.testing.assert_allclose(picture[:, :, 0], [[100, 100, 50, 0]] * 4, atol=1e-3)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 2**31))
+def test_resolve_is_the_mean_of_four_samples(seed):
+    """Whichever samples of a pixel see the same triangle, and whatever else it sees."""
+    rng = np.random.default_rng(seed)
+    points = np.c_[rng.uniform(-4, 36, (24, 2)), rng.uniform(1, 2, 24)].astype(np.float32)
+    faces, values = np.arange(24).reshape(8, 3), rng.uniform(0, 200, (24, 3)).astype(np.float32)
+    faces = np.concatenate([faces, faces[:, ::-1]])
+    ids = visibility(points, faces, 32, 32)
+    picture = np.full((16, 16, 3), 50, np.float32)
+    resolve(ids, points, faces, values, picture)
+    plane = plane_coefficients(points, faces, values).astype(np.float64)
+    y, x = np.mgrid[:32, :32] + 0.5
+    offset = np.stack([x, y], -1) - points[faces[ids, 0], :2]
+    samples = plane[ids, 0] + plane[ids, 1] * offset[..., :1] + plane[ids, 2] * offset[..., 1:]
+    samples = np.where(ids[..., None] < 0, 50, np.clip(samples, values.min(0), values.max(0)))
+    expected = samples.reshape(16, 2, 16, 2, 3).mean((1, 3))
+    np.testing.assert_allclose(picture, expected, atol=0.5)
+
+
 def test_nothing_to_draw():
     points = np.zeros((3, 3), np.float32)
     assert (visibility(points, FACE, 4, 4) == -1).all()

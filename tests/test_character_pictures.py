@@ -15,11 +15,15 @@ import pytest
 from PIL import Image
 
 from character_data import MIXAMO, RIGIFY, VRM0, VRM1, gesturing, picture, write_character
+from cospeech.avatar import frames
+from cospeech.avatar.camera import frame_motion
 from cospeech.avatar.character.character import open_character
-from cospeech.avatar.character.drawing import pose_figure
-from cospeech.avatar.character.figure import load_figure
-from cospeech.avatar.character.textures import load_textures
+from cospeech.avatar.character.drawing import draw_figure, framed_person, pose_figure
+from cospeech.avatar.character.figure import Figure, load_figure
+from cospeech.avatar.character.lighter import lighter
+from cospeech.avatar.character.textures import WHITE, Textures, load_textures
 from cospeech.avatar.frames import render_frames
+from cospeech.avatar.scene import Studio
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import quaternion_to_matrix
 from cospeech.motion.formats.gltf import GltfFile
@@ -143,11 +147,76 @@ def test_texels_between_levels():
     Image.fromarray(pixels).save(file, "PNG")
     textures = load_textures([file.getvalue()], "me.glb")
     assert textures.size == 128
-    at = np.array([[0.25, 0.5], [0.75, 0.5], [1.75, -0.5], [0.5, 0.5]])
-    texel = textures.sample(np.zeros(4, int), at, np.zeros(4))
-    np.testing.assert_allclose(texel[:, 0], [0, 200, 200, 100], atol=1)
-    coarse = textures.sample(np.zeros(1, int), np.array([[0.5, 0.5]]), np.array([20.0]))
-    assert coarse[0, 0] == pytest.approx(100, abs=1)
+    at = np.array([[0.25, 0.5], [0.75, 0.5], [1.75, -0.5], [0.5, 0.5]], np.float32)
+    texel = textures.sample(*textures.levels(np.zeros(4, int), np.zeros(4)), *at.T)
+    np.testing.assert_allclose(texel[:, 0] / 256, [0, 200, 200, 100], atol=1)
+    coarse = textures.sample(*textures.levels(np.zeros(4, int), np.full(4, 20.0)), *at.T)
+    np.testing.assert_allclose(coarse[:, 0] / 256, 100, atol=1)
+    white = textures.sample(*textures.levels(np.full(4, -1), np.zeros(4)), *at.T)
+    assert (white == WHITE).all()
+
+
+def test_texels_of_all_channels_at_once():
+    """Between four texels as it is computed channel by channel, with alpha."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (64, 64, 4), dtype=np.uint8)
+    textures = Textures(pixels[None])
+    u, v = rng.uniform(-1, 2, (2, 500)).astype(np.float32)
+    texel = textures.sample(*textures.levels(np.zeros(500, int), np.zeros(500)), u, v) / 256
+    x, y = np.floor(u * 64 * 16 - 8) / 16, np.floor(v * 64 * 16 - 8) / 16
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    expected = sum(
+        pixels[(top + j) % 64, (left + i) % 64] * (abs(1 - i - (x - left)) * abs(1 - j - (y - top)))[:, None]
+        for i in (0, 1)
+        for j in (0, 1)
+    )
+    np.testing.assert_allclose(texel, expected, atol=1e-6)
+
+
+def test_a_lighter_figure_looks_the_same(tmp_path):
+    """Fewer vertices, and the picture of a speaking face is the same to less than is seen."""
+    motion = gesturing(12)
+    source = write_character(tmp_path / "me.glb", replace(MIXAMO, texture=picture()))
+    figure = load_figure(open_character(source))
+    moved = figure.move(open_character(source).pose(motion))
+    camera = frame_motion(motion, view="face", aspect=1.0, person=framed_person(figure, moved, motion))
+    far = replace(camera, height=8 * camera.height)
+    less = lighter(figure, far.height / 300)
+    assert len(less) < 0.8 * len(figure)
+    assert len(lighter(figure, camera.height / 300)) > len(less)  # nearer, more
+    assert len(less.shapes) == len(figure.shapes)
+    assert all(delta.any() for _, delta in less.shapes)
+    studio = Studio(far, 300, 300)
+    for frame in (0, 7):
+        pictures = [draw_figure(studio, one, *pose_figure(one, moved, frame)).astype(int) for one in (figure, less)]
+        difference = np.abs(pictures[0] - pictures[1])
+        assert (difference**2).mean() < 255**2 / 10**3.6  # a PSNR of 36 dB
+        assert (difference.max(2) > 60).sum() < 100  # of the outline, and where red meets blue
+
+
+def test_a_lighter_figure_has_no_holes(tmp_path):
+    """Every edge of a closed surface has two triangles still, and what lies at its rim stays."""
+    figure = load_figure(open_character(write_character(tmp_path / "me.glb", MIXAMO)))
+    less = lighter(figure, 0.002)
+
+    def rim(one: Figure) -> set[bytes]:
+        """Places of the edges that one triangle has."""
+        a, b, c = one.triangles.T
+        edges = np.sort(np.concatenate([np.stack(pair, 1) for pair in ((a, b), (b, c), (c, a))]), 1)
+        found, count = np.unique(edges, axis=0, return_counts=True)
+        return {np.sort(one.vertices[edge], 0).tobytes() for edge in found[count == 1]}
+
+    assert rim(less) == rim(figure)
+
+
+def test_long_films_are_drawn_of_a_lighter_figure(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(frames, "_start", lambda job, workers: drawn.append(len(job.figure)))
+    character = open_character(write_character(tmp_path / "me.glb", MIXAMO))
+    for count in (frames.LONG - 1, frames.LONG):
+        frames.render_frames(gesturing(count, face=False), size=160, onto=character)
+    assert drawn[0] == len(load_figure(character))
+    assert drawn[1] < 0.8 * drawn[0]
 
 
 def test_large_textures_become_small(tmp_path):

@@ -15,12 +15,14 @@ from .camera import Camera, frame_motion
 from .character.character import Character
 from .character.drawing import draw_figure, framed_person, pose_figure
 from .character.figure import Figure, FigureMotion, load_figure
+from .character.lighter import lighter
 from .pose import pose_vertices
 from .scene import Studio, draw
 
 BACKENDS = ("auto", "software", "gl")
 ALONE = 24  # motions of fewer frames are drawn here, without other processes
 CHUNK = 16  # frames posed at once
+LONG = 100  # frames of a film from which on a lighter mesh of a character is worth making
 CLOSE = 800  # pixels a metre from which on the full body is drawn
 
 Painter = Callable[[Studio, Body, np.ndarray], np.ndarray]  # as ``scene.draw``
@@ -110,6 +112,8 @@ def _drawn_figure(
     moved = figure.move(character.pose(motion))
     if camera is None:
         camera = frame_motion(motion, view=view, aspect=size[0] / size[1], person=framed_person(figure, moved, motion))
+    if motion.frames >= LONG:
+        figure = lighter(figure, camera.height / size[1])
     return _start(_Job(motion, camera, size, 0, figure=figure, moved=moved), workers)
 
 

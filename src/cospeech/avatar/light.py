@@ -50,6 +50,7 @@ class Light:
 
 STUDIO = Light()
 EXPOSURE = np.float32(0.72)
+TONE_STEPS, BRIGHTEST = 4096, 8  # of the table of tones: steps up to 1, and the light where it ends
 
 SHADOW_CELL = 0.0125  # metres
 SHADOW_SIZE = 176
@@ -156,8 +157,16 @@ def shade(body: Lit, points: np.ndarray, normals: np.ndarray, camera: Camera, li
 
 
 def tone(colour: np.ndarray) -> np.ndarray:
-    """Linear light [..., 3] of any strength -> sRGB, 0 to 1, highlights rolled off."""
-    return linear_to_srgb(_shoulder(colour))
+    """Linear light of any strength -> sRGB, 0 to 1, highlights rolled off; float32 of the same shape."""
+    toned: np.ndarray = _tone_table().take((colour * np.float32(TONE_STEPS)).astype(np.intp), mode="clip")
+    return toned
+
+
+@lru_cache(maxsize=1)
+def _tone_table() -> np.ndarray:
+    light = np.arange(TONE_STEPS * BRIGHTEST) / TONE_STEPS
+    rolled = _shoulder(light)
+    return np.where(rolled <= 0.0031308, 12.92 * rolled, 1.055 * rolled ** (1 / 2.4) - 0.055).astype(np.float32)
 
 
 def _shoulder(x: np.ndarray) -> np.ndarray:

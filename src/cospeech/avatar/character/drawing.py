@@ -12,9 +12,10 @@ from ..light import STUDIO, shade, srgb_to_linear, tone
 from ..raster import Solid, plane_coefficients
 from ..scene import Studio, paint
 from .figure import Figure, FigureMotion
+from .textures import WHITE
 
 _SHARPER = 0.5  # levels of a texture that are taken less than its size on the screen asks for
-_LINEAR = srgb_to_linear(np.linspace(0.0, 1.0, 1021)).astype(np.float32)  # by quarters of a byte
+_LINEAR = srgb_to_linear(np.arange(WHITE + 1, dtype=np.float32) / WHITE).astype(np.float32)  # of sampled channels
 
 
 def pose_figure(figure: Figure, moved: FigureMotion, frame: int) -> tuple[np.ndarray, np.ndarray]:
@@ -28,25 +29,27 @@ def pose_figure(figure: Figure, moved: FigureMotion, frame: int) -> tuple[np.nda
         for (index, delta), weight in zip(figure.shapes, moved.weights[frame], strict=True):
             if weight > 0:
                 points[index] += (weight * delta).astype(np.float32)
-    blend = figure.dense @ columns  # [V, 12]
-    posed, normals = blend[:, 9:].copy(), np.zeros_like(points)
+    blend = columns.T @ figure.dense.T  # [12, V]
+    rest, facing = np.ascontiguousarray(points.T), figure.normals.T
+    posed, normals = blend[9:], np.zeros((3, len(points)), np.float32)
     for axis in range(3):
-        column = blend[:, 3 * axis : 3 * axis + 3]
-        posed += column * points[:, axis, None]
-        normals += column * figure.normals[:, axis, None]
-    normals /= np.sqrt((normals * normals).sum(1, keepdims=True)) + np.float32(1e-12)
-    return posed, normals
+        column = blend[3 * axis : 3 * axis + 3]
+        posed += column * rest[axis]
+        normals += column * facing[axis]
+    normals /= np.sqrt((normals * normals).sum(0)) + np.float32(1e-12)
+    return np.ascontiguousarray(posed.T), np.ascontiguousarray(normals.T)
 
 
 def draw_figure(studio: Studio, figure: Figure, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     """One frame, [H, W, 3] uint8 sRGB; see ``scene.draw``."""
     factor, added = shade(figure, points, normals, studio.camera, STUDIO).terms()
+    added = added.mean(1, keepdims=True)  # highlights are white, and rims nearly so
     values = np.concatenate([factor * figure.colours, added, figure.uv], axis=1).astype(np.float32)
     return paint(studio, figure.triangles, points, values, _Textured(figure))
 
 
 class _Textured:
-    """The base colour of a figure, pixel by pixel. Values are light times colour (3), added light (3) and uv (2)."""
+    """The base colour of a figure, pixel by pixel. Values are light times colour (3), added light (1) and uv (2)."""
 
     def __init__(self, figure: Figure) -> None:
         self._figure = figure
@@ -54,16 +57,13 @@ class _Textured:
     def prepare(self, screen: np.ndarray, faces: np.ndarray) -> Solid | None:
         """See ``scene.Surface``; the screen is in samples."""
         figure = self._figure
-        self._layer = figure.layer[faces[:, 0]].astype(np.int32)
         if not len(figure.textures):
             return None
-        a, b, c = (figure.uv[faces[:, k]] * figure.textures.size for k in range(3))
-        p, q, r = (screen[faces[:, k], :2] for k in range(3))
-        texels, samples = np.abs(_cross(b - a, c - a)), np.abs(_cross(q - p, r - p))
-        ratio = 4 * texels / np.maximum(samples, 1e-3)  # texels a pixel
-        self._level = 0.5 * np.log2(np.maximum(ratio, 1.0)) - _SHARPER
-        cutoff = figure.cutoff[faces[:, 0]]
-        holes = (cutoff > 0) & (self._layer >= 0)
+        samples = np.abs(_areas(screen, faces))
+        ratio = 4 * figure.texels / np.maximum(samples, 1e-3)  # texels a pixel
+        level = 0.5 * np.log2(np.maximum(ratio, 1.0)) - _SHARPER
+        self._first, self._side = figure.textures.levels(figure.face_layer, level)
+        holes = figure.holes
         if not holes.any():
             return None
         plane = plane_coefficients(screen, faces, figure.uv)
@@ -74,27 +74,34 @@ class _Textured:
             some = np.flatnonzero(holes[face])
             at = face[some]
             across, down = x[some] - first[at, 0], y[some] - first[at, 1]
-            uv = plane[at, 0] + plane[at, 1] * across[:, None] + plane[at, 2] * down[:, None]
-            alpha = figure.textures.sample(self._layer[at], uv, self._level[at])[:, 3]
-            there[some] = alpha >= 255 * cutoff[at]
+            u, v = (plane[at, 0, k] + plane[at, 1, k] * across + plane[at, 2, k] * down for k in (0, 1))
+            alpha = figure.textures.sample(self._first[at], self._side[at], u, v)[:, 3]
+            there[some] = alpha >= WHITE * figure.cutoff[faces[at, 0]]
             return there
 
         return solid
 
     def colour(self, faces: np.ndarray, values: np.ndarray) -> np.ndarray:
         """See ``scene.Surface``."""
-        albedo = values[:, :3]
-        layer = self._layer[faces]
-        some = np.flatnonzero(layer >= 0)
-        if len(some):
-            texel = self._figure.textures.sample(layer[some], values[some, 6:8], self._level[faces[some]])
-            albedo[some] *= _LINEAR[np.round(texel[:, :3] * 4).astype(np.int32)]
-        colour: np.ndarray = tone(albedo + values[:, 3:6]) * np.float32(255)
-        return colour
+        result = values[:3]
+        texels = None
+        if len(self._figure.textures):
+            texels = self._figure.textures.sample(self._first.take(faces), self._side.take(faces), *values[4:6])
+        for channel, light in enumerate(result):
+            if texels is not None:
+                light *= _LINEAR.take(texels[:, channel])
+            light += values[3]
+            light[:] = tone(light)
+            light *= np.float32(255)
+        return result
 
 
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    area: np.ndarray = a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
+def _areas(places: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """[F] twice the signed areas of triangles of places [V, 2 or more]."""
+    x, y = np.ascontiguousarray(places[:, :2].T)
+    a, b, c = np.ascontiguousarray(faces.T, np.intp)
+    xa, ya = x.take(a), y.take(a)
+    area: np.ndarray = (x.take(b) - xa) * (y.take(c) - ya) - (x.take(c) - xa) * (y.take(b) - ya)
     return area
 
 

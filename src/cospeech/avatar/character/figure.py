@@ -70,6 +70,26 @@ class Figure:
         return np.full(len(self), SOFTNESS, np.float32)
 
     @cached_property
+    def face_layer(self) -> np.ndarray:
+        """[F] the texture of every triangle, -1 for none."""
+        layer: np.ndarray = self.layer[self.triangles[:, 0]].astype(np.int64)
+        return layer
+
+    @cached_property
+    def holes(self) -> np.ndarray:
+        """[F] whether a triangle's texture may leave holes in it."""
+        holes: np.ndarray = (self.cutoff[self.triangles[:, 0]] > 0) & (self.face_layer >= 0)
+        return holes
+
+    @cached_property
+    def texels(self) -> np.ndarray:
+        """[F] float32 twice the area of every triangle on its texture, in texels."""
+        a, b, c = (self.uv[self.triangles[:, corner]] * self.textures.size for corner in range(3))
+        u, v = b - a, c - a
+        area: np.ndarray = np.abs(u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).astype(np.float32)
+        return area
+
+    @cached_property
     def dense(self) -> np.ndarray:
         """[V, J] float32 weights of all joints."""
         result = np.zeros((len(self), len(self.names)), np.float32)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 LARGEST = 1024  # pixels a side of a texture that is drawn
 MANY, SMALL = 8, 512  # of more textures than that each is so large
 _SIZES = (64, 128, 256, 512, LARGEST)
+WHITE = 255 * 256  # what a sampled channel is at most
+_LANES, _TWO = np.full(4, 255, np.uint16).view(np.uint64)[0], np.full(4, 2, np.uint16).view(np.uint64)[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,46 +42,63 @@ class Textures:
 
     @cached_property
     def _levels(self) -> tuple[np.ndarray, np.ndarray]:
-        """Halved and halved again, one after the other: [N, 4] uint8 texels of a texture, all levels; their starts."""
-        levels = [self.pixels.astype(np.float32)]
-        while levels[-1].shape[1] > 1:
-            last = levels[-1]
-            total = last[:, ::2, ::2] + last[:, 1::2, ::2] + last[:, ::2, 1::2] + last[:, 1::2, 1::2]
-            levels.append(total * np.float32(0.25))
-        flat = np.concatenate([level.reshape(len(self), -1, 4) for level in levels], 1)
+        """Halved and halved again: [N] uint64 texels of four lanes of 16 bits; first texel and side of each level.
+
+        One texture after the other with all its levels, and last a white texel for surfaces without one.
+        """
+        level = self.pixels.astype(np.uint16).view(np.uint64)[..., 0]
+        levels = [level]
+        while level.shape[1] > 1:
+            total = level[:, ::2, ::2] + level[:, 1::2, ::2] + level[:, ::2, 1::2] + level[:, 1::2, 1::2]
+            level = ((total + _TWO) >> np.uint64(2)) & _LANES
+            levels.append(level)
+        flat = np.concatenate([level.reshape(len(self), -1) for level in levels], 1).reshape(-1)
         starts = np.cumsum([0, *(level.shape[1] ** 2 for level in levels[:-1])])
-        return np.round(flat).astype(np.uint8).reshape(-1, 4), starts
+        return np.append(flat, _LANES), starts
 
     def __getstate__(self) -> dict[str, np.ndarray]:
         return {"pixels": self.pixels}  # without the levels, which are made again
 
-    def sample(self, texture: np.ndarray, uv: np.ndarray, level: np.ndarray) -> np.ndarray:
-        """Texels between four, repeated beyond the edges.
+    def levels(self, texture: np.ndarray, level: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where to sample: first texel [N] and side [N], int32.
 
         Args:
-            texture: [N] index.
-            uv: [N, 2], 0 to 1 across the texture, v downwards.
+            texture: [N] index, -1 for white.
             level: [N] how often the texture is halved, rounded to whole levels.
-
-        Returns:
-            [N, 4] float32 sRGB and alpha, 0 to 255.
         """
         flat, starts = self._levels
         level = np.clip(np.round(level), 0, len(starts) - 1).astype(np.int32)
-        side = (self.size >> level).astype(np.int32)
-        first = texture.astype(np.int64) * (len(flat) // len(self)) + starts[level]
-        place = (uv - np.floor(uv)) * side[:, None] - 0.5
-        low = np.floor(place)
-        share = (place - low).astype(np.float32)
-        x, y = low.astype(np.int32).T
-        result = np.zeros((len(uv), 4), np.float32)
-        for dy in (0, 1):
-            row = first + ((y + dy) % side) * side
-            down = share[:, 1] if dy else 1 - share[:, 1]
-            for dx in (0, 1):
-                across = share[:, 0] if dx else 1 - share[:, 0]
-                result += flat[row + (x + dx) % side] * (down * across)[:, None]
-        return result
+        first = texture.astype(np.int32) * np.int32(len(flat) // max(len(self), 1)) + starts.astype(np.int32)[level]
+        side = np.int32(self.size) >> level
+        return np.where(texture < 0, np.int32(len(flat) - 1), first), np.where(texture < 0, np.int32(1), side)
+
+    def sample(self, first: np.ndarray, side: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """Texels between four, to a sixteenth, repeated beyond the edges.
+
+        All channels at once: a lane of 16 bits holds 8 bits, times 16 across, times 16 down.
+
+        Args:
+            first, side: [N] of ``levels``.
+            u, v: [N] 0 to 1 across the texture, v downwards.
+
+        Returns:
+            [N, 4] uint16 sRGB and alpha, 0 to ``WHITE``.
+        """
+        flat, _ = self._levels
+        steps = (16 * side).astype(np.float32)
+        x = np.floor(u * steps - np.float32(8)).astype(np.int32)
+        y = np.floor(v * steps - np.float32(8)).astype(np.int32)
+        across, down = (x & 15).astype(np.uint64), (y & 15).astype(np.uint64)
+        x >>= 4
+        y >>= 4
+        last = side - np.int32(1)
+        left, right = x & last, (x + 1) & last
+        rest = np.uint64(16) - across
+        upper, lower = first + (y & last) * side, first + ((y + 1) & last) * side
+        above = flat.take(upper + left) * rest + flat.take(upper + right) * across
+        below = flat.take(lower + left) * rest + flat.take(lower + right) * across
+        mixed: np.ndarray = above * (np.uint64(16) - down) + below * down
+        return mixed.view(np.uint16).reshape(-1, 4)
 
 
 def load_textures(pictures: Sequence[bytes], name: str) -> Textures:
