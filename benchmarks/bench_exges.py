@@ -28,8 +28,8 @@ from cospeech.data.dataset import GestureDataset, Sample
 from cospeech.loading import load
 from cospeech.methods.evaluators.model import load_extractors
 from cospeech.methods.exges.model import ExGesModel
-from cospeech.methods.motion_constraint import MotionConstraint
 from cospeech.methods.exges.pose_mask import Constraint, propose
+from cospeech.methods.motion_constraint import MotionConstraint
 from cospeech.metrics.frechet import FrechetDistance, Reference
 from cospeech.motion.codec import Codec
 from cospeech.motion.motion import Motion

@@ -1,6 +1,7 @@
 from .api import animate, compare, convert, evaluate, generate, recognise_rig, render
 from .api.editing import edit
 from .api.face import add_face
+from .api.gestures import add_gesture, gestures, perform_gestures, show_gesture
 from .api.robots import to_robot
 from .core.errors import UserError
 from .data.clips import GestureClip
@@ -34,6 +35,7 @@ __all__ = [
     "UserError",
     "Word",
     "add_face",
+    "add_gesture",
     "add_to_library",
     "animate",
     "build_library",
@@ -46,6 +48,7 @@ __all__ = [
     "evaluate",
     "export",
     "generate",
+    "gestures",
     "library_info",
     "load",
     "load_motion",
@@ -53,11 +56,13 @@ __all__ = [
     "markup",
     "merge_libraries",
     "open_library",
+    "perform_gestures",
     "prepare",
     "recognise_rig",
     "render",
     "search",
     "setup_video",
+    "show_gesture",
     "to_robot",
     "train",
     "train_phones",

@@ -33,6 +33,10 @@ from .face import carries_face as carries_face
 from .face import check_face_target as check_face_target
 from .face import face_options as face_options
 from .face import placed_speech as placed_speech
+from .gestures import add_gesture as add_gesture
+from .gestures import gestures as gestures
+from .gestures import perform_gestures as perform_gestures
+from .gestures import show_gesture as show_gesture
 from .inputs import ModelLike, checked_options, open_model, with_detected_emotion
 from .rig import RigReport as RigReport
 from .rig import reading_options

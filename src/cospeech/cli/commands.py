@@ -16,6 +16,7 @@ from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
 from .formats import convert, face, render
 from .gesture import edit, generate
 from .library import LIBRARY_COMMANDS
+from .named_gestures import GESTURE_COMMANDS
 from .rig import RIG_COMMANDS
 from .training import TRAINING_COMMANDS
 from .verify import VERIFY_COMMANDS
@@ -91,6 +92,7 @@ COMMANDS: dict[str, Any] = {
     **TRAINING_COMMANDS,
     "evaluate": evaluate,
     "compare": compare,
+    **GESTURE_COMMANDS,
     **LIBRARY_COMMANDS,
     **VIDEO_COMMANDS,
     **VERIFY_COMMANDS,

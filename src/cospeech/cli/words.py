@@ -19,6 +19,7 @@ from .declared import complete
 _DESCRIPTION = "Speech in, gestures out. Start with: cospeech generate talk.wav"
 # Words that are no command, but begin several ("library build", "video setup").
 _GROUPS = {
+    "gesture": "Named gestures: wave, point, shrug ... Start with: cospeech gesture list",
     "library": "Gesture libraries: gestures to search. Start with: cospeech library build DATASET -o FOLDER",
     "video": "Portraits that move. Start with: cospeech video setup",
 }

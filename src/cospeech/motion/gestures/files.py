@@ -60,13 +60,14 @@ def recorded_gesture(
     motion = replace(on_canonical(motion).resample(FPS), face=None, extra={})
     if not SHORTEST <= motion.seconds <= LONGEST:
         raise UserError(
-            f"the motion of a gesture lasts {motion.seconds:.2f} s; give {SHORTEST:g} to {LONGEST:g} s, cut with "
-            "FILE@START:END"
+            f"the motion of a gesture lasts {motion.seconds:.2f} s; give {SHORTEST:g} to {LONGEST:g} s, "
+            "or the part that is the gesture (span)"
         )
     stroke = fastest_moment(motion) if stroke is None else stroke
     if not MARGIN <= stroke <= motion.seconds - MARGIN:
         raise UserError(
-            f"the stroke at {stroke:g} s is not within the motion; give {MARGIN:g} to {motion.seconds - MARGIN:.2f} s"
+            f"the stroke is {stroke:.2f} s after the gesture begins, which lasts {motion.seconds:.2f} s; give one "
+            f"{MARGIN:g} to {motion.seconds - MARGIN:.2f} s after its beginning"
         )
     recording = Recording(motion, stroke)
     return Gesture(
