@@ -115,9 +115,17 @@ def add(
         person: of several in the file, by name or number from 0.
     """
     from .. import api
+    from ..api.rig import reading_options
 
     written = api.add_gesture(
-        source, name=name, stroke=stroke, span=span, means=means, aliases=alias, library=library, **reading
+        source,
+        name=name,
+        stroke=stroke,
+        span=span,
+        means=means,
+        aliases=alias,
+        library=library,
+        **reading_options(map, animation, person),
     )
     note(f"wrote {written}; next: cospeech gesture show {written.stem}")
 
