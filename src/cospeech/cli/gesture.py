@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from ..motion.motion import Motion
     from ..speech.speech import Speech
 
+_BEST_OF = 8  # takes among which the best is sought unless their number is given
+
 
 @takes("load", "generate")
 @writes
@@ -54,6 +56,7 @@ def generate(
     words_model: MaybeModel = None,
     lips: MaybeFile = None,
     variants: Count = 1,
+    best: FlagCreatePairsOff[bool] = False,
     explain: FlagCreatePairsOff[bool] = False,
     onto: Onto = None,
     model: Model = "contextual",
@@ -75,9 +78,12 @@ def generate(
         words_model: its model: a folder, a ggml file, or a name that it has in its cache.
         lips: a track that the mouth follows: ARKit CSV, Oculus or VRM visemes (CSV, JSON), Rhubarb, TextGrid phones.
         variants: so many takes, of this seed and those after it; the files get numbers.
+        best: of the variants (8 unless their number is given) write only the best: by accents, meaning, variety and
+            contact.
         onto: your own character (.glb .vrm .fbx), which is written and shown with the motion instead of our person; a
             .vrma is written beside a VRM. FILE@NAME for one of several people.
-        explain: write beside the first file which gesture of the library is used where, and why.
+        explain: write beside the first file where the gestures come from: words, accents, a library; and of takes
+            their scores.
         model: a shipped model (contextual, emotion, exges) or a model folder.
     """
     began = time.monotonic()
@@ -85,6 +91,7 @@ def generate(
     from ..api.inputs import checked_options, open_model
     from ..speech.loading import load_recording
 
+    ranked, variants = (_BEST_OF if variants == 1 else variants, 1) if best else (0, variants)
     others = (transcript, lips, model, onto, *files_in(options))
     targets = out or default_targets(speech, *others)
     explanation = targets[0].with_suffix(".explain.json")
@@ -110,16 +117,33 @@ def generate(
         speech, transcript=transcript, lips=lips, beside=beside, words=words, words_model=words_model
     )
     checked = with_detected_emotion(checked, recording, loaded)
-    first = checked["seed"]
     written: list[Path] = []
-    for take in range(variants):
-        stage("generating", take=take + 1, takes=variants)
-        motion = api.generate(recording, words="off", model=loaded, **{**checked, "seed": first + take})
+    for take, motion in _takes(recording, loaded, checked, variants, takes=ranked):
         written += _write(motion, numbered(targets, variants, take), recording, character, given)
         if explain:
             (target,) = numbered((explanation,), variants, take)
             written.append(api.write_explanation(motion, target))
     done(written, began, f"{motion.seconds:.1f} s of motion")
+
+
+def _takes(
+    speech: Speech, model: GestureModel, options: Mapping[str, Any], variants: int, *, takes: int
+) -> Iterator[tuple[int, Motion | Keypoints]]:
+    """Takes with their numbers, or the best of so many ``takes``."""
+    from .. import api
+    from ..api.takes import best_take
+
+    if takes:
+        stage("generating and ranking", takes=takes)
+        motion, scores = best_take(speech, model, variants=takes, **options)
+        best = max(range(takes), key=lambda take: scores[take].total)
+        said = ", ".join(f"{name} {value:.2f}" for name, value in scores[best].as_dict().items())
+        note(f"of {takes} takes that of seed {options['seed'] + best} is the best ({said})")
+        yield 0, motion
+        return
+    for take in range(variants):
+        stage("generating", take=take + 1, takes=variants)
+        yield take, api.generate(speech, words="off", model=model, **{**options, "seed": options["seed"] + take})
 
 
 def _write(

@@ -84,7 +84,11 @@ def _strokes(performance: Performance, times: np.ndarray, words: Sequence[Word])
     result = []
     for stroke in strokes(performance.motion):
         entry: dict[str, Any] = {"time": round(stroke.time, 3), "side": stroke.side, "speed": round(stroke.strength, 2)}
-        named = [placed for placed in performance.placed if placed.start <= stroke.time <= placed.end]
+        named = [
+            placed
+            for placed in performance.placed
+            if placed.start <= stroke.time <= placed.end and placed.side in (stroke.side, "both")
+        ]
         near = times[np.abs(times - stroke.time) <= WITH_ACCENT]
         if named:
             entry["gesture"] = named[-1].gesture

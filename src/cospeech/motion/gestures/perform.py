@@ -34,6 +34,7 @@ INTO_STROKE = 0.08  # seconds for which a preparation lasts into the stroke, so 
 BETWEEN = 0.3  # seconds from the end of a gesture to the stroke of the next one of that hand, at least
 POSED = 0.5  # seconds from a given pose at either end in which nothing is moved
 LEAST_AFTER = 0.1  # seconds of a motion after a stroke
+HELD = 0.3  # seconds of a usual hold from which a gesture waits for the end of its phrase
 LONGEST_HOLD = 1.6  # seconds for which the end of a phrase is waited for
 ALIVE = 0.3  # share of a hand's small generated movements that it keeps
 STEADY = 0.8  # seconds over which they are taken to be small
@@ -185,7 +186,7 @@ def _use(cue: GestureCue, gesture: Gesture, manner: Manner) -> _Use:
         use.hands[manner.side] = hand_path(form.hand, manner.side, cue.time, manner, leads=True)
     if form.mirrored or form.other:
         use.hands[other] = hand_path(form.other or form.hand, other, cue.time, manner, leads=False)
-    if cue.hold_until is not None and gesture.hold:
+    if cue.hold_until is not None and gesture.hold >= HELD:
         use.hold = max(use.hold, min(cue.hold_until - use.last, LONGEST_HOLD))
     return use
 
