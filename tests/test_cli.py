@@ -30,7 +30,7 @@ __all__ = ["place", "works"]  # fixtures
 
 READING = ("map", "animation", "person")  # of the file, which functions take loaded
 SAVING = set(WRITE_OPTIONS)  # of files: ``cospeech.convert(**options)``, ``motion.save``
-TAKES = SAVING | {"out", "explain", "onto", "variants", "no_transcript"}
+TAKES = SAVING | {"out", "explain", "onto", "variants", "best", "no_transcript"}
 # Command -> (its function, other names for the same thing, what the command alone takes, the function alone).
 MIRROR = {
     "generate": ("cospeech.api", {}, TAKES, {"face", "relaxed"}),
@@ -49,6 +49,10 @@ MIRROR = {
     "evaluate": ("cospeech.api", {}, set(), set()),
     "compare": ("cospeech.api", {}, set(), set()),
     "search": ("cospeech.gesture_library.search", {}, {"out", *READING}, {"approximate"}),
+    "gesture list": ("cospeech.api.gestures", {}, {"json"}, set()),
+    "gesture show": ("cospeech.api.gestures", {}, {"out"}, set()),
+    "gesture add": ("cospeech.api.gestures", {"alias": "aliases"}, set(READING), {"reading"}),
+    "gesture perform": ("cospeech.api.gestures", {"gestures": "cues"}, {"out"}, set()),
     "library build": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
     "library info": ("cospeech.gesture_library.check", {}, set(), set()),
     "library add": ("cospeech.gesture_library.build", {}, set(), {"quiet"}),
@@ -64,6 +68,10 @@ COMMANDS = {name: completed(command, plugins=False) for name, command in cli.COM
 NAMES = {
     "face": "add_face",
     "rig": "recognise_rig",
+    "gesture list": "gestures",
+    "gesture show": "show_gesture",
+    "gesture add": "add_gesture",
+    "gesture perform": "perform_gestures",
     "library build": "build_library",
     "library info": "library_info",
     "library add": "add_to_library",

@@ -80,7 +80,16 @@ def _folder_of(library: str | Path) -> Path:
 
 
 def show_gesture(name: str, *, uses: int = 3, seed: int = 0, library: str | Path | None = None) -> Motion:
-    """A standing person who does a gesture so many times, each time differently."""
+    """A standing person who does a gesture so many times, each time differently.
+
+    Args:
+        name: of the gesture.
+        uses: how often it is done.
+        seed: another seed gives other uses.
+        library: a gesture library whose named gestures are known as well.
+    Raises:
+        UserError: no such gesture; the message names near ones.
+    """
     if uses < 1:
         raise UserError(f"uses must be a whole number from 1 on; got {uses}")
     return demonstrated(gestures(library)[name], uses=uses, seed=seed).motion

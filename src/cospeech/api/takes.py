@@ -77,9 +77,9 @@ def _meaning(motion: Motion) -> float:
 def _variety(motion: Motion, speech: Speech) -> float:
     """The mean of three: hands go far, move while somebody speaks, and both take part."""
     spread = np.linalg.norm(wrists_in_chest(motion).std(axis=0), axis=-1)
-    spoken = LAYOUT.get(speech.features, "speech")[: len(motion)] >= 0.5
-    moving = hand_speed(motion)[: len(spoken)] >= STILL_SPEED
-    share = float(moving.any(axis=1)[spoken].mean()) if spoken.any() else MOVING
+    spoken = np.asarray(LAYOUT.get(speech.features, "speech")[: len(motion)] >= 0.5)
+    moving = hand_speed(motion)[: len(spoken)].max(axis=1) >= STILL_SPEED
+    share = float(moving[spoken].mean()) if spoken.any() else MOVING
     both = float(spread.min() / max(spread.max(), 1e-6))
     far = float(spread.mean())
     return (far / (far + REACH) + min(1.0, share / MOVING) + both) / 3
