@@ -15,8 +15,8 @@ from .word import Word
 def agreement(speech: Speech, words: tuple[Word, ...], *, phones: tuple[Phone, ...] | None = None) -> float:
     """Mean probability that the phone network gives to the mouth shapes that the words ask for, 0 to 1.
 
-    Words that are not English have no phones here; their times alone are compared: 1 minus the share of their time in
-    which the network hears silence.
+    Words that are neither English nor German have no phones here; their times alone are compared: 1 minus the share
+    of their time in which the network hears silence.
 
     Args:
         phones: of the words (``phones_in_words``), where they are known already.

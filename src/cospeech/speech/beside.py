@@ -15,6 +15,7 @@ from ..core.progress import note
 from .agreement import agreement
 from .cues.markup import cues_of
 from .forced_alignment import find_words
+from .languages import ENGLISH, reading_of
 from .phones.of_words import phones_in_words
 from .phones.track import cut
 from .speech import Speech
@@ -58,7 +59,8 @@ def with_words_beside(speech: Speech, recording: Path) -> Speech:
         note(f"{path} lies beside the recording but does not fit the sound; name it with --transcript to use it")
         return speech
     note(f"took the words of {path}, which lies beside the recording; --no-transcript leaves them out")
-    return replace(speech, words=words, phones=given or phones, cues=cues)
+    lips = phones if reading_of(word.text for word in words) is ENGLISH else ()
+    return replace(speech, words=words, phones=given or lips, cues=cues)
 
 
 def _may_be_one(path: Path) -> bool:

@@ -1,13 +1,15 @@
 """English spelling to phones, for the words that the pronouncing dictionary does not have.
 
 A short list of rules of ours, tried longest first. Names and new words come out near enough to be
-found in the sound, which is all the alignment asks. It knows no stress, and no language but English.
+found in the sound, which is all the alignment asks. It knows no stress, and no language but English
+(``g2p_german`` reads German).
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Callable, Container, Iterable, Mapping
 
 # Graphemes to phones of CMUdict (no stress). Longest match wins; "^" binds to the word's start and
 # "$" to its end.
@@ -67,26 +69,34 @@ def pronounce(word: str) -> tuple[str, ...]:
             phones.append(_LONG_VOWEL[word[at]])
             at += 1
             continue
-        size, found = _longest_rule(word, at, long)
+        size, found = longest_rule(word, at, _TABLE, _LONGEST, cuts=long)
         phones += found
         at += size
     return tuple(phones)
 
 
-def _longest_rule(word: str, at: int, long: set[int]) -> tuple[int, tuple[str, ...]]:
-    """Letters from ``at`` on that the longest fitting rule reads, and their phones; one letter and none without."""
-    for size in range(min(_LONGEST, len(word) - at), 0, -1):
-        if any(at < place < at + size for place in long):
+def longest_rule(
+    word: str, at: int, table: Mapping[str, tuple[str, ...]], longest: int, *, cuts: Container[int] = ()
+) -> tuple[int, tuple[str, ...]]:
+    """Letters from ``at`` on that the longest fitting rule reads, and their phones; one letter and none without.
+
+    Args:
+        table: graphemes to phones; "^" binds to the word's start, "$" to its end.
+        longest: letters of the longest rule.
+        cuts: places that no rule reaches across.
+    """
+    for size in range(min(longest, len(word) - at), 0, -1):
+        if any(place in cuts for place in range(at + 1, at + size)):
             continue
         piece = word[at : at + size]
         keys = [piece]
         if at == 0:
-            keys.insert(0, "^" + piece)
+            keys.insert(0, "^" + piece.lower())
         elif at + size == len(word):
-            keys.insert(0, piece + "$")
-        found = next((key for key in keys if key in _TABLE), None)
+            keys.insert(0, piece.lower() + "$")
+        found = next((key for key in keys if key in table), None)
         if found is not None:
-            return size, _TABLE[found]
+            return size, table[found]
     return 1, ()
 
 
@@ -124,7 +134,7 @@ def number_words(number: int) -> list[str]:
     return [_ONES[int(digit)] for digit in str(number)]
 
 
-_SIGNS = {"&": "and", "%": "percent", "+": "plus", "@": "at", "=": "equals"}
+_SIGNS = {"&": "and", "%": "percent", "+": "plus", "@": "at", "=": "equals", ".": "point"}
 
 
 def spoken(text: str) -> list[str]:
@@ -135,17 +145,23 @@ def spoken(text: str) -> list[str]:
     """
     text = unicodedata.normalize("NFKD", text.replace("’", "'").replace("‘", "'")).lower()
     text = "".join(character for character in text if not unicodedata.combining(character))
+    pieces = re.findall(r"\d{1,3}(?:,\d{3})+|\d+|[a-z]+(?:'[a-z]+)*|[&%+@=]|(?<=\d)\.(?=\d)", text)
+    return read_out(pieces, _SIGNS, _number)
+
+
+def read_out(pieces: Iterable[str], signs: Mapping[str, str], number: Callable[[str], list[str]]) -> list[str]:
+    """Tokens of pieces of text: words as they are, signs and digits in words."""
     tokens: list[str] = []
-    for piece in re.findall(r"\d{1,3}(?:,\d{3})+|\d+|[a-z]+(?:'[a-z]+)*|[&%+@=]|(?<=\d)\.(?=\d)", text):
-        if piece == ".":
-            tokens.append("point")
-        elif piece in _SIGNS:
-            tokens.append(_SIGNS[piece])
-        elif not piece[0].isdigit():
-            tokens.append(piece)
-        elif re.fullmatch(r"1[1-9]\d\d", piece) and piece[2:] != "00":
-            tokens += [*number_words(int(piece[:2])), *(["oh"] if piece[2] == "0" else [])]
-            tokens += number_words(int(piece[2:]))
+    for piece in pieces:
+        if piece in signs:
+            tokens.append(signs[piece])
         else:
-            tokens += number_words(int(piece.replace(",", "")))
+            tokens += number(piece) if piece[0].isdigit() else [piece]
     return tokens
+
+
+def _number(digits: str) -> list[str]:
+    """Digits in words; four of them from 1100 to 1999 as a year."""
+    if re.fullmatch(r"1[1-9]\d\d", digits) and digits[2:] != "00":
+        return [*number_words(int(digits[:2])), *(["oh"] if digits[2] == "0" else []), *number_words(int(digits[2:]))]
+    return number_words(int(digits.replace(",", "")))

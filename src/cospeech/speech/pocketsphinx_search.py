@@ -6,18 +6,26 @@ right words must not be lost on the way; the lattice is left out, which is slowe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from .g2p import pronounce
+from .languages import ENGLISH, Language
 from .phones.inventory import PHONES, SILENCE
 
 TICKS = 100  # frames a second of pocketsphinx
 LATE = 0.01  # seconds by which its times lie before those of hand-made labels
-_WIDE = {"beam": 1e-120, "pbeam": 1e-120, "wbeam": 1e-100, "bestpath": False}
+# From those of pocketsphinx to the widest that its numbers allow.
+_BEAMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"beam": 1e-120, "pbeam": 1e-120, "wbeam": 1e-100, "bestpath": False},
+    {"beam": 1e-300, "pbeam": 1e-300, "wbeam": 1e-250, "bestpath": False},
+)
+USUAL, WIDE, WIDEST = range(len(_BEAMS))
+_ALTERNATE = re.compile(r"\(\d+\)$")  # of a word that is pronounced in several ways
 _PHONE = "phone-"  # a word of one phone is called so
 
 
@@ -46,19 +54,24 @@ def _open(**settings: Any) -> Any:
     return Decoder(lm=None, hmm=get_model_path("en-us/en-us"), cmn="batch", loglevel="FATAL", **settings)
 
 
-def word_decoder(words: Iterable[str], *, wide: bool = False) -> Any:
+def word_decoder(words: Iterable[str], *, beams: int = USUAL, language: Language = ENGLISH) -> Any:
     """A decoder that knows the words; those that the dictionary lacks are pronounced by rules."""
     from pocketsphinx import get_model_path
 
-    decoder = _open(dict=get_model_path("en-us/cmudict-en-us.dict"), **(_WIDE if wide else {}))
+    dictionary = get_model_path("en-us/cmudict-en-us.dict") if language.dictionary else None
+    decoder = _open(dict=dictionary, **_BEAMS[beams])
     missing = sorted(word for word in set(words) if decoder.lookup_word(word) is None)
-    for index, word in enumerate(missing, start=1):
-        decoder.add_word(word, " ".join(pronounce(word) or ("AH",)), index == len(missing))
+    spelled = []
+    for word in missing:
+        ways = [way or ("AH",) for way in language.pronunciations(word)]
+        spelled += [(f"{word}({k})" if k > 1 else word, " ".join(way)) for k, way in enumerate(ways, start=1)]
+    for index, (name, phones) in enumerate(spelled, start=1):
+        decoder.add_word(name, phones, index == len(spelled))
     return decoder
 
 
 def _phone_decoder() -> Any:
-    decoder = _open(dict=None, **_WIDE)
+    decoder = _open(dict=None, **_BEAMS[WIDE])
     names = [phone for phone in PHONES if phone != SILENCE]
     for index, phone in enumerate(names, start=1):
         decoder.add_word(_PHONE + phone, phone, index == len(names))
@@ -91,15 +104,17 @@ def search(decoder: Any, sound: np.ndarray, words: Sequence[str], *, whole: bool
     if decoder.hyp() is None:
         return None
     return [
-        Found(piece.word, piece.start_frame / TICKS, (piece.end_frame + 1) / TICKS)
+        Found(_ALTERNATE.sub("", piece.word), piece.start_frame / TICKS, (piece.end_frame + 1) / TICKS)
         for piece in decoder.seg()
         if not piece.word.startswith(("<", "[", "(", "+"))
     ]
 
 
-def phones_of_words(sound: np.ndarray, words: Sequence[str]) -> list[list[Found]] | None:
+def phones_of_words(
+    sound: np.ndarray, words: Sequence[str], *, language: Language = ENGLISH
+) -> list[list[Found]] | None:
     """Phones of each word in a piece of sound of at most half a minute; None if the words are not found."""
-    decoder = word_decoder(words, wide=True)
+    decoder = word_decoder(words, beams=WIDE if language.dictionary else WIDEST, language=language)
     found = search(decoder, sound, words)
     if found is None or len(found) != len(words):
         return None

@@ -11,7 +11,7 @@ from ...core.arguments import several
 from ...data.clips import GestureClip
 from ...data.readers.voices import read
 from ...speech.phones import hama
-from ...speech.phones.of_words import phones_in_words
+from ...speech.phones.of_words import lip_phones_in_words
 from ...speech.phones.track import Phone
 from .dataset import PhoneDataset, write_phone_dataset
 from .export import export_phones
@@ -39,7 +39,7 @@ def _labelled(folder: Path) -> Iterator[Labelled]:
         if not isinstance(clip, GestureClip) or clip.speech is None:
             continue
         speech = clip.speech
-        phones = phones_in_words(speech.samples, speech.words) if speech.words else ()
+        phones = lip_phones_in_words(speech.samples, speech.words) if speech.words else ()
         source = "text"
         if not phones and hama.is_installed():
             phones, source = hama.phones_by_hama(speech.samples), "recogniser"

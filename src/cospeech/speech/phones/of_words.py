@@ -12,7 +12,7 @@ from functools import cache
 import numpy as np
 
 from ...core.timing import SAMPLE_RATE
-from ..g2p import pronounce, spoken
+from ..languages import ENGLISH, Language, reading_of
 from ..pocketsphinx_search import LATE, Found, phones_of_words, sound_of
 from ..word import Word
 from .track import Phone
@@ -23,49 +23,59 @@ MARGIN = 0.3  # seconds of sound before the first word of a piece and after its 
 FAR = 0.35  # seconds from its time at which a word is not believed
 OF_PHRASES = 1.5  # the same, where the times are those of captions: of phrases, whose words share them by length
 TIMED = 0.6  # share of the words that are found less than ``FAR`` away, if their times are their own
-ENGLISH = 0.5  # share of the words that the dictionary has, if a text is English
+KNOWN = 0.5  # share of the words that the dictionary has, if a text is English
+
+
+def lip_phones_in_words(samples: np.ndarray, words: Sequence[Word]) -> tuple[Phone, ...]:
+    """Phones of English words, for lips, as ``phones_in_words``; none of other languages.
+
+    The phones of German words lie where the words are, but the English model finds their places in them less well than
+    the network hears them: of the time on the right mouth shape, .53 to .70 against .65 (docs/results.md).
+    """
+    return phones_in_words(samples, words) if reading_of(word.text for word in words) is ENGLISH else ()
 
 
 def phones_in_words(samples: np.ndarray, words: Sequence[Word]) -> tuple[Phone, ...]:
-    """Phones of the words of a recording.
+    """Phones of the words of a recording, English or German.
 
     Args:
         samples: [N] float in [-1, 1], mono, 16 kHz.
         words: in order of time.
 
     Returns:
-        Phones in order of time; empty if the words are not English.
+        Phones in order of time; empty if the words are neither English nor German.
     """
-    tokens = [spoken(word.text) for word in words]
-    if not is_english([token for word in tokens for token in word]):
+    language = reading_of(word.text for word in words)
+    tokens = [language.spoken(word.text) for word in words]
+    if language is ENGLISH and not is_english([token for word in tokens for token in word]):
         return ()
     out: list[Phone] = []
     for first, last in _pieces(words):
         begin, end = _edges(words, first, last, len(samples) / SAMPLE_RATE)
         sound = samples[round(begin * SAMPLE_RATE) : round(end * SAMPLE_RATE)]
-        out += _phones_in_piece(sound, begin, words[first:last], tokens[first:last])
+        out += _phones_in_piece(sound, begin, words[first:last], tokens[first:last], language)
     return tuple(sorted(out, key=lambda phone: phone.start))
 
 
 def _phones_in_piece(
-    samples: np.ndarray, begin: float, words: Sequence[Word], tokens: Sequence[Sequence[str]]
+    samples: np.ndarray, begin: float, words: Sequence[Word], tokens: Sequence[Sequence[str]], language: Language
 ) -> list[Phone]:
     """Phones of the words of one piece of sound, which begins at ``begin`` seconds."""
     said = [token for word in tokens for token in word]
-    found = iter(phones_of_words(sound_of(samples), said) or [[] for _ in said])
+    found = iter(phones_of_words(sound_of(samples), said, language=language) or [[] for _ in said])
     heard = [[_at(phone, begin + LATE) for _ in spelled for phone in next(found)] for spelled in tokens]
     near = [_away(word, phones) <= FAR for word, phones in zip(words, heard, strict=True) if phones]
     far = FAR if sum(near) >= TIMED * len(near) else OF_PHRASES
     out: list[Phone] = []
     for word, spelled, phones in zip(words, tokens, heard, strict=True):
-        out += phones if phones and _away(word, phones) <= far else _even(word, spelled)
+        out += phones if phones and _away(word, phones) <= far else _even(word, spelled, language)
     return out
 
 
 def is_english(tokens: Sequence[str]) -> bool:
     """Whether half of the tokens, at least, are in the pronouncing dictionary."""
     known = _dictionary()
-    return bool(tokens) and sum(token in known for token in tokens) >= ENGLISH * len(tokens)
+    return bool(tokens) and sum(token in known for token in tokens) >= KNOWN * len(tokens)
 
 
 @cache
@@ -111,8 +121,8 @@ def _away(word: Word, phones: Sequence[Phone]) -> float:
     return max(abs(phones[0].start - word.start), abs(phones[-1].end - word.end))
 
 
-def _even(word: Word, tokens: Sequence[str]) -> list[Phone]:
+def _even(word: Word, tokens: Sequence[str], language: Language) -> list[Phone]:
     """The phones that rules give the word, each as long as the others."""
-    names = [name for token in tokens for name in pronounce(token)]
+    names = [name for token in tokens for name in language.pronunciations(token)[0]]
     step = (word.end - word.start) / max(1, len(names))
     return [Phone(name, word.start + k * step, word.start + (k + 1) * step) for k, name in enumerate(names)]

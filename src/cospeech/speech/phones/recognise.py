@@ -16,7 +16,7 @@ from ...core.timing import SAMPLE_RATE
 from . import hama
 from .inventory import PHONE_INDEX, SILENCE
 from .network import DEFAULT_LOOK_AHEAD, PhoneSteps, hear_phones
-from .of_words import phones_in_words
+from .of_words import lip_phones_in_words
 from .track import TRACK_RATE, Phone, PhoneTrack, decoded, rasterised, rows_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def recognise(
     if phones:
         return PhoneTrack(tuple(phones), rasterised(phones, seconds), "given")
     if words:
-        found = phones_in_words(samples, words)
+        found = lip_phones_in_words(samples, words)
         if found:
             return PhoneTrack(found, rasterised(found, seconds), "words")
     steps = hear_phones(samples, look_ahead=look_ahead)
