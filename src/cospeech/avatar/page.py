@@ -135,6 +135,11 @@ def _sources(motion: Motion) -> list[dict[str, Any]]:
             f"score {used['score']:.2f}, {used['speed']:.2f} times as fast"
         )
         result.append({"text": name, "detail": detail, "start": used["used_from"], "end": used["used_to"]})
+    for named in motion.extra.get("explain", {}).get("gestures", []):
+        name = str(named["gesture"]).replace("_", " ")
+        word = f"“{named['word']}”" if named.get("word") else "no word"
+        detail = f"{name}, at {word} ({named.get('meaning') or named.get('source')}), stroke at {named['stroke']:.2f} s"
+        result.append({"text": name, "detail": detail, "start": named["start"], "end": named["end"]})
     return sorted(result, key=lambda source: source["start"])
 
 
