@@ -1,7 +1,7 @@
 from .api import animate, compare, convert, evaluate, generate, recognise_rig, render
 from .api.editing import edit
 from .api.face import add_face
-from .api.gestures import add_gesture, gestures, perform_gestures, show_gesture
+from .api.gestures import add_gesture, find_gestures, gestures, perform_gestures, show_gesture
 from .api.robots import to_robot
 from .core.errors import UserError
 from .data.clips import GestureClip
@@ -47,6 +47,7 @@ __all__ = [
     "edit",
     "evaluate",
     "export",
+    "find_gestures",
     "generate",
     "gestures",
     "library_info",

@@ -34,6 +34,7 @@ from .face import check_face_target as check_face_target
 from .face import face_options as face_options
 from .face import placed_speech as placed_speech
 from .gestures import add_gesture as add_gesture
+from .gestures import find_gestures as find_gestures
 from .gestures import gestures as gestures
 from .gestures import perform_gestures as perform_gestures
 from .gestures import show_gesture as show_gesture

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..gesture_library.library import open_library
+from ..gesture_library.meaning import MeaningHit, find_by_meaning
 from ..motion.gestures.demonstration import demonstrated
 from ..motion.gestures.files import FOLDER, read_gesture, recorded_gesture, save_gesture, users_folder
 from ..motion.gestures.lookup import GestureDictionary
@@ -77,6 +79,20 @@ def _folder_of(library: str | Path) -> Path:
     if not Path(library).is_dir():
         raise UserError(f"no gesture library {library}; check the name, or leave it out to add to your own folder")
     return Path(library) / FOLDER
+
+
+def find_gestures(text: str, *, library: str | Path | None = None, k: int = 5) -> list[MeaningHit]:
+    """Gestures for what is said, the best first: named ones, and segments of a gesture library that have words.
+
+    Args:
+        text: what is said, in English or German, or the name of a gesture.
+        library: folder of the gesture library that is asked as well.
+        k: gestures at most.
+    Raises:
+        UserError: nothing in the text calls for a gesture.
+    """
+    opened = None if library is None else open_library(library)
+    return find_by_meaning(text, library=opened, dictionary=gestures(library), k=k)
 
 
 def show_gesture(name: str, *, uses: int = 3, seed: int = 0, library: str | Path | None = None) -> Motion:

@@ -86,6 +86,23 @@ def show(
     done([api.write(motion, target) for target in targets], began, f"{motion.seconds:.1f} s of motion")
 
 
+def find(
+    text: Positional[Annotated[str, arg(metavar="TEXT")]], /, *, k: Count = 5, library: MaybeFolder = None
+) -> None:
+    """Find gestures for what is said: named ones, and segments of a gesture library that have words.
+
+    Args:
+        text: what is said, as in "the door is over there".
+        k: gestures at most.
+        library: the gesture library that is asked as well.
+    """
+    from .. import api
+
+    for hit in api.find_gestures(text, library=library, k=k):
+        why = ", ".join(f"{name} {value}" for name, value in hit.why.items() if value)
+        sys.stdout.write(f"{hit.score:.2f}  {hit.gesture.name}: {hit.gesture.means} ({why})\n")
+
+
 def add(
     source: Positional[MotionFile],
     /,
@@ -167,6 +184,7 @@ def perform(
 GESTURE_COMMANDS: dict[str, Any] = {
     "gesture list": show_list,
     "gesture show": show,
+    "gesture find": find,
     "gesture add": add,
     "gesture perform": perform,
 }

@@ -13,6 +13,7 @@ one speaker, the cosine of keys and the distance of paths correlate by -0.02).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,13 @@ from ..core.errors import UserError
 from ..core.timing import FPS, seconds_to_frame
 from ..methods.exges.references import Reference, fitted
 from ..motion.codec import Codec
+from ..motion.gestures.gesture import Gesture
+from ..speech.cues.cue import GestureCue
 from ..speech.layout import LAYOUT
 from ..speech.speech import Word
 from .embedder import Embedder, shipped_embedder
 from .library import GestureLibrary, Hit
+from .meaning import answered
 from .repeats import Shown
 from .sample import Filters
 from .segments import loudness, segments, speech_breaks
@@ -67,7 +71,7 @@ class LibraryReferences:
             )
         library.check_embedder(found)
         self.embedder = found
-        self.name = library.folder.name
+        self.name, self.folder = library.folder.name, library.folder
 
     def references(
         self,
@@ -111,6 +115,18 @@ class LibraryReferences:
                 shown.add(chosen.id, slot[1], fitted(chosen, 1)[0])
                 found.append(chosen)
         return found
+
+    def answered(
+        self, cues: Sequence[GestureCue], words: Sequence[Word], features: np.ndarray
+    ) -> tuple[list[GestureCue], list[Gesture]]:
+        """Cues of which some name recorded segments that answer them better; and those segments (``meaning``)."""
+
+        def key_of(time: float) -> np.ndarray | None:
+            middle, half = seconds_to_frame(time), max(self.embedder.shortest, FPS) // 2 + 1
+            part = features[max(0, middle - half) : middle + half]
+            return self.embedder.speech(part) if len(part) >= self.embedder.shortest else None
+
+        return answered(cues, words, self.library, key_of)
 
     def _chosen(
         self,

@@ -21,6 +21,7 @@ from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
+from ..motion.gestures.gesture import Gesture
 from ..motion.gestures.lookup import GestureDictionary
 from ..motion.gestures.perform import Performance, perform, with_gestures
 from ..motion.motion import Motion
@@ -277,7 +278,15 @@ class BodyModel(FolderModel, Generic[O, C]):
 
     options: ClassVar[type[GenerateOptions]] = BodyOptions
     capabilities: Capabilities = Capabilities(explains=True)
-    own_gestures: Path | None = None  # the gesture library whose named gestures it has, beside the user's
+
+    @property
+    def own_gestures(self) -> Path | None:
+        """The gesture library whose named gestures it has, beside the user's; none by default."""
+        return None
+
+    def answered(self, cues: Sequence[GestureCue], speech: Speech) -> tuple[Sequence[GestureCue], Sequence[Gesture]]:
+        """Cues of which some name gestures that a method has for them; and those gestures. None by default."""
+        return cues, ()
 
     def condition(self, options: O, frames: int) -> C:
         """What is requested, as the networks take it, for so many frames; unless overridden one for all of them."""
@@ -311,7 +320,8 @@ class BodyModel(FolderModel, Generic[O, C]):
         """See ``GestureModel.generate``."""
         resolved = self.resolve(self._requested("generate", options), speech)
         dictionary = GestureDictionary.of_user(self.own_gestures)
-        cues = cues_of(speech, resolved, dictionary)
+        cues, recorded = self.answered(cues_of(speech, resolved, dictionary), speech)
+        dictionary = dictionary.joined(recorded)
         done = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words, cues=cues, find=dictionary)
         if not resolved.face:
             return done.motion

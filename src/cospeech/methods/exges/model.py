@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from ...core.timing import FPS, seconds_to_frame
 from ...motion.codec import Codec
+from ...motion.gestures.gesture import Gesture
 from ...sampling.edit import joint_indices
+from ...speech.cues.cue import GestureCue
 from ...speech.features import FEATURE_DIM
+from ...speech.speech import Speech
 from ..base import BodyModel, Capabilities, EditedSpan, SampledMotion
 from ..conditioning import Condition, emotion_weights, strongest
 from ..editing import Span, StepWindow, encoded_pose, in_place, padded
@@ -66,6 +70,17 @@ class ExGesModel(BodyModel[ExGesOptions, Condition]):
         other = copy(self)
         other.library = library
         return other
+
+    def answered(self, cues: Sequence[GestureCue], speech: Speech) -> tuple[Sequence[GestureCue], Sequence[Gesture]]:
+        """Recorded segments of the library compete with the dictionary's gestures."""
+        if self.library is None or not cues:
+            return cues, ()
+        return self.library.answered(cues, speech.words, speech.features)
+
+    @property
+    def own_gestures(self) -> Path | None:
+        """The folder of the library, which may have named gestures."""
+        return None if self.library is None else self.library.folder
 
     def sample(
         self,

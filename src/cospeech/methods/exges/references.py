@@ -6,12 +6,17 @@ A method may not know of the library of gestures, which lies above it; it asks f
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from ...motion.gestures.gesture import Gesture
 from ...sampling.rhythm import sample_frames
+from ...speech.cues.cue import GestureCue
+from ...speech.word import Word
 
 SLOWEST, FASTEST = 0.8, 1.25  # [D] how much a retrieved gesture may be stretched or hurried
 SLOT = tuple[int, int]  # frames [first, last + 1) of a speech at 30 a second
@@ -45,6 +50,7 @@ class Library(Protocol):
     """What gives references."""
 
     name: str
+    folder: Path
 
     def references(
         self,
@@ -58,6 +64,12 @@ class Library(Protocol):
         rule: str,
     ) -> list[Reference]:
         """A gesture for each part of a speech [T, 48] that is spoken, in order of time."""
+        ...
+
+    def answered(
+        self, cues: Sequence[GestureCue], words: Sequence[Word], features: np.ndarray
+    ) -> tuple[list[GestureCue], list[Gesture]]:
+        """Cues of which some name recorded gestures that answer them better; and those gestures."""
         ...
 
 

@@ -36,6 +36,11 @@ class GestureDictionary(Mapping[str, Gesture]):
         own = gestures_in(users_folder())
         return cls([*own, *([] if library is None else gestures_in(Path(library) / FOLDER))])
 
+    def joined(self, more: Iterable[Gesture]) -> GestureDictionary:
+        """With more gestures; itself if there are none."""
+        more = tuple(more)
+        return GestureDictionary([*self.own.values(), *more]) if more else self
+
     def __getitem__(self, name: str) -> Gesture:
         """Raises UserError with near names if there is no such gesture."""
         found = self._names.get(file_name(name))
