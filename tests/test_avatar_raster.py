@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cospeech.avatar.light import cast_shadow
 from cospeech.avatar.raster import plane_coefficients, resolve, visibility
 
 FACE = np.array([[0, 1, 2]])
@@ -103,3 +104,22 @@ def test_resolve_is_the_mean_of_four_samples(seed):
 def test_nothing_to_draw():
     points = np.zeros((3, 3), np.float32)
     assert (visibility(points, FACE, 4, 4) == -1).all()
+
+
+def test_large_triangles_cast_no_shadow_on_themselves():
+    """A barrel of long triangles, lit from above and aside: what faces the light is all in it."""
+    around, along = np.meshgrid(np.linspace(0, 2 * np.pi, 24, endpoint=False), np.linspace(0.8, 1.4, 3))
+    normals = np.stack([np.sin(around), np.zeros(around.shape), np.cos(around)], -1).reshape(-1, 3).astype(np.float32)
+    points = (0.16 * normals + along.reshape(-1, 1) * [0, 1, 0]).astype(np.float32)
+    low = np.arange(48).reshape(2, 24)
+    beside = np.roll(low, -1, axis=1)
+    triangles = np.concatenate(
+        [np.stack(c, -1).reshape(-1, 3) for c in ((low, beside, beside + 24), (low, beside + 24, low + 24))]
+    )
+    light = np.array([0.3, 0.75, 0.59], np.float32)
+    light /= np.linalg.norm(light)
+    shadow = cast_shadow(triangles, points, normals, light)
+    facing = normals @ light
+    assert (facing > 0.4).sum() > 15
+    assert shadow[facing > 0.4].max() == 0
+    assert shadow[(facing < -0.4) & (points[:, 1] < 1)].mean() > 0.5  # behind it, low in the open barrel

@@ -10,7 +10,7 @@ import numpy as np
 
 from .body import Body
 from .camera import Camera
-from .raster import visibility
+from .raster import plane_coefficients, visibility
 
 
 class Lit(Protocol):
@@ -199,15 +199,24 @@ def cast_shadow(triangles: np.ndarray, points: np.ndarray, normals: np.ndarray, 
     ids = visibility(screen, triangles[:, ::-1], SHADOW_SIZE, SHADOW_SIZE).ravel()
     depth = np.full(SHADOW_SIZE * SHADOW_SIZE, np.float32(1e9))
     hit = np.flatnonzero(ids >= 0)
-    corner = screen[:, 2][triangles[ids[hit]]]
-    depth[hit] = corner.mean(1)
-    lifted = screen.copy()
-    lifted[:, 2] -= 0.022 + 0.012 * (1 - np.clip(normals @ light, 0, 1))
+    # Where the triangle is in the middle of the cell; its mean would cast shadows of large triangles on themselves.
+    faces = triangles[ids[hit]]
+    corner = screen[:, 2][faces]
+    plane = plane_coefficients(screen, faces, screen[:, 2:])[:, :, 0]
+    row, column = np.divmod(hit, SHADOW_SIZE)
+    right, down = column + np.float32(0.5) - screen[faces[:, 0], 0], row + np.float32(0.5) - screen[faces[:, 0], 1]
+    place = plane[:, 0] + plane[:, 1] * right + plane[:, 2] * down
+    depth[hit] = np.clip(place, corner.min(1), corner.max(1))
+    facing = normals @ axes.T  # right, up and towards the light
+    lifted = screen[:, 2] - (np.float32(0.022) + np.float32(0.012) * (1 - np.clip(facing[:, 2], 0, 1)))
+    # How the depth of the vertex's own surface changes a cell to the right and down, so that it is no shadow.
+    slope = np.float32(cell) / np.maximum(facing[:, 2], np.float32(0.3))
+    right, down = facing[:, 0] * slope, -facing[:, 1] * slope
     total = np.zeros(len(points), np.float32)
-    x = np.clip(lifted[:, 0].astype(np.int32), 2, SHADOW_SIZE - 3)
-    y = np.clip(lifted[:, 1].astype(np.int32), 2, SHADOW_SIZE - 3)
+    x = np.clip(screen[:, 0].astype(np.int32), 2, SHADOW_SIZE - 3)
+    y = np.clip(screen[:, 1].astype(np.int32), 2, SHADOW_SIZE - 3)
     at = y * SHADOW_SIZE + x
-    taps = (0, 1, -1, SHADOW_SIZE, -SHADOW_SIZE, 2, -2, 2 * SHADOW_SIZE, -2 * SHADOW_SIZE)
-    for tap in taps:
-        total += depth[at + tap] < lifted[:, 2]
+    taps = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1), (2, 0), (-2, 0), (0, 2), (0, -2))
+    for across, along in taps:
+        total += depth.take(at + (along * SHADOW_SIZE + across)) < lifted + across * right + along * down
     return total / len(taps)
