@@ -262,7 +262,11 @@ def test_the_commands(place, works, fails, tiny_model):
     assert degrees(posed.rotations[-1], old.rotations[-1])[Codec().joints].max() < 0.1
     motion_file(place / "other.npz", frames=90)
     given = ("--speech", "talk.wav", "--model", tiny_model)
+    (place / "wrong.json").write_text('{"left_foot": "Ball_L"}', encoding="utf-8")
+    mapped = ("--pose-map", "wrong.json", "--model", tiny_model, "-o", "c.npz")
     for wrong, message in {
+        ("generate", "talk.wav", "--start-pose", "talk.bvh", *mapped): "the rig has no joint 'Ball_L'",
+        ("generate", "talk.wav", "--end-pose", "talk.bvh@1", *mapped): "the rig has no joint 'Ball_L'",
         ("edit", "talk.npz", *given, "--span", "1:9", "-o", "c.npz"): "span 1:9 is not within the motion",
         ("edit", "talk.npz", *given, "--span", "1:1.1", "-o", "c.npz"): "give at least 0.3 s",
         ("edit", "talk.npz", *given, "--joints", "nose", "-o", "c.npz"): "unknown joint 'nose'; known: hands",

@@ -13,6 +13,8 @@ import cospeech
 from cospeech import cli
 from cospeech.core.errors import UserError
 from cospeech.core.rotation import axis_rotation, geodesic
+from cospeech.methods.conditioning import read_pose
+from cospeech.methods.motion_constraint import read_constraint
 from cospeech.motion.formats.bvh import load_bvh, save_bvh
 from cospeech.motion.kinematics import global_rotations
 from cospeech.motion.motion import load_motion
@@ -140,6 +142,23 @@ def test_a_map_goes_before_names(tmp_path, capsys):
         with pytest.raises(UserError, match=problem) as caught:
             recognise(load_motion(path, map=write(tmp_path / "wrong.json", content)))
         assert "\n" not in str(caught.value)
+
+
+def test_files_of_poses_and_constraints_take_a_map(tmp_path):
+    """As the motion that is edited or converted does."""
+    made = make_rig("unity", frames=60)
+    sides = {f"{side}LowerArm": f"{side}Gadget" for side in ("Left", "Right")}
+    path = renamed(made, sides).save(tmp_path / "rig.bvh")
+    names = write(tmp_path / "names.json", json.dumps({"left_elbow": "LeftGadget", "right_elbow": "RightGadget"}))
+    wanted = on_canonical(load_motion(path, map=names), separate=False)
+    for pose, frame in ((read_pose(path, map=names), 0), (read_pose(f"{path}@1", map=names), round(wanted.fps))):
+        np.testing.assert_allclose(pose.rotations[0], wanted.rotations[frame], atol=1e-6)
+    held = read_constraint(f"{path}@0:1", 2.0, map=names).motion
+    assert held.skeleton.names == CANONICAL_NAMES
+    wrong = write(tmp_path / "wrong.json", '{"left_elbow": "Elbow"}')
+    for reads in (lambda: read_pose(path, map=wrong), lambda: read_constraint(f"{path}@0:1", 2.0, map=wrong)):
+        with pytest.raises(UserError, match="the rig has no joint 'Elbow'"):
+            reads()
 
 
 def test_several_people_in_a_bvh(tmp_path, capsys):

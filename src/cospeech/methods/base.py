@@ -373,8 +373,8 @@ class BodyModel(FolderModel, Generic[O, C]):
         """Also reads the poses: canonical, facing the front; of the start pose with the frames that led to it."""
         resolved = super().resolve(options, speech)
         assert isinstance(resolved, BodyOptions)
-        start = read_pose(resolved.start_pose, history=self.capabilities.history_frames)
-        end = read_pose(resolved.end_pose, last=True)
+        start = read_pose(resolved.start_pose, history=self.capabilities.history_frames, map=resolved.pose_map)
+        end = read_pose(resolved.end_pose, last=True, map=resolved.pose_map)
         return replace(
             resolved,
             emotion=_usual_mood(speech) if resolved.emotion is None else resolved.emotion,
@@ -456,7 +456,8 @@ class BodyModel(FolderModel, Generic[O, C]):
 
     def resolve_constraints(self, options: O, seconds: float) -> list[MotionConstraint]:
         """The requested constraints for a speech of so many seconds, checked."""
-        return [checked_constraint(read_constraint(given, seconds), seconds) for given in options.constraint]
+        given = [read_constraint(constraint, seconds, map=options.pose_map) for constraint in options.constraint]
+        return [checked_constraint(constraint, seconds) for constraint in given]
 
 
 def octaves_of(options: GenerateOptions) -> np.ndarray:

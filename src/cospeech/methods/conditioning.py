@@ -149,13 +149,17 @@ def requested_emotion(emotion: str | Mapping[str, float] | None) -> str | dict[s
     return dict(emotion)
 
 
-def read_pose(source: str | Path | Motion | None, *, last: bool = False, history: int = 0) -> Motion | None:
+def read_pose(
+    source: str | Path | Motion | None, *, last: bool = False, history: int = 0, map: str | Path | None = None
+) -> Motion | None:
     """One frame, canonical: of a motion, of a motion file, or of "FILE@SECONDS".
 
     Args:
         last: the last frame where no time is named, else the first.
         history: so many frames at 30 a second before a named time come along, where there are any; of a
             motion, all frames are then taken as what leads to its last one.
+        map: which joint of a file's rig is which, as ``load_motion`` takes it.
+
     Raises:
         UserError: no such file or time.
     """
@@ -166,9 +170,9 @@ def read_pose(source: str | Path | Motion | None, *, last: bool = False, history
     file_path(source, "a pose as a motion file or FILE@SECONDS")
     name, sign, moment = str(source).rpartition("@")
     if not sign or Path(source).exists():
-        motion = load_motion(source)
+        motion = load_motion(source, map=map)
         return on_canonical(motion[-1:] if last else motion[:1], separate=False)
-    motion = load_motion(name)
+    motion = load_motion(name, map=map)
     try:
         frame = seconds_to_frame(float(moment), fps=motion.fps)
     except (ValueError, OverflowError):

@@ -67,11 +67,14 @@ def requested_constraints(given: Any) -> tuple[str | MotionConstraint, ...]:
     return constraints
 
 
-def read_constraint(constraint: str | MotionConstraint, seconds: float) -> MotionConstraint:
+def read_constraint(
+    constraint: str | MotionConstraint, seconds: float, *, map: str | Path | None = None
+) -> MotionConstraint:
     """A constraint as it is, or "FILE@START:END[:JOINTS]" with its motion, cut to the span.
 
     Args:
         seconds: how long the speech is.
+        map: which joint of the file's rig is which, as ``load_motion`` takes it.
     """
     if isinstance(constraint, MotionConstraint):
         return constraint
@@ -82,7 +85,7 @@ def read_constraint(constraint: str | MotionConstraint, seconds: float) -> Motio
             f"a constraint is FILE@START:END or FILE@START:END:JOINTS, as in wave.bvh@2.0:3.5:hands; got {constraint!r}"
         )
     ((first, last),) = time_spans([f"{start}:{end}"], seconds)
-    motion = on_canonical(load_motion(name)).resample(FPS)
+    motion = on_canonical(load_motion(name, map=map)).resample(FPS)
     frames = seconds_to_frame(last) - seconds_to_frame(first)
     if len(motion) > 1:
         if len(motion) < frames:

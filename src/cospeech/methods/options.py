@@ -277,6 +277,13 @@ class BodyOptions(GenerateOptions):
         repeated=True,
         old=("pins",),
     )
+    pose_map: str | Path | None = option(
+        None,
+        kind="file",
+        help="JSON that says which joint is which in the files of poses and constraints, where names do not tell, "
+        'as in {"left_foot": "Ball_L"}',
+        metavar="FILE",
+    )
     gestures: str | Path | Sequence[Any] | None = option(
         None,
         kind="file",
@@ -319,6 +326,7 @@ class GenerateKeywords(EditKeywords, total=False):
     emotion_track: str | Path | Sequence[EmotionKeyframe] | None
     faithfulness: float | None
     constraint: str | MotionConstraint | Sequence[str | MotionConstraint]
+    pose_map: str | Path | None
     gestures: str | Path | Sequence[GestureCue | Mapping[str, Any]] | None
     gesture_density: str
     triggers: str | Path | None
