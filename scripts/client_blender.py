@@ -31,11 +31,12 @@ def main() -> None:
     bpy.ops.import_scene.gltf(filepath=arguments.file)
     armature = next(one for one in scene.objects if one.type == "ARMATURE")
     tracks = armature.animation_data.nla_tracks
+    played = tracks[last_animation(arguments.file)]  # Blender has the file's first last
     for track in tracks:
         track.is_solo = False
-        track.mute = track != tracks[len(tracks) - 1]
+        track.mute = track != played
     armature.animation_data.action = None  # the tracks play
-    start = round(tracks[len(tracks) - 1].strips[0].frame_start)
+    start = round(played.strips[0].frame_start)
     places: dict[str, list[list[float]]] = {}
     for frame in arguments.frames:
         scene.frame_set(start + frame)
@@ -46,6 +47,13 @@ def main() -> None:
     if arguments.picture:
         draw(scene, arguments.picture)
     os.write(said, json.dumps({"places": places, "actions": actions}).encode() + b"\n")
+
+
+def last_animation(path: str) -> str:
+    """Its name in a .glb."""
+    with open(path, "rb") as file:
+        length = int.from_bytes(file.read(20)[12:16], "little")
+        return str(json.loads(file.read(length))["animations"][-1]["name"])
 
 
 def draw(scene: bpy.types.Scene, path: str) -> None:

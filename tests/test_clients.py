@@ -112,6 +112,17 @@ def test_blender(tmp_path, kind):
     check(character, result["places"])
 
 
+@pytest.mark.parametrize("loaded", [in_three, in_blender], ids=["three", "blender"])
+@pytest.mark.parametrize("rig", ["mixamo", "ue5", None])
+def test_a_character_from_fbx(tmp_path, rig, loaded):
+    """It comes out as .glb, on its own joints; here one in centimetres whose z is up."""
+    pytest.importorskip("ufbx")
+    still = gesturing(1, face=False)
+    source = still.save(tmp_path / "me.fbx", level=1, up="z", unit="cm", **({} if rig is None else {"rig": rig}))
+    character = open_character(source)
+    check(character, loaded(gesturing().save(tmp_path / "out.glb", onto=character))["places"])
+
+
 @pytest.mark.parametrize("kind", [T_POSE, VRM0], ids=["vrm1", "vrm0"])
 def test_the_vrma_beside_it(tmp_path, kind):
     """three-vrm puts it on the humanoid: limbs as the source's, whatever the VRM's own rest rotations."""
