@@ -158,6 +158,12 @@ def test_what_has_no_time_is_left_out_and_said(talking):
     assert "no time before the end" in reasons["ok"]
 
 
+def test_two_at_once_take_both_hands(talking):
+    result = done(talking, GestureCue("stop", 4.0), GestureCue("ok", 4.1))
+    assert {placed.gesture: placed.side for placed in result.placed}.keys() == {"stop", "ok"}
+    assert {placed.side for placed in result.placed} == {"left", "right"}
+
+
 def test_the_stronger_of_two_is_made(talking):
     result = done(talking, GestureCue("big", 4.0, strength=0.4), GestureCue("small", 4.1))
     assert [placed.gesture for placed in result.placed] == ["small"]

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
+from ..core.progress import note
 from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
@@ -50,7 +51,7 @@ from .conditioning import (
 from .editing import Span, StepWindow, facing_front, in_place, onto, padded, without_origin
 from .flow.latents import PARTS, STACK
 from .flow.model import MotionFlow, has_flow
-from .gesturing import cues_of, explanation
+from .gesturing import ASKED_FOR, cues_of, explanation
 from .model_folder import ModelFolder, read_rest
 from .motion_constraint import MotionConstraint, checked_constraint, constrained, read_constraint
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
@@ -323,6 +324,9 @@ class BodyModel(FolderModel, Generic[O, C]):
         cues, recorded = self.answered(cues_of(speech, resolved, dictionary), speech)
         dictionary = dictionary.joined(recorded)
         done = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words, cues=cues, find=dictionary)
+        for left in done.left_out:
+            if left.cue.source in ASKED_FOR:
+                note(f"the gesture {left.cue.gesture} at {left.cue.time:.2f} s is left out: {left.reason}")
         if not resolved.face:
             return done.motion
         face = self.face_weights(speech, resolved, done.motion)

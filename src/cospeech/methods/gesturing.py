@@ -26,6 +26,7 @@ from ..speech.word import Word
 if TYPE_CHECKING:
     from .options import BodyOptions
 
+ASKED_FOR = ("text", "file", "call")  # sources of cues that somebody asked for by name
 NEAR = 1.2  # seconds from a gesture that was asked for within which words call for none
 WITH_ACCENT = 0.25  # seconds between a stroke and the accent that it goes with
 

@@ -42,6 +42,7 @@ FACE_EASE = 0.3  # seconds in which a face takes part, and stops
 RAISED = (0.22, 0.4)  # seconds in which shoulders go up, and down
 AROUND = 0.4  # seconds beside gestures in which hands may be moved out of the body
 
+OTHER = {"left": "right", "right": "left"}
 Find = Callable[[str], Gesture]  # the gesture of a name, as a ``GestureDictionary`` has it
 
 
@@ -157,13 +158,16 @@ def _planned(
     for cue in cues:
         gesture = find(cue.gesture)
         number = counts.get(gesture.name, 0)
-        rng = np.random.default_rng([seed, *gesture.name.encode()])
-        use = _timed(_use(cue, gesture, manner_of(gesture, cue, number, rng)), within)
+        manner = manner_of(gesture, cue, number, np.random.default_rng([seed, *gesture.name.encode()]))
+        use = _timed(_use(cue, gesture, manner), within)
         if use is None:
             left_out.append(LeftOut(cue, "no time before the end, or after the beginning, of the motion"))
             continue
-        before = [earlier for earlier in uses if _share_parts(earlier, use)]
-        blocking = next((earlier for earlier in before[-2:] if not _gives_way(earlier, use)), None)
+        blocking = _blocking(uses, use)
+        if blocking is not None and _may_change_hands(use):
+            other = _timed(_use(cue, gesture, replace(manner, side=OTHER[manner.side])), within)
+            if other is not None and _blocking(uses, other) is None:
+                use, blocking = other, None
         if blocking is not None and blocking.cue.strength >= cue.strength:
             left_out.append(LeftOut(cue, f"{blocking.gesture.name} at {blocking.cue.time:.2f} s leaves no time"))
             continue
@@ -175,11 +179,21 @@ def _planned(
     return uses, left_out
 
 
+def _blocking(uses: Sequence[_Use], use: _Use) -> _Use | None:
+    """The use before this one that leaves it no time."""
+    before = [earlier for earlier in uses if _share_parts(earlier, use)]
+    return next((earlier for earlier in before[-2:] if not _gives_way(earlier, use)), None)
+
+
+def _may_change_hands(use: _Use) -> bool:
+    return len(use.hands) == 1 and use.gesture.side == "free" and use.cue.side is None and use.cue.direction is None
+
+
 def _use(cue: GestureCue, gesture: Gesture, manner: Manner) -> _Use:
     """A use with its paths and its hold."""
     form = _aimed(gesture, cue, manner).repeated(manner.repeats)
     use = _Use(cue, gesture, manner, form, gesture.hold * manner.hold)
-    other = "right" if manner.side == "left" else "left"
+    other = OTHER[manner.side]
     if form.recording is not None:
         use.hands.update(_recorded(form, manner, cue.time))
     if form.hand:
