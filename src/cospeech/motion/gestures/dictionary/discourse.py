@@ -109,9 +109,9 @@ GESTURES = (
         "exactly this",
         "discourse",
         hand=(
-            K(-0.13, (0.18, 0.1, 0.33), "ahead .8up .3in", "down .7ahead", "ring"),
-            K(0.13, (0.18, 0.0, 0.35), "ahead .5up .3in", "down .5ahead", "ring"),
-            K(0.39, (0.18, 0.08, 0.34), "ahead .8up .3in", "down .7ahead", "ring"),
+            K(-0.13, (0.19, 0.1, 0.3), "up .5ahead .2in", "in .5ahead", "ring"),
+            K(0.13, (0.18, -0.02, 0.34), "up .8ahead .2in", "in .4ahead", "ring"),
+            K(0.39, (0.19, 0.08, 0.31), "up .5ahead .2in", "in .5ahead", "ring"),
         ),
         cycle=(1, 2),
         repeats=1,

@@ -293,7 +293,7 @@ GESTURES = (
         "emblem",
         hand=(
             K(-0.2, (0.21, 0.08, 0.22), "up .5ahead", "in", "loose_fist"),
-            K(0.18, (0.155, 0.2, 0.11), "up .45ahead .1in", "in .2back", "phone"),
+            K(0.18, (0.165, 0.165, 0.07), "ahead .55up .15in", "in .2back", "phone"),
         ),
         hold=0.7,
         exact=True,

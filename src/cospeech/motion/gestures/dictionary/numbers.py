@@ -24,11 +24,11 @@ def _counts() -> Iterator[Gesture]:
 
 def _items() -> Iterator[Gesture]:
     for number, (name, shown) in enumerate(
-        zip(("first", "second", "third"), ("thumb", "two_thumb", "three"), strict=True), start=1
+        zip(("first", "second", "third"), ("index", "two", "three"), strict=True), start=1
     ):
         hand = (
-            K(-0.15, (0.17, 0.06, 0.3), "up .6ahead .3in", "back .4in", "loose_fist"),
-            K(0.15, (0.16, 0.0, 0.36), "ahead .6up .3in", "in .4back", shown),
+            K(-0.15, (0.18, 0.1, 0.28), "up .3ahead .1in", "in .6back", "loose_fist"),
+            K(0.15, (0.17, 0.03, 0.34), "up .35ahead .15in", "in .7back", shown),
         )
         yield Gesture(f"list_{number}", f"{name} of several", "discourse", hand=hand, hold=0.5, aliases=(name,))
 
