@@ -163,11 +163,11 @@ def _planned(
         if use is None:
             left_out.append(LeftOut(cue, "no time before the end, or after the beginning, of the motion"))
             continue
-        blocking = _blocking(uses, use)
+        blocking, shortened = _made_room(uses, use)
         if blocking is not None and _may_change_hands(use):
             other = _timed(_use(cue, gesture, replace(manner, side=OTHER[manner.side])), within)
-            if other is not None and _blocking(uses, other) is None:
-                use, blocking = other, None
+            if other is not None:
+                use, (blocking, shortened) = other, _made_room(uses, other)
         if blocking is not None and blocking.cue.strength >= cue.strength:
             left_out.append(LeftOut(cue, f"{blocking.gesture.name} at {blocking.cue.time:.2f} s leaves no time"))
             continue
@@ -175,14 +175,19 @@ def _planned(
             uses.remove(blocking)
             left_out.append(LeftOut(blocking.cue, f"{gesture.name} at {cue.time:.2f} s leaves no time"))
         counts[gesture.name] = number + 1
-        uses.append(use)
+        uses = [shortened.get(id(earlier), earlier) for earlier in uses] + [use]
     return uses, left_out
 
 
-def _blocking(uses: Sequence[_Use], use: _Use) -> _Use | None:
-    """The use before this one that leaves it no time."""
-    before = [earlier for earlier in uses if _share_parts(earlier, use)]
-    return next((earlier for earlier in before[-2:] if not _gives_way(earlier, use)), None)
+def _made_room(uses: Sequence[_Use], use: _Use) -> tuple[_Use | None, dict[int, _Use]]:
+    """The use that leaves this one no time, if one does; and what to put in the place of others, by ``id``."""
+    shortened = {}
+    for earlier in [earlier for earlier in uses if _share_parts(earlier, use)][-2:]:
+        shorter = _shortened(earlier, use)
+        if shorter is None:
+            return earlier, {}
+        shortened[id(earlier)] = shorter
+    return None, shortened
 
 
 def _may_change_hands(use: _Use) -> bool:
@@ -262,16 +267,14 @@ def _share_parts(one: _Use, other: _Use) -> bool:
     return bool(one.hands.keys() & other.hands.keys()) or bool(one.gesture.head and other.gesture.head)
 
 
-def _gives_way(earlier: _Use, later: _Use) -> bool:
-    """Shorten a use until the next one has time for its preparation; False if that does not suffice."""
+def _shortened(earlier: _Use, later: _Use) -> _Use | None:
+    """A use that ends when the next one needs its hand; None if it cannot."""
     room = later.first - BETWEEN
     if earlier.last > room and earlier.cue.repeats is None and earlier.manner.repeats > 1:
-        once = _use(earlier.cue, earlier.gesture, replace(earlier.manner, repeats=1))
-        earlier.manner, earlier.form, earlier.hands = once.manner, once.form, once.hands
+        earlier = _use(earlier.cue, earlier.gesture, replace(earlier.manner, repeats=1))
     if earlier.last > room:
-        return False
-    earlier.hold = min(earlier.hold, room - earlier.last)
-    return True
+        return None
+    return replace(earlier, hold=min(earlier.hold, room - earlier.last))
 
 
 @dataclass(frozen=True)
