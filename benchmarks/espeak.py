@@ -17,6 +17,7 @@ import numpy as np
 
 from cospeech.speech.audio import resample
 from cospeech.speech.speech import Speech
+from cospeech.speech.transcript import spread
 from cospeech.speech.word import Word
 
 _WORD, _END, _PHONEME = 1, 5, 7
@@ -141,11 +142,13 @@ def _words(
             index = next((k for k, (first, last, _) in enumerate(spans) if first <= position - 1 < last), None)
             if index is not None:
                 starts.setdefault(index, time + QUIET)
-    words = []
+    words: list[Word] = []
     order = sorted(starts)
     for index, later in zip(order, [*order[1:], None], strict=True):
         until = starts[later] if later is not None else float("inf")
         own = [(a, b) for _, a, b in phones if starts[index] - 1e-6 <= a < until - 1e-6]
         if own:
-            words.append(Word(spans[index][2], own[0][0], own[-1][1]))
+            # What is spoken as one word, as "on the" is, has one mark; its words share the time by their letters.
+            merged = " ".join(span[2] for span in spans[index : len(spans) if later is None else later])
+            words += spread(merged, start=own[0][0], end=own[-1][1])
     return tuple(words)

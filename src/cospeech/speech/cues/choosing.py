@@ -1,8 +1,13 @@
-"""Which triggers become gestures: not every one, never the same gesture twice in a row."""
+"""Which triggers become gestures: not every one, never the same gesture twice in a row.
+
+The numbers are decisions of ours, set by the gestures that they leave in a minute of real speech.
+"""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +16,28 @@ from .cue import GestureCue
 from .matching import Trigger
 
 DENSITIES = ("off", "sparse", "normal", "rich")
+
+
+@dataclass(frozen=True)
+class Density:
+    """How many gestures.
+
+    Args:
+        threshold: strength that a trigger must have.
+        gap: seconds between two gestures, at least.
+    """
+
+    threshold: float
+    gap: float
+
+
+_DENSITIES = {"sparse": Density(0.7, 12.0), "normal": Density(0.5, 4.5), "rich": Density(0.2, 1.2)}
+_NEAR_ACCENT = 0.2  # seconds from an accent in which it counts for a word
+_UNACCENTED, _ACCENTED = 0.8, 1.2  # factor of a word without accent, and with the strongest
+_RECENT = 10.0  # seconds in which a meaning that was there counts less
+_AGAIN = 0.85  # for each time
+_STEEP = 2  # power by which one strong trigger is worth more than two that are half as strong
+_KEPT = 3  # gestures before this one that are avoided where there are others
 
 
 def choose_cues(
@@ -23,8 +50,11 @@ def choose_cues(
 ) -> list[GestureCue]:
     """Gestures for some of the triggers.
 
+    Those are taken that together weigh most while two are never closer than the density allows. A trigger weighs as
+    much as its strength, more where the voice is strong and less where its meaning has just been.
+
     Args:
-        triggers: in order of time.
+        triggers: in any order.
         density: "off", "sparse", "normal" or "rich".
         features: [T, 48] of the speech; where the voice is strong gestures are preferred.
         seed: chooses among gestures of one meaning; the same seed gives the same cues.
@@ -40,7 +70,72 @@ def choose_cues(
         raise UserError(f"unknown gesture density {density!r}; known: {', '.join(DENSITIES)}")
     if density == "off":
         return []
-    return [
-        GestureCue(t.gestures[0], t.time, t.word, t.meaning, t.source, t.strength, hold_until=t.phrase_end)
-        for t in triggers
+    rule = _DENSITIES[density]
+    able = [
+        trigger
+        for trigger in sorted(triggers, key=lambda trigger: (trigger.time, -trigger.strength, trigger.meaning))
+        if trigger.strength >= rule.threshold and trigger.gestures and (seconds is None or trigger.time <= seconds)
     ]
+    chosen = _heaviest(able, _weights(able, features), rule.gap)
+    cues: list[GestureCue] = []
+    used: list[str] = []
+    for trigger in chosen:
+        gesture = _gesture(trigger, used, seed)
+        if gesture is not None:
+            used.append(gesture)
+            cues.append(_cue(trigger, gesture, seconds))
+    return cues
+
+
+def _weights(triggers: Sequence[Trigger], features: np.ndarray | None) -> list[float]:
+    """How much each is wanted."""
+    times, strengths = np.zeros(0), np.zeros(0)
+    if features is not None and len(features):
+        from ..features import accents
+
+        times, strengths = accents(features)
+    weights = []
+    for index, trigger in enumerate(triggers):
+        weight = trigger.strength
+        if features is not None:
+            near = strengths[np.abs(times - trigger.time) <= _NEAR_ACCENT]
+            weight *= _UNACCENTED + (_ACCENTED - _UNACCENTED) * float(near.max(initial=0.0))
+        before = sum(
+            other.meaning == trigger.meaning and trigger.time - other.time <= _RECENT for other in triggers[:index]
+        )
+        weights.append((weight * _AGAIN**before) ** _STEEP)
+    return weights
+
+
+def _heaviest(triggers: Sequence[Trigger], weights: Sequence[float], gap: float) -> list[Trigger]:
+    """The triggers, in order of time and ``gap`` seconds apart, that weigh most together (dynamic programming)."""
+    times = [trigger.time for trigger in triggers]
+    best = [0.0]  # of the first so many
+    for index, time in enumerate(times):
+        best.append(max(best[index], weights[index] + best[bisect_right(times, time - gap, 0, index)]))
+    chosen = []
+    index = len(times)
+    while index:
+        if best[index] == best[index - 1]:
+            index -= 1
+            continue
+        chosen.append(triggers[index - 1])
+        index = bisect_right(times, times[index - 1] - gap, 0, index - 1)
+    return chosen[::-1]
+
+
+def _gesture(trigger: Trigger, used: Sequence[str], seed: int) -> str | None:
+    """One of the gestures of a trigger, not the one before and rather none of the last few; None if there is none."""
+    rng = np.random.default_rng([abs(seed), int(seed < 0), round(trigger.time * 1000)])
+    able = [gesture for gesture in trigger.gestures if not used or gesture != used[-1]]
+    fresh = [gesture for gesture in able if gesture not in used[-_KEPT:]] or able
+    return str(rng.choice(fresh)) if fresh else None
+
+
+def _cue(trigger: Trigger, gesture: str, seconds: float | None) -> GestureCue:
+    end = trigger.phrase_end
+    if end is not None:
+        end = max(end, trigger.time) if seconds is None else min(max(end, trigger.time), seconds)
+    return GestureCue(
+        gesture, trigger.time, trigger.word, trigger.meaning, trigger.source, trigger.strength, hold_until=end
+    )
