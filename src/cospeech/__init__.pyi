@@ -14,9 +14,11 @@ from .gesture_library.search import search
 from .loading import load
 from .methods.phones.run import train_phones
 from .methods.training_runs import export, train
+from .motion.gestures.gesture import Gesture
 from .motion.motion import Motion, load_motion
 from .motion.skeleton import Skeleton, canonical_skeleton
 from .speech.cues import markup
+from .speech.cues.cue import GestureCue
 from .speech.loading import load_speech
 from .speech.speech import Speech, Word
 from .video.detection.keypoints import video_keypoints
@@ -28,7 +30,9 @@ from .video.training.train import train_video
 __version__: str
 
 __all__ = [
+    "Gesture",
     "GestureClip",
+    "GestureCue",
     "Motion",
     "Skeleton",
     "Speech",
