@@ -2,7 +2,8 @@
 
     python scripts/make_gesture_gallery.py
 
-Writes docs/media/gestures.jpg and what stands between the marks of the table.
+Writes docs/media/gestures.jpg, what stands between the marks of the table, and docs/media/talk.jpg, moments of
+examples/talk.ogg.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+import cospeech
 from cospeech.avatar.camera import Camera
 from cospeech.avatar.frames import render_frames
 from cospeech.motion.gestures.demonstration import demonstrated
@@ -24,6 +26,11 @@ PAGE, PICTURE = ROOT / "docs" / "gestures.md", ROOT / "docs" / "media" / "gestur
 MARKS = re.compile(r"(<!-- table gestures -->\n).*?(<!-- end gestures -->)", re.DOTALL)
 COLUMNS, SIZE, LABEL = 9, (132, 132), 16  # pixels
 CAMERA = Camera(target=(0.0, 1.36, 0.0), distance=4.0, height=1.16)
+TALK, TALK_SIZE, LATER = (
+    ("Hello", "three", "huge,", "other", "idea?", "Wait"),
+    (230, 230),
+    0.3,
+)  # words; s after strokes
 AFTER = 0.1  # seconds after the last key: the hand has arrived
 SIDES = {"one": "one hand", "both": "both hands", "none": "head and shoulders"}
 
@@ -35,6 +42,19 @@ def picture(gesture: Gesture) -> np.ndarray:
     key = keys[min(1, len(keys) - 1)] if gesture.cycle or len(keys) > 4 else keys[-1]
     frame = round((done.placed[0].stroke + key.time + AFTER) * done.motion.fps)
     return next(iter(render_frames(done.motion[frame : frame + 1], size=SIZE, camera=CAMERA, level=0)))
+
+
+def talk() -> Image.Image:
+    """Moments of the minute that shows gestures at words, side by side."""
+    sound = ROOT / "examples" / "talk.ogg"
+    motion = cospeech.generate(sound, transcript=sound.with_suffix(".txt"), gesture_density="rich")
+    placed = {named["word"]: named for named in motion.extra["explain"]["gestures"]}
+    frames = [round((placed[word]["stroke"] + LATER) * motion.fps) for word in TALK]
+    strip = Image.new("RGB", (len(frames) * TALK_SIZE[0], TALK_SIZE[1]))
+    for place, frame in enumerate(frames):
+        drawn = next(iter(render_frames(motion[frame : frame + 1], size=TALK_SIZE, camera=CAMERA, level=0)))
+        strip.paste(Image.fromarray(drawn), (place * TALK_SIZE[0], 0))
+    return strip
 
 
 def main() -> None:
@@ -51,6 +71,7 @@ def main() -> None:
     lines += [
         f"| `{n}` | {g.means} | {', '.join(g.aliases)} | {g.kind}, {SIDES[g.hands]} |" for n, g in GESTURES.items()
     ]
+    talk().save(ROOT / "docs" / "media" / "talk.jpg", quality=85)
     text = PAGE.read_text(encoding="utf-8")
     PAGE.write_text(MARKS.sub(lambda found: found[1] + "\n".join(lines) + "\n" + found[2], text), encoding="utf-8")
 
