@@ -157,7 +157,7 @@ class _Match:
 
 
 def _matches_at(text: _Text, first: int, table: TriggerTable) -> Iterator[_Match]:
-    """Phrases that begin at a word."""
+    """Phrases that begin at a word; idioms within a clause."""
     known, others = table.by_first_word
     for phrase in (*known.get(text.plain[first], ()), *others):
         pattern = phrase.pattern
@@ -166,7 +166,7 @@ def _matches_at(text: _Text, first: int, table: TriggerTable) -> Iterator[_Match
         if pattern.mark and text.mark.get(text.sentence[first], "") != pattern.mark:
             continue
         ends = _ends(text, pattern, first)
-        if ends is not None:
+        if ends is not None and (phrase.meaning or text.clause[first] == text.clause[ends[-1] - 1]):
             starts = (first, *ends)
             spans = zip(pattern.tokens, starts, ends, strict=False)
             taken = tuple(k for token, start, end in spans if not token.anything for k in range(start, end))

@@ -159,9 +159,14 @@ def language_of(words: Iterable[str]) -> str:
     ('de', 'en', 'en')
     """
     said = [plain_word(word) for word in words]
-    counts = {name: sum(word in triggers_of(name).function_words for word in said) for name in LANGUAGES}
+    counts = {name: sum(word in _function_words(name) for word in said) for name in LANGUAGES}
     best = max(LANGUAGES, key=lambda name: counts[name])  # the first of equals
     return best if counts[best] > _DOUBTFUL * len(said) else LANGUAGES[0]
+
+
+@cache
+def _function_words(language: str) -> frozenset[str]:
+    return frozenset(map(plain_word, _read(language)["function_words"]))
 
 
 # --- From files to tables -------------------------------------------------------------------------
