@@ -89,9 +89,9 @@ def find_triggers(
             stress_time(word, at=match.stress, rules=table.stress, phones=phones),
             word.text,
             _strength(meaning, match),
-            text.phrase_end(match.taken[-1]),
-            match.taken[0],
-            match.taken[-1],
+            text.phrase_end(match.last),
+            match.first,
+            match.last,
         )
         key = (match.main, meaning.name)
         if key not in out or trigger.strength > out[key].strength:
@@ -146,6 +146,8 @@ class _Text:
 @dataclass(frozen=True)
 class _Match:
     phrase: Phrase
+    first: int
+    last: int
     taken: tuple[int, ...]  # indices of its words, those left out that any word could be
     main: int
     stress: int | None
@@ -171,7 +173,9 @@ def _matches_at(text: _Text, first: int, table: TriggerTable) -> Iterator[_Match
             spans = zip(pattern.tokens, starts, ends, strict=False)
             taken = tuple(k for token, start, end in spans if not token.anything for k in range(start, end))
             main = ends[pattern.main] - 1
-            yield _Match(phrase, taken, main, pattern.tokens[pattern.main].stress_of(text.plain[main]))
+            yield _Match(
+                phrase, first, ends[-1] - 1, taken, main, pattern.tokens[pattern.main].stress_of(text.plain[main])
+            )
 
 
 def _ends(text: _Text, pattern: Pattern, first: int, *, token: int = 0, at: int = -1) -> tuple[int, ...] | None:
@@ -229,12 +233,12 @@ def _meaning_of(match: _Match, text: _Text, table: TriggerTable) -> Meaning | No
 def _strength(meaning: Meaning, match: _Match) -> float:
     """Of a meaning where it is said: less in a phrase with other uses, more in one of several words."""
     share = WEAK if match.phrase.weak else 1.0
-    return min(1.0, meaning.strength * share * (1.0 + SPECIFIC * (min(len(match.taken), MOST_SPECIFIC) - 1)))
+    return min(1.0, meaning.strength * share * (1.0 + SPECIFIC * (min(max(len(match.taken), 1), MOST_SPECIFIC) - 1)))
 
 
 def _is_negated(match: _Match, text: _Text, table: TriggerTable) -> bool:
     """Whether a negator of its clause reaches a phrase."""
-    first, last = match.taken[0], match.taken[-1]
+    first, last = match.first, match.last
     clause = text.clause[first]
     for index in range(first - 1, max(-1, first - 1 - NEGATION_REACH), -1):
         if text.clause[index] != clause or text.plain[index] in table.breaks:

@@ -165,9 +165,11 @@ def _main(tokens: Sequence[TokenPattern], marked: Sequence[int]) -> int:
     if len(marked) > 1:
         raise ValueError(f"marks {len(marked)} words with {STRESS}; mark the main word alone")
     able = [index for index, token in enumerate(tokens) if token.least and not token.anything]
+    if marked:
+        return marked[0]
     if not able:
-        raise ValueError("has no word that must be there; write at least one")
-    return marked[0] if marked else max(able, key=lambda index: (tokens[index].length, index))
+        raise ValueError("has no word that must be there; write at least one, or mark the main word")
+    return max(able, key=lambda index: (tokens[index].length, index))
 
 
 def _listed(part: str, lists: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
@@ -189,7 +191,7 @@ def _token(part: str, listed: tuple[str, ...]) -> TokenPattern:
         return TokenPattern({}, most=GAP, least=0, anything=True)
     least, stops = int(not part.endswith("?")), part.endswith(",")
     body = part.rstrip("?,")
-    if body == "*":
+    if body.lstrip(STRESS) == "*":
         return TokenPattern({}, least=least, anything=True, stops=stops)
     exact: dict[str, int | None] = {}
     starts, ends = [], []
