@@ -25,13 +25,22 @@ class Density:
     Args:
         threshold: strength that a trigger must have.
         gap: seconds between two gestures, at least.
+        ease: seconds between two gestures from which they do not crowd each other.
+        crowding: weight that two gestures lose together at the least gap, less with more seconds between them.
     """
 
     threshold: float
     gap: float
+    ease: float
+    crowding: float
 
 
-_DENSITIES = {"sparse": Density(0.7, 12.0), "normal": Density(0.5, 4.5), "rich": Density(0.2, 1.2)}
+_DENSITIES = {
+    "sparse": Density(0.7, 14.0, 25.0, 0.5),
+    "normal": Density(0.5, 3.5, 9.0, 0.4),
+    "rich": Density(0.2, 1.2, 4.0, 0.25),
+}
+LONGEST_HOLD = 3.0  # seconds behind its stroke that a hold may last, where the phrase goes on
 _NEAR_ACCENT = 0.2  # seconds from an accent in which it counts for a word
 _UNACCENTED, _ACCENTED = 0.8, 1.2  # factor of a word without accent, and with the strongest
 _RECENT = 10.0  # seconds in which a meaning that was there counts less
@@ -76,7 +85,7 @@ def choose_cues(
         for trigger in sorted(triggers, key=lambda trigger: (trigger.time, -trigger.strength, trigger.meaning))
         if trigger.strength >= rule.threshold and trigger.gestures and (seconds is None or trigger.time <= seconds)
     ]
-    chosen = _heaviest(able, _weights(able, features), rule.gap)
+    chosen = _heaviest(able, _weights(able, features), rule)
     cues: list[GestureCue] = []
     used: list[str] = []
     for trigger in chosen:
@@ -100,27 +109,36 @@ def _weights(triggers: Sequence[Trigger], features: np.ndarray | None) -> list[f
         if features is not None:
             near = strengths[np.abs(times - trigger.time) <= _NEAR_ACCENT]
             weight *= _UNACCENTED + (_ACCENTED - _UNACCENTED) * float(near.max(initial=0.0))
-        before = sum(
-            other.meaning == trigger.meaning and trigger.time - other.time <= _RECENT for other in triggers[:index]
-        )
+        before = 0
+        for other in triggers[index - 1 :: -1] if index else ():
+            if trigger.time - other.time > _RECENT:
+                break
+            before += other.meaning == trigger.meaning
         weights.append((weight * _AGAIN**before) ** _STEEP)
     return weights
 
 
-def _heaviest(triggers: Sequence[Trigger], weights: Sequence[float], gap: float) -> list[Trigger]:
-    """The triggers, in order of time and ``gap`` seconds apart, that weigh most together (dynamic programming)."""
+def _heaviest(triggers: Sequence[Trigger], weights: Sequence[float], rule: Density) -> list[Trigger]:
+    """The triggers, in order of time, that weigh most together as far apart as the rule says (dynamic programming)."""
     times = [trigger.time for trigger in triggers]
-    best = [0.0]  # of the first so many
-    for index, time in enumerate(times):
-        best.append(max(best[index], weights[index] + best[bisect_right(times, time - gap, 0, index)]))
+    best: list[float] = []  # of a choice that ends with this one
+    before: list[int] = []  # the one before it in that choice, -1 if there is none
+    leaders: list[int] = []  # up to each, the one whose choice is best
+    for index, (time, weight) in enumerate(zip(times, weights, strict=True)):
+        free, able = bisect_right(times, time - rule.ease, 0, index), bisect_right(times, time - rule.gap, 0, index)
+        behind = [(best[leaders[free - 1]], leaders[free - 1])] if free else []
+        for near in range(free, able):
+            crowded = (rule.ease - (time - times[near])) / (rule.ease - rule.gap)
+            behind.append((best[near] - rule.crowding * crowded, near))
+        most, last = max([(0.0, -1), *behind])
+        best.append(weight + most)
+        before.append(last)
+        leaders.append(index if not leaders or best[index] > best[leaders[-1]] else leaders[-1])
     chosen = []
-    index = len(times)
-    while index:
-        if best[index] == best[index - 1]:
-            index -= 1
-            continue
-        chosen.append(triggers[index - 1])
-        index = bisect_right(times, times[index - 1] - gap, 0, index - 1)
+    at = leaders[-1] if leaders else -1
+    while at >= 0:
+        chosen.append(triggers[at])
+        at = before[at]
     return chosen[::-1]
 
 
@@ -135,7 +153,7 @@ def _gesture(trigger: Trigger, used: Sequence[str], seed: int) -> str | None:
 def _cue(trigger: Trigger, gesture: str, seconds: float | None) -> GestureCue:
     end = trigger.phrase_end
     if end is not None:
-        end = max(end, trigger.time) if seconds is None else min(max(end, trigger.time), seconds)
+        end = min(max(end, trigger.time), trigger.time + LONGEST_HOLD, np.inf if seconds is None else seconds)
     return GestureCue(
         gesture, trigger.time, trigger.word, trigger.meaning, trigger.source, trigger.strength, hold_until=end
     )

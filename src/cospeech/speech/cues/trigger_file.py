@@ -47,6 +47,7 @@ class TriggerFile(msgspec.Struct, forbid_unknown_fields=True):
     no_negators: list[str] = []
     breaks: list[str] = []
     function_words: list[str] = []
+    letters: str | None = None
     lists: dict[str, list[str]] = {}
     stress: StressEntry | None = None
 
@@ -59,7 +60,8 @@ def content_of(file: TriggerFile) -> dict[str, Any]:
         name: {"phrases": entry} if isinstance(entry, list) else entry for name, entry in phrases.items()
     }
     content["meanings"] = {name: _given(entry) for name, entry in content["meanings"].items()}
-    content["stress"] = _given(content["stress"] or {})
+    content = _given(content)
+    content["stress"] = _given(content.get("stress", {}))
     return content
 
 

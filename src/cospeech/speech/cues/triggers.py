@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -159,14 +159,17 @@ def language_of(words: Iterable[str]) -> str:
     ('de', 'en', 'en')
     """
     said = [plain_word(word) for word in words]
-    counts = {name: sum(word in _function_words(name) for word in said) for name in LANGUAGES}
+    counts = {name: sum(map(_told_by(name), said)) for name in LANGUAGES}
     best = max(LANGUAGES, key=lambda name: counts[name])  # the first of equals
     return best if counts[best] > _DOUBTFUL * len(said) else LANGUAGES[0]
 
 
 @cache
-def _function_words(language: str) -> frozenset[str]:
-    return frozenset(map(plain_word, _read(language)["function_words"]))
+def _told_by(language: str) -> Callable[[str], bool]:
+    """Whether a word, plain, tells a language: it is one of its function words, or has letters of its own."""
+    content = _read(language)
+    words, letters = frozenset(map(plain_word, content["function_words"])), set(content.get("letters", ""))
+    return lambda word: word in words or not letters.isdisjoint(word)
 
 
 # --- From files to tables -------------------------------------------------------------------------
