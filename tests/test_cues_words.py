@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -259,6 +260,16 @@ def test_errors_of_a_file_are_one_line_that_names_the_place(tmp_path, content, m
 
 def _all_gestures() -> set[str]:
     return {gesture for meaning in triggers_of("en").meanings.values() for gesture in meaning.gestures}
+
+
+def test_the_file_that_the_docs_show_works(tmp_path):
+    page = (Path(__file__).parents[1] / "docs" / "gestures.md").read_text(encoding="utf-8")
+    block = page.split("## What triggers what", 1)[1].split("```json\n", 1)[1].split("```", 1)[0]
+    file = tmp_path / "own.json"
+    file.write_text(block, encoding="utf-8")
+    found = find_triggers(said("It moved like a robot, and it was humongous"), triggers=load_triggers(file))
+    assert [trigger.meaning for trigger in found] == ["robot", "size.large"]
+    assert found[1].gestures == ("wide",)
 
 
 def test_a_file_that_is_not_there(tmp_path):
