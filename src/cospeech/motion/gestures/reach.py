@@ -41,16 +41,16 @@ def easy_elbow(side: str, wrist: np.ndarray, fingers: np.ndarray, palm: np.ndarr
         wrist: [K, 3] metres in the frame of the chest.
         fingers, palm: [K, 3] where they look.
     """
-    costs = []
-    for swivel in SWIVELS:
-        arm = reaching(side, wrist, fingers, palm, np.full(len(wrist), swivel))
-        bend, twist = _strain(side, arm)
-        cost = OF_BEND * np.maximum(bend - EASY_BEND, 0) ** 2
-        cost += OF_TWIST * np.maximum(twist - EASY_TWIST, 0) ** 2
-        elbow = shoulder_place(side)[0] + arm.upper[:, 0, 0] * _upper_length(side)
-        inside = 100 * np.maximum(ELBOW_OUT - _sign(side) * elbow, 0)
-        costs.append(cost + OF_LIFT * swivel**2 + (inside / INSIDE) ** 2)
-    return np.asarray(SWIVELS[np.argmin(costs, axis=0)])
+    count = len(SWIVELS)
+    wrists, points, looks = (np.repeat(values, count, axis=0) for values in (wrist, fingers, palm))
+    swivels = np.tile(SWIVELS, len(wrist))
+    arm = reaching(side, wrists, points, looks, swivels)
+    bend, twist = _strain(arm)
+    elbow = shoulder_place(side)[0] + arm.upper[:, 0, 0] * _upper_length(side)
+    inside = 100 * np.maximum(ELBOW_OUT - _sign(side) * elbow, 0)
+    costs = OF_BEND * np.maximum(bend - EASY_BEND, 0) ** 2 + OF_TWIST * np.maximum(twist - EASY_TWIST, 0) ** 2
+    costs += OF_LIFT * swivels**2 + (inside / INSIDE) ** 2
+    return np.asarray(SWIVELS[costs.reshape(len(wrist), count).argmin(axis=1)])
 
 
 def reaching(
@@ -106,7 +106,7 @@ def _bearable(hand: np.ndarray, straight: np.ndarray, twist: np.ndarray, second:
     return np.asarray(turn @ hand)
 
 
-def _strain(side: str, arm: ReachingArm) -> tuple[np.ndarray, np.ndarray]:
+def _strain(arm: ReachingArm) -> tuple[np.ndarray, np.ndarray]:
     """Degrees [K] of the bend of the wrist and of the forearm's whole twist."""
     local = transpose(arm.lower) @ arm.hand
     bend = np.rad2deg(np.arccos(np.clip(local[:, 0, 0], -1, 1)))
