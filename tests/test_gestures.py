@@ -303,3 +303,14 @@ def test_faces_take_part(talking):
     wide = result.face[:, ARKIT_INDEX["eyeWideLeft"]]
     assert wide[160] > 0.5
     assert wide[:100].max() == 0
+
+
+def test_the_page_marks_words_with_gestures(talking, tmp_path):
+    speech = cospeech.Speech(
+        np.zeros(16000 * 10, np.float32) + 1e-3,
+        words=(cospeech.Word("hello", 4.8, 5.2), cospeech.Word("you", 5.3, 5.5)),
+    )
+    mixed = cospeech.perform_gestures(talking, [{"word": "hello", "gesture": "wave"}], speech=speech)
+    page = mixed.save(tmp_path / "talk.html", speech=speech, level=1).read_text(encoding="utf-8")
+    assert '"gesture": "wave"' in page or '"gesture":"wave"' in page
+    assert "wave, at" in page  # in the strip

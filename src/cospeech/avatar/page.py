@@ -143,6 +143,19 @@ def _sources(motion: Motion) -> list[dict[str, Any]]:
     return sorted(result, key=lambda source: source["start"])
 
 
+def _captions(speech: Speech, motion: Motion) -> list[dict[str, Any]]:
+    """The words with their times, those with a named gesture with its name."""
+    named = motion.extra.get("explain", {}).get("gestures", [])
+    result: list[dict[str, Any]] = []
+    for word in speech.words:
+        entry: dict[str, Any] = {"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)}
+        gestures = [g["gesture"] for g in named if g.get("word") == word.text and abs(g["stroke"] - word.start) < 1.0]
+        if gestures:
+            entry["gesture"] = str(gestures[0]).replace("_", " ")
+        result.append(entry)
+    return result
+
+
 @dataclass(frozen=True, eq=False)
 class _Shown:
     """Who is seen on a page, packed."""
@@ -213,11 +226,7 @@ def _page(motion: Motion, speech: Speech | None, phases: list[dict[str, Any]], t
     if speech is not None:
         motion_packer.add("peaks", peaks(speech)[None], width=1, order=1, signed=False)
         sound, sound_type = encode_sound(speech)
-    words = (
-        []
-        if speech is None
-        else [{"text": word.text, "start": round(word.start, 3), "end": round(word.end, 3)} for word in speech.words]
-    )
+    words = [] if speech is None else _captions(speech, motion)
     facts = [] if speech is None else [fact for fact in (speech.speaker, speech.emotion) if fact]
     meta = {
         "format": 1,

@@ -231,9 +231,13 @@ class Player {
     const shown = line && time < last.end + 1.2 ? line : null;
     if (shown !== this._line) {
       this._line = shown;
-      box.replaceChildren(...(shown?.words ?? []).flatMap(({ text }) => {
+      box.replaceChildren(...(shown?.words ?? []).flatMap(({ text, gesture }) => {
         const span = document.createElement("span");
         span.textContent = text; // never as HTML: words come from a file
+        if (gesture) {
+          span.title = gesture;
+          span.dataset.gesture = gesture; // marked: a gesture goes with this word
+        }
         return [span, " "];
       }));
     }
