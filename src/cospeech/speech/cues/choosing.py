@@ -37,7 +37,7 @@ class Density:
 
 _DENSITIES = {
     "sparse": Density(0.7, 14.0, 25.0, 0.5),
-    "normal": Density(0.5, 3.5, 9.0, 0.4),
+    "normal": Density(0.66, 3.5, 9.0, 0.4),
     "rich": Density(0.2, 1.2, 4.0, 0.25),
 }
 LONGEST_HOLD = 3.0  # seconds behind its stroke that a hold may last, where the phrase goes on

@@ -79,21 +79,10 @@ def find_triggers(
     found = _resolved([match for first in range(len(words)) for match in _matches_at(text, first, table)])
     out: dict[tuple[int, str], Trigger] = {}
     for match in found:
-        meaning = _meaning_of(match, text, table)
-        if meaning is None:
+        trigger = _trigger(match, text, table, phones)
+        if trigger is None:
             continue
-        word = words[match.main]
-        trigger = Trigger(
-            meaning.name,
-            meaning.gestures,
-            stress_time(word, at=match.stress, rules=table.stress, phones=phones),
-            word.text,
-            _strength(meaning, match),
-            text.phrase_end(match.last),
-            match.first,
-            match.last,
-        )
-        key = (match.main, meaning.name)
+        key = (match.main, trigger.meaning)
         if key not in out or trigger.strength > out[key].strength:
             out[key] = trigger
     begun = {trigger.first for trigger in out.values() if not table.meanings[trigger.meaning].modifies}
@@ -222,12 +211,22 @@ def _resolved(matches: Sequence[_Match]) -> list[_Match]:
     return [match for match in kept if match.phrase.meaning]
 
 
-def _meaning_of(match: _Match, text: _Text, table: TriggerTable) -> Meaning | None:
-    """What is meant, negation considered; None if it asks for no gesture."""
+def _trigger(match: _Match, text: _Text, table: TriggerTable, phones: Sequence[Phone]) -> Trigger | None:
+    """What a match asks for, negation considered; None if nothing."""
     meaning = table.meanings[match.phrase.meaning]
-    if meaning.negated == "keep" or not _is_negated(match, text, table):
-        return meaning
-    return None if meaning.negated == "drop" else table.meanings[meaning.negated]
+    main, stress = match.main, match.stress
+    negator = None if meaning.negated == "keep" else _negator_of(match, text, table)
+    strength = _strength(meaning, match)
+    if negator is not None:
+        if meaning.negated == "drop":
+            return None
+        # A meaning that is turned is that of the negator: "I don't agree" shakes the head at "don't".
+        meaning, main, stress = table.meanings[meaning.negated], negator, None
+        strength = min(strength, meaning.strength)
+    word = text.words[main]
+    time = stress_time(word, at=stress, rules=table.stress, phones=phones)
+    end = text.phrase_end(match.last)
+    return Trigger(meaning.name, meaning.gestures, time, word.text, strength, end, match.first, match.last)
 
 
 def _strength(meaning: Meaning, match: _Match) -> float:
@@ -236,21 +235,21 @@ def _strength(meaning: Meaning, match: _Match) -> float:
     return min(1.0, meaning.strength * share * (1.0 + SPECIFIC * (min(max(len(match.taken), 1), MOST_SPECIFIC) - 1)))
 
 
-def _is_negated(match: _Match, text: _Text, table: TriggerTable) -> bool:
-    """Whether a negator of its clause reaches a phrase."""
+def _negator_of(match: _Match, text: _Text, table: TriggerTable) -> int | None:
+    """Index of the word of its clause that negates a phrase; None if none does."""
     first, last = match.first, match.last
     clause = text.clause[first]
     for index in range(first - 1, max(-1, first - 1 - NEGATION_REACH), -1):
         if text.clause[index] != clause or text.plain[index] in table.breaks:
             break
         if _is_one_of(text.plain[index], table.negators) and not _starts(text, index, table.no_negators):
-            return True
+            return index
     for index in range(last + 1, min(len(text), last + 1 + NEGATION_REACH_AFTER)):
         if text.clause[index] != clause or text.plain[index] in table.breaks:
             break
         if _is_one_of(text.plain[index], table.negators_after) and not _starts(text, index, table.no_negators):
-            return True
-    return False
+            return index
+    return None
 
 
 @lru_cache(maxsize=4096)
