@@ -56,8 +56,8 @@ def test_without_a_library_the_dictionary_answers():
     hits = find_by_meaning("Hello everybody", dictionary=GestureDictionary())
     assert hits[0].gesture.name == "wave"
     assert not hits[0].recorded
-    with pytest.raises(UserError, match="nothing in 'grass grows' calls for a gesture"):
-        find_by_meaning("grass grows", dictionary=GestureDictionary())
+    with pytest.raises(UserError, match="nothing in 'the grass is green' calls for a gesture"):
+        find_by_meaning("the grass is green", dictionary=GestureDictionary())
     assert find_by_meaning("thumbs up", dictionary=GestureDictionary())[0].gesture.name == "thumbs_up"
 
 

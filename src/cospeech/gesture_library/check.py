@@ -12,6 +12,8 @@ from ..core.deprecation import renamed_keywords
 from ..core.timing import FPS
 from ..methods.flow.latents import STACK
 from ..motion.codec import Codec
+from ..motion.gestures.files import FOLDER as GESTURES
+from ..motion.gestures.files import gestures_in
 from .catalogue import FILE, KINDS
 from .embedder import Embedding
 from .library import GestureLibrary
@@ -35,6 +37,7 @@ class LibraryInfo:
     motion: str  # how it is kept, see ``build_library``
     shards: int
     bytes: int  # on disk
+    named: tuple[str, ...] = ()  # gestures that were added by name
 
     def lines(self) -> list[str]:
         """In words."""
@@ -51,6 +54,7 @@ class LibraryInfo:
             f"speakers    {counted(self.speakers)}",
             f"emotions    {counted(self.emotions)}",
             f"speech      known of {self.spoken:,} segments, words of {self.with_words:,}",
+            f"named       {', '.join(self.named) or 'none'}",
             f"embedding   {self.embedding}",
             f"motion      kept as {self.motion}",
             f"on disk     {self.bytes / 1e6:.1f} MB in {self.shards} shards",
@@ -122,6 +126,7 @@ def library_info(library: str | Path) -> LibraryInfo:
         motion=opened.header.motion,
         shards=all_of("SELECT count(*) FROM shard")[0][0],
         bytes=sum(file.bytes for file in opened.files) + (opened.folder / FILE).stat().st_size,
+        named=tuple(gesture.name for gesture in gestures_in(opened.folder / GESTURES)),
     )
 
 

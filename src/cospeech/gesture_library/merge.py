@@ -14,6 +14,7 @@ from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.progress import note, track
 from ..methods.flow.latents import STACK
+from ..motion.gestures.files import FOLDER, gestures_in, save_gesture
 from .build import Added, write_library
 from .catalogue import MOTIONS
 from .latents import FIT_FRAMES, LatentMotion, rows_of
@@ -30,7 +31,8 @@ def merge_libraries(
 ) -> Added:
     """Make one gesture library of several; what two of them have is taken once.
 
-    Shards that are damaged are left out and reported, so the merge of a single library keeps what is whole of it.
+    Shards that are damaged are left out and reported, so the merge of a single library keeps what is whole of it. Named
+    gestures come along, of two of one name that of the library that is named first.
 
     Args:
         libraries: folders of the libraries, all of one embedding; one is enough.
@@ -62,7 +64,10 @@ def merge_libraries(
     nothing = f"nothing whole is left in {', '.join(map(str, libraries))}; build the library again"
     bases = opened[0].bases if motion is None else _fitted(opened) if motion == "latents" else None
     recordings = _once(opened, added, quiet, as_frames=motion is not None)
+    named = {gesture.name: gesture for library in opened[::-1] for gesture in gestures_in(library.folder / FOLDER)}
     write_library(out, header, recordings, bases, empty=nothing)
+    for gesture in named.values():
+        save_gesture(out / FOLDER, gesture)
     return added
 
 

@@ -52,9 +52,8 @@ def called_for(speech: Speech, options: BodyOptions, dictionary: GestureDictiona
     if options.gesture_density == "off" or not speech.words:
         return []
     table = None if options.triggers is None else load_triggers(options.triggers, gestures=tuple(dictionary))
-    if not find_triggers(speech.words, triggers=table):
-        return []  # before phones are looked for, which takes time
-    found = find_triggers(speech.words, triggers=table, phones=speech.phone_track.phones)
+    # Phones that are not given are not looked for: the words' own times tell the stressed syllable well enough.
+    found = find_triggers(speech.words, triggers=table, phones=speech.phones)
     return choose_cues(
         found, density=options.gesture_density, features=speech.features, seed=options.seed, seconds=speech.seconds
     )

@@ -60,6 +60,8 @@ def manner_of(gesture: Gesture, cue: GestureCue, use: int, rng: np.random.Genera
     drawn = (rng.random(_STEPS) + use * steps) % 1.0
     share = EXACT if gesture.exact else 1.0
     place = np.array(PLACE) * share * (2 * drawn[:3] - 1)
+    if gesture.exact and gesture.hands == "both":
+        place[0] = 0.0  # hands that meet go on meeting
     size = _within(SIZE, drawn[3], share) * cue.size
     repeats = gesture.repeats + (int(drawn[7] * 3) - 1 if gesture.cycle is not None and gesture.repeats > 1 else 0)
     return Manner(

@@ -11,11 +11,11 @@ from ..procedural.arms import FULLY_STRETCHED, TWIST_SHARE
 from ..skeleton import canonical_skeleton
 
 HANGING = np.array([0.35, -1.0, -0.35])  # outwards, up, ahead: where an elbow points that is at ease
-SWIVELS = np.arange(-10.0, 91.0, 5.0)  # degrees by which it may be lifted from there
-EASY_BEND, MOST_BEND = 40.0, 68.0  # degrees of a wrist: up to here nothing is against it; further it never goes
+SWIVELS = np.arange(-10.0, 61.0, 5.0)  # degrees by which it may be lifted from there
+EASY_BEND, MOST_BEND = 28.0, 56.0  # degrees of a wrist: up to here nothing is against it; further it never goes
 EASY_TWIST = 60.0  # degrees of a forearm
-OF_BEND, OF_TWIST, OF_LIFT = 1.0, 0.5, 0.06  # what degrees beyond cost, squared
-ELBOW_OUT = 0.2  # metres aside from which an elbow is free of the trunk
+OF_BEND, OF_TWIST, OF_LIFT = 1.0, 0.5, 0.1  # what degrees beyond cost, squared
+ELBOW_OUT = 0.215  # metres aside from which an elbow is free of the trunk
 INSIDE = 0.35  # centimetres less than that cost as much as a degree
 
 

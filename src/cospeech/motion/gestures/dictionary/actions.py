@@ -71,7 +71,7 @@ GESTURES = (
         "eat",
         hand=(
             K(-0.22, (0.15, -0.06, 0.31), "in .6ahead .4up", "back .4up", "beak"),
-            K(0.22, (0.1, 0.17, 0.25), "in .8up .5back", "back .4down", "beak"),
+            K(0.22, (0.115, 0.16, 0.28), "in .7up .5back", "back .4down", "beak"),
             K(0.62, (0.14, -0.02, 0.3), "in .6ahead .4up", "back .4up", "beak"),
         ),
         cycle=(1, 2),
@@ -86,7 +86,7 @@ GESTURES = (
         "drink",
         hand=(
             K(-0.22, (0.17, 0.0, 0.32), "ahead .6in", "in .2back", "cup"),
-            K(0.22, (0.12, 0.19, 0.25), "in .4ahead .5up", "back .5down .2in", "cup"),
+            K(0.22, (0.15, 0.17, 0.28), "in .5up .1back", "back .35down .2in", "cup"),
         ),
         hold=0.45,
         exact=True,
@@ -98,7 +98,7 @@ GESTURES = (
         "look out",
         hand=(
             K(-0.18, (0.22, 0.1, 0.26), "up .5in", "ahead .3in", "flat"),
-            K(0.18, (0.205, 0.27, 0.2), "in .45up .1ahead", "down .4ahead", "flat", 15),
+            K(0.18, (0.2, 0.265, 0.23), "in .55up .05back", "down .4ahead", "flat"),
         ),
         hold=0.6,
         exact=True,
@@ -165,7 +165,7 @@ GESTURES = (
         "emblem",
         hand=(
             K(-0.2, (0.22, 0.06, 0.2), "up .3in", "in", "flat"),
-            K(0.2, (0.15, 0.165, 0.13), "up .15in .3back", "in .3down", "flat"),
+            K(0.2, (0.165, 0.14, 0.125), "up .5in .1back", "in .4up", "pressed"),
         ),
         hold=0.7,
         exact=True,
@@ -190,13 +190,13 @@ GESTURES = (
         "take a photograph",
         hand=(
             K(-0.18, (0.2, 0.1, 0.28), "up .6in", "back .3in", "palm"),
-            K(0.16, (0.165, 0.215, 0.25), "up .55in .1ahead", "in .5ahead", "measure"),
-            K(0.4, (0.165, 0.205, 0.255), "up .6in .15ahead", "in .5ahead", "key"),
+            K(0.16, (0.19, 0.19, 0.3), "in .9up", "back .2down", "measure"),
+            K(0.4, (0.19, 0.185, 0.3), "in up", "back .2down", "pinch"),
         ),
         other=(
             K(-0.18, (0.2, 0.1, 0.28), "up .6in", "back .3in", "palm"),
-            K(0.16, (0.165, 0.215, 0.25), "up .55in .1ahead", "in .5ahead", "measure"),
-            K(0.4, (0.165, 0.215, 0.25), "up .55in .1ahead", "in .5ahead", "measure"),
+            K(0.16, (0.19, 0.19, 0.3), "in .9up", "back .2down", "measure"),
+            K(0.4, (0.19, 0.19, 0.3), "in .9up", "back .2down", "measure"),
         ),
         hold=0.4,
         exact=True,
@@ -315,7 +315,7 @@ GESTURES = (
         "emblem",
         hand=(
             K(-0.18, (0.13, 0.06, 0.28), "up .4in", "back .2in", "pinch"),
-            K(0.16, (0.075, 0.13, 0.235), "up .45in .1back", "back .3in", "pinch"),
+            K(0.16, (0.085, 0.135, 0.275), "up .4in .15back", "back .3in", "pinch"),
         ),
         hold=0.5,
         exact=True,
@@ -328,10 +328,14 @@ GESTURES = (
         "love",
         "emblem",
         hand=(
-            K(-0.2, (0.18, 0.0, 0.29), "up .5in", "in .5down", "cup"),
-            K(0.18, (0.115, 0.06, 0.31), "up .95in", "in .95down", "hooks"),
+            K(-0.2, (0.12, -0.04, 0.3), "in .5up", "back", "palm"),
+            K(0.17, (0.075, -0.02, 0.2), "in .5up", "back .1in", "palm"),
         ),
-        mirrored=True,
+        other=(
+            K(-0.16, (0.2, -0.06, 0.32), "in .4up", "back", "palm"),
+            K(0.22, (0.15, -0.03, 0.25), "in .35up", "back .1in", "palm"),
+        ),
+        side="right",
         hold=0.6,
         exact=True,
         face={"mouthSmile": 0.45, "cheekSquint": 0.3},

@@ -8,7 +8,7 @@ from ..gesture import TurnKey as T
 
 _ON_CHEST = (
     K(-0.18, (0.19, -0.05, 0.31), "in .4up", "back", "palm"),
-    K(0.17, (0.15, -0.03, 0.215), "in .4up", "back .15in", "palm"),
+    K(0.17, (0.15, -0.03, 0.19), "in .4up", "back .15in", "palm"),
 )
 
 GESTURES = (
@@ -18,7 +18,7 @@ GESTURES = (
         "emblem",
         hand=(
             K(-0.2, (0.15, 0.02, 0.28), "up .3in", "back .3in", "loose_fist"),
-            K(0.2, (0.06, 0.075, 0.225), "up .35in .2back", "back .5in", "loose_fist"),
+            K(0.2, (0.06, 0.075, 0.24), "up .35in .25back", "back .5in", "loose_fist"),
         ),
         hold=0.9,
         exact=True,
@@ -68,7 +68,7 @@ GESTURES = (
         hold=0.5,
         head=(T(0.05, pitch=-6),),
         trunk=(T(0.1, pitch=-4),),
-        face={"eyeWide": 0.7, "browOuterUp": 0.8, "browInnerUp": 0.7},
+        face={"eyeWide": 0.8, "browOuterUp": 0.9, "browInnerUp": 0.8, "jawOpen": 0.2},
         aliases=("surprise", "wow"),
     ),
     Gesture(
@@ -99,7 +99,7 @@ GESTURES = (
         "emblem",
         hand=(
             K(-0.2, (0.2, -0.1, 0.29), "in .5up", "back", "palm"),
-            K(0.18, (0.145, -0.06, 0.225), "in .5up", "back .1in", "palm"),
+            K(0.18, (0.145, -0.06, 0.195), "in .5up", "back .1in", "palm"),
         ),
         other=(
             K(-0.2, (0.2, -0.14, 0.3), "in .4up", "back", "palm"),

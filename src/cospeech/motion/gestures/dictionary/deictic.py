@@ -13,7 +13,7 @@ GESTURES = (
         "deictic",
         hand=(
             K(-0.17, (0.18, -0.02, 0.27), "ahead", "down .3in", "index"),
-            K(0.17, (0.14, 0.06, 0.46), "ahead", "down .3in", "index"),
+            K(0.17, (0.27, 0.07, 0.41), "ahead .55out", "down .3in", "index"),
         ),
         aims=True,
         hold=0.6,
@@ -25,7 +25,7 @@ GESTURES = (
         "deictic",
         hand=(
             K(-0.16, (0.2, -0.04, 0.3), "in .4up", "back", "palm"),
-            K(0.16, (0.14, -0.02, 0.235), "in .3up .25back", "back .2down", "index"),
+            K(0.16, (0.17, -0.02, 0.24), "in .25up .3back", "back .5in .2down", "index"),
         ),
         hold=0.4,
         exact=True,

@@ -23,8 +23,8 @@ GESTURES = (
         "small",
         "little",
         hand=(
-            K(-0.16, (0.18, 0.02, 0.28), "ahead up .3in", "down .6ahead .3in", "open"),
-            K(0.16, (0.16, 0.1, 0.33), "ahead .9up .5in", "in .4down .3ahead", "measure"),
+            K(-0.16, (0.2, 0.0, 0.29), "in .6up .3ahead", "back .3down", "open"),
+            K(0.16, (0.19, 0.08, 0.32), "in .55up .2ahead", "back .3down", "measure"),
         ),
         hold=0.5,
         face={"eyeSquint": 0.4, "browDown": 0.1},
@@ -140,7 +140,7 @@ GESTURES = (
         "more, upwards",
         hand=(
             K(-0.24, (0.18, -0.17, 0.31), "ahead .5in", "up", "palm"),
-            K(0.24, (0.22, 0.17, 0.33), "ahead .5in .2up", "up", "palm"),
+            K(0.24, (0.19, 0.15, 0.34), "ahead .6in .2up", "up", "palm"),
         ),
         hold=0.3,
         head=(T(0.1, pitch=-5),),
@@ -208,8 +208,8 @@ GESTURES = (
         "at this moment",
         kind="metaphoric",
         hand=(
-            K(-0.15, (0.18, 0.02, 0.33), "ahead .2in", "down", "palm"),
-            K(0.13, (0.17, -0.13, 0.34), "ahead .3in .3down", "down .3back", "palm"),
+            K(-0.15, (0.17, 0.05, 0.32), "ahead .6down .2in", "down .6back", "index"),
+            K(0.13, (0.15, -0.05, 0.33), "down .45ahead .1in", "back .45down", "index"),
         ),
         mirrored=True,
         hold=0.35,
