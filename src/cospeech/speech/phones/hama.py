@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.timing import SAMPLE_RATE
 from ..pocketsphinx_search import LATE, align_phones, sound_of
-from .inventory import phones_of_ipa
+from .inventory import PHONE_INDEX, PHONES, phones_of_ipa
 from .track import Phone
 
 LONGEST = 20.0  # seconds heard at once; the package takes 30 at most
@@ -84,4 +84,35 @@ def _heard(part: np.ndarray) -> list[Phone]:
             step = (end - start) / len(names)
             at = max(0.0, start + k * step - delay)
             out.append(Phone(name, at, at + step))
+    return out
+
+
+def phone_probabilities(samples: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """What the package thinks of each of its frames, 20 ms apart, of the pieces of a recording [N].
+
+    Returns:
+        Of each piece its first moment in seconds, probabilities of phones [T, phones] with columns as
+        ``inventory.PHONES``, and of a blank, which stands between phones, or a word's end, [T].
+    """
+    model, out = _model(), []
+    tokens = model.decoder_tokens
+    columns = np.zeros((len(tokens), len(PHONES)), np.float32)
+    for index, token in enumerate(tokens):
+        names = phones_of_ipa(token) if not token.startswith("<") else ()
+        if names:
+            columns[index, PHONE_INDEX[names[0]]] = 1.0
+    blanks = [tokens.index("<blank>"), tokens.index("<wb>")]
+    for first, last in pieces(samples):
+        part = np.asarray(samples[first:last], np.float32)[None]
+        if part.shape[1] < _SHORTEST * SAMPLE_RATE:
+            continue
+        wanted = [model._log_probs_output_name, model._out_lengths_output_name]
+        given = {
+            model._waveform_input_name: part,
+            model._waveform_lengths_input_name: np.array([part.shape[1]], np.int64),
+        }
+        logs, lengths = model.session.run(wanted, given)
+        count = int(np.asarray(lengths).reshape(-1)[0])
+        found = np.exp(np.asarray(logs, np.float32).reshape(-1, len(tokens))[:count])
+        out.append((first / SAMPLE_RATE, found @ columns, found[:, blanks].sum(axis=1)))
     return out

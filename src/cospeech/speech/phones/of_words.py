@@ -6,13 +6,13 @@ found far from where it should be keeps its time, and its phones are laid evenly
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 
 import numpy as np
 
 from ...core.timing import SAMPLE_RATE
-from ..languages import ENGLISH, Language, reading_of
+from ..languages import ENGLISH, Language, Pronunciations, reading_of
 from ..pocketsphinx_search import LATE, Found, phones_of_words, sound_of
 from ..word import Word
 from .track import Phone
@@ -79,11 +79,27 @@ def is_english(tokens: Sequence[str]) -> bool:
 
 
 @cache
-def _dictionary() -> frozenset[str]:
+def _dictionary() -> Mapping[str, Pronunciations]:
+    """Words of the pronouncing dictionary, and the ways in which each is said."""
     from pocketsphinx import get_model_path
 
+    found: dict[str, Pronunciations] = {}
     with open(get_model_path("en-us/cmudict-en-us.dict"), encoding="utf-8") as file:
-        return frozenset(line.split(" ", 1)[0] for line in file)
+        for line in file:
+            name, *phones = line.split()
+            word = name.partition("(")[0]
+            found[word] = (*found.get(word, ()), tuple(phones))
+    return found
+
+
+def pronunciations_of(phrase: str, language: Language) -> Pronunciations:
+    """The ways in which a phrase may be said, the usual one first: every combination of those of its words."""
+    ways: Pronunciations = ((),)
+    for word in phrase.split():
+        for token in language.spoken(word):
+            known = _dictionary().get(token, ()) if language.dictionary else ()
+            ways = tuple((*way, *more) for way in ways for more in known or language.pronunciations(token))
+    return tuple(dict.fromkeys(ways))
 
 
 def _pieces(words: Sequence[Word]) -> Iterator[tuple[int, int]]:
