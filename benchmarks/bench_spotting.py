@@ -94,15 +94,20 @@ def false_rate(parts: Iterable[Heard], language: str) -> float:
     return round(wrong / sum(part.minutes for part in parts), 2)
 
 
+def is_wanted(meaning: str, entry: dict[str, Any]) -> bool:
+    """Whether a meaning is a wanted one or part of it ("doubt.unknown" of "doubt")."""
+    return any(meaning == wanted or meaning.startswith(f"{wanted}.") for wanted in entry["wanted"])
+
+
 def spotted_share(entries: list[tuple[dict[str, Any], Heard]], language: str) -> dict[str, float]:
     """Shares of sentences whose wanted class is spotted, wrong ones, and errors of time."""
     meanings = spottable(language)
     found, possible, wrong, errors = [], [], 0, []
     for entry, heard in entries:
-        right = [one for one in heard.spotted(language) if one.meaning in entry["wanted"]]
+        right = [one for one in heard.spotted(language) if is_wanted(one.meaning, entry)]
         wrong += len(heard.spotted(language)) - len(right)
         found.append(bool(right))
-        possible.append(any(heard.says(phrase) and meanings[phrase] in entry["wanted"] for phrase in meanings))
+        possible.append(any(heard.says(phrase) and is_wanted(meanings[phrase], entry) for phrase in meanings))
         for one in right:
             said = [word for word in heard.words if spelled(word.text)[:1] == spelled(one.phrase)[-1:]]
             errors += [min(abs(one.time - 0.5 * (word.start + word.end)) for word in said)] if said else []

@@ -12,6 +12,7 @@ import pytest
 
 from cospeech.core.errors import UserError
 from cospeech.speech.cues import spotting
+from cospeech.speech.cues.matching import find_triggers
 from cospeech.speech.cues.spotting import FILE, spot_triggers, spottable, spotted_in
 from cospeech.speech.cues.triggers import triggers_of
 from cospeech.speech.languages import LANGUAGES
@@ -20,6 +21,7 @@ from cospeech.speech.phones.inventory import PHONE_INDEX, PHONES
 from cospeech.speech.phones.network import PhoneSteps
 from cospeech.speech.phones.of_words import pronunciations_of
 from cospeech.speech.speech import Speech
+from cospeech.speech.word import Word
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import espeak
@@ -93,8 +95,11 @@ def test_of_several_at_once_the_surest():
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_the_phrases(language):
     known = triggers_of(language).meanings
+    assert {"yesterday", "gestern"} & spottable(language).keys()
     for text, (meaning, stress, least) in json.loads(FILE.read_text())[language]["phrases"].items():
         assert meaning in known, text
+        words = tuple(Word(word, 0.3 * k, 0.3 * k + 0.25) for k, word in enumerate(text.split()))
+        assert meaning in {trigger.meaning for trigger in find_triggers(words, language=language)}, text
         ways = pronunciations_of(text, LANGUAGES[language])
         assert len(ways[0]) >= 3, f"{text} is too short to be spotted"
         vowels = sum(name in spotting.VOWELS for name in ways[0])

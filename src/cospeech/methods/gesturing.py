@@ -18,6 +18,7 @@ from ..speech.cues.choosing import choose_cues
 from ..speech.cues.cue import GestureCue
 from ..speech.cues.gesture_file import requested_cues
 from ..speech.cues.matching import find_triggers
+from ..speech.cues.spotting import spot_triggers
 from ..speech.cues.triggers import load_triggers
 from ..speech.features import accents
 from ..speech.speech import Speech
@@ -48,12 +49,15 @@ def cues_of(speech: Speech, options: BodyOptions, dictionary: GestureDictionary)
 
 
 def called_for(speech: Speech, options: BodyOptions, dictionary: GestureDictionary) -> list[GestureCue]:
-    """The gestures that the words of a speech call for."""
-    if options.gesture_density == "off" or not speech.words:
+    """The gestures that the words of a speech call for; without words, the phrases that are spotted in its sound."""
+    if options.gesture_density == "off":
         return []
     table = None if options.triggers is None else load_triggers(options.triggers, gestures=tuple(dictionary))
-    # Phones that are not given are not looked for: the words' own times tell the stressed syllable well enough.
-    found = find_triggers(speech.words, triggers=table, phones=speech.phones)
+    if speech.words:
+        # Phones that are not given are not looked for: the words' own times tell the stressed syllable well enough.
+        found = find_triggers(speech.words, triggers=table, phones=speech.phones)
+    else:
+        found = spot_triggers(speech, triggers=table)
     return choose_cues(
         found, density=options.gesture_density, features=speech.features, seed=options.seed, seconds=speech.seconds
     )

@@ -113,7 +113,7 @@ def spot_triggers(
     """What asks for a gesture in a speech whose words are not known, by the phones that are heard.
 
     Args:
-        language: "en" or "de"; the one of which more is spotted unless given.
+        language: "en" or "de"; that of ``triggers``, or the one of which more is spotted, unless given.
         triggers: meanings and their gestures; those of the language unless given.
 
     Returns:
@@ -122,6 +122,7 @@ def spot_triggers(
     Raises:
         UserError: unknown language.
     """
+    language = language or (triggers.language if triggers and triggers.language in LANGUAGES else None)
     if language is not None:
         spottable(language)
     if not hama.is_installed():
