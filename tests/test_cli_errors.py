@@ -127,7 +127,7 @@ def test_model_folders_that_cannot_be_used(place, fails):
         "missing": "no model 'missing': give a model folder or a shipped one",
         "../contextual": "no model '../contextual'",
         "empty": "empty is no model folder: it has no config.json",
-        "damaged": "config.json is damaged",
+        "damaged": "config.json is no JSON that can be read",
         "other": "config.json lacks format, method",
         config_only(place / "future", format=99): "has model format 99, this version reads 1; export it again",
         config_only(place / "method", method="magic"): "names the method 'magic'; known: contextual",
@@ -345,7 +345,7 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
         ("generate a.wav --seed one", "error parsing --seed: "),
         ("generate a.wav --seed", "missing value for argument '--seed'"),
         ("generate", "missing from cospeech generate: SPEECH; see cospeech generate --help"),
-        ("gesture a.wav", "unrecognized options: gesture, a.wav; known: generate, "),
+        ("gesture a.wav", "unrecognized options: a.wav; known: list, "),
         ("", "expected one of {generate, "),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -66,10 +67,19 @@ def test_a_fault_of_ours_is_a_line_too(capsys, monkeypatch):
         raise ZeroDivisionError("a fault")
 
     monkeypatch.setattr("cospeech.cli.parsed", lambda *_: faulty)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(SystemExit) as end:
         main(["convert", "--progress", "json"])
+    assert end.value.code == 70
     last = lines(capsys.readouterr().err)[-1]
-    assert last == {"event": "error", "message": "ZeroDivisionError: a fault", "status": 1}
+    assert (last["event"], last["status"]) == ("error", 70)
+    log = re.search(r"fault of cospeech \(ZeroDivisionError: a fault\); please report it with (\S+),", last["message"])
+    assert log
+    assert "Traceback" in Path(log[1]).read_text()
+    Path(log[1]).unlink()
+    with pytest.raises(ZeroDivisionError):
+        main(["convert", "--progress", "json", "--debug"])
+    last = lines(capsys.readouterr().err)[-1]
+    assert last == {"event": "error", "message": "ZeroDivisionError: a fault", "status": 70}
 
 
 def test_another_kind_is_refused_and_text_stays_text(tmp_path, capsys):

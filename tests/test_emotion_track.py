@@ -77,7 +77,7 @@ def test_strength_may_be_left_out(tmp_path):
         ("start,emotion\n", "holds no emotions; give start, emotion and"),
         ("[]", "holds no emotions; give start, emotion and"),
         ('{"start": 0, "emotion": "joy"}', "holds no emotions; give start, emotion and"),
-        ('[{"start": 0, "emotion"', "is no track of emotions"),
+        ('[{"start": 0, "emotion"', "is no JSON that can be read"),
         ('[{"start": 0}]', "is no track of emotions"),
         ("[0, 1]", "is no track of emotions"),
         ("when,what\n0,joy\n", "is no track of emotions"),

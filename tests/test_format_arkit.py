@@ -159,7 +159,7 @@ def test_damaged_keypoints(tmp_path):
         with pytest.raises(UserError) as caught:
             load_keypoints(write(tmp_path / "b.json", text))
         assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match="cannot read"):
+    with pytest.raises(UserError, match="no such file"):
         load_keypoints(tmp_path / "missing.json")
 
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import signal
 import sys
+import tempfile
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NoReturn
 
 from ..core.errors import UserError
-from ..core.progress import PROTOCOL, emit, ended, failed, forget_notes, report_as
+from ..core.limits import raised
+from ..core.progress import PROTOCOL, emit, ended, failed, forget_notes, report_as, say
 from .commands import COMMANDS
 from .words import parsed, renamed
 
@@ -30,7 +34,9 @@ _ADVICE = {
     errno.ENOMEM: "; close other programs, or take a shorter recording",
 }
 
-_PROGRESS = "--progress"
+_PROGRESS, _DEBUG, _LIMIT = "--progress", "--debug", "--limit"
+_FAULT = 70  # status of what was not foreseen, as in sysexits.h
+_LONGEST_FAULT = 200  # characters
 _STOPPED = "stopped; nothing half-written was left"
 
 __all__ = ["COMMANDS", "main"]
@@ -42,35 +48,64 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if words[:1] == ["--version"]:
         from .. import __version__
 
-        sys.stdout.write(f"cospeech {__version__}\n")
+        say(f"cospeech {__version__}")
         return
     forget_notes()
+    debug = False
     try:
+        words, debug, limits = _common(words)
         words = _with_progress(words)
-        with _stopped_by_signals():
+        with _stopped_by_signals(), raised(limits):
             parsed(renamed(words), COMMANDS)()
     except UserError as error:
         failed(str(error), 2)
         raise SystemExit(2) from None
     except OSError as error:  # of the machine: a full disk, a folder that may not be written to
         if error.errno is None:
-            _tell_fault(error)
-            raise
+            _end_on_fault(error, debug)
         place = f" {error.filename}" if error.filename else ""
         failed(f"cannot go on:{place} {error.strerror}{_ADVICE.get(error.errno, '')}", 2)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         failed(_STOPPED, 130)
         raise SystemExit(130) from None
+    except MemoryError:
+        failed("there is not enough memory for this; close other programs, or take a shorter recording", 2)
+        raise SystemExit(2) from None
     except Exception as error:
-        _tell_fault(error)
-        raise
+        _end_on_fault(error, debug)
     ended()
 
 
-def _tell_fault(error: Exception) -> None:
-    """Programs hear of a fault of ours in a line, before its traceback."""
-    emit("error", message=f"{type(error).__name__}: {' '.join(str(error).split())}", status=1)
+def _end_on_fault(error: Exception, debug: bool) -> NoReturn:
+    """End on what was not foreseen: its traceback goes into a file, and its name into one line. Status 70."""
+    said = f"{type(error).__name__}: {' '.join(str(error).split())[:_LONGEST_FAULT]}"
+    if debug:
+        emit("error", message=said, status=_FAULT)
+        raise error
+    handle, log = tempfile.mkstemp(prefix="cospeech-", suffix=".log")
+    with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        traceback.print_exception(error, file=file)
+    failed(f"a fault of cospeech ({said}); please report it with {log}, or run it again with {_DEBUG}", _FAULT)
+    raise SystemExit(_FAULT) from None
+
+
+def _common(words: list[str]) -> tuple[list[str], bool, list[str]]:
+    """The words without ``--debug`` and ``--limit NAME=NUMBER``, which every command takes; whether, and the limits."""
+    rest: list[str] = []
+    limits: list[str] = []
+    waiting = False
+    for word in words:
+        if waiting:
+            limits.append(word)
+            waiting = False
+        elif word == _LIMIT:
+            waiting = True
+        elif word.startswith(f"{_LIMIT}="):
+            limits.append(word.partition("=")[2])
+        elif word != _DEBUG:
+            rest.append(word)
+    return rest, _DEBUG in words, limits + [""] * waiting
 
 
 def _with_progress(words: list[str]) -> list[str]:

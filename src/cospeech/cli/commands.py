@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ from tyro.conf import Positional, arg
 
 from ..core.arguments import with_arguments_of
 from ..core.errors import UserError
-from ..core.progress import note
+from ..core.progress import note, say
 from .annotations import Count, DatasetFolder, Metrics, OutFolder, Systems
 from .formats import convert, face, render
 from .gesture import edit, generate
@@ -70,7 +69,7 @@ def evaluate(
         classifier=classifier,
         seed=seed,
     )
-    sys.stdout.write(table(report, shutil.get_terminal_size((120, 40)).columns).rstrip("\n") + "\n")
+    say(table(report, shutil.get_terminal_size((120, 40)).columns).rstrip("\n"))
     note(f"wrote {out} in {time.monotonic() - began:.0f} s; next: open {out / 'report.html'} in a browser")
 
 

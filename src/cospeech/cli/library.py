@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from tyro.conf import Positional, arg
 
 from ..core.errors import UserError
 from ..core.files import atomic_path, check_folder
-from ..core.progress import note
+from ..core.progress import note, say
 from .annotations import (
     Clip,
     DatasetFolder,
@@ -115,7 +114,7 @@ def search(
         min_strokes=min_strokes,
         model=model,
     )
-    sys.stdout.write("\n".join(_table(result, query.name)) + "\n")
+    say("\n".join(_table(result, query.name)))
     for target in out:
         _write_result(result, target)
     if out:
@@ -232,7 +231,7 @@ def info(library: Positional[LibraryFolder], /) -> None:
     """
     from ..gesture_library.check import library_info
 
-    sys.stdout.write("\n".join(library_info(library).lines()) + "\n")
+    say("\n".join(library_info(library).lines()))
 
 
 def check(library: Positional[LibraryFolder], /) -> None:
@@ -244,7 +243,7 @@ def check(library: Positional[LibraryFolder], /) -> None:
     from ..gesture_library.check import check_library
 
     found = check_library(library)
-    sys.stdout.write("\n".join([*found.problems, *found.lines()]) + "\n")
+    say("\n".join([*found.problems, *found.lines()]))
     if found.problems:
         raise UserError(found.complaint())
 

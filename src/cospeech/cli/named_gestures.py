@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sys
 import time
 from json import dumps
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Annotated, Any
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..core.errors import UserError
-from ..core.progress import note
+from ..core.progress import note, say
 from .annotations import (
     Clip,
     Count,
@@ -54,14 +53,14 @@ def show_list(*, json: FlagCreatePairsOff[bool] = False, library: MaybeFolder = 
             }
             for n, g in found.items()
         ]
-        sys.stdout.write(dumps(rows, indent=1, ensure_ascii=False) + "\n")
+        say(dumps(rows, indent=1, ensure_ascii=False))
         return
     wide = max(map(len, found)) + 2
     width = shutil.get_terminal_size((120, 40)).columns
     for name, gesture in found.items():
         aliases = f"  ({', '.join(gesture.aliases)})" if gesture.aliases else ""
         own = "own, " if name in found.own else ""
-        sys.stdout.write(f"{name:{wide}}{own}{gesture.means}{aliases}"[:width].rstrip() + "\n")
+        say(f"{name:{wide}}{own}{gesture.means}{aliases}"[:width].rstrip())
 
 
 def show(
@@ -100,7 +99,7 @@ def find(
 
     for hit in api.find_gestures(text, library=library, k=k):
         why = ", ".join(f"{name} {value}" for name, value in hit.why.items() if value)
-        sys.stdout.write(f"{hit.score:.2f}  {hit.gesture.name}: {hit.gesture.means} ({why})\n")
+        say(f"{hit.score:.2f}  {hit.gesture.name}: {hit.gesture.means} ({why})")
 
 
 def add(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from json import dumps
 from typing import TYPE_CHECKING
 
 from tyro.conf import FlagCreatePairsOff, Positional
 
+from ..core.progress import say
 from .annotations import Clip, MotionFile, RigMap
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ def rig(
 
     report = recognise_rig(file, map=map, animation=animation, person=person)
     if json:
-        sys.stdout.write(dumps({"file": str(file), **report.as_dict()}, indent=1, ensure_ascii=False) + "\n")
+        say(dumps({"file": str(file), **report.as_dict()}, indent=1, ensure_ascii=False))
         return
     for what, value in _lines(report):
-        sys.stdout.write(f"{what:{_WIDTH}}{value}\n")
+        say(f"{what:{_WIDTH}}{value}")
 
 
 def _lines(report: RigReport) -> Iterator[tuple[str, str]]:

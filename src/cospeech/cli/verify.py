@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from tyro.conf import Positional, arg
+
+from ..core.progress import say
 
 
 def verify(video: Positional[Annotated[Path, arg(metavar="FILE")]], /) -> None:
@@ -18,7 +19,7 @@ def verify(video: Positional[Annotated[Path, arg(metavar="FILE")]], /) -> None:
     from ..video.provenance.record import verify as read_marks
 
     verdict = read_marks(video)
-    sys.stdout.write("\n".join(verdict.lines()) + "\n")
+    say("\n".join(verdict.lines()))
     if not verdict.marked:
         raise SystemExit(1)
 

@@ -70,7 +70,7 @@ def parsed(
     if words and words[0] in commands and " " not in words[0]:  # only the command that is named is built
         commands = {words[0]: complete(commands[words[0]], words[1:])}
     else:
-        commands = _listed(commands)
+        commands, words = _listed(commands), _without_help(words)
     return _chosen(words, commands, program)
 
 
@@ -104,6 +104,12 @@ def _chosen(words: list[str], commands: Mapping[str, Callable[..., None]], progr
             raise
         raise UserError(_from_box(said.getvalue(), words, commands, program)) from None
     return chosen[0]
+
+
+def _without_help(words: list[str]) -> list[str]:
+    """Words that begin with no command: that it is none is said even where help is asked for."""
+    unknown = words[:1] and not words[0].startswith("-")
+    return [word for word in words if word not in ("-h", "--help")] if unknown else words
 
 
 def _listed(commands: Mapping[str, Callable[..., None]]) -> dict[str, Callable[..., None]]:

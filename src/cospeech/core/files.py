@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +15,14 @@ from .errors import UserError
 
 if TYPE_CHECKING:
     import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+_MARK = "-cospeech"  # in the names of temporary files
+_RANDOM = 8  # characters that tempfile puts into a name
 
 
 def data_home() -> Path:
@@ -36,10 +46,18 @@ def same_file(one: str | Path, other: str | Path) -> bool:
 def check_folder(target: str | Path) -> None:
     """See whether a file can be written, by creating one beside it and removing that again.
 
+    What a killed process left beside it is removed, too.
+
     Raises:
         UserError: the folder is missing or not writable, or ``target`` is a folder.
     """
-    os.unlink(_create_beside(Path(target)))
+    target = _followed(Path(target))
+    if _is_stream(target):
+        return
+    _remove_leftovers(target)
+    handle, temporary = _create_beside(target)
+    os.unlink(temporary)
+    os.close(handle)
 
 
 @contextmanager
@@ -47,16 +65,23 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside ``target``; rename it to ``target`` when the block ends well.
 
     The temporary file keeps the suffix, since many writers choose by it. If the block raises, the
-    temporary file is removed and ``target`` stays as it was.
+    temporary file is removed and ``target`` stays as it was. A file that is replaced keeps its mode, and a link stays
+    one; a pipe or a device gets the bytes. What a killed process left beside ``target`` is removed: as long as a
+    process writes a file, it holds a lock on it.
 
     Raises:
         UserError: the folder is missing, not writable, or the disk is full.
     """
-    target = Path(target)
-    temporary = _create_beside(target)
+    target = _followed(Path(target))
+    if _is_stream(target):
+        with _streamed(target) as temporary:
+            yield temporary
+        return
+    _remove_leftovers(target)
+    handle, temporary = _create_beside(target)
     try:
         yield temporary
-        os.chmod(temporary, 0o666 & ~_umask())
+        os.chmod(temporary, _mode(target))
         with open(temporary, "rb") as written:
             os.fsync(written.fileno())
         os.replace(temporary, target)
@@ -66,6 +91,7 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
     finally:
         temporary.unlink(missing_ok=True)
+        os.close(handle)
 
 
 def write_arrays(target: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -84,8 +110,65 @@ def write_arrays(target: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
 
 
-def _create_beside(target: Path) -> Path:
-    """An empty file of a name of its own in the folder of ``target``."""
+def _followed(target: Path) -> Path:
+    """Where a link leads; any other path as it is."""
+    return Path(os.path.realpath(target)) if os.path.islink(target) else target
+
+
+def _is_stream(target: Path) -> bool:
+    """Is it a pipe or a device, which is written into and never replaced?"""
+    try:
+        mode = target.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+@contextmanager
+def _streamed(target: Path) -> Iterator[Path]:
+    """A temporary path elsewhere, whose bytes go into a pipe or a device when the block ends well."""
+    with tempfile.TemporaryDirectory(prefix="cospeech-") as folder:
+        temporary = Path(folder) / f"output{target.suffix}"
+        yield temporary
+        try:
+            with open(temporary, "rb") as source, open(target, "wb") as stream:
+                shutil.copyfileobj(source, stream)
+        except OSError as error:
+            raise UserError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _mode(target: Path) -> int:
+    """The mode of what is replaced, or that of a new file."""
+    try:
+        return stat.S_IMODE(target.stat().st_mode)
+    except OSError:
+        return 0o666 & ~_umask()
+
+
+def _remove_leftovers(target: Path) -> None:
+    """Remove temporary files of ``target`` that no process holds any more."""
+    start, end = f".{target.stem[:32]}-", f"{_MARK}{target.suffix}"
+    with suppress(OSError):  # the folder cannot be listed, or is none
+        names = [name for name in os.listdir(target.parent) if name.startswith(start) and name.endswith(end)]
+        for path in (target.parent / name for name in names):
+            if len(path.name) != len(start) + _RANDOM + len(end):
+                continue
+            handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+            try:
+                _lock(handle)
+                path.unlink()
+            finally:
+                os.close(handle)
+
+
+def _lock(handle: int) -> None:
+    """Hold an open file until it is closed. Raises OSError if another process does; nothing on Windows."""
+    if fcntl is not None:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def _create_beside(target: Path) -> tuple[int, Path]:
+    """An empty file of a name of its own in the folder of ``target``, held open and locked."""
     folder = target.parent
     if folder.exists() and not folder.is_dir():
         raise UserError(f"cannot write {target}: {folder} is a file, not a folder; choose another place")
@@ -94,11 +177,12 @@ def _create_beside(target: Path) -> Path:
     try:
         if target.is_dir():  # asks the system, which may refuse the name
             raise UserError(f"cannot write {target}: it is a folder; give a file name")
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:32]}-", suffix=target.suffix, dir=folder)
-        os.close(handle)
+        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:32]}-", suffix=_MARK + target.suffix, dir=folder)
+        with suppress(OSError):  # a file system without locks
+            _lock(handle)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}; choose another place") from error
-    return Path(name)
+    return handle, Path(name)
 
 
 def _umask() -> int:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from os import path
 from typing import Any, TypeVar
 
 from .errors import UserError
+from .text import harmless, one_line
 
 T = TypeVar("T")
 
 PROTOCOL = 1  # of the JSON lines; another number where something is renamed or goes
 KINDS = ("text", "json")
+_NO_READER = 141  # status: 128 and SIGPIPE
 
 _as_json = False
 _stage = ""
@@ -44,9 +47,17 @@ def emit(event: str, **fields: Any) -> None:
     """A line of JSON, where that is how progress is reported."""
     if not _as_json:
         return
-    with contextlib.suppress(OSError):  # nobody listens any more, which is no reason to stop
-        sys.stderr.write(json.dumps({"event": event, **fields}) + "\n")
+    _to_stderr(json.dumps({"event": event, **fields}) + "\n")
+
+
+def _to_stderr(text: str) -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # closed: nobody listens, no reason to stop
+        sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def _on_terminal() -> bool:
+    return sys.stderr is not None and not sys.stderr.closed and sys.stderr.isatty()
 
 
 def counted(items: Collection[T]) -> Iterator[T]:
@@ -76,13 +87,13 @@ def track(items: Iterable[T], what: str, *, total: int | None = None, quiet: boo
         stage(what)
         yield from _counted(items, len(items) if total is None and isinstance(items, Sized) else total)
         return
-    if quiet or not sys.stderr.isatty():
+    if quiet or not _on_terminal():
         yield from items
         return
     from tqdm import tqdm
 
     sys.stderr.write("\r\033[K")
-    yield from tqdm(items, desc=what, total=total, leave=False, unit="")
+    yield from tqdm(items, desc=one_line(what), total=total, leave=False, unit="")
 
 
 def stage(text: str, *, take: int = 1, takes: int = 1) -> None:
@@ -91,10 +102,9 @@ def stage(text: str, *, take: int = 1, takes: int = 1) -> None:
     _stage = text
     if _as_json:
         emit("stage", stage=text, **({"take": take, "takes": takes} if takes > 1 else {}))
-    elif sys.stderr.isatty():
+    elif _on_terminal():
         of_takes = f", take {take} of {takes}" if takes > 1 else ""
-        sys.stderr.write(f"\r\033[K{text}{of_takes} ...")
-        sys.stderr.flush()
+        _to_stderr(f"\r\033[K{one_line(text)}{of_takes} ...")
 
 
 def wrote(targets: Sequence[Any], text: str) -> None:
@@ -116,7 +126,7 @@ def failed(message: str, status: int) -> None:
     if _as_json:
         emit("error", message=message, status=status)
     else:
-        note(f"cospeech: {message}")
+        note(f"cospeech: {one_line(message)}")
 
 
 def note(text: str) -> None:
@@ -124,10 +134,27 @@ def note(text: str) -> None:
     if _as_json:
         emit("note", message=text.rstrip("\n"))
         return
-    if sys.stderr.isatty():
-        sys.stderr.write("\r\033[K")
-    sys.stderr.write(text.rstrip("\n") + "\n")
-    sys.stderr.flush()
+    _to_stderr(("\r\033[K" if _on_terminal() else "") + harmless(text.rstrip("\n")) + "\n")
+
+
+def say(text: str) -> None:
+    """What a command was asked for, to standard output: the one place that writes there.
+
+    Raises:
+        SystemExit: the reader has gone, as ``head`` does; status 141, as of SIGPIPE.
+        UserError: standard output is closed, or full.
+    """
+    if sys.stdout is None:
+        raise UserError("standard output is closed; let it lead somewhere")
+    try:
+        sys.stdout.write(harmless(text.rstrip("\n")) + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        with contextlib.suppress(OSError):  # what is left unwritten is not tried again at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(_NO_READER) from None
+        raise UserError(f"cannot write to standard output: {error.strerror}") from None
 
 
 _said: set[str] = set()

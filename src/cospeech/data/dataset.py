@@ -33,6 +33,7 @@ from ..core.arguments import file_path
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
 from ..core.files import atomic_path, write_arrays
+from ..core.json_files import plain_json, read_json
 from ..motion.representation import Representation, read_representation
 from ..speech.acoustics import DIM as ACOUSTICS
 from ..speech.encoders.settings import KINDS, EncoderSettings, input_slices, read_encoders
@@ -217,7 +218,7 @@ class GestureDataset:
         if not path.is_file():
             raise UserError(f"{folder} is no dataset: it has no manifest.json; make one with `cospeech prepare`")
         try:
-            manifest = json.loads(path.read_text())
+            manifest = read_json(path, limit="file")
             version = manifest.pop("format")
             self.samples = _read_samples(manifest.pop("items"))
             names = manifest.pop("shards", None)
@@ -411,7 +412,7 @@ def _map_shard(path: Path) -> dict[str, np.ndarray]:
             size = int.from_bytes(file.read(8), "little")
             if size > path.stat().st_size:
                 raise ValueError("no safetensors file")
-            header = json.loads(file.read(size))
+            header = plain_json(file.read(size), path)
         raw = np.memmap(path, mode="r", dtype=np.uint8)
         result = {}
         for name in ("motion", "features", *(kind for kind in ("acoustics", *KINDS) if kind in header)):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import overload
 
 import numpy as np
+
+from ..core.json_files import plain_json
 
 _TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I16": np.int16}
 
@@ -49,7 +50,7 @@ def open_frames(path: Path) -> dict[str, Frames]:
     """Arrays of a safetensors file by name; nothing but its header is read."""
     with open(path, "rb") as file:
         size = int.from_bytes(file.read(8), "little")
-        header = json.loads(file.read(size))
+        header = plain_json(file.read(size), path)
     header.pop("__metadata__", None)
     return {name: _stored(path, 8 + size, tensor) for name, tensor in header.items()}
 

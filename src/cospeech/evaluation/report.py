@@ -14,7 +14,6 @@ that know nothing of the speech, intervals, and paired differences. What is mark
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.json_files import read_json
 from ..metrics.base import Better, Value
 
 FORMAT = 1  # of report.json
@@ -300,7 +300,7 @@ def read_report(folder: str | Path) -> Report:
     if not path.is_file():
         raise UserError(f"{folder} holds no report.json; give the folder that an evaluation wrote")
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = read_json(path, limit="file")
         version = raw.pop("format")
         if version != FORMAT:
             raise UserError(f"{path} has format {version}, this version reads {FORMAT}; evaluate again")

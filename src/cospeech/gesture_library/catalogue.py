@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..core.json_files import plain_json
 from .embedder import Embedding
-from .shards import ShardFile, is_shard, remove_leftovers, sync_folder
+from .shards import ShardFile, checked_file, is_shard, remove_leftovers, sync_folder
 
 FILE = "catalogue.sqlite"
 FRAMES_FORMAT, LATENTS_FORMAT = 1, 2  # of libraries that keep frames of motion, and latents; both are read
@@ -80,7 +81,7 @@ class Header:
     @classmethod
     def read(cls, rows: Iterable[tuple[str, str]]) -> Header:
         """Raises KeyError, TypeError or ValueError if something lacks or is of another kind."""
-        values = {name: json.loads(value) for name, value in rows}
+        values = {name: plain_json(value, name) for name, value in rows}
         return cls(
             Embedding(**values["embedding"]),
             float(values["fps"]),
@@ -93,7 +94,20 @@ class Header:
 
 def _connect(path: Path, mode: str, wait: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode={mode}"
-    return sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+    connection = sqlite3.connect(uri, uri=True, timeout=wait, isolation_level=None)
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _check_schema(folder: Path, connection: sqlite3.Connection) -> None:
+    """Raises UserError for what a catalogue does not have, and whose statements would run: views and triggers."""
+    for kind, name in connection.execute("SELECT type, name FROM sqlite_master"):
+        if kind not in ("table", "index"):
+            raise _damaged(folder, f"it has the {kind} {str(name)[:40]!r}")
+    found = {str(name) for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    missing = [name for name in TABLES if name not in found]
+    if missing:
+        raise _damaged(folder, f"it lacks the table {missing[0]}")
 
 
 def _missing(folder: Path) -> UserError:
@@ -138,7 +152,9 @@ def read_catalogue(folder: Path) -> sqlite3.Connection:
             disk.backup(copy)
         if not _begun(copy):
             raise _missing(folder)
+        copy.execute("PRAGMA trusted_schema = OFF")
         check_format(folder, copy)
+        _check_schema(folder, copy)
         problem = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     except sqlite3.Error as error:
         raise _damaged(folder, error) from None
@@ -173,7 +189,7 @@ def read_header(folder: Path, connection: sqlite3.Connection) -> Header:
 def read_files(connection: sqlite3.Connection) -> list[ShardFile]:
     """All shard files, in order of shards."""
     rows = connection.execute("SELECT shard, role, name, bytes, sha256 FROM file ORDER BY shard, role")
-    return [ShardFile(*row) for row in rows]
+    return [checked_file(row) for row in rows]
 
 
 class Writing:
@@ -237,6 +253,7 @@ def _transaction(folder: Path, connection: sqlite3.Connection, create: bool) -> 
     try:
         if _begun(connection):
             check_format(folder, connection)
+            _check_schema(folder, connection)
         elif not create:
             raise _missing(folder)
         before = _known(connection)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from ..core.arguments import file_path
 from ..core.deprecation import warn_renamed
 from ..core.emotions import canonical_emotion
 from ..core.errors import UserError
+from ..core.json_files import plain_json
 from ..core.progress import note
 from ..core.timing import FPS
 from ..methods.flow.latents import STACK
@@ -398,7 +398,7 @@ def _phrase(words: str) -> str:
 
 def _sample(found: tuple[Any, ...]) -> LibrarySample:
     row, name, kind, split, speaker, emotion, start, end, words, spoken, *figures = found
-    said = None if words is None else tuple(Word(*word) for word in json.loads(words))
+    said = None if words is None else tuple(Word(*word) for word in plain_json(words, "words"))
     return LibrarySample(
         row, name, kind, split, speaker, emotion, start, end, said, bool(spoken), Expressiveness(*figures)
     )

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ FRAMES = "frames"
 SCALE = 32767.0  # motion is int16 over [-1, 1], as in a dataset, so that nothing is lost from there to here
 NO_SHARD = -1  # the shard of a file that belongs to all of them
 _NAME = re.compile(r"^\.?([a-z_]+)-[0-9a-f]{16}\b.*\.safetensors$")  # also what a killed writing left
+_FINISHED = re.compile(r"[a-z_]+-[0-9a-f]{16}\.safetensors")
 
 
 class Damaged(UserError):
@@ -77,6 +79,16 @@ def _write_tensors(folder: Path, shard: int, role: str, tensors: Mapping[str, np
     return ShardFile(shard, role, name, len(data), digest)
 
 
+def checked_file(row: tuple[Any, ...]) -> ShardFile:
+    """A shard file as a row of the catalogue describes it: its name is one in the library's folder. Raises Damaged."""
+    shard, role, name, size, digest = row
+    if not all(type(number) is int and number >= least for number, least in ((shard, NO_SHARD), (size, 0))):
+        raise Damaged(f"the catalogue is damaged: shard {str(shard)[:20]!r} of {str(size)[:20]!r} bytes")
+    if type(role) is not str or type(name) is not str or type(digest) is not str or not _FINISHED.fullmatch(name):
+        raise Damaged(f"the catalogue is damaged: {str(name)[:60]!r} is no name of a shard file")
+    return ShardFile(shard, role, name, size, digest)
+
+
 def read_bytes(folder: Path, file: ShardFile) -> bytes:
     """A shard file, checked.
 
@@ -84,7 +96,11 @@ def read_bytes(folder: Path, file: ShardFile) -> bytes:
         Damaged: missing, of another size, or of another checksum.
     """
     path = folder / file.name
+    if path.exists() and not path.is_file():
+        raise Damaged(f"{path} is no file")
     try:
+        if path.stat().st_size != file.bytes:
+            raise Damaged(f"{path} has {path.stat().st_size} bytes instead of {file.bytes}")
         data = path.read_bytes()
     except OSError as error:
         raise Damaged(f"{path} cannot be read ({error.strerror})") from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import is_dataclass, replace
 from functools import cache
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..core.errors import UserError
+from ..core.json_files import read_json
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -151,12 +151,9 @@ def find_folder(name: str | Path, known: Callable[[], tuple[str, ...]]) -> Path:
 def read_config(folder: Path) -> dict[str, Any]:
     """config.json of a model folder, checked."""
     path = folder / "config.json"
-    try:
-        config = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise UserError(f"{folder} is no model folder: it has no config.json") from None
-    except (ValueError, OSError) as error:
-        raise UserError(f"{path} is damaged ({error}); export the model again") from None
+    if not path.is_file():
+        raise UserError(f"{folder} is no model folder: it has no config.json")
+    config = read_json(path, advice="export the model again")
     missing = [key for key in _REQUIRED if not isinstance(config, dict) or key not in config]
     if missing:
         raise UserError(f"{path} lacks {', '.join(missing)}; export the model again")

@@ -52,6 +52,8 @@ class Motion(FrameSeries):
             face = np.asarray(self.face, dtype=np.float32)
             if face.shape != (frames, FACE_SHAPES):
                 raise UserError(f"face must be [{frames}, {FACE_SHAPES}] ARKit weights; got {list(face.shape)}")
+            if not np.isfinite(face).all():
+                raise UserError("the face holds numbers that are not finite; repair or cut the recording")
             object.__setattr__(self, "face", face)
 
     def __len__(self) -> int:

@@ -76,7 +76,7 @@ def _detected(skeleton: Skeleton) -> Recognition:
 def _unknown(skeleton: Skeleton) -> UserError:
     return UserError(
         f"the joints {', '.join(skeleton.names[:6])}, ... fit no known rig; known: {', '.join(RIGS)}; "
-        "give table=NAME or rename the joints"
+        "say which joint is which with --map FILE (map=), or rename the joints"
     )
 
 
@@ -94,7 +94,9 @@ def bind(table: str | RigTable | None, skeleton: Skeleton) -> Binding:
     missing = [name for name in ("pelvis", "left_shoulder", "right_shoulder") if name not in joints]
     if missing:
         wanted = ", ".join(str(found_table.rig_name(name)) for name in missing)
-        raise UserError(f"the skeleton lacks {wanted} of the {found_table.name} rig; give another table=")
+        raise UserError(
+            f"the skeleton lacks {wanted} of the {found_table.name} rig; say which joint that is with --map FILE (map=)"
+        )
     return bind_joints(joints, skeleton, table=found_table.name)
 
 

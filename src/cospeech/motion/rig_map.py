@@ -10,13 +10,13 @@ null for none. Joints that the map leaves out are told by their names, as withou
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..core.json_files import read_json
 from .rig_tables import GIVEN, SPINE
 from .rigs import RIGS
 from .skeleton import CANONICAL_NAMES, Skeleton
@@ -43,12 +43,7 @@ def read_map(path: str | Path) -> dict[str, tuple[str, ...]]:
     Raises:
         UserError: no such file, or not of that form.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON ({str(error)[:80]}); a map is an object of joints") from error
+    content = read_json(Path(path), advice="a map is an object of joints")
     if not isinstance(content, dict) or not content:
         raise UserError(f'{path}: a map is an object of joints, as in {{"left_foot": "Foot_L"}}')
     vrm = {bone: joint for joint, bone in RIGS.get("vrm").joints.items() if isinstance(bone, str)}

@@ -17,11 +17,14 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
-from ..core.media import open_media
+from ..core.limits import check_limit
+from ..core.media import STANDARD_INPUT, open_media, seekable
 from ..core.timing import SAMPLE_RATE
 
 SHORTEST = 0.2  # seconds
-_BLOCK = 1 << 18  # sample frames decoded at once
+RATES = (1000, 1_000_000)  # samples a second of a recording
+_BLOCK = 1 << 18  # samples decoded at once, of all channels
+_ENDLESS = 1 << 62  # sample frames of a file that does not say how many it has
 
 # A stream of sound: its rate, then its blocks, [n] float32 mono.
 _Decoded = tuple[int, Iterator[np.ndarray]]
@@ -43,9 +46,9 @@ def decode(path: str | Path, *, sample_rate: int = SAMPLE_RATE) -> np.ndarray:
     """
     path = Path(path)
     _check(path)
-    opened = _open_sound(path) or _open_container(path)
-    rate, blocks = opened
-    samples = _resample(_checked(blocks, path, rate), rate, sample_rate)
+    with seekable(path) as stored:
+        rate, blocks = _open_sound(stored, path) or _open_container(stored, path)
+        samples = _resample(_checked(blocks, path, rate), rate, sample_rate)
     seconds = len(samples) / sample_rate
     if not len(samples):
         raise UserError(f"{path} holds no sound: it has no samples; give a recording of speech")
@@ -83,10 +86,14 @@ def resample(samples: np.ndarray, *, rate: int, sample_rate: int = SAMPLE_RATE) 
 
 
 def _check(path: Path) -> None:
+    if str(path) == STANDARD_INPUT:
+        return
     if path.is_dir():
         raise UserError(f"{path} is a folder; give one recording in it")
     if not path.exists():
         raise UserError(f"no such file: {path}; check the name")
+    if not path.is_file():  # a pipe
+        return
     try:
         with open(path, "rb") as file:
             empty = not file.read(1)
@@ -96,20 +103,35 @@ def _check(path: Path) -> None:
         raise UserError(f"{path} is empty (0 bytes); give a recording of speech")
 
 
-def _open_sound(path: Path) -> _Decoded | None:
-    """Open with soundfile; None if it does not know the format."""
+def _check_sound(path: Path, rate: int, seconds: float) -> None:
+    """Raises UserError for a rate that no recording has, or too many seconds."""
+    if not RATES[0] <= rate <= RATES[1]:
+        raise UserError(
+            f"{path} has {rate} samples a second; {RATES[0]} to {RATES[1]} are allowed, export it again as wav"
+        )
+    check_limit("seconds", seconds, path)
+
+
+def _open_sound(stored: Path, path: Path) -> _Decoded | None:
+    """Open with soundfile; None if it does not know the format. Messages call the file ``path``."""
     import soundfile
 
     try:
-        file = soundfile.SoundFile(path)
+        file = soundfile.SoundFile(stored)
     except (soundfile.SoundFileError, TypeError):  # TypeError: raw data without a header
         return None
+    try:
+        _check_sound(path, file.samplerate, file.frames / max(file.samplerate, 1) if file.frames < _ENDLESS else 0.0)
+    except UserError:
+        file.close()
+        raise
+    at_once = max(1, _BLOCK // file.channels)
 
     def blocks() -> Iterator[np.ndarray]:
         with closing(file):
             try:
                 # Not file.blocks: of a file cut short it returns what the header promised.
-                while len(block := file.read(_BLOCK, dtype="float32", always_2d=True)):
+                while len(block := file.read(at_once, dtype="float32", always_2d=True)):
                     yield block.mean(axis=1)
             except soundfile.SoundFileError as error:
                 raise UserError(f"{path} is damaged: {_line(error)}; export it again") from error
@@ -117,22 +139,27 @@ def _open_sound(path: Path) -> _Decoded | None:
     return file.samplerate, blocks()
 
 
-def _open_container(path: Path) -> _Decoded:
-    """Open with PyAV."""
+def _open_container(stored: Path, path: Path) -> _Decoded:
+    """Open with PyAV. Messages call the file ``path``."""
     import av
 
     container = open_media(
-        path, f"{path} is no recording that can be read; give wav, flac, mp3, ogg, m4a, webm or a video"
+        stored, f"{path} is no recording that can be read; give wav, flac, mp3, ogg, m4a, webm or a video"
     )
     if not container.streams.audio:
         kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
         container.close()
         raise UserError(f"{path} has no sound in it, only {kinds}; give a file with an audio stream")
     stream = container.streams.audio[0]
-    rate = int(stream.codec_context.sample_rate or 0)
+    rate = int(stream.codec_context.sample_rate or 0) if stream.codec_context else 0
     if rate <= 0:
         container.close()
-        raise UserError(f"{path} has a sound stream without a sample rate; export it again as wav")
+        raise UserError(f"{path} has a sound stream without a codec or a sample rate; export it again as wav")
+    try:
+        _check_sound(path, rate, (container.duration or 0) / av.time_base)
+    except UserError:
+        container.close()
+        raise
 
     def blocks() -> Iterator[np.ndarray]:
         resampler: Any = None
@@ -162,6 +189,7 @@ def _checked(blocks: Iterator[np.ndarray], path: Path, rate: int) -> Iterator[np
             where = (done + int(bad[0])) / rate
             raise UserError(f"{path} holds values that are no numbers (first at {where:.3f} s); export it again")
         done += len(block)
+        check_limit("seconds", done / rate, path)
         yield block
 
 

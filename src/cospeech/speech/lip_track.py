@@ -7,8 +7,6 @@ shapes of VRM 0 and 1 (CSV, or our own JSON), timed visemes (our own JSON, and t
 
 from __future__ import annotations
 
-import csv
-import json
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -20,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from ..core.arguments import file_path
+from ..core.csv_files import csv_rows
 from ..core.errors import UserError
+from ..core.json_files import plain_json
 from ..core.timecodes import checked_rate
 from .phones.inventory import PHONE_INDEX, PHONES, SILENCE, VISEMES
 from .phones.track import TRACK_RATE, Phone, PhoneTrack, rasterised, rows_of
@@ -203,10 +203,7 @@ def _rhubarb_phone(name: str) -> str | None:
 
 
 def _from_json(path: Path, text: str) -> LipTrack:
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is no JSON that can be read ({error}); save the track again") from None
+    data = plain_json(text, path, advice="save the track again")
     if isinstance(data, dict):
         for read in (_weights_of, _cues_of, _timed_visemes_of):
             found = read(path, data)
@@ -297,11 +294,7 @@ def _from_table(path: Path, text: str) -> LipTrack:
 
 
 def _read_table(path: Path, text: str) -> _Table:
-    reader = csv.reader(text.splitlines())
-    try:
-        numbered = [(reader.line_num, row) for row in reader if row]
-    except csv.Error as error:
-        raise UserError(f"{path} is no CSV table ({error}); save the track again") from None
+    numbered = list(csv_rows(text, path))
     header = [name.strip() for name in numbered[0][1]]
     return _Table(path, header, [row for _, row in numbered[1:]], [line for line, _ in numbered[1:]])
 

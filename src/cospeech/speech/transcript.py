@@ -14,6 +14,7 @@ from itertools import groupby, pairwise, zip_longest
 from pathlib import Path
 
 from ..core.errors import UserError
+from ..core.limits import check_size
 from ..core.progress import note
 from .cues.markup import Marked, split, word_at
 from .phones.inventory import PHONES, SILENCE, is_ipa, phones_of_ipa
@@ -186,6 +187,7 @@ def read_text(path: Path, *, what: str = "transcript") -> str:
     """The text of a file in UTF-8, UTF-16, UTF-32 or Windows-1252. Raises UserError; ``what`` says what is wanted."""
     if path.is_dir():
         raise UserError(f"{path} is a folder; give a {what} file")
+    check_size(path, "text")
     try:
         data = path.read_bytes()
     except FileNotFoundError as error:

@@ -14,7 +14,6 @@ differed from person to person before v0.2.1 (issue 77); ``retarget`` sees to th
 
 from __future__ import annotations
 
-import csv
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import replace
@@ -24,6 +23,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from ...core.csv_files import csv_rows, read_csv
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.json_files import read_struct
@@ -200,12 +200,10 @@ def _labelled_emotion(path: Path | None, *, quiet: bool) -> str | None:
         return None
     seconds: dict[str, float] = defaultdict(float)
     try:
-        with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
-            for row in csv.reader(file):
-                if row:
-                    _, start, end, _, number = row[:5]
-                    seconds[EMOTIONS[int(float(number))]] += float(end) - float(start)
-    except (OSError, ValueError, LookupError, csv.Error):
+        for _, row in csv_rows(read_csv(path), path):
+            _, start, end, _, number = row[:5]
+            seconds[EMOTIONS[int(float(number))]] += float(end) - float(start)
+    except (ValueError, LookupError, OverflowError):  # UserError is a ValueError
         if not quiet:
             note(f"{path.stem}: the emotion file cannot be read; the emotion is that of the text's number")
         return None

@@ -9,7 +9,6 @@ PantoMatrix/PantoMatrix, scripts/EMAGE_2024/dataloaders/beat_sep.py: a folder a 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -17,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.csv_files import csv_records, read_csv
 from ...core.errors import UserError
 from ...core.progress import track
 from ...core.timing import FPS
@@ -98,8 +98,7 @@ def _splits(folder: Path) -> dict[str, str]:
     """Name -> split of the tables that come with the corpus, one a language; empty without any."""
     splits: dict[str, str] = {}
     for table in sorted(folder.rglob("train_test_split.csv")):
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            rows = list(csv.DictReader(file))
+        rows = [row for _, row in csv_records(read_csv(table), table)]
         if rows and not {"id", "type"} <= rows[0].keys():
             raise UserError(f"{table} must have the columns id and type; got {', '.join(rows[0])}")
         wrong = sorted({str(row["type"]) for row in rows} - _SPLITS.keys())

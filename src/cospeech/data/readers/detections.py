@@ -18,7 +18,6 @@ of one picture MMPose writes the list of people alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
+from ...core.json_files import read_json
 from ...motion.formats.keypoints import DOCUMENT_FORMAT, load_keypoints
 from ...motion.points import FACE_SIZE, HAND_SIZE, POINTS, SHOULDERS
 
@@ -51,10 +51,7 @@ def load_detections(path: Path) -> tuple[np.ndarray, np.ndarray, float | None]:
     Raises:
         UserError: no JSON, or none of the layouts above.
     """
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is no JSON that can be read ({' '.join(str(error).split())})") from None
+    document = read_json(path, limit="json")
     if isinstance(document, dict) and document.get("format") == DOCUMENT_FORMAT:
         own = load_keypoints(path)
         if own.names != POINTS or own.points.shape[-1] != 2:

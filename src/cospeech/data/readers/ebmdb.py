@@ -6,7 +6,6 @@ kind, frames, seconds) and the BVH files in ``clips.zip`` or unpacked beside it.
 
 from __future__ import annotations
 
-import csv
 import tempfile
 import zipfile
 import zlib
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...core.csv_files import csv_records, read_csv
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.progress import track
@@ -58,8 +58,7 @@ def read(folder: str | Path, *, limit: int | None = None, quiet: bool = False) -
     table = folder / "clips.csv"
     if not table.is_file():
         raise UserError(f"{folder} is no ebmdb folder: it has no clips.csv")
-    with open(table, newline="") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in csv_records(read_csv(table), table)]
     takes: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     counts: dict[str, int] = defaultdict(int)
     for row in rows:

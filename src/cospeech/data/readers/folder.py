@@ -8,12 +8,12 @@ a row leaves empty is as without it.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ...core.csv_files import csv_records, csv_rows, read_csv
 from ...core.emotions import canonical_emotion
 from ...core.errors import UserError
 from ...core.progress import track
@@ -136,26 +136,25 @@ def read_labels(folder: Path, motions: list[Path], *, suffix: str = ".bvh") -> d
     if not table.is_file():
         return {}
     known = {path.relative_to(folder).with_suffix("").as_posix(): path for path in motions}
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        rows = csv.DictReader(file)
-        columns = tuple(rows.fieldnames or ())
-        wrong = [column for column in columns if column not in COLUMNS]
-        if "file" not in columns or wrong:
-            raise UserError(
-                f"{table} must have the column file and may have emotion, speaker and split; "
-                f"got {', '.join(columns) or 'nothing'}"
-            )
-        labels: dict[str, Label] = {}
-        for number, row in enumerate(rows, start=2):
-            where = f"{table}, line {number}"
-            stem = row["file"].strip().replace("\\", "/")
-            path = known.get(stem) or known.get(Path(stem).with_suffix("").as_posix())
-            if path is None:
-                raise UserError(f"{where}: {row['file']!r} has no {suffix} file; correct or delete the line")
-            name = path.relative_to(folder).as_posix()
-            if name in labels:
-                raise UserError(f"{where}: {name} is there twice; delete one of the lines")
-            labels[name] = _label(row, where)
+    text = read_csv(table)
+    columns = next((tuple(row) for _, row in csv_rows(text, table, spaces=True)), ())
+    wrong = [column for column in columns if column not in COLUMNS]
+    if "file" not in columns or wrong:
+        raise UserError(
+            f"{table} must have the column file and may have emotion, speaker and split; "
+            f"got {', '.join(columns) or 'nothing'}"
+        )
+    labels: dict[str, Label] = {}
+    for number, row in csv_records(text, table):
+        where = f"{table}, line {number}"
+        stem = row["file"].strip().replace("\\", "/")
+        path = known.get(stem) or known.get(Path(stem).with_suffix("").as_posix() if stem else "")
+        if path is None:
+            raise UserError(f"{where}: {row['file']!r} has no {suffix} file; correct or delete the line")
+        name = path.relative_to(folder).as_posix()
+        if name in labels:
+            raise UserError(f"{where}: {name} is there twice; delete one of the lines")
+        labels[name] = _label(row, where)
     return labels
 
 

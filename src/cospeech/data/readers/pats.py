@@ -14,7 +14,6 @@ skeleton.py kept. The layout of a pandas frame inside was looked at in a file th
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from ...core.csv_files import csv_records, read_csv
 from ...core.errors import UserError
 from ...core.progress import note, track
 from ...speech.loading import load_speech
@@ -106,8 +106,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     table = folder / _TABLE
     if not table.is_file():
         raise UserError(f"{folder.parent} is no pats folder: it has no {_TABLE}")
-    with open(table, newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in csv_records(read_csv(table), table)]
     if rows and not set(_COLUMNS) <= rows[0].keys():
         raise UserError(f"{table} must have the columns {', '.join(_COLUMNS)}; got {', '.join(rows[0])}")
     return rows

@@ -15,13 +15,13 @@ JonathanPWindle/UEA-DH-GENEA23, utils/ds_files/genea23.json.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...core.csv_files import csv_rows, read_csv
 from ...core.errors import UserError
 from ...core.progress import note, track
 from ...speech.loading import load_speech
@@ -139,15 +139,14 @@ def _people(folder: Path) -> dict[str, tuple[str, bool]]:
     """Name of a recording -> (speaker, whether fingers were recorded), of all tables of people."""
     people: dict[str, tuple[str, bool]] = {}
     for table in sorted(folder.rglob("*metadata.csv")):
-        with open(table, newline="", encoding="utf-8-sig") as file:
-            for number, row in enumerate(csv.reader(file), start=1):
-                if not row or (number == 1 and not re.match(_TAKE, row[0])):
-                    continue  # the header, of 2023
-                if len(row) == 5:
-                    name, speaker, fingers = f"{row[0].strip()}_main-agent", row[1], row[2]
-                elif len(row) == 3:
-                    name, fingers, speaker = row[0].strip(), row[1], row[2]
-                else:
-                    raise UserError(f"{table}, line {number}: expected 3 or 5 columns, got {len(row)}")
-                people[name] = (f"twh{speaker.strip()}", fingers.strip().endswith("_incl"))
+        for number, row in csv_rows(read_csv(table), table):
+            if number == 1 and not re.match(_TAKE, row[0]):
+                continue  # the header, of 2023
+            if len(row) == 5:
+                name, speaker, fingers = f"{row[0].strip()}_main-agent", row[1], row[2]
+            elif len(row) == 3:
+                name, fingers, speaker = row[0].strip(), row[1], row[2]
+            else:
+                raise UserError(f"{table}, line {number}: expected 3 or 5 columns, got {len(row)}")
+            people[name] = (f"twh{speaker.strip()}", fingers.strip().endswith("_incl"))
     return people

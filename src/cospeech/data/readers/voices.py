@@ -6,13 +6,13 @@ in it, in English, in the column ``transcript`` of the manifest (``language``, i
 
 from __future__ import annotations
 
-import csv
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...core.csv_files import csv_records, read_csv
 from ...core.errors import UserError
 from ...core.progress import note, track
 from ...speech.forced_alignment import align
@@ -57,8 +57,10 @@ def manifest(folder: Path) -> dict[str, dict[str, str]]:
     path = folder / "manifest.csv"
     if not path.is_file():
         return {}
-    with open(path, newline="") as file:
-        return {row["file"]: row for row in csv.DictReader(file)}
+    rows = [row for _, row in csv_records(read_csv(path), path)]
+    if rows and "file" not in rows[0]:
+        raise UserError(f"{path} must have the column file; got {', '.join(rows[0])}")
+    return {row["file"]: row for row in rows}
 
 
 def _clip(

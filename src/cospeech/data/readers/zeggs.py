@@ -12,13 +12,13 @@ sound and free of other voices, ``original`` is not), data/info.csv (columns, sp
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from ...core.csv_files import csv_records, read_csv
 from ...core.errors import UserError
 from ...core.progress import track
 from ...motion.motion import Motion
@@ -113,8 +113,7 @@ def _held_out(folder: Path) -> dict[str, bool]:
     tables = [*sorted(folder.rglob("info.csv")), folder.resolve().parent / "info.csv"]
     if not tables[0].is_file():
         return {}
-    with open(tables[0], newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
+    rows = [row for _, row in csv_records(read_csv(tables[0]), tables[0])]
     if rows and not {"anim_bvh", "validation"} <= rows[0].keys():
         raise UserError(f"{tables[0]} must have the columns anim_bvh and validation; got {', '.join(rows[0])}")
     return {Path(row["anim_bvh"].strip()).stem: row["validation"].strip().upper() == "TRUE" for row in rows}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...core.arguments import number, several
+from ...core.csv_files import csv_records
 from ...core.deprecation import renamed_attribute
 from ...core.errors import UserError
+from ...core.json_files import plain_json
+from ...core.limits import check_size
 from ...core.timing import FPS
 from ..conditioning import emotion_weights, parse_emotion
 
@@ -62,6 +62,7 @@ def read_track(path: str | Path) -> tuple[EmotionKeyframe, ...]:
             outside 0 to 1.
     """
     path = Path(path)
+    check_size(path, "text")
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
@@ -69,11 +70,11 @@ def read_track(path: str | Path) -> tuple[EmotionKeyframe, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} cannot be read ({error}); give a JSON or CSV file of UTF-8 text") from None
     form = "give start, emotion and, optionally, strength of each, as in start,emotion,strength"
+    if text.lstrip()[:1] in ("[", "{"):
+        rows = plain_json(text, path, advice=form)
+    else:
+        rows = [row for _, row in csv_records(text, path)]
     try:
-        if text.lstrip()[:1] in ("[", "{"):
-            rows = json.loads(text)
-        else:
-            rows = list(csv.DictReader(io.StringIO(text), skipinitialspace=True))
         track = tuple(map(_keyframe, rows if isinstance(rows, list) else ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} is no track of emotions ({error}); {form}") from None

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.limits import check_limit
 from ...core.progress import note_once
 from ...core.registry import Registry
 from ..rig_map import with_map
@@ -139,6 +140,7 @@ def load_motion(path: str | Path, *, map: str | Path | None = None, **options: A
         if str(path) in str(error):
             raise
         raise UserError(f"{path}: {error}") from error
+    _check_distance(motion, path)
     return motion if map is None else with_map(motion, map)
 
 
@@ -158,6 +160,13 @@ def save_motion(motion: Any, path: str | Path, **options: Any) -> Path:
     assert form.write is not None
     _check_options(form, "write", options)
     return form.write(motion, path, **options)
+
+
+def _check_distance(motion: Any, path: Path) -> None:
+    """Raises UserError for a body that is farther from the origin than anybody walks, or larger than anybody is."""
+    for values in (getattr(motion, "translation", None), getattr(getattr(motion, "skeleton", None), "offsets", None)):
+        if values is not None and len(values):
+            check_limit("distance", max(abs(float(values.min())), abs(float(values.max()))), path)
 
 
 def _listing(action: Action) -> str:

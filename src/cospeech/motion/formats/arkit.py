@@ -9,11 +9,11 @@ rest have the angles of their weights (``motion.eyes``).
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import numpy as np
 
+from ...core.csv_files import csv_rows
 from ...core.errors import UserError
 from ...core.files import atomic_path
 from ...core.rotation import euler_to_matrix, matrix_to_euler, matrix_to_quaternion, quaternion_to_matrix, slerp
@@ -164,11 +164,7 @@ def _read_table(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a text file; a Live Link Face CSV is plain text") from error
-    reader = csv.reader(text.splitlines())
-    try:
-        table = [([cell.strip() for cell in row], reader.line_num) for row in reader if row]
-    except csv.Error as error:
-        raise UserError(f"{path}, line {reader.line_num}: not a CSV table ({error})") from error
+    table = [([cell.strip() for cell in row], line) for line, row in csv_rows(text, path)]
     if len(table) < 2:
         raise UserError(f"{path}: needs a line of names and at least one line of numbers")
     header = [name.lower() for name in table[0][0]]

@@ -24,6 +24,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.limits import check_length, check_limit, check_poses, check_size
 from ...core.progress import note_once
 from ...core.rotation import euler_to_matrix, matrix_to_euler
 from ..eyes import with_turned_eyes
@@ -84,6 +85,7 @@ def load_bvh(
     people = tuple(everything[root].name for root in parser.roots)
     chosen = chosen_of(people, person, path=path, what="people", option="--person")
     joints, ends, values = _of_person(parser.roots, chosen, everything, all_ends, values)
+    check_poses(len(values), len(joints), path, given=values.size)
 
     parents = tuple(joint.parent for joint in joints)
     offsets = np.array([joint.offset for joint in joints])
@@ -154,6 +156,7 @@ def _poses(joints: list[_Joint], offsets: np.ndarray, values: np.ndarray) -> tup
 
 
 def _read_text(path: Path) -> str:
+    check_size(path, "file")
     try:
         text = path.read_bytes().decode("utf-8-sig", errors="replace")
     except OSError as error:
@@ -265,6 +268,7 @@ class _HierarchyParser:
         if name in self._lines:
             tokens.fail(f"joint {name!r} occurs twice (first in line {self._lines[name]}); rename one")
         self._lines[name] = line
+        check_limit("joints", len(self.joints) + 1, f"{tokens.path}, line {line}")
         self.joints.append(_Joint(name, self._open[-1] if self._open else -1, line))
         tokens.expect("{")
         self._open.append(len(self.joints) - 1)
@@ -312,11 +316,12 @@ def _parse_motion(path: Path, text: str, start: int, channels: int) -> tuple[np.
         frames, seconds = int(head["frames"]), float(head["time"])
     except ValueError:
         frames, seconds = -1, 0.0
-    if frames < 1 or not 0 < seconds < 1e4:
+    if frames < 1 or not 0 < seconds < np.inf:
         raise UserError(
             f"{path}, line {line + 1}: needs at least one frame and a positive frame time; "
             f"got {head['frames'][:40]!r} and {head['time'][:40]!r}"
         )
+    check_length(frames, 1.0 / seconds if seconds > 1e-300 else np.inf, path)
     body = text[head.end() :]
     first_line = text.count("\n", 0, head.end()) + 1
     if channels == 0:

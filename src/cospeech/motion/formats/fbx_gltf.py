@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
+from ...core.limits import limit
 from ...core.timing import FrameSeries, standard_rate
 from .fbx_writer import HELPER
 from .glb import Channels
 from .gltf import INDICES, VERTICES, GltfWriter
 
-_LONGEST = 24 * 3600.0  # seconds
 _MOST_VALUES = 40_000_000  # sampled transforms
 _SAME = 1e-6  # of a transform that does not move
 _AGREE = 1e-3  # metres: bind poses of one skin that differ less count as one
@@ -222,8 +222,11 @@ class _Converter:
             return
         begin, end = _span(stack, curves)
         fps = _key_rate(curves) or (self.settings_fps if 1 <= self.settings_fps <= 1000 else 30.0)
-        if not 0 <= end - begin <= _LONGEST:
-            raise FbxFault(f"animation {stack.name[:60]!r} claims to last {end - begin:.0f} s; damaged")
+        if not 0 <= end - begin <= limit("seconds"):
+            raise FbxFault(
+                f"animation {stack.name[:60]!r} claims to last {end - begin:.0f} s; "
+                f"{limit('seconds'):.0f} are allowed, give --limit seconds=NUMBER if it is meant so"
+            )
         frames = int(np.floor((end - begin) * fps + 0.5)) + 1
         moving = [node for node in self.nodes if not node.is_root and _moves(node, layers)]
         if frames * max(len(moving), 1) > _MOST_VALUES:

@@ -19,6 +19,8 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.json_files import plain_json
+from ...core.limits import check_size, check_unpacked
 
 MAGIC, JSON_CHUNK, BIN_CHUNK = 0x46546C67, 0x4E4F534A, 0x004E4942
 _COMPONENTS = {5120: np.int8, 5121: np.uint8, 5122: np.int16, 5123: np.uint16, 5125: np.uint32, 5126: np.float32}
@@ -147,6 +149,7 @@ class GltfFile:
         self.document, self.binary = (document, binary) if document is not None else _read_container(self.path)
         self._buffers: dict[int, bytes] = {}
         self._lists: dict[str, list[dict[str, Any]]] = {}
+        self._decoded = 0  # bytes of all accessors that were read
 
     def items(self, key: str) -> list[dict[str, Any]]:
         """A top-level list such as "nodes", empty if absent."""
@@ -172,6 +175,8 @@ class GltfFile:
         kind = np.dtype(_COMPONENTS[entry["componentType"]])
         if not isinstance(count, int) or not 0 <= count * width <= _MOST:
             raise UserError(f"{self.path}: accessor {index} claims {count} entries; damaged")
+        self._decoded += 8 * count * width
+        check_unpacked(self._decoded, len(self.binary) + sum(map(len, self._buffers.values())), self.path)
         values = np.zeros((count, width), kind)
         if "bufferView" in entry:
             values = self._view(entry["bufferView"], entry.get("byteOffset", 0), kind, count, width)
@@ -242,8 +247,12 @@ class GltfFile:
         name = Path(unquote(str(uri)))
         if "://" in str(uri) or name.is_absolute() or ".." in name.parts:
             raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}; give a .glb with all inside")
+        beside = self.path.parent / name
+        if beside.exists() and not beside.is_file():
+            raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}, which is none; give a .glb")
+        check_size(beside, "file")
         try:
-            return (self.path.parent / name).read_bytes()
+            return beside.read_bytes()
         except OSError as error:
             reason = f"{error.strerror}; put it beside, or give a .glb with all inside"
             raise UserError(f"{self.path}: needs the file {str(uri)[:60]!r}: {reason}") from error
@@ -285,10 +294,7 @@ def _read_container(path: Path) -> tuple[dict[str, Any], bytes]:
         if JSON_CHUNK not in chunks:
             raise UserError(f"{path}: no JSON chunk; damaged")
         text, binary = chunks[JSON_CHUNK], chunks.get(BIN_CHUNK, b"")
-    try:
-        document = json.loads(text.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not a glTF file, or its JSON is damaged") from error
+    document = plain_json(text, path, advice="it is no glTF file, or damaged")
     if not isinstance(document, dict) or not isinstance(document.get("asset"), dict):
         raise UserError(f"{path}: no glTF asset; not a glTF file")
     return document, binary

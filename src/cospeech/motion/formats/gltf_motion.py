@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
+from ...core.limits import check_limit, check_poses, check_rate
 from ...core.progress import note_once
 from ...core.rotation import matrix_from_6d, matrix_to_6d, quaternion_to_matrix, slerp
 from ...core.timing import FPS, seconds_to_frame, standard_rate
@@ -25,6 +26,7 @@ from . import chosen_of
 from .gltf import GltfFile
 
 NODES = "nodes"  # in the extra of what is read: the node of each joint
+_BETWEEN_KEYS = 100.0  # frames that there may be between keys, on average
 _FEWEST = 8  # joints of a body beside another one
 HELPER = "cospeech_helper"  # in a node's extras: a skinning helper, no joint of the motion
 _SAME = 1e-5  # seconds: keys are stored in single precision
@@ -113,9 +115,11 @@ def read_animation(
         raise UserError(f"fps must be between 0 and 1000; got {fps}")
     start = min(track.times[0] for track in tracks.values())
     end = max(track.times[-1] for track in tracks.values())
-    if end - start > 24 * 3600:
-        raise UserError(f"{file.path}: animation {names[index]!r} claims to last {end - start:.0f} s; damaged")
+    check_limit("seconds", end - start, f"{file.path}: animation {names[index]!r}")
+    check_rate(fps, file.path)
     frames = seconds_to_frame(end - start, fps=fps) + 1
+    keys = sum(len(track.times) for track in tracks.values())
+    check_poses(frames, min(len(tracks), 1000), file.path, given=keys, share=_BETWEEN_KEYS)
     return Animation(names[index], tracks, start + np.arange(frames) / fps, float(fps))
 
 

@@ -25,6 +25,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.json_files import read_json
 from ...core.timing import FrameSeries
 from ..motion import Motion
 from . import Format
@@ -120,12 +121,7 @@ def load_keypoints(path: str | Path) -> Keypoints:
         UserError: not such a file, or damaged.
     """
     path = Path(path)
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path}: not JSON, or cut off") from error
+    document = read_json(path, limit="json")
     if not isinstance(document, dict) or document.get("format") != DOCUMENT_FORMAT:
         raise UserError(f'{path}: not a keypoints file; its "format" must be {DOCUMENT_FORMAT!r}')
     if document.get("version") != VERSION:
@@ -136,7 +132,7 @@ def load_keypoints(path: str | Path) -> Keypoints:
         fps, dimensions = float(document["fps"]), int(document["dimensions"])
         sure = document.get("confidence")
         confidence = None if sure is None else np.clip(np.asarray(sure, dtype=np.float64), 0.0, 1.0)
-    except (LookupError, TypeError, ValueError) as error:
+    except (LookupError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise UserError(
             f"{path}: names, parents, fps, dimensions, points or confidence are missing or damaged"
         ) from error

@@ -26,6 +26,8 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.limits import check_length, check_poses
+from ...core.npz_files import read_npz
 from ...core.progress import note_once
 from ...core.rotation import axis_angle_to_matrix, matrix_to_axis_angle
 from ..eyes import with_eyes_in_face, with_turned_eyes
@@ -67,12 +69,14 @@ def load_smplx(path: str | Path, *, up: str = "auto") -> Motion:
     path = Path(path)
     if up not in ("auto", "y", "z"):
         raise UserError(f"up is 'auto', 'y' or 'z'; got {up!r}")
-    arrays = _read_npz(path)
+    arrays = _read_arrays(path)
     _check_arrays(path, arrays)
     poses, trans, face = _whole(arrays["poses"]), arrays["trans"], arrays.pop(FACE_KEY, None)
     pelvis = PELVIS if arrays["poses"].shape[1] == _POSE else PELVIS_SMPL
     frames = len(poses)
     fps = _rate(path, arrays)
+    check_length(frames, fps, path)
+    check_poses(frames, JOINTS, path, given=poses.size)
     if up == "auto":
         up = "z" if _points_z(poses) else "y"
     turn = _Z_UP_TO_Y_UP if up == "z" else np.eye(3)
@@ -221,13 +225,9 @@ def _backward(
     return poses, trans
 
 
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
+def _read_arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise UserError(f"{path}: a single array, not an npz of SMPL-X parameters")
-        with archive:
-            return {key: archive[key] for key in archive.files}
+        return read_npz(path, (*_KEYS, *_RATE_KEYS, FACE_KEY))
     except UserError:
         raise
     except Exception as error:  # numpy, zipfile and zlib raise a dozen types on broken files

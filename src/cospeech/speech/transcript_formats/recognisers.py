@@ -6,7 +6,6 @@ some, ``words``.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import UserError
-from .entries import Entry, Script, clock_seconds, filled, in_seconds, joined_as_written, not_readable
+from ...core.json_files import json_values
+from .entries import Entry, Script, clock_seconds, filled, in_seconds, joined_as_written
 
 Segments = list[dict[str, Any]]
 
@@ -60,16 +60,7 @@ def looks_recognised(text: str) -> bool:
 
 def _document(text: str, path: Path) -> Any:
     """The value of a JSON text; a list of all where several follow one another, as Vosk prints them."""
-    decoder, documents, at = json.JSONDecoder(), [], 0
-    text = text.strip()
-    try:
-        while at < len(text):
-            document, at = decoder.raw_decode(text, at)
-            documents.append(document)
-            while at < len(text) and text[at] in " \t\r\n,":
-                at += 1
-    except (ValueError, RecursionError) as error:
-        raise not_readable(path, "JSON") from error
+    documents = json_values(text, path, advice="save the transcript again")
     return documents[0] if len(documents) == 1 else documents
 
 

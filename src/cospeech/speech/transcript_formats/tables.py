@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ...core.csv_files import csv_rows
 from ...core.errors import UserError
 from .entries import Entry, Script, clock_seconds, in_seconds
 from .textgrid import SILENT
@@ -78,11 +78,8 @@ def _rows(text: str, path: Path) -> list[tuple[int, list[str]]]:
     delimiter = max("\t,;", key=lines[0].count)
     if delimiter == "\t":
         return [(at, line.split("\t")) for at, line in enumerate(text.splitlines(), start=1) if line.strip()]
-    reader = csv.reader(text.splitlines(), delimiter=delimiter)
-    try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise UserError(f"{path} is no table that can be read ({error}); save the transcript again") from None
+    rows = csv_rows(text, path, delimiter=delimiter)
+    return [(line, row) for line, row in rows if any(cell.strip() for cell in row)]
 
 
 def _key(name: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path
+from ...core.media import opened_media
 from ...core.progress import stage
 from ...core.timing import FPS
 from ...motion.points import POINTS
@@ -61,7 +62,7 @@ def _film(networks: Networks, path: Path, name: str) -> dict[str, np.ndarray]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with opened_media(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             total = f" of {stream.frames}" if stream.frames else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.json_files import read_json
+from ...core.media import opened_media
 from ...core.timing import FPS
 from ...data.point_normalization import SEEN
 from ...data.readers.detections import read_detections
@@ -274,10 +275,7 @@ def _from_file(
     file: Path, path: Path, size: tuple[int, int], original: tuple[int, int], fps: float | None
 ) -> DetectedKeypoints:
     """Keypoints of a file for a picture that was ``original`` pixels large and is ``size`` now."""
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"{file} is no JSON that can be read ({' '.join(str(error).split())})") from None
+    document = read_json(file, limit="json")
     canvas = original
     rate: float | None
     if isinstance(document, dict) and document.get("format") == DOCUMENT_FORMAT:
@@ -344,7 +342,7 @@ def _film(path: Path) -> tuple[tuple[int, int], float]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with opened_media(path) as container:
             stream = container.streams.video[0]
             frame = next(container.decode(stream))
             rate = stream.average_rate or stream.guessed_rate

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...core.errors import UserError
+from ...core.media import opened_media
 from ...core.timing import FPS
 from ..warping.resampling import halved
 
@@ -157,9 +158,8 @@ class CopiedSound:
     """The sound of a film, written along with other pictures without encoding it again."""
 
     def __init__(self, container: Any, footage: Footage) -> None:
-        import av
 
-        with av.open(str(footage.path)) as original:
+        with opened_media(footage.path) as original:
             source = original.streams.audio[0]
             self._container, self._stream = container, container.add_stream_from_template(source)
             late = round(footage.start / source.time_base) if source.time_base else 0
@@ -182,9 +182,8 @@ class CopiedSound:
 
 def _properties(path: Path) -> tuple[float, Fraction, str | None, dict[str, str]]:
     """Frames a second (0 if unknown), the aspect of pixels, the codec of the sound, and the tags of a film."""
-    import av
 
-    with av.open(str(path)) as container:
+    with opened_media(path) as container:
         stream = container.streams.video[0]
         rate = float(stream.average_rate or stream.guessed_rate or 0)
         aspect = Fraction(stream.sample_aspect_ratio or 1)
@@ -198,7 +197,7 @@ def _decoded(path: Path, last: int | None = None) -> Iterator[Any]:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with opened_media(path) as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             for number, frame in enumerate(container.decode(stream)):

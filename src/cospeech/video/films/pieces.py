@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from ...avatar.film import AacTrack, aac_samples
+from ...core.media import opened_media
 from ...core.timing import rate_fraction
 from ...speech.speech import Speech
 from . import h264
@@ -106,11 +107,10 @@ class Packet:
 
 def open_source(footage: Footage) -> Source | None:
     """The packets of a film; None if they cannot stand beside new ones."""
-    import av
 
     if not footage.exact:
         return None
-    with av.open(str(footage.path)) as container:
+    with opened_media(footage.path) as container:
         context = container.streams.video[0].codec_context
         name, extradata = context.name, bytes(context.extradata or b"")
     if name != "h264":
@@ -145,9 +145,7 @@ def _order(path: Path, header: h264.Header) -> tuple[list[int], tuple[int, ...]]
 
 
 def _raw_packets(path: Path) -> Iterator[Any]:
-    import av
-
-    with av.open(str(path)) as container:
+    with opened_media(path) as container:
         for packet in container.demux(container.streams.video[0]):
             if packet.size:
                 yield packet

@@ -16,6 +16,7 @@ import numpy as np
 from ... import __version__
 from ...core.arguments import file_path
 from ...core.errors import UserError
+from ...core.json_files import plain_json
 from ...core.media import open_media
 from .code import PAYLOADS
 from .manifest import Manifest, add_manifest, check_credentials, read_manifest
@@ -86,7 +87,7 @@ class Record:
             UserError: no such record, or a changed one.
         """
         try:
-            stored = json.loads(text)
+            stored = plain_json(text, "the comment", advice="expected what cospeech wrote")
             if not isinstance(stored, dict) or not isinstance(stored.get("inputs"), dict):
                 raise ValueError("it is no object with inputs")
             number = stored.pop("id")

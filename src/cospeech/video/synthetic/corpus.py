@@ -19,6 +19,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import atomic_path, write_arrays
+from ...core.json_files import read_json
 from ...core.progress import track
 from ...data.dataset import GestureDataset, Sample
 from ...motion.motion import Motion
@@ -201,10 +202,7 @@ def _check(folder: Path, header: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text())
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); build the corpus again") from None
+    manifest: dict[str, Any] = read_json(path, advice="build the corpus again")
     if manifest.get("format") != FORMAT:
         raise UserError(f"{path} has format {manifest.get('format')}, this version reads {FORMAT}")
     return manifest

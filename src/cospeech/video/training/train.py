@@ -13,6 +13,7 @@ import numpy as np
 
 from ...core.errors import UserError
 from ...core.files import check_folder
+from ...core.media import opened_media
 from ...core.progress import note, stage
 from ...methods.model_folder import evaluator_folder
 from ...training.loop import TrainConfig
@@ -320,9 +321,8 @@ def film_pairs(path: str | Path, *, seed: int = 0, count: int = PAIRS_OF_FILM) -
 
 def upright_frames(path: Path, chosen: range) -> Iterator[tuple[int, np.ndarray]]:
     """Numbers and pictures [H, W, 3] uint8 of chosen frames of a film, upright."""
-    import av
 
-    with av.open(str(path)) as container:
+    with opened_media(path) as container:
         for number, frame in enumerate(container.decode(video=0)):
             if number in chosen:
                 yield number, upright(frame.to_ndarray(format="rgb24"), getattr(frame, "rotation", 0))
