@@ -137,7 +137,7 @@ def test_a_map_goes_before_names(tmp_path, capsys):
         ('{"left_foot": 3}', "left_foot is a joint's name"),
         ('{"left_knee": "RightFoot"}', "the map cannot be right: left_knee does not hang on left_hip"),
         ("[]", "a map is an object"),
-        ("{", "not JSON"),
+        ("{", "no JSON that can be read"),
     ):
         with pytest.raises(UserError, match=problem) as caught:
             recognise(load_motion(path, map=write(tmp_path / "wrong.json", content)))

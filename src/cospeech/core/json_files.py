@@ -29,7 +29,7 @@ def plain_json(data: bytes | str, where: str | Path, *, advice: str = "save it a
     """The values of a JSON text: dictionaries, lists, strings, numbers, and nothing that a file can hurt with.
 
     NaN, which no JSON has but many programs write, is one; whole numbers of more than 18 digits
-    become floats; halves of characters become U+FFFD.
+    become floats; halves of characters go.
 
     Args:
         where: how messages call it: its file.
@@ -93,7 +93,7 @@ def _float(text: str) -> float:
 
 def _without_halves(value: Any) -> Any:
     if isinstance(value, str):
-        return _HALVES.sub("\ufffd", value)
+        return _HALVES.sub("", value)
     if isinstance(value, list):
         return [_without_halves(one) for one in value]
     if isinstance(value, dict):
