@@ -231,7 +231,7 @@ def test_no_file_and_no_json(tmp_path):
     with pytest.raises(UserError, match="no JSON that can be read"):
         read_report(tmp_path)
     (tmp_path / "report.json").write_text("[]")
-    with pytest.raises(UserError, match="no JSON that can be read"):
+    with pytest.raises(UserError, match="damaged"):
         read_report(tmp_path)
 
 
