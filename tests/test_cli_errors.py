@@ -345,6 +345,7 @@ def test_stopping_leaves_nothing(place, source, monkeypatch, capfd):
         ("generate a.wav --seed one", "error parsing --seed: "),
         ("generate a.wav --seed", "missing value for argument '--seed'"),
         ("generate", "missing from cospeech generate: SPEECH; see cospeech generate --help"),
+        ("gestures a.wav", "unrecognized options: gestures, a.wav; known: generate, "),
         ("gesture a.wav", "unrecognized options: a.wav; known: list, "),
         ("", "expected one of {generate, "),
     ],

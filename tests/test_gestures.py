@@ -314,3 +314,77 @@ def test_the_page_marks_words_with_gestures(talking, tmp_path):
     page = mixed.save(tmp_path / "talk.html", speech=speech, level=1).read_text(encoding="utf-8")
     assert '"gesture": "wave"' in page or '"gesture":"wave"' in page
     assert "wave, at" in page  # in the strip
+
+
+def test_other_names_are_taken_everywhere(talking):
+    mixed = cospeech.perform_gestures(talking, [{"time": 5.0, "gesture": "clap"}])
+    assert mixed.extra["explain"]["gestures"][0]["gesture"] == "applause"
+
+
+@pytest.mark.parametrize(("side", "toward"), [("left", (-1, 0, 0)), ("right", (1, -0.5, 0)), ("right", (1, 0, -0.5))])
+def test_who_points_across_the_body_keeps_the_arm_out_of_it(talking, side, toward):
+    from cospeech.motion.procedural.contact import penetration
+
+    result = done(talking, GestureCue("point", 5.0, side=side, direction=toward))
+    assert penetration(result.motion).forearm_trunk.max() < 0.03
+
+
+def test_sides_are_heeded_where_a_gesture_leaves_them_free(talking):
+    assert done(talking, GestureCue("wave", 5.0, side="both")).placed[0].side == "both"
+    assert done(talking, GestureCue("big", 5.0, side="left")).placed[0].side == "left"
+
+
+def test_gestures_end_where_the_motion_ends(talking):
+    result = done(talking, GestureCue("wave", 7.0, repeats=20), GestureCue("nod", 9.3))
+    assert all(placed.end <= talking.seconds for placed in result.placed)
+    assert result.placed[0].end == pytest.approx(talking.seconds, abs=0.7)
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.2, 2.0, 4.0, 8.0])
+def test_durations_are_kept(talking, seconds):
+    (placed,) = done(talking, GestureCue("ok", 1.5, duration=seconds)).placed
+    assert placed.end - placed.start == pytest.approx(seconds, abs=0.35 + 0.1 * seconds)
+
+
+def test_a_short_motion_has_no_room(talking):
+    result = perform(talking[:9], [GestureCue("wave", 0.15)], FIND, seed=0)
+    assert not result.placed
+    assert len(result.left_out) == 1
+
+
+def test_what_was_asked_for_and_is_left_out_is_said(talking, capsys):
+    cospeech.perform_gestures(talking, [{"time": 0, "gesture": "wave"}, {"time": 5, "gesture": "ok"}])
+    assert "the gesture wave at 0.00 s is left out" in capsys.readouterr().err
+    many = [GestureCue("stop", 5.0 + 0.01 * k, side="left") for k in range(60)]
+    cospeech.perform_gestures(talking, [many[0], *(replace(cue, time=cue.time + 0.06) for cue in many[7::7])])
+    assert "more gestures are left out" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"face": {"mouthGrin": 0.3}}, "unknown face shape 'mouthGrin'"),
+        ({"hold": -3}, "hold is -3; give 0 to 10 s"),
+        ({"head": [{"time": 0, "pitch": 170}]}, "pitch is 170; give -60 to 60 degrees"),
+        ({"head": [{"time": 50}]}, "time of a key is 50"),
+        ({"hand": [{"time": 0, "at": [9, 9, 9], "fingers": "up", "palm": "in"}]}, "at most 0.8 metres"),
+        ({"repeats": 0}, "repeats is 0"),
+    ],
+)
+def test_gestures_out_of_range_are_refused(tmp_path, changed, message):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps({"name": "x", "shoulders": 10, **changed}))
+    with pytest.raises(UserError, match=message):
+        read_gesture(path)
+
+
+def test_a_broken_file_of_the_users_stops_nothing(home, capsys):
+    (home / "home" / "gestures").mkdir(parents=True)
+    (home / "home" / "gestures" / "broken.json").write_text('{"name": "broken", ')
+    assert "wave" in cospeech.gestures()
+    assert "a gesture is left out" in capsys.readouterr().err
+
+
+def test_a_name_that_is_taken_is_said(home, talking, capsys):
+    cospeech.add_gesture(talking[60:150], name="wave", stroke=1.0)
+    assert "wave now stands for what the gesture wave stood for" in capsys.readouterr().err

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import UserError
+from ..core.progress import note
 from ..gesture_library.library import open_library
 from ..gesture_library.meaning import MeaningHit, find_by_meaning
 from ..motion.gestures.demonstration import demonstrated
 from ..motion.gestures.files import FOLDER, read_gesture, recorded_gesture, save_gesture, users_folder
 from ..motion.gestures.lookup import GestureDictionary
-from ..motion.gestures.perform import perform, with_gestures
+from ..motion.gestures.perform import perform, tell_left_out, with_gestures
 from ..motion.motion import Motion, load_motion
 from ..motion.retarget import on_canonical
 from ..sampling.edit import Span, time_spans
@@ -72,7 +73,11 @@ def add_gesture(
             ((start, end),) = time_spans(span, motion.seconds)
             motion, stroke = motion.cut(start, end), None if stroke is None else stroke - start
         gesture = recorded_gesture(motion, name=name, stroke=stroke, means=means)
-    return save_gesture(folder, replace(gesture, aliases=(*gesture.aliases, *aliases)))
+    gesture = replace(gesture, aliases=(*gesture.aliases, *aliases))
+    known = gestures(library)
+    for other in dict.fromkeys(known[called].name for called in (gesture.name, *gesture.aliases) if called in known):
+        note(f"{gesture.name} now stands for what the gesture {other} stood for")
+    return save_gesture(folder, gesture)
 
 
 def _folder_of(library: str | Path) -> Path:
@@ -133,6 +138,7 @@ def perform_gestures(
     words = () if speech is None else speech.words
     found = requested_cues(cues, words=words, seconds=motion.seconds, known=dictionary)
     done = perform(motion, found, dictionary.__getitem__, seed=seed)
+    tell_left_out(done.left_out)
     face = None if done.motion.face is None else with_gestures(done.motion.face, done.face)
     explained = {
         "gestures": [placed.as_dict() for placed in done.placed],

@@ -112,7 +112,7 @@ def generate(
             not_over(api.check_target(target), speech, *others)
     stage("reading the speech")
     checked["face"] &= _shows_face(loaded, targets)
-    beside = not no_transcript and (checked["face"] or loaded.reads_words)
+    beside = not no_transcript and _needs_words(loaded, checked)
     recording = load_recording(
         speech, transcript=transcript, lips=lips, beside=beside, words=words, words_model=words_model
     )
@@ -160,6 +160,11 @@ def _write(
         stage(f"writing {target.name}")
         api.write(motion, target, speech=speech, onto=onto, **api.options_for(target, given, onto=onto))
     return targets
+
+
+def _needs_words(model: GestureModel, options: Mapping[str, Any]) -> bool:
+    """Whether words make a difference: to lips, to gestures that they call for, or to what the model samples."""
+    return options["face"] or options.get("gesture_density", "off") != "off" or model.reads_words
 
 
 def _shows_face(model: GestureModel, targets: Iterable[Path]) -> bool:

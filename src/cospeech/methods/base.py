@@ -17,14 +17,13 @@ import numpy as np
 
 from ..core.emotions import EMOTIONS
 from ..core.errors import UserError
-from ..core.progress import note
 from ..core.series import minimum_jerk
 from ..core.timing import FPS
 from ..motion.codec import Codec
 from ..motion.formats.keypoints import Keypoints
 from ..motion.gestures.gesture import Gesture
 from ..motion.gestures.lookup import GestureDictionary
-from ..motion.gestures.perform import Performance, perform, with_gestures
+from ..motion.gestures.perform import Performance, perform, tell_left_out, with_gestures
 from ..motion.motion import Motion
 from ..motion.procedural.contact import movable_arms, separated
 from ..motion.procedural.face import face_from_speech
@@ -51,7 +50,7 @@ from .conditioning import (
 from .editing import Span, StepWindow, facing_front, in_place, onto, padded, without_origin
 from .flow.latents import PARTS, STACK
 from .flow.model import MotionFlow, has_flow
-from .gesturing import ASKED_FOR, cues_of, explanation
+from .gesturing import cues_of, explanation
 from .model_folder import ModelFolder, read_rest
 from .motion_constraint import MotionConstraint, checked_constraint, constrained, read_constraint
 from .options import BodyOptions, EditKeywords, GenerateKeywords, GenerateOptions, read_options
@@ -279,6 +278,12 @@ class BodyModel(FolderModel, Generic[O, C]):
 
     options: ClassVar[type[GenerateOptions]] = BodyOptions
     capabilities: Capabilities = Capabilities(explains=True)
+    samples_by_words: ClassVar[bool] = True  # whether ``sample`` looks at the words that it is given
+
+    @property
+    def reads_words(self) -> bool:
+        """Whether ``sample`` or an encoder of its speech does; named gestures go with words in any case."""
+        return self.samples_by_words or "words" in self.inputs.settings
 
     @property
     def own_gestures(self) -> Path | None:
@@ -324,9 +329,7 @@ class BodyModel(FolderModel, Generic[O, C]):
         cues, recorded = self.answered(cues_of(speech, resolved, dictionary), speech)
         dictionary = dictionary.joined(recorded)
         done = self._gestures(self.inputs(speech, speech.frames), resolved, speech.words, cues=cues, find=dictionary)
-        for left in done.left_out:
-            if left.cue.source in ASKED_FOR:
-                note(f"the gesture {left.cue.gesture} at {left.cue.time:.2f} s is left out: {left.reason}")
+        tell_left_out(done.left_out)
         if not resolved.face:
             return done.motion
         face = self.face_weights(speech, resolved, done.motion)

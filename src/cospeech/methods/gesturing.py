@@ -27,7 +27,6 @@ from ..speech.word import Word
 if TYPE_CHECKING:
     from .options import BodyOptions
 
-ASKED_FOR = ("text", "file", "call")  # sources of cues that somebody asked for by name
 NEAR = 1.2  # seconds from a gesture that was asked for within which words call for none
 WITH_ACCENT = 0.25  # seconds between a stroke and the accent that it goes with
 
@@ -50,9 +49,9 @@ def cues_of(speech: Speech, options: BodyOptions, dictionary: GestureDictionary)
 
 def called_for(speech: Speech, options: BodyOptions, dictionary: GestureDictionary) -> list[GestureCue]:
     """The gestures that the words of a speech call for; without words, the phrases that are spotted in its sound."""
-    if options.gesture_density == "off":
-        return []
-    table = None if options.triggers is None else load_triggers(options.triggers, gestures=tuple(dictionary))
+    if options.gesture_density == "off" or not options.relaxed:
+        return []  # who wants the body as the networks give it gets no gestures of rules
+    table = None if options.triggers is None else load_triggers(options.triggers, gestures=dictionary)
     if speech.words:
         # Phones that are not given are not looked for: the words' own times tell the stressed syllable well enough.
         found = find_triggers(speech.words, triggers=table, phones=speech.phones)

@@ -250,7 +250,7 @@ class BodyOptions(GenerateOptions):
     relaxed: bool = option(
         True,
         help="stand as people do who talk, with level head and hands that hang at rest; False for the upper body as "
-        "the networks give it, to be measured beside the seated actors",
+        "the networks give it and no gestures that words call for, to be measured beside the seated actors",
         command_line=False,
     )
     start_pose: Motion | None = option(

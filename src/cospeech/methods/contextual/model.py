@@ -42,6 +42,7 @@ class ContextualModel(TokenModel, BodyModel[BodyOptions, Condition]):
     """
 
     options: ClassVar[type[GenerateOptions]] = ContextualOptions
+    samples_by_words = False
 
     def sample(
         self,

@@ -27,6 +27,7 @@ class PartModel(FlowBody, BodyModel[BodyOptions, Condition]):
     """Masked words of body parts, distilled from the alignment, and what they leave open sampled by the flow."""
 
     options: ClassVar[type[GenerateOptions]] = ContextualOptions
+    samples_by_words = False
     networks: OnnxNetworks
     sampling: ContextualSampling
 

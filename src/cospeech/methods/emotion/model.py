@@ -41,6 +41,7 @@ class EmotionModel(BodyModel[EmotionOptions, EmotionCondition]):
     """Gestures in an emotion, a mixture of emotions, or one that changes; each seed another take."""
 
     options: ClassVar[type[GenerateOptions]] = EmotionOptions
+    samples_by_words = False
     networks: OnnxNetworks
     sampling: EmotionSampling
 

@@ -17,6 +17,7 @@ from ...core.arguments import file_path
 from ...core.errors import UserError
 from ...core.files import atomic_path, data_home
 from ...core.json_files import decode_struct
+from ...core.progress import note_once
 from ...core.timing import FPS
 from ..motion import Motion, load_motion
 from ..retarget import on_canonical
@@ -177,6 +178,11 @@ def _check_names(data: Any, known: list[str], where: str) -> None:
 
 
 def gestures_in(folder: str | Path) -> list[Gesture]:
-    """The gestures of a folder, by name; none if it is not there."""
-    folder = Path(folder)
-    return [read_gesture(path) for path in sorted(folder.glob("*.json"))] if folder.is_dir() else []
+    """The gestures of a folder, by name; none if it is not there. What cannot be read is left out with a note."""
+    found = []
+    for path in sorted(Path(folder).glob("*.json")):
+        try:
+            found.append(read_gesture(path))
+        except UserError as error:
+            note_once(f"a gesture is left out: {error}")
+    return found

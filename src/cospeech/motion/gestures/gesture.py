@@ -11,6 +11,7 @@ are decisions of ours, by looking.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -19,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import UserError
+from ...core.errors import UserError, did_you_mean
+from ..face_shapes import ARKIT_INDEX, ARKIT_NAMES
 from ..procedural.hand_shapes import HandShape
 from .recorded import Recording
 from .shapes import SHAPES
@@ -28,6 +30,9 @@ Vector = tuple[float, float, float]
 KINDS = ("emblem", "deictic", "iconic", "metaphoric", "discourse", "head")
 HANDS = ("one", "both", "none")
 SIDES = ("free", "left", "right")
+LONGEST = 30.0  # seconds from the stroke that a key may be
+FARTHEST = 0.8  # metres from the chest joint that a wrist is asked to go
+MOST_TURN = 60.0  # degrees that a key may turn head or trunk
 _DIRECTIONS: Mapping[str, Vector] = {
     "out": (1, 0, 0),
     "in": (-1, 0, 0),
@@ -78,6 +83,10 @@ class HandKey:
     lift: float = 0.0  # degrees by which the elbow is lifted beyond where it is at ease
 
     def __post_init__(self) -> None:
+        _check_range("time of a key", self.time, -LONGEST, LONGEST, " s")
+        _check_range("lift of a key", self.lift, -30, 90, " degrees")
+        if not np.linalg.norm(self.at) <= FARTHEST:
+            raise UserError(f"at is {list(self.at)}; give a place at most {FARTHEST:g} metres from the chest")
         across = np.cross(direction(self.fingers), direction(self.palm))
         if np.linalg.norm(across) < 0.2:
             raise UserError(f"fingers {self.fingers!r} and palm {self.palm!r} must be square to each other")
@@ -98,6 +107,11 @@ class TurnKey:
     pitch: float = 0.0  # degrees down to the front
     yaw: float = 0.0  # degrees to the side of the hand that leads; to the left without one
     roll: float = 0.0  # degrees tilted to that side
+
+    def __post_init__(self) -> None:
+        _check_range("time of a key", self.time, -LONGEST, LONGEST, " s")
+        for name in ("pitch", "yaw", "roll"):
+            _check_range(name, getattr(self, name), -MOST_TURN, MOST_TURN, " degrees")
 
 
 @dataclass(frozen=True)
@@ -130,6 +144,21 @@ class Gesture:
             raise UserError(f"{self.name}: unknown side {self.side!r}; known: {', '.join(SIDES)}")
         if not (self.hand or self.head or self.trunk or self.shoulders or self.recording):
             raise UserError(f"{self.name} moves nothing; give keys of a hand or of the head")
+        _check_range(f"{self.name}: hold", self.hold, 0, 10, " s")
+        _check_range(f"{self.name}: repeats", self.repeats, 1, 20)
+        _check_range(f"{self.name}: shoulders", self.shoulders, 0, 40, " degrees")
+        self._check_face()
+        self._check_keys()
+        object.__setattr__(self, "face", MappingProxyType(dict(self.face)))
+
+    def _check_face(self) -> None:
+        for shape, weight in self.face.items():
+            if shape not in ARKIT_INDEX and f"{shape}Left" not in ARKIT_INDEX:
+                known = {re.sub("(Left|Right)$", "", name): None for name in ARKIT_NAMES}
+                raise UserError(f"{self.name}: unknown face shape {shape!r}; {did_you_mean(shape, known)}")
+            _check_range(f"{self.name}: {shape}", weight, 0, 1)
+
+    def _check_keys(self) -> None:
         for keys in (self.hand, self.other, self.head, self.trunk):
             times = [key.time for key in keys]
             if any(b - a < 0.05 for a, b in pairwise(times)):
@@ -138,7 +167,6 @@ class Gesture:
             raise UserError(
                 f"{self.name}: cycle {list(self.cycle)} must be first and last of the keys 1 to {self._keys - 1}"
             )
-        object.__setattr__(self, "face", MappingProxyType(dict(self.face)))
 
     @property
     def _keys(self) -> int:
@@ -157,6 +185,11 @@ class Gesture:
             return self
         hand, other, head = (_cycled(keys, self.cycle, count) for keys in (self.hand, self.other, self.head))
         return replace(self, hand=hand, other=other, head=head, cycle=None)
+
+
+def _check_range(name: str, value: float, least: float, most: float, unit: str = "") -> None:
+    if not least <= value <= most:
+        raise UserError(f"{name} is {value:g}; give {least:g} to {most:g}{unit}")
 
 
 def _cycled(keys: Sequence[Any], cycle: tuple[int, int], count: int) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ HOLD = (0.6, 1.5)  # times its hold
 LATER = (0.0, 0.05)  # seconds by which the other hand is later
 LESS = (0.86, 1.04)  # times the movement of the other hand
 APART = 0.02  # metres by which the other hand is elsewhere
+SIZES = (0.2, 2.2)  # times the movement, at least and at most, whatever is asked for: arms reach no further
+QUICKEST = 0.4  # times the time that it takes, at least
 EXACT = 0.3  # share of these ranges for what touches or counts
 LEFT_SHARE = 0.3  # of uses of a free hand that are of the left one
 _STEPS = 13  # numbers of a use
@@ -62,13 +64,13 @@ def manner_of(gesture: Gesture, cue: GestureCue, use: int, rng: np.random.Genera
     place = np.array(PLACE) * share * (2 * drawn[:3] - 1)
     if gesture.exact and gesture.hands == "both":
         place[0] = 0.0  # hands that meet go on meeting
-    size = _within(SIZE, drawn[3], share) * cue.size
+    size = float(np.clip(_within(SIZE, drawn[3], share) * cue.size, *SIZES))
     repeats = gesture.repeats + (int(drawn[7] * 3) - 1 if gesture.cycle is not None and gesture.repeats > 1 else 0)
     return Manner(
         side=_side(gesture, cue, float(drawn[8])),
         size=size,
-        tempo=_within(TEMPO, drawn[4], share) / cue.speed,
-        place=place + np.array([0.0, cue.height, 0.0]),
+        tempo=max(QUICKEST, _within(TEMPO, drawn[4], share) / cue.speed),
+        place=place + np.array([0.0, 0.0 if gesture.exact else cue.height, 0.0]),
         lift=LIFT * share * (2 * drawn[5] - 1),
         hold=_within(HOLD, drawn[6], 1.0),
         repeats=max(1, repeats) if cue.repeats is None else cue.repeats,
@@ -86,10 +88,10 @@ def _within(bounds: tuple[float, float], share: float, width: float) -> float:
 
 
 def _side(gesture: Gesture, cue: GestureCue, drawn: float) -> str:
+    if cue.side in ("left", "right") and (gesture.side == "free" or gesture.recording is not None):
+        return str(cue.side)
     if gesture.side != "free":
         return gesture.side
-    if cue.side in ("left", "right"):
-        return str(cue.side)
     if gesture.aims and cue.direction is not None and abs(cue.direction[0]) > 0.2:
         return "left" if cue.direction[0] > 0 else "right"
     return "left" if drawn < LEFT_SHARE else "right"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from ...core.progress import note
 from ...core.rotation import axis_angle_to_matrix, matrix_to_quaternion, quaternion_to_matrix, slerp, transpose
 from ...core.series import hann_mean, minimum_jerk
 from ...speech.cues.cue import GestureCue
@@ -21,18 +22,21 @@ from ..procedural.arms import Arm
 from ..procedural.contact import separated
 from ..procedural.lips import shape_columns
 from .gesture import Gesture, HandKey
-from .manner import Manner, manner_of
+from .manner import QUICKEST, Manner, manner_of
 from .paths import HandPath, hand_path, through, turn_path
 from .reach import shoulder_place
 from .recorded import PARTS, RecordedPath, fingers_of_side, mirrored, recorded_path
 
+NEAR = 12  # uses before one that may leave it no time
 PREPARED = (0.28, 0.85)  # seconds of a preparation, least and most
 RETRACTED = (0.45, 1.0)  # seconds of a retraction
 SETTING_OUT, PACE = 0.26, 0.75  # seconds, and seconds a metre, of a preparation
 LETTING_GO = 1.3  # times as long as a preparation is a retraction
 INTO_STROKE = 0.08  # seconds for which a preparation lasts into the stroke, so that a hand hardly stops
 BETWEEN = 0.3  # seconds from the end of a gesture to the stroke of the next one of that hand, at least
+ACROSS, BEFORE = 0.3, 0.6  # of the way that a hand goes across the body, at most, and ahead of it, at least
 POSED = 0.5  # seconds from a given pose at either end in which nothing is moved
+SHORTEST_BODY = 0.15  # seconds of a stroke, a preparation or a retraction where little time is given
 LEAST_AFTER = 0.1  # seconds of a motion after a stroke
 HELD = 0.3  # seconds of a usual hold from which a gesture waits for the end of its phrase
 LONGEST_HOLD = 1.6  # seconds for which the end of a phrase is waited for
@@ -42,6 +46,8 @@ FACE_EASE = 0.3  # seconds in which a face takes part, and stops
 RAISED = (0.22, 0.4)  # seconds in which shoulders go up, and down
 AROUND = 0.4  # seconds beside gestures in which hands may be moved out of the body
 
+ASKED_FOR = ("text", "file", "call")  # sources of cues that somebody asked for by name
+TOLD = 5  # of those that are left out
 OTHER = {"left": "right", "right": "left"}
 Find = Callable[[str], Gesture]  # the gesture of a name, as a ``GestureDictionary`` has it
 
@@ -139,7 +145,7 @@ def perform(
             blend.arm(path, spans[side][id(use)])
         blend.turns(use)
         _put_face(face, use, motion.fps)
-    placed = [_placed(use, [spans[side][id(use)] for side in use.hands]) for use in uses]
+    placed = [_placed(use, [spans[side][id(use)] for side in use.hands], motion.seconds) for use in uses]
     moved = blend.motion()
     at = np.arange(len(motion)) / motion.fps
     near = np.zeros(len(motion))
@@ -182,7 +188,7 @@ def _planned(
 def _made_room(uses: Sequence[_Use], use: _Use) -> tuple[_Use | None, dict[int, _Use]]:
     """The use that leaves this one no time, if one does; and what to put in the place of others, by ``id``."""
     shortened = {}
-    for earlier in [earlier for earlier in uses if _share_parts(earlier, use)][-2:]:
+    for earlier in [earlier for earlier in uses[-NEAR:] if _share_parts(earlier, use)][-2:]:
         shorter = _shortened(earlier, use)
         if shorter is None:
             return earlier, {}
@@ -196,7 +202,7 @@ def _may_change_hands(use: _Use) -> bool:
 
 def _use(cue: GestureCue, gesture: Gesture, manner: Manner) -> _Use:
     """A use with its paths and its hold."""
-    form = _aimed(gesture, cue, manner).repeated(manner.repeats)
+    form = _handed(_aimed(gesture, cue, manner), cue).repeated(manner.repeats)
     use = _Use(cue, gesture, manner, form, gesture.hold * manner.hold)
     other = OTHER[manner.side]
     if form.recording is not None:
@@ -210,6 +216,15 @@ def _use(cue: GestureCue, gesture: Gesture, manner: Manner) -> _Use:
     return use
 
 
+def _handed(gesture: Gesture, cue: GestureCue) -> Gesture:
+    """A gesture of one hand with both, or one of both alike with one, if that is asked for."""
+    if cue.side == "both" and gesture.hands == "one" and gesture.side == "free" and gesture.recording is None:
+        return replace(gesture, mirrored=True)
+    if cue.side in ("left", "right") and gesture.mirrored:
+        return replace(gesture, mirrored=False)
+    return gesture
+
+
 def _recorded(gesture: Gesture, manner: Manner, stroke: float) -> dict[str, RecordedPath]:
     """Arms of a recorded gesture, mirrored if the other hand leads."""
     recording = gesture.recording
@@ -221,26 +236,36 @@ def _recorded(gesture: Gesture, manner: Manner, stroke: float) -> dict[str, Reco
 
 def _timed(use: _Use, within: tuple[float, float]) -> _Use | None:
     """The use as long as it was asked to be, and within the motion; None if there is no time for it."""
-    cue, natural = use.cue, use.last - use.first
-    if cue.duration is not None:
-        body = max(0.2, cue.duration - PREPARED[0] - RETRACTED[0] - 0.3)
-        if body < natural:
-            use = _use(replace(cue, duration=None), use.gesture, _quicker(use.manner, body / natural))
-            use.hold = 0.0
-        else:
-            use.hold = body - natural
+    if use.cue.duration is not None:
+        use = _lasting(use, use.cue.duration)
     early = within[0] + PREPARED[0] - INTO_STROKE - use.first
-    if early > BETWEEN or use.cue.time > within[1] - LEAST_AFTER:
+    if early > BETWEEN or use.cue.time + max(early, 0.0) > within[1] - LEAST_AFTER:
         return None
     if early > 0:
-        hold = use.hold
-        use = _use(replace(use.cue, time=use.cue.time + early), use.gesture, use.manner)
-        use.hold = hold
-    return use
+        use = _again(use, cue=replace(use.cue, time=use.cue.time + early))
+    while use.last > within[1] and use.manner.repeats > 1:
+        use = _again(use, manner=replace(use.manner, repeats=use.manner.repeats - 1))
+    return replace(use, hold=max(0.0, min(use.hold, within[1] - use.last)))
 
 
-def _quicker(manner: Manner, share: float) -> Manner:
-    return replace(manner, tempo=manner.tempo * share, repeats=1)
+def _lasting(use: _Use, duration: float) -> _Use:
+    """A use that takes so long with preparation and retraction: it is done quicker, or held longer."""
+    natural, ways = use.last - use.first, 2 * _most_way(use.cue)
+    body = max(SHORTEST_BODY, duration - min(ways, PREPARED[1] + RETRACTED[0]))
+    if body < natural:
+        manner = replace(use.manner, tempo=max(QUICKEST, use.manner.tempo * body / natural), repeats=1)
+        return replace(_again(use, manner=manner), hold=0.0)
+    return replace(use, hold=body - natural)
+
+
+def _most_way(cue: GestureCue) -> float:
+    """Seconds of a preparation or a retraction, at most: three tenths of a duration that is asked for."""
+    return np.inf if cue.duration is None else max(SHORTEST_BODY, 0.3 * cue.duration)
+
+
+def _again(use: _Use, *, cue: GestureCue | None = None, manner: Manner | None = None) -> _Use:
+    """The use at another time, or in another manner, with its hold."""
+    return replace(_use(cue or use.cue, use.gesture, manner or use.manner), hold=use.hold)
 
 
 def _aimed(gesture: Gesture, cue: GestureCue, manner: Manner) -> Gesture:
@@ -251,7 +276,11 @@ def _aimed(gesture: Gesture, cue: GestureCue, manner: Manner) -> Gesture:
     toward = toward / max(float(np.linalg.norm(toward)), 1e-9)
     toward[0] *= 1.0 if manner.side == "left" else -1.0  # outwards
     shoulder = np.abs(shoulder_place("left"))
-    first, last = (shoulder + np.array([0.0, -0.06, 0.03]) + share * toward for share in (0.26, 0.42))
+    reach = toward
+    if toward[0] < -ACROSS:  # a hand that points across the body stays before it
+        reach = np.array([-ACROSS, toward[1], max(toward[2], BEFORE)])
+        reach = reach / np.linalg.norm(reach)
+    first, last = (shoulder + np.array([0.0, -0.06, 0.03]) + share * reach for share in (0.26, 0.42))
     across = np.cross(np.cross(toward, (-0.5, -1.0, 0.0)), toward)
     away = (float(toward[0]), float(toward[1]), float(toward[2]))
     palm = (float(across[0]), float(across[1]), float(across[2]))
@@ -302,14 +331,14 @@ def _spans(motion: Motion, uses: Sequence[_Use], side: str, within: tuple[float,
         path, following = use.hands[side], own[k + 1] if k + 1 < len(own) else None
         places = np.clip(np.round(np.array([path.first - 0.5, use.held + 0.5]) * motion.fps), 0, len(motion) - 1)
         come, go = wrist[places.astype(int)]
-        from_generated = _way(come, path.wrist[0], PREPARED)
+        from_generated = min(_way(come, path.wrist[0], PREPARED), _most_way(use.cue))
         ready = path.first + INTO_STROKE
         start = max(within[0], ready - from_generated)
         if before is not None and result[id(before)].end > start:
             last = before.hands[side].wrist[-1]
             start = max(before.held, ready - _way(last, path.wrist[0], PREPARED))
             result[id(before)] = replace(result[id(before)], let_go=ready, end=ready + 1e-3)
-        back = _way(path.wrist[-1], go, RETRACTED) * LETTING_GO
+        back = min(_way(path.wrist[-1], go, RETRACTED) * LETTING_GO, _most_way(use.cue))
         held = use.held
         if following is None and held + back > within[1]:
             held = max(path.last, within[1] - back)
@@ -394,13 +423,22 @@ def _put_face(face: np.ndarray, use: _Use, fps: float) -> None:
             face[:, column] = np.maximum(face[:, column], weight * share)
 
 
-def _placed(use: _Use, spans: Sequence[_Span]) -> PlacedGesture:
+def _placed(use: _Use, spans: Sequence[_Span], seconds: float) -> PlacedGesture:
     side = "head" if not use.hands else "both" if len(use.hands) == 2 else next(iter(use.hands))
     start = min((span.start for span in spans), default=use.first - 0.3)
     end = max((span.end for span in spans), default=use.held + 0.4)
-    return PlacedGesture(use.gesture.name, use.cue, max(0.0, start), use.cue.time, end, side)
+    return PlacedGesture(use.gesture.name, use.cue, max(0.0, start), use.cue.time, min(end, seconds), side)
 
 
 def with_gestures(face: np.ndarray, added: np.ndarray) -> np.ndarray:
     """Face weights [T, 52] with those that gestures add; where both move a shape the stronger one shows."""
     return np.asarray(np.maximum(face, added[: len(face)]))
+
+
+def tell_left_out(left_out: Sequence[LeftOut]) -> None:
+    """A note for each gesture that somebody asked for and that is not made; many are counted."""
+    asked = [left for left in left_out if left.cue.source in ASKED_FOR]
+    for left in asked[:TOLD]:
+        note(f"the gesture {left.cue.gesture} at {left.cue.time:.2f} s is left out: {left.reason}")
+    if len(asked) > TOLD:
+        note(f"... and {len(asked) - TOLD:,} more gestures are left out; --explain names them")

@@ -164,7 +164,7 @@ def check_known(name: str, known: Known | None, where: str) -> str:
     Raises:
         UserError: it is none; near ones are listed where the names are a collection.
     """
-    if known is None or (known(name) if callable(known) else _spelling(name) in map(_spelling, known)):
+    if known is None or (known(name) if callable(known) else name in known or _spelling(name) in map(_spelling, known)):
         return name
     near = f"; {did_you_mean(_spelling(name), known)}" if isinstance(known, Collection) else ""
     raise UserError(f"{where} names the gesture {name!r}, which is not known{near}")
