@@ -24,6 +24,7 @@ from ...core.errors import UserError, did_you_mean
 from ..word import Word
 from .cue import GestureCue
 from .parameters import GESTURE_PARAMETERS, Known, check_known, cue_fields, number_of, parameters_of
+from .stress import stress_time
 
 COLUMNS = ("time", "word", "occurrence", "gesture", *GESTURE_PARAMETERS)
 AT_ONCE = 0.05  # seconds between two strokes of one side that cannot both be made [D]
@@ -226,7 +227,7 @@ def _at_word(word: str, occurrence: Any, words: Sequence[Word], where: str) -> t
         times = "once" if len(ends) == 1 else f"{len(ends)} times"
         raise UserError(f"{where} is at occurrence {int(number)} of {word!r}, which is said {times}")
     found = words[ends[int(number) - 1]]
-    return 0.5 * (found.start + found.end), found.text
+    return stress_time(found), found.text
 
 
 def _check_time(time: float, seconds: float, where: str) -> None:

@@ -27,6 +27,7 @@ from ..word import Word
 from .cue import GestureCue
 from .mark_forms import Found, NotOurs, Wait, found_at
 from .parameters import Known, check_known, cue_fields
+from .stress import stress_time
 
 GESTURE, EMOTION = "gesture", "emotion"
 
@@ -227,7 +228,7 @@ def cues_of(marked: Marked, words: Sequence[Word], *, known: Known | None = None
     for mark in gestures:
         check_known(mark.name, known, f"the mark at character {mark.at} of the text")
         word = words[places[min(mark.word, len(places) - 1)]] if places else words[0]
-        time = 0.5 * (word.start + word.end)
+        time = stress_time(word)
         fields = cue_fields(mark.parameters, time)
         cues.append(GestureCue(mark.name, time, word=word.text, source="text", **fields))
     return tuple(sorted(cues, key=lambda cue: cue.time))
