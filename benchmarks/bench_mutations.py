@@ -230,7 +230,7 @@ def _other_readers() -> dict[str, Reader]:
     def frames(path: Path) -> Iterator[Any]:
         from cospeech.data.frames import open_frames
 
-        yield [one[0 : len(one)] for one in open_frames(path).values()]
+        yield [len(one[0 : len(one)]) for one in open_frames(path).values()]  # its values are any numbers
 
     def pickled(path: Path) -> None:
         import pickle

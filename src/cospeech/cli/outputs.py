@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..core.arguments import several
 from ..core.errors import UserError
 from ..core.files import same_file
+from ..core.media import STANDARD_INPUT
 from ..core.progress import wrote
 
 if TYPE_CHECKING:
@@ -49,9 +50,10 @@ def default_targets(
     Args:
         others: what else is read and is not written over, as of ``not_over``.
     """
-    targets = tuple(Path(speech.stem + suffix) for suffix in suffixes)
+    stem = "speech" if str(speech) == STANDARD_INPUT else speech.stem
+    targets = tuple(Path(stem + suffix) for suffix in suffixes)
     if any(_is_read(target, (speech, *others)) for target in targets):
-        return tuple(Path(f"{speech.stem}-gestures{suffix}") for suffix in suffixes)
+        return tuple(Path(f"{stem}-gestures{suffix}") for suffix in suffixes)
     return targets
 
 

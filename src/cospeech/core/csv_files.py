@@ -29,7 +29,7 @@ def csv_rows(
         begins = 1
         for row in reader:
             if row and any(_END in cell for cell in row):
-                if row != [_END]:
+                if row != [_END] or begins != reader.line_num:
                     raise UserError(f"{where}, line {begins}: a quote begins here and does not end; close it")
                 return
             if row:

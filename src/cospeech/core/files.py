@@ -6,7 +6,7 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -94,6 +94,50 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
         os.close(handle)
 
 
+@contextmanager
+def whole_folder(target: str | Path, *, kinds: Collection[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside ``target`` that takes its place when the block ends well.
+
+    So no folder is left with files of two kinds, as of two models. What else lies in the old folder moves into the new
+    one. If the block raises, or the process is killed, ``target`` stays as it was; the next writing removes what was
+    left.
+
+    Args:
+        kinds: suffixes of the files that belong together, and go with the old folder.
+    Raises:
+        UserError: ``target`` is a file, or its folder cannot be written.
+    """
+    target = _followed(Path(target))
+    if target.exists() and not target.is_dir():
+        raise UserError(f"cannot write {target}: it is a file, not a folder; choose another place")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    before = target.with_name(f".{target.name}-before{_MARK}")
+    if before.is_dir() and not target.exists():  # killed between two renames
+        os.rename(before, target)
+    shutil.rmtree(before, ignore_errors=True)
+    check_folder(target.with_name(f"{target.name}{_MARK}"))
+    temporary = target.with_name(f".{target.name}-new{_MARK}")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        temporary.mkdir()
+        yield temporary
+        for path in sorted(target.rglob("*")) if target.is_dir() else ():
+            place = temporary / path.relative_to(target)
+            if path.is_file() and path.suffix not in kinds and not place.exists():
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(path, place)
+        if target.exists():
+            os.rename(target, before)
+        os.rename(temporary, target)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
+    finally:
+        for left in (temporary, before):
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def write_arrays(target: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays by name as a safetensors file, whole or not at all.
 
@@ -147,18 +191,27 @@ def _mode(target: Path) -> int:
 
 def _remove_leftovers(target: Path) -> None:
     """Remove temporary files of ``target`` that no process holds any more."""
-    start, end = f".{target.stem[:32]}-", f"{_MARK}{target.suffix}"
-    with suppress(OSError):  # the folder cannot be listed, or is none
-        names = [name for name in os.listdir(target.parent) if name.startswith(start) and name.endswith(end)]
-        for path in (target.parent / name for name in names):
-            if len(path.name) != len(start) + _RANDOM + len(end):
-                continue
+    start, end = f".{_stem(target)}-", f"{_MARK}{target.suffix}"
+    try:
+        names = os.listdir(target.parent)
+    except OSError:  # it cannot be listed, or is no folder
+        return
+    for name in names:
+        if not (name.startswith(start) and name.endswith(end) and len(name) == len(start) + _RANDOM + len(end)):
+            continue
+        path = target.parent / name
+        with suppress(OSError):
             handle = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
             try:
                 _lock(handle)
                 path.unlink()
             finally:
                 os.close(handle)
+
+
+def _stem(target: Path) -> str:
+    """How temporary files of ``target`` begin: in characters that every library can write."""
+    return target.stem[:32].encode("utf-8", errors="replace").decode()
 
 
 def _lock(handle: int) -> None:
@@ -177,7 +230,7 @@ def _create_beside(target: Path) -> tuple[int, Path]:
     try:
         if target.is_dir():  # asks the system, which may refuse the name
             raise UserError(f"cannot write {target}: it is a folder; give a file name")
-        handle, name = tempfile.mkstemp(prefix=f".{target.stem[:32]}-", suffix=_MARK + target.suffix, dir=folder)
+        handle, name = tempfile.mkstemp(prefix=f".{_stem(target)}-", suffix=_MARK + target.suffix, dir=folder)
         with suppress(OSError):  # a file system without locks
             _lock(handle)
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import overload
 
 import numpy as np
 
+from ..core.errors import UserError
 from ..core.json_files import plain_json
 
 _TYPES = {"F16": np.float16, "F32": np.float32, "F64": np.float64, "I16": np.int16}
@@ -47,17 +48,35 @@ class Frames:
 
 
 def open_frames(path: Path) -> dict[str, Frames]:
-    """Arrays of a safetensors file by name; nothing but its header is read."""
-    with open(path, "rb") as file:
-        size = int.from_bytes(file.read(8), "little")
-        header = plain_json(file.read(size), path)
-    header.pop("__metadata__", None)
-    return {name: _stored(path, 8 + size, tensor) for name, tensor in header.items()}
+    """Arrays of a safetensors file by name; nothing but its header is read.
+
+    Raises:
+        UserError: it cannot be read, or its header does not fit it.
+    """
+    try:
+        total = path.stat().st_size
+        with open(path, "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > total - 8:
+                raise ValueError("its header is longer than it")
+            header = plain_json(file.read(size), path)
+        header.pop("__metadata__", None)
+        return {name: _stored(path, 8 + size, tensor, total) for name, tensor in header.items()}
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; check its permissions") from None
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} is no safetensors file that can be read ({' '.join(str(error).split())})") from None
 
 
-def _stored(path: Path, data: int, tensor: dict[str, list[int]]) -> Frames:
+def _stored(path: Path, data: int, tensor: dict[str, list[int]], total: int) -> Frames:
+    """Frames of a tensor. Raises ValueError, LookupError or TypeError if its description does not fit the file."""
     kind, shape = np.dtype(_TYPES[str(tensor["dtype"])]), tensor["shape"]
-    width, begin = prod(shape[1:]), data + tensor["data_offsets"][0]
+    first, last = tensor["data_offsets"]
+    if not shape or any(type(number) is not int or number < 0 for number in (*shape, first, last)):
+        raise ValueError("a tensor of unknown shape")
+    width, begin = prod(shape[1:]), data + first
+    if last - first != prod(shape) * kind.itemsize or data + last > total:
+        raise ValueError("a tensor runs past the end of the file")
 
     def read(start: int, end: int) -> np.ndarray:
         offset = begin + start * width * kind.itemsize

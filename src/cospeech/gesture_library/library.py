@@ -396,12 +396,28 @@ def _phrase(words: str) -> str:
     return phrase
 
 
-def _sample(found: tuple[Any, ...]) -> LibrarySample:
+def _sample(found: tuple[Any, ...] | None) -> LibrarySample:
+    """A sample as the catalogue has it. Raises Damaged for what is missing or of another kind."""
+    if found is None:
+        raise Damaged("the catalogue is damaged: a segment or its recording is gone; build the library again")
     row, name, kind, split, speaker, emotion, start, end, words, spoken, *figures = found
-    said = None if words is None else tuple(Word(*word) for word in plain_json(words, "words"))
-    return LibrarySample(
-        row, name, kind, split, speaker, emotion, start, end, said, bool(spoken), Expressiveness(*figures)
-    )
+    texts, numbers = (name, kind, split, speaker), (row, start, end, spoken)
+    if not all(type(text) is str for text in texts) or not all(type(number) is int for number in numbers):
+        raise Damaged(
+            f"the catalogue is damaged: segment {str(row)[:20]} is described wrongly; build the library again"
+        )
+    try:
+        said = None if words is None else tuple(_word(*word) for word in plain_json(words, "words"))
+        speed, peak, extent, strokes = figures
+        expressiveness = Expressiveness(float(speed), float(peak), float(extent), int(strokes))
+    except (TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise Damaged(f"the catalogue is damaged: segment {row} ({reason}); build the library again") from None
+    return LibrarySample(row, name, kind, split, speaker, emotion, start, end, said, bool(spoken), expressiveness)
+
+
+def _word(text: Any, start: Any, end: Any) -> Word:
+    return Word(str(text), float(start), float(end))
 
 
 def open_library(folder: str | Path) -> GestureLibrary:

@@ -11,6 +11,7 @@ from typing import Any
 from ..core.arguments import several
 from ..core.deprecation import renamed_keywords
 from ..core.errors import UserError
+from ..core.files import whole_folder
 from ..data.dataset import GestureDataset
 from ..training.checkpoints import CHECKPOINTS
 from ..training.settings import read_overrides, settings
@@ -82,6 +83,9 @@ def train(
     return out
 
 
+MODEL_FILES = (".onnx", ".safetensors", ".json", ".md")  # of a model folder, which belong together
+
+
 def export(
     run: str | Path,
     out: str | Path,
@@ -107,7 +111,9 @@ def export(
     run, out = Path(run), Path(out)
     opened = None if dataset is None else GestureDataset(dataset)
     training = _training(_method_of(run))
-    return training.export(Export(run, out, name or out.name, opened, checkpoint))
+    with whole_folder(out, kinds=MODEL_FILES) as folder:
+        training.export(Export(run, folder, name or out.name, opened, checkpoint))
+    return out
 
 
 def _training(method: str) -> Training:

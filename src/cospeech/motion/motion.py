@@ -35,8 +35,9 @@ class Motion(FrameSeries):
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        rotations = np.asarray(self.rotations, dtype=np.float32)
-        translation = np.asarray(self.translation, dtype=np.float32)
+        with np.errstate(over="ignore"):  # what becomes infinite is refused below
+            rotations = np.asarray(self.rotations, dtype=np.float32)
+            translation = np.asarray(self.translation, dtype=np.float32)
         frames, joints = len(rotations), len(self.skeleton)
         if rotations.shape != (frames, joints, 3, 3):
             raise UserError(f"rotations must be [T, {joints}, 3, 3]; got {list(rotations.shape)}")

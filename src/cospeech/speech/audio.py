@@ -8,6 +8,7 @@ looked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -117,7 +118,7 @@ def _open_sound(stored: Path, path: Path) -> _Decoded | None:
     import soundfile
 
     try:
-        file = soundfile.SoundFile(stored)
+        file = soundfile.SoundFile(os.fsencode(stored))  # also a name that is no UTF-8
     except (soundfile.SoundFileError, TypeError):  # TypeError: raw data without a header
         return None
     try:
