@@ -294,7 +294,11 @@ def tried(reader: Reader, path: Path) -> str:
     """What reading a file comes to: "", or the kind of what must not be and what it was."""
     from cospeech.core.errors import UserError
 
+    def stop(*_: Any) -> None:
+        raise _TooSlow
+
     began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    signal.signal(signal.SIGALRM, stop)
     signal.alarm(int(SLOW))
     try:
         found = list(reader.read(path))
@@ -324,26 +328,28 @@ def worker(name: str, numbers: range, seed: int, keep: str | None) -> None:
     """Mutations of one reader, by their numbers; a line for each that comes to something."""
     from cospeech.core import progress
 
-    progress.note = progress.note_once = lambda *_: None
+    progress.note = progress.note_once = lambda *_: None  # what is said by the way
 
-    def stop(*_: Any) -> None:
-        raise _TooSlow
-
-    signal.signal(signal.SIGALRM, stop)
     reader = readers()[name]
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"file{reader.suffix}"
-        reader.make(path)
-        data = path.read_bytes()
-        if tried(reader, path):
-            raise SystemExit(f"{name}: the valid file fails: {tried(reader, path)}")
-        for number in numbers:
+        for number in mutations(name, reader, path, numbers, seed):
             print(json.dumps([number, None]), flush=True)
-            changed = mutated(data, random.Random(f"{seed} {name} {number}"), binary=reader.binary)
-            path.write_bytes(changed)
             if keep:
-                Path(keep).write_bytes(changed)
+                Path(keep).write_bytes(path.read_bytes())
             print(json.dumps([number, tried(reader, path)]), flush=True)
+
+
+def mutations(name: str, reader: Reader, path: Path, numbers: Iterable[int], seed: int) -> Iterator[int]:
+    """The numbers, each with the file mutated; the valid file is tried before."""
+    reader.make(path)
+    data = path.read_bytes()
+    found = tried(reader, path)
+    if found:
+        raise SystemExit(f"{name}: the valid file fails: {found}")
+    for number in numbers:
+        path.write_bytes(mutated(data, random.Random(f"{seed} {name} {number}"), binary=reader.binary))
+        yield number
 
 
 def measured(name: str, each: int, seed: int) -> dict[str, Any]:

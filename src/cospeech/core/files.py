@@ -80,15 +80,12 @@ def atomic_path(target: str | Path) -> Iterator[Path]:
     _remove_leftovers(target)
     handle, temporary = _create_beside(target)
     try:
-        yield temporary
-        os.chmod(temporary, _mode(target))
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, target)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
+        with _told(target):
+            yield temporary
+            os.chmod(temporary, _mode(target))
+            with open(temporary, "rb") as written:
+                os.fsync(written.fileno())
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
         os.close(handle)
@@ -119,20 +116,17 @@ def whole_folder(target: str | Path, *, kinds: Collection[str]) -> Iterator[Path
     temporary = target.with_name(f".{target.name}-new{_MARK}")
     shutil.rmtree(temporary, ignore_errors=True)
     try:
-        temporary.mkdir()
-        yield temporary
-        for path in sorted(target.rglob("*")) if target.is_dir() else ():
-            place = temporary / path.relative_to(target)
-            if path.is_file() and path.suffix not in kinds and not place.exists():
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(path, place)
-        if target.exists():
-            os.rename(target, before)
-        os.rename(temporary, target)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
+        with _told(target):
+            temporary.mkdir()
+            yield temporary
+            for path in sorted(target.rglob("*")) if target.is_dir() else ():
+                place = temporary / path.relative_to(target)
+                if path.is_file() and path.suffix not in kinds and not place.exists():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copy2(path, place)
+            if target.exists():
+                os.rename(target, before)
+            os.rename(temporary, target)
     finally:
         for left in (temporary, before):
             shutil.rmtree(left, ignore_errors=True)
@@ -152,6 +146,17 @@ def write_arrays(target: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
 
     with atomic_path(target) as path:
         save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    """What the system refuses while ``target`` is written becomes a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise UserError(f"cannot write {target}: {error.strerror}; nothing was written") from error
 
 
 def _followed(target: Path) -> Path:

@@ -133,7 +133,9 @@ def _open_sound(stored: Path, path: Path) -> _Decoded | None:
             try:
                 # Not file.blocks: of a file cut short it returns what the header promised.
                 while len(block := file.read(at_once, dtype="float32", always_2d=True)):
-                    yield block.mean(axis=1)
+                    with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused later
+                        mono = block.mean(axis=1)
+                    yield mono
             except soundfile.SoundFileError as error:
                 raise UserError(f"{path} is damaged: {_line(error)}; export it again") from error
 
