@@ -21,7 +21,6 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.files import atomic_path
-from ..core.text import harmless
 from ..motion.formats import Format
 from ..motion.motion import Motion
 from ..motion.phases import Phase, phases
@@ -98,7 +97,13 @@ def write_html(
         shown = _character_shown(motion, open_character(onto))
     else:
         shown = _default_shown(motion, chosen_body(body, colours, level))
-    page = _page(motion, speech, _phase_rows(phases or ()), harmless(title or path.stem), shown)
+    page = _page(
+        motion,
+        speech,
+        _phase_rows(phases or ()),
+        (title or path.stem).encode("utf-8", errors="replace").decode(),
+        shown,
+    )
     with atomic_path(path) as temporary:
         temporary.write_text(page, encoding="utf-8", newline="\n")
     return path
