@@ -31,9 +31,11 @@ from cospeech.core.errors import UserError
 from cospeech.core.files import atomic_path, whole_folder
 from cospeech.core.json_files import plain_json
 from cospeech.core.limits import LIMITS, limit, raised
+from cospeech.core.onnx_graphs import check_graph
 from cospeech.core.text import harmless
 from cospeech.data.frames import open_frames
 from cospeech.gesture_library.library import open_library
+from cospeech.methods.model_folder import Graph
 from cospeech.motion.motion import Motion, load_motion
 from cospeech.motion.skeleton import canonical_skeleton
 from cospeech.speech.audio import decode
@@ -583,3 +585,48 @@ def test_the_mutations_notice_what_must_not_be(tmp_path):
         for _ in bench_mutations.mutations("faulty", reader, tmp_path / "a.txt", range(60), seed=0)
     ]
     assert {"faults", "not_finite", ""} <= set(kinds)
+
+
+# ---------------------------------------------------------------------------- models
+
+
+def onnx_file(path: Path, *, operator: str = "Relu", domain: str = "", external: bool = False, inner: bool = False):
+    """A graph of one node, written with the package onnx."""
+    onnx = pytest.importorskip("onnx")
+    from onnx import TensorProto, helper
+
+    def value(name: str):
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, [1])
+
+    node = helper.make_node(operator, ["x"], ["y"], domain=domain)
+    weights = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
+    if external:
+        weights.ClearField("float_data")
+        weights.data_location = TensorProto.EXTERNAL
+        weights.external_data.add(key="location", value="../../etc/passwd")
+    graph = helper.make_graph([node], "g", [value("x")], [value("y")], [weights])
+    if inner:
+        branch = helper.make_graph([helper.make_node("Loop", ["x"], ["y"])], "b", [], [value("y")])
+        node = helper.make_node("If", ["x"], ["y"], then_branch=branch, else_branch=branch)
+        graph = helper.make_graph([node], "g", [value("x")], [value("y")])
+    onnx.save(helper.make_model(graph), path)
+    return path
+
+
+def test_graphs_are_looked_at_before_they_run(tmp_path):
+    check_graph(onnx_file(tmp_path / "good.onnx"))
+    for changes, said in (
+        ({"operator": "Loop"}, "holds Loop, which may run for ever"),
+        ({"operator": "Scan"}, "holds Scan"),
+        ({"inner": True}, "holds Loop"),
+        ({"domain": "evil.ops"}, "needs the operator 'Relu' of 'evil.ops'"),
+        ({"external": True}, "keeps weights in another file"),
+    ):
+        with pytest.raises(UserError, match=said):
+            check_graph(onnx_file(tmp_path / "a.onnx", **changes))
+    (tmp_path / "b.onnx").write_bytes(b"hello, I am a text")
+    with pytest.raises(UserError, match="damaged"):
+        check_graph(tmp_path / "b.onnx")
+    graph = Graph(tmp_path / "good.onnx")
+    with pytest.raises(UserError, match="cannot be run"):
+        graph(np.zeros((3, 4), np.float32))

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..core.errors import UserError
 from ..core.json_files import read_json
+from ..core.onnx_graphs import check_graph
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -83,8 +84,10 @@ class Graph:
     def __init__(self, path: Path) -> None:
         import onnxruntime
 
+        self.path = path
         if not path.is_file():
             raise UserError(f"model folder {path.parent} lacks {path.name}; export the model again")
+        check_graph(path)
         options = onnxruntime.SessionOptions()
         # One thread: the networks are small, and a second one that waits in a loop slows NumPy's own.
         options.intra_op_num_threads = 1
@@ -104,7 +107,10 @@ class Graph:
 
     def all(self, *arrays: np.ndarray) -> list[np.ndarray]:
         """All outputs, in the order of the graph."""
-        result: list[np.ndarray] = self.session.run(None, dict(zip(self.inputs, arrays, strict=True)))
+        try:
+            result: list[np.ndarray] = self.session.run(None, dict(zip(self.inputs, arrays, strict=True)))
+        except Exception as error:  # ONNX Runtime has a class of its own for each failure
+            raise UserError(f"{self.path} cannot be run ({_one_line(error)}); export the model again") from error
         return result
 
 
