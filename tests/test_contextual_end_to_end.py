@@ -267,9 +267,9 @@ class TestBrokenFolders:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("", "damaged"),
-            ("{", "damaged"),
-            ("\xff", "damaged"),
+            ("", "is no JSON that can be read"),
+            ("{", "is no JSON that can be read"),
+            ("\xff", "is no JSON that can be read"),
             ("[]", "lacks format"),
             ("3", "lacks format"),
             ("{}", "lacks format"),
