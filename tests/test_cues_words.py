@@ -11,7 +11,8 @@ from cospeech.core.errors import UserError
 from cospeech.speech.cues.matching import find_triggers
 from cospeech.speech.cues.patterns import parse_pattern, plain_word
 from cospeech.speech.cues.stress import stress_time
-from cospeech.speech.cues.triggers import LANGUAGES, language_of, load_triggers, triggers_of
+from cospeech.speech.cues.triggers import LANGUAGES, load_triggers, triggers_of
+from cospeech.speech.languages import language_of
 from cospeech.speech.phones.track import Phone
 from cospeech.speech.word import Word
 

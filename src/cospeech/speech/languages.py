@@ -39,18 +39,24 @@ LANGUAGES = {language.code: language for language in (ENGLISH, GERMAN)}
 # Words that are frequent in one of the two and none in the other.
 _FUNCTION_WORDS = {
     "de": frozenset(
-        "der die das den dem des ein eine einen einem einer eines und oder aber nicht kein keine ich du er sie es wir "
-        "ihr mich mir dich dir sich uns euch ist sind war waren bin bist seid wird werden wurde wurden hat habe haben "
-        "hatte hatten kann können konnte muss müssen soll sollen will wollen zu zum zur mit von vom für auf aus bei "
-        "nach über unter durch um im am dass wenn weil als wie wo wer auch noch nur schon sehr mehr hier dort ja nein "
-        "doch mal jetzt dann bitte danke mein meine meinen sein seine seinen dein deine unser unsere guten heute gut "
-        "man so".split()
+        "der die das den dem des ein eine einen einem einer eines und oder aber nicht kein keine ich du er sie es "
+        "wir ihr mich mir dich dir sich uns euch ist sind war waren bin bist seid wird werden wurde wurden hat "
+        "habe haben hatte hatten kann können konnte muss müssen soll sollen will wollen zu zum zur mit von vom "
+        "für auf aus bei nach über unter durch um im am dass wenn weil als wie wo wer auch noch nur schon sehr "
+        "mehr hier dort ja nein doch mal jetzt dann bitte danke mein meine meinen sein seine seinen dein deine "
+        "unser unsere guten heute gut man so in an was nie ihre ihren ihnen da immer wieder nun warum wann wieso "
+        "viel viele alle alles nichts etwas jemand niemand mag gibt geht kommt macht hallo tschüss bis vor hinter "
+        "zwischen ohne gegen seit ob denn sondern ganz wirklich morgen gestern bald zwei drei vielen fürs ums "
+        "beim ins ans aufs diese dieser dieses diesem diesen jede jeder wieviel ach na also hab ihm ihn eure".split()
     ),
     "en": frozenset(
-        "the a an and or but not no i you he she it we they me him her us them my your his its our their is are was "
-        "were am be been has have had can could must should shall would will to with of for on out by after over "
-        "under through at in that this these those if because as how where who what also still only very more here "
-        "there yes now then please thank good today so do does did don't one".split()
+        "the a an and or but not no i you he she it we they me him her us them my your his its our their is are "
+        "was were am be been has have had can could must should shall would will to with of for on out by after "
+        "over under through at in that this these those if because as how where who what also still only very "
+        "more here there yes now then please thank good today so do does did don't one from which i'm it's that's "
+        "she's he's we're you're they're isn't didn't doesn't won't can't why when just some any other about into "
+        "than see say said get go going want know think come look hello thanks let's two all never ever every up "
+        "down".split()
     ),
 }
 _BOTH = _FUNCTION_WORDS["de"] & _FUNCTION_WORDS["en"] | frozenset(("die", "war", "man", "will", "hat", "am"))

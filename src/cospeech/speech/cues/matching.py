@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from ..languages import language_of
 from ..phones.track import Phone
 from ..word import Word
 from .patterns import Pattern, TokenPattern, plain_word
 from .stress import stress_time
-from .triggers import WEAK, Meaning, Phrase, TriggerTable, language_of, triggers_of
+from .triggers import WEAK, Meaning, Phrase, TriggerTable, triggers_of
 
 CLAUSE_PAUSE = 0.3  # seconds between words that end a clause
 SENTENCE_PAUSE = 0.8  # seconds between words that end a sentence

@@ -46,8 +46,6 @@ class TriggerFile(msgspec.Struct, forbid_unknown_fields=True):
     negators_after: list[str] = []
     no_negators: list[str] = []
     breaks: list[str] = []
-    function_words: list[str] = []
-    letters: str | None = None
     lists: dict[str, list[str]] = {}
     stress: StressEntry | None = None
 

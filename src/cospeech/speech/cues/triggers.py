@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
@@ -22,7 +22,6 @@ LANGUAGES = ("en", "de")
 WEAK = 0.5  # share of its strength that a meaning has in a phrase with other uses
 KINDS = ("phrases", "weak", "remove")
 NEGATED = ("drop", "keep")  # or the name of a meaning, which it then has
-_DOUBTFUL = 0.04  # share of function words below which a language is not recognised
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,6 @@ class TriggerTable:
         negators_after: words that negate what stands before them in their clause, as German "nicht".
         no_negators: phrases whose negator negates nothing, as "not only".
         breaks: words over which a negation does not reach, as "but".
-        function_words: by which the language is recognised.
         stress: rules of stress.
     """
 
@@ -95,7 +93,6 @@ class TriggerTable:
     negators_after: tuple[Pattern, ...] = ()
     no_negators: tuple[Pattern, ...] = ()
     breaks: frozenset[str] = frozenset()
-    function_words: frozenset[str] = frozenset()
     stress: StressRules = field(default_factory=StressRules)
 
     @cached_property
@@ -152,26 +149,6 @@ def load_triggers(path: str | Path, *, gestures: Collection[str] = ()) -> Trigge
     return _table(_merged(base, own), str(path), gestures=gestures)
 
 
-def language_of(words: Iterable[str]) -> str:
-    """The language of words, of ``LANGUAGES``, by its function words; English where nothing tells.
-
-    >>> language_of("das ist nicht der Hund".split()), language_of("that is my dog".split()), language_of(["Kino"])
-    ('de', 'en', 'en')
-    """
-    said = [plain_word(word) for word in words]
-    counts = {name: sum(map(_told_by(name), said)) for name in LANGUAGES}
-    best = max(LANGUAGES, key=lambda name: counts[name])  # the first of equals
-    return best if counts[best] > _DOUBTFUL * len(said) else LANGUAGES[0]
-
-
-@cache
-def _told_by(language: str) -> Callable[[str], bool]:
-    """Whether a word, plain, tells a language: it is one of its function words, or has letters of its own."""
-    content = _read(language)
-    words, letters = frozenset(map(plain_word, content["function_words"])), set(content.get("letters", ""))
-    return lambda word: word in words or not letters.isdisjoint(word)
-
-
 # --- From files to tables -------------------------------------------------------------------------
 
 
@@ -224,7 +201,6 @@ def _table(content: Mapping[str, Any], where: str, *, gestures: Collection[str])
         patterns("negators_after"),
         patterns("no_negators"),
         frozenset(map(plain_word, content.get("breaks", ()))),
-        frozenset(map(plain_word, content.get("function_words", ()))),
         replace(StressRules(), **rules),
     )
 
