@@ -102,7 +102,7 @@ WAVE = {"time": 1, "gesture": "wave"}
         ({"time": 1, "gesture": "wave"}, "has no 'gestures'"),
         ({"gestures": [], "author": "me"}, "has 'author' beside 'gestures'"),
         ({"gestures": []}, "has no gestures in it"),
-        ("{", "is not JSON that can be read"),
+        ("{", "is no JSON that can be read"),
         ("3", "is no list"),
     ],
 )

@@ -10,9 +10,6 @@ What may be in it, and that two gestures at once are refused, are decisions of o
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -20,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from ...core.arguments import file_path
+from ...core.csv_files import csv_rows
 from ...core.errors import UserError, did_you_mean
+from ...core.json_files import plain_json
 from ..word import Word
 from .cue import GestureCue
 from .parameters import GESTURE_PARAMETERS, Known, check_known, cue_fields, number_of, parameters_of
@@ -114,10 +113,7 @@ def _entries_of(path: Path) -> list[tuple[str, Mapping[str, Any]]]:
 
 
 def _json_entries(text: str, path: Path) -> list[tuple[str, Mapping[str, Any]]]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not JSON that can be read: {error}") from None
+    document = plain_json(text, path)
     if isinstance(document, dict) and "gestures" in document:
         other = next((key for key in document if key not in ("gestures", "format", "version")), None)
         if other is not None:
@@ -139,9 +135,7 @@ def _rows(text: str, path: Path) -> list[tuple[str, Mapping[str, Any]]]:
     header = next((line for line in text.splitlines() if line.strip()), "")
     separator = max("\t;,", key=header.count)
     lines = [
-        (number, row)
-        for number, row in enumerate(csv.reader(io.StringIO(text), delimiter=separator), start=1)
-        if any(cell.strip() for cell in row)
+        (number, row) for number, row in csv_rows(text, path, delimiter=separator) if any(cell.strip() for cell in row)
     ]
     if not lines:
         return []
