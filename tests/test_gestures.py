@@ -169,6 +169,13 @@ def test_the_stronger_of_two_is_made(talking):
     assert [placed.gesture for placed in result.placed] == ["small"]
 
 
+def test_a_stronger_gesture_of_both_hands_takes_the_place_of_two(talking):
+    weak = [GestureCue("ok", 4.0, side="left", strength=0.3), GestureCue("stop", 4.05, side="right", strength=0.3)]
+    result = done(talking, *weak, GestureCue("big", 4.2))
+    assert [placed.gesture for placed in result.placed] == ["big"]
+    assert {left.cue.gesture for left in result.left_out} == {"ok", "stop"}
+
+
 def test_given_poses_stay(talking):
     result = perform(talking, [GestureCue("stop", 0.6), GestureCue("ok", 9.2)], FIND, seed=0, posed=(True, True))
     np.testing.assert_array_equal(result.motion.rotations[[0, -1]], talking.rotations[[0, -1]])

@@ -28,7 +28,6 @@ from .shapes import SHAPES
 
 Vector = tuple[float, float, float]
 KINDS = ("emblem", "deictic", "iconic", "metaphoric", "discourse", "head")
-HANDS = ("one", "both", "none")
 SIDES = ("free", "left", "right")
 LONGEST = 30.0  # seconds from the stroke that a key may be
 FARTHEST = 0.8  # metres from the chest joint that a wrist is asked to go
@@ -105,7 +104,7 @@ class TurnKey:
 
     time: float  # seconds, as in HandKey
     pitch: float = 0.0  # degrees down to the front
-    yaw: float = 0.0  # degrees to the side of the hand that leads; to the left without one
+    yaw: float = 0.0  # degrees to the side of the hand that leads, or that would lead
     roll: float = 0.0  # degrees tilted to that side
 
     def __post_init__(self) -> None:
@@ -174,7 +173,7 @@ class Gesture:
 
     @property
     def hands(self) -> str:
-        """How many hands take part, one of HANDS."""
+        """How many hands take part: "one", "both" or "none"."""
         if self.recording is not None:
             return "both" if len(self.recording.sides) == 2 else "one"
         return "none" if not self.hand else "both" if self.mirrored or self.other else "one"

@@ -43,7 +43,6 @@ class Manner:
     later: float  # seconds
     less: float
     apart: np.ndarray  # [3] metres
-    flip: float  # 1 or -1: to which side a head turns first that is free
 
 
 def manner_of(gesture: Gesture, cue: GestureCue, use: int, rng: np.random.Generator) -> Manner:
@@ -77,7 +76,6 @@ def manner_of(gesture: Gesture, cue: GestureCue, use: int, rng: np.random.Genera
         later=_within(LATER, drawn[9], share),
         less=_within(LESS, drawn[10], share),
         apart=APART * share * (2 * drawn[10:13] - 1),
-        flip=1.0 if drawn[12] < 0.5 else -1.0,
     )
 
 

@@ -95,7 +95,7 @@ def turn_path(keys: Sequence[TurnKey], stroke: float, manner: Manner, hold: floa
     Args:
         hold: seconds for which the last key is held.
     """
-    sign = manner.flip if not manner.side else (1.0 if manner.side == "left" else -1.0)
+    sign = 1.0 if manner.side == "left" else -1.0
     angles = np.array([(key.pitch, sign * key.yaw, sign * key.roll) for key in keys]) * manner.size
     times = np.array([key.time for key in keys]) * manner.tempo + stroke
     eased, rest = 0.3 * manner.tempo, np.zeros((1, 3))

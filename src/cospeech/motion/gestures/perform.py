@@ -92,7 +92,7 @@ class Performance:
     left_out: tuple[LeftOut, ...] = ()
 
 
-@dataclass
+@dataclass(eq=False)
 class _Use:
     """A use of a gesture, while it is planned."""
 
@@ -170,30 +170,35 @@ def _planned(
             left_out.append(LeftOut(cue, "no time before the end, or after the beginning, of the motion"))
             continue
         blocking, shortened = _made_room(uses, use)
-        if blocking is not None and _may_change_hands(use):
+        if blocking and _may_change_hands(use):
             other = _timed(_use(cue, gesture, replace(manner, side=OTHER[manner.side])), within)
             if other is not None:
                 use, (blocking, shortened) = other, _made_room(uses, other)
-        if blocking is not None and blocking.cue.strength >= cue.strength:
-            left_out.append(LeftOut(cue, f"{blocking.gesture.name} at {blocking.cue.time:.2f} s leaves no time"))
+        stronger = [earlier for earlier in blocking if earlier.cue.strength >= cue.strength]
+        if stronger:
+            left_out.append(LeftOut(cue, _leaves_no_time(stronger[0].cue, stronger[0].gesture)))
             continue
-        if blocking is not None:
-            uses.remove(blocking)
-            left_out.append(LeftOut(blocking.cue, f"{gesture.name} at {cue.time:.2f} s leaves no time"))
+        left_out += [LeftOut(earlier.cue, _leaves_no_time(cue, gesture)) for earlier in blocking]
+        uses = [earlier for earlier in uses if earlier not in blocking]
         counts[gesture.name] = number + 1
         uses = [shortened.get(id(earlier), earlier) for earlier in uses] + [use]
     return uses, left_out
 
 
-def _made_room(uses: Sequence[_Use], use: _Use) -> tuple[_Use | None, dict[int, _Use]]:
-    """The use that leaves this one no time, if one does; and what to put in the place of others, by ``id``."""
-    shortened = {}
+def _leaves_no_time(cue: GestureCue, gesture: Gesture) -> str:
+    return f"{gesture.name} at {cue.time:.2f} s leaves no time"
+
+
+def _made_room(uses: Sequence[_Use], use: _Use) -> tuple[list[_Use], dict[int, _Use]]:
+    """The uses that leave this one no time; and what to put in the place of others, by ``id``."""
+    blocking, shortened = [], {}
     for earlier in [earlier for earlier in uses[-NEAR:] if _share_parts(earlier, use)][-2:]:
         shorter = _shortened(earlier, use)
         if shorter is None:
-            return earlier, {}
-        shortened[id(earlier)] = shorter
-    return None, shortened
+            blocking.append(earlier)
+        else:
+            shortened[id(earlier)] = shorter
+    return blocking, shortened
 
 
 def _may_change_hands(use: _Use) -> bool:
